@@ -1,0 +1,8 @@
+//! Bytes on the wire and on paper: digests, envelopes, strict parsing.
+
+pub mod digest;
+pub mod dsse;
+pub mod strict;
+pub mod text;
+pub mod time;
+pub mod words;

@@ -1,0 +1,1 @@
+//! PGP words (to come).

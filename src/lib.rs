@@ -1,0 +1,3 @@
+//! M-of-N administrative quorums over hardware security modules.
+pub mod encoding;
+pub mod memory;

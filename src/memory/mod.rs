@@ -1,0 +1,11 @@
+//! Where secrets live.
+//!
+//! Everything in this crate that is secret is held by a [`LockedBytes`] inside one of the types of
+//! [`secrets`]; none of them can be printed, copied or serialised. All of the crate's `unsafe`
+//! is in `locked` and `hardening`.
+
+mod locked;
+mod secrets;
+
+pub use locked::{LockedBytes, MemoryError};
+pub use secrets::{AuthoritySecret, CredentialSecret, Pin, ShareSecret, StationSecret};
