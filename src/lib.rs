@@ -1,3 +1,7 @@
 //! M-of-N administrative quorums over hardware security modules.
+pub mod approval;
 pub mod encoding;
 pub mod memory;
+pub mod ports;
+pub mod proposal;
+pub mod roster;

@@ -1,1 +1,112 @@
-//! To come.
+//! Hostile bytes become values here, and only in one spelling.
+//!
+//! A JSON document of this crate is the compact form that serde_json writes for its type. What is
+//! parsed is written again and compared: another order, a blank, a duplicate or an unknown field, an
+//! escape where none is needed are all refused. Digests of documents are therefore well defined
+//! without any canonical form.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+
+/// Longest line of a transcript, and longest document of any kind: 16 MiB.
+pub const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
+
+/// Why bytes were not taken for a document.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StrictError {
+    /// More bytes than any honest document has.
+    #[error("{bytes} bytes, more than the {MAX_DOCUMENT} that are allowed")]
+    TooLong {
+        /// Bytes found, or the limit plus one where reading stopped.
+        bytes: usize,
+    },
+    /// Not JSON, or not of this shape.
+    #[error("{0}")]
+    Syntax(String),
+    /// Right in meaning, but spelled otherwise than this crate spells it.
+    #[error("spelled in another way than the format allows (blanks, order, escapes or encoding)")]
+    Spelling,
+}
+
+/// Parses a document in its only spelling. serde_json bounds the depth at 128.
+pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, StrictError> {
+    if bytes.len() > MAX_DOCUMENT {
+        return Err(StrictError::TooLong { bytes: bytes.len() });
+    }
+    let value: T = serde_json::from_slice(bytes)
+        .map_err(|e| StrictError::Syntax(super::text::printable(&e.to_string())))?;
+    if write(&value) == bytes { Ok(value) } else { Err(StrictError::Spelling) }
+}
+
+/// Writes a document in its only spelling.
+///
+/// The types of this crate have string keys and no map that fails to serialise, so that this does
+/// not fail; if it did, the empty bytes would match no document.
+pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// Bytes spelled in JSON as standard base64 with padding (RFC 4648, section 4).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Base64(pub Vec<u8>);
+
+impl std::fmt::Debug for Base64 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Base64({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use base64::Engine as _;
+        serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use base64::Engine as _;
+        let text = String::deserialize(deserializer)?;
+        base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .map(Self)
+            .map_err(|_| serde::de::Error::custom("not base64"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        a: u8,
+        b: String,
+    }
+
+    #[test]
+    fn one_spelling_only() {
+        assert!(parse::<Sample>(br#"{"a":1,"b":"x"}"#).is_ok());
+        for other in [
+            &br#"{"b":"x","a":1}"#[..],
+            br#"{"a":1, "b":"x"}"#,
+            br#"{"a":1,"b":"\u0078"}"#,
+            br#"{"a":1,"b":"x"}
+"#,
+        ] {
+            assert_eq!(parse::<Sample>(other), Err(StrictError::Spelling));
+        }
+    }
+
+    #[test]
+    fn duplicate_and_unknown_fields_are_errors() {
+        assert!(matches!(parse::<Sample>(br#"{"a":1,"a":1,"b":"x"}"#), Err(StrictError::Syntax(_))));
+        assert!(matches!(parse::<Sample>(br#"{"a":1,"b":"x","c":0}"#), Err(StrictError::Syntax(_))));
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_crash() {
+        let deep = "[".repeat(1_000_000);
+        assert!(matches!(parse::<Sample>(deep.as_bytes()), Err(StrictError::Syntax(_))));
+    }
+}

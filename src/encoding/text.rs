@@ -1,1 +1,154 @@
-//! To come.
+//! Text from files and tokens, on its way to a terminal or into a name.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// `text` with every control, format and bidirectional character replaced by `U+FFFD`, so that no file
+/// and no token can move the cursor, colour the screen or reorder a line.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether `text` could be shown as it is.
+pub fn is_printable(text: &str) -> bool {
+    !text.chars().any(is_unprintable)
+}
+
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The identifier of a person, an authority or a target: 1 to 40 characters of `a-z`, `0-9` and `-`, the
+/// first a letter, the last no `-`. It can stand in a path, a shell line and a commitment.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+/// A text that is no [`Name`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is no name: 1 to 40 of a-z, 0-9 and '-', starting with a letter and not ending with '-'")]
+pub struct NameError(String);
+
+impl Name {
+    /// Checks the spelling.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let good = (1..=40).contains(&text.len())
+            && text.bytes().all(allowed)
+            && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+            && !text.ends_with('-');
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError(printable(&text.chars().take(60).collect::<String>())))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A line of prose in a signed document: at most 200 characters, all printable.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Line(String);
+
+/// A text that is no [`Line`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LineError {
+    /// More than 200 characters.
+    #[error("{0} characters, more than the 200 that are allowed")]
+    TooLong(usize),
+    /// Control, format or bidirectional characters.
+    #[error("{0:?} has control characters")]
+    Unprintable(String),
+}
+
+impl Line {
+    /// Checks length and characters.
+    pub fn new(text: &str) -> Result<Self, LineError> {
+        let length = text.chars().count();
+        if length > 200 {
+            return Err(LineError::TooLong(length));
+        }
+        if !is_printable(text) {
+            return Err(LineError::Unprintable(printable(text)));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A line made of `text`: what cannot be shown replaced, what is too long cut.
+    pub fn lossy(text: &str) -> Self {
+        Self(printable(text).chars().take(200).collect())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\x1b[31mb\u{202e}c\r\n"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}\u{fffd}");
+        assert!(Line::new("ok\x07").is_err());
+    }
+
+    #[test]
+    fn a_name_is_no_path() {
+        for bad in ["", "../../etc/passwd", "a/b", "A", "-a", "a-", "a\0", "1a", &"a".repeat(41)] {
+            assert!(Name::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(Name::new("crypto-officer").is_ok());
+    }
+}

@@ -1,0 +1,3 @@
+//! Approvals, the one place that counts them, and what a quorum may do.
+
+pub mod authorization;

@@ -1,0 +1,144 @@
+//! Smart cards: a signing key, and a key that opens shares.
+
+use crate::{
+    encoding::text::Line,
+    memory::{LockedBytes, Pin},
+    roster::key::PublicKey,
+};
+
+/// What a card says of itself before any PIN.
+#[derive(Clone, Debug)]
+pub struct CardDescription {
+    /// `soft` or `yubikey`.
+    pub kind: CardKind,
+    /// Serial number: decimal on hardware, 32 hex digits on a soft card.
+    pub serial: Line,
+    /// The key that signs.
+    pub signing_key: PublicKey,
+    /// The recipient to which shares are sealed (`age1…`); witnesses' cards may have none.
+    pub share_recipient: Option<String>,
+    /// PIN tries left; none where the card does not tell.
+    pub tries_left: Option<u32>,
+    /// Touches that one signature and one opening cost.
+    pub touches: (u32, u32),
+}
+
+/// The kinds of card.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CardKind {
+    /// A file under a PIN: rehearsals and tests.
+    Soft,
+    /// A YubiKey's PIV application.
+    Yubikey,
+}
+
+impl std::fmt::Display for CardKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Soft => "soft",
+            Self::Yubikey => "yubikey",
+        })
+    }
+}
+
+/// A card at hand.
+pub trait Card {
+    /// Reads what is public. No PIN, no touch, no try lost.
+    fn describe(&mut self) -> Result<CardDescription, CardError>;
+
+    /// Presents the PIN once. A wrong PIN costs one try; the last try is refused with
+    /// [`CardError::FinalTry`] unless `final_try` allows it.
+    fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<Box<dyn UnlockedCard + '_>, CardError>;
+}
+
+/// A card whose PIN was right. Dropping it resets the card.
+pub trait UnlockedCard {
+    /// Signs `message`: Ed25519, or ECDSA P-256 with SHA-256 in DER with low S. The signature has been
+    /// verified against the card's public key.
+    fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, CardError>;
+
+    /// Opens an age file that is sealed to this card, and to nobody else (one stanza besides grease).
+    fn open(&mut self, sealed: &[u8]) -> Result<LockedBytes, CardError>;
+}
+
+/// Whether a card may be tried when one wrong PIN would block it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FinalTry {
+    /// Stop before the last try.
+    Keep,
+    /// The operator asked for it and confirmed.
+    Spend,
+}
+
+/// What went wrong with a card. `serial` says which one.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// There is no such card, file or reader.
+    #[error("{place}: {reason}")]
+    Absent {
+        /// Where it was looked for.
+        place: String,
+        /// Why it is not there.
+        reason: String,
+    },
+    /// What is there is not a card, or damaged.
+    #[error("{place}: not a readable card: {reason}")]
+    Unreadable {
+        /// Where it was found.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The PIN was wrong; one try was spent.
+    #[error("wrong PIN for card {serial}: {tries_left} tries left")]
+    WrongPin {
+        /// Serial of the card.
+        serial: Line,
+        /// Tries left now.
+        tries_left: u32,
+    },
+    /// One try is left and was not spent.
+    #[error("card {serial} has one PIN try left; it was not spent")]
+    FinalTry {
+        /// Serial of the card.
+        serial: Line,
+    },
+    /// No try is left.
+    #[error("card {serial} is blocked: no PIN try left")]
+    Blocked {
+        /// Serial of the card.
+        serial: Line,
+    },
+    /// The sealed file is not for this card, is damaged, or has more than one recipient.
+    #[error("card {serial} cannot open it: {reason}")]
+    Sealed {
+        /// Serial of the card.
+        serial: Line,
+        /// Why not.
+        reason: String,
+    },
+    /// The card, the reader or the file failed.
+    #[error("card {serial}: {reason}")]
+    Failed {
+        /// Serial of the card.
+        serial: Line,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl CardError {
+    /// What the person at the card should do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Absent { .. } => "insert the card, or give its place with --card",
+            Self::Unreadable { .. } => "give a card that was made with 'quorate card new'",
+            Self::WrongPin { .. } => "ask the card's holder for the PIN; nothing was signed",
+            Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",
+            Self::Blocked { .. } => "use a spare card; the share on this one is out of reach",
+            Self::Sealed { .. } => "check that this is the card that the roster names",
+            Self::Failed { .. } => "check the card and its medium, then run the same command again",
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What the ceremony asks of the world, as small traits. Adapters implement them; nothing here does I/O.
+
+pub mod card;
+pub mod token;

@@ -1,0 +1,208 @@
+//! Tokens: what a quorum administers (PKCS#11 v2.40, v3.0).
+//!
+//! What destroys or exports takes an [`Authorization`] by value. Each error says whether an effect is
+//! excluded, because an error return may follow a completed operation.
+
+use crate::{
+    approval::authorization::Authorization,
+    encoding::text::Line,
+    memory::{CredentialSecret, Pin},
+    proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
+};
+
+/// A target at hand.
+pub trait Token {
+    /// Reads what is public: no login.
+    fn observe(&mut self) -> Result<Observation, TokenError>;
+
+    /// Logs the user in, once, and reads all token objects.
+    fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError>;
+
+    /// Initialises the token or takes it over, and sets the new PINs. Done again after a crash it goes on
+    /// where it stands: a PIN that holds already is not an error.
+    fn install(
+        &mut self,
+        authorization: Authorization,
+        installation: &Installation<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), TokenError>;
+
+    /// Destroys exactly `objects`, each found by its whole record, in one session. Refuses before the
+    /// first one is destroyed if one of them is ambiguous, resembled by another object, or (in a first run) missing.
+    fn delete(
+        &mut self,
+        authorization: Authorization,
+        user_pin: &Pin,
+        objects: &[ObjectRecord],
+        run: Run,
+        progress: &mut dyn Progress,
+    ) -> Result<Deletion, TokenError>;
+
+    /// C_InitToken: all objects go; new label, SO PIN and user PIN.
+    fn reset(
+        &mut self,
+        authorization: Authorization,
+        reset: &Reset<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), TokenError>;
+
+    /// Hands every object that can leave the token to `sink`, keys wrapped under `backup_key` (AES-256), and
+    /// returns those that cannot, with the reason.
+    fn backup(
+        &mut self,
+        authorization: Authorization,
+        user_pin: &Pin,
+        backup_key: &CredentialSecret,
+        sink: &mut dyn BackupSink,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<LeftOut>, TokenError>;
+
+    /// Makes each object of `source` again and proves it; what is there already is verified and kept.
+    fn restore(
+        &mut self,
+        authorization: Authorization,
+        user_pin: &Pin,
+        backup_key: &CredentialSecret,
+        source: &mut dyn BackupSource,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<ObjectRecord>, TokenError>;
+}
+
+/// First run of an intent, or again after a crash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Run {
+    /// Nothing was tried yet.
+    First,
+    /// An earlier process may have done all, some or none of it.
+    Resumed,
+}
+
+/// How a genesis makes a target the quorum's.
+pub struct Installation<'a> {
+    /// First run or again.
+    pub run: Run,
+    /// Empty token, or one in use.
+    pub start: Start<'a>,
+    /// The SO PIN that the quorum will hold; none where it keeps out of it.
+    pub new_so_pin: Option<&'a Pin>,
+    /// The user PIN that holds afterwards; none where the present one stays.
+    pub new_user_pin: Option<&'a Pin>,
+}
+
+/// Where an installation starts from.
+pub enum Start<'a> {
+    /// An empty token, to be initialised under this label. Both new PINs are given.
+    Empty {
+        /// CK_TOKEN_INFO label, at most 32 bytes.
+        label: &'a str,
+    },
+    /// A token in use.
+    InUse {
+        /// The SO PIN that holds now; needed to change it, or to set a user PIN.
+        present_so_pin: Option<&'a Pin>,
+    },
+}
+
+/// What a reset sets.
+pub struct Reset<'a> {
+    /// First run or again.
+    pub run: Run,
+    /// The SO PIN that holds now.
+    pub so_pin: &'a Pin,
+    /// The label that tells the reset token from the old one.
+    pub new_label: &'a str,
+    /// The SO PIN that holds afterwards.
+    pub new_so_pin: &'a Pin,
+    /// The user PIN that holds afterwards.
+    pub new_user_pin: &'a Pin,
+}
+
+/// What a deletion did, object by object, as seen by searching again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Deletion {
+    /// Destroyed in this run and not found afterwards.
+    pub destroyed: Vec<ObjectRecord>,
+    /// Not there when this run began (resumed runs only).
+    pub already_gone: Vec<ObjectRecord>,
+    /// Still there: the token refused, with the reason.
+    pub remaining: Vec<LeftOut>,
+}
+
+/// An object that an operation could not treat.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The object.
+    pub object: ObjectRecord,
+    /// Why, with the PKCS#11 function and return value.
+    pub reason: Line,
+}
+
+/// Where a backup goes, entry by entry.
+pub trait BackupSink {
+    /// Takes the next entry.
+    fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error>;
+}
+
+/// Where a restore comes from, entry by entry.
+pub trait BackupSource {
+    /// The next entry; none at the end. An error ends the restore.
+    fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error>;
+}
+
+/// Who is told how far a long operation has come.
+pub trait Progress {
+    /// `done` of `total` of `what` (for example "objects destroyed").
+    fn step(&mut self, what: &str, done: usize, total: usize);
+}
+
+/// Nobody is told.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step(&mut self, _what: &str, _done: usize, _total: usize) {}
+}
+
+/// What an error leaves open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Nothing was changed: the error came before the first call that changes anything.
+    None,
+    /// Something may have been changed: only looking tells.
+    Unknown,
+}
+
+/// A token said no, or nothing.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{function}: {message}{}", if self.code.is_empty() { String::new() } else { format!(" ({})", self.code) })]
+pub struct TokenError {
+    /// Whether the target may have been changed.
+    pub effect: Effect,
+    /// The function that failed: `C_Login`, `worker`, `open` …
+    pub function: String,
+    /// The return value (`CKR_PIN_INCORRECT`), empty where there is none.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+impl TokenError {
+    /// An error before anything was changed.
+    pub fn before(function: &str, code: &str, message: impl Into<String>, hint: &str) -> Self {
+        Self {
+            effect: Effect::None,
+            function: function.into(),
+            code: code.into(),
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// An error after which only looking tells.
+    pub fn unclear(function: &str, code: &str, message: impl Into<String>, hint: &str) -> Self {
+        Self { effect: Effect::Unknown, ..Self::before(function, code, message, hint) }
+    }
+}

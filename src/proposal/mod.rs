@@ -1,0 +1,3 @@
+//! What is proposed: targets, objects, plans.
+
+pub mod target;

@@ -1,0 +1,194 @@
+//! What a quorum administers: tokens, the objects in them, and the credentials that open them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::{digest::Digest, text::Line};
+
+/// What identifies a token: read when proposing, and again before acting.
+///
+/// The texts come from the module (CK_TOKEN_INFO, PKCS#11 v2.40 section 3.2), trimmed of padding.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenIdentity {
+    /// `manufacturerID`.
+    pub manufacturer: Line,
+    /// `model`.
+    pub model: Line,
+    /// `serialNumber`; empty on a token that was never initialised.
+    pub serial: Line,
+    /// `label`.
+    pub label: Line,
+    /// SHA-256 of the module's file; none where no module is loaded.
+    pub module_sha256: Option<Digest>,
+}
+
+/// Which credential of a target.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The security officer's PIN (CKU_SO).
+    SoPin,
+    /// The normal user's PIN (CKU_USER).
+    UserPin,
+    /// The AES-256 key under which backups are wrapped.
+    BackupKey,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::SoPin => "so-pin",
+            Self::UserPin => "user-pin",
+            Self::BackupKey => "backup-key",
+        })
+    }
+}
+
+/// How a credential is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Custody {
+    /// Random, sealed to its authority: only the quorum can have it.
+    Held,
+    /// An application lives with it; its owner hands it over at execute. Tried once, never stored.
+    Borrowed,
+}
+
+impl std::fmt::Display for Custody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Held => "held",
+            Self::Borrowed => "borrowed",
+        })
+    }
+}
+
+/// CKA_CLASS of the objects that a quorum cares about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectClass {
+    /// CKO_PRIVATE_KEY
+    PrivateKey,
+    /// CKO_PUBLIC_KEY
+    PublicKey,
+    /// CKO_SECRET_KEY
+    SecretKey,
+    /// CKO_CERTIFICATE
+    Certificate,
+    /// CKO_DATA
+    Data,
+}
+
+impl std::fmt::Display for ObjectClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::PrivateKey => "private-key",
+            Self::PublicKey => "public-key",
+            Self::SecretKey => "secret-key",
+            Self::Certificate => "certificate",
+            Self::Data => "data",
+        })
+    }
+}
+
+/// One token object (CKA_TOKEN true) as it can be recognised again.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectRecord {
+    /// CKA_CLASS.
+    pub class: ObjectClass,
+    /// CKA_ID in lower-case hex; empty where there is none (data objects).
+    pub id: String,
+    /// CKA_LABEL.
+    pub label: Line,
+    /// Algorithm and size: `ec-p256`, `ed25519`, `rsa-3072`, `aes-256`, `x509`; `data`; `generic-N`.
+    pub key_type: String,
+    /// SHA-256 of the SubjectPublicKeyInfo, where the token tells the public half.
+    pub public_key_sha256: Option<Digest>,
+    /// CKA_CHECK_VALUE in hex, where the token has it (secret keys).
+    pub check_value: Option<String>,
+    /// CKA_UNIQUE_ID (PKCS#11 v3.0), where the token has it.
+    pub unique_id: Option<Line>,
+    /// SHA-256 of CKA_VALUE of certificates and data objects.
+    pub value_sha256: Option<Digest>,
+    /// CKA_EXTRACTABLE of private and secret keys.
+    pub extractable: Option<bool>,
+}
+
+impl ObjectRecord {
+    /// Whether another object could be taken for this one by a person: same class, and the same id or label.
+    pub fn resembles(&self, other: &Self) -> bool {
+        self.class == other.class
+            && ((!self.id.is_empty() && self.id == other.id)
+                || (self.label == other.label && !self.label.as_str().is_empty()))
+    }
+}
+
+impl std::fmt::Display for ObjectRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} \"{}\" id {} ({})",
+            self.class,
+            self.label,
+            if self.id.is_empty() { "-" } else { &self.id },
+            self.key_type
+        )
+    }
+}
+
+/// What a token shows of itself without any login.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Observation {
+    /// Who it is.
+    pub identity: TokenIdentity,
+    /// CKF_TOKEN_INITIALIZED.
+    pub initialised: bool,
+    /// CKF_USER_PIN_INITIALIZED.
+    pub user_pin_set: bool,
+    /// Shortest and longest PIN in bytes; a longest of 0 is no limit.
+    pub pin_length: (usize, usize),
+    /// The tries left for the SO PIN and for the user PIN, as far as the flags tell.
+    pub so_tries: Tries,
+    /// The same for the user PIN.
+    pub user_tries: Tries,
+    /// The objects that are visible without login.
+    pub public_objects: Vec<ObjectRecord>,
+}
+
+/// CKF_*_PIN_COUNT_LOW, CKF_*_PIN_FINAL_TRY, CKF_*_PIN_LOCKED.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tries {
+    /// No wrong try since the last right one, as far as the token tells.
+    Full,
+    /// At least one wrong try.
+    Low,
+    /// The next wrong try locks.
+    Final,
+    /// Locked.
+    Locked,
+}
+
+/// The token's objects as they stand after a login of the user, sorted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inventory {
+    /// The token they are in.
+    pub identity: TokenIdentity,
+    /// All objects with CKA_TOKEN true of the five classes, sorted.
+    pub objects: Vec<ObjectRecord>,
+}
+
+/// One object in a backup: what it was, and what makes it again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupEntry {
+    /// The object as it stood in the token.
+    pub object: ObjectRecord,
+    /// `aes-key-wrap` (RFC 3394), `aes-key-wrap-kwp` (RFC 5649), or `copy` for what is public.
+    pub mechanism: String,
+    /// The wrapped key, or the value that was copied.
+    pub blob: crate::encoding::strict::Base64,
+    /// What the new object must say of itself, by PKCS#11 attribute name (`CKA_SIGN` …), values in hex.
+    pub attributes: std::collections::BTreeMap<String, String>,
+}

@@ -1,0 +1,185 @@
+//! Public keys that sign: Ed25519 (RFC 8032) and ECDSA P-256 with SHA-256 (FIPS 186-5).
+
+use std::fmt;
+
+use ed25519_dalek::pkcs8::{DecodePublicKey as _, EncodePublicKey as _, spki::der::pem::LineEnding};
+use p256::ecdsa::signature::Verifier as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::encoding::{digest::Digest, dsse::Envelope};
+
+/// A verification key, known by the SHA-256 of its SubjectPublicKeyInfo.
+///
+/// It is re-encoded when read: named curve, uncompressed point. Two spellings of one key are
+/// therefore one key, with one `keyid`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    kind: Kind,
+    spki_der: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
+    Ed25519(Box<ed25519_dalek::VerifyingKey>),
+    P256(Box<p256::ecdsa::VerifyingKey>),
+}
+
+/// Why a key or a signature was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum KeyError {
+    /// Neither Ed25519 nor P-256 as SPKI PEM.
+    #[error("not an Ed25519 or P-256 public key in SPKI PEM")]
+    Encoding,
+    /// A key that verifies forged signatures (small order).
+    #[error("a weak Ed25519 key (small order)")]
+    Weak,
+    /// The signature names another key.
+    #[error("signed by key {found}, not by key {wanted}")]
+    OtherKey {
+        /// First hex digits of the key asked about.
+        wanted: String,
+        /// First hex digits of the key that the signature names.
+        found: String,
+    },
+    /// The signature is not one over these bytes by this key, or not in its only spelling.
+    #[error("the signature does not verify")]
+    Signature,
+}
+
+impl PublicKey {
+    /// Parses SPKI PEM (RFC 7468) or SPKI DER and re-encodes it.
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        if let Ok(key) = ed25519_dalek::VerifyingKey::from_public_key_pem(text) {
+            return Self::from_ed25519(key);
+        }
+        match p256::ecdsa::VerifyingKey::from_public_key_pem(text) {
+            Ok(key) => Self::from_p256(key),
+            Err(_) => Err(KeyError::Encoding),
+        }
+    }
+
+    /// From a decoded Ed25519 key; refuses keys of small order.
+    pub fn from_ed25519(key: ed25519_dalek::VerifyingKey) -> Result<Self, KeyError> {
+        if key.is_weak() {
+            return Err(KeyError::Weak);
+        }
+        let spki_der = key.to_public_key_der().map_err(|_| KeyError::Encoding)?.into_vec();
+        Ok(Self { kind: Kind::Ed25519(Box::new(key)), spki_der })
+    }
+
+    /// From a decoded P-256 key.
+    pub fn from_p256(key: p256::ecdsa::VerifyingKey) -> Result<Self, KeyError> {
+        let spki_der = key.to_public_key_der().map_err(|_| KeyError::Encoding)?.into_vec();
+        Ok(Self { kind: Kind::P256(Box::new(key)), spki_der })
+    }
+
+    /// SPKI PEM with line feeds.
+    pub fn to_pem(&self) -> String {
+        match &self.kind {
+            Kind::Ed25519(key) => key.to_public_key_pem(LineEnding::LF),
+            Kind::P256(key) => key.to_public_key_pem(LineEnding::LF),
+        }
+        .unwrap_or_default()
+    }
+
+    /// SubjectPublicKeyInfo in DER.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki_der
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub fn keyid(&self) -> Digest {
+        Digest::of(&self.spki_der)
+    }
+
+    /// `ed25519` or `ecdsa-p256`.
+    pub fn algorithm(&self) -> &'static str {
+        match self.kind {
+            Kind::Ed25519(_) => "ed25519",
+            Kind::P256(_) => "ecdsa-p256",
+        }
+    }
+
+    /// Checks a signature over `message`: Ed25519 strictly (no small-order points, canonical `S`), ECDSA
+    /// in DER with low `S` only, so that no third party can make a second valid spelling.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
+        match &self.kind {
+            Kind::Ed25519(key) => {
+                let signature =
+                    ed25519_dalek::Signature::from_slice(signature).map_err(|_| KeyError::Signature)?;
+                key.verify_strict(message, &signature).map_err(|_| KeyError::Signature)
+            }
+            Kind::P256(key) => {
+                let parsed = p256::ecdsa::Signature::from_der(signature).map_err(|_| KeyError::Signature)?;
+                if parsed.normalize_s() != parsed || parsed.to_der().as_bytes() != signature {
+                    return Err(KeyError::Signature);
+                }
+                key.verify(message, &parsed).map_err(|_| KeyError::Signature)
+            }
+        }
+    }
+
+    /// Checks that `envelope` names this key and carries its signature.
+    pub fn verify_envelope(&self, envelope: &Envelope) -> Result<(), KeyError> {
+        let signature = envelope.signature();
+        if signature.keyid != self.keyid() {
+            return Err(KeyError::OtherKey { wanted: self.keyid().short(), found: signature.keyid.short() });
+        }
+        self.verify(&envelope.signed_bytes(), &signature.sig.0)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} {})", self.algorithm(), self.keyid().short())
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_pem())
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_pem(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use p256::ecdsa::signature::Signer as _;
+
+    #[test]
+    fn a_high_s_twin_is_refused() {
+        let signing = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let key = PublicKey::from_p256(*signing.verifying_key()).unwrap();
+        let signature: p256::ecdsa::Signature = signing.sign(b"m");
+        let low = signature.normalize_s();
+        assert_eq!(key.verify(b"m", low.to_der().as_bytes()), Ok(()));
+        let (r, s) = (low.r(), low.s());
+        let high = p256::ecdsa::Signature::from_scalars(*r, -*s).unwrap();
+        assert_eq!(key.verify(b"m", high.to_der().as_bytes()), Err(KeyError::Signature));
+    }
+
+    #[test]
+    fn a_small_order_key_is_refused() {
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&{
+            let mut identity = [0; 32];
+            identity[0] = 1;
+            identity
+        })
+        .unwrap();
+        assert_eq!(PublicKey::from_ed25519(key), Err(KeyError::Weak));
+    }
+
+    #[test]
+    fn pem_goes_round() {
+        let signing = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+        let key = PublicKey::from_ed25519(signing.verifying_key()).unwrap();
+        assert_eq!(PublicKey::from_pem(&key.to_pem()).unwrap().keyid(), key.keyid());
+        assert!(PublicKey::from_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n").is_err());
+    }
+}
