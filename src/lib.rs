@@ -7,3 +7,4 @@ pub mod ports;
 pub mod proposal;
 pub mod roster;
 pub mod sealing;
+pub mod softcard;

@@ -90,6 +90,12 @@ pub enum CardError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No PIN of this card looks like this; no try was spent.
+    #[error("{reason}")]
+    PinForm {
+        /// What a PIN looks like.
+        reason: String,
+    },
     /// The PIN was wrong; one try was spent.
     #[error("wrong PIN for card {serial}: {tries_left} tries left")]
     WrongPin {
@@ -134,6 +140,7 @@ impl CardError {
         match self {
             Self::Absent { .. } => "insert the card, or give its place with --card",
             Self::Unreadable { .. } => "give a card that was made with 'quorate card new'",
+            Self::PinForm { .. } => "type the PIN again; no try was spent",
             Self::WrongPin { .. } => "ask the card's holder for the PIN; nothing was signed",
             Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",
             Self::Blocked { .. } => "use a spare card; the share on this one is out of reach",

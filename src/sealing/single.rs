@@ -266,10 +266,7 @@ mod tests {
     fn a_second_recipient_is_refused() {
         let sealed = sealed_to_all(&[identity(1).to_public(), identity(2).to_public()], b"share");
         assert_eq!(count_stanzas(&sealed).unwrap(), 2);
-        assert!(matches!(
-            open_with(&identity(1), &sealed, 100),
-            Err(SealError::ManyRecipients { found: 2 })
-        ));
+        assert!(matches!(open_with(&identity(1), &sealed, 100), Err(SealError::ManyRecipients { found: 2 })));
         let key = identity(1);
         let single = SingleRecipient(&key);
         let refused = age::Decryptor::new_buffered(&sealed[..])

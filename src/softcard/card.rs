@@ -1,0 +1,221 @@
+//! The soft card at work.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ed25519_dalek::{Signer as _, SigningKey};
+
+use super::file::{CardFile, Format, TRIES};
+use crate::{
+    durable::{self, DirectoryLock},
+    encoding::{digest::Digest, strict::Base64, text::Line, time::Timestamp},
+    memory::{LockedBytes, Pin},
+    ports::card::{Card, CardDescription, CardError, CardKind, FinalTry, UnlockedCard},
+    roster::key::PublicKey,
+    sealing::{
+        single::{self, SealError},
+        under_pin::{self, WorkFactor},
+    },
+};
+
+/// Lengths of a PIN, in printable ASCII characters.
+const PIN_LENGTH: std::ops::RangeInclusive<usize> = 6..=64;
+
+/// Longest plaintext that a soft card opens: shares have about 150 bytes, a station's state some thousands.
+const MAX_OPENED: usize = 256 * 1024;
+
+/// How long to wait for another process that uses the card.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A card that is a file.
+pub struct SoftCard {
+    /// Canonical, so that replacing it replaces the file and not a symbolic link to it.
+    path: PathBuf,
+    serial: Line,
+}
+
+impl SoftCard {
+    /// Makes a new card at `path`, where nothing is yet.
+    pub fn create(path: &Path, pin: &Pin, created: Timestamp) -> Result<Self, CardError> {
+        let serial = random_serial(path)?;
+        let failed = |reason: String| CardError::Failed { serial: serial.clone(), reason };
+        check_pin(pin)?;
+        let mut secrets = LockedBytes::zeroed(64).map_err(|e| failed(e.to_string()))?;
+        getrandom::fill(secrets.expose_mut()).map_err(|e| failed(e.to_string()))?;
+        let (seed, share_secret) = halves(&secrets).map_err(failed)?;
+        let sealed =
+            under_pin::seal(pin, WorkFactor::CARD, secrets.expose()).map_err(|e| failed(e.to_string()))?;
+        let signing_key = public_half(seed).map_err(failed)?;
+        let share_recipient = recipient_half(share_secret).map_err(failed)?;
+        let file = CardFile {
+            format: Format::V1,
+            serial: serial.clone(),
+            created,
+            signing_key,
+            share_recipient,
+            tries_left: TRIES,
+            tries_max: TRIES,
+            sealed_sha256: Digest::of(&sealed),
+            sealed: Base64(sealed),
+        };
+        durable::create(path, &file.write()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
+        Self::open(path)
+    }
+
+    /// A card that is there already.
+    pub fn open(path: &Path) -> Result<Self, CardError> {
+        let path = fs::canonicalize(path)
+            .map_err(|e| CardError::Absent { place: path.display().to_string(), reason: e.to_string() })?;
+        let serial = CardFile::read(&path)?.serial;
+        Ok(Self { path, serial })
+    }
+
+    fn failed(&self, reason: impl ToString) -> CardError {
+        CardError::Failed { serial: self.serial.clone(), reason: reason.to_string() }
+    }
+
+    fn read(&self) -> Result<CardFile, CardError> {
+        let file = CardFile::read(&self.path)?;
+        if file.serial != self.serial {
+            return Err(self.failed(format!("another card, {}, has taken its place", file.serial)));
+        }
+        Ok(file)
+    }
+
+    fn write(&self, file: &CardFile) -> Result<(), CardError> {
+        durable::replace(&self.path, &file.write()).map_err(|e| self.failed(e))
+    }
+
+    /// Spends a try, then opens the secrets. The lock keeps a second process from reading the counter between
+    /// our reading and our writing it.
+    fn open_secrets(&self, pin: &Pin, final_try: FinalTry) -> Result<LockedBytes, CardError> {
+        let _lock = DirectoryLock::acquire(&self.path, PATIENCE).map_err(|e| self.failed(e))?;
+        let mut file = self.read()?;
+        file.tries_left = match (file.tries_left, final_try) {
+            (0, _) => return Err(CardError::Blocked { serial: self.serial.clone() }),
+            (1, FinalTry::Keep) => return Err(CardError::FinalTry { serial: self.serial.clone() }),
+            (left, _) => left - 1,
+        };
+        self.write(&file)?;
+        let secrets = match under_pin::open(pin, WorkFactor::CARD, &file.sealed.0, 64) {
+            Ok(secrets) => secrets,
+            Err(SealError::NotOurs) if file.tries_left == 0 => {
+                return Err(CardError::Blocked { serial: self.serial.clone() });
+            }
+            Err(SealError::NotOurs) => {
+                return Err(CardError::WrongPin { serial: self.serial.clone(), tries_left: file.tries_left });
+            }
+            Err(e) => return Err(self.failed(e)),
+        };
+        file.tries_left = file.tries_max;
+        self.write(&file)?;
+        self.check_halves(&file, &secrets)?;
+        Ok(secrets)
+    }
+
+    /// The public part is not under the PIN: it must be that of the secrets.
+    fn check_halves(&self, file: &CardFile, secrets: &LockedBytes) -> Result<(), CardError> {
+        let (seed, share_secret) = halves(secrets).map_err(|e| self.failed(e))?;
+        let same = public_half(seed).is_ok_and(|key| key == file.signing_key)
+            && recipient_half(share_secret).is_ok_and(|recipient| recipient == file.share_recipient);
+        if same {
+            return Ok(());
+        }
+        Err(CardError::Unreadable {
+            place: self.path.display().to_string(),
+            reason: "its public keys are not those of its secrets".into(),
+        })
+    }
+}
+
+impl Card for SoftCard {
+    fn describe(&mut self) -> Result<CardDescription, CardError> {
+        let file = self.read()?;
+        Ok(CardDescription {
+            kind: CardKind::Soft,
+            serial: file.serial,
+            signing_key: file.signing_key,
+            share_recipient: Some(file.share_recipient),
+            tries_left: Some(file.tries_left),
+            touches: (0, 0),
+        })
+    }
+
+    fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<Box<dyn UnlockedCard + '_>, CardError> {
+        check_pin(&pin)?;
+        let secrets = self.open_secrets(&pin, final_try)?;
+        Ok(Box::new(UnlockedSoftCard { card: self, secrets }))
+    }
+}
+
+struct UnlockedSoftCard<'a> {
+    card: &'a SoftCard,
+    secrets: LockedBytes,
+}
+
+impl UnlockedCard for UnlockedSoftCard<'_> {
+    fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, CardError> {
+        let (seed, _) = halves(&self.secrets).map_err(|e| self.card.failed(e))?;
+        let signature = SigningKey::from_bytes(seed).sign(message).to_vec();
+        let public = public_half(seed).map_err(|e| self.card.failed(e))?;
+        public.verify(message, &signature).map_err(|e| self.card.failed(e))?;
+        Ok(signature)
+    }
+
+    fn open(&mut self, sealed: &[u8]) -> Result<LockedBytes, CardError> {
+        let (_, share_secret) = halves(&self.secrets).map_err(|e| self.card.failed(e))?;
+        single::x25519_identity(share_secret)
+            .and_then(|identity| single::open_with(&identity, sealed, MAX_OPENED))
+            .map_err(|e| CardError::Sealed { serial: self.card.serial.clone(), reason: e.to_string() })
+    }
+}
+
+/// Ed25519 seed and X25519 secret.
+fn halves(secrets: &LockedBytes) -> Result<(&[u8; 32], &[u8; 32]), String> {
+    match secrets.expose().split_first_chunk::<32>() {
+        Some((seed, rest)) => match rest.try_into() {
+            Ok(share_secret) => Ok((seed, share_secret)),
+            Err(_) => Err("the sealed part has another length".into()),
+        },
+        None => Err("the sealed part has another length".into()),
+    }
+}
+
+fn public_half(seed: &[u8; 32]) -> Result<PublicKey, String> {
+    PublicKey::from_ed25519(SigningKey::from_bytes(seed).verifying_key()).map_err(|e| e.to_string())
+}
+
+fn recipient_half(share_secret: &[u8; 32]) -> Result<String, String> {
+    let identity = single::x25519_identity(share_secret).map_err(|e| e.to_string())?;
+    Ok(single::x25519_recipient_of(&identity))
+}
+
+fn random_serial(path: &Path) -> Result<Line, CardError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|e| CardError::Absent {
+        place: path.display().to_string(),
+        reason: format!("no random numbers: {e}"),
+    })?;
+    Ok(Line::lossy(&base16ct::lower::encode_string(&bytes)))
+}
+
+fn check_pin(pin: &Pin) -> Result<(), CardError> {
+    let printable = pin.expose().iter().all(|b| (b' '..=b'~').contains(b));
+    if printable && PIN_LENGTH.contains(&pin.expose().len()) {
+        return Ok(());
+    }
+    Err(CardError::PinForm {
+        reason: format!(
+            "a soft card's PIN has {} to {} printable ASCII characters",
+            PIN_LENGTH.start(),
+            PIN_LENGTH.end()
+        ),
+    })
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
