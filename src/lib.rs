@@ -4,6 +4,7 @@ pub mod durable;
 pub mod encoding;
 pub mod memory;
 pub mod ports;
+pub mod practice;
 pub mod proposal;
 pub mod roster;
 pub mod sealing;

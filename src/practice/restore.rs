@@ -1,0 +1,177 @@
+//! C_UnwrapKey and C_CreateObject, each followed by a proof.
+
+use super::{
+    backup::check_backup_key,
+    device::Session,
+    keys::{self, KeyKind, Material},
+    state::{Content, State, Stored},
+    token::with_effect,
+    wrapping,
+};
+use crate::{
+    encoding::digest::Digest,
+    memory::CredentialSecret,
+    ports::token::{BackupSource, Progress, TokenError},
+    proposal::target::{BackupEntry, ObjectClass, ObjectRecord},
+};
+
+/// PKCS#8 of the keys that fit in has 138 bytes at most; certificates and data are longer.
+const MAX_BLOB: usize = 64 * 1024;
+const MAX_ATTRIBUTES: usize = 64;
+
+pub(super) fn restore(
+    session: &Session<'_>,
+    backup_key: &CredentialSecret,
+    source: &mut dyn BackupSource,
+    progress: &mut dyn Progress,
+) -> Result<Vec<ObjectRecord>, TokenError> {
+    check_backup_key(backup_key)?;
+    let mut restored = Vec::new();
+    let mut changed = false;
+    loop {
+        let next = source.entry().map_err(|e| {
+            TokenError::before("restore", "", format!("cannot read the backup: {e}"), "check the medium")
+        });
+        let outcome = match next {
+            Ok(None) => return Ok(restored),
+            Ok(Some(entry)) => restore_entry(session, backup_key, entry),
+            Err(e) => Err(e),
+        };
+        let (record, added) = outcome.map_err(|e| if changed { with_effect(e) } else { e })?;
+        changed |= added;
+        if !restored.contains(&record) {
+            restored.push(record);
+        }
+        progress.step("objects restored", restored.len(), restored.len());
+    }
+}
+
+/// Makes one object again, unless it is there already, and proves it as it then stands in the token.
+fn restore_entry(
+    session: &Session<'_>,
+    backup_key: &CredentialSecret,
+    entry: BackupEntry,
+) -> Result<(ObjectRecord, bool), TokenError> {
+    // A token gives its own CKA_UNIQUE_ID; this one has none.
+    let record = ObjectRecord { unique_id: None, ..entry.object.clone() };
+    let failed = |reason: String| {
+        TokenError::before(
+            "C_UnwrapKey",
+            "",
+            format!("{record}: {reason}"),
+            "check the backup; nothing was added for it",
+        )
+    };
+    check_form(&entry, &record).map_err(failed)?;
+    let content = content_of(session, backup_key, &entry, &record).map_err(failed)?;
+    let mut new = Some(Stored { record: record.clone(), attributes: entry.attributes, content });
+    let added = match find(&session.read()?, &record).map_err(failed)? {
+        Presence::There => false,
+        Presence::Missing => {
+            session.update(|state| {
+                // Looked for again, under the lock.
+                if let Presence::Missing = find(state, &record).map_err(failed)? {
+                    state.objects.extend(new.take());
+                }
+                Ok(())
+            })?;
+            true
+        }
+    };
+    let proof = session.read().and_then(|state| prove(session, &state, &record).map_err(failed));
+    match proof {
+        Ok(()) => Ok((record, added)),
+        Err(e) if added => Err(with_effect(e)),
+        Err(e) => Err(e),
+    }
+}
+
+fn check_form(entry: &BackupEntry, record: &ObjectRecord) -> Result<(), String> {
+    let hex = |text: &str| text.len() % 2 == 0 && base16ct::lower::decode_vec(text).is_ok();
+    if entry.blob.0.len() > MAX_BLOB {
+        return Err(format!("{} bytes, more than the {MAX_BLOB} that are allowed", entry.blob.0.len()));
+    }
+    if !hex(&record.id) || record.id.len() > 128 {
+        return Err("an id that is not hex, or too long".into());
+    }
+    let good = |(name, value): (&String, &String)| {
+        name.len() <= 64
+            && name.strip_prefix("CKA_").is_some_and(|rest| {
+                rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            })
+            && value.len() <= 4096
+            && hex(value)
+    };
+    if entry.attributes.len() > MAX_ATTRIBUTES || !entry.attributes.iter().all(good) {
+        return Err("attributes that no token gave".into());
+    }
+    Ok(())
+}
+
+/// What the new object will hold; a key that is not the recorded one goes no further.
+fn content_of(
+    session: &Session<'_>,
+    backup_key: &CredentialSecret,
+    entry: &BackupEntry,
+    record: &ObjectRecord,
+) -> Result<Content, String> {
+    match record.class {
+        ObjectClass::PrivateKey | ObjectClass::SecretKey => {
+            let kind = KeyKind::of(record)?;
+            if record.extractable != Some(true) {
+                return Err("a key that was not extractable cannot be in a backup".into());
+            }
+            let plain = wrapping::unwrap(backup_key, &entry.mechanism, &entry.blob.0)?;
+            let material = Material::from_plain(kind, &plain)?;
+            material.prove(record)?;
+            session.seal(material.expose()).map_err(|e| e.to_string())
+        }
+        _ if entry.mechanism != wrapping::COPY => {
+            Err(format!("a public object under {}, want {}", entry.mechanism, wrapping::COPY))
+        }
+        _ => {
+            check_public(record, &entry.blob.0)?;
+            Ok(Content::Public(entry.blob.clone()))
+        }
+    }
+}
+
+fn check_public(record: &ObjectRecord, value: &[u8]) -> Result<(), String> {
+    if record.class == ObjectClass::PublicKey {
+        return keys::check_public_key(record, value);
+    }
+    if record.value_sha256 == Some(Digest::of(value)) {
+        Ok(())
+    } else {
+        Err("another value than recorded".into())
+    }
+}
+
+enum Presence {
+    There,
+    Missing,
+}
+
+fn find(state: &State, record: &ObjectRecord) -> Result<Presence, String> {
+    let mut others = state.objects.iter().map(|object| &object.record).filter(|other| *other != record);
+    if let Some(twin) = others.find(|other| other.resembles(record)) {
+        return Err(format!("the token has another object that resembles it: {twin}"));
+    }
+    match state.objects.iter().filter(|object| object.record == *record).count() {
+        0 => Ok(Presence::Missing),
+        1 => Ok(Presence::There),
+        many => Err(format!("the token has it {many} times")),
+    }
+}
+
+/// Proves the object that stands in the token, not the one that was handed over.
+fn prove(session: &Session<'_>, state: &State, record: &ObjectRecord) -> Result<(), String> {
+    let object = state.objects.iter().find(|object| object.record == *record).ok_or("it is not there")?;
+    match &object.content {
+        Content::Sealed(sealed) => {
+            let secret = session.unseal(sealed).map_err(|e| e.to_string())?;
+            Material::new(KeyKind::of(record)?, secret)?.prove(record)
+        }
+        Content::Public(value) => check_public(record, &value.0),
+    }
+}

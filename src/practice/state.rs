@@ -1,0 +1,186 @@
+//! The file of a practice token.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    durable,
+    encoding::{
+        strict::{self, Base64},
+        text::Line,
+    },
+    memory::Pin,
+    ports::token::TokenError,
+    proposal::target::{ObjectClass, ObjectRecord, Observation, TokenIdentity, Tries},
+    sealing::under_pin::{self, WorkFactor},
+};
+
+/// Wrong PINs until a role is locked.
+pub(super) const TRIES: u8 = 10;
+
+/// Shortest and longest PIN in bytes, as SoftHSM has them.
+pub(super) const PIN_LENGTH: (usize, usize) = (4, 255);
+
+const MAX_FILE: usize = 4 * 1024 * 1024;
+const FUNCTION: &str = "practice token";
+const HINT: &str = "check the file of the practice token and its medium";
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Format {
+    #[serde(rename = "quorate-practice-token-v1")]
+    V1,
+}
+
+/// The document.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    pub(super) format: Format,
+    /// 16 hex digits; survives a reset.
+    pub(super) serial: Line,
+    pub(super) label: Line,
+    /// The recipient of the master identity: another one after each reset.
+    pub(super) master: Option<String>,
+    pub(super) so: Option<PinSlot>,
+    pub(super) user: Option<PinSlot>,
+    pub(super) objects: Vec<Stored>,
+}
+
+/// The master identity under one PIN, and that PIN's counter.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PinSlot {
+    pub(super) tries_left: u8,
+    pub(super) sealed: Base64,
+}
+
+/// One token object.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stored {
+    pub(super) record: ObjectRecord,
+    pub(super) attributes: BTreeMap<String, String>,
+    pub(super) content: Content,
+}
+
+/// What an object holds.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Content {
+    /// A public key's SPKI, a certificate, data.
+    Public(Base64),
+    /// 32 secret bytes, sealed to the master identity.
+    Sealed(Base64),
+}
+
+impl State {
+    /// A token that was never initialised.
+    pub(super) fn empty(serial: Line) -> Self {
+        Self {
+            format: Format::V1,
+            serial,
+            label: Line::lossy(""),
+            master: None,
+            so: None,
+            user: None,
+            objects: Vec::new(),
+        }
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Self, TokenError> {
+        let unreadable = |reason: String| {
+            let message = format!("{}: not a readable practice token: {reason}", path.display());
+            TokenError::before(FUNCTION, "CKR_TOKEN_NOT_RECOGNIZED", message, HINT)
+        };
+        let bytes = durable::read_limited(path, MAX_FILE).map_err(|e| unreadable(e.to_string()))?;
+        let state: Self = strict::parse(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        let slots = [&state.so, &state.user];
+        if slots.iter().any(|slot| slot.as_ref().is_some_and(|slot| slot.tries_left > TRIES)) {
+            return Err(unreadable("a try counter is out of range".into()));
+        }
+        if state.so.is_some() != state.master.is_some() || (state.so.is_none() && state.user.is_some()) {
+            return Err(unreadable("it has PINs, but was not initialised".into()));
+        }
+        Ok(state)
+    }
+
+    /// Replaces the file. The caller holds the lock.
+    pub(super) fn write(&self, path: &Path) -> Result<(), TokenError> {
+        let bytes = strict::write(self);
+        if bytes.len() > MAX_FILE {
+            // It could not be read again.
+            return Err(TokenError::before(FUNCTION, "CKR_DEVICE_MEMORY", "the token is full", HINT));
+        }
+        durable::replace(path, &bytes).map_err(|e| {
+            TokenError::unclear(FUNCTION, "CKR_DEVICE_ERROR", format!("{}: {e}", path.display()), HINT)
+        })
+    }
+
+    /// Makes the file where nothing is yet.
+    pub(super) fn create(&self, path: &Path) -> Result<(), TokenError> {
+        durable::create(path, &strict::write(self)).map_err(|e| {
+            TokenError::before(FUNCTION, "CKR_DEVICE_ERROR", format!("{}: {e}", path.display()), HINT)
+        })
+    }
+
+    pub(super) fn identity(&self) -> TokenIdentity {
+        TokenIdentity {
+            manufacturer: Line::lossy("quorate"),
+            model: Line::lossy("practice token"),
+            serial: self.serial.clone(),
+            label: self.label.clone(),
+            module_sha256: None,
+        }
+    }
+
+    /// What shows without a login.
+    pub(super) fn observation(&self) -> Observation {
+        let tries = |slot: &Option<PinSlot>| match slot.as_ref().map(|slot| slot.tries_left) {
+            None | Some(TRIES) => Tries::Full,
+            Some(0) => Tries::Locked,
+            Some(1) => Tries::Final,
+            Some(_) => Tries::Low,
+        };
+        let private = [ObjectClass::PrivateKey, ObjectClass::SecretKey];
+        let mut public_objects = self.records();
+        public_objects.retain(|record| !private.contains(&record.class));
+        Observation {
+            identity: self.identity(),
+            initialised: self.so.is_some(),
+            user_pin_set: self.user.is_some(),
+            pin_length: PIN_LENGTH,
+            so_tries: tries(&self.so),
+            user_tries: tries(&self.user),
+            public_objects,
+        }
+    }
+
+    /// All objects' records, sorted.
+    pub(super) fn records(&self) -> Vec<ObjectRecord> {
+        let mut records: Vec<_> = self.objects.iter().map(|object| object.record.clone()).collect();
+        records.sort();
+        records
+    }
+}
+
+impl PinSlot {
+    /// Seals the master identity under a new PIN.
+    pub(super) fn new(function: &str, pin: &Pin, master: &[u8]) -> Result<Self, TokenError> {
+        check_pin(function, pin)?;
+        let sealed = under_pin::seal(pin, WorkFactor::PRACTICE, master)
+            .map_err(|e| TokenError::before(function, "CKR_DEVICE_ERROR", e.to_string(), HINT))?;
+        Ok(Self { tries_left: TRIES, sealed: Base64(sealed) })
+    }
+}
+
+/// Refuses a PIN that no slot of this token could have.
+pub(super) fn check_pin(function: &str, pin: &Pin) -> Result<(), TokenError> {
+    let (shortest, longest) = PIN_LENGTH;
+    let bytes = pin.expose();
+    if (shortest..=longest).contains(&bytes.len()) && bytes.iter().all(|b| (b' '..=b'~').contains(b)) {
+        return Ok(());
+    }
+    let message = format!("a PIN of this token has {shortest} to {longest} printable ASCII characters");
+    Err(TokenError::before(function, "CKR_PIN_LEN_RANGE", message, "give another PIN; no try was spent"))
+}

@@ -1,0 +1,106 @@
+//! The practice token from outside, through its port.
+
+mod installing;
+mod operating;
+mod restoring;
+
+use std::{fs, path::PathBuf};
+
+use super::{Extractable, PracticeToken, Sample};
+use crate::{
+    approval::authorization::Authorization,
+    encoding::text::Name,
+    memory::{CredentialSecret, Pin},
+    ports::token::{
+        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Reset, Run, Silent, Start,
+        Token as _, TokenError,
+    },
+    proposal::target::{BackupEntry, ObjectClass, ObjectRecord, Tries},
+};
+
+const SO_PIN: &str = "so-pin-1";
+const USER_PIN: &str = "user-pin-1";
+
+fn pin(text: &str) -> Pin {
+    Pin::copy_of(text.as_bytes()).unwrap()
+}
+
+fn backup_key() -> CredentialSecret {
+    CredentialSecret::copy_of(&[0x42; 32]).unwrap()
+}
+
+fn allowed() -> Authorization {
+    Authorization::for_test(Name::new("issuer").unwrap())
+}
+
+/// A token in its own directory.
+struct Bench {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    token: PracticeToken,
+}
+
+impl Bench {
+    fn empty() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        PracticeToken::create_empty(&path, None).unwrap();
+        let token = PracticeToken::open(Name::new("issuer").unwrap(), &path).unwrap();
+        Self { _dir: dir, path, token }
+    }
+
+    fn initialised() -> Self {
+        let mut bench = Self::empty();
+        bench.token.initialise("practice", &pin(SO_PIN), &pin(USER_PIN)).unwrap();
+        bench
+    }
+
+    fn seeded() -> Self {
+        let mut bench = Self::initialised();
+        bench.token.seed(&pin(USER_PIN)).unwrap();
+        bench
+    }
+
+    fn objects(&mut self) -> Vec<ObjectRecord> {
+        self.token.inventory(&pin(USER_PIN)).unwrap().objects
+    }
+
+    fn object(&mut self, class: ObjectClass, label: &str) -> ObjectRecord {
+        let objects = self.objects();
+        objects.into_iter().find(|o| o.class == class && o.label.as_str() == label).unwrap()
+    }
+
+    fn delete(&mut self, objects: &[ObjectRecord], run: Run) -> Result<Deletion, TokenError> {
+        self.token.delete(allowed(), &pin(USER_PIN), objects, run, &mut Silent)
+    }
+
+    fn backup(&mut self) -> (Vec<BackupEntry>, Vec<LeftOut>) {
+        let mut shelf = Shelf::default();
+        let left_out =
+            self.token.backup(allowed(), &pin(USER_PIN), &backup_key(), &mut shelf, &mut Silent).unwrap();
+        (shelf.0, left_out)
+    }
+
+    fn restore(&mut self, entries: Vec<BackupEntry>) -> Result<Vec<ObjectRecord>, TokenError> {
+        let mut shelf = Shelf(entries);
+        shelf.0.reverse();
+        self.token.restore(allowed(), &pin(USER_PIN), &backup_key(), &mut shelf, &mut Silent)
+    }
+}
+
+/// A backup in memory.
+#[derive(Default)]
+struct Shelf(Vec<BackupEntry>);
+
+impl BackupSink for Shelf {
+    fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error> {
+        self.0.push(entry);
+        Ok(())
+    }
+}
+
+impl BackupSource for Shelf {
+    fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error> {
+        Ok(self.0.pop())
+    }
+}

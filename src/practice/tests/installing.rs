@@ -1,0 +1,249 @@
+use super::*;
+use crate::{
+    ports::card::FinalTry,
+    practice::device::{Device, User},
+};
+
+fn install(bench: &mut Bench, run: Run, start: Start<'_>, so: &str, user: &str) -> Result<(), TokenError> {
+    let (so, user) = (pin(so), pin(user));
+    let installation = Installation { run, start, new_so_pin: Some(&so), new_user_pin: Some(&user) };
+    bench.token.install(allowed(), &installation, &mut Silent)
+}
+
+fn reset(bench: &mut Bench, run: Run, so: &str) -> Result<(), TokenError> {
+    let (so, new_so, new_user) = (pin(so), pin("so-pin-2"), pin("user-pin-2"));
+    let reset =
+        Reset { run, so_pin: &so, new_label: "reset-1", new_so_pin: &new_so, new_user_pin: &new_user };
+    bench.token.reset(allowed(), &reset, &mut Silent)
+}
+
+fn login(bench: &Bench, user: User, text: &str, last: FinalTry) -> Result<(), TokenError> {
+    Device::open(&bench.path).unwrap().login(user, &pin(text), last).map(drop)
+}
+
+#[test]
+fn an_empty_token_shows_what_it_is() {
+    let mut bench = Bench::empty();
+    let seen = bench.token.observe().unwrap();
+    assert_eq!((seen.initialised, seen.user_pin_set), (false, false));
+    assert_eq!(seen.identity.model.as_str(), "practice token");
+    assert_eq!(seen.identity.serial.as_str().len(), 16);
+    assert_eq!(bench.token.inventory(&pin(USER_PIN)).unwrap_err().code, "CKR_USER_PIN_NOT_INITIALIZED");
+    assert!(PracticeToken::create_empty(&bench.path, None).is_err());
+    assert!(PracticeToken::create_empty(&bench.path.with_extension("2"), Some("../../etc/passwd")).is_err());
+}
+
+#[test]
+fn wrong_pins_count_down_durably_and_lock() {
+    let mut bench = Bench::initialised();
+    for (left, seen) in [(9, Tries::Low), (1, Tries::Final)] {
+        while left < 10 - spent(&mut bench) {
+            let error = login(&bench, User::Normal, "wrong", FinalTry::Keep).unwrap_err();
+            assert_eq!((error.code.as_str(), error.effect), ("CKR_PIN_INCORRECT", Effect::None));
+        }
+        assert_eq!(bench.token.observe().unwrap().user_tries, seen);
+    }
+    // The port never spends the last try, right PIN or not.
+    assert_eq!(bench.token.inventory(&pin(USER_PIN)).unwrap_err().code, "");
+    assert_eq!(login(&bench, User::Normal, "wrong", FinalTry::Spend).unwrap_err().code, "CKR_PIN_INCORRECT");
+    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Spend).unwrap_err().code, "CKR_PIN_LOCKED");
+    assert_eq!(bench.token.observe().unwrap().user_tries, Tries::Locked);
+    assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
+}
+
+fn spent(bench: &mut Bench) -> u8 {
+    10 - crate::practice::state::State::read(&bench.path).unwrap().user.unwrap().tries_left
+}
+
+#[test]
+fn the_right_pin_restores_the_counter_and_a_misshapen_one_costs_nothing() {
+    let mut bench = Bench::initialised();
+    login(&bench, User::Normal, "wrong", FinalTry::Keep).unwrap_err();
+    assert_eq!(login(&bench, User::Normal, "abc", FinalTry::Keep).unwrap_err().code, "CKR_PIN_LEN_RANGE");
+    assert_eq!(spent(&mut bench), 1);
+    bench.objects();
+    assert_eq!(bench.token.observe().unwrap().user_tries, Tries::Full);
+}
+
+#[test]
+fn an_empty_token_is_installed_once() {
+    let mut bench = Bench::empty();
+    let start = || Start::Empty { label: "issuer" };
+    install(&mut bench, Run::First, start(), "new-so", USER_PIN).unwrap();
+    assert!(bench.objects().is_empty());
+    let again = install(&mut bench, Run::First, start(), "new-so", USER_PIN).unwrap_err();
+    assert_eq!(again.effect, Effect::None);
+    // Resumed after all of it: nothing to do.
+    install(&mut bench, Run::Resumed, start(), "new-so", USER_PIN).unwrap();
+    // Resumed on what somebody else did.
+    let foreign = install(&mut bench, Run::Resumed, Start::Empty { label: "x" }, "new-so", USER_PIN);
+    assert_eq!(foreign.unwrap_err().effect, Effect::Unknown);
+    let stranger = install(&mut bench, Run::Resumed, start(), "other-so", USER_PIN);
+    assert_eq!(stranger.unwrap_err().code, "CKR_PIN_INCORRECT");
+}
+
+#[test]
+fn an_installation_goes_on_after_a_crash_between_its_steps() {
+    let mut bench = Bench::empty();
+    let label = crate::encoding::text::Line::new("issuer").unwrap();
+    Device::open(&bench.path).unwrap().init_token(&pin("new-so"), &label).unwrap();
+    assert!(!bench.token.observe().unwrap().user_pin_set);
+    install(&mut bench, Run::Resumed, Start::Empty { label: "issuer" }, "new-so", USER_PIN).unwrap();
+    assert!(bench.objects().is_empty());
+}
+
+#[test]
+fn a_token_in_use_is_taken_over_with_its_objects() {
+    let mut bench = Bench::seeded();
+    let before = bench.objects();
+    let present = pin(SO_PIN);
+    let start = || Start::InUse { present_so_pin: Some(&present) };
+    let wrong = pin("not-this");
+    let refused =
+        install(&mut bench, Run::First, Start::InUse { present_so_pin: Some(&wrong) }, "new-so", "new-user");
+    assert_eq!(refused.unwrap_err().effect, Effect::None);
+    let without =
+        install(&mut bench, Run::First, Start::InUse { present_so_pin: None }, "new-so", "new-user");
+    assert_eq!(without.unwrap_err().effect, Effect::None);
+    install(&mut bench, Run::First, start(), "new-so", "new-user").unwrap();
+    assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects, before);
+    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Keep).unwrap_err().code, "CKR_PIN_INCORRECT");
+    login(&bench, User::Officer, "new-so", FinalTry::Keep).unwrap();
+    // Resumed after all of it, where the present PIN no longer holds.
+    install(&mut bench, Run::Resumed, start(), "new-so", "new-user").unwrap();
+    assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
+}
+
+#[test]
+fn a_take_over_goes_on_after_a_crash_between_its_steps() {
+    let mut bench = Bench::seeded();
+    let device = Device::open(&bench.path).unwrap();
+    let session = device.login(User::Officer, &pin(SO_PIN), FinalTry::Keep).unwrap();
+    session.init_user_pin(&pin("new-user")).unwrap();
+    let present = pin(SO_PIN);
+    let start = Start::InUse { present_so_pin: Some(&present) };
+    install(&mut bench, Run::Resumed, start, "new-so", "new-user").unwrap();
+    login(&bench, User::Officer, "new-so", FinalTry::Keep).unwrap();
+    assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects.len(), 8);
+}
+
+#[test]
+fn a_resumed_take_over_stops_before_the_last_try() {
+    let mut bench = Bench::seeded();
+    for _ in 0..8 {
+        login(&bench, User::Officer, "wrong", FinalTry::Keep).unwrap_err();
+    }
+    let present = pin(SO_PIN);
+    let start = Start::InUse { present_so_pin: Some(&present) };
+    // Two tries are left: the new PIN takes one, and the present one is not tried.
+    let stopped = install(&mut bench, Run::Resumed, start, "new-so", "new-user").unwrap_err();
+    assert!(stopped.message.contains("not spent"), "{stopped}");
+    assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Final);
+}
+
+#[test]
+fn only_the_security_officer_sets_pins() {
+    let bench = Bench::initialised();
+    let device = Device::open(&bench.path).unwrap();
+    let session = device.login(User::Normal, &pin(USER_PIN), FinalTry::Keep).unwrap();
+    assert_eq!(session.init_user_pin(&pin("mine")).unwrap_err().code, "CKR_USER_NOT_LOGGED_IN");
+    assert_eq!(session.set_so_pin(&pin("mine")).unwrap_err().code, "CKR_USER_NOT_LOGGED_IN");
+}
+
+#[test]
+fn a_reset_leaves_the_serial_and_nothing_else() {
+    let mut bench = Bench::seeded();
+    let serial = bench.token.observe().unwrap().identity.serial;
+    let old_file = fs::read_to_string(&bench.path).unwrap();
+    assert_eq!(reset(&mut bench, Run::First, "not-this").unwrap_err().effect, Effect::None);
+    assert_eq!(bench.objects().len(), 8);
+    reset(&mut bench, Run::First, SO_PIN).unwrap();
+    let seen = bench.token.observe().unwrap();
+    assert_eq!((seen.identity.serial, seen.identity.label.as_str()), (serial, "reset-1"));
+    assert!(seen.public_objects.is_empty());
+    assert!(bench.token.inventory(&pin("user-pin-2")).unwrap().objects.is_empty());
+    login(&bench, User::Officer, "so-pin-2", FinalTry::Keep).unwrap();
+    let master = |text: &str| {
+        crate::encoding::strict::parse(text.as_bytes()).map(|s: super::super::state::State| s.master)
+    };
+    assert_ne!(master(&old_file), master(&fs::read_to_string(&bench.path).unwrap()));
+    // Resumed after all of it; and once more in earnest, which could not be told from the first.
+    reset(&mut bench, Run::Resumed, SO_PIN).unwrap();
+    assert_eq!(reset(&mut bench, Run::First, "so-pin-2").unwrap_err().effect, Effect::None);
+}
+
+#[test]
+fn a_reset_goes_on_after_a_crash_at_any_step() {
+    let label = crate::encoding::text::Line::new("reset-1").unwrap();
+    for steps in 0..=3 {
+        let mut bench = Bench::seeded();
+        let device = Device::open(&bench.path).unwrap();
+        if steps >= 1 {
+            device.init_token(&pin(SO_PIN), &label).unwrap();
+        }
+        if steps >= 2 {
+            let session = device.login(User::Officer, &pin(SO_PIN), FinalTry::Keep).unwrap();
+            session.init_user_pin(&pin("user-pin-2")).unwrap();
+        }
+        if steps >= 3 {
+            let session = device.login(User::Officer, &pin(SO_PIN), FinalTry::Keep).unwrap();
+            session.set_so_pin(&pin("so-pin-2")).unwrap();
+        }
+        reset(&mut bench, Run::Resumed, SO_PIN).unwrap();
+        login(&bench, User::Officer, "so-pin-2", FinalTry::Keep).unwrap();
+        assert!(bench.token.inventory(&pin("user-pin-2")).unwrap().objects.is_empty(), "{steps}");
+    }
+}
+
+#[test]
+fn a_session_is_void_once_the_token_was_initialised_anew() {
+    let mut bench = Bench::seeded();
+    let device = Device::open(&bench.path).unwrap();
+    let session = device.login(User::Normal, &pin(USER_PIN), FinalTry::Keep).unwrap();
+    reset(&mut bench, Run::First, SO_PIN).unwrap();
+    assert_eq!(session.read().err().unwrap().code, "CKR_SESSION_HANDLE_INVALID");
+    assert!(session.update(|_| Ok(())).is_err());
+}
+
+#[test]
+fn an_authorization_for_another_target_does_nothing() {
+    let mut bench = Bench::seeded();
+    let before = fs::read(&bench.path).unwrap();
+    let foreign = || Authorization::for_test(Name::new("other").unwrap());
+    let (so, user) = (pin(SO_PIN), pin(USER_PIN));
+    let objects = bench.objects();
+    let before_after_login = fs::read(&bench.path).unwrap();
+    assert_eq!(before.len(), before_after_login.len());
+    let installation = Installation {
+        run: Run::First,
+        start: Start::InUse { present_so_pin: Some(&so) },
+        new_so_pin: Some(&user),
+        new_user_pin: None,
+    };
+    let reset = Reset { run: Run::First, so_pin: &so, new_label: "x", new_so_pin: &so, new_user_pin: &user };
+    let mut shelf = Shelf::default();
+    let token = &mut bench.token;
+    assert!(token.install(foreign(), &installation, &mut Silent).is_err());
+    assert!(token.delete(foreign(), &user, &objects, Run::First, &mut Silent).is_err());
+    assert!(token.reset(foreign(), &reset, &mut Silent).is_err());
+    assert!(token.backup(foreign(), &user, &backup_key(), &mut shelf, &mut Silent).is_err());
+    assert!(token.restore(foreign(), &user, &backup_key(), &mut shelf, &mut Silent).is_err());
+    assert_eq!(fs::read(&bench.path).unwrap(), before_after_login);
+}
+
+#[test]
+fn no_damaged_file_is_a_crash() {
+    let bench = Bench::seeded();
+    let honest = fs::read(&bench.path).unwrap();
+    let name = || Name::new("issuer").unwrap();
+    for at in (0..honest.len()).step_by(97) {
+        let mut damaged = honest.clone();
+        damaged[at] ^= 1;
+        fs::write(&bench.path, &damaged).unwrap();
+        if let Ok(mut token) = PracticeToken::open(name(), &bench.path) {
+            let _ = token.observe();
+        }
+        fs::write(&bench.path, &honest[..at]).unwrap();
+        assert!(PracticeToken::open(name(), &bench.path).is_err());
+    }
+}

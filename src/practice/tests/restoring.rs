@@ -1,0 +1,160 @@
+use super::*;
+use crate::{
+    encoding::{digest::Digest, strict::Base64},
+    practice::{
+        keys::{KeyKind, Material},
+        wrapping,
+    },
+};
+
+fn position(entries: &[BackupEntry], class: ObjectClass, label: &str) -> usize {
+    entries.iter().position(|e| e.object.class == class && e.object.label.as_str() == label).unwrap()
+}
+
+fn reset(bench: &mut Bench) {
+    let (so, user) = (pin(SO_PIN), pin(USER_PIN));
+    let reset =
+        Reset { run: Run::First, so_pin: &so, new_label: "reset-1", new_so_pin: &so, new_user_pin: &user };
+    bench.token.reset(allowed(), &reset, &mut Silent).unwrap();
+}
+
+#[test]
+fn keys_come_back_after_a_reset_and_on_another_token() {
+    let mut bench = Bench::seeded();
+    let bound = bench.object(ObjectClass::PrivateKey, "bound-to-this-token");
+    let mut expected = bench.objects();
+    expected.retain(|record| *record != bound);
+    let (entries, _) = bench.backup();
+    reset(&mut bench);
+    assert!(bench.objects().is_empty());
+    let mut elsewhere = Bench::initialised();
+    for bench in [&mut bench, &mut elsewhere] {
+        let mut restored = bench.restore(entries.clone()).unwrap();
+        restored.sort();
+        assert_eq!(restored, expected);
+        assert_eq!(bench.objects(), expected);
+        // Again: verified and kept.
+        assert_eq!(bench.restore(entries.clone()).unwrap().len(), 7);
+        assert_eq!(bench.objects(), expected);
+        // What was restored can be backed up and is the same key.
+        assert_eq!(bench.backup().0.len(), 7);
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_blob_is_refused_and_adds_nothing() {
+    let (entries, _) = Bench::seeded().backup();
+    let mut target = Bench::initialised();
+    for (index, entry) in entries.iter().enumerate() {
+        for at in [0, entry.blob.0.len() / 2, entry.blob.0.len() - 1] {
+            let mut changed = entry.clone();
+            changed.blob.0[at] ^= 0x10;
+            let refused = target.restore(vec![changed]).unwrap_err();
+            assert_eq!(refused.effect, Effect::None, "entry {index}: {refused}");
+        }
+    }
+    assert!(target.objects().is_empty());
+}
+
+#[test]
+fn a_known_key_under_the_original_label_is_refused() {
+    let (entries, _) = Bench::seeded().backup();
+    let mut target = Bench::initialised();
+    let kinds = [
+        (ObjectClass::PrivateKey, "document-signing", KeyKind::P256),
+        (ObjectClass::PrivateKey, "code-signing", KeyKind::Ed25519),
+        (ObjectClass::SecretKey, "archive-kek", KeyKind::Aes256),
+    ];
+    for (class, label, kind) in kinds {
+        let mut forged = entries[position(&entries, class, label)].clone();
+        let known = Material::generate(kind).unwrap().to_plain().unwrap();
+        // Rightly wrapped: the backup key alone does not make it the recorded key.
+        forged.blob = Base64(wrapping::wrap(&backup_key(), &known).unwrap());
+        let refused = target.restore(vec![forged.clone()]).unwrap_err();
+        assert!(refused.message.contains("another key than recorded"), "{refused}");
+        for mechanism in ["copy", "aes-cbc", ""] {
+            forged.mechanism = mechanism.into();
+            assert!(target.restore(vec![forged.clone()]).is_err());
+        }
+    }
+    assert!(target.objects().is_empty());
+}
+
+#[test]
+fn a_key_that_cannot_be_proven_is_refused() {
+    let (entries, _) = Bench::seeded().backup();
+    let mut target = Bench::initialised();
+    let mut pair = entries[position(&entries, ObjectClass::PrivateKey, "code-signing")].clone();
+    pair.object.public_key_sha256 = None;
+    let mut secret = entries[position(&entries, ObjectClass::SecretKey, "archive-kek")].clone();
+    secret.object.check_value = None;
+    let mut bound = entries[position(&entries, ObjectClass::PrivateKey, "document-signing")].clone();
+    bound.object.extractable = Some(false);
+    let mut odd = entries[0].clone();
+    odd.object.key_type = "rsa-3072".into();
+    let mut attribute = entries[0].clone();
+    attribute.attributes.insert("../../x".into(), "01".into());
+    for entry in [pair, secret, bound, odd, attribute] {
+        assert_eq!(target.restore(vec![entry]).unwrap_err().effect, Effect::None);
+    }
+    assert!(target.objects().is_empty());
+}
+
+#[test]
+fn exchanged_public_values_are_refused() {
+    let (entries, _) = Bench::seeded().backup();
+    let mut target = Bench::initialised();
+    let mut key = entries[position(&entries, ObjectClass::PublicKey, "document-signing")].clone();
+    let other = &entries[position(&entries, ObjectClass::PublicKey, "code-signing")];
+    key.blob = other.blob.clone();
+    assert!(target.restore(vec![key.clone()]).is_err());
+    // Not even when the record goes along: the type does not fit.
+    key.object.public_key_sha256 = Some(Digest::of(&key.blob.0));
+    assert!(target.restore(vec![key]).is_err());
+    let mut data = entries[position(&entries, ObjectClass::Data, "issuer-profile")].clone();
+    data.blob.0.push(0);
+    assert!(target.restore(vec![data]).is_err());
+    assert!(target.objects().is_empty());
+}
+
+#[test]
+fn another_object_in_its_place_is_no_success() {
+    let (entries, _) = Bench::seeded().backup();
+    let mut target = Bench::initialised();
+    let user = pin(USER_PIN);
+    target.token.generate(&user, Sample::P256, "document-signing", &[1], Extractable::Yes).unwrap();
+    let before = target.objects();
+    let refused = target.restore(entries).unwrap_err();
+    assert!(refused.message.contains("resembles"), "{refused}");
+    assert!(before.iter().all(|record| target.objects().contains(record)));
+}
+
+#[test]
+fn an_error_after_the_first_object_leaves_the_effect_open() {
+    let (entries, _) = Bench::seeded().backup();
+    let mut target = Bench::initialised();
+    let mut broken = entries.clone();
+    broken[3].blob.0[0] ^= 1;
+    assert_eq!(target.restore(broken).unwrap_err().effect, Effect::Unknown);
+    assert_eq!(target.objects().len(), 3);
+    assert_eq!(target.restore(entries).unwrap().len(), 7);
+}
+
+#[test]
+fn a_wrong_backup_key_restores_nothing() {
+    let (entries, _) = Bench::seeded().backup();
+    let mut target = Bench::initialised();
+    let wrong = CredentialSecret::copy_of(&[0x43; 32]).unwrap();
+    let secret = entries.into_iter().find(|e| e.object.class == ObjectClass::SecretKey).unwrap();
+    let mut shelf = Shelf(vec![secret]);
+    let refused = target.token.restore(allowed(), &pin(USER_PIN), &wrong, &mut shelf, &mut Silent);
+    assert_eq!(refused.unwrap_err().effect, Effect::None);
+    assert!(target.objects().is_empty());
+}
+
+/// The zero block under the zero key: the first of the FIPS 197 known answers (AESAVS, KAT, 256 bits).
+#[test]
+fn the_check_value_is_that_of_pkcs11() {
+    let zero = Material::from_plain(KeyKind::Aes256, &[0; 32]).unwrap();
+    assert_eq!(zero.check_value().unwrap().unwrap(), "dc95c0");
+}
