@@ -87,7 +87,7 @@ fn restore_entry(
 }
 
 fn check_form(entry: &BackupEntry, record: &ObjectRecord) -> Result<(), String> {
-    let hex = |text: &str| text.len() % 2 == 0 && base16ct::lower::decode_vec(text).is_ok();
+    let hex = |text: &str| text.len().is_multiple_of(2) && base16ct::lower::decode_vec(text).is_ok();
     if entry.blob.0.len() > MAX_BLOB {
         return Err(format!("{} bytes, more than the {MAX_BLOB} that are allowed", entry.blob.0.len()));
     }

@@ -179,3 +179,18 @@ fn a_card_that_took_anothers_place_is_refused() {
     fs::copy(&other.path, &card.path).unwrap();
     assert!(matches!(card.unlock(pin("123456"), FinalTry::Keep).err(), Some(CardError::Failed { .. })));
 }
+
+#[test]
+fn the_try_is_spent_before_the_pin_is_tried_and_the_work_is_bounded() {
+    let (_dir, mut card) = new_card();
+    edit(&card, |file| {
+        let mut recipient = age::scrypt::Recipient::new("123456".to_owned().into());
+        recipient.set_work_factor(15);
+        file.sealed.0 = single::seal_to(&recipient, &[0; 64]).unwrap();
+        file.sealed_sha256 = Digest::of(&file.sealed.0);
+    });
+    // An attempt that ends in neither "right" nor "wrong", as a crash would.
+    let stopped = card.unlock(pin("123456"), FinalTry::Keep).err().unwrap();
+    assert!(matches!(stopped, CardError::Failed { .. }));
+    assert_eq!(tries(&mut card), TRIES - 1);
+}
