@@ -5,3 +5,6 @@ pub mod memory;
 pub mod ports;
 pub mod proposal;
 pub mod roster;
+pub mod sealing;
+pub mod sharing;
+pub mod transcript;

@@ -1,3 +1,5 @@
 //! Approvals, the one place that counts them, and what a quorum may do.
 
 pub mod authorization;
+pub mod quorum;
+pub mod statement;

@@ -5,7 +5,6 @@
 
 use crate::{
     approval::authorization::Authorization,
-    encoding::text::Line,
     memory::{CredentialSecret, Pin},
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
 };
@@ -128,15 +127,7 @@ pub struct Deletion {
     pub remaining: Vec<LeftOut>,
 }
 
-/// An object that an operation could not treat.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LeftOut {
-    /// The object.
-    pub object: ObjectRecord,
-    /// Why, with the PKCS#11 function and return value.
-    pub reason: Line,
-}
+pub use crate::proposal::target::LeftOut;
 
 /// Where a backup goes, entry by entry.
 pub trait BackupSink {
