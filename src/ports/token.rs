@@ -5,7 +5,9 @@
 
 use crate::{
     approval::authorization::Authorization,
+    encoding::text::Name,
     memory::{CredentialSecret, Pin},
+    proposal::operation::Place,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
 };
 
@@ -65,6 +67,28 @@ pub trait Token {
         source: &mut dyn BackupSource,
         progress: &mut dyn Progress,
     ) -> Result<Vec<ObjectRecord>, TokenError>;
+}
+
+/// Finds the tokens of a quorum.
+pub trait TokenSource {
+    /// Opens the target `name` at `place`.
+    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError>;
+}
+
+/// Which of the tokens at a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted<'a> {
+    /// One that was never initialised.
+    Empty,
+    /// The one with this label: what an interrupted initialisation or reset may have left.
+    Labelled(&'a str),
+    /// The one with this serial number and this label.
+    Token {
+        /// `serialNumber`.
+        serial: &'a str,
+        /// `label`.
+        label: &'a str,
+    },
 }
 
 /// First run of an intent, or again after a crash.

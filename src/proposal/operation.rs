@@ -119,8 +119,6 @@ pub enum Operation {
         identity: TokenIdentity,
         /// What is destroyed.
         objects: Vec<ObjectRecord>,
-        /// What must still be there afterwards.
-        staying: Vec<ObjectRecord>,
     },
     /// Destroys everything.
     Reset {
