@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::authorization::Authorization;
+use super::{authorization::Authorization, intent::DurableIntent};
 use crate::{
     encoding::text::Name,
     memory::AuthoritySecret,
@@ -15,7 +15,6 @@ use crate::{
         reconstitution::{ReconstitutionError, reconstitute},
         share::Share,
     },
-    transcript::durable::DurableIntent,
 };
 
 /// How many custodians of one authority stand for a proposal.

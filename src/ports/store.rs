@@ -7,6 +7,7 @@
 use std::io::{Read, Write};
 
 use crate::{
+    approval::intent::DurableIntent,
     encoding::{digest::Digest, text::Name},
     transcript::{durable::DurableIntent, ledger::CeremonyFiles},
 };

@@ -1,6 +1,7 @@
 //! What is proposed: plans, operations, targets and their objects, and how it is shown to people.
 
 pub mod briefing;
+pub mod credential;
 pub mod document;
 pub mod environment;
 pub mod operation;

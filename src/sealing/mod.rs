@@ -3,7 +3,6 @@
 //! A plaintext is a small text: a title line, `key value` lines, and last `secret <hex>`. Whoever opens
 //! one with stock `age` in an emergency can read it.
 
-pub mod credential;
 pub mod document;
 pub mod release;
 pub mod single;

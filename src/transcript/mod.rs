@@ -1,7 +1,6 @@
 //! The record: signed, hash-chained lines, what they may say in which order, and what a reader can believe.
 
 pub mod ceremony;
-pub mod durable;
 pub mod event;
 pub mod finding;
 pub mod ledger;

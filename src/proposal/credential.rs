@@ -4,14 +4,14 @@
 //! his own choice. So the plaintext names what it is for, the ledger's lines say which file is in
 //! force, and both must agree.
 
-use super::{
-    document::{self, DocumentError, Reader},
-    single::{self, SealError},
-};
+use super::target::Role;
 use crate::{
     encoding::{digest::Digest, text::Name},
     memory::{CredentialSecret, LockedBytes, MemoryError},
-    proposal::target::Role,
+    sealing::{
+        document::{self, DocumentError, Reader},
+        single::{self, SealError},
+    },
 };
 
 const TITLE: &str = "quorate-credential-v1";
