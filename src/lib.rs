@@ -5,3 +5,4 @@ pub mod memory;
 pub mod ports;
 pub mod proposal;
 pub mod roster;
+pub mod storage;

@@ -120,33 +120,22 @@ fn byte_of(place: usize, word: &str) -> Result<u8, WordsError> {
         return Ok(byte);
     }
     Err(match find(list_at(place + 1), word) {
-        Some((_, word)) => WordsError::OutOfStep {
-            word,
-            place: place + 1,
-        },
-        None => WordsError::Unknown {
-            word: quote(word),
-            place: place + 1,
-        },
+        Some((_, word)) => WordsError::OutOfStep { word, place: place + 1 },
+        None => WordsError::Unknown { word: quote(word), place: place + 1 },
     })
 }
 
 fn find(list: &[&'static str; 256], word: &str) -> Option<(u8, &'static str)> {
     // Some printings of the list write the last word of the odd places with an accent.
     let plain = word.replace(['\u{e1}', '\u{c1}'], "a");
-    (0..=u8::MAX)
-        .zip(list.iter().copied())
-        .find(|(_, listed)| listed.eq_ignore_ascii_case(&plain))
+    (0..=u8::MAX).zip(list.iter().copied()).find(|(_, listed)| listed.eq_ignore_ascii_case(&plain))
 }
 
 fn list_at(place: usize) -> &'static [&'static str; 256] {
     if place.is_multiple_of(2) { &EVEN } else { &ODD }
 }
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a byte is always below 256, the length of the list"
-)]
+#[expect(clippy::indexing_slicing, reason = "a byte is always below 256, the length of the list")]
 fn word_of(list: &[&'static str; 256], byte: u8) -> &'static str {
     list[usize::from(byte)]
 }
@@ -160,10 +149,7 @@ fn list_of(words: &'static str) -> [&'static str; 256] {
 }
 
 fn quote(word: &str) -> String {
-    word.chars()
-        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
-        .take(LONGEST_QUOTE)
-        .collect()
+    word.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).take(LONGEST_QUOTE).collect()
 }
 
 #[cfg(test)]
@@ -205,33 +191,17 @@ mod tests {
 
     #[test]
     fn the_lists_are_the_published_ones() {
-        let words: Vec<&str> = [EVEN_WORDS, ODD_WORDS]
-            .iter()
-            .flat_map(|w| w.split_whitespace())
-            .collect();
-        assert_eq!(
-            (EVEN_WORDS.split_whitespace().count(), words.len()),
-            (256, 512)
-        );
+        let words: Vec<&str> = [EVEN_WORDS, ODD_WORDS].iter().flat_map(|w| w.split_whitespace()).collect();
+        assert_eq!((EVEN_WORDS.split_whitespace().count(), words.len()), (256, 512));
         let digest = Sha256::digest(words.join(" ").to_lowercase());
         // Computed from two other programs' tables, which agree.
-        assert_eq!(
-            digest[..],
-            bytes("E732A7C847B5CEEA625E50B7DBD670D080D4B681A606C8805D588ED1848653DE")
-        );
+        assert_eq!(digest[..], bytes("E732A7C847B5CEEA625E50B7DBD670D080D4B681A606C8805D588ED1848653DE"));
     }
 
     #[test]
     fn no_word_is_in_both_lists_or_holds_a_separator() {
-        let mut all: Vec<String> = EVEN
-            .iter()
-            .chain(ODD.iter())
-            .map(|w| w.to_lowercase())
-            .collect();
-        assert!(
-            all.iter()
-                .all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase()))
-        );
+        let mut all: Vec<String> = EVEN.iter().chain(ODD.iter()).map(|w| w.to_lowercase()).collect();
+        assert!(all.iter().all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase())));
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 512);
@@ -246,10 +216,7 @@ mod tests {
 
     #[test]
     fn case_hyphens_lines_and_the_accent_do_not_matter() {
-        assert_eq!(
-            from_words("  TOPMOST-istanbul\n\tpluto - VAGABOND ").unwrap(),
-            bytes("E58294F2")
-        );
+        assert_eq!(from_words("  TOPMOST-istanbul\n\tpluto - VAGABOND ").unwrap(), bytes("E58294F2"));
         assert_eq!(from_words("zulu Yucat\u{e1}n").unwrap(), [255, 255]);
     }
 
@@ -267,17 +234,8 @@ mod tests {
     #[test]
     fn an_unknown_word_is_named_without_its_control_characters() {
         let error = from_words("topmost Istambul\u{1b}[2J").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "word 2, \"Istambul?[2J\", is not a PGP word"
-        );
+        assert_eq!(error.to_string(), "word 2, \"Istambul?[2J\", is not a PGP word");
         let long = from_words(&"x".repeat(5000)).unwrap_err();
-        assert_eq!(
-            long,
-            WordsError::Unknown {
-                word: "x".repeat(LONGEST_QUOTE),
-                place: 1
-            }
-        );
+        assert_eq!(long, WordsError::Unknown { word: "x".repeat(LONGEST_QUOTE), place: 1 });
     }
 }

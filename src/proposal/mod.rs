@@ -1,3 +1,4 @@
 //! What is proposed: targets, objects, plans.
 
+pub mod environment;
 pub mod target;
