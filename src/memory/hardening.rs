@@ -85,8 +85,8 @@ const SWAPS: &str = "/proc/swaps";
 
 static RESIDENCY: OnceLock<Residency> = OnceLock::new();
 
-/// Makes the process leave no core dump, closed to ptrace(2) by other processes of its user, and unable to gain
-/// privileges by execve(2); then reads each setting back.
+/// Makes the process leave no core dump, closed to ptrace(2) by other processes of its user, and
+/// unable to gain privileges by execve(2); then reads each setting back.
 ///
 /// Call it before there is a second thread: no_new_privs is a thread's own, and inherited by those
 /// that it makes.
@@ -191,7 +191,7 @@ fn without_swap(areas: &[String], limit: u64) -> Result<Residency, HardeningErro
     Err(HardeningError::Swap { areas: areas.to_vec(), limit })
 }
 
-/// The first column of each line after the heading (proc_swaps(5)), blanks and control characters being octal there.
+/// The first column of each line after the heading; the kernel writes blanks in it as octal escapes.
 fn swap_areas(list: &str) -> Vec<String> {
     let printable = |area: &str| area.chars().filter(|c| !c.is_control()).collect();
     list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(printable).collect()
