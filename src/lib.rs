@@ -7,4 +7,5 @@ pub mod proposal;
 pub mod roster;
 pub mod sealing;
 pub mod sharing;
+pub mod storage;
 pub mod transcript;

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use crate::{
     approval::intent::DurableIntent,
     encoding::{digest::Digest, text::Name},
-    transcript::{durable::DurableIntent, ledger::CeremonyFiles},
+    transcript::ledger::CeremonyFiles,
 };
 
 /// Something could not be read or written.
