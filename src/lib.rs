@@ -8,4 +8,7 @@ pub mod practice;
 pub mod proposal;
 pub mod roster;
 pub mod sealing;
+pub mod sharing;
 pub mod softcard;
+pub mod storage;
+pub mod transcript;
