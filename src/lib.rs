@@ -1,5 +1,6 @@
 //! M-of-N administrative quorums over hardware security modules.
 pub mod approval;
+pub mod ceremony;
 pub mod durable;
 pub mod encoding;
 pub mod memory;

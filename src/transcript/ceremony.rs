@@ -18,9 +18,9 @@ use crate::{
     encoding::{digest::Digest, dsse::Mode, text::Name},
     proposal::{
         document::Proposal,
-        operation::{Operation, SealedCredential},
+        operation::{CredentialRule, Operation, SealedCredential},
         plan::Plan,
-        target::Custody,
+        target::{Custody, Role},
     },
     roster::{Roster, deal::Authority},
     sealing::single,
@@ -99,6 +99,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         approvals: Vec::new(),
         rejections: Vec::new(),
         intended: None,
+        attempts: Vec::new(),
         concluded: None,
         end: None,
         attestations: Vec::new(),
@@ -246,14 +247,18 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
     for credential in &proposal.credentials {
         let fail = |message: String| Err(Finding::error("credential", message));
         let SealedCredential { authority, target, role, version, file, .. } = credential;
-        let rule = match &proposal.operation {
-            Operation::Genesis { targets } => {
-                targets.iter().find(|t| t.name == *target).and_then(|t| t.rule(*role))
-            }
-            _ => context.state.and_then(|s| s.targets.get(target)).and_then(|t| t.target.rule(*role)),
+        let taken_in = match &proposal.operation {
+            Operation::Genesis { targets } => targets.iter().find(|t| t.name == *target),
+            _ => context.state.and_then(|s| s.targets.get(target)).map(|t| &t.target),
         };
-        match rule {
-            Some(rule) if rule.authority == *authority && rule.custody == Custody::Held => {}
+        // At a reset the authority of the SO PIN gets the new user PIN too: it sets it.
+        let twin = |rule: &CredentialRule| {
+            matches!(proposal.operation, Operation::Reset { .. })
+                && rule.role == Role::UserPin
+                && taken_in.and_then(|t| t.rule(Role::SoPin)).is_some_and(|so| so.authority == *authority)
+        };
+        match taken_in.and_then(|t| t.rule(*role)) {
+            Some(rule) if rule.custody == Custody::Held && (rule.authority == *authority || twin(rule)) => {}
             _ => return fail(format!("the {role} of {target} is not one that {authority} holds")),
         }
         let wanted = context.state.map_or(1, |s| s.next_version(target, *role));
@@ -301,7 +306,16 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             if line.entry.time > ceremony.proposal.expires {
                 return Err(Finding::error("proposal-expired", "it was executed after it had expired"));
             }
-            ceremony.intended = Some((intended.clone(), line.digest));
+            ceremony.intended = Some(((**intended).clone(), line.digest));
+            Ok(())
+        }
+        AnyEvent::Attempted(attempted)
+            if ceremony.intended.is_some() && ceremony.concluded.is_none() && ceremony.end.is_none() =>
+        {
+            if matches!(attempted.outcome, Outcome::Completed | Outcome::Refused) {
+                return Err(Finding::error("outcome", "an attempt that completed is a conclusion"));
+            }
+            ceremony.attempts.push(attempted.clone());
             Ok(())
         }
         AnyEvent::Concluded(concluded) if ceremony.concluded.is_none() && ceremony.end.is_none() => {

@@ -95,6 +95,15 @@ event! { "intended",
         environment: EnvironmentReading,
     }
 }
+event! { "attempted",
+    /// An attempt that did not complete; the ceremony stays open and is tried again.
+    Attempted {
+        /// `failed` or `indeterminate`.
+        outcome: Outcome,
+        /// One sentence: what was seen.
+        summary: Line,
+    }
+}
 event! { "concluded",
     /// What came of it.
     Concluded {
@@ -119,8 +128,6 @@ event! { "closed",
     Closed {
         /// Copies of releases that were destroyed.
         releases_destroyed: u32,
-        /// SHA-256 of the statements that were not used, by what they were.
-        unused: Vec<Digest>,
     }
 }
 event! { "aborted",
@@ -155,6 +162,8 @@ pub struct TargetState {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackupRecord {
+    /// The target that was backed up, whose backup key wraps the keys.
+    pub target: Name,
     /// SHA-256 of the file.
     pub sha256: Digest,
     /// Its length in bytes.
@@ -183,7 +192,9 @@ pub enum AnyEvent {
     /// `rejected`
     Rejected(Rejected),
     /// `intended`
-    Intended(Intended),
+    Intended(Box<Intended>),
+    /// `attempted`
+    Attempted(Attempted),
     /// `concluded`
     Concluded(Box<Concluded>),
     /// `closed`
@@ -200,6 +211,7 @@ impl AnyEvent {
             Self::Approved(_) => Approved::NAME,
             Self::Rejected(_) => Rejected::NAME,
             Self::Intended(_) => Intended::NAME,
+            Self::Attempted(_) => Attempted::NAME,
             Self::Concluded(_) => Concluded::NAME,
             Self::Closed(_) => Closed::NAME,
             Self::Aborted(_) => Aborted::NAME,
@@ -220,7 +232,8 @@ impl AnyEvent {
             Proposed::NAME => entry(bytes, |e| Self::Proposed(Box::new(e))),
             Approved::NAME => entry(bytes, Self::Approved),
             Rejected::NAME => entry(bytes, Self::Rejected),
-            Intended::NAME => entry(bytes, Self::Intended),
+            Intended::NAME => entry(bytes, |e| Self::Intended(Box::new(e))),
+            Attempted::NAME => entry(bytes, Self::Attempted),
             Concluded::NAME => entry(bytes, |e| Self::Concluded(Box::new(e))),
             Closed::NAME => entry(bytes, Self::Closed),
             Aborted::NAME => entry(bytes, Self::Aborted),

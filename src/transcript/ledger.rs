@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    event::{BackupRecord, Concluded, Intended},
+    event::{Attempted, BackupRecord, Concluded, Intended},
     outcome::Outcome,
 };
 use crate::{
@@ -78,6 +78,8 @@ pub struct Ceremony {
     pub rejections: Vec<Signed<Rejection>>,
     /// The intent, with the digest of its line.
     pub intended: Option<(Intended, Digest)>,
+    /// Attempts that did not complete.
+    pub attempts: Vec<Attempted>,
     /// What came of it.
     pub concluded: Option<Concluded>,
     /// How it ended; none while it is open.
@@ -222,7 +224,12 @@ impl LedgerState {
             }
         }
         for credential in &ceremony.proposal.credentials {
-            if let Some(target) = self.targets.get_mut(&credential.target) {
+            if let Some(target) = self.targets.get_mut(&credential.target)
+                && target
+                    .target
+                    .rule(credential.role)
+                    .is_some_and(|rule| rule.authority == credential.authority)
+            {
                 target.credentials.insert(credential.role, credential.clone());
             }
         }

@@ -1,0 +1,64 @@
+//! Giving a ceremony up before anything was tried.
+
+use super::{
+    Error, World, conclude::destroy_releases, execute::open_ceremony, sign, sign::LineWriter,
+    station::StationSecrets,
+};
+use crate::{
+    approval::statement::Abort,
+    encoding::{digest::Digest, text::Line},
+    ports::{
+        card::{CardDescription, UnlockedCard},
+        store::Inbox,
+    },
+    roster::Standing,
+    transcript::event::Aborted,
+};
+
+/// What an abort came to.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// Directory of the ceremony.
+    pub directory: String,
+    /// Its head.
+    pub head: Digest,
+}
+
+/// Has the administrator's card sign the abort, destroys releases and keys, and writes `aborted`.
+pub fn abort(
+    world: &mut World<'_>,
+    description: &CardDescription,
+    card: &mut dyn UnlockedCard,
+    inbox: &mut dyn Inbox,
+    reason: Line,
+) -> Result<Given, Error> {
+    let state = world.load()?;
+    let ceremony = open_ceremony(&state)?.clone();
+    if ceremony.intended.is_some() || ceremony.concluded.is_some() {
+        return Err(Error::refused(
+            format!("ceremony {} has begun to act: it cannot be aborted", ceremony.number()),
+            "run 'quorate execute' to bring it to its end, or 'quorate execute --give-up' to record what is known",
+        ));
+    }
+    let keyid = description.signing_key.keyid();
+    let administrator = match ceremony.roster.holder(keyid) {
+        Some((person, _)) if person.standing == Standing::Administrator => person.name.clone(),
+        _ => {
+            return Err(Error::refused(
+                "only an administrator of this quorum aborts",
+                "insert an administrator's card",
+            ));
+        }
+    };
+    let time = world.now(Some(&state))?;
+    let secrets = StationSecrets::open(world.station, state.nonce, ceremony.number(), keyid, card)?;
+    let mut lines = LineWriter::new(world.mode, &secrets.signing, ceremony.lines, Some(ceremony.last_line))?;
+    let statement = Abort { proposal: ceremony.digest, administrator, reason, time };
+    let abort = sign::statement(card, &description.signing_key, world.mode, &statement)?;
+    destroy_releases(world, &ceremony, inbox)?;
+    let line = lines.line(time, Aborted { abort });
+    let head = Digest::of(&line);
+    world.ledger.append(&ceremony.directory, &[line])?;
+    world.station.destroy_all(state.nonce, ceremony.number())?;
+    Ok(Given { directory: ceremony.directory, head })
+}

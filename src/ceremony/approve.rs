@@ -1,0 +1,234 @@
+//! A custodian's decision: he verifies, is briefed, opens his shares and releases them to the station, or rejects.
+
+use super::{Error, check_clock, sign};
+use crate::{
+    approval::statement::{Approval, ApprovalFile, Rejection},
+    encoding::{
+        digest::Digest,
+        strict::Base64,
+        text::{Line, Name},
+    },
+    memory::LockedBytes,
+    ports::{
+        card::{CardDescription, UnlockedCard},
+        clock::Clock,
+        store::CustodianMemory,
+    },
+    roster::{Person, Standing},
+    sealing::release,
+    sharing::share::UnverifiedShare,
+    transcript::{
+        ceremony::authorities,
+        ledger::{Ceremony, LedgerState},
+    },
+};
+
+/// How a custodian knows that the ledger he is shown is the one he knows, whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Continuity {
+    /// This is the genesis: its fingerprint is compared in person.
+    Genesis,
+    /// It contains the proposals that he remembers on this machine.
+    Remembered {
+        /// How many of them.
+        proposals: usize,
+    },
+    /// Its last closed head is the one that he brought on paper.
+    Head(Digest),
+    /// Nothing of it is known here.
+    Unknown,
+}
+
+/// What a custodian is asked to decide, after everything public was verified.
+pub struct Matter<'s> {
+    /// The ledger.
+    pub state: &'s LedgerState,
+    /// The open ceremony.
+    pub ceremony: &'s Ceremony,
+    /// Who he is.
+    pub custodian: &'s Person,
+    /// How the ledger is known to be whole.
+    pub continuity: Continuity,
+}
+
+/// Verifies that this card may decide on the open ceremony, and that the ledger extends what its holder knows.
+pub fn matter<'s>(
+    state: &'s LedgerState,
+    memory: &dyn CustodianMemory,
+    card: &CardDescription,
+    head: Option<Digest>,
+    clock: &dyn Clock,
+) -> Result<Matter<'s>, Error> {
+    let now = check_clock(clock.now(), Some(state))?;
+    let ceremony = state.open().ok_or_else(|| {
+        Error::refused(
+            "no proposal is open in this ledger",
+            "ask the administrator for the ledger with the open proposal",
+        )
+    })?;
+    if ceremony.intended.is_some() || ceremony.concluded.is_some() {
+        return Err(Error::refused("the ceremony is being executed already", "see 'quorate status'"));
+    }
+    let custodian = match_card(ceremony, card)?;
+    if now > ceremony.proposal.expires {
+        return Err(Error::refused(
+            format!("the proposal expired at {}", ceremony.proposal.expires),
+            "an administrator gives it up with 'quorate abort' and proposes it again",
+        ));
+    }
+    if ceremony.rejections.iter().any(|r| r.statement().custodian == custodian.name) {
+        return Err(Error::refused(
+            format!("{} rejected this proposal, which is final", custodian.name),
+            "see 'quorate status'",
+        ));
+    }
+    let continuity = continuity(state, ceremony, memory, &custodian.name, head)?;
+    Ok(Matter { state, ceremony, custodian, continuity })
+}
+
+/// Serial and both keys must be those of a custodian's card, before any PIN is asked for.
+fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s Person, Error> {
+    let roster = &ceremony.roster;
+    let Some((person, enrolled)) = roster.holder(card.signing_key.keyid()) else {
+        return Err(Error::refused(
+            format!("card {} is on nobody's list in this quorum", card.serial),
+            "insert the card that was enrolled for it",
+        ));
+    };
+    if person.standing != Standing::Custodian {
+        return Err(Error::refused(
+            format!(
+                "this is the card of {}, a {}: only custodians approve or reject",
+                person.name, person.standing
+            ),
+            "insert a custodian's card",
+        ));
+    }
+    let enrolment = enrolled.enrolment();
+    if enrolment.serial != card.serial || enrolment.share_recipient != card.share_recipient {
+        return Err(Error::refused(
+            format!("{}'s card is not as it was enrolled: serial or share key differ", person.name),
+            "use a spare card, or have the member replaced",
+        ));
+    }
+    Ok(person)
+}
+
+/// No rollback, and no second child of one predecessor.
+fn continuity(
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    memory: &dyn CustodianMemory,
+    who: &Name,
+    head: Option<Digest>,
+) -> Result<Continuity, Error> {
+    let seen = memory.seen(state.nonce, who)?;
+    for (number, proposal) in &seen {
+        match state.ceremonies.iter().find(|c| c.number() == *number) {
+            Some(known) if known.digest == *proposal => {}
+            Some(other) => {
+                return Err(Error::refused(
+                    format!(
+                        "this ledger shows another proposal as ceremony {number} ({}) than the one that {who} decided on",
+                        other.kind()
+                    ),
+                    "two ledgers grow from one: keep both copies and have them audited together",
+                ));
+            }
+            None => {
+                return Err(Error::refused(
+                    format!(
+                        "this ledger ends before ceremony {number}, on which {who} decided already: it is an old copy"
+                    ),
+                    "ask for the current ledger",
+                ));
+            }
+        }
+    }
+    if let Some(head) = head {
+        return if state.head() == Some(head) {
+            Ok(Continuity::Head(head))
+        } else {
+            Err(Error::refused(
+                "the last closed ceremony of this ledger does not have the head that you gave",
+                "compare the paper of the last ceremony; ask for the current ledger",
+            ))
+        };
+    }
+    if ceremony.number() == 0 {
+        Ok(Continuity::Genesis)
+    } else if seen.is_empty() {
+        Ok(Continuity::Unknown)
+    } else {
+        Ok(Continuity::Remembered { proposals: seen.len() })
+    }
+}
+
+/// Opens the custodian's shares on his card, checks each against the roster, seals them to the station and signs
+/// the approval. Nothing is written here.
+pub fn approve(
+    matter: &Matter<'_>,
+    description: &CardDescription,
+    card: &mut dyn UnlockedCard,
+    clock: &dyn Clock,
+) -> Result<ApprovalFile, Error> {
+    let ceremony = matter.ceremony;
+    let roster = &ceremony.roster;
+    let who = &matter.custodian.name;
+    let keyid = description.signing_key.keyid();
+    let mut documents: Vec<LockedBytes> = Vec::new();
+    for authority in authorities(ceremony) {
+        let sealed = roster.sealed_share(&authority.name, keyid).ok_or_else(|| {
+            Error::refused(
+                format!("no share of {} is sealed to this card", authority.name),
+                "use the card that was enrolled",
+            )
+        })?;
+        let opened = card.open(sealed)?;
+        let (unverified, rest) =
+            UnverifiedShare::read(opened.expose()).map_err(|error| bad_share(&error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(bad_share("something follows the share"));
+        }
+        let share =
+            unverified.verify(roster, &authority.name, who).map_err(|error| bad_share(&error.to_string()))?;
+        documents.extend(share.to_document(roster)?);
+    }
+    let station = &ceremony.proposal.station.keys;
+    let release = release::seal(ceremony.digest, who, &documents, &station.recipient)?;
+    drop(documents);
+    let approval = Approval {
+        proposal: ceremony.digest,
+        roster: roster.digest(),
+        custodian: who.clone(),
+        release: Digest::of(&release),
+        time: check_clock(clock.now(), Some(matter.state))?,
+    };
+    let statement = sign::statement(card, &description.signing_key, matter.state.mode, &approval)?;
+    Ok(ApprovalFile { statement, release: Some(Base64(release)) })
+}
+
+fn bad_share(what: &str) -> Error {
+    Error::refused(
+        format!("the share on this card is not good: {what}"),
+        "nothing was signed; tell the administrator: at genesis nobody should go on, later a spare card may serve",
+    )
+}
+
+/// Signs a rejection.
+pub fn reject(
+    matter: &Matter<'_>,
+    description: &CardDescription,
+    card: &mut dyn UnlockedCard,
+    reason: Line,
+    clock: &dyn Clock,
+) -> Result<ApprovalFile, Error> {
+    let rejection = Rejection {
+        proposal: matter.ceremony.digest,
+        custodian: matter.custodian.name.clone(),
+        reason,
+        time: check_clock(clock.now(), Some(matter.state))?,
+    };
+    let statement = sign::statement(card, &description.signing_key, matter.state.mode, &rejection)?;
+    Ok(ApprovalFile { statement, release: None })
+}

@@ -1,0 +1,71 @@
+//! A person who was there signs the head of the last ceremony.
+
+use super::{Error, check_clock, sign};
+use crate::{
+    approval::statement::Attestation,
+    encoding::{digest::Digest, strict, text::Line},
+    ports::{
+        card::{CardDescription, UnlockedCard},
+        clock::Clock,
+        store::{Beside, LedgerStore},
+    },
+    transcript::ledger::LedgerState,
+};
+
+/// What was attested.
+#[derive(Clone, Debug)]
+pub struct Attested {
+    /// Directory of the ceremony.
+    pub directory: String,
+    /// Its head.
+    pub head: Digest,
+    /// Who signed.
+    pub person: crate::encoding::text::Name,
+}
+
+/// What a person says of the head.
+pub struct Opinion {
+    /// Whether the transcript says what was seen.
+    pub agrees: bool,
+    /// What else there is to say.
+    pub remark: Line,
+}
+
+/// Signs the head of the last ended ceremony and puts the statement beside its transcript. The head does not move.
+pub fn attest(
+    ledger: &mut dyn LedgerStore,
+    state: &LedgerState,
+    description: &CardDescription,
+    card: &mut dyn UnlockedCard,
+    opinion: Opinion,
+    clock: &dyn Clock,
+) -> Result<Attested, Error> {
+    let ceremony = state.ceremonies.iter().rev().find(|c| c.end.is_some()).ok_or_else(|| {
+        Error::refused("no ceremony of this ledger has ended", "attest after 'quorate execute'")
+    })?;
+    let (person, _) = ceremony.roster.holder(description.signing_key.keyid()).ok_or_else(|| {
+        Error::refused(
+            format!("card {} is on nobody's list in this quorum", description.serial),
+            "insert a member's card",
+        )
+    })?;
+    let attestation = Attestation {
+        ledger: state.nonce,
+        ceremony: ceremony.number(),
+        head: ceremony.last_line,
+        person: person.name.clone(),
+        agrees: opinion.agrees,
+        remark: opinion.remark,
+        time: check_clock(clock.now(), Some(state))?,
+    };
+    let envelope = sign::statement(card, &description.signing_key, state.mode, &attestation)?;
+    let mut bytes = strict::write(&envelope);
+    bytes.push(b'\n');
+    let name = format!("{}-{}.json", person.name, envelope.payload_digest().short());
+    ledger.put_beside(&ceremony.directory, Beside::Attestations, &name, &bytes)?;
+    Ok(Attested {
+        directory: ceremony.directory.clone(),
+        head: ceremony.last_line,
+        person: person.name.clone(),
+    })
+}

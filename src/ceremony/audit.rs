@@ -1,0 +1,62 @@
+//! The audit: public data only; no card, no HSM, no secret.
+
+use crate::{
+    encoding::dsse::Mode,
+    transcript::{
+        finding::{Finding, Severity},
+        ledger::{CeremonyFiles, LedgerState},
+        verification::{self, Pins},
+    },
+};
+
+/// What an audit came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every line holds, and both pins fit.
+    Verified,
+    /// Every line holds, but a pin is missing: origin or end are unproven.
+    Unpinned,
+    /// It cannot be believed.
+    Broken,
+}
+
+/// An audited ledger.
+#[derive(Debug)]
+pub struct Audit {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was found, worst first.
+    pub findings: Vec<Finding>,
+    /// The state, as far as it could be followed.
+    pub state: Option<LedgerState>,
+}
+
+/// Audits one ledger, given as one or more copies with their names. The longest copy is the one that is judged.
+pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins) -> Audit {
+    let mut findings = verification::compare_copies(copies);
+    let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
+    let longest = copies.iter().max_by_key(|(_, files)| (files.len(), size(files)));
+    let files = longest.map(|(_, files)| files.as_slice()).unwrap_or_default();
+    let verified = verification::verify(files, mode);
+    findings.extend(verified.findings);
+    for (name, other) in copies.iter().filter(|(name, _)| Some(name) != longest.map(|(name, _)| name)) {
+        let broken = verification::verify(other, mode).findings;
+        findings.extend(broken.into_iter().filter(|f| f.severity == Severity::Error).map(|mut f| {
+            f.message = format!("in the copy {}: {}", crate::encoding::text::printable(name), f.message);
+            f
+        }));
+    }
+    if let Some(state) = &verified.state {
+        findings.extend(verification::remarks(state));
+        findings.extend(verification::check_pins(state, pins));
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let broken = verified.state.is_none() || findings.iter().any(|f| f.severity == Severity::Error);
+    let verdict = match (broken, pins.genesis.is_some() && pins.head.is_some()) {
+        (true, _) => Verdict::Broken,
+        (false, true) => Verdict::Verified,
+        (false, false) => Verdict::Unpinned,
+    };
+    Audit { verdict, findings, state: verified.state }
+}

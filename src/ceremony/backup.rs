@@ -1,0 +1,369 @@
+//! Backup and restore: one age file sealed to the authority of the backup key, entry by entry.
+//!
+//! The file is JSON lines: a header that names ledger, ceremony, proposal and target, then one line for each object. Keys
+//! in it are wrapped under the backup key as well, so that opening the age file alone gives no key.
+
+use std::io::{BufRead as _, BufReader, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Error,
+    act::{Acted, Acting},
+};
+use crate::{
+    approval::authorization::Authorization,
+    encoding::{
+        digest::{Digest, Hasher},
+        strict,
+        text::Name,
+    },
+    memory::{CredentialSecret, Pin},
+    ports::token::{BackupSink, BackupSource, Run, Token},
+    proposal::{
+        operation::Operation,
+        target::{BackupEntry, ObjectRecord},
+    },
+    transcript::{
+        event::{BackedUp, BackupRecord, TargetState},
+        outcome::Outcome,
+    },
+};
+
+/// First line of a backup.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: String,
+    ledger: Digest,
+    ceremony: u32,
+    proposal: Digest,
+    target: Name,
+}
+
+const FORMAT: &str = "quorate-backup-v1";
+
+/// Does a backup or a restore, after the inventory was compared.
+pub(super) fn act(
+    acting: &mut Acting<'_, '_>,
+    token: &mut dyn Token,
+    name: &Name,
+    user_pin: &Pin,
+    key: &CredentialSecret,
+    identity: &age::x25519::Identity,
+    grant: Authorization,
+) -> Result<Acted, Error> {
+    match &acting.ceremony.proposal.operation {
+        Operation::Backup { output, allow_partial, .. } => {
+            backup(acting, token, name, user_pin, key, identity, grant, (output, *allow_partial))
+        }
+        Operation::Restore { input, sha256, backup, objects, .. } => restore(
+            acting,
+            token,
+            name,
+            user_pin,
+            key,
+            identity,
+            grant,
+            &Wanted { input, sha256: *sha256, backup: *backup, objects },
+        ),
+        _ => Err(Error::refused("neither backup nor restore", "audit the ledger")),
+    }
+}
+
+/// Counts and hashes what goes to the file.
+struct Counted<W> {
+    inner: W,
+    hasher: Hasher,
+    length: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hasher.update(bytes.get(..written).unwrap_or_default());
+        self.length = self.length.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Writes entries as lines and keeps the manifest.
+struct Lines<W: Write> {
+    age: age::stream::StreamWriter<Counted<W>>,
+    entries: Vec<BackedUp>,
+}
+
+impl<W: Write> BackupSink for Lines<W> {
+    fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error> {
+        let mut line = strict::write(&entry);
+        let sha256 = Digest::of(&line);
+        line.push(b'\n');
+        self.age.write_all(&line)?;
+        self.entries.push(BackedUp { object: entry.object, sha256 });
+        Ok(())
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "what a backup needs, each of another kind")]
+fn backup(
+    acting: &mut Acting<'_, '_>,
+    token: &mut dyn Token,
+    name: &Name,
+    user_pin: &Pin,
+    key: &CredentialSecret,
+    identity: &age::x25519::Identity,
+    grant: Authorization,
+    (output, allow_partial): (&str, bool),
+) -> Result<Acted, Error> {
+    let what = format!("backup of {name}");
+    let failed = |e: &dyn std::fmt::Display| Acted::new(Outcome::Failed, format!("{what}: {e}"));
+    let header = header(acting, name);
+    if acting.world.artifacts.exists(output) {
+        // Ours if it opens and names this very proposal: published just before a crash.
+        if acting.run == Run::First || !is_ours(acting, output, identity, &header) {
+            return Ok(failed(&format!(
+                "{output} exists, and it is not this ceremony's: it is not overwritten"
+            )));
+        }
+        acting.world.artifacts.remove(output)?;
+    }
+    let file = acting.world.artifacts.begin(output)?;
+    let counted = Counted { inner: file, hasher: Hasher::default(), length: 0 };
+    let recipient = identity.to_public();
+    let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
+        .map_err(|e| Error::problem(format!("{what}: {e}"), "run the command again"))?;
+    let age = match encryptor.wrap_output(counted) {
+        Ok(age) => age,
+        Err(error) => return Ok(failed(&error)),
+    };
+    let mut lines = Lines { age, entries: Vec::new() };
+    let mut first = strict::write(&header);
+    first.push(b'\n');
+    if let Err(error) = lines.age.write_all(&first) {
+        return Ok(failed(&error));
+    }
+    let left_out = match token.backup(grant, user_pin, key, &mut lines, acting.world.progress) {
+        Ok(left_out) => left_out,
+        Err(error) => {
+            acting.world.artifacts.remove(output)?;
+            // A backup only reads.
+            let mut acted = Acted::from_error(&what, &error);
+            acted.outcome = Outcome::Failed;
+            return Ok(acted);
+        }
+    };
+    let Lines { age, entries } = lines;
+    let finished = age.finish().and_then(|mut counted| counted.flush().map(|()| counted));
+    let counted = match finished {
+        Ok(counted) => counted,
+        Err(error) => return Ok(failed(&error)),
+    };
+    let keys = entries.iter().filter(|e| e.object.extractable.is_some()).count();
+    let refuse = keys == 0 || (!left_out.is_empty() && !allow_partial);
+    if refuse {
+        acting.world.artifacts.remove(output)?;
+        let mut acted = failed(&format!(
+            "{keys} keys could be exported, {} objects not; no file was kept",
+            left_out.len()
+        ));
+        acted.left_out = left_out;
+        acted.hint =
+            "give it up with 'quorate execute --give-up', and propose a backup with allow_partial = true"
+                .into();
+        return Ok(acted);
+    }
+    acting.world.artifacts.publish(output)?;
+    let mut acted = Acted::new(
+        Outcome::Completed,
+        format!(
+            "{what}: {} objects, {keys} of them keys, in {output}; {} left out",
+            entries.len(),
+            left_out.len()
+        ),
+    );
+    acted.backup = Some(BackupRecord {
+        target: name.clone(),
+        sha256: counted.hasher.finish(),
+        length: counted.length,
+        entries,
+    });
+    acted.left_out = left_out;
+    Ok(acted)
+}
+
+fn header(acting: &Acting<'_, '_>, name: &Name) -> Header {
+    Header {
+        format: FORMAT.into(),
+        ledger: acting.state.nonce,
+        ceremony: acting.ceremony.number(),
+        proposal: acting.ceremony.digest,
+        target: name.clone(),
+    }
+}
+
+fn is_ours(
+    acting: &mut Acting<'_, '_>,
+    path: &str,
+    identity: &age::x25519::Identity,
+    header: &Header,
+) -> bool {
+    let Ok(file) = acting.world.artifacts.open(path) else { return false };
+    Entries::open(file, identity).is_ok_and(|(found, _)| found == *header)
+}
+
+struct Wanted<'a> {
+    input: &'a str,
+    sha256: Digest,
+    backup: u32,
+    objects: &'a [ObjectRecord],
+}
+
+/// The entries of a backup, each compared with the manifest that its ceremony recorded.
+struct Entries {
+    lines: BufReader<Box<dyn Read>>,
+    manifest: Vec<BackedUp>,
+    next: usize,
+}
+
+impl Entries {
+    fn open(file: Box<dyn Read>, identity: &age::x25519::Identity) -> std::io::Result<(Header, Self)> {
+        let other = |e: &dyn std::fmt::Display| std::io::Error::other(e.to_string());
+        let decryptor = age::Decryptor::new(file).map_err(|e| other(&e))?;
+        let single = crate::sealing::single::SingleRecipient(identity);
+        let stream =
+            decryptor.decrypt(std::iter::once(&single as &dyn age::Identity)).map_err(|e| other(&e))?;
+        let mut entries = Self { lines: BufReader::new(Box::new(stream)), manifest: Vec::new(), next: 0 };
+        let line = entries.line()?.ok_or_else(|| other(&"the backup is empty"))?;
+        let header: Header = strict::parse(&line).map_err(|e| other(&e))?;
+        Ok((header, entries))
+    }
+
+    /// One line of at most the length of a document.
+    fn line(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let limit = u64::try_from(strict::MAX_DOCUMENT).unwrap_or(u64::MAX);
+        let read = (&mut self.lines).take(limit).read_until(b'\n', &mut line)?;
+        match (read, line.pop()) {
+            (0, _) => Ok(None),
+            (_, Some(b'\n')) => Ok(Some(line)),
+            _ => Err(std::io::Error::other("a line of the backup is cut, or too long")),
+        }
+    }
+}
+
+impl BackupSource for Entries {
+    fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error> {
+        let recorded = self.manifest.get(self.next);
+        let Some(recorded) = recorded.cloned() else {
+            return match self.line()? {
+                None => Ok(None),
+                Some(_) => {
+                    Err(std::io::Error::other("the backup has more entries than its ceremony recorded"))
+                }
+            };
+        };
+        let line = self.line()?.ok_or_else(|| std::io::Error::other("the backup is cut short"))?;
+        if Digest::of(&line) != recorded.sha256 {
+            return Err(std::io::Error::other(format!(
+                "the entry of {} is not the one that was recorded",
+                recorded.object
+            )));
+        }
+        let entry: BackupEntry = strict::parse(&line).map_err(|e| std::io::Error::other(e.to_string()))?;
+        if entry.object != recorded.object {
+            return Err(std::io::Error::other(format!(
+                "the entry of {} is for another object",
+                recorded.object
+            )));
+        }
+        self.next = self.next.saturating_add(1);
+        Ok(Some(entry))
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "what a restore needs, each of another kind")]
+fn restore(
+    acting: &mut Acting<'_, '_>,
+    token: &mut dyn Token,
+    name: &Name,
+    user_pin: &Pin,
+    key: &CredentialSecret,
+    identity: &age::x25519::Identity,
+    grant: Authorization,
+    wanted: &Wanted<'_>,
+) -> Result<Acted, Error> {
+    let what = format!("restore onto {name}");
+    let failed =
+        |e: &dyn std::fmt::Display| Acted::new(Outcome::Failed, format!("{what}: {e}; nothing was changed"));
+    if hash(acting.world.artifacts.open(wanted.input)?)? != wanted.sha256 {
+        return Ok(failed(&format!(
+            "{} is not the backup that this ledger recorded (SHA-256 differs)",
+            wanted.input
+        )));
+    }
+    let record = acting.state.backups.get(&wanted.backup);
+    let manifest = record.map(|r| r.entries.clone()).unwrap_or_default();
+    let (header, mut entries) = match Entries::open(acting.world.artifacts.open(wanted.input)?, identity) {
+        Ok(opened) => opened,
+        Err(error) => return Ok(failed(&error)),
+    };
+    if header.format != FORMAT || header.ledger != acting.state.nonce || header.ceremony != wanted.backup {
+        return Ok(failed(&"the backup is of another ledger or ceremony"));
+    }
+    entries.manifest = manifest;
+    let result = token.restore(grant, user_pin, key, &mut entries, acting.world.progress);
+    let after = token.inventory(user_pin);
+    Ok(match (result, after) {
+        (Ok(restored), Ok(after)) => {
+            let missing =
+                wanted.objects.iter().filter(|o| !after.objects.iter().any(|a| same_key(a, o))).count();
+            let outcome = if missing == 0 { Outcome::Completed } else { Outcome::Failed };
+            let total = wanted.objects.len();
+            let summary =
+                format!("{what}: {} of {total} objects are there and proven", total.saturating_sub(missing));
+            let mut acted = Acted::new(outcome, summary);
+            acted.restored = restored;
+            acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
+            acted
+        }
+        (Err(error), Ok(after)) => {
+            let mut acted = Acted::from_error(&what, &error);
+            acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
+            acted
+        }
+        (Ok(_), Err(error)) | (Err(error), Err(_)) => {
+            let mut acted = Acted::from_error(&what, &error);
+            acted.outcome = Outcome::Indeterminate;
+            acted
+        }
+    })
+}
+
+/// The same key or value, whatever unique id and extractability the new token gives it.
+fn same_key(a: &ObjectRecord, b: &ObjectRecord) -> bool {
+    a.class == b.class
+        && a.id == b.id
+        && a.label == b.label
+        && a.key_type == b.key_type
+        && (b.public_key_sha256.is_none() || a.public_key_sha256 == b.public_key_sha256)
+        && (b.check_value.is_none() || a.check_value == b.check_value)
+        && (b.value_sha256.is_none() || a.value_sha256 == b.value_sha256)
+}
+
+fn hash(mut file: Box<dyn Read>) -> Result<Digest, Error> {
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = file
+            .read(&mut buffer)
+            .map_err(|e| Error::problem(format!("the backup cannot be read: {e}"), "check the medium"))?;
+        if read == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+}

@@ -1,0 +1,167 @@
+//! Approval files become voices, or are listed with the reason why not.
+
+use std::collections::BTreeSet;
+
+use super::{Error, station::StationSecrets};
+use crate::{
+    approval::{
+        quorum::Voice,
+        statement::{Approval, ApprovalFile, Rejection, Signed, Statement as _},
+    },
+    encoding::{digest::Digest, dsse::Mode, text::Name},
+    ports::store::{Inbox, StationStore},
+    sealing::release,
+    sharing::share::UnverifiedShare,
+    transcript::{
+        ceremony::{authorities, check_approval},
+        ledger::Ceremony,
+    },
+};
+
+/// A file that does not count, and why.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct SetAside {
+    /// Which file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was gathered for one ceremony.
+pub struct Collected {
+    /// Custodians with verified shares.
+    pub voices: Vec<Voice>,
+    /// Their approvals, in the same order, with the files to be kept until the ceremony closes.
+    pub approvals: Vec<(Signed<Approval>, Vec<u8>)>,
+    /// Rejections.
+    pub rejections: Vec<Signed<Rejection>>,
+    /// Files that do not count.
+    pub set_aside: Vec<SetAside>,
+}
+
+impl Collected {
+    /// Who rejects.
+    pub fn rejecting(&self) -> BTreeSet<Name> {
+        self.rejections.iter().map(|r| r.statement().custodian.clone()).collect()
+    }
+}
+
+/// Under which name the station keeps an approval file.
+pub fn kept_name(event: &str, custodian: &Name) -> String {
+    format!("{event}-of-{custodian}")
+}
+
+/// Gathers what the station keeps and what was handed over.
+pub fn collect(
+    ceremony: &Ceremony,
+    mode: Mode,
+    secrets: &StationSecrets,
+    store: &dyn StationStore,
+    inbox: &mut dyn Inbox,
+) -> Result<Collected, Error> {
+    let mut gathered = Gathered {
+        ceremony,
+        mode,
+        identity: secrets.age_identity()?,
+        collected: Collected {
+            voices: Vec::new(),
+            approvals: Vec::new(),
+            rejections: Vec::new(),
+            set_aside: Vec::new(),
+        },
+        digests: BTreeSet::new(),
+    };
+    let (ledger, number) = (ceremony.proposal.ledger, ceremony.number());
+    for name in store.names(ledger, number)? {
+        if name.starts_with("approval-of-") || name.starts_with("rejection-of-") {
+            let bytes = store.take(ledger, number, &name)?.unwrap_or_default();
+            gathered.take(&name, &bytes);
+        }
+    }
+    for (name, content) in inbox.files() {
+        match content {
+            Ok(bytes) => gathered.take(&name, &bytes),
+            Err(error) => gathered.set_aside(&name, error.to_string()),
+        }
+    }
+    Ok(gathered.collected)
+}
+
+struct Gathered<'a> {
+    ceremony: &'a Ceremony,
+    mode: Mode,
+    identity: age::x25519::Identity,
+    collected: Collected,
+    digests: BTreeSet<Digest>,
+}
+
+impl Gathered<'_> {
+    fn set_aside(&mut self, file: &str, reason: String) {
+        let file = crate::encoding::text::printable(file);
+        self.collected.set_aside.push(SetAside { file, reason });
+    }
+
+    fn take(&mut self, file: &str, bytes: &[u8]) {
+        // The very same file again, for example one that the station keeps already.
+        if !self.digests.insert(Digest::of(bytes)) {
+            return;
+        }
+        if let Err(reason) = self.try_take(bytes) {
+            self.set_aside(file, reason);
+        }
+    }
+
+    fn try_take(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let file = ApprovalFile::parse(bytes).map_err(|error| format!("not an approval file: {error}"))?;
+        let roster = &self.ceremony.roster;
+        if file.statement.payload_type == self.mode.payload_type(Rejection::EVENT) {
+            let signed =
+                Signed::<Rejection>::verify(file.statement, self.mode, roster).map_err(|e| e.to_string())?;
+            let said = signed.statement();
+            if said.proposal != self.ceremony.digest {
+                return Err(format!("{} rejected another proposal", said.custodian));
+            }
+            if self.collected.rejecting().contains(&said.custodian) {
+                return Err(format!("{} rejected already", said.custodian));
+            }
+            self.collected.rejections.push(signed);
+            return Ok(());
+        }
+        let signed =
+            Signed::<Approval>::verify(file.statement, self.mode, roster).map_err(|e| e.to_string())?;
+        check_approval(self.ceremony, signed.statement()).map_err(|finding| finding.message)?;
+        let who = signed.statement().custodian.clone();
+        if self.collected.approvals.iter().any(|(a, _)| a.statement().custodian == who) {
+            return Err(format!("{who} approved already: a custodian counts once"));
+        }
+        let release = file.release.ok_or_else(|| format!("{who}'s approval comes without its release"))?;
+        if Digest::of(&release.0) != signed.statement().release {
+            return Err(format!("the release is not the one that {who} signed for"));
+        }
+        let voice = self.voice(&who, &release.0)?;
+        self.collected.voices.push(voice);
+        self.collected.approvals.push((signed, bytes.to_vec()));
+        Ok(())
+    }
+
+    /// An approval whose share is bad does not count, and is named.
+    fn voice(&self, who: &Name, sealed: &[u8]) -> Result<Voice, String> {
+        let opened =
+            release::open(&self.identity, sealed, self.ceremony.digest, who).map_err(|e| e.to_string())?;
+        let needed = authorities(self.ceremony);
+        let mut rest = opened.expose();
+        let mut shares = Vec::new();
+        for authority in &needed {
+            let (unverified, after) = UnverifiedShare::read(rest)
+                .map_err(|e| format!("{who}'s share of {}: {e}", authority.name))?;
+            rest = after;
+            shares.push(
+                unverified.verify(&self.ceremony.roster, &authority.name, who).map_err(|e| e.to_string())?,
+            );
+        }
+        if !rest.is_empty() {
+            return Err(format!("{who} released more than was asked for"));
+        }
+        Voice::new(who.clone(), shares, &needed).map_err(|e| e.to_string())
+    }
+}

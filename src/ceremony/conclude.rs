@@ -1,0 +1,114 @@
+//! The outcome, the destruction of what was secret, and the last line.
+
+use super::{Error, World, act::Acted, collect::SetAside, sign::LineWriter};
+use crate::{
+    encoding::digest::Digest,
+    ports::store::Inbox,
+    transcript::{
+        event::{Closed, Concluded},
+        ledger::Ceremony,
+        outcome::Outcome,
+    },
+};
+
+/// How an execution ended.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Directory of the ceremony.
+    pub directory: String,
+    /// Which of the four ends.
+    pub outcome: Outcome,
+    /// The ceremony's head.
+    pub head: Digest,
+    /// What was recorded.
+    pub concluded: Concluded,
+    /// Files that did not count.
+    pub set_aside: Vec<SetAside>,
+    /// Releases and keys of the station that were destroyed.
+    pub destroyed: u32,
+}
+
+/// Writes the outcome.
+pub(super) fn conclude(
+    world: &mut World<'_>,
+    ceremony: &Ceremony,
+    lines: &mut LineWriter,
+    acted: Acted,
+) -> Result<(), Error> {
+    let now = not_before(world, ceremony);
+    let line = lines.line(now, acted.into_concluded());
+    Ok(world.ledger.append(&ceremony.directory, &[line])?)
+}
+
+/// The outcome must be recorded even if the clock was set back meanwhile: then under the last line's time.
+fn not_before(world: &World<'_>, ceremony: &Ceremony) -> crate::encoding::time::Timestamp {
+    world.clock.now().max(ceremony.times.1)
+}
+
+/// Destroys releases and the station's identity, writes `closed`, and destroys the signing key.
+pub(super) fn close(
+    world: &mut World<'_>,
+    ceremony: &Ceremony,
+    lines: &mut LineWriter,
+    inbox: &mut dyn Inbox,
+    set_aside: Vec<SetAside>,
+) -> Result<Report, Error> {
+    let destroyed = destroy_releases(world, ceremony, inbox)?;
+    let state = world.load()?;
+    let current = state.open().ok_or_else(|| {
+        Error::problem("the ceremony vanished from the ledger", "run 'quorate audit' on it")
+    })?;
+    let concluded = current.concluded.clone().ok_or_else(|| {
+        Error::problem("the outcome cannot be read back", "run 'quorate audit' on the ledger")
+    })?;
+    let now = not_before(world, current);
+    let line = lines.line(now, Closed { releases_destroyed: destroyed });
+    let head = Digest::of(&line);
+    world.ledger.append(&ceremony.directory, &[line])?;
+    world.station.destroy_all(state.nonce, ceremony.number())?;
+    Ok(Report {
+        directory: ceremony.directory.clone(),
+        outcome: concluded.outcome,
+        head,
+        concluded,
+        set_aside,
+        destroyed,
+    })
+}
+
+/// Overwrites and unlinks the copies of releases that this execution was given, and the station's identity.
+pub(super) fn destroy_releases(
+    world: &mut World<'_>,
+    ceremony: &Ceremony,
+    inbox: &mut dyn Inbox,
+) -> Result<u32, Error> {
+    let (ledger, number) = (ceremony.proposal.ledger, ceremony.number());
+    let mut destroyed = 0_u32;
+    let digest = ceremony.digest;
+    for (name, content) in inbox.files() {
+        // Only what belongs to this ceremony: a file given by mistake may be another ceremony's approval.
+        if content.is_ok_and(|bytes| belongs(&bytes, digest)) {
+            inbox.destroy(&name)?;
+            destroyed = destroyed.saturating_add(1);
+        }
+    }
+    for name in world.station.names(ledger, number)? {
+        if !name.starts_with("signing-") {
+            world.station.destroy(ledger, number, &name)?;
+            destroyed = destroyed.saturating_add(1);
+        }
+    }
+    Ok(destroyed)
+}
+
+fn belongs(bytes: &[u8], proposal: Digest) -> bool {
+    use crate::approval::statement::ApprovalFile;
+    #[derive(serde::Deserialize)]
+    struct Names {
+        proposal: Digest,
+    }
+    ApprovalFile::parse(bytes)
+        .ok()
+        .and_then(|file| serde_json::from_slice::<Names>(&file.statement.payload.0).ok())
+        .is_some_and(|names| names.proposal == proposal)
+}

@@ -1,0 +1,94 @@
+//! One error for the whole layer: a fact, what to do next, and the exit code that follows.
+
+use crate::{
+    memory::MemoryError,
+    ports::{card::CardError, store::StoreError, token::TokenError},
+    sealing::single::SealError,
+};
+
+/// What an error means for the ceremony.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// Something did not work; the ceremony stands where it stood.
+    Problem,
+    /// A rule forbids it; nothing was tried.
+    Refused,
+    /// Tried, and seen not to have happened.
+    Failed,
+    /// The target's state is unknown.
+    Indeterminate,
+    /// Too few approvals yet; the ledger is as it was.
+    Incomplete,
+}
+
+/// An error with its advice.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What it means.
+    pub kind: ErrorKind,
+    /// One sentence.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+    /// More facts, a line each.
+    pub details: Vec<String>,
+}
+
+impl Error {
+    fn new(kind: ErrorKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: hint.into(), details: Vec::new() }
+    }
+
+    /// Something did not work.
+    pub fn problem(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Problem, message, hint)
+    }
+
+    /// A rule forbids it.
+    pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Refused, message, hint)
+    }
+
+    /// Too few approvals.
+    pub fn incomplete(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Incomplete, message, hint)
+    }
+
+    /// Adds facts.
+    pub fn with(mut self, details: Vec<String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::problem(error.to_string(), error.hint)
+    }
+}
+
+impl From<CardError> for Error {
+    fn from(error: CardError) -> Self {
+        Self::problem(error.to_string(), error.hint())
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::problem(error.to_string(), error.hint)
+    }
+}
+
+impl From<MemoryError> for Error {
+    fn from(error: MemoryError) -> Self {
+        let hint = error.hint().to_owned();
+        Self::problem(error.to_string(), hint)
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        Self::problem(format!("sealing failed: {error}"), "check the recipients named in the roster")
+    }
+}

@@ -1,0 +1,387 @@
+//! Execution: verify, count, look, write the intent, reconstitute, act, look again, write the outcome.
+//!
+//! Each step can be cut off by a crash. What was done is told by the last line of the transcript, and running
+//! it again goes on from there.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Error, World,
+    act::{self, Acting, PresentPins},
+    collect::{self, Collected},
+    conclude::{self, Report},
+    pinning,
+    sign::LineWriter,
+    station::StationSecrets,
+};
+use crate::{
+    approval::{intent::DurableIntent, quorum::Quorum},
+    encoding::{
+        strict,
+        text::{Line, Name},
+    },
+    memory::Pin,
+    ports::{
+        card::{CardDescription, UnlockedCard},
+        store::{Beside, Inbox},
+        token::{Run, Wanted},
+    },
+    proposal::{
+        operation::{GenesisTarget, Operation, Start},
+        target::{Role, TokenIdentity},
+    },
+    transcript::{
+        ceremony::authorities,
+        event::{Approved, Attempted, Intended, ObservedTarget, Rejected},
+        ledger::{Ceremony, LedgerState},
+    },
+};
+
+/// What an operator brings to an execution besides the ledger.
+pub struct Request<'a> {
+    /// The administrator's card.
+    pub card: &'a CardDescription,
+    /// Approval files.
+    pub inbox: &'a mut dyn Inbox,
+    /// PINs that hold now and are not the quorum's, tried once and never stored.
+    pub present: BTreeMap<(Name, Role), Pin>,
+    /// What to do with an intent that cannot be brought to its end.
+    pub persistence: Persistence,
+}
+
+/// What to do when the operation did not complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Persistence {
+    /// Leave the ceremony open, so that running it again goes on.
+    GoOn,
+    /// Record what is known as the outcome, and close.
+    GiveUp,
+}
+
+/// The open ceremony, or why there is nothing to execute.
+pub fn open_ceremony(state: &LedgerState) -> Result<&Ceremony, Error> {
+    state.open().ok_or_else(|| match state.ceremonies.last() {
+        Some(last) => Error::refused(
+            format!(
+                "nothing to execute: ceremony {} ({}) ended: {}",
+                last.number(),
+                last.kind(),
+                last.standing()
+            ),
+            "see 'quorate status'; propose the next one with 'quorate propose'",
+        ),
+        None => Error::refused("the ledger is empty", "begin it with a plan of kind \"genesis\""),
+    })
+}
+
+/// The PINs that an execution asks for because the quorum does not hold them.
+pub fn present_pins_needed(state: &LedgerState) -> Vec<(Name, Role, String)> {
+    state.open().map(|ceremony| act::present_pins_needed(state, ceremony)).unwrap_or_default()
+}
+
+/// Executes the open ceremony, or goes on with one that was cut off.
+pub fn execute(
+    world: &mut World<'_>,
+    card: &mut dyn UnlockedCard,
+    request: Request<'_>,
+) -> Result<Report, Error> {
+    let state = world.load()?;
+    let ceremony = open_ceremony(&state)?.clone();
+    world.now(Some(&state))?;
+    let (ledger, number) = (state.nonce, ceremony.number());
+    let keyid = request.card.signing_key.keyid();
+    let secrets = StationSecrets::open(world.station, ledger, number, keyid, card)?;
+    let mut lines = LineWriter::new(world.mode, &secrets.signing, ceremony.lines, Some(ceremony.last_line))?;
+    if ceremony.concluded.is_some() {
+        return conclude::close(world, &ceremony, &mut lines, request.inbox, Vec::new());
+    }
+    check_present(&state, &ceremony, &request.present)?;
+    let collected = collect::collect(&ceremony, world.mode, &secrets, world.station, request.inbox)?;
+    let (quorum, intent, run, set_aside) = match &ceremony.intended {
+        Some((intended, line)) => {
+            let quorum = establish(&ceremony, collected)?;
+            let targets = intended.targets.iter().map(|t| t.name.clone()).collect();
+            let intent = world.ledger.prove_intent(&ceremony.directory, *line, targets)?;
+            (quorum.0, intent, Run::Resumed, quorum.1)
+        }
+        None => match begin(world, &state, &ceremony, collected, &mut lines)? {
+            Begun::Intended(quorum, intent, set_aside) => (quorum, intent, Run::First, set_aside),
+            Begun::Unreachable(summary) => {
+                let (outcome, unused) = (act::Acted::refused(&summary), Vec::new());
+                conclude::conclude(world, &ceremony, &mut lines, outcome)?;
+                return conclude::close(world, &ceremony, &mut lines, request.inbox, unused);
+            }
+        },
+    };
+    let acted = {
+        let mut acting = Acting { world, state: &state, ceremony: &ceremony, present: &request.present, run };
+        acting.act(quorum, &intent)?
+    };
+    if !acted.is_completed() && request.persistence == Persistence::GoOn {
+        let attempted = Attempted { outcome: acted.outcome, summary: Line::lossy(&acted.summary) };
+        let line = lines.line(world.clock.now().max(ceremony.times.1), attempted);
+        world.ledger.append(&ceremony.directory, &[line])?;
+        return Err(acted.into_error(set_aside));
+    }
+    conclude::conclude(world, &ceremony, &mut lines, acted)?;
+    conclude::close(world, &ceremony, &mut lines, request.inbox, set_aside)
+}
+
+fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins) -> Result<(), Error> {
+    let missing: Vec<String> = act::present_pins_needed(state, ceremony)
+        .into_iter()
+        .filter(|(target, role, _)| !present.contains_key(&(target.clone(), *role)))
+        .map(|(target, role, why)| format!("{target}:{role}: {why}"))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let error = Error::incomplete(
+        "PINs are needed that the quorum does not hold",
+        "their owners hand them over now: --present-pin TARGET:ROLE=FILE for each, or run it in a terminal",
+    );
+    Err(error.with(missing))
+}
+
+/// Counts. Who is missing is said by name.
+fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<collect::SetAside>), Error> {
+    let rejecting = collected.rejecting();
+    let Collected { voices, set_aside, .. } = collected;
+    let approved: Vec<Name> = voices.iter().map(|v| v.custodian().clone()).collect();
+    match Quorum::establish(&ceremony.roster, ceremony.kind(), &authorities(ceremony), voices, &rejecting) {
+        Ok(quorum) => Ok((quorum, set_aside)),
+        Err(tally) => {
+            let waiting: Vec<&str> = ceremony
+                .roster
+                .custodians()
+                .filter(|p| !approved.contains(&p.name) && !rejecting.contains(&p.name))
+                .map(|p| p.name.as_str())
+                .collect();
+            let mut details = vec![format!("approved with good shares: {}", list(&approved))];
+            if !rejecting.is_empty() {
+                details.push(format!("rejected: {}", list(&rejecting.iter().cloned().collect::<Vec<_>>())));
+            }
+            details.push(format!("not heard of: {}", waiting.join(", ")));
+            details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
+            let error = Error::incomplete(
+                format!("too few approvals yet: {}", tally.describe()),
+                "collect the missing approvals, then run 'quorate execute' again with all the files",
+            );
+            Err(error.with(details))
+        }
+    }
+}
+
+fn list(names: &[Name]) -> String {
+    if names.is_empty() {
+        "nobody".into()
+    } else {
+        names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+enum Begun {
+    Intended(Quorum, DurableIntent, Vec<collect::SetAside>),
+    Unreachable(String),
+}
+
+/// Everything before the intent; a refusal here leaves ledger and approvals as they are.
+fn begin(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    mut collected: Collected,
+    lines: &mut LineWriter,
+) -> Result<Begun, Error> {
+    let approvals = std::mem::take(&mut collected.approvals);
+    let rejections = std::mem::take(&mut collected.rejections);
+    collected.rejections.clone_from(&rejections);
+    if let Some(summary) = unreachable(ceremony, &collected) {
+        let now = world.now(Some(state))?;
+        let rejected: Vec<Vec<u8>> = rejections
+            .iter()
+            .map(|r| lines.line(now, Rejected { rejection: r.envelope().clone() }))
+            .collect();
+        world.ledger.append(&ceremony.directory, &rejected)?;
+        return Ok(Begun::Unreachable(summary));
+    }
+    let (quorum, set_aside) = establish(ceremony, collected)?;
+    let now = world.now(Some(state))?;
+    if now > ceremony.proposal.expires {
+        return Err(Error::refused(
+            format!("the proposal expired at {}", ceremony.proposal.expires),
+            "give it up with 'quorate abort' and propose it again",
+        ));
+    }
+    let targets = look(world, state, ceremony)?;
+    let copies = world.ledger.copies()?;
+    check_copies(ceremony, copies.count, copies.same_medium, world.mode)?;
+    // The releases must survive a crash after the intent: without them the same quorum could not go on.
+    for (approval, file) in &approvals {
+        let name = collect::kept_name("approval", &approval.statement().custodian);
+        world.station.put(state.nonce, ceremony.number(), &name, file)?;
+    }
+    let mut batch: Vec<Vec<u8>> = Vec::new();
+    for (approval, _) in &approvals {
+        batch.push(lines.line(now, Approved { approval: approval.envelope().clone() }));
+        let name = format!("{}.json", approval.statement().custodian);
+        let mut bytes = strict::write(approval.envelope());
+        bytes.push(b'\n');
+        world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &bytes)?;
+    }
+    for rejection in &rejections {
+        batch.push(lines.line(now, Rejected { rejection: rejection.envelope().clone() }));
+    }
+    let names = targets.iter().map(|t| t.name.clone()).collect();
+    batch.push(lines.line(
+        now,
+        Intended {
+            quorum: quorum.custodians().to_vec(),
+            targets,
+            copies: copies.count,
+            same_medium: copies.same_medium,
+            environment: world.environment.clone(),
+        },
+    ));
+    world.ledger.append(&ceremony.directory, &batch)?;
+    let line = lines.last().unwrap_or(ceremony.last_line);
+    let intent = world.ledger.prove_intent(&ceremony.directory, line, names)?;
+    Ok(Begun::Intended(quorum, intent, set_aside))
+}
+
+/// Whether the rejections leave no way to a quorum.
+fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
+    use crate::approval::quorum::Tally;
+    let rejecting = collected.rejecting();
+    let approving = collected.voices.iter().map(|v| v.custodian().clone()).collect();
+    let tally =
+        Tally::count(&ceremony.roster, ceremony.kind(), &authorities(ceremony), &approving, &rejecting);
+    if tally.reachable {
+        return None;
+    }
+    Some(format!(
+        "{} rejected: a quorum cannot be reached any more",
+        list(&rejecting.into_iter().collect::<Vec<_>>())
+    ))
+}
+
+fn check_copies(
+    ceremony: &Ceremony,
+    count: u8,
+    same_medium: bool,
+    mode: crate::encoding::dsse::Mode,
+) -> Result<(), Error> {
+    let policy = ceremony.roster.policy();
+    if count < policy.copies {
+        return Err(Error::refused(
+            format!(
+                "the ledger lies in {count} place, and the policy wants {} copies before a target is touched",
+                policy.copies
+            ),
+            "name a directory on a second medium with --copy DIR",
+        ));
+    }
+    if count > 1
+        && same_medium
+        && !policy.allow_same_medium
+        && mode == crate::encoding::dsse::Mode::Production
+    {
+        return Err(Error::refused(
+            "the copies of the ledger lie on one file system",
+            "put the copy on another medium, or allow it in the plan: policy.allow_same_medium = true",
+        ));
+    }
+    Ok(())
+}
+
+/// The targets, read back before anything is touched: each must be who it was when it was proposed.
+fn look(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+) -> Result<Vec<ObservedTarget>, Error> {
+    let mut observed = Vec::new();
+    match &ceremony.proposal.operation {
+        Operation::Genesis { targets } => {
+            for target in targets {
+                let identity = look_at_genesis(world, target)?;
+                observed.push(ObservedTarget { name: target.name.clone(), identity });
+            }
+        }
+        Operation::Recover { .. } => {
+            for name in act::recovered_targets(state, ceremony) {
+                // Who it is now is unknown until it is looked at: the interrupted operation may have changed it.
+                observed.push(ObservedTarget { name, identity: unknown_identity() });
+            }
+        }
+        operation => {
+            if let Some((name, pinned)) = operation.target() {
+                let target = pinning::target(state, name)?;
+                let found = pinning::observe(world.tokens, name, target)?;
+                if found.identity != *pinned {
+                    return Err(changed(name));
+                }
+                check_public_objects(name, operation, &found.public_objects)?;
+                observed.push(ObservedTarget { name: name.clone(), identity: found.identity });
+            }
+        }
+    }
+    Ok(observed)
+}
+
+fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<TokenIdentity, Error> {
+    let wanted = match target.start {
+        Start::Initialise => Wanted::Empty,
+        Start::TakeOver => {
+            Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
+        }
+    };
+    let found = world.tokens.open(&target.name, &target.place, wanted)?.observe()?;
+    if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
+        return Err(changed(&target.name));
+    }
+    Ok(found.identity)
+}
+
+fn changed(name: &Name) -> Error {
+    Error::refused(
+        format!("target {name} is not as it was when it was proposed"),
+        "find out who changed it; nothing was touched, the approvals stay good for the token as it was",
+    )
+}
+
+/// What is visible without login is compared before the intent; the rest after login, by the deletion itself.
+fn check_public_objects(
+    name: &Name,
+    operation: &Operation,
+    public: &[crate::proposal::target::ObjectRecord],
+) -> Result<(), Error> {
+    use crate::proposal::target::ObjectClass;
+    let Operation::Delete { objects, .. } = operation else { return Ok(()) };
+    for pinned in objects {
+        let visible = matches!(pinned.class, ObjectClass::PublicKey | ObjectClass::Certificate);
+        let there = public.contains(pinned);
+        let others: Vec<String> =
+            public.iter().filter(|o| *o != pinned && o.resembles(pinned)).map(ToString::to_string).collect();
+        if visible && (!there || !others.is_empty()) {
+            let what = if there { "another object looks like" } else { "the token no longer shows" };
+            let error = Error::refused(
+                format!("target {name}: {what} {pinned}"),
+                "the objects changed since the proposal: record them with an \"inventory\", then propose again",
+            );
+            return Err(error.with(others));
+        }
+    }
+    Ok(())
+}
+
+fn unknown_identity() -> TokenIdentity {
+    use crate::encoding::text::Line;
+    TokenIdentity {
+        manufacturer: Line::lossy(""),
+        model: Line::lossy(""),
+        serial: Line::lossy(""),
+        label: Line::lossy(""),
+        module_sha256: None,
+    }
+}

@@ -1,0 +1,348 @@
+//! A genesis as it is proposed: the roster, the deal, and the credentials that will be installed.
+
+use std::collections::BTreeSet;
+
+use super::{Error, station::StationSecrets};
+use crate::{
+    encoding::{
+        digest::Digest,
+        dsse::Mode,
+        strict::Base64,
+        text::{Line, Name},
+    },
+    memory::{AuthoritySecret, CredentialSecret, LockedBytes},
+    ports::token::{TokenSource, Wanted},
+    proposal::{
+        credential::{CredentialName, fresh_pin},
+        operation::{CredentialRule, GenesisTarget, Place, SealedCredential, Start},
+        plan::{GenesisPlan, StartKind, TargetKind, TargetTable},
+        target::{Custody, Observation, Role},
+    },
+    roster::{
+        Member, OperationKind, Policy, Roster, RosterDocument,
+        card::EnrolledCard,
+        deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare},
+    },
+    sealing::single,
+    sharing::{dealer, identity, share::UnverifiedShare},
+};
+
+/// The people of a genesis, with the enrolments that its plan names.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    /// Who holds shares.
+    pub custodians: Vec<Member>,
+    /// Who proposes.
+    pub administrators: Vec<Member>,
+    /// Who signs what was seen.
+    pub witnesses: Vec<Member>,
+}
+
+/// What a genesis deals.
+pub struct Dealt {
+    /// The roster with commitments and sealed shares.
+    pub roster: Roster,
+    /// The targets as they are now.
+    pub targets: Vec<GenesisTarget>,
+    /// The credentials that the quorum will hold.
+    pub credentials: Vec<SealedCredential>,
+}
+
+/// Deals authorities to custodians and makes the credentials, all sealed. The authorities' secrets exist only
+/// within this call.
+pub fn deal(
+    plan: &GenesisPlan,
+    members: Members,
+    mode: Mode,
+    ledger: Digest,
+    station: &StationSecrets,
+    tokens: &mut dyn TokenSource,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<Dealt, Error> {
+    let policy = plan.policy.policy();
+    let targets = observe_targets(plan, tokens)?;
+    let mut secrets: Vec<AuthoritySecret> = Vec::new();
+    let mut authorities = Vec::new();
+    for table in &plan.authorities {
+        let secret = identity::fresh(rng)?;
+        let recipient = identity::recipient(&secret)?;
+        authorities.push(Authority { name: table.name.clone(), threshold: table.threshold, recipient });
+        secrets.push(secret);
+    }
+    let header = DealHeader {
+        mode,
+        ledger,
+        epoch: 1,
+        custodians: dealt_custodians(&members.custodians)?,
+        authorities,
+        station: station.keys()?,
+    };
+    let (commitments, sealed_shares) = deal_shares(&header, &secrets, rng)?;
+    let document = RosterDocument {
+        custodians: members.custodians,
+        administrators: members.administrators,
+        witnesses: members.witnesses,
+        operations: plan.operations.clone(),
+        policy: policy.clone(),
+        deal: header,
+        commitments,
+        sealed_shares,
+    };
+    let roster = Roster::validate(document).map_err(|error| {
+        Error::refused(format!("the plan makes no roster: {error}"), "mend the plan, then propose again")
+    })?;
+    check_reach(&roster, &targets)?;
+    let mut credentials = Vec::new();
+    for (target, observed) in &targets {
+        make_credentials(target, observed, &roster, &policy, rng, &mut credentials)?;
+    }
+    Ok(Dealt { roster, targets: targets.into_iter().map(|(target, _)| target).collect(), credentials })
+}
+
+fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {
+    let mut custodians = Vec::new();
+    for member in members {
+        let mut cards = Vec::new();
+        for envelope in &member.cards {
+            let card = EnrolledCard::from_envelope(envelope.clone()).map_err(|e| {
+                Error::refused(format!("{}: {e}", member.name), "have the card enrolled again")
+            })?;
+            if let Some(share_recipient) = card.enrolment().share_recipient.clone() {
+                cards.push(DealtCard { keyid: card.keyid(), share_recipient });
+            }
+        }
+        custodians.push(DealtCustodian { name: member.name.clone(), cards });
+    }
+    Ok(custodians)
+}
+
+fn deal_shares(
+    header: &DealHeader,
+    secrets: &[AuthoritySecret],
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<(Vec<Commitment>, Vec<SealedShare>), Error> {
+    let mut commitments = Vec::new();
+    let mut sealed = Vec::new();
+    for (authority, secret) in header.authorities.iter().zip(secrets) {
+        let dealt = dealer::deal(header, &authority.name, secret, rng)
+            .map_err(|e| Error::problem(e.to_string(), "mend the plan, then propose again"))?;
+        for (custodian, share) in header.custodians.iter().zip(dealt) {
+            let document = UnverifiedShare::write(&share.name, &share.secret)?;
+            commitments.push(Commitment {
+                authority: authority.name.clone(),
+                custodian: custodian.name.clone(),
+                commitment: share.commitment,
+            });
+            for card in &custodian.cards {
+                let recipient = single::parse_x25519_recipient(&card.share_recipient)?;
+                sealed.push(SealedShare {
+                    authority: authority.name.clone(),
+                    custodian: custodian.name.clone(),
+                    card: card.keyid,
+                    file: Base64(single::seal_to(&recipient, document.expose())?),
+                });
+            }
+        }
+    }
+    Ok((commitments, sealed))
+}
+
+/// Every operation must be able to open the held credentials that it needs.
+fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Result<(), Error> {
+    for operation in OperationKind::GOVERNED {
+        let reached: BTreeSet<Name> =
+            roster.authorities_for(operation).iter().map(|a| a.name.clone()).collect();
+        for (target, _) in targets {
+            let backs_up = matches!(operation, OperationKind::Backup | OperationKind::Restore);
+            let backup_key = backs_up.then_some(Role::BackupKey);
+            for role in roles_for(operation).iter().chain(&backup_key) {
+                let Some(rule) = target.rule(*role) else { continue };
+                if rule.custody == Custody::Held && !reached.contains(&rule.authority) {
+                    return Err(Error::refused(
+                        format!(
+                            "operation {operation} needs the {role} of {}, which only {} opens, and the plan does not name that authority for it",
+                            target.name, rule.authority
+                        ),
+                        format!("add \"{}\" to operations.{operation}", rule.authority),
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The credentials of its own target that an operation uses; a backup and a restore also use the backup key of
+/// the target that the backup is of.
+pub fn roles_for(operation: OperationKind) -> &'static [Role] {
+    match operation {
+        OperationKind::Genesis | OperationKind::Recover => &[],
+        OperationKind::Reset => &[Role::SoPin],
+        OperationKind::Inventory | OperationKind::Delete | OperationKind::Backup | OperationKind::Restore => {
+            &[Role::UserPin]
+        }
+    }
+}
+
+fn observe_targets(
+    plan: &GenesisPlan,
+    tokens: &mut dyn TokenSource,
+) -> Result<Vec<(GenesisTarget, Observation)>, Error> {
+    let mut targets = Vec::new();
+    for table in &plan.targets {
+        let place = place(table);
+        let observation = {
+            let wanted = match (&table.start, &table.serial) {
+                (StartKind::TakeOver, Some(serial)) => {
+                    Wanted::Token { serial: serial.as_str(), label: table.label.as_str() }
+                }
+                _ => Wanted::Empty,
+            };
+            tokens.open(&table.name, &place, wanted)?.observe()?
+        };
+        check_start(table, &observation)?;
+        if table.start == StartKind::Initialise
+            && tokens
+                .open(&table.name, &place, Wanted::Labelled(table.label.as_str()))
+                .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
+        {
+            return Err(Error::refused(
+                format!(
+                    "target {}: a token with the label \"{}\" exists there already",
+                    table.name, table.label
+                ),
+                "choose another label: it must tell the new token from the old one",
+            ));
+        }
+        let credentials = table
+            .credentials
+            .iter()
+            .map(|(role, rule)| CredentialRule {
+                role: *role,
+                authority: rule.authority.clone(),
+                custody: rule.custody,
+            })
+            .collect();
+        let target = GenesisTarget {
+            name: table.name.clone(),
+            place,
+            start: match table.start {
+                StartKind::Initialise => Start::Initialise,
+                StartKind::TakeOver => Start::TakeOver,
+            },
+            identity: observation.identity.clone(),
+            label: table.label.clone(),
+            credentials,
+        };
+        targets.push((target, observation));
+    }
+    Ok(targets)
+}
+
+fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Error> {
+    let (name, identity) = (&table.name, &observation.identity);
+    match table.start {
+        StartKind::Initialise if observation.initialised => Err(Error::refused(
+            format!("target {name}: the token \"{}\" is initialised already", identity.label),
+            "use start = \"take-over\" with its serial, or name an empty slot",
+        )),
+        StartKind::TakeOver if !observation.initialised => {
+            Err(Error::refused(format!("target {name}: the token is empty"), "use start = \"initialise\""))
+        }
+        StartKind::TakeOver
+            if Some(&identity.serial) != table.serial.as_ref() || identity.label != table.label =>
+        {
+            Err(Error::refused(
+                format!("target {name}: found serial {} with label \"{}\"", identity.serial, identity.label),
+                "name the token in the plan as it names itself",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn place(table: &TargetTable) -> Place {
+    match table.kind {
+        TargetKind::Pkcs11 => {
+            Place::Pkcs11 { module: table.module.clone().unwrap_or_default(), slot: table.slot }
+        }
+        TargetKind::Practice => Place::Practice { path: table.path.clone().unwrap_or_default() },
+    }
+}
+
+fn make_credentials(
+    target: &GenesisTarget,
+    observed: &Observation,
+    roster: &Roster,
+    policy: &Policy,
+    rng: &mut impl rand_core::CryptoRng,
+    into: &mut Vec<SealedCredential>,
+) -> Result<(), Error> {
+    for rule in target.credentials.iter().filter(|rule| rule.custody == Custody::Held) {
+        let (secret, bits) = match rule.role {
+            Role::BackupKey => {
+                let mut key = LockedBytes::zeroed(32)?;
+                rng.fill_bytes(key.expose_mut());
+                (CredentialSecret::new(key), 256)
+            }
+            Role::SoPin | Role::UserPin => held_pin(&target.name, observed.pin_length, policy, rng)?,
+        };
+        into.push(seal_credential(roster, &target.name, rule, 1, bits, &secret)?);
+    }
+    Ok(())
+}
+
+/// A random PIN of the length that the token takes; refused where that is too short for the policy.
+pub fn held_pin(
+    target: &Name,
+    (shortest, longest): (usize, usize),
+    policy: &Policy,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<(CredentialSecret, u32), Error> {
+    if longest != 0 && longest < 8 && !policy.allow_short_pins {
+        return Err(Error::refused(
+            format!("target {target}: the token takes PINs of {longest} characters at most"),
+            "a PIN that short can be guessed; allow it with policy.allow_short_pins = true",
+        ));
+    }
+    let pin = fresh_pin(shortest, longest, rng)?;
+    Ok((pin.secret, pin.bits))
+}
+
+/// Seals a credential to its authority.
+pub fn seal_credential(
+    roster: &Roster,
+    target: &Name,
+    rule: &CredentialRule,
+    version: u32,
+    bits: u32,
+    secret: &CredentialSecret,
+) -> Result<SealedCredential, Error> {
+    let authority = roster.deal().authority(&rule.authority).ok_or_else(|| {
+        Error::refused(
+            format!("there is no authority {}", rule.authority),
+            "mend the plan, then propose again",
+        )
+    })?;
+    let name = CredentialName {
+        ledger: roster.deal().ledger,
+        authority: rule.authority.clone(),
+        target: target.clone(),
+        role: rule.role,
+        version,
+    };
+    let file = Base64(name.seal(&authority.recipient, secret)?);
+    Ok(SealedCredential {
+        authority: rule.authority.clone(),
+        target: target.clone(),
+        role: rule.role,
+        version,
+        bits,
+        file,
+    })
+}
+
+/// A host name for a signed document.
+pub fn host_line(host: Option<&Line>) -> Line {
+    host.cloned().unwrap_or_else(|| Line::lossy("unknown"))
+}

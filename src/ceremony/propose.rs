@@ -1,0 +1,391 @@
+//! From a plan to a proposal that an administrator has signed.
+
+use std::collections::BTreeSet;
+
+pub use super::genesis::Members;
+use super::{
+    Error, World,
+    genesis::{self, held_pin, seal_credential},
+    pinning,
+    sign::{self, LineWriter},
+    station::StationSecrets,
+};
+use crate::{
+    encoding::{digest::Digest, text::Name, time::Timestamp},
+    memory::CredentialSecret,
+    ports::{
+        card::{CardDescription, UnlockedCard},
+        store::LedgerStore,
+    },
+    proposal::{
+        document::{Proposal, Station},
+        operation::{CredentialRule, Operation, SealedCredential},
+        plan::{Plan, ResetPlan},
+        target::{Custody, ObjectRecord, Role},
+    },
+    roster::{Roster, RosterDocument, Standing},
+    transcript::{
+        event::Proposed,
+        ledger::{LedgerState, TargetInForce},
+    },
+};
+
+/// What is to be proposed.
+pub struct Request<'a> {
+    /// The plan file's text; relative paths in it were made absolute.
+    pub plan_text: &'a str,
+    /// The same, parsed.
+    pub plan: &'a Plan,
+    /// At genesis: the people whose enrolments the plan names.
+    pub members: Members,
+    /// The administrator's card.
+    pub card: &'a CardDescription,
+}
+
+/// A proposal that is not signed yet. It holds the station's new secrets.
+pub struct Draft {
+    /// What will be signed.
+    pub proposal: Proposal,
+    /// The roster whose people act.
+    pub roster: Roster,
+    /// What the proposer should know before he signs.
+    pub warnings: Vec<String>,
+    secrets: StationSecrets,
+}
+
+/// A proposal that stands in the ledger.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// Directory of the ceremony.
+    pub directory: String,
+    /// SHA-256 of the proposal; at genesis the fingerprint of the ledger.
+    pub proposal: Digest,
+    /// Fingerprint of the station's keys.
+    pub station: Digest,
+    /// When approvals end to count.
+    pub expires: Timestamp,
+}
+
+/// Everything that a proposal adds to its common frame.
+struct Substance {
+    operation: Operation,
+    credentials: Vec<SealedCredential>,
+    new_roster: Option<RosterDocument>,
+    roster: Roster,
+}
+
+/// Makes a proposal: reads the target, pins its objects, makes what credentials are needed, and at genesis deals.
+/// Nothing is written.
+pub fn draft(
+    world: &mut World<'_>,
+    state: Option<&LedgerState>,
+    request: Request<'_>,
+) -> Result<Draft, Error> {
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let now = world.now(state)?;
+    check_open(state, request.plan)?;
+    let mut nonce = || {
+        let mut bytes = [0; 32];
+        rand_core::Rng::fill_bytes(&mut rng, &mut bytes);
+        Digest::from_bytes(bytes)
+    };
+    let ledger = state.map_or_else(&mut nonce, |s| s.nonce);
+    let nonce = nonce();
+    let secrets = StationSecrets::fresh(&mut rng)?;
+    let keys = secrets.keys()?;
+    let substance = match (request.plan, state) {
+        (Plan::Genesis(plan), None) => {
+            let dealt =
+                genesis::deal(plan, request.members, world.mode, ledger, &secrets, world.tokens, &mut rng)?;
+            Substance {
+                operation: Operation::Genesis { targets: dealt.targets },
+                credentials: dealt.credentials,
+                new_roster: Some(dealt.roster.document().clone()),
+                roster: dealt.roster,
+            }
+        }
+        (Plan::Genesis(_), Some(_)) => {
+            return Err(Error::refused(
+                "this ledger has a genesis already",
+                "begin another ledger: name a directory that does not exist yet",
+            ));
+        }
+        (_, None) => {
+            return Err(Error::refused(
+                "there is no ledger there",
+                "begin one with a plan of kind \"genesis\"",
+            ));
+        }
+        (plan, Some(state)) => substance(world, state, plan)?,
+    };
+    let proposer = proposer(&substance.roster, request.card)?;
+    let (title, hours) = request.plan.heading();
+    let warnings = substance.roster.warnings();
+    let proposal = Proposal {
+        ledger,
+        ceremony: state.map_or(0, |s| u32::try_from(s.ceremonies.len()).unwrap_or(u32::MAX)),
+        predecessor: state.and_then(|s| s.ceremonies.last()).map(|c| c.last_line),
+        nonce,
+        title: title.clone(),
+        proposer,
+        created: now,
+        expires: now.plus(u64::from(hours).saturating_mul(3600)),
+        station: Station { keys, host: genesis::host_line(world.environment.hostname.as_ref()) },
+        plan: request.plan_text.to_owned(),
+        roster: substance.roster.digest(),
+        new_roster: substance.new_roster,
+        operation: substance.operation,
+        credentials: substance.credentials,
+    };
+    Ok(Draft { proposal, roster: substance.roster, warnings, secrets })
+}
+
+/// One ceremony is open at a time; only a recovery follows an open one.
+fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
+    let open = state.and_then(LedgerState::open);
+    match (open, plan) {
+        (Some(open), Plan::Recover(recover)) if recover.ceremony == open.number() => Ok(()),
+        (Some(open), _) => Err(Error::refused(
+            format!("ceremony {} ({}) is still {}", open.number(), open.kind(), open.standing()),
+            "finish it with 'quorate execute', or give it up with 'quorate abort'",
+        )),
+        (None, Plan::Recover(recover)) => Err(Error::refused(
+            format!("ceremony {} is not open", recover.ceremony),
+            "there is nothing to recover",
+        )),
+        (None, _) => Ok(()),
+    }
+}
+
+fn proposer(roster: &Roster, card: &CardDescription) -> Result<Name, Error> {
+    match roster.holder(card.signing_key.keyid()) {
+        Some((person, _)) if person.standing == Standing::Administrator => Ok(person.name.clone()),
+        Some((person, _)) => Err(Error::refused(
+            format!(
+                "this is the card of {}, a {}: only administrators propose",
+                person.name, person.standing
+            ),
+            "insert an administrator's card",
+        )),
+        None => Err(Error::refused(
+            format!("the card {} is on nobody's list in this quorum", card.serial),
+            "insert an administrator's card",
+        )),
+    }
+}
+
+fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<Substance, Error> {
+    let roster = acting_roster(state, plan)?;
+    let (operation, credentials) = match plan {
+        Plan::Genesis(_) => {
+            return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
+        }
+        Plan::Inventory(plan) => {
+            let target = pinning::target(state, &plan.target)?;
+            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            (Operation::Inventory { target: plan.target.clone(), identity }, Vec::new())
+        }
+        Plan::Delete(plan) => {
+            let target = pinning::target(state, &plan.target)?;
+            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            let objects = pinning::select(&plan.target, target, &plan.objects)?;
+            (Operation::Delete { target: plan.target.clone(), identity, objects }, Vec::new())
+        }
+        Plan::Reset(plan) => reset(world, state, &roster, plan)?,
+        Plan::Backup(plan) => {
+            let target = pinning::target(state, &plan.target)?;
+            need_backup_key(target)?;
+            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            if world.artifacts.exists(&plan.output) {
+                return Err(Error::refused(
+                    format!("{} exists already", plan.output),
+                    "name a file that does not exist",
+                ));
+            }
+            let operation = Operation::Backup {
+                target: plan.target.clone(),
+                identity,
+                objects: recorded(target),
+                output: plan.output.clone(),
+                allow_partial: plan.allow_partial,
+            };
+            (operation, Vec::new())
+        }
+        Plan::Restore(plan) => {
+            let target = pinning::target(state, &plan.target)?;
+            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            let record = state.backups.get(&plan.backup).ok_or_else(|| {
+                Error::refused(
+                    format!("ceremony {} of this ledger made no backup", plan.backup),
+                    "name the ceremony that made it: 'quorate status' lists them",
+                )
+            })?;
+            let operation = Operation::Restore {
+                target: plan.target.clone(),
+                identity,
+                backup: plan.backup,
+                sha256: record.sha256,
+                input: plan.input.clone(),
+                objects: record.entries.iter().map(|e| e.object.clone()).collect(),
+            };
+            (operation, Vec::new())
+        }
+        Plan::Recover(_) => (recover(state)?, Vec::new()),
+    };
+    Ok(Substance { operation, credentials, new_roster: None, roster })
+}
+
+fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {
+    target.inventory.as_ref().map(|i| i.objects.clone()).unwrap_or_default()
+}
+
+fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
+    if target.credentials.contains_key(&Role::BackupKey) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!("the quorum holds no backup key of {}", target.target.name),
+        "a genesis makes one where its plan has credentials.backup-key",
+    ))
+}
+
+fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Roster, Error> {
+    match (&state.roster, state.open(), plan) {
+        (Some(roster), _, _) => Ok(roster.clone()),
+        (None, Some(open), Plan::Recover(_)) if open.intended.is_some() => Ok(open.roster.clone()),
+        (None, Some(_), Plan::Recover(_)) => Err(Error::refused(
+            "the genesis never touched its targets, so there is nothing to recover",
+            "keep this directory as a record and begin another ledger",
+        )),
+        (None, _, _) => Err(Error::refused(
+            "no genesis of this ledger has completed: there is no roster in force",
+            "begin another ledger with a plan of kind \"genesis\"",
+        )),
+    }
+}
+
+fn reset(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    roster: &Roster,
+    plan: &ResetPlan,
+) -> Result<(Operation, Vec<SealedCredential>), Error> {
+    let target = pinning::target(state, &plan.target)?;
+    let observation = pinning::observe(world.tokens, &plan.target, target)?;
+    let identity = observation.identity;
+    if identity.serial != plan.serial || identity.label != plan.label {
+        return Err(Error::refused(
+            format!(
+                "the plan names serial {} and label \"{}\", the token has {} and \"{}\"",
+                plan.serial, plan.label, identity.serial, identity.label
+            ),
+            "a reset destroys everything: name the token exactly",
+        ));
+    }
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let mut credentials = Vec::new();
+    for role in [Role::SoPin, Role::UserPin] {
+        let rule =
+            target.target.rule(role).filter(|rule| rule.custody == Custody::Held).ok_or_else(|| {
+                Error::refused(
+                    format!(
+                        "a reset sets a new {role}, and the quorum does not hold the one of {}",
+                        plan.target
+                    ),
+                    "only a target whose so-pin and user-pin are 'held' can be reset",
+                )
+            })?;
+        let (secret, bits) = held_pin(&plan.target, observation.pin_length, roster.policy(), &mut rng)?;
+        let version = state.next_version(&plan.target, role);
+        credentials.push(seal_credential(roster, &plan.target, rule, version, bits, &secret)?);
+        if role == Role::UserPin {
+            credentials.extend(twin_for_reset(roster, target, rule, version, bits, &secret)?);
+        }
+    }
+    let operation = Operation::Reset {
+        target: plan.target.clone(),
+        identity,
+        objects: recorded(target),
+        new_label: plan.new_label.clone(),
+    };
+    Ok((operation, credentials))
+}
+
+/// The authority of the SO PIN sets the user PIN at a reset, and must open the new one. That gives it nothing that the
+/// SO PIN does not: an SO can set a user PIN at any time.
+fn twin_for_reset(
+    roster: &Roster,
+    target: &TargetInForce,
+    rule: &CredentialRule,
+    version: u32,
+    bits: u32,
+    secret: &CredentialSecret,
+) -> Result<Option<SealedCredential>, Error> {
+    match target.target.rule(Role::SoPin) {
+        Some(so) if so.authority != rule.authority => {
+            let twin = CredentialRule { authority: so.authority.clone(), ..rule.clone() };
+            seal_credential(roster, &target.target.name, &twin, version, bits, secret).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn recover(state: &LedgerState) -> Result<Operation, Error> {
+    let open =
+        state.open().ok_or_else(|| Error::refused("no ceremony is open", "there is nothing to recover"))?;
+    Ok(Operation::Recover {
+        ceremony: open.number(),
+        last_line: open.last_line,
+        interrupted: open.kind(),
+        intended: open.intended.is_some(),
+    })
+}
+
+/// Has the administrator's card sign the draft, keeps the station's secrets, and makes the ceremony appear in the
+/// ledger. The proposal is read back and verified as everybody else will.
+pub fn submit(
+    world: &mut World<'_>,
+    draft: Draft,
+    description: &CardDescription,
+    card: &mut dyn UnlockedCard,
+) -> Result<Submitted, Error> {
+    let Draft { proposal, roster, secrets, .. } = draft;
+    let admin = roster
+        .person(&proposal.proposer)
+        .ok_or_else(|| Error::refused("the proposer left the roster", "run the command again"))?;
+    let envelope = sign::statement(card, &description.signing_key, world.mode, &proposal)?;
+    let digest = envelope.payload_digest();
+    let station = proposal.station.keys.fingerprint();
+    let event = Proposed {
+        ledger: proposal.ledger,
+        ceremony: proposal.ceremony,
+        predecessor: proposal.predecessor,
+        proposal: envelope,
+        environment: world.environment.clone(),
+    };
+    let line = LineWriter::new(world.mode, &secrets.signing, 0, None)?.line(proposal.created, event);
+    secrets.keep(world.station, proposal.ledger, proposal.ceremony, admin)?;
+    let directory = proposal.directory();
+    world.ledger.create(&directory, proposal.plan.as_bytes(), &line)?;
+    let state = world.load()?;
+    match state.open() {
+        Some(open) if open.digest == digest => {}
+        _ => {
+            return Err(Error::problem(
+                "the proposal cannot be read back from the ledger",
+                "run 'quorate audit' on it",
+            ));
+        }
+    }
+    Ok(Submitted { directory, proposal: digest, station, expires: proposal.expires })
+}
+
+/// The names of the people whose approval a proposal waits for.
+pub fn awaited(roster: &Roster, approved: &BTreeSet<Name>) -> Vec<Name> {
+    roster.custodians().map(|p| p.name.clone()).filter(|name| !approved.contains(name)).collect()
+}
+
+/// A ledger that was never written to: so that `propose` can tell a genesis from everything else.
+pub fn is_empty(ledger: &mut dyn LedgerStore) -> Result<bool, Error> {
+    Ok(ledger.read()?.is_empty())
+}

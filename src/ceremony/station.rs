@@ -1,0 +1,132 @@
+//! A station's two secrets for one ceremony, sealed to the cards of the administrator who proposes.
+
+use super::{Error, sign};
+use crate::{
+    encoding::digest::Digest,
+    memory::{LockedBytes, StationSecret},
+    ports::{card::UnlockedCard, store::StationStore},
+    roster::{Person, deal::StationKeys},
+    sealing::{
+        document::{self, DocumentError, Reader},
+        single::{self},
+    },
+};
+
+const TITLE: &str = "quorate-station-v1";
+
+/// The secrets of an open ceremony's station.
+pub struct StationSecrets {
+    /// Seed of the Ed25519 key that signs the lines.
+    pub signing: StationSecret,
+    /// The age identity that opens the releases; destroyed before `closed` is written.
+    pub identity: Option<StationSecret>,
+}
+
+impl StationSecrets {
+    /// New ones.
+    pub fn fresh(rng: &mut impl rand_core::CryptoRng) -> Result<Self, Error> {
+        let mut secret = || -> Result<StationSecret, Error> {
+            let mut bytes = LockedBytes::zeroed(32)?;
+            rng.fill_bytes(bytes.expose_mut());
+            Ok(StationSecret::new(bytes))
+        };
+        Ok(Self { signing: secret()?, identity: Some(secret()?) })
+    }
+
+    /// Their public halves.
+    pub fn keys(&self) -> Result<StationKeys, Error> {
+        let signing_key = sign::public_key(&sign::signing_key(&self.signing)?)?;
+        Ok(StationKeys { signing_key, recipient: single::x25519_recipient_of(&self.age_identity()?) })
+    }
+
+    /// What opens the releases.
+    pub fn age_identity(&self) -> Result<age::x25519::Identity, Error> {
+        let identity = self.identity.as_ref().ok_or_else(|| {
+            Error::problem(
+                "the station's identity was destroyed already",
+                "run 'quorate execute' to close the ceremony",
+            )
+        })?;
+        let bytes = identity.expose().try_into().map_err(|_| damaged())?;
+        Ok(single::x25519_identity(bytes)?)
+    }
+
+    /// Seals both to every card of the administrator and keeps them.
+    pub fn keep(
+        &self,
+        store: &mut dyn StationStore,
+        ledger: Digest,
+        ceremony: u32,
+        admin: &Person,
+    ) -> Result<(), Error> {
+        for card in &admin.cards {
+            let Some(recipient) = &card.enrolment().share_recipient else { continue };
+            let recipient = single::parse_x25519_recipient(recipient)?;
+            for (part, secret) in [("signing", Some(&self.signing)), ("identity", self.identity.as_ref())] {
+                let Some(secret) = secret else { continue };
+                let fields = fields(ledger, ceremony, part);
+                let document = document::write(TITLE, &fields, secret.expose())?;
+                let sealed = single::seal_to(&recipient, document.expose())?;
+                store.put(ledger, ceremony, &name(part, card.keyid()), &sealed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens what is kept for this card.
+    pub fn open(
+        store: &dyn StationStore,
+        ledger: Digest,
+        ceremony: u32,
+        keyid: Digest,
+        card: &mut dyn UnlockedCard,
+    ) -> Result<Self, Error> {
+        let mut part = |part: &'static str| -> Result<Option<StationSecret>, Error> {
+            let Some(sealed) = store.take(ledger, ceremony, &name(part, keyid))? else { return Ok(None) };
+            let plaintext = card.open(&sealed)?;
+            let secret = read(&plaintext, ledger, ceremony, part).map_err(|_| damaged())?;
+            Ok(Some(StationSecret::new(secret)))
+        };
+        let signing = part("signing")?.ok_or_else(|| {
+            Error::refused(
+                "this machine keeps no station secrets of this ceremony that this card opens",
+                "use the card and the machine that proposed it; if they are lost, have the quorum recover the ceremony \
+                 (a plan of kind \"recover\")",
+            )
+        })?;
+        Ok(Self { signing, identity: part("identity")? })
+    }
+}
+
+fn damaged() -> Error {
+    Error::problem(
+        "the station's secrets are damaged",
+        "have the quorum recover the ceremony (a plan of kind \"recover\")",
+    )
+}
+
+/// The name under which a part is kept for a card.
+pub fn name(part: &str, keyid: Digest) -> String {
+    format!("{part}-{}", keyid.short())
+}
+
+fn fields(ledger: Digest, ceremony: u32, part: &str) -> [(&'static str, String); 3] {
+    [("ledger", ledger.to_string()), ("ceremony", ceremony.to_string()), ("part", part.to_owned())]
+}
+
+fn read(
+    plaintext: &LockedBytes,
+    ledger: Digest,
+    ceremony: u32,
+    part: &str,
+) -> Result<LockedBytes, DocumentError> {
+    let mut reader = Reader::new(plaintext.expose(), TITLE)?;
+    for (key, wanted) in fields(ledger, ceremony, part) {
+        if reader.field(key)? != wanted {
+            return Err(DocumentError::Line(key));
+        }
+    }
+    let secret = reader.secret()?;
+    reader.end()?;
+    Ok(secret)
+}
