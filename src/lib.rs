@@ -2,6 +2,7 @@
 pub mod approval;
 pub mod encoding;
 pub mod memory;
+pub mod pkcs11;
 pub mod ports;
 pub mod proposal;
 pub mod roster;
