@@ -40,7 +40,11 @@ pub(super) fn delete(
 /// The objects that the pinned records mean, or why it is not certain what they mean.
 fn choose<'a>(before: &'a [Found], pinned: &[ObjectRecord], run: Run) -> Outcome<Vec<&'a Found>> {
     let refuse = |message: String| {
-        Err(Fault::new("C_FindObjects", message, "take a new inventory and propose again; nothing was destroyed"))
+        Err(Fault::new(
+            "C_FindObjects",
+            message,
+            "take a new inventory and propose again; nothing was destroyed",
+        ))
     };
     let mut doomed = Vec::new();
     for (place, record) in pinned.iter().enumerate() {

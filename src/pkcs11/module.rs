@@ -49,7 +49,8 @@ impl<'l> Module<'l> {
             ));
         }
         let module = Self { pkcs11, link, sha256 };
-        module.call("C_Initialize", |p| p.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)))?;
+        module
+            .call("C_Initialize", |p| p.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)))?;
         Ok(module)
     }
 

@@ -68,7 +68,9 @@ pub(super) fn one(session: &Session<'_>, class: ObjectClass, handle: ObjectHandl
     let record = ObjectRecord {
         class,
         id: hex(attributes.id()),
-        label: text(attributes.bytes(|a| if let Attribute::Label(v) = a { Some(v) } else { None }).unwrap_or(&[])),
+        label: text(
+            attributes.bytes(|a| if let Attribute::Label(v) = a { Some(v) } else { None }).unwrap_or(&[]),
+        ),
         key_type,
         public_key_sha256: spki.as_deref().map(Digest::of),
         check_value: attributes.check_value().map(hex),
@@ -82,17 +84,9 @@ pub(super) fn one(session: &Session<'_>, class: ObjectClass, handle: ObjectHandl
 fn wanted(class: ObjectClass) -> &'static [AttributeType] {
     use AttributeType::*;
     match class {
-        ObjectClass::PrivateKey => &[
-            Id,
-            Label,
-            KeyType,
-            EcParams,
-            Modulus,
-            PublicExponent,
-            PublicKeyInfo,
-            UniqueId,
-            Extractable,
-        ],
+        ObjectClass::PrivateKey => {
+            &[Id, Label, KeyType, EcParams, Modulus, PublicExponent, PublicKeyInfo, UniqueId, Extractable]
+        }
         ObjectClass::PublicKey => &[Id, Label, KeyType, EcParams, EcPoint, Modulus, PublicExponent, UniqueId],
         ObjectClass::SecretKey => &[Id, Label, KeyType, ValueLen, CheckValue, UniqueId, Extractable],
         ObjectClass::Certificate => &[Id, Label, Value, UniqueId],
@@ -173,11 +167,15 @@ impl Attributes {
     }
 
     fn value_bits(&self) -> Option<u64> {
-        self.0.iter().find_map(|a| if let Attribute::ValueLen(v) = a { Some(**v) } else { None }).map(|n| n * 8)
+        self.0
+            .iter()
+            .find_map(|a| if let Attribute::ValueLen(v) = a { Some(**v) } else { None })
+            .map(|n| n * 8)
     }
 
     fn key_type(&self) -> String {
-        let Some(kind) = self.0.iter().find_map(|a| if let Attribute::KeyType(k) = a { Some(*k) } else { None })
+        let Some(kind) =
+            self.0.iter().find_map(|a| if let Attribute::KeyType(k) = a { Some(*k) } else { None })
         else {
             return "unknown".to_owned();
         };

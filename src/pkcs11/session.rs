@@ -102,7 +102,8 @@ impl<'m> Session<'m> {
             Ok(Tries::Locked) => "the token has LOCKED it",
             Err(_) => "the tries left could not be read",
         };
-        fault.hint = format!("the PIN was tried once and not again; {state}; find the right one before another try");
+        fault.hint =
+            format!("the PIN was tried once and not again; {state}; find the right one before another try");
         fault
     }
 
@@ -147,7 +148,11 @@ impl<'m> Session<'m> {
     }
 
     /// The attributes that the object has and shows: all at once, or one by one where that fails.
-    pub(super) fn attributes(&self, object: ObjectHandle, types: &[AttributeType]) -> Outcome<Vec<Attribute>> {
+    pub(super) fn attributes(
+        &self,
+        object: ObjectHandle,
+        types: &[AttributeType],
+    ) -> Outcome<Vec<Attribute>> {
         match self.call("C_GetAttributeValue", |s| s.get_attributes(object, types)) {
             Err(fault) if !fault.is_fatal() => {}
             other => return other,
