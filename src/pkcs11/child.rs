@@ -99,9 +99,9 @@ impl Worker {
         self.with_stream(|stream| protocol::write_json(stream, answer)).map_err(|_| self.ended())
     }
 
-    /// Whether the worker has said that it changes the token.
-    pub(super) fn changing(&self) -> bool {
-        self.changing
+    /// What an end here and now leaves open.
+    pub(super) fn effect(&self) -> Effect {
+        if self.changing { Effect::Unknown } else { Effect::None }
     }
 
     /// Waits for the end of a worker that has given its result. A module that hangs in C_Finalize does
@@ -171,7 +171,7 @@ impl Worker {
             (false, _) => "nothing was changed; look at the module's configuration and its own log",
         };
         TokenError {
-            effect: if self.changing { Effect::Unknown } else { Effect::None },
+            effect: self.effect(),
             function: self.function.clone(),
             code: String::new(),
             message,

@@ -22,7 +22,7 @@ pub(super) struct Link {
 #[derive(Default)]
 pub(super) struct Secrets {
     pins: Vec<(SecretRole, Pin)>,
-    pub(super) backup_key: Option<CredentialSecret>,
+    backup_key: Option<CredentialSecret>,
 }
 
 impl Secrets {
@@ -33,6 +33,12 @@ impl Secrets {
     pub(super) fn need(&self, role: SecretRole) -> Outcome<&Pin> {
         self.pin(role).ok_or_else(|| {
             Fault::new("open", format!("no {role:?} was given"), "give every PIN that this operation needs")
+        })
+    }
+
+    pub(super) fn need_backup_key(&self) -> Outcome<&CredentialSecret> {
+        self.backup_key.as_ref().ok_or_else(|| {
+            Fault::new("open", "no backup key was given", "give the backup key of this target")
         })
     }
 }

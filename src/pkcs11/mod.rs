@@ -12,8 +12,11 @@
 //! | `protocol` | the frames between the two |
 //! | `worker`, `link`, `fault` | the child: entry, its end of the line, its errors |
 //! | `module`, `session`, `slots`, `objects`, `public_key` | what PKCS#11 says, in our terms |
-//! | `installation`, `deletion`, `reset` … | one file per operation |
+//! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
+//! | `wrapping`, `attributes`, `proof` | keys under the backup key, and whether they come back |
 
+mod attributes;
+mod backup;
 mod child;
 mod deletion;
 mod fault;
@@ -21,14 +24,17 @@ mod installation;
 mod link;
 mod module;
 mod objects;
+mod proof;
 mod protocol;
 mod public_key;
 mod reset;
+mod restoration;
 mod session;
 mod settings;
 mod slots;
 mod token;
 mod worker;
+mod wrapping;
 
 pub use protocol::ListedSlot;
 pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Pkcs11Settings, Select, is_allowed};

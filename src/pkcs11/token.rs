@@ -153,49 +153,76 @@ impl Token for Pkcs11Token {
     fn backup(
         &mut self,
         authorization: Authorization,
-        _user_pin: &Pin,
-        _backup_key: &CredentialSecret,
-        _sink: &mut dyn BackupSink,
-        _progress: &mut dyn Progress,
+        user_pin: &Pin,
+        backup_key: &CredentialSecret,
+        sink: &mut dyn BackupSink,
+        progress: &mut dyn Progress,
     ) -> Result<Vec<LeftOut>, TokenError> {
         self.accept(authorization)?;
-        Err(not_built("backup"))
+        let secrets =
+            [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
+        let mut listener = Listener { sink: Some(sink), ..Listener::new(progress) };
+        match self.converse(Request::Backup, &secrets, &mut listener)? {
+            Reply::LeftOut(left_out) => Ok(left_out),
+            _ => Err(mismatch(Effect::None)),
+        }
     }
 
     fn restore(
         &mut self,
         authorization: Authorization,
-        _user_pin: &Pin,
-        _backup_key: &CredentialSecret,
-        _source: &mut dyn BackupSource,
-        _progress: &mut dyn Progress,
+        user_pin: &Pin,
+        backup_key: &CredentialSecret,
+        source: &mut dyn BackupSource,
+        progress: &mut dyn Progress,
     ) -> Result<Vec<ObjectRecord>, TokenError> {
         self.accept(authorization)?;
-        Err(not_built("restore"))
+        let secrets =
+            [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
+        let mut listener = Listener { source: Some(source), ..Listener::new(progress) };
+        match self.converse(Request::Restore, &secrets, &mut listener)? {
+            Reply::Restored(records) => self.look_again().map(|()| records),
+            _ => Err(mismatch(Effect::Unknown)),
+        }
     }
-}
-
-fn not_built(function: &str) -> TokenError {
-    TokenError::before(
-        function,
-        "",
-        format!("{function} is not available on PKCS#11 targets in this version"),
-        "use the vendor's own means, or another kind of target",
-    )
 }
 
 /// Who takes what a worker says before its result.
 struct Listener<'a> {
     progress: Option<&'a mut dyn Progress>,
+    sink: Option<&'a mut dyn BackupSink>,
+    source: Option<&'a mut dyn BackupSource>,
 }
 
 impl<'a> Listener<'a> {
     fn new(progress: &'a mut dyn Progress) -> Self {
-        Self { progress: Some(progress) }
+        Self { progress: Some(progress), sink: None, source: None }
     }
 
     fn silent() -> Self {
-        Self { progress: None }
+        Self { progress: None, sink: None, source: None }
+    }
+}
+
+impl Listener<'_> {
+    /// The answer to a message that waits for one.
+    fn answer(&mut self, message: Message) -> Result<Answer, TokenError> {
+        let failed = |e: std::io::Error| {
+            TokenError::before(
+                "backup",
+                "",
+                format!("the backup's file: {e}"),
+                "see to the file or its medium",
+            )
+        };
+        match (message, &mut self.sink, &mut self.source) {
+            (Message::Entry(entry), Some(sink), _) => {
+                sink.entry(entry).map_err(failed)?;
+                Ok(Answer::Taken)
+            }
+            (Message::WantEntry, _, Some(source)) => source.entry().map(Answer::Entry).map_err(failed),
+            _ => Err(mismatch(Effect::Unknown)),
+        }
     }
 }
 
@@ -243,11 +270,10 @@ fn converse(
                 worker.finish();
                 return Ok(reply);
             }
-            Message::Entry(_) => worker.answer(&Answer::Taken)?,
-            Message::WantEntry => worker.answer(&Answer::Entry(None))?,
-            Message::Calling(_) | Message::Changing | Message::Failed(_) => {
-                let effect = if worker.changing() { Effect::Unknown } else { Effect::None };
-                return Err(mismatch(effect));
+            message => {
+                let answer =
+                    listener.answer(message).map_err(|e| TokenError { effect: worker.effect(), ..e })?;
+                worker.answer(&answer)?;
             }
         }
     }

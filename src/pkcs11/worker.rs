@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use super::{
-    deletion,
-    fault::{Fault, Outcome},
+    backup, deletion,
+    fault::Outcome,
     installation,
     link::{Link, Secrets},
     module::Module,
     objects,
     protocol::{Job, Message, Reply, Request, SecretRole},
-    reset,
+    reset, restoration,
     session::Who,
     slots,
 };
@@ -65,8 +65,16 @@ fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> 
         Request::Reset { run, new_label } => {
             reset::reset(module, select, *run, new_label, secrets).map(Reply::Token)
         }
-        Request::Backup | Request::Restore => {
-            Err(Fault::new("worker", "backup and restore are not built", "use a version that has them"))
+        Request::Backup => {
+            backup::backup(module, select, secrets.need(SecretRole::UserPin)?, secrets.need_backup_key()?)
+                .map(Reply::LeftOut)
         }
+        Request::Restore => restoration::restore(
+            module,
+            select,
+            secrets.need(SecretRole::UserPin)?,
+            secrets.need_backup_key()?,
+        )
+        .map(Reply::Restored),
     }
 }
