@@ -6,3 +6,7 @@ pub mod pkcs11;
 pub mod ports;
 pub mod proposal;
 pub mod roster;
+pub mod sealing;
+pub mod sharing;
+pub mod storage;
+pub mod transcript;

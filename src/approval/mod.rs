@@ -1,3 +1,6 @@
 //! Approvals, the one place that counts them, and what a quorum may do.
 
 pub mod authorization;
+pub mod intent;
+pub mod quorum;
+pub mod statement;

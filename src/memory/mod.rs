@@ -4,8 +4,10 @@
 //! [`secrets`]; none of them can be printed, copied or serialised. All of the crate's `unsafe`
 //! is in `locked` and `hardening`.
 
+pub mod hardening;
 mod locked;
 mod secrets;
 
-pub use locked::{LockedBytes, MemoryError};
+pub use hardening::{Hardening, HardeningError, Residency, harden, lock_all};
+pub use locked::{LockedBytes, MemoryError, Protection, kind};
 pub use secrets::{AuthoritySecret, CredentialSecret, Pin, ShareSecret, StationSecret};

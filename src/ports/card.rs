@@ -23,24 +23,7 @@ pub struct CardDescription {
     pub touches: (u32, u32),
 }
 
-/// The kinds of card.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CardKind {
-    /// A file under a PIN: rehearsals and tests.
-    Soft,
-    /// A YubiKey's PIV application.
-    Yubikey,
-}
-
-impl std::fmt::Display for CardKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Soft => "soft",
-            Self::Yubikey => "yubikey",
-        })
-    }
-}
+pub use crate::roster::card::CardKind;
 
 /// A card at hand.
 pub trait Card {

@@ -1,4 +1,6 @@
 //! What the ceremony asks of the world, as small traits. Adapters implement them; nothing here does I/O.
 
 pub mod card;
+pub mod clock;
+pub mod store;
 pub mod token;

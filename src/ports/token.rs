@@ -5,8 +5,9 @@
 
 use crate::{
     approval::authorization::Authorization,
-    encoding::text::Line,
+    encoding::text::Name,
     memory::{CredentialSecret, Pin},
+    proposal::operation::Place,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
 };
 
@@ -66,6 +67,28 @@ pub trait Token {
         source: &mut dyn BackupSource,
         progress: &mut dyn Progress,
     ) -> Result<Vec<ObjectRecord>, TokenError>;
+}
+
+/// Finds the tokens of a quorum.
+pub trait TokenSource {
+    /// Opens the target `name` at `place`.
+    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError>;
+}
+
+/// Which of the tokens at a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted<'a> {
+    /// One that was never initialised.
+    Empty,
+    /// The one with this label: what an interrupted initialisation or reset may have left.
+    Labelled(&'a str),
+    /// The one with this serial number and this label.
+    Token {
+        /// `serialNumber`.
+        serial: &'a str,
+        /// `label`.
+        label: &'a str,
+    },
 }
 
 /// First run of an intent, or again after a crash.
@@ -130,15 +153,7 @@ pub struct Deletion {
     pub remaining: Vec<LeftOut>,
 }
 
-/// An object that an operation could not treat.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LeftOut {
-    /// The object.
-    pub object: ObjectRecord,
-    /// Why, with the PKCS#11 function and return value.
-    pub reason: Line,
-}
+pub use crate::proposal::target::LeftOut;
 
 /// Where a backup goes, entry by entry.
 pub trait BackupSink {

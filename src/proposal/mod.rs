@@ -1,3 +1,9 @@
-//! What is proposed: targets, objects, plans.
+//! What is proposed: plans, operations, targets and their objects, and how it is shown to people.
 
+pub mod briefing;
+pub mod credential;
+pub mod document;
+pub mod environment;
+pub mod operation;
+pub mod plan;
 pub mod target;

@@ -194,3 +194,13 @@ pub struct BackupEntry {
     /// What the new object must say of itself, by PKCS#11 attribute name (`CKA_SIGN` …), values in hex.
     pub attributes: std::collections::BTreeMap<String, String>,
 }
+
+/// An object that an operation could not treat.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The object.
+    pub object: ObjectRecord,
+    /// Why, with the PKCS#11 function and return value.
+    pub reason: Line,
+}

@@ -1,0 +1,131 @@
+# quorate: what can be made, on a bare Debian 12 with git, make and a Rust toolchain.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CARGO   ?= cargo
+
+target_dir := $(or $(CARGO_TARGET_DIR),target)
+binary     := $(target_dir)/release/quorate
+sources    := Cargo.toml Cargo.lock $(shell find src ceremonies man -type f 2>/dev/null)
+
+bindir  := $(DESTDIR)$(PREFIX)/bin
+datadir := $(DESTDIR)$(PREFIX)/share
+docdir  := $(datadir)/doc/quorate
+
+# The customary places from which the shells load completions.
+completion_bash := $(datadir)/bash-completion/completions/quorate
+completion_zsh  := $(datadir)/zsh/site-functions/_quorate
+completion_fish := $(datadir)/fish/vendor_completions.d/quorate.fish
+
+man_sections := 1 5 7
+documents    := $(wildcard LICENSE LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md)
+
+# Debian packages. To build, only a linker for C objects; to test, real tokens and the means to mount the attacks.
+build_packages := gcc libc6-dev
+# softhsm2, opensc: a PKCS#11 token, and a second program that looks at it
+# strace:           the order of fsyncs, and kills at each write
+# faketime:         clocks that go back, approvals that expire
+# man-db, groff-base: the manual pages must render without a warning
+test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base
+
+.DEFAULT_GOAL := help
+.PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \
+        toolchain build-needs test-needs
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r goal text; do \
+	    printf '%-26s %s\n' "$$goal" "$$text"; done
+	@printf '\nInstalls to DESTDIR=%s PREFIX=%s\n' '$(DESTDIR)' '$(PREFIX)'
+
+rehearsal: build ## Hold a whole ceremony on soft cards: installs what is missing, builds, runs it
+	$(binary) rehearse
+
+test: test-needs ## Run all tests: installs what they need
+	$(CARGO) test --locked
+
+lint: build-needs ## Check the formatting, the lints and, where cargo-deny is there, the dependencies
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; \
+	else echo 'lint: no cargo-deny here, dependencies not checked (cargo install cargo-deny --locked)'; fi
+
+deny: toolchain ## Check licences, sources and duplicates of the dependencies (cargo-deny)
+	$(CARGO) deny --locked check bans licenses sources
+
+audit-dependencies: toolchain ## Check the dependencies against the RustSec advisories (cargo-deny, network)
+	$(CARGO) deny --locked check advisories
+
+bench: build-needs ## Measure
+	$(CARGO) bench --locked
+
+man: build-needs ## Write the manual pages anew from the command line's definitions
+	QUORATE_BLESS=1 $(CARGO) test --locked --test man_pages
+
+build: build-needs ## Build the program in release
+	$(CARGO) build --locked --release
+
+# As a file, so that `sudo make install` after `make build` does not run cargo as root.
+$(binary): $(sources)
+	$(MAKE) --no-print-directory build
+	@touch $@
+
+install: $(binary) ## Install program, manual pages, completions, examples
+	install -d '$(bindir)' '$(docdir)/examples' $(foreach shell,bash zsh fish,'$(dir $(completion_$(shell)))')
+	install -m 755 '$(binary)' '$(bindir)/quorate'
+	set -e; for section in $(man_sections); do \
+	    for page in man/*.$$section; do \
+	        [ -e "$$page" ] || continue; \
+	        install -D -m 644 "$$page" "$(datadir)/man/man$$section/$${page##*/}"; \
+	    done; \
+	done
+	set -e; umask 022; '$(binary)' completions bash > '$(completion_bash)'; \
+	    '$(binary)' completions zsh > '$(completion_zsh)'; \
+	    '$(binary)' completions fish > '$(completion_fish)'
+	install -m 644 $(documents) '$(docdir)/'
+	[ ! -d ceremonies ] || cp -R ceremonies/. '$(docdir)/examples/'
+	chmod -R u=rwX,go=rX '$(docdir)'
+
+uninstall: ## Remove what install put there
+	rm -f '$(bindir)/quorate' '$(completion_bash)' '$(completion_zsh)' '$(completion_fish)'
+	set -e; for section in $(man_sections); do \
+	    for page in man/*.$$section; do rm -f "$(datadir)/man/man$$section/$${page##*/}"; done; \
+	done
+	rm -rf '$(docdir)'
+
+clean: ## Remove what was built
+	$(CARGO) clean
+
+toolchain:
+	@command -v $(CARGO) >/dev/null || { \
+	    echo 'quorate needs a Rust toolchain, 1.89 or later: https://rustup.rs' >&2; exit 1; }
+
+build-needs: toolchain
+	@command -v cc >/dev/null || { $(call require,$(build_packages)); }
+
+test-needs: toolchain
+	@$(call require,$(test_packages))
+
+# Shell code that installs those of the packages $(1) that are missing.
+define require
+missing=; \
+if command -v dpkg-query >/dev/null; then \
+    for package in $(1); do \
+        dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q ' ok installed$$' || missing="$$missing $$package"; \
+    done; \
+else \
+    echo 'This is no Debian; the following are expected to be there: $(1)' >&2; \
+fi; \
+if [ -n "$$missing" ]; then \
+    root=; \
+    if [ "$$(id -u)" -ne 0 ]; then \
+        root=sudo; \
+        command -v sudo >/dev/null || { \
+            echo "Missing packages, and neither root nor sudo to install them. As root: apt-get install$$missing" >&2; \
+            exit 1; }; \
+    fi; \
+    echo "Installing$$missing"; \
+    $$root apt-get update -qq && \
+    $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing || { \
+        echo "Could not install$$missing" >&2; exit 1; }; \
+fi
+endef

@@ -1,0 +1,198 @@
+//! The quorum: the only place that counts.
+//!
+//! What is counted are distinct custodians of the roster, never signatures, cards or keys. Before an act each
+//! of them has handed over shares that were verified ([`Quorum::establish`]); when a record is judged
+//! later, approvals stand for that, since shares never enter it ([`Tally::count`] is the same count).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{authorization::Authorization, intent::DurableIntent};
+use crate::{
+    encoding::text::Name,
+    memory::AuthoritySecret,
+    roster::{OperationKind, Roster, deal::Authority},
+    sharing::{
+        reconstitution::{ReconstitutionError, reconstitute},
+        share::Share,
+    },
+};
+
+/// How many custodians of one authority stand for a proposal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Count {
+    /// Which authority.
+    pub authority: Name,
+    /// M; N at genesis, where everybody must approve.
+    pub needed: usize,
+    /// Distinct custodians who approve and have not rejected.
+    pub have: usize,
+}
+
+/// The result of counting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tally {
+    /// One for each authority that the operation needs.
+    pub counts: Vec<Count>,
+    /// Whether those who have not rejected could still be enough.
+    pub reachable: bool,
+}
+
+impl Tally {
+    /// Counts distinct custodians. A name that is no custodian's counts nothing, a rejection cancels an approval.
+    pub fn count(
+        roster: &Roster,
+        operation: OperationKind,
+        authorities: &[&Authority],
+        approving: &BTreeSet<Name>,
+        rejecting: &BTreeSet<Name>,
+    ) -> Self {
+        let custodians: BTreeSet<&Name> = roster.custodians().map(|person| &person.name).collect();
+        let have = custodians
+            .iter()
+            .filter(|name| approving.contains(**name) && !rejecting.contains(**name))
+            .count();
+        let willing = custodians.iter().filter(|name| !rejecting.contains(**name)).count();
+        let counts: Vec<Count> = authorities
+            .iter()
+            .map(|authority| Count {
+                authority: authority.name.clone(),
+                needed: match operation {
+                    OperationKind::Genesis => custodians.len(),
+                    _ => usize::from(authority.threshold),
+                },
+                have,
+            })
+            .collect();
+        // An operation that needs no authority would need nobody: it has no quorum.
+        let reachable = !counts.is_empty() && counts.iter().all(|count| willing >= count.needed);
+        Self { counts, reachable }
+    }
+
+    /// Whether there is a quorum.
+    pub fn is_quorum(&self) -> bool {
+        !self.counts.is_empty() && self.counts.iter().all(|count| count.have >= count.needed)
+    }
+
+    /// `crypto-officer 2 of 3, security-officer 2 of 4`.
+    pub fn describe(&self) -> String {
+        let parts = self.counts.iter().map(|c| format!("{} {} of {}", c.authority, c.have, c.needed));
+        parts.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A custodian who approved and whose shares, one for each authority needed, were all verified.
+pub struct Voice {
+    custodian: Name,
+    shares: Vec<Share>,
+}
+
+/// A custodian's shares do not cover the operation.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{custodian} released no good share of {authority}")]
+pub struct MissingShare {
+    /// Whose.
+    pub custodian: Name,
+    /// Of which authority.
+    pub authority: Name,
+}
+
+impl Voice {
+    /// Takes the verified shares of one custodian: exactly one of each authority needed.
+    pub fn new(
+        custodian: Name,
+        shares: Vec<Share>,
+        authorities: &[&Authority],
+    ) -> Result<Self, MissingShare> {
+        for authority in authorities {
+            let own =
+                shares.iter().filter(|s| *s.custodian() == custodian && *s.authority() == authority.name);
+            if own.count() != 1 {
+                return Err(MissingShare { custodian, authority: authority.name.clone() });
+            }
+        }
+        Ok(Self { custodian, shares })
+    }
+
+    /// Who.
+    pub fn custodian(&self) -> &Name {
+        &self.custodian
+    }
+}
+
+/// Enough custodians, with verified shares. It can be used once.
+pub struct Quorum {
+    custodians: Vec<Name>,
+    shares: BTreeMap<Name, (Authority, Vec<Share>)>,
+}
+
+impl Quorum {
+    /// Establishes a quorum, or says what is missing.
+    pub fn establish(
+        roster: &Roster,
+        operation: OperationKind,
+        authorities: &[&Authority],
+        voices: Vec<Voice>,
+        rejecting: &BTreeSet<Name>,
+    ) -> Result<Self, Tally> {
+        let approving: BTreeSet<Name> = voices.iter().map(|voice| voice.custodian.clone()).collect();
+        let tally = Tally::count(roster, operation, authorities, &approving, rejecting);
+        if !tally.is_quorum() {
+            return Err(tally);
+        }
+        let mut quorum = Self { custodians: Vec::new(), shares: BTreeMap::new() };
+        for authority in authorities {
+            quorum.shares.insert(authority.name.clone(), ((*authority).clone(), Vec::new()));
+        }
+        for voice in voices {
+            let known = roster.custodian(&voice.custodian).is_some();
+            if !known || rejecting.contains(&voice.custodian) || quorum.custodians.contains(&voice.custodian)
+            {
+                continue;
+            }
+            for share in voice.shares {
+                if let Some((authority, shares)) = quorum.shares.get_mut(share.authority())
+                    && shares.len() < usize::from(authority.threshold)
+                {
+                    shares.push(share);
+                }
+            }
+            quorum.custodians.push(voice.custodian);
+        }
+        Ok(quorum)
+    }
+
+    /// Who stands for it.
+    pub fn custodians(&self) -> &[Name] {
+        &self.custodians
+    }
+
+    /// Uses the quorum up: reconstitutes the authorities out of exactly M shares each, and grants one
+    /// authorization for each target that the durable intent names.
+    pub fn authorize(
+        self,
+        intent: &DurableIntent,
+    ) -> Result<(Authorities, Vec<Authorization>), ReconstitutionError> {
+        let mut secrets = BTreeMap::new();
+        for (name, (authority, shares)) in self.shares {
+            secrets.insert(name, reconstitute(&authority, shares)?);
+        }
+        let grants = intent
+            .targets()
+            .iter()
+            .map(|target| Authorization::grant(target.clone(), intent.line()))
+            .collect();
+        Ok((Authorities { secrets }, grants))
+    }
+}
+
+/// The reconstituted secrets of the authorities that an operation needs.
+pub struct Authorities {
+    secrets: BTreeMap<Name, AuthoritySecret>,
+}
+
+impl Authorities {
+    /// The secret of one of them.
+    pub fn secret(&self, authority: &Name) -> Option<&AuthoritySecret> {
+        self.secrets.get(authority)
+    }
+}

@@ -1,0 +1,265 @@
+//! What people sign: approvals, rejections, aborts and attestations of a head.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        strict::{self, Base64, StrictError},
+        text::{self, Line, Name},
+        time::Timestamp,
+    },
+    roster::{Person, Roster, Standing, card::EnrolledCard, key::KeyError},
+};
+
+/// A payload that a person's card signs. The event is part of the payload type.
+pub trait Statement: Serialize + DeserializeOwned {
+    /// For example `approval`.
+    const EVENT: &'static str;
+    /// Who may make it.
+    const BY: &'static [Standing];
+    /// The person who says that he made it.
+    fn author(&self) -> &Name;
+}
+
+/// A custodian approves one proposal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// SHA-256 of the proposal.
+    pub proposal: Digest,
+    /// SHA-256 of the roster that he verified; at genesis this confirms it.
+    pub roster: Digest,
+    /// Who.
+    pub custodian: Name,
+    /// SHA-256 of the release that goes with it.
+    pub release: Digest,
+    /// When, by the clock of the machine on which he approved.
+    pub time: Timestamp,
+}
+
+/// A custodian rejects one proposal. Final for him.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    /// SHA-256 of the proposal.
+    pub proposal: Digest,
+    /// Who.
+    pub custodian: Name,
+    /// Why.
+    pub reason: Line,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// An administrator gives a ceremony up before anything was tried.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Abort {
+    /// SHA-256 of the proposal.
+    pub proposal: Digest,
+    /// Who.
+    pub administrator: Name,
+    /// Why.
+    pub reason: Line,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// A person who was there signs the head of a closed ceremony. It lies beside the transcript.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attestation {
+    /// The ledger's nonce.
+    pub ledger: Digest,
+    /// Number of the ceremony.
+    pub ceremony: u32,
+    /// SHA-256 of its last line.
+    pub head: Digest,
+    /// Who.
+    pub person: Name,
+    /// Whether what the transcript says is what was seen.
+    pub agrees: bool,
+    /// What else he wants to say; why not, if he does not agree.
+    pub remark: Line,
+    /// When.
+    pub time: Timestamp,
+}
+
+impl Statement for Approval {
+    const EVENT: &'static str = "approval";
+    const BY: &'static [Standing] = &[Standing::Custodian];
+    fn author(&self) -> &Name {
+        &self.custodian
+    }
+}
+
+impl Statement for Rejection {
+    const EVENT: &'static str = "rejection";
+    const BY: &'static [Standing] = &[Standing::Custodian];
+    fn author(&self) -> &Name {
+        &self.custodian
+    }
+}
+
+impl Statement for Abort {
+    const EVENT: &'static str = "abort";
+    const BY: &'static [Standing] = &[Standing::Administrator];
+    fn author(&self) -> &Name {
+        &self.administrator
+    }
+}
+
+impl Statement for Attestation {
+    const EVENT: &'static str = "attestation";
+    const BY: &'static [Standing] = &[Standing::Custodian, Standing::Administrator, Standing::Witness];
+    fn author(&self) -> &Name {
+        &self.person
+    }
+}
+
+impl Statement for crate::proposal::document::Proposal {
+    const EVENT: &'static str = "proposal";
+    const BY: &'static [Standing] = &[Standing::Administrator];
+    fn author(&self) -> &Name {
+        &self.proposer
+    }
+}
+
+/// A statement whose type, spelling, author and signature were checked against a roster.
+#[derive(Clone, Debug)]
+pub struct Signed<S> {
+    statement: S,
+    envelope: Envelope,
+    card: Digest,
+}
+
+/// Why a statement does not count.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StatementError {
+    /// A statement of another type, or of the other mode.
+    #[error("a statement of type {found:?}, where {wanted:?} is wanted")]
+    Type {
+        /// The type that it has.
+        found: String,
+        /// The type that it should have.
+        wanted: String,
+    },
+    /// Not a document of this format.
+    #[error("not a {event}: {source}")]
+    Document {
+        /// What it should be.
+        event: &'static str,
+        /// What is wrong.
+        source: StrictError,
+    },
+    /// The author does not belong to the roster in this capacity.
+    #[error("{author} is no {wanted} of this quorum")]
+    Author {
+        /// Who says that he made it.
+        author: Name,
+        /// Who may.
+        wanted: String,
+    },
+    /// None of the author's cards has the key that signed.
+    #[error("signed by a key ({keyid}) that is on none of {author}'s cards")]
+    Card {
+        /// Who says that he made it.
+        author: Name,
+        /// First hex digits of the key.
+        keyid: String,
+    },
+    /// The signature.
+    #[error("{author}: {source}")]
+    Signature {
+        /// Who says that he made it.
+        author: Name,
+        /// What is wrong.
+        source: KeyError,
+    },
+}
+
+impl<S: Statement> Signed<S> {
+    /// Checks a statement. Whoever counts or obeys statements takes this type.
+    pub fn verify(envelope: Envelope, mode: Mode, roster: &Roster) -> Result<Self, StatementError> {
+        let statement: S = read(&envelope, mode)?;
+        let author = statement.author();
+        let (_, card) = author_card(roster, author, S::BY, envelope.signature().keyid)?;
+        card.enrolment()
+            .signing_key
+            .verify_envelope(&envelope)
+            .map_err(|source| StatementError::Signature { author: author.clone(), source })?;
+        Ok(Self { statement, card: card.keyid(), envelope })
+    }
+
+    /// What was stated.
+    pub fn statement(&self) -> &S {
+        &self.statement
+    }
+
+    /// The signed envelope.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// `keyid` of the card that signed.
+    pub fn card(&self) -> Digest {
+        self.card
+    }
+
+    /// SHA-256 of the payload.
+    pub fn digest(&self) -> Digest {
+        self.envelope.payload_digest()
+    }
+}
+
+/// Parses a statement of this type and mode. Nothing is known yet of who signed it.
+pub fn read<S: Statement>(envelope: &Envelope, mode: Mode) -> Result<S, StatementError> {
+    let wanted = mode.payload_type(S::EVENT);
+    if envelope.payload_type != wanted {
+        let found = text::printable(&envelope.payload_type.chars().take(100).collect::<String>());
+        return Err(StatementError::Type { found, wanted });
+    }
+    strict::parse(&envelope.payload.0).map_err(|source| StatementError::Document { event: S::EVENT, source })
+}
+
+fn author_card<'r>(
+    roster: &'r Roster,
+    author: &Name,
+    by: &[Standing],
+    keyid: Digest,
+) -> Result<(&'r Person, &'r EnrolledCard), StatementError> {
+    let person = roster.person(author).filter(|p| by.contains(&p.standing)).ok_or_else(|| {
+        let wanted = by.iter().map(Standing::to_string).collect::<Vec<_>>().join(" or ");
+        StatementError::Author { author: author.clone(), wanted }
+    })?;
+    let card = person
+        .card(keyid)
+        .ok_or_else(|| StatementError::Card { author: author.clone(), keyid: keyid.short() })?;
+    Ok((person, card))
+}
+
+/// The file that `approve -o` writes: the statement, and the release that it names.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalFile {
+    /// Approval or rejection.
+    pub statement: Envelope,
+    /// The sealed release; none with a rejection.
+    pub release: Option<Base64>,
+}
+
+impl ApprovalFile {
+    /// Parses the file in its one spelling, with one line feed at its end.
+    pub fn parse(bytes: &[u8]) -> Result<Self, StrictError> {
+        strict::parse(bytes.strip_suffix(b"\n").ok_or(StrictError::Spelling)?)
+    }
+
+    /// The file's bytes.
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = strict::write(self);
+        bytes.push(b'\n');
+        bytes
+    }
+}

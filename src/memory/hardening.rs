@@ -1,0 +1,373 @@
+//! What the process does to itself before it touches a secret.
+//!
+//! [`harden`] is the first call of `main`, for every verb and in the child that loads a vendor's
+//! module: execve(2) makes a process dumpable again. [`lock_all`] is for the verbs that handle
+//! secrets: what libraries copy lies in ordinary memory and must not reach a swap device.
+//!
+//! Not guaranteed: nothing here stops root, the kernel or a hypervisor, which may swap or snapshot us.
+#![allow(unsafe_code, reason = "prctl, setrlimit, mlockall and adjtimex have no safe form")]
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// Evidence that [`harden`] succeeded in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hardening(());
+
+/// Why the process may not handle secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum HardeningError {
+    /// A system call failed.
+    #[error("{call} failed: {source}")]
+    Call {
+        /// The call and its argument, as the manual names them.
+        call: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel took a setting, and does not show it.
+    #[error("{0} was set, but is not in force")]
+    NotInForce(&'static str),
+    /// The kernel does not tell what swap is active.
+    #[error("cannot read {SWAPS}: {0}")]
+    SwapUnknown(#[source] io::Error),
+    /// Secrets could be written to swap.
+    #[error("memory cannot be locked under a limit of {limit} bytes, and swap is active: {}", areas.join(", "))]
+    Swap {
+        /// Swap devices and files, printable.
+        areas: Vec<String>,
+        /// RLIMIT_MEMLOCK in bytes, after raising it to the hard limit.
+        limit: u64,
+    },
+}
+
+impl HardeningError {
+    /// What the operator can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Swap { .. } => "turn swap off (swapoff -a), or raise the limit (ulimit -l unlimited)",
+            Self::SwapUnknown(_) => "mount /proc, or raise the limit (ulimit -l unlimited)",
+            Self::Call { .. } | Self::NotInForce(_) => "run on Linux without a filter of system calls",
+        }
+    }
+}
+
+/// Why no page of this process can reach a swap device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Residency {
+    /// mlockall(2): CAP_IPC_LOCK in the initial user namespace, so that no limit applies.
+    LockedByCapability,
+    /// mlockall(2) under an unlimited or large RLIMIT_MEMLOCK.
+    LockedWithinLimit,
+    /// Only the pages of secrets are locked, and no swap was active when this was looked at.
+    NoSwap,
+}
+
+impl Residency {
+    /// The name for the record of the environment.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LockedByCapability => "mlockall, by capability",
+            Self::LockedWithinLimit => "mlockall, within the limit",
+            Self::NoSwap => "no swap active",
+        }
+    }
+}
+
+/// From this limit on, in bytes, locking all that will ever be mapped does not starve us: what is
+/// counted is address space, and a vendor's module maps hundreds of megabytes.
+const LARGE_LIMIT: u64 = 1 << 30;
+/// CAP_IPC_LOCK of capabilities(7), as a bit of `CapEff`.
+const CAP_IPC_LOCK: u64 = 1 << 14;
+const SWAPS: &str = "/proc/swaps";
+
+static RESIDENCY: OnceLock<Residency> = OnceLock::new();
+
+/// Makes the process leave no core dump, closed to ptrace(2) by other processes of its user, and
+/// unable to gain privileges by execve(2); then reads each setting back.
+///
+/// Call it before there is a second thread: no_new_privs is a thread's own, and inherited by those
+/// that it makes.
+///
+/// RLIMIT_CORE does not hold back a core that is piped to a program (core(5)); the dumpable flag does.
+/// Both limits of RLIMIT_CORE and no_new_privs are inherited by children, the dumpable flag is not.
+///
+/// # Errors
+/// [`HardeningError`]: the caller stops.
+pub fn harden() -> Result<Hardening, HardeningError> {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    set_limit(libc::RLIMIT_CORE, &none).map_err(call("setrlimit(RLIMIT_CORE)"))?;
+    prctl(libc::PR_SET_DUMPABLE, 0).map_err(call("prctl(PR_SET_DUMPABLE)"))?;
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map_err(call("prctl(PR_SET_NO_NEW_PRIVS)"))?;
+    if core_limit() != Some(0) {
+        return Err(HardeningError::NotInForce("RLIMIT_CORE 0"));
+    }
+    if prctl(libc::PR_GET_DUMPABLE, 0).ok() != Some(0) {
+        return Err(HardeningError::NotInForce("PR_SET_DUMPABLE 0"));
+    }
+    if prctl(libc::PR_GET_NO_NEW_PRIVS, 0).ok() != Some(1) {
+        return Err(HardeningError::NotInForce("PR_SET_NO_NEW_PRIVS 1"));
+    }
+    Ok(Hardening(()))
+}
+
+/// Whether what [`harden`] sets is in force now, as the kernel tells.
+pub fn is_hardened() -> bool {
+    core_limit() == Some(0)
+        && prctl(libc::PR_GET_DUMPABLE, 0).ok() == Some(0)
+        && prctl(libc::PR_GET_NO_NEW_PRIVS, 0).ok() == Some(1)
+}
+
+/// Keeps all pages of the process, libraries' copies of secrets too, away from swap; call it before
+/// the first secret.
+///
+/// Locks everything where that cannot make a later allocation fail; else is content with a machine
+/// without swap, of which the operator is told in the record of the environment.
+///
+/// # Errors
+/// [`HardeningError::Swap`] or [`HardeningError::SwapUnknown`]: the caller handles no secret.
+pub fn lock_all() -> Result<Residency, HardeningError> {
+    let limit = raise_memlock_limit().map_err(call("setrlimit(RLIMIT_MEMLOCK)"))?;
+    let lockable = if has_ipc_lock() {
+        Some(Residency::LockedByCapability)
+    } else if limit >= LARGE_LIMIT {
+        Some(Residency::LockedWithinLimit)
+    } else {
+        None
+    };
+    // A refusal (a filter of system calls) leaves the question of swap.
+    let residency = match lockable.filter(|_| mlockall().is_ok()) {
+        Some(locked) => locked,
+        None => without_swap(&active_swap().map_err(HardeningError::SwapUnknown)?, limit)?,
+    };
+    Ok(*RESIDENCY.get_or_init(|| residency))
+}
+
+/// What [`lock_all`] found in this process, if it ran.
+pub fn residency() -> Option<Residency> {
+    RESIDENCY.get().copied()
+}
+
+/// The active swap devices and files, as the kernel lists them; none on a kernel without swap.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn active_swap() -> io::Result<Vec<String>> {
+    match fs::read_to_string(SWAPS) {
+        Ok(list) => Ok(swap_areas(&list)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && Path::new("/proc/self/status").exists() => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The soft RLIMIT_CORE in bytes; `u64::MAX` is unlimited, `None` unknown.
+pub fn core_limit() -> Option<u64> {
+    limit_of(libc::RLIMIT_CORE).ok().map(|limit| limit.rlim_cur)
+}
+
+/// The soft RLIMIT_MEMLOCK in bytes; `u64::MAX` is unlimited, `None` unknown.
+pub fn memlock_limit() -> Option<u64> {
+    limit_of(libc::RLIMIT_MEMLOCK).ok().map(|limit| limit.rlim_cur)
+}
+
+/// Whether the kernel says that its clock is synchronised to a reference (adjtimex(2), STA_UNSYNC
+/// clear); `None` when it does not say. A station that is offline is not.
+pub fn clock_synchronised() -> Option<bool> {
+    // SAFETY: all-zero is a valid timex: integers, and modes 0 only reads.
+    let mut clock: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a timex that outlives the call.
+    let state = unsafe { libc::adjtimex(&raw mut clock) };
+    (state >= 0).then_some(clock.status & libc::STA_UNSYNC == 0)
+}
+
+fn without_swap(areas: &[String], limit: u64) -> Result<Residency, HardeningError> {
+    if areas.is_empty() {
+        return Ok(Residency::NoSwap);
+    }
+    Err(HardeningError::Swap { areas: areas.to_vec(), limit })
+}
+
+/// The first column of each line after the heading; the kernel writes blanks in it as octal escapes.
+fn swap_areas(list: &str) -> Vec<String> {
+    let printable = |area: &str| area.chars().filter(|c| !c.is_control()).collect();
+    list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(printable).collect()
+}
+
+/// Whether this process is exempt from RLIMIT_MEMLOCK. The kernel asks for the capability in the
+/// initial user namespace, so that one held in a container's does not count.
+fn has_ipc_lock() -> bool {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    effective_capabilities(&read("/proc/self/status")) & CAP_IPC_LOCK != 0
+        && is_initial_namespace(&read("/proc/self/uid_map"))
+}
+
+fn effective_capabilities(status: &str) -> u64 {
+    let field = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    field.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// The initial user namespace maps all 2³² - 1 ids to themselves (user_namespaces(7)).
+fn is_initial_namespace(uid_map: &str) -> bool {
+    uid_map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
+fn raise_memlock_limit() -> io::Result<u64> {
+    let mut limit = limit_of(libc::RLIMIT_MEMLOCK)?;
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        set_limit(libc::RLIMIT_MEMLOCK, &limit)?;
+    }
+    Ok(limit.rlim_cur)
+}
+
+fn limit_of(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to an rlimit that outlives the call.
+    checked(unsafe { libc::getrlimit(resource, &raw mut limit) })?;
+    Ok(limit)
+}
+
+fn set_limit(resource: libc::__rlimit_resource_t, limit: &libc::rlimit) -> io::Result<()> {
+    // SAFETY: the pointer is to an rlimit that outlives the call, and is only read.
+    checked(unsafe { libc::setrlimit(resource, limit) }).map(drop)
+}
+
+/// Locks each page from the moment that it is there: a page that was never touched holds no secret,
+/// and filling all of the address space at the start would cost time and memory for nothing.
+fn mlockall() -> io::Result<()> {
+    // SAFETY: takes no pointer, and changes no content of memory.
+    checked(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) }).map(drop)
+}
+
+/// prctl(2) for the options that take one number or none.
+fn prctl(option: libc::c_int, value: libc::c_ulong) -> io::Result<libc::c_int> {
+    const UNUSED: libc::c_ulong = 0;
+    // SAFETY: none of the options that this module passes takes a pointer; prctl is variadic, and all
+    // five arguments have the width that the kernel reads.
+    checked(unsafe { libc::prctl(option, value, UNUSED, UNUSED, UNUSED) })
+}
+
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result >= 0 { Ok(result) } else { Err(io::Error::last_os_error()) }
+}
+
+fn call(name: &'static str) -> impl Fn(io::Error) -> HardeningError {
+    move |source| HardeningError::Call { call: name, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs `test` again in a process of its own, because what it does cannot be undone; true in
+    /// that process.
+    fn alone(test: &str) -> bool {
+        const ALONE: &str = "QUORATE_TEST_ALONE";
+        if std::env::var_os(ALONE).is_some() {
+            return true;
+        }
+        let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &name, "--nocapture"])
+            .env(ALONE, "1")
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success() && out.contains("1 passed"), "{out}{err}");
+        false
+    }
+
+    #[test]
+    fn hardening_is_in_force_and_can_be_repeated() {
+        if !alone("hardening_is_in_force_and_can_be_repeated") {
+            return;
+        }
+        harden().unwrap();
+        harden().unwrap();
+        assert!(is_hardened());
+        // no_new_privs is the thread's, and the children's that it makes from then on.
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+        assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+        assert_eq!(core_limit(), Some(0));
+        let limits = fs::read_to_string("/proc/self/limits").unwrap();
+        let core = limits.lines().find(|l| l.starts_with("Max core file size")).unwrap();
+        assert!(core.split_whitespace().filter(|word| *word == "0").count() == 2, "{core}");
+    }
+
+    #[test]
+    fn a_child_has_no_core_and_no_new_privileges() {
+        if !alone("a_child_has_no_core_and_no_new_privileges") {
+            return;
+        }
+        harden().unwrap();
+        let seen = std::process::Command::new("sh")
+            .args(["-c", "ulimit -c; ulimit -Hc; grep NoNewPrivs /proc/self/status"])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(seen.stdout).unwrap(), "0\n0\nNoNewPrivs:\t1\n");
+    }
+
+    #[test]
+    fn others_of_the_same_user_cannot_look_in() {
+        if !alone("others_of_the_same_user_cannot_look_in") {
+            return;
+        }
+        harden().unwrap();
+        assert_eq!(prctl(libc::PR_GET_DUMPABLE, 0).unwrap(), 0);
+        // The owner of /proc/PID of a process that is not dumpable is root (proc(5)).
+        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self/stat").unwrap());
+        assert_eq!(owner, 0);
+    }
+
+    #[test]
+    fn locking_all_says_which_case_held() {
+        if !alone("locking_all_says_which_case_held") {
+            return;
+        }
+        let residency = lock_all().unwrap();
+        assert_eq!(super::residency(), Some(residency));
+        let (_, flags) = (0, fs::read_to_string("/proc/self/smaps").unwrap());
+        let heap = flags.split("[heap]").nth(1).and_then(|rest| rest.split("VmFlags:").nth(1)).unwrap();
+        let locked = heap.lines().next().unwrap().split_whitespace().any(|flag| flag == "lo");
+        assert_eq!(locked, residency != Residency::NoSwap);
+        assert!(memlock_limit().unwrap() > 0);
+        // Nothing fails afterwards: allocations, threads, children.
+        let big = vec![1_u8; 200 << 20];
+        assert_eq!(std::thread::spawn(move || big.len()).join().unwrap(), 200 << 20);
+        assert!(std::process::Command::new("true").status().unwrap().success());
+    }
+
+    #[test]
+    fn swap_without_a_limit_to_lock_under_is_refused() {
+        let list = "Filename\t\t\tType\t\tSize\t\tUsed\t\tPriority\n\
+                    /dev/dm-1                               partition\t8388604\t\t0\t\t-2\n\
+                    /swap\\040file                           file\t\t1024\t\t0\t\t-3\n";
+        let areas = swap_areas(list);
+        assert_eq!(areas, ["/dev/dm-1", "/swap\\040file"]);
+        let error = without_swap(&areas, 8 << 20).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "memory cannot be locked under a limit of 8388608 bytes, and swap is active: /dev/dm-1, /swap\\040file"
+        );
+        assert!(error.hint().contains("swapoff"));
+        assert_eq!(without_swap(&swap_areas("Filename\n"), 0).unwrap(), Residency::NoSwap);
+    }
+
+    #[test]
+    fn a_capability_counts_in_the_initial_namespace_only() {
+        assert_eq!(effective_capabilities("Name:\tx\nCapEff:\t0000000000004000\n"), CAP_IPC_LOCK);
+        assert_eq!(effective_capabilities("CapEff:\tnonsense\n"), 0);
+        assert!(is_initial_namespace("         0          0 4294967295\n"));
+        assert!(!is_initial_namespace("         0       1000          1\n"));
+        assert!(!is_initial_namespace(""));
+    }
+
+    #[test]
+    fn the_clock_is_only_read() {
+        assert!(clock_synchronised().is_some());
+    }
+}

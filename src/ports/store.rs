@@ -1,0 +1,141 @@
+//! Durable things: the ledger, the station's secrets of an open ceremony, what a custodian remembers, and files
+//! that people hand over or ask for.
+//!
+//! Every method that writes returns only after the bytes and the directory entries are on disk (fsync). A
+//! failure leaves what was there before, or all of what was asked for, never a part.
+
+use std::io::{Read, Write};
+
+use crate::{
+    approval::intent::DurableIntent,
+    encoding::{digest::Digest, text::Name},
+    transcript::ledger::CeremonyFiles,
+};
+
+/// Something could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {reason}")]
+pub struct StoreError {
+    /// Which file or directory, and what was done with it.
+    pub what: String,
+    /// Why it failed.
+    pub reason: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// The ledger's directories: the one that was named, and its copies on other media.
+pub trait LedgerStore {
+    /// All ceremonies, sorted by directory name. Unfinished directories of a crashed proposal are not among them.
+    fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError>;
+
+    /// Makes a ceremony appear with plan and first line, all at once, on the ledger and on every copy.
+    fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), StoreError>;
+
+    /// Appends lines (each without line feed), all or none, to the ledger and then to every copy.
+    fn append(&mut self, directory: &str, lines: &[Vec<u8>]) -> Result<(), StoreError>;
+
+    /// Puts a statement beside the transcript; one that is there already with the same bytes is left.
+    fn put_beside(
+        &mut self,
+        directory: &str,
+        beside: Beside,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(), StoreError>;
+
+    /// How many directories hold the ledger, this one included, and whether two lie on one file system.
+    fn copies(&mut self) -> Result<Copies, StoreError>;
+
+    /// Reads the transcript back from the ledger and from every copy, and states that the line with this
+    /// digest is the last one in each.
+    fn prove_intent(
+        &mut self,
+        directory: &str,
+        line: Digest,
+        targets: Vec<Name>,
+    ) -> Result<DurableIntent, StoreError>;
+}
+
+/// What lies beside a transcript.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beside {
+    /// `approvals/`
+    Approvals,
+    /// `attestations/`
+    Attestations,
+}
+
+/// Where the ledger lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Copies {
+    /// Directories that hold it.
+    pub count: u8,
+    /// Whether two of them lie on one file system.
+    pub same_medium: bool,
+}
+
+/// A station's secrets of one open ceremony, outside the ledger, each sealed to the administrator's cards or to
+/// the station itself. Keys are short names such as `signing-1f2e3d4c`.
+pub trait StationStore {
+    /// Whether this machine is the station of that ceremony.
+    fn is_station(&self, ledger: Digest, ceremony: u32) -> bool;
+
+    /// Keeps a sealed secret; replaces one of that name.
+    fn put(&mut self, ledger: Digest, ceremony: u32, name: &str, sealed: &[u8]) -> Result<(), StoreError>;
+
+    /// The names that are kept, sorted.
+    fn names(&self, ledger: Digest, ceremony: u32) -> Result<Vec<String>, StoreError>;
+
+    /// A sealed secret.
+    fn take(&self, ledger: Digest, ceremony: u32, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Overwrites and unlinks a sealed secret; one that is gone is no error.
+    fn destroy(&mut self, ledger: Digest, ceremony: u32, name: &str) -> Result<(), StoreError>;
+
+    /// Destroys all that is left of a ceremony.
+    fn destroy_all(&mut self, ledger: Digest, ceremony: u32) -> Result<(), StoreError>;
+}
+
+/// What a custodian remembers of a ledger on his own machine.
+pub trait CustodianMemory {
+    /// The proposals that he approved or rejected: ceremony number and digest of the proposal.
+    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<(u32, Digest)>, StoreError>;
+
+    /// Remembers one more.
+    fn remember(
+        &mut self,
+        ledger: Digest,
+        custodian: &Name,
+        ceremony: u32,
+        proposal: Digest,
+    ) -> Result<(), StoreError>;
+}
+
+/// Approval files that were handed over.
+pub trait Inbox {
+    /// What each is called, and its bytes; unreadable ones with the reason.
+    fn files(&mut self) -> Vec<(String, Result<Vec<u8>, StoreError>)>;
+
+    /// Overwrites and unlinks one.
+    fn destroy(&mut self, name: &str) -> Result<(), StoreError>;
+}
+
+/// Large files at places that a plan names: backups.
+pub trait Artifacts {
+    /// Opens an existing file.
+    fn open(&mut self, path: &str) -> Result<Box<dyn Read>, StoreError>;
+
+    /// Whether something exists there.
+    fn exists(&mut self, path: &str) -> bool;
+
+    /// Begins a file that becomes visible under its name only by [`Artifacts::publish`]. An unfinished one of an
+    /// earlier run is replaced.
+    fn begin(&mut self, path: &str) -> Result<Box<dyn Write>, StoreError>;
+
+    /// Makes the begun file durable and gives it its name, which must not exist.
+    fn publish(&mut self, path: &str) -> Result<(), StoreError>;
+
+    /// Removes a published or unfinished file.
+    fn remove(&mut self, path: &str) -> Result<(), StoreError>;
+}

@@ -1,0 +1,70 @@
+//! The proposal: the document that an administrator signs and custodians approve.
+
+use serde::{Deserialize, Serialize};
+
+use super::operation::{Operation, SealedCredential};
+use crate::{
+    encoding::{
+        digest::Digest,
+        text::{Line, Name},
+        time::Timestamp,
+    },
+    roster::{RosterDocument, deal::StationKeys},
+};
+
+/// The machine that executes, as it says itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    /// Its keys for this ceremony.
+    pub keys: StationKeys,
+    /// Its host name.
+    pub host: Line,
+}
+
+/// Everything that one ceremony will do. Its digest, the SHA-256 of its bytes, is what approvals name; the
+/// genesis' one is the fingerprint of the whole ledger.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposal {
+    /// The ledger's nonce: 32 random bytes, made at genesis.
+    pub ledger: Digest,
+    /// Number of the ceremony in the ledger, from 0.
+    pub ceremony: u32,
+    /// Head of the ceremony before it; none at genesis.
+    pub predecessor: Option<Digest>,
+    /// 32 random bytes.
+    pub nonce: Digest,
+    /// What it is for.
+    pub title: Line,
+    /// The administrator who signs.
+    pub proposer: Name,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Approvals after this do not count.
+    pub expires: Timestamp,
+    /// Who receives the releases and signs the lines.
+    pub station: Station,
+    /// The plan's text.
+    pub plan: String,
+    /// Digest of the roster in force, or of `new_roster`.
+    pub roster: Digest,
+    /// At genesis: the roster that comes into force.
+    pub new_roster: Option<RosterDocument>,
+    /// What is done.
+    pub operation: Operation,
+    /// Credentials made for it.
+    pub credentials: Vec<SealedCredential>,
+}
+
+impl Proposal {
+    /// Name of the ceremony's directory: `0001-delete`.
+    pub fn directory(&self) -> String {
+        directory_name(self.ceremony, self.operation.kind())
+    }
+}
+
+/// `0001-delete`: the number in four digits or more, and the operation.
+pub fn directory_name(ceremony: u32, kind: crate::roster::OperationKind) -> String {
+    format!("{ceremony:04}-{kind}")
+}

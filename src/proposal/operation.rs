@@ -1,0 +1,200 @@
+//! What a proposal does, with everything it touches pinned.
+
+use serde::{Deserialize, Serialize};
+
+use super::target::{Custody, ObjectRecord, Role, TokenIdentity};
+use crate::{
+    encoding::{
+        digest::Digest,
+        strict::Base64,
+        text::{Line, Name},
+    },
+    roster::OperationKind,
+};
+
+/// Where a target is found on the station.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Place {
+    /// A token behind a PKCS#11 module.
+    Pkcs11 {
+        /// The module's file, absolute.
+        module: String,
+        /// The slot of an empty token, if the plan names it.
+        slot: Option<u64>,
+    },
+    /// The built-in token for rehearsals.
+    Practice {
+        /// Its file, absolute.
+        path: String,
+    },
+}
+
+/// How a genesis begins with a target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// Initialise an empty token.
+    Initialise,
+    /// Take over a token in use.
+    TakeOver,
+}
+
+/// One credential of a target: whose, and how it is kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRule {
+    /// As what it opens the target.
+    pub role: Role,
+    /// Which authority it belongs to.
+    pub authority: Name,
+    /// How it is kept.
+    pub custody: Custody,
+}
+
+/// A target as a genesis makes it the quorum's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisTarget {
+    /// Identifier.
+    pub name: Name,
+    /// Where it is.
+    pub place: Place,
+    /// Empty, or in use.
+    pub start: Start,
+    /// Who it was when it was proposed; serial and label are empty on an empty token.
+    pub identity: TokenIdentity,
+    /// The label that it has afterwards.
+    pub label: Line,
+    /// What the quorum keeps.
+    pub credentials: Vec<CredentialRule>,
+}
+
+impl GenesisTarget {
+    /// The rule for a role.
+    pub fn rule(&self, role: Role) -> Option<&CredentialRule> {
+        self.credentials.iter().find(|rule| rule.role == role)
+    }
+}
+
+/// A credential made for this proposal, sealed to its authority.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedCredential {
+    /// Which authority opens it.
+    pub authority: Name,
+    /// Which target it opens.
+    pub target: Name,
+    /// As what.
+    pub role: Role,
+    /// Counts from 1.
+    pub version: u32,
+    /// Entropy in bits; under 256 where the token takes no longer PIN.
+    pub bits: u32,
+    /// An age file with one recipient.
+    pub file: Base64,
+}
+
+/// What is done, once.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Operation {
+    /// Makes the targets the quorum's.
+    Genesis {
+        /// All of them.
+        targets: Vec<GenesisTarget>,
+    },
+    /// Reads and records the objects.
+    Inventory {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was proposed.
+        identity: TokenIdentity,
+    },
+    /// Destroys these objects.
+    Delete {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was proposed.
+        identity: TokenIdentity,
+        /// What is destroyed.
+        objects: Vec<ObjectRecord>,
+    },
+    /// Destroys everything.
+    Reset {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was proposed.
+        identity: TokenIdentity,
+        /// Everything that is known to be destroyed.
+        objects: Vec<ObjectRecord>,
+        /// The label afterwards.
+        new_label: Line,
+    },
+    /// Exports what can be exported.
+    Backup {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was proposed.
+        identity: TokenIdentity,
+        /// What is there.
+        objects: Vec<ObjectRecord>,
+        /// The file to write, absolute.
+        output: String,
+        /// Whether it completes although some objects cannot be exported.
+        allow_partial: bool,
+    },
+    /// Makes objects again.
+    Restore {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was proposed.
+        identity: TokenIdentity,
+        /// The ceremony that made the backup.
+        backup: u32,
+        /// SHA-256 of the backup file.
+        sha256: Digest,
+        /// The backup file, absolute.
+        input: String,
+        /// What it holds, as that ceremony recorded it.
+        objects: Vec<ObjectRecord>,
+    },
+    /// Closes a ceremony whose station was lost.
+    Recover {
+        /// Its number.
+        ceremony: u32,
+        /// SHA-256 of its last line: the predecessor of this ceremony.
+        last_line: Digest,
+        /// What that ceremony was to do.
+        interrupted: OperationKind,
+        /// Whether its intent had been written: then its outcome is unknown.
+        intended: bool,
+    },
+}
+
+impl Operation {
+    /// Which operation.
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Genesis { .. } => OperationKind::Genesis,
+            Self::Inventory { .. } => OperationKind::Inventory,
+            Self::Delete { .. } => OperationKind::Delete,
+            Self::Reset { .. } => OperationKind::Reset,
+            Self::Backup { .. } => OperationKind::Backup,
+            Self::Restore { .. } => OperationKind::Restore,
+            Self::Recover { .. } => OperationKind::Recover,
+        }
+    }
+
+    /// The target of an operation on one target.
+    pub fn target(&self) -> Option<(&Name, &TokenIdentity)> {
+        match self {
+            Self::Genesis { .. } | Self::Recover { .. } => None,
+            Self::Inventory { target, identity }
+            | Self::Delete { target, identity, .. }
+            | Self::Reset { target, identity, .. }
+            | Self::Backup { target, identity, .. }
+            | Self::Restore { target, identity, .. } => Some((target, identity)),
+        }
+    }
+}

@@ -1,0 +1,557 @@
+//! Plans: the one strict file that says everything a ceremony will do.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::target::{Custody, ObjectClass, Role};
+use crate::{
+    encoding::{
+        digest::Digest,
+        text::{self, Line, Name},
+    },
+    roster::{OperationKind, Policy},
+};
+
+/// Longest plan: 1 MiB.
+pub const MAX_PLAN: usize = 1024 * 1024;
+
+/// A plan, parsed; names of files are not opened here.
+#[derive(Clone, Debug)]
+pub enum Plan {
+    /// The first ceremony of a ledger.
+    Genesis(Box<GenesisPlan>),
+    /// Reads and records a target's objects.
+    Inventory(InventoryPlan),
+    /// Destroys objects.
+    Delete(DeletePlan),
+    /// Destroys everything in a token.
+    Reset(ResetPlan),
+    /// Exports what can be exported.
+    Backup(BackupPlan),
+    /// Makes the objects of a backup again.
+    Restore(RestorePlan),
+    /// Closes a ceremony whose station was lost.
+    Recover(RecoverPlan),
+}
+
+/// Why a plan was refused, with the place in the file.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{}{message}", self.place())]
+pub struct PlanError {
+    /// Line, from 1, where one is known.
+    pub line: Option<usize>,
+    /// Column, from 1.
+    pub column: Option<usize>,
+    /// One sentence.
+    pub message: String,
+}
+
+impl PlanError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { line: None, column: None, message: message.into() }
+    }
+
+    fn place(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+            _ => String::new(),
+        }
+    }
+}
+
+/// `kind = "genesis"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisPlan {
+    #[serde(rename = "kind")]
+    _kind: OperationKind,
+    /// What it is for.
+    pub title: Line,
+    /// Hours from the proposal until approvals are no longer taken.
+    pub expires_in_hours: u32,
+    /// Demands and deviations.
+    #[serde(default)]
+    pub policy: PolicyTable,
+    /// Who holds shares.
+    pub custodians: Vec<MemberTable>,
+    /// Who proposes and runs stations.
+    pub administrators: Vec<MemberTable>,
+    /// Who signs what was seen.
+    #[serde(default)]
+    pub witnesses: Vec<MemberTable>,
+    /// What is split.
+    pub authorities: Vec<AuthorityTable>,
+    /// The authorities that each operation needs.
+    pub operations: BTreeMap<OperationKind, Vec<Name>>,
+    /// What is administered.
+    pub targets: Vec<TargetTable>,
+}
+
+/// `[policy]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyTable {
+    allow_soft_cards: bool,
+    copies: u8,
+    allow_same_medium: bool,
+    allow_short_pins: bool,
+}
+
+impl Default for PolicyTable {
+    fn default() -> Self {
+        Self { allow_soft_cards: false, copies: 2, allow_same_medium: false, allow_short_pins: false }
+    }
+}
+
+impl PolicyTable {
+    /// As the roster has it.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            allow_soft_cards: self.allow_soft_cards,
+            copies: self.copies,
+            allow_same_medium: self.allow_same_medium,
+            allow_short_pins: self.allow_short_pins,
+        }
+    }
+}
+
+/// `[[custodians]]`, `[[administrators]]`, `[[witnesses]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberTable {
+    /// Identifier.
+    pub name: Name,
+    /// As it is read aloud.
+    pub full_name: Line,
+    /// Enrolment files, relative to the plan.
+    pub enrolments: Vec<String>,
+}
+
+/// `[[authorities]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityTable {
+    /// Identifier.
+    pub name: Name,
+    /// M.
+    pub threshold: u8,
+}
+
+/// `[[targets]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetTable {
+    /// Identifier.
+    pub name: Name,
+    /// What kind.
+    pub kind: TargetKind,
+    /// `pkcs11`: the module's file, absolute.
+    pub module: Option<String>,
+    /// `practice`: the token's file, relative to the plan or absolute.
+    pub path: Option<String>,
+    /// Empty, or in use.
+    pub start: StartKind,
+    /// The label to give to an empty token, or the one that the token in use has.
+    pub label: Line,
+    /// The serial number of a token in use.
+    pub serial: Option<Line>,
+    /// `pkcs11`: which slot, where several are empty.
+    pub slot: Option<u64>,
+    /// Which credentials the quorum keeps, and how.
+    pub credentials: BTreeMap<Role, CredentialTable>,
+}
+
+/// `kind` of a target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetKind {
+    /// A token behind a PKCS#11 module.
+    Pkcs11,
+    /// The built-in token for rehearsals.
+    Practice,
+}
+
+/// `start` of a target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartKind {
+    /// An empty token, to be initialised.
+    Initialise,
+    /// A token in use, whose present PINs are asked for at execute.
+    TakeOver,
+}
+
+/// `credentials.ROLE`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialTable {
+    /// Which authority it belongs to.
+    pub authority: Name,
+    /// How it is kept.
+    pub custody: Custody,
+}
+
+macro_rules! simple_plan {
+    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            #[serde(rename = "kind")]
+            _kind: OperationKind,
+            /// What it is for.
+            pub title: Line,
+            /// Hours from the proposal until approvals are no longer taken.
+            pub expires_in_hours: u32,
+            $($(#[$fdoc])* pub $field: $type,)*
+        }
+    };
+}
+
+simple_plan! {
+    /// `kind = "inventory"`.
+    InventoryPlan {
+        /// Which target.
+        target: Name,
+    }
+}
+simple_plan! {
+    /// `kind = "delete"`.
+    DeletePlan {
+        /// Which target.
+        target: Name,
+        /// What to destroy; each entry must match exactly one object of the last inventory.
+        objects: Vec<ObjectSelector>,
+    }
+}
+simple_plan! {
+    /// `kind = "reset"`.
+    ResetPlan {
+        /// Which target.
+        target: Name,
+        /// Its serial number, once more.
+        serial: Line,
+        /// Its label, once more.
+        label: Line,
+        /// The label afterwards; it must differ, so that a reset can be seen.
+        new_label: Line,
+    }
+}
+simple_plan! {
+    /// `kind = "backup"`.
+    BackupPlan {
+        /// Which target.
+        target: Name,
+        /// The file to write, absolute, outside the ledger; it must not exist.
+        output: String,
+        /// Whether to complete although some objects cannot be exported.
+        allow_partial: bool,
+    }
+}
+simple_plan! {
+    /// `kind = "restore"`.
+    RestorePlan {
+        /// Which target receives the objects.
+        target: Name,
+        /// Number of the ceremony that made the backup.
+        backup: u32,
+        /// The backup file, absolute.
+        input: String,
+    }
+}
+simple_plan! {
+    /// `kind = "recover"`.
+    RecoverPlan {
+        /// Number of the open ceremony whose station was lost.
+        ceremony: u32,
+    }
+}
+
+/// Picks one object of the last inventory.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectSelector {
+    /// CKA_CLASS.
+    pub class: ObjectClass,
+    /// CKA_ID in hex.
+    pub id: Option<String>,
+    /// CKA_LABEL.
+    pub label: Option<Line>,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub public_key_sha256: Option<Digest>,
+}
+
+#[derive(Deserialize)]
+struct KindOnly {
+    kind: OperationKind,
+}
+
+impl Plan {
+    /// Parses a plan. Unknown fields, missing ones and wrong types are errors with line and column.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PlanError> {
+        if bytes.len() > MAX_PLAN {
+            return Err(PlanError::new(format!(
+                "{} bytes, more than the {MAX_PLAN} of the longest plan",
+                bytes.len()
+            )));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| PlanError::new("not UTF-8 text"))?;
+        let KindOnly { kind } = from_toml(text)?;
+        let plan = match kind {
+            OperationKind::Genesis => Self::Genesis(from_toml(text)?),
+            OperationKind::Inventory => Self::Inventory(from_toml(text)?),
+            OperationKind::Delete => Self::Delete(from_toml(text)?),
+            OperationKind::Reset => Self::Reset(from_toml(text)?),
+            OperationKind::Backup => Self::Backup(from_toml(text)?),
+            OperationKind::Restore => Self::Restore(from_toml(text)?),
+            OperationKind::Recover => Self::Recover(from_toml(text)?),
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// What the plan does.
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Genesis(_) => OperationKind::Genesis,
+            Self::Inventory(_) => OperationKind::Inventory,
+            Self::Delete(_) => OperationKind::Delete,
+            Self::Reset(_) => OperationKind::Reset,
+            Self::Backup(_) => OperationKind::Backup,
+            Self::Restore(_) => OperationKind::Restore,
+            Self::Recover(_) => OperationKind::Recover,
+        }
+    }
+
+    /// Title, and hours until it expires.
+    pub fn heading(&self) -> (&Line, u32) {
+        match self {
+            Self::Genesis(p) => (&p.title, p.expires_in_hours),
+            Self::Inventory(p) => (&p.title, p.expires_in_hours),
+            Self::Delete(p) => (&p.title, p.expires_in_hours),
+            Self::Reset(p) => (&p.title, p.expires_in_hours),
+            Self::Backup(p) => (&p.title, p.expires_in_hours),
+            Self::Restore(p) => (&p.title, p.expires_in_hours),
+            Self::Recover(p) => (&p.title, p.expires_in_hours),
+        }
+    }
+
+    fn check(&self) -> Result<(), PlanError> {
+        let (title, hours) = self.heading();
+        if title.as_str().trim().is_empty() {
+            return Err(PlanError::new("title is empty: say what the ceremony is for"));
+        }
+        if !(1..=8760).contains(&hours) {
+            return Err(PlanError::new(format!(
+                "expires_in_hours is {hours}: 1 to 8760 (a year) are possible"
+            )));
+        }
+        match self {
+            Self::Genesis(plan) => plan.check(),
+            Self::Delete(plan) => plan.check(),
+            Self::Backup(plan) => absolute("output", &plan.output),
+            Self::Restore(plan) => absolute("input", &plan.input),
+            Self::Reset(plan) if plan.label == plan.new_label => {
+                Err(PlanError::new("new_label is the present label: a reset is recognised by a new one"))
+            }
+            Self::Reset(plan) => label_fits(&plan.new_label),
+            Self::Inventory(_) | Self::Recover(_) => Ok(()),
+        }
+    }
+}
+
+impl DeletePlan {
+    fn check(&self) -> Result<(), PlanError> {
+        if self.objects.is_empty() {
+            return Err(PlanError::new("objects is empty: name at least one object to delete"));
+        }
+        for (place, object) in self.objects.iter().enumerate() {
+            if object.id.is_none() && object.label.is_none() && object.public_key_sha256.is_none() {
+                return Err(PlanError::new(format!(
+                    "objects, entry {}: give id, label or public_key_sha256, so that one object is meant",
+                    place.saturating_add(1)
+                )));
+            }
+            if let Some(id) = &object.id
+                && (id.is_empty()
+                    || id.len() % 2 != 0
+                    || !id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+            {
+                return Err(PlanError::new(format!("id {:?} is not in lower-case hex", text::printable(id))));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl GenesisPlan {
+    fn check(&self) -> Result<(), PlanError> {
+        for (what, empty) in [
+            ("custodians", self.custodians.is_empty()),
+            ("administrators", self.administrators.is_empty()),
+            ("authorities", self.authorities.is_empty()),
+            ("targets", self.targets.is_empty()),
+        ] {
+            if empty {
+                return Err(PlanError::new(format!("{what} is empty")));
+            }
+        }
+        let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
+        for person in people.clone() {
+            if person.enrolments.is_empty() {
+                return Err(PlanError::new(format!("{}: enrolments is empty", person.name)));
+            }
+        }
+        distinct("person", people.map(|p| &p.name))?;
+        distinct("authority", self.authorities.iter().map(|a| &a.name))?;
+        distinct("target", self.targets.iter().map(|t| &t.name))?;
+        for authority in &self.authorities {
+            let (m, n) = (authority.threshold, self.custodians.len());
+            if m < 2 || usize::from(m) > n {
+                return Err(PlanError::new(format!(
+                    "authority {}: threshold {m} is not between 2 and the {n} custodians",
+                    authority.name
+                )));
+            }
+        }
+        let known = |name: &Name| self.authorities.iter().any(|a| a.name == *name);
+        for target in &self.targets {
+            target.check(&known)?;
+        }
+        for (operation, authorities) in &self.operations {
+            if let Some(unknown) = authorities.iter().find(|a| !known(a)) {
+                return Err(PlanError::new(format!(
+                    "operations.{operation}: there is no authority {unknown}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TargetTable {
+    fn check(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
+        let fail = |message: String| Err(PlanError::new(format!("target {}: {message}", self.name)));
+        match (self.kind, &self.module, &self.path) {
+            (TargetKind::Pkcs11, Some(module), None) => absolute("module", module)?,
+            (TargetKind::Pkcs11, ..) => return fail("a pkcs11 target has 'module' and no 'path'".into()),
+            (TargetKind::Practice, None, Some(_)) if self.slot.is_none() => {}
+            (TargetKind::Practice, ..) => {
+                return fail("a practice target has 'path', no 'module' and no 'slot'".into());
+            }
+        }
+        match (self.start, &self.serial) {
+            (StartKind::TakeOver, None) => {
+                return fail("a token in use is named by its 'serial' as well".into());
+            }
+            (StartKind::Initialise, Some(_)) => return fail("an empty token has no 'serial' yet".into()),
+            _ => {}
+        }
+        label_fits(&self.label)?;
+        if self.credentials.is_empty() {
+            return fail("credentials is empty: the quorum would keep nothing".into());
+        }
+        for (role, rule) in &self.credentials {
+            if !known(&rule.authority) {
+                return fail(format!("credentials.{role}: there is no authority {}", rule.authority));
+            }
+            if *role == Role::BackupKey && rule.custody != Custody::Held {
+                return fail("credentials.backup-key: a backup key is 'held'".into());
+            }
+        }
+        let has = |role| self.credentials.contains_key(&role);
+        if self.start == StartKind::Initialise && !(has(Role::SoPin) && has(Role::UserPin)) {
+            return fail("an empty token needs credentials.so-pin and credentials.user-pin".into());
+        }
+        if self.start == StartKind::Initialise
+            && self.credentials.get(&Role::SoPin).is_some_and(|r| r.custody != Custody::Held)
+        {
+            return fail("credentials.so-pin of an empty token is 'held'".into());
+        }
+        if !has(Role::UserPin) {
+            return fail("credentials.user-pin is missing: without it the objects cannot be read".into());
+        }
+        Ok(())
+    }
+}
+
+fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), PlanError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(PlanError::new(format!("{what} {name} is named twice")));
+        }
+    }
+    Ok(())
+}
+
+fn absolute(field: &str, path: &str) -> Result<(), PlanError> {
+    let plain =
+        path.starts_with('/') && text::is_printable(path) && !path.split('/').any(|part| part == "..");
+    if plain {
+        Ok(())
+    } else {
+        Err(PlanError::new(format!(
+            "{field} {:?} is not an absolute path without '..'",
+            text::printable(path)
+        )))
+    }
+}
+
+/// CK_TOKEN_INFO has 32 bytes for a label.
+fn label_fits(label: &Line) -> Result<(), PlanError> {
+    if label.as_str().is_empty() || label.as_str().len() > 32 || label.as_str().trim() != label.as_str() {
+        return Err(PlanError::new(format!(
+            "label {:?}: 1 to 32 bytes, no blank at either end",
+            label.as_str()
+        )));
+    }
+    Ok(())
+}
+
+fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, PlanError> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map(|b| b.matches('\n').count().saturating_add(1));
+        let column =
+            before.map(|b| b.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1));
+        PlanError { line, column, message: text::printable(error.message()) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELETE: &str = "kind = \"delete\"\ntitle = \"t\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n";
+
+    #[test]
+    fn an_unknown_field_is_named_with_its_place() {
+        let text = format!("{DELETE}colour = 1\n[[objects]]\nclass = \"data\"\nlabel = \"x\"\n");
+        let error = Plan::parse(text.as_bytes()).unwrap_err();
+        assert_eq!((error.line, error.column), (Some(5), Some(1)));
+        assert!(error.message.contains("colour"), "{error}");
+    }
+
+    #[test]
+    fn empty_lists_are_refused() {
+        let error = Plan::parse(format!("{DELETE}objects = []\n").as_bytes()).unwrap_err();
+        assert!(error.message.contains("objects is empty"));
+    }
+
+    #[test]
+    fn a_deeply_nested_plan_is_an_error_and_no_crash() {
+        let text = format!("{DELETE}objects = {}\n", "[".repeat(100_000));
+        assert!(Plan::parse(text.as_bytes()).is_err());
+        let text = format!("{DELETE}{} = 1\n", vec!["a"; 100_000].join("."));
+        assert!(Plan::parse(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        let text = DELETE.replace("\"hsm\"", "\"../../etc/passwd\"")
+            + "[[objects]]\nclass = \"data\"\nlabel = \"x\"\n";
+        assert!(Plan::parse(text.as_bytes()).unwrap_err().message.contains("is no name"));
+    }
+}

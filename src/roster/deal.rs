@@ -1,0 +1,123 @@
+//! The deal: for whom an authority's secret was split, and what binds each share to that.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::PublicKey;
+use crate::encoding::{
+    digest::Digest,
+    dsse::Mode,
+    strict::{self, Base64},
+    text::Name,
+};
+
+/// Everything that tells one dealing from another. Its SHA-256 is the *dealing id*, which each share
+/// names: a share of another ledger, mode, epoch, membership or threshold has another one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DealHeader {
+    /// Production or rehearsal.
+    pub mode: Mode,
+    /// The ledger's nonce.
+    pub ledger: Digest,
+    /// Number of the dealing, from 1.
+    pub epoch: u32,
+    /// Custodians in the order of their share indexes, the first having index 1.
+    pub custodians: Vec<DealtCustodian>,
+    /// What was split.
+    pub authorities: Vec<Authority>,
+    /// The station that dealt.
+    pub station: StationKeys,
+}
+
+/// A custodian as the dealer saw him.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DealtCustodian {
+    /// Who.
+    pub name: Name,
+    /// His cards.
+    pub cards: Vec<DealtCard>,
+}
+
+/// A card's two keys.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DealtCard {
+    /// `keyid` of the signing key.
+    pub keyid: Digest,
+    /// The age recipient of the share key.
+    pub share_recipient: String,
+}
+
+/// A named administrative power, split M of N.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// For example `crypto-officer`.
+    pub name: Name,
+    /// M: the custodians that it takes. N is the number of custodians.
+    pub threshold: u8,
+    /// The age X25519 recipient to which its credentials are sealed.
+    pub recipient: String,
+}
+
+/// The two public keys of a station, made for one ceremony.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StationKeys {
+    /// Ed25519: signs the transcript's lines.
+    pub signing_key: PublicKey,
+    /// age X25519: receives the releases.
+    pub recipient: String,
+}
+
+impl StationKeys {
+    /// One number for both keys, to be compared in person.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&strict::write(self))
+    }
+}
+
+impl DealHeader {
+    /// SHA-256 of the header's bytes.
+    pub fn dealing_id(&self) -> Digest {
+        Digest::of(&strict::write(self))
+    }
+
+    /// The authority of this name.
+    pub fn authority(&self, name: &Name) -> Option<&Authority> {
+        self.authorities.iter().find(|a| a.name == *name)
+    }
+
+    /// The share index of a custodian: 1..=N by his place.
+    pub fn index_of(&self, custodian: &Name) -> Option<u8> {
+        let place = self.custodians.iter().position(|c| c.name == *custodian)?;
+        u8::try_from(place.checked_add(1)?).ok()
+    }
+}
+
+/// A public promise of what one share is; see [`crate::sharing::commitment`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commitment {
+    /// Of which authority.
+    pub authority: Name,
+    /// Whose share.
+    pub custodian: Name,
+    /// SHA-256 over the share and all that binds it.
+    pub commitment: Digest,
+}
+
+/// One share, sealed to one card.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedShare {
+    /// Of which authority.
+    pub authority: Name,
+    /// Whose share.
+    pub custodian: Name,
+    /// `keyid` of the signing key of the card that opens it.
+    pub card: Digest,
+    /// An age file with one recipient.
+    pub file: Base64,
+}

@@ -1,0 +1,103 @@
+//! The roster as it is written down, before anything in it was checked.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::deal::{Commitment, DealHeader, SealedShare};
+use crate::encoding::{
+    dsse::Envelope,
+    text::{Line, Name},
+};
+
+/// A person with his enrolled cards.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Identifier, unique in the quorum.
+    pub name: Name,
+    /// As it is read aloud.
+    pub full_name: Line,
+    /// Enrolments, each signed by its card.
+    pub cards: Vec<Envelope>,
+}
+
+/// What a ceremony can do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OperationKind {
+    /// The first ceremony of a ledger. Every custodian approves it.
+    Genesis,
+    /// Reads and records the target's objects.
+    Inventory,
+    /// Destroys pinned objects.
+    Delete,
+    /// Destroys everything in a token and sets new PINs.
+    Reset,
+    /// Exports what can be exported, wrapped.
+    Backup,
+    /// Makes the objects of a backup again.
+    Restore,
+    /// Closes a ceremony whose station was lost.
+    Recover,
+}
+
+impl OperationKind {
+    /// The operations for which a roster names authorities.
+    pub const GOVERNED: [Self; 5] = [Self::Inventory, Self::Delete, Self::Reset, Self::Backup, Self::Restore];
+
+    /// As in plans, directories and roster.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Genesis => "genesis",
+            Self::Inventory => "inventory",
+            Self::Delete => "delete",
+            Self::Reset => "reset",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::Recover => "recover",
+        }
+    }
+}
+
+impl std::fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What the quorum demands of its ceremonies, or lets pass. Each `allow` is a recorded deviation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Soft cards in a production roster.
+    pub allow_soft_cards: bool,
+    /// Directories that hold the ledger before a target is touched, the ledger itself included.
+    pub copies: u8,
+    /// Copies on one file system, which one broken disk takes all at once.
+    pub allow_same_medium: bool,
+    /// PINs shorter than 8 characters, where a token takes no longer ones.
+    pub allow_short_pins: bool,
+}
+
+/// A roster, unchecked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterDocument {
+    /// Hold one share of each authority.
+    pub custodians: Vec<Member>,
+    /// Propose ceremonies and run stations.
+    pub administrators: Vec<Member>,
+    /// Sign what was seen.
+    pub witnesses: Vec<Member>,
+    /// The authorities that each operation needs, all of them.
+    pub operations: BTreeMap<OperationKind, Vec<Name>>,
+    /// Demands and deviations.
+    pub policy: Policy,
+    /// For whom the authorities were split.
+    pub deal: DealHeader,
+    /// One for each authority and custodian.
+    pub commitments: Vec<Commitment>,
+    /// One for each authority, custodian and card.
+    pub sealed_shares: Vec<SealedShare>,
+}

@@ -1,0 +1,525 @@
+//! From a roster that somebody wrote to one that can be relied on.
+
+use std::collections::BTreeSet;
+
+use super::{
+    card::{CardKind, EnrolledCard, EnrolmentError},
+    deal::{Authority, DealHeader, DealtCard, DealtCustodian},
+    members::{Member, OperationKind, Policy, RosterDocument},
+};
+use crate::{
+    encoding::{
+        digest::Digest,
+        dsse::Mode,
+        strict,
+        text::{Line, Name},
+    },
+    sealing::single,
+};
+
+/// The largest number of custodians: share indexes are bytes, and 0 is the secret itself.
+pub const MAX_CUSTODIANS: usize = 255;
+
+/// In which capacity a person belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Holds shares, approves.
+    Custodian,
+    /// Proposes, runs the station.
+    Administrator,
+    /// Signs what was seen.
+    Witness,
+}
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Custodian => "custodian",
+            Self::Administrator => "administrator",
+            Self::Witness => "witness",
+        })
+    }
+}
+
+/// A member whose cards were checked.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Identifier.
+    pub name: Name,
+    /// As it is read aloud.
+    pub full_name: Line,
+    /// In which capacity.
+    pub standing: Standing,
+    /// Cards, each with the signature of its enrolment checked.
+    pub cards: Vec<EnrolledCard>,
+}
+
+impl Person {
+    /// The card with this signing key.
+    pub fn card(&self, keyid: Digest) -> Option<&EnrolledCard> {
+        self.cards.iter().find(|card| card.keyid() == keyid)
+    }
+}
+
+/// A roster in which everything that can be checked without a secret was checked.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    document: RosterDocument,
+    people: Vec<Person>,
+    digest: Digest,
+    dealing_id: Digest,
+}
+
+/// Why a roster was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RosterError {
+    /// A person is listed twice.
+    #[error("{0} is listed twice: a person belongs to a quorum once, in one capacity")]
+    PersonTwice(String),
+    /// One card for two people, or twice for one.
+    #[error("card serial {serial} is listed twice ({first} and {second})")]
+    SerialTwice {
+        /// The serial.
+        serial: String,
+        /// Who has it first.
+        first: Name,
+        /// Who has it again.
+        second: Name,
+    },
+    /// One key in two places.
+    #[error("a key of {second} is listed twice (first with {first}): each key has one role")]
+    KeyTwice {
+        /// Where it stands first.
+        first: String,
+        /// Where it stands again.
+        second: String,
+    },
+    /// A card's enrolment is bad.
+    #[error("{person}: {source}")]
+    Enrolment {
+        /// Whose.
+        person: Name,
+        /// What is wrong.
+        source: EnrolmentError,
+    },
+    /// The enrolment names another holder.
+    #[error("a card listed for {person} was enrolled by {holder}")]
+    OtherHolder {
+        /// For whom it is listed.
+        person: Name,
+        /// Who enrolled it.
+        holder: Name,
+    },
+    /// No card at all.
+    #[error("{0} has no card")]
+    NoCard(Name),
+    /// The card cannot hold a share.
+    #[error("{person}'s card {serial} has no share key")]
+    NoShareKey {
+        /// Whose.
+        person: Name,
+        /// Which card.
+        serial: Line,
+    },
+    /// Production wants hardware.
+    #[error("{person}'s card is a soft card, and this is a production quorum")]
+    SoftCard {
+        /// Whose.
+        person: Name,
+    },
+    /// Rehearsals want soft cards.
+    #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
+    HardCard {
+        /// Whose.
+        person: Name,
+        /// What kind.
+        kind: CardKind,
+    },
+    /// Too few or too many custodians.
+    #[error("{0} custodians: a quorum has 2 to {MAX_CUSTODIANS}")]
+    CustodianCount(usize),
+    /// No administrator.
+    #[error("no administrator: nobody could propose a ceremony")]
+    NoAdministrator,
+    /// A threshold under 2 or over N.
+    #[error("authority {authority}: threshold {threshold} is not between 2 and the {custodians} custodians")]
+    Threshold {
+        /// Which.
+        authority: Name,
+        /// M.
+        threshold: u8,
+        /// N.
+        custodians: usize,
+    },
+    /// Two authorities of one name or with one key, or none.
+    #[error("authorities: {0}")]
+    Authorities(String),
+    /// The operations table does not fit.
+    #[error("operation {operation}: {reason}")]
+    Operation {
+        /// Which.
+        operation: OperationKind,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The number of copies makes no sense.
+    #[error("policy.copies is {0}: 1 to 9 are possible")]
+    Copies(u8),
+    /// Deal header, commitments or sealed shares do not fit the members.
+    #[error("the deal does not fit the members: {0}")]
+    Deal(String),
+    /// A sealed share is not sealed to exactly one recipient.
+    #[error("the sealed share of {custodian} for {authority} {problem}")]
+    SealedShare {
+        /// Whose.
+        custodian: Name,
+        /// Of which authority.
+        authority: Name,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Roster {
+    /// Checks a roster for a quorum of this mode.
+    pub fn validate(document: RosterDocument) -> Result<Self, RosterError> {
+        let people = check_people(&document)?;
+        check_keys(&document, &people)?;
+        check_authorities(&document.deal)?;
+        check_operations(&document)?;
+        if !(1..=9).contains(&document.policy.copies) {
+            return Err(RosterError::Copies(document.policy.copies));
+        }
+        let dealing_id = document.deal.dealing_id();
+        let roster = Self { digest: Digest::of(&strict::write(&document)), document, people, dealing_id };
+        roster.check_deal()?;
+        Ok(roster)
+    }
+
+    /// SHA-256 of the roster's bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// SHA-256 of the deal header.
+    pub fn dealing_id(&self) -> Digest {
+        self.dealing_id
+    }
+
+    /// The roster as it is written.
+    pub fn document(&self) -> &RosterDocument {
+        &self.document
+    }
+
+    /// The deal header.
+    pub fn deal(&self) -> &DealHeader {
+        &self.document.deal
+    }
+
+    /// Demands and deviations.
+    pub fn policy(&self) -> &Policy {
+        &self.document.policy
+    }
+
+    /// Everybody.
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+
+    /// Those who hold shares, in the order of their indexes.
+    pub fn custodians(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|p| p.standing == Standing::Custodian)
+    }
+
+    /// The person of this name.
+    pub fn person(&self, name: &Name) -> Option<&Person> {
+        self.people.iter().find(|p| p.name == *name)
+    }
+
+    /// The custodian of this name.
+    pub fn custodian(&self, name: &Name) -> Option<&Person> {
+        self.person(name).filter(|p| p.standing == Standing::Custodian)
+    }
+
+    /// Whose card has this signing key.
+    pub fn holder(&self, keyid: Digest) -> Option<(&Person, &EnrolledCard)> {
+        self.people.iter().find_map(|person| person.card(keyid).map(|card| (person, card)))
+    }
+
+    /// The authorities that an operation needs. Genesis and recover have rules of their own.
+    pub fn authorities_for(&self, operation: OperationKind) -> Vec<&Authority> {
+        match operation {
+            OperationKind::Genesis | OperationKind::Recover => {
+                self.document.deal.authorities.iter().collect()
+            }
+            _ => {
+                let names = self.document.operations.get(&operation).map(Vec::as_slice).unwrap_or_default();
+                names.iter().filter_map(|name| self.document.deal.authority(name)).collect()
+            }
+        }
+    }
+
+    /// The commitment to a custodian's share of an authority.
+    pub fn commitment(&self, authority: &Name, custodian: &Name) -> Option<Digest> {
+        let found = self
+            .document
+            .commitments
+            .iter()
+            .find(|c| c.authority == *authority && c.custodian == *custodian)?;
+        Some(found.commitment)
+    }
+
+    /// The share of an authority that is sealed to this card.
+    pub fn sealed_share(&self, authority: &Name, card: Digest) -> Option<&[u8]> {
+        let found =
+            self.document.sealed_shares.iter().find(|s| s.authority == *authority && s.card == card)?;
+        Some(&found.file.0)
+    }
+
+    /// What an auditor should know although it is allowed.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let n = self.document.deal.custodians.len();
+        for authority in &self.document.deal.authorities {
+            if usize::from(authority.threshold) == n {
+                warnings.push(format!(
+                    "authority {}: M = N = {n}: one lost or blocked card, and it is lost for ever",
+                    authority.name
+                ));
+            }
+        }
+        let weakest = |operation| {
+            let authorities = self.authorities_for(operation);
+            authorities.iter().map(|a| a.threshold).max()
+        };
+        if let (Some(export), Some(reset)) = (weakest(OperationKind::Backup), weakest(OperationKind::Reset))
+            && export < reset
+        {
+            warnings.push(format!(
+                "backup needs {export} custodians and reset {reset}: whoever may export the keys needs no reset to take them"
+            ));
+        }
+        if self.document.deal.mode == Mode::Production && self.document.policy.allow_soft_cards {
+            warnings.push("deviation: soft cards are allowed: a share is worth the PIN of a file".into());
+        }
+        if self.document.policy.allow_same_medium && self.document.policy.copies > 1 {
+            warnings.push("deviation: copies of the ledger may lie on one medium".into());
+        }
+        warnings
+    }
+
+    fn check_deal(&self) -> Result<(), RosterError> {
+        let deal = &self.document.deal;
+        let wanted: Vec<DealtCustodian> = self
+            .custodians()
+            .map(|person| DealtCustodian { name: person.name.clone(), cards: dealt_cards(person) })
+            .collect();
+        if deal.custodians != wanted {
+            return Err(RosterError::Deal("its custodians or their keys are others".into()));
+        }
+        if deal.epoch == 0 {
+            return Err(RosterError::Deal("epochs count from 1".into()));
+        }
+        let mut commitments = self.document.commitments.iter();
+        let mut shares = self.document.sealed_shares.iter();
+        for authority in &deal.authorities {
+            for custodian in &deal.custodians {
+                match commitments.next() {
+                    Some(c) if c.authority == authority.name && c.custodian == custodian.name => {}
+                    _ => return Err(RosterError::Deal("commitments are missing or out of order".into())),
+                }
+                for card in &custodian.cards {
+                    match shares.next() {
+                        Some(share)
+                            if share.authority == authority.name
+                                && share.custodian == custodian.name
+                                && share.card == card.keyid =>
+                        {
+                            check_sealed_share(&share.authority, &share.custodian, &share.file.0)?;
+                        }
+                        _ => {
+                            return Err(RosterError::Deal(
+                                "sealed shares are missing or out of order".into(),
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+        if commitments.next().is_some() || shares.next().is_some() {
+            return Err(RosterError::Deal("more commitments or sealed shares than members".into()));
+        }
+        Ok(())
+    }
+}
+
+/// A custodian's cards as the deal header lists them.
+pub(super) fn dealt_cards(person: &Person) -> Vec<DealtCard> {
+    person
+        .cards
+        .iter()
+        .filter_map(|card| {
+            let share_recipient = card.enrolment().share_recipient.clone()?;
+            Some(DealtCard { keyid: card.keyid(), share_recipient })
+        })
+        .collect()
+}
+
+fn check_sealed_share(authority: &Name, custodian: &Name, file: &[u8]) -> Result<(), RosterError> {
+    let problem = match single::count_stanzas(file) {
+        Ok(1) => return Ok(()),
+        Ok(count) => format!("has {count} recipients: somebody else could open it too"),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Err(RosterError::SealedShare { custodian: custodian.clone(), authority: authority.clone(), problem })
+}
+
+fn check_people(document: &RosterDocument) -> Result<Vec<Person>, RosterError> {
+    let count = document.custodians.len();
+    if !(2..=MAX_CUSTODIANS).contains(&count) {
+        return Err(RosterError::CustodianCount(count));
+    }
+    if document.administrators.is_empty() {
+        return Err(RosterError::NoAdministrator);
+    }
+    let listed = [
+        (Standing::Custodian, &document.custodians),
+        (Standing::Administrator, &document.administrators),
+        (Standing::Witness, &document.witnesses),
+    ];
+    let mut seen = BTreeSet::new();
+    let mut people = Vec::new();
+    for (standing, members) in listed {
+        for member in members {
+            let spoken = member.full_name.as_str().trim().to_lowercase();
+            if !seen.insert(member.name.to_string()) || !seen.insert(format!("full name {spoken}")) {
+                return Err(RosterError::PersonTwice(format!("{} ({})", member.name, member.full_name)));
+            }
+            people.push(check_member(member, standing, document)?);
+        }
+    }
+    Ok(people)
+}
+
+fn check_member(
+    member: &Member,
+    standing: Standing,
+    document: &RosterDocument,
+) -> Result<Person, RosterError> {
+    let name = &member.name;
+    if member.cards.is_empty() {
+        return Err(RosterError::NoCard(name.clone()));
+    }
+    let mut cards = Vec::new();
+    for envelope in &member.cards {
+        let card = EnrolledCard::from_envelope(envelope.clone())
+            .map_err(|source| RosterError::Enrolment { person: name.clone(), source })?;
+        let enrolment = card.enrolment();
+        if enrolment.holder != *name {
+            return Err(RosterError::OtherHolder { person: name.clone(), holder: enrolment.holder.clone() });
+        }
+        if standing != Standing::Witness && enrolment.share_recipient.is_none() {
+            return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
+        }
+        match (document.deal.mode, enrolment.kind) {
+            (Mode::Production, CardKind::Soft) if !document.policy.allow_soft_cards => {
+                return Err(RosterError::SoftCard { person: name.clone() });
+            }
+            (Mode::Rehearsal, kind) if kind != CardKind::Soft => {
+                return Err(RosterError::HardCard { person: name.clone(), kind });
+            }
+            _ => cards.push(card),
+        }
+    }
+    Ok(Person { name: name.clone(), full_name: member.full_name.clone(), standing, cards })
+}
+
+/// No serial and no key occurs twice, whoever has it and whatever it is for.
+fn check_keys(document: &RosterDocument, people: &[Person]) -> Result<(), RosterError> {
+    let station = &document.deal.station;
+    let mut keys: Vec<(String, String)> = vec![
+        (station.signing_key.keyid().to_string(), "the station".into()),
+        (station.recipient.clone(), "the station".into()),
+    ];
+    let mut serials: Vec<(String, Name)> = Vec::new();
+    for person in people {
+        for card in &person.cards {
+            let enrolment = card.enrolment();
+            let serial = format!("{} {}", enrolment.kind, enrolment.serial);
+            if let Some((_, first)) = serials.iter().find(|(s, _)| *s == serial) {
+                return Err(RosterError::SerialTwice {
+                    serial,
+                    first: first.clone(),
+                    second: person.name.clone(),
+                });
+            }
+            serials.push((serial, person.name.clone()));
+            for key in
+                [Some(card.keyid().to_string()), enrolment.share_recipient.clone()].into_iter().flatten()
+            {
+                check_new_key(&mut keys, key, person.name.as_str())?;
+            }
+        }
+    }
+    for authority in &document.deal.authorities {
+        check_new_key(&mut keys, authority.recipient.clone(), authority.name.as_str())?;
+    }
+    Ok(())
+}
+
+fn check_new_key(keys: &mut Vec<(String, String)>, key: String, of: &str) -> Result<(), RosterError> {
+    if let Some((_, first)) = keys.iter().find(|(k, _)| *k == key) {
+        return Err(RosterError::KeyTwice { first: first.clone(), second: of.to_owned() });
+    }
+    keys.push((key, of.to_owned()));
+    Ok(())
+}
+
+fn check_authorities(deal: &DealHeader) -> Result<(), RosterError> {
+    if deal.authorities.is_empty() {
+        return Err(RosterError::Authorities("there is none".into()));
+    }
+    let mut names = BTreeSet::new();
+    for authority in &deal.authorities {
+        if !names.insert(&authority.name) {
+            return Err(RosterError::Authorities(format!("{} is listed twice", authority.name)));
+        }
+        let n = deal.custodians.len();
+        if authority.threshold < 2 || usize::from(authority.threshold) > n {
+            return Err(RosterError::Threshold {
+                authority: authority.name.clone(),
+                threshold: authority.threshold,
+                custodians: n,
+            });
+        }
+        if single::parse_x25519_recipient(&authority.recipient).is_err() {
+            return Err(RosterError::Authorities(format!("{} has no X25519 recipient", authority.name)));
+        }
+    }
+    Ok(())
+}
+
+fn check_operations(document: &RosterDocument) -> Result<(), RosterError> {
+    for operation in OperationKind::GOVERNED {
+        if !document.operations.contains_key(&operation) {
+            return Err(RosterError::Operation { operation, reason: "no authority is named for it".into() });
+        }
+    }
+    for (&operation, authorities) in &document.operations {
+        let fail = |reason: String| Err(RosterError::Operation { operation, reason });
+        if !OperationKind::GOVERNED.contains(&operation) {
+            return fail("its rule is fixed and cannot be set".into());
+        }
+        if authorities.is_empty() {
+            return fail("needs at least one authority".into());
+        }
+        let distinct: BTreeSet<_> = authorities.iter().collect();
+        if distinct.len() != authorities.len() {
+            return fail("names an authority twice".into());
+        }
+        if let Some(unknown) = authorities.iter().find(|name| document.deal.authority(name).is_none()) {
+            return fail(format!("there is no authority {unknown}"));
+        }
+    }
+    Ok(())
+}

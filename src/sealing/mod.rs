@@ -1,0 +1,8 @@
+//! What is sealed, and to whom: age files with exactly one recipient.
+//!
+//! A plaintext is a small text: a title line, `key value` lines, and last `secret <hex>`. Whoever opens
+//! one with stock `age` in an emergency can read it.
+
+pub mod document;
+pub mod release;
+pub mod single;

@@ -1,0 +1,67 @@
+//! A release: a custodian's shares on their way to one station, for one proposal.
+//!
+//! It travels beside the approval that names its digest, and never enters a ledger.
+
+use super::{
+    document::{DocumentError, Reader},
+    single::{self, SealError},
+};
+use crate::{
+    encoding::{digest::Digest, text::Name},
+    memory::LockedBytes,
+};
+
+const TITLE: &str = "quorate-release-v1";
+
+/// The most bytes that a release can have: 255 authorities with shares of under 600 bytes.
+pub const MAX_RELEASE: usize = 256 * 1024;
+
+/// Why a release did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The age file.
+    #[error("the release cannot be opened by this station: {0}")]
+    Seal(#[from] SealError),
+    /// The plaintext.
+    #[error("the release is damaged: {0}")]
+    Document(#[from] DocumentError),
+    /// For another proposal, or of another custodian.
+    #[error("the release was made for another proposal or by another custodian")]
+    Other,
+}
+
+/// Seals share documents to a station's recipient.
+pub fn seal(
+    proposal: Digest,
+    custodian: &Name,
+    shares: &[LockedBytes],
+    station: &str,
+) -> Result<Vec<u8>, SealError> {
+    let head = format!("{TITLE}\nproposal {proposal}\ncustodian {custodian}\n");
+    let total = shares.iter().map(LockedBytes::len).fold(head.len(), usize::saturating_add);
+    let mut plaintext = LockedBytes::zeroed(total)?;
+    let mut rest = plaintext.expose_mut();
+    for part in std::iter::once(head.as_bytes()).chain(shares.iter().map(LockedBytes::expose)) {
+        let (front, back) = rest.split_at_mut(part.len());
+        front.copy_from_slice(part);
+        rest = back;
+    }
+    single::seal_to(&single::parse_x25519_recipient(station)?, plaintext.expose())
+}
+
+/// Opens a release and returns the share documents, still in one piece.
+pub fn open(
+    identity: &dyn age::Identity,
+    sealed: &[u8],
+    proposal: Digest,
+    custodian: &Name,
+) -> Result<LockedBytes, ReleaseError> {
+    let plaintext = single::open_with(identity, sealed, MAX_RELEASE)?;
+    let mut reader = Reader::new(plaintext.expose(), TITLE)?;
+    let same =
+        reader.field("proposal")? == proposal.to_string() && reader.field("custodian")? == custodian.as_str();
+    if !same {
+        return Err(ReleaseError::Other);
+    }
+    LockedBytes::copy_of(reader.rest()).map_err(|error| ReleaseError::Document(error.into()))
+}

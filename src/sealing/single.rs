@@ -1,0 +1,347 @@
+//! age files with one recipient, and X25519 identities made from bytes.
+//!
+//! A share or a release that a second recipient could open too is no longer bound to its card or
+//! station. Such a file is refused before anything is decrypted.
+
+use std::{
+    cell::Cell,
+    io::{Read as _, Write as _},
+    iter,
+    str::FromStr as _,
+};
+
+use age_core::format::{FileKey, Stanza};
+use zeroize::Zeroizing;
+
+use crate::memory::{LockedBytes, MemoryError};
+
+/// Longest header of an age file that is looked at. The parser of the `age` crate starts again with each
+/// line, so that its work grows with the square of this.
+const MAX_HEADER: usize = 16 * 1024;
+
+/// STREAM's chunks (age-encryption.org/v1): 64 KiB of plaintext and a tag of 16 bytes.
+const SEALED_CHUNK: usize = 64 * 1024 + TAG;
+const TAG: usize = 16;
+const NONCE: usize = 16;
+
+/// Why something was not sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// No stanza is for this identity.
+    #[error("it is not sealed to this key")]
+    NotOurs,
+    /// Somebody else could open it, too.
+    #[error("it has {found} recipients, want exactly one")]
+    ManyRecipients {
+        /// Stanzas besides grease.
+        found: usize,
+    },
+    /// Not an age file, cut short, or changed.
+    #[error("it is damaged, or not an age file")]
+    Damaged,
+    /// Longer than what belongs there.
+    #[error("it is longer than the {limit} bytes that are allowed")]
+    TooLong {
+        /// Most bytes of plaintext.
+        limit: usize,
+    },
+    /// A recipient that is misspelled, or for which everybody could open.
+    #[error("not an X25519 recipient: {reason}")]
+    Recipient {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The recipient, or the card behind the identity, failed.
+    #[error("{reason}")]
+    Failed {
+        /// What it said.
+        reason: String,
+    },
+    /// No locked memory for the plaintext.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+/// An identity that takes part only where there is exactly one stanza besides grease.
+pub struct SingleRecipient<'a>(pub &'a dyn age::Identity);
+
+impl age::Identity for SingleRecipient<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
+        self.0.unwrap_stanza(stanza)
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
+        match besides_grease(stanzas) {
+            1 => self.0.unwrap_stanzas(stanzas),
+            _ => Some(Err(age::DecryptError::InvalidHeader)),
+        }
+    }
+}
+
+/// Never opens anything, but counts.
+struct Counter(Cell<Option<usize>>);
+
+impl age::Identity for Counter {
+    fn unwrap_stanza(&self, _stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
+        None
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
+        self.0.set(Some(besides_grease(stanzas)));
+        None
+    }
+}
+
+fn besides_grease(stanzas: &[Stanza]) -> usize {
+    stanzas.iter().filter(|stanza| !stanza.tag.ends_with("-grease")).count()
+}
+
+/// Seals `plaintext` to one recipient.
+///
+/// The `age` crate copies the plaintext once, into a buffer that it does not wipe.
+pub fn seal_to(recipient: &dyn age::Recipient, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+    let failed = |e: &dyn std::fmt::Display| SealError::Failed { reason: e.to_string() };
+    let encryptor = age::Encryptor::with_recipients(iter::once(recipient)).map_err(|e| failed(&e))?;
+    let mut sealed = Vec::with_capacity(plaintext.len() + 1024);
+    let mut writer = encryptor.wrap_output(&mut sealed).map_err(|e| failed(&e))?;
+    writer.write_all(plaintext).and_then(|()| writer.finish().map(drop)).map_err(|e| failed(&e))?;
+    Ok(sealed)
+}
+
+/// Opens a file with exactly one stanza besides grease, of at most `max_len` bytes of plaintext, straight into
+/// locked memory.
+pub fn open_with(
+    identity: &dyn age::Identity,
+    sealed: &[u8],
+    max_len: usize,
+) -> Result<LockedBytes, SealError> {
+    let length = plaintext_length(sealed)?;
+    if length > max_len {
+        return Err(SealError::TooLong { limit: max_len });
+    }
+    match count_stanzas(sealed)? {
+        0 => return Err(SealError::NotOurs),
+        1 => {}
+        found => return Err(SealError::ManyRecipients { found }),
+    }
+    let single = SingleRecipient(identity);
+    let mut reader = age::Decryptor::new_buffered(sealed)
+        .map_err(|_| SealError::Damaged)?
+        .decrypt(iter::once(&single as &dyn age::Identity))
+        .map_err(|e| match e {
+            age::DecryptError::NoMatchingKeys
+            | age::DecryptError::DecryptionFailed
+            | age::DecryptError::KeyDecryptionFailed => SealError::NotOurs,
+            age::DecryptError::Io(e) => SealError::Failed { reason: e.to_string() },
+            _ => SealError::Damaged,
+        })?;
+    let mut plaintext = LockedBytes::zeroed(length)?;
+    reader.read_exact(plaintext.expose_mut()).map_err(|_| SealError::Damaged)?;
+    // The end is authenticated only when it is read.
+    match reader.read(&mut [0]) {
+        Ok(0) => Ok(plaintext),
+        _ => Err(SealError::Damaged),
+    }
+}
+
+/// The number of stanzas besides grease, which needs no secret.
+pub fn count_stanzas(sealed: &[u8]) -> Result<usize, SealError> {
+    header_length(sealed)?;
+    let counter = Counter(Cell::new(None));
+    let decryptor = age::Decryptor::new_buffered(sealed).map_err(|_| SealError::Damaged)?;
+    // It ends with NoMatchingKeys.
+    drop(decryptor.decrypt(iter::once(&counter as &dyn age::Identity)));
+    counter.0.get().ok_or(SealError::Damaged)
+}
+
+/// Bytes up to the payload's nonce. Neither stanzas nor base64 have a line that begins with `---`.
+fn header_length(sealed: &[u8]) -> Result<usize, SealError> {
+    const MAC_LINE: &[u8] = b"\n--- ";
+    const MAC_AND_LINE_FEED: usize = 44;
+    let head = sealed.get(..MAX_HEADER).unwrap_or(sealed);
+    let start =
+        head.windows(MAC_LINE.len()).position(|window| window == MAC_LINE).ok_or(SealError::Damaged)?;
+    Ok(start + MAC_LINE.len() + MAC_AND_LINE_FEED)
+}
+
+fn plaintext_length(sealed: &[u8]) -> Result<usize, SealError> {
+    let payload = sealed.len().checked_sub(header_length(sealed)? + NONCE).ok_or(SealError::Damaged)?;
+    let chunks = payload.div_ceil(SEALED_CHUNK).max(1);
+    payload.checked_sub(chunks * TAG).ok_or(SealError::Damaged)
+}
+
+/// The age identity whose secret is these 32 bytes (`AGE-SECRET-KEY-1…`).
+pub fn x25519_identity(secret: &[u8; 32]) -> Result<age::x25519::Identity, SealError> {
+    let unspellable = |_| SealError::Failed { reason: "an identity that bech32 cannot spell".into() };
+    let prefix = bech32::Hrp::parse("AGE-SECRET-KEY-")
+        .map_err(|_| SealError::Failed { reason: "a prefix that bech32 cannot spell".into() })?;
+    // 74 characters; the capacity keeps the string from moving, and so from leaving copies.
+    let mut spelling = Zeroizing::new(String::with_capacity(96));
+    bech32::encode_upper_to_fmt::<bech32::Bech32, _>(&mut *spelling, prefix, secret).map_err(unspellable)?;
+    age::x25519::Identity::from_str(&spelling).map_err(|reason| SealError::Failed { reason: reason.into() })
+}
+
+/// The recipient (`age1…`) of an identity.
+pub fn x25519_recipient_of(identity: &age::x25519::Identity) -> String {
+    identity.to_public().to_string()
+}
+
+/// Parses `age1…` in its only spelling, and refuses points of small order: for those the shared secret is
+/// zero, so that everybody could open (RFC 7748, section 6.1), and the `age` crate panics.
+pub fn parse_x25519_recipient(text: &str) -> Result<age::x25519::Recipient, SealError> {
+    let refuse = |reason| Err(SealError::Recipient { reason });
+    let recipient = match age::x25519::Recipient::from_str(text) {
+        Ok(recipient) if recipient.to_string() == text => recipient,
+        Ok(_) => return refuse("want lower case"),
+        Err(_) => return refuse("want age1 and 58 more characters, with their checksum"),
+    };
+    let point = match bech32::decode(text) {
+        Ok((_, bytes)) => bytes,
+        Err(_) => return refuse("misspelled"),
+    };
+    if !is_canonical(&point) {
+        return refuse("the point has another, shorter spelling");
+    }
+    if has_small_order(&point)? {
+        return refuse("a point of small order, for which everybody could open");
+    }
+    Ok(recipient)
+}
+
+/// Whether a u-coordinate, little-endian, is below 2^255 - 19.
+fn is_canonical(point: &[u8]) -> bool {
+    match point {
+        [low, middle @ .., high] if middle.len() == 30 => match high {
+            0x7f => *low < 0xed || middle.iter().any(|byte| *byte != 0xff),
+            _ => *high < 0x7f,
+        },
+        _ => false,
+    }
+}
+
+/// Whether the shared secret with `point` is zero, which does not depend on the other's key: clamped
+/// scalars are multiples of the cofactor. The `age` crate says so when it is shown the point as a
+/// sender's ephemeral share.
+fn has_small_order(point: &[u8]) -> Result<bool, SealError> {
+    use age::Identity as _;
+    use base64::Engine as _;
+    let stanza = Stanza {
+        tag: "X25519".into(),
+        args: vec![base64::engine::general_purpose::STANDARD_NO_PAD.encode(point)],
+        body: vec![0; 32],
+    };
+    Ok(x25519_identity(&[1; 32])?.unwrap_stanza(&stanza).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(byte: u8) -> age::x25519::Identity {
+        x25519_identity(&[byte; 32]).unwrap()
+    }
+
+    fn sealed_to_all(recipients: &[age::x25519::Recipient], plaintext: &[u8]) -> Vec<u8> {
+        let all = recipients.iter().map(|r| r as &dyn age::Recipient);
+        let mut sealed = Vec::new();
+        let mut writer = age::Encryptor::with_recipients(all).unwrap().wrap_output(&mut sealed).unwrap();
+        writer.write_all(plaintext).unwrap();
+        writer.finish().unwrap();
+        sealed
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_at_every_chunk_boundary() {
+        let key = identity(7);
+        for length in [1, 31, 65_535, 65_536, 65_537, 131_072, 200_000] {
+            let plaintext = vec![0x5a; length];
+            let sealed = seal_to(&key.to_public(), &plaintext).unwrap();
+            assert_eq!(count_stanzas(&sealed).unwrap(), 1);
+            assert!(open_with(&key, &sealed, length).unwrap().expose() == plaintext, "{length}");
+            assert!(matches!(open_with(&key, &sealed, length - 1), Err(SealError::TooLong { .. })));
+        }
+    }
+
+    #[test]
+    fn a_second_recipient_is_refused() {
+        let sealed = sealed_to_all(&[identity(1).to_public(), identity(2).to_public()], b"share");
+        assert_eq!(count_stanzas(&sealed).unwrap(), 2);
+        assert!(matches!(open_with(&identity(1), &sealed, 100), Err(SealError::ManyRecipients { found: 2 })));
+        let key = identity(1);
+        let single = SingleRecipient(&key);
+        let refused = age::Decryptor::new_buffered(&sealed[..])
+            .unwrap()
+            .decrypt(iter::once(&single as &dyn age::Identity));
+        assert!(matches!(refused, Err(age::DecryptError::InvalidHeader)));
+    }
+
+    #[test]
+    fn another_key_does_not_open() {
+        let sealed = seal_to(&identity(1).to_public(), b"share").unwrap();
+        assert!(matches!(open_with(&identity(2), &sealed, 100), Err(SealError::NotOurs)));
+    }
+
+    #[test]
+    fn no_changed_bit_and_no_cut_goes_unseen() {
+        let key = identity(3);
+        let sealed = seal_to(&key.to_public(), b"thirty-two bytes of a share 1234").unwrap();
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(open_with(&key, &changed, 1000).is_err(), "byte {at}");
+            assert!(open_with(&key, &sealed[..at], 1000).is_err(), "cut at {at}");
+            let _ = count_stanzas(&changed);
+        }
+        let mut longer = sealed.clone();
+        longer.push(0);
+        assert!(open_with(&key, &longer, 1000).is_err());
+    }
+
+    #[test]
+    fn a_long_header_is_not_parsed() {
+        let mut hostile = b"age-encryption.org/v1\n".to_vec();
+        hostile.extend(b"-> a\n\n".repeat(100_000));
+        assert!(matches!(count_stanzas(&hostile), Err(SealError::Damaged)));
+    }
+
+    #[test]
+    fn the_identity_is_that_of_the_age_tool() {
+        // Generated with age-keygen's algorithm: the bytes of the test key in the age crate.
+        let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+        let (_, bytes) = bech32::decode(secret).unwrap();
+        let identity = x25519_identity(bytes.as_slice().try_into().unwrap()).unwrap();
+        assert_eq!(
+            x25519_recipient_of(&identity),
+            "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"
+        );
+    }
+
+    #[test]
+    fn recipients_of_small_order_or_in_a_second_spelling_are_refused() {
+        let spell = |bytes: &[u8; 32]| {
+            bech32::encode::<bech32::Bech32>(bech32::Hrp::parse("age").unwrap(), bytes).unwrap()
+        };
+        let good = x25519_recipient_of(&identity(9));
+        assert!(parse_x25519_recipient(&good).is_ok());
+        assert!(parse_x25519_recipient(&good.to_uppercase()).is_err());
+        let mut one = [0; 32];
+        one[0] = 1;
+        let mut order_eight = [0; 32];
+        base16ct::lower::decode(
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            &mut order_eight,
+        )
+        .unwrap();
+        let mut p = [0xff; 32];
+        p[0] = 0xed;
+        p[31] = 0x7f;
+        let mut minus_one = p;
+        minus_one[0] = 0xec;
+        let (_, point) = bech32::decode(&good).unwrap();
+        let mut high_bit: [u8; 32] = point.try_into().unwrap();
+        high_bit[31] |= 0x80;
+        for bad in [[0; 32], one, order_eight, p, minus_one, high_bit] {
+            assert!(matches!(parse_x25519_recipient(&spell(&bad)), Err(SealError::Recipient { .. })));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A share: as it comes out of a file, and as it is known to be the dealer's.
+
+use super::commitment::{ShareName, commitment};
+use crate::{
+    encoding::{digest::Digest, text::Name},
+    memory::{LockedBytes, MemoryError, ShareSecret},
+    roster::Roster,
+    sealing::document::{self, DocumentError, Reader},
+};
+
+const TITLE: &str = "quorate-share-v1";
+
+/// The most bytes that one share document can have.
+pub const MAX_SHARE: usize = 1024;
+
+/// A share that somebody handed over. It says of itself what it is; nothing of that was checked.
+pub struct UnverifiedShare {
+    name: ShareName,
+    secret: ShareSecret,
+}
+
+/// A share that is the dealer's, of the roster that checked it. The only kind that is ever combined.
+pub struct Share {
+    authority: Name,
+    custodian: Name,
+    index: u8,
+    secret: ShareSecret,
+}
+
+/// Why a share does not count. Each says whose it is.
+#[derive(Debug, thiserror::Error)]
+pub enum ShareError {
+    /// The document.
+    #[error("{0}")]
+    Document(#[from] DocumentError),
+    /// Of an older or newer dealing.
+    #[error("{custodian}'s share of {authority} belongs to epoch {found}, this roster is at epoch {wanted}")]
+    Epoch {
+        /// Whose.
+        custodian: Name,
+        /// Of which authority.
+        authority: Name,
+        /// The share's epoch.
+        found: u32,
+        /// The roster's.
+        wanted: u32,
+    },
+    /// Of another ledger, mode, membership or threshold.
+    #[error(
+        "{custodian}'s share of {authority} belongs to another dealing (another ledger, a rehearsal, or another roster)"
+    )]
+    Dealing {
+        /// Whose.
+        custodian: Name,
+        /// Of which authority.
+        authority: Name,
+    },
+    /// It names another custodian or authority, another index or threshold than the roster has.
+    #[error("{custodian}'s share says it is {said}, the roster has {wanted}")]
+    Name {
+        /// Who handed it over.
+        custodian: Name,
+        /// What it says.
+        said: String,
+        /// What the roster says.
+        wanted: String,
+    },
+    /// Not 32 bytes.
+    #[error("{custodian}'s share of {authority} has {length} bytes, not 32")]
+    Length {
+        /// Whose.
+        custodian: Name,
+        /// Of which authority.
+        authority: Name,
+        /// Bytes found.
+        length: usize,
+    },
+    /// The bytes are not those that the dealer committed to.
+    #[error(
+        "{custodian}'s share of {authority} is not the one that was dealt: it does not match its commitment"
+    )]
+    Commitment {
+        /// Whose.
+        custodian: Name,
+        /// Of which authority.
+        authority: Name,
+    },
+}
+
+impl UnverifiedShare {
+    /// The document that is sealed to a card.
+    pub fn write(name: &ShareName, secret: &ShareSecret) -> Result<LockedBytes, MemoryError> {
+        let fields = [
+            ("dealing", name.dealing.to_string()),
+            ("epoch", name.epoch.to_string()),
+            ("authority", name.authority.to_string()),
+            ("custodian", name.custodian.to_string()),
+            ("index", name.index.to_string()),
+            ("threshold", name.threshold.to_string()),
+        ];
+        document::write(TITLE, &fields, secret.expose())
+    }
+
+    /// Reads the first share document of `bytes` and returns what follows it.
+    pub fn read(bytes: &[u8]) -> Result<(Self, &[u8]), DocumentError> {
+        let mut reader = Reader::new(bytes, TITLE)?;
+        let dealing =
+            Digest::from_hex(reader.field("dealing")?).map_err(|_| DocumentError::Line("dealing"))?;
+        let epoch = reader.parsed("epoch")?;
+        let authority =
+            Name::new(reader.field("authority")?).map_err(|_| DocumentError::Line("authority"))?;
+        let custodian =
+            Name::new(reader.field("custodian")?).map_err(|_| DocumentError::Line("custodian"))?;
+        let index = reader.parsed("index")?;
+        let threshold = reader.parsed("threshold")?;
+        let secret = ShareSecret::new(reader.secret()?);
+        let name = ShareName { dealing, epoch, authority, custodian, index, threshold };
+        Ok((Self { name, secret }, reader.rest()))
+    }
+
+    /// Checks that this is the share that the roster's dealer gave `custodian` of `authority`.
+    pub fn verify(self, roster: &Roster, authority: &Name, custodian: &Name) -> Result<Share, ShareError> {
+        let (custodian, authority) = (custodian.clone(), authority.clone());
+        let deal = roster.deal();
+        if self.name.epoch != deal.epoch {
+            return Err(ShareError::Epoch {
+                custodian,
+                authority,
+                found: self.name.epoch,
+                wanted: deal.epoch,
+            });
+        }
+        if self.name.dealing != roster.dealing_id() {
+            return Err(ShareError::Dealing { custodian, authority });
+        }
+        let wanted = share_name(roster, &authority, &custodian);
+        if wanted.as_ref() != Some(&self.name) {
+            let wanted = wanted.as_ref().map_or_else(|| "no such share".to_owned(), describe);
+            return Err(ShareError::Name { custodian, said: describe(&self.name), wanted });
+        }
+        if self.secret.expose().len() != 32 {
+            return Err(ShareError::Length { custodian, authority, length: self.secret.expose().len() });
+        }
+        if roster.commitment(&authority, &custodian) != Some(commitment(&self.name, &self.secret)) {
+            return Err(ShareError::Commitment { custodian, authority });
+        }
+        Ok(Share { authority, custodian, index: self.name.index, secret: self.secret })
+    }
+}
+
+fn describe(name: &ShareName) -> String {
+    format!(
+        "{}'s share {} of {} with threshold {}",
+        name.custodian, name.index, name.authority, name.threshold
+    )
+}
+
+/// What the roster says a custodian's share is called; none where it has no such custodian or authority.
+pub fn share_name(roster: &Roster, authority: &Name, custodian: &Name) -> Option<ShareName> {
+    let deal = roster.deal();
+    Some(ShareName {
+        dealing: roster.dealing_id(),
+        epoch: deal.epoch,
+        authority: authority.clone(),
+        custodian: custodian.clone(),
+        index: deal.index_of(custodian)?,
+        threshold: deal.authority(authority)?.threshold,
+    })
+}
+
+impl Share {
+    /// Of which authority.
+    pub fn authority(&self) -> &Name {
+        &self.authority
+    }
+
+    /// Whose.
+    pub fn custodian(&self) -> &Name {
+        &self.custodian
+    }
+
+    /// 1..=N.
+    pub fn index(&self) -> u8 {
+        self.index
+    }
+
+    /// The 32 bytes.
+    pub fn secret(&self) -> &ShareSecret {
+        &self.secret
+    }
+
+    /// The document again, to be sealed to a station.
+    pub fn to_document(&self, roster: &Roster) -> Result<Option<LockedBytes>, MemoryError> {
+        share_name(roster, &self.authority, &self.custodian)
+            .map(|name| UnverifiedShare::write(&name, &self.secret))
+            .transpose()
+    }
+}

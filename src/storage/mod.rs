@@ -1,0 +1,3 @@
+//! What is on the disk, and what the machine says of itself.
+
+pub mod environment;

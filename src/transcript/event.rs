@@ -1,0 +1,238 @@
+//! What the lines of a transcript say.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::outcome::Outcome;
+use crate::{
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        strict::{self, Base64},
+        text::{Line, Name},
+        time::Timestamp,
+    },
+    proposal::{
+        environment::EnvironmentReading,
+        target::{Inventory, LeftOut, ObjectRecord, TokenIdentity},
+    },
+};
+
+/// The frame of every payload: its place in the chain, the station's time, and what happened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry<E> {
+    /// Place in the transcript, from 0.
+    pub seq: u32,
+    /// SHA-256 of the whole line before this one, its line feed excluded; none for the first.
+    pub prev: Option<Digest>,
+    /// The station's clock.
+    pub time: Timestamp,
+    /// What happened.
+    pub event: E,
+}
+
+/// A payload of a transcript line.
+pub trait Event: Serialize + DeserializeOwned {
+    /// As in the payload type.
+    const NAME: &'static str;
+}
+
+macro_rules! event {
+    ($name:literal, $(#[$doc:meta])* $type:ident { $($(#[$fdoc:meta])* $field:ident: $ftype:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $type {
+            $($(#[$fdoc])* pub $field: $ftype,)*
+        }
+        impl Event for $type {
+            const NAME: &'static str = $name;
+        }
+    };
+}
+
+event! { "proposed",
+    /// The first line: the proposal, and what the station says of itself.
+    Proposed {
+        /// The ledger's nonce.
+        ledger: Digest,
+        /// Number of the ceremony.
+        ceremony: u32,
+        /// Head of the ceremony before it; none at genesis.
+        predecessor: Option<Digest>,
+        /// Signed by the administrator's card.
+        proposal: Envelope,
+        /// Self-reported.
+        environment: EnvironmentReading,
+    }
+}
+event! { "approved",
+    /// An approval that came with good shares.
+    Approved {
+        /// Signed by the custodian's card.
+        approval: Envelope,
+    }
+}
+event! { "rejected",
+    /// A rejection.
+    Rejected {
+        /// Signed by the custodian's card.
+        rejection: Envelope,
+    }
+}
+event! { "intended",
+    /// The targets are about to be touched.
+    Intended {
+        /// The custodians whose shares are used.
+        quorum: Vec<Name>,
+        /// The targets that will be touched, as they were read just now.
+        targets: Vec<ObservedTarget>,
+        /// Directories that hold the ledger, this one included.
+        copies: u8,
+        /// Whether two of them lie on one file system.
+        same_medium: bool,
+        /// Self-reported.
+        environment: EnvironmentReading,
+    }
+}
+event! { "concluded",
+    /// What came of it.
+    Concluded {
+        /// Which of the four ends.
+        outcome: Outcome,
+        /// One sentence: what was seen.
+        summary: Line,
+        /// The targets as they were seen afterwards.
+        targets: Vec<TargetState>,
+        /// Objects seen to be gone.
+        deleted: Vec<ObjectRecord>,
+        /// Objects made again and proven.
+        restored: Vec<ObjectRecord>,
+        /// Objects that could not be treated.
+        left_out: Vec<LeftOut>,
+        /// The backup that was written.
+        backup: Option<BackupRecord>,
+    }
+}
+event! { "closed",
+    /// Releases and the station's identity were destroyed. The line's digest is the ceremony's head.
+    Closed {
+        /// Copies of releases that were destroyed.
+        releases_destroyed: u32,
+        /// SHA-256 of the statements that were not used, by what they were.
+        unused: Vec<Digest>,
+    }
+}
+event! { "aborted",
+    /// Given up before anything was tried.
+    Aborted {
+        /// Signed by an administrator's card.
+        abort: Envelope,
+    }
+}
+
+/// A target as it was read before it was touched.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedTarget {
+    /// Which.
+    pub name: Name,
+    /// Who it said it was.
+    pub identity: TokenIdentity,
+}
+
+/// A target as it was seen at the end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetState {
+    /// Which.
+    pub name: Name,
+    /// Its token and objects, if they could be read.
+    pub inventory: Option<Inventory>,
+}
+
+/// A backup as the ledger knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRecord {
+    /// SHA-256 of the file.
+    pub sha256: Digest,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What is in it.
+    pub entries: Vec<BackedUp>,
+}
+
+/// One object in a backup.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackedUp {
+    /// The object.
+    pub object: ObjectRecord,
+    /// SHA-256 of its entry in the backup.
+    pub sha256: Digest,
+}
+
+/// Any line, parsed by its payload type.
+#[derive(Clone, Debug)]
+pub enum AnyEvent {
+    /// `proposed`
+    Proposed(Box<Proposed>),
+    /// `approved`
+    Approved(Approved),
+    /// `rejected`
+    Rejected(Rejected),
+    /// `intended`
+    Intended(Intended),
+    /// `concluded`
+    Concluded(Box<Concluded>),
+    /// `closed`
+    Closed(Closed),
+    /// `aborted`
+    Aborted(Aborted),
+}
+
+impl AnyEvent {
+    /// As in the payload type.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Proposed(_) => Proposed::NAME,
+            Self::Approved(_) => Approved::NAME,
+            Self::Rejected(_) => Rejected::NAME,
+            Self::Intended(_) => Intended::NAME,
+            Self::Concluded(_) => Concluded::NAME,
+            Self::Closed(_) => Closed::NAME,
+            Self::Aborted(_) => Aborted::NAME,
+        }
+    }
+
+    /// Parses the payload that an envelope's type names.
+    pub fn parse(name: &str, payload: &Base64) -> Result<Entry<Self>, strict::StrictError> {
+        fn entry<E: Event>(
+            payload: &[u8],
+            wrap: impl FnOnce(E) -> AnyEvent,
+        ) -> Result<Entry<AnyEvent>, strict::StrictError> {
+            let entry: Entry<E> = strict::parse(payload)?;
+            Ok(Entry { seq: entry.seq, prev: entry.prev, time: entry.time, event: wrap(entry.event) })
+        }
+        let bytes = &payload.0;
+        match name {
+            Proposed::NAME => entry(bytes, |e| Self::Proposed(Box::new(e))),
+            Approved::NAME => entry(bytes, Self::Approved),
+            Rejected::NAME => entry(bytes, Self::Rejected),
+            Intended::NAME => entry(bytes, Self::Intended),
+            Concluded::NAME => entry(bytes, |e| Self::Concluded(Box::new(e))),
+            Closed::NAME => entry(bytes, Self::Closed),
+            Aborted::NAME => entry(bytes, Self::Aborted),
+            other => Err(strict::StrictError::Syntax(format!(
+                "no event is called {:?}",
+                crate::encoding::text::printable(other)
+            ))),
+        }
+    }
+}
+
+/// The payload of a line, to be signed by the station.
+pub fn payload<E: Event>(mode: Mode, entry: &Entry<E>) -> (String, Vec<u8>) {
+    (mode.payload_type(E::NAME), strict::write(entry))
+}

@@ -1,0 +1,233 @@
+//! A ledger as it was read, and the state that its verified ceremonies add up to.
+
+use std::collections::BTreeMap;
+
+use super::{
+    event::{BackupRecord, Concluded, Intended},
+    outcome::Outcome,
+};
+use crate::{
+    approval::statement::{Abort, Approval, Attestation, Rejection, Signed},
+    encoding::{
+        digest::Digest,
+        dsse::Mode,
+        text::{Line, Name},
+        time::Timestamp,
+    },
+    proposal::{
+        document::Proposal,
+        operation::{GenesisTarget, Operation, SealedCredential},
+        target::{Inventory, Role, TokenIdentity},
+    },
+    roster::{OperationKind, Roster},
+};
+
+/// The files of one ceremony, as bytes.
+#[derive(Clone, Debug, Default)]
+pub struct CeremonyFiles {
+    /// Name of the directory.
+    pub directory: String,
+    /// `transcript.jsonl`.
+    pub transcript: Vec<u8>,
+    /// `plan.toml`.
+    pub plan: Vec<u8>,
+    /// `attestations/*.json`, by name.
+    pub attestations: Vec<(String, Vec<u8>)>,
+    /// `approvals/*.json`, by name.
+    pub approvals: Vec<(String, Vec<u8>)>,
+}
+
+/// How a ceremony ended.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// Its `closed` line was written.
+    Closed,
+    /// An administrator gave it up.
+    Aborted(Box<Signed<Abort>>),
+    /// A later ceremony closed it.
+    Recovered {
+        /// Number of that ceremony.
+        by: u32,
+        /// `refused` or `indeterminate`.
+        outcome: Outcome,
+    },
+}
+
+/// One ceremony whose lines were all verified.
+#[derive(Clone, Debug)]
+pub struct Ceremony {
+    /// Name of its directory.
+    pub directory: String,
+    /// The proposal.
+    pub proposal: Proposal,
+    /// SHA-256 of the proposal: what approvals name.
+    pub digest: Digest,
+    /// `keyid` of the administrator's card that signed.
+    pub proposer_card: Digest,
+    /// The roster whose people act in it: the one in force, at genesis the new one.
+    pub roster: Roster,
+    /// Lines so far.
+    pub lines: u32,
+    /// Digest of the last line: the head, once it has ended.
+    pub last_line: Digest,
+    /// Time of the first and of the last line.
+    pub times: (Timestamp, Timestamp),
+    /// Approvals, in the order of their lines.
+    pub approvals: Vec<Signed<Approval>>,
+    /// Rejections.
+    pub rejections: Vec<Signed<Rejection>>,
+    /// The intent, with the digest of its line.
+    pub intended: Option<(Intended, Digest)>,
+    /// What came of it.
+    pub concluded: Option<Concluded>,
+    /// How it ended; none while it is open.
+    pub end: Option<End>,
+    /// Good attestations of its head.
+    pub attestations: Vec<Signed<Attestation>>,
+}
+
+impl Ceremony {
+    /// What it does.
+    pub fn kind(&self) -> OperationKind {
+        self.proposal.operation.kind()
+    }
+
+    /// Number in the ledger.
+    pub fn number(&self) -> u32 {
+        self.proposal.ceremony
+    }
+
+    /// The outcome; none while it is open, or when it was aborted.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match &self.end {
+            Some(End::Recovered { outcome, .. }) => Some(*outcome),
+            _ => self.concluded.as_ref().map(|c| c.outcome),
+        }
+    }
+
+    /// `completed`, `aborted`, `open` …: for people.
+    pub fn standing(&self) -> Line {
+        let text = match (&self.end, self.outcome()) {
+            (Some(End::Aborted(_)), _) => "aborted".to_owned(),
+            (Some(End::Recovered { by, outcome }), _) => format!("{outcome}, closed by ceremony {by}"),
+            (Some(End::Closed), Some(outcome)) => outcome.to_string(),
+            (Some(End::Closed), None) => "closed".to_owned(),
+            (None, Some(outcome)) => format!("{outcome}, not closed yet"),
+            (None, None) if self.intended.is_some() => "open: intended, outcome not recorded".to_owned(),
+            (None, None) => "open".to_owned(),
+        };
+        Line::lossy(&text)
+    }
+}
+
+/// A target that belongs to the quorum.
+#[derive(Clone, Debug)]
+pub struct TargetInForce {
+    /// As the genesis took it in.
+    pub target: GenesisTarget,
+    /// Who it is now.
+    pub identity: TokenIdentity,
+    /// Its objects when they were last recorded.
+    pub inventory: Option<Inventory>,
+    /// Credentials in force.
+    pub credentials: BTreeMap<Role, SealedCredential>,
+}
+
+/// What the verified ceremonies of a ledger add up to.
+#[derive(Clone, Debug)]
+pub struct LedgerState {
+    /// Production or rehearsal.
+    pub mode: Mode,
+    /// The ledger's nonce.
+    pub nonce: Digest,
+    /// Digest of the genesis proposal: the fingerprint of the whole ledger.
+    pub genesis: Digest,
+    /// The roster in force; none before a genesis completed.
+    pub roster: Option<Roster>,
+    /// Targets by name.
+    pub targets: BTreeMap<Name, TargetInForce>,
+    /// Backups by the number of the ceremony that made them.
+    pub backups: BTreeMap<u32, BackupRecord>,
+    /// All ceremonies; only the last one can be open.
+    pub ceremonies: Vec<Ceremony>,
+}
+
+impl LedgerState {
+    /// The open ceremony.
+    pub fn open(&self) -> Option<&Ceremony> {
+        self.ceremonies.last().filter(|c| c.end.is_none())
+    }
+
+    /// Head of the last ceremony that ended, by closing or aborting.
+    pub fn head(&self) -> Option<Digest> {
+        let ended =
+            self.ceremonies.iter().rev().find(|c| matches!(c.end, Some(End::Closed | End::Aborted(_))))?;
+        Some(ended.last_line)
+    }
+
+    /// Time of the last line.
+    pub fn last_time(&self) -> Option<Timestamp> {
+        self.ceremonies.last().map(|c| c.times.1)
+    }
+
+    /// The version that the next credential of a target and role has: one more than any in the ledger.
+    pub fn next_version(&self, target: &Name, role: Role) -> u32 {
+        let used = self
+            .ceremonies
+            .iter()
+            .flat_map(|c| &c.proposal.credentials)
+            .filter(|c| c.target == *target && c.role == role)
+            .map(|c| c.version)
+            .max();
+        used.unwrap_or(0).saturating_add(1)
+    }
+
+    /// Takes the effects of a concluded ceremony into the state.
+    pub(super) fn apply(&mut self, ceremony: &Ceremony) {
+        let Some(concluded) = &ceremony.concluded else { return };
+        if concluded.outcome == Outcome::Completed {
+            let interrupted = match &ceremony.proposal.operation {
+                Operation::Recover { ceremony, intended: true, .. } => {
+                    self.ceremonies.iter().find(|c| c.number() == *ceremony).cloned()
+                }
+                _ => None,
+            };
+            match interrupted {
+                Some(lost) if matches!(lost.kind(), OperationKind::Genesis | OperationKind::Reset) => {
+                    self.take_effect(&lost, concluded);
+                }
+                Some(_) => {}
+                None => self.take_effect(ceremony, concluded),
+            }
+        }
+        for state in &concluded.targets {
+            if let (Some(target), Some(inventory)) = (self.targets.get_mut(&state.name), &state.inventory) {
+                target.identity = inventory.identity.clone();
+                target.inventory = Some(inventory.clone());
+            }
+        }
+    }
+
+    fn take_effect(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
+        if let Operation::Genesis { targets } = &ceremony.proposal.operation {
+            self.roster = Some(ceremony.roster.clone());
+            for target in targets {
+                let in_force = TargetInForce {
+                    identity: target.identity.clone(),
+                    target: target.clone(),
+                    inventory: None,
+                    credentials: BTreeMap::new(),
+                };
+                self.targets.insert(target.name.clone(), in_force);
+            }
+        }
+        for credential in &ceremony.proposal.credentials {
+            if let Some(target) = self.targets.get_mut(&credential.target) {
+                target.credentials.insert(credential.role, credential.clone());
+            }
+        }
+        if let Some(backup) = &concluded.backup {
+            self.backups.insert(ceremony.number(), backup.clone());
+        }
+    }
+}

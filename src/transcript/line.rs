@@ -1,0 +1,111 @@
+//! One line: bytes, envelope, payload, signature, link.
+
+use super::{
+    event::{AnyEvent, Entry},
+    finding::Finding,
+};
+use crate::{
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        strict::{self, StrictError},
+        text,
+        time::Timestamp,
+    },
+    roster::key::PublicKey,
+};
+
+/// A line whose spelling was checked; its signature was not.
+#[derive(Clone, Debug)]
+pub struct ParsedLine {
+    /// SHA-256 of the line without its line feed.
+    pub digest: Digest,
+    /// The envelope.
+    pub envelope: Envelope,
+    /// The payload.
+    pub entry: Entry<AnyEvent>,
+}
+
+/// Cuts a transcript into lines. A last line without line feed was torn by a crash.
+pub fn split(transcript: &[u8]) -> Result<Vec<&[u8]>, Finding> {
+    let mut lines: Vec<&[u8]> = transcript.split(|b| *b == b'\n').collect();
+    match lines.pop() {
+        Some(b"") if !lines.is_empty() => Ok(lines),
+        Some(b"") | None => Err(Finding::error("transcript-empty", "the transcript has no line")),
+        Some(_) => {
+            Err(Finding::error("line-torn", "the last line does not end: it was cut, or torn by a crash")
+                .at(lines.len().saturating_add(1)))
+        }
+    }
+}
+
+/// Parses a line and its payload in their one spelling. `at` is the line's number from 1.
+pub fn parse(line: &[u8], mode: Mode, at: usize) -> Result<ParsedLine, Finding> {
+    let spelled = |error: StrictError| {
+        let code = match error {
+            StrictError::TooLong { .. } => "line-too-long",
+            StrictError::Syntax(_) => "line-syntax",
+            StrictError::Spelling => "line-spelling",
+        };
+        Finding::error(code, error.to_string()).at(at)
+    };
+    let envelope = Envelope::parse(line).map_err(spelled)?;
+    let Some((found, event)) = Mode::parse_payload_type(&envelope.payload_type) else {
+        let shown = text::printable(&envelope.payload_type.chars().take(80).collect::<String>());
+        return Err(
+            Finding::error("line-type", format!("no line of a transcript has the type {shown:?}")).at(at)
+        );
+    };
+    if found != mode {
+        return Err(Finding::error(
+            "mode-mismatch",
+            format!("a line of a {found}, in a ledger read as {mode}"),
+        )
+        .at(at));
+    }
+    let entry = AnyEvent::parse(event, &envelope.payload).map_err(spelled)?;
+    Ok(ParsedLine { digest: Digest::of(line), envelope, entry })
+}
+
+/// The mode that a transcript's first line claims; nothing of it was checked.
+pub fn claimed_mode(transcript: &[u8]) -> Option<Mode> {
+    let first = transcript.split(|b| *b == b'\n').next()?;
+    let envelope: Envelope = strict::parse(first).ok()?;
+    Some(Mode::parse_payload_type(&envelope.payload_type)?.0)
+}
+
+/// What a line must connect to.
+pub struct Link {
+    /// Place that it must have.
+    pub seq: u32,
+    /// Digest of the line before it.
+    pub prev: Option<Digest>,
+    /// Time of the line before it, in this ceremony or the one before.
+    pub not_before: Option<Timestamp>,
+}
+
+/// Checks place, link, time and signature.
+pub fn verify(line: &ParsedLine, link: &Link, station: &PublicKey, at: usize) -> Result<(), Finding> {
+    let entry = &line.entry;
+    if entry.seq != link.seq {
+        let message = format!("this is line {} of its transcript, it should be line {}", entry.seq, link.seq);
+        return Err(Finding::error("line-sequence", message).at(at));
+    }
+    if entry.prev != link.prev {
+        return Err(Finding::error(
+            "line-link",
+            "it does not follow the line before it: prev is another digest",
+        )
+        .at(at));
+    }
+    station.verify_envelope(&line.envelope).map_err(|error| {
+        Finding::error("line-signature", format!("not signed by the station: {error}")).at(at)
+    })?;
+    if let Some(earlier) = link.not_before
+        && entry.time < earlier
+    {
+        let message = format!("its time {} is before {earlier}, the time of the line before it", entry.time);
+        return Err(Finding::error("time-backwards", message).at(at));
+    }
+    Ok(())
+}

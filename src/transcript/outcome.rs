@@ -1,0 +1,28 @@
+//! How a ceremony ended.
+
+use serde::{Deserialize, Serialize};
+
+/// The four ends of a ceremony.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Done, and seen to be done.
+    Completed,
+    /// Nothing was tried.
+    Refused,
+    /// Tried, and seen not to have happened.
+    Failed,
+    /// The target's state is unknown.
+    Indeterminate,
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Completed => "completed",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Indeterminate => "indeterminate",
+        })
+    }
+}

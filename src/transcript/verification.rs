@@ -1,0 +1,262 @@
+//! From files that somebody handed over to what can be believed.
+//!
+//! One walk serves everybody who reads a ledger: the custodian before he approves, the station before it
+//! acts, the auditor years later. It needs public data only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    ceremony::{self, Context},
+    finding::{Finding, Severity},
+    ledger::{Ceremony, CeremonyFiles, End, LedgerState},
+    line,
+    outcome::Outcome,
+};
+use crate::{
+    approval::statement::Signed,
+    encoding::{digest::Digest, dsse::Mode},
+    proposal::{document::directory_name, operation::Operation},
+};
+
+/// A ledger after verification: the state as far as it could be followed, and what was found.
+#[derive(Debug)]
+pub struct Verified {
+    /// None if not even the genesis could be followed.
+    pub state: Option<LedgerState>,
+    /// In the order in which they were found.
+    pub findings: Vec<Finding>,
+}
+
+impl Verified {
+    /// The state, if no finding is an error.
+    pub fn sound(self) -> Result<LedgerState, Vec<Finding>> {
+        match self.state {
+            Some(state) if self.findings.iter().all(|f| f.severity != Severity::Error) => Ok(state),
+            _ => Err(self.findings),
+        }
+    }
+}
+
+/// Verifies a ledger that must be of this mode. `files` are the ceremonies' directories, sorted by name.
+pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
+    let mut findings = Vec::new();
+    let mut state: Option<LedgerState> = None;
+    if files.is_empty() {
+        findings.push(Finding::error("ledger-empty", "no ceremony is in this ledger"));
+    }
+    for (number, file) in (0_u32..).zip(files) {
+        let checked = check_place(file, number, state.as_ref(), mode).and_then(|()| {
+            let context = Context { mode, number, state: state.as_ref() };
+            ceremony::verify(file, &context)
+        });
+        match checked {
+            Ok((ceremony, mut more)) => {
+                findings.append(&mut more);
+                state = Some(extend(state, ceremony, mode));
+            }
+            Err(finding) => {
+                findings.push(finding.of(&file.directory));
+                let left = files.len().saturating_sub(number as usize).saturating_sub(1);
+                if left > 0 {
+                    let message =
+                        format!("{left} later ceremonies were not verified, since this one is broken");
+                    findings.push(Finding::new(Severity::Note, "not-verified", message));
+                }
+                break;
+            }
+        }
+    }
+    Verified { state, findings }
+}
+
+/// The directory's name and the chain from the ceremony before it.
+fn check_place(
+    file: &CeremonyFiles,
+    number: u32,
+    state: Option<&LedgerState>,
+    mode: Mode,
+) -> Result<(), Finding> {
+    if let Some(claimed) = line::claimed_mode(&file.transcript)
+        && claimed != mode
+    {
+        let message = format!("this is the ledger of a {claimed}, and it was to be read as {mode}");
+        return Err(Finding::error("mode-mismatch", message));
+    }
+    let prefix = format!("{number:04}-");
+    if !file.directory.starts_with(&prefix) {
+        let message = format!("ceremony {number} is missing: the next directory is {}", file.directory);
+        return Err(Finding::error("ceremony-missing", message));
+    }
+    match (number, state) {
+        (0, _) | (_, Some(_)) => Ok(()),
+        _ => Err(Finding::error("ceremony-missing", "there is no genesis before it")),
+    }
+}
+
+/// Adds a verified ceremony to the state.
+fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerState {
+    let mut state = state.unwrap_or_else(|| LedgerState {
+        mode,
+        nonce: ceremony.proposal.ledger,
+        genesis: ceremony.digest,
+        roster: None,
+        targets: BTreeMap::new(),
+        backups: BTreeMap::new(),
+        ceremonies: Vec::new(),
+    });
+    if let Operation::Recover { ceremony: lost, intended, .. } = ceremony.proposal.operation
+        && ceremony.concluded.is_some()
+        && let Some(before) = state.ceremonies.iter_mut().find(|c| c.number() == lost)
+    {
+        let outcome = if intended { Outcome::Indeterminate } else { Outcome::Refused };
+        before.end = Some(End::Recovered { by: ceremony.number(), outcome });
+    }
+    state.apply(&ceremony);
+    state.ceremonies.push(ceremony);
+    state
+}
+
+/// Compares the transcripts of several copies of one ledger: where two of them differ although neither is the
+/// beginning of the other, there is a fork.
+pub fn compare_copies(copies: &[(String, Vec<CeremonyFiles>)]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Some(((first_name, first), others)) = copies.split_first() else { return findings };
+    for (name, files) in others {
+        for (a, b) in first.iter().zip(files) {
+            let (short, long) = if a.transcript.len() <= b.transcript.len() { (a, b) } else { (b, a) };
+            if a.directory != b.directory || !long.transcript.starts_with(&short.transcript) {
+                let message = format!("{first_name} and {name} tell different stories from here on");
+                findings.push(Finding::error("ledger-forked", message).of(&a.directory));
+                break;
+            }
+        }
+        if first.len() != files.len() {
+            let (longer, shorter) =
+                if first.len() > files.len() { (first_name, name) } else { (name, first_name) };
+            let message = format!("{shorter} lacks the last ceremonies that {longer} has");
+            findings.push(Finding::new(Severity::Note, "copy-behind", message));
+        }
+    }
+    findings
+}
+
+/// What an auditor should know of a ledger whose lines all hold.
+pub fn remarks(state: &LedgerState) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for ceremony in &state.ceremonies {
+        remarks_on(ceremony, &mut findings);
+    }
+    if let Some(open) = state.open() {
+        let message = format!("ceremony {} is {}", open.number(), open.standing());
+        findings.push(Finding::new(Severity::Note, "ceremony-open", message).of(&open.directory));
+    }
+    if let Some(roster) = &state.roster {
+        for warning in roster.warnings() {
+            findings.push(Finding::new(Severity::Warning, "roster-warning", warning));
+        }
+    }
+    findings
+}
+
+fn remarks_on(ceremony: &Ceremony, findings: &mut Vec<Finding>) {
+    let at = |finding: Finding| finding.of(&ceremony.directory);
+    if let Some((intended, _)) = &ceremony.intended
+        && intended.same_medium
+    {
+        let message = "the copies of the ledger lay on one file system";
+        findings.push(at(Finding::new(Severity::Warning, "same-medium", message)));
+    }
+    for credential in &ceremony.proposal.credentials {
+        if credential.bits < 128 {
+            let message = format!(
+                "the {} of {} has {} bits only: the token takes no longer PIN",
+                credential.role, credential.target, credential.bits
+            );
+            findings.push(at(Finding::new(Severity::Warning, "short-pin", message)));
+        }
+    }
+    if !matches!(ceremony.end, Some(End::Closed)) || ceremony.intended.is_none() {
+        return;
+    }
+    let agreeing: BTreeSet<_> = ceremony
+        .attestations
+        .iter()
+        .map(Signed::statement)
+        .filter(|a| a.agrees && ceremony.roster.custodian(&a.person).is_some())
+        .map(|a| &a.person)
+        .collect();
+    let needed =
+        ceremony.roster.authorities_for(ceremony.kind()).iter().map(|a| usize::from(a.threshold)).max();
+    let needed = needed.unwrap_or(usize::MAX);
+    if agreeing.len() < needed {
+        let message = format!(
+            "the outcome is the station's word only: {} of {needed} custodians attested the head",
+            agreeing.len()
+        );
+        findings.push(at(Finding::new(Severity::Note, "station-word-only", message)));
+    }
+    for attestation in ceremony.attestations.iter().map(Signed::statement) {
+        if !attestation.agrees {
+            let message = format!("{} does not agree: {}", attestation.person, attestation.remark);
+            findings.push(at(Finding::new(Severity::Warning, "attestation-disagrees", message)));
+        }
+    }
+}
+
+/// The pins that an auditor brings from outside.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pins {
+    /// Fingerprint of the genesis.
+    pub genesis: Option<Digest>,
+    /// Head of the last ceremony, from paper.
+    pub head: Option<Digest>,
+}
+
+/// Holds a ledger against the pins. Without both, it can be a wholly forged one, or cut short.
+pub fn check_pins(state: &LedgerState, pins: Pins) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match pins.genesis {
+        None => findings.push(Finding::new(
+            Severity::Warning,
+            "unpinned-genesis",
+            "self-consistent, origin unproven: give --genesis from a source outside this ledger",
+        )),
+        Some(pin) if pin != state.genesis => findings.push(Finding::error(
+            "genesis-mismatch",
+            format!("the genesis has the fingerprint {}, not the one that you gave", state.genesis),
+        )),
+        Some(_) => {}
+    }
+    match pins.head {
+        None => findings.push(Finding::new(
+            Severity::Warning,
+            "unpinned-head",
+            "it may be cut short: give --head from the paper of the last ceremony",
+        )),
+        Some(pin) if Some(pin) == state.head() => {}
+        Some(pin) => findings.push(match state.ceremonies.iter().find(|c| c.last_line == pin) {
+            Some(known) => Finding::error(
+                "head-passed",
+                format!(
+                    "the head that you gave is that of {}, and the ledger goes on after it",
+                    known.directory
+                ),
+            ),
+            None => Finding::error("head-mismatch", "no ceremony of this ledger has the head that you gave"),
+        }),
+    }
+    findings
+}
+
+/// Whether a directory's name is the one that its proposal gives it.
+pub(super) fn check_directory(
+    file: &CeremonyFiles,
+    proposal: &crate::proposal::document::Proposal,
+) -> Result<(), Finding> {
+    let wanted = directory_name(proposal.ceremony, proposal.operation.kind());
+    if file.directory == wanted {
+        Ok(())
+    } else {
+        Err(Finding::error("ceremony-name", format!("its directory should be called {wanted}")))
+    }
+}

@@ -1,0 +1,378 @@
+//! The architecture, as a test: imports go down only, the core does no I/O, and what is dangerous has one home.
+//!
+//! ```text
+//! cli        → everything: it wires the adapters into the ceremony
+//! ceremony   → ports, core, bottom: the adapters reach it as ports
+//! piv · pkcs11 · practice · command · softcard · storage   → ports, core, bottom; never each other
+//! ports      → core, bottom
+//! core       transcript → approval → proposal → sharing → roster → sealing   → bottom
+//! bottom     memory · encoding: not even each other
+//! ```
+//!
+//! `lib.rs` and `main.rs` are above it all. Unit tests keep to the layers too: a test that needs more than its
+//! layer has stands in `tests/`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod source;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use source::Source;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Layer {
+    Bottom,
+    Core,
+    Ports,
+    Adapters,
+    Ceremony,
+    Cli,
+}
+
+/// Every module at the crate's root. Within the core, a module may import those that stand before it here.
+const MODULES: &[(&str, Layer)] = &[
+    ("memory", Layer::Bottom),
+    ("encoding", Layer::Bottom),
+    ("sealing", Layer::Core),
+    ("roster", Layer::Core),
+    ("sharing", Layer::Core),
+    ("proposal", Layer::Core),
+    ("approval", Layer::Core),
+    ("transcript", Layer::Core),
+    ("ports", Layer::Ports),
+    ("piv", Layer::Adapters),
+    ("pkcs11", Layer::Adapters),
+    ("practice", Layer::Adapters),
+    ("command", Layer::Adapters),
+    ("softcard", Layer::Adapters),
+    ("storage", Layer::Adapters),
+    ("ceremony", Layer::Ceremony),
+    ("cli", Layer::Cli),
+];
+
+/// What a rule looks for.
+enum Pattern {
+    /// These names in a row, anywhere in a path.
+    Names(&'static [&'static str]),
+    /// A path that begins with this crate.
+    Crate(&'static str),
+}
+
+/// Something that may stand in few places only. Places are beginnings of file names.
+struct Home {
+    pattern: Pattern,
+    places: &'static [&'static str],
+    /// Whether the rule holds for tests too.
+    tests_too: bool,
+    reason: &'static str,
+}
+
+const fn home(names: &'static [&'static str], places: &'static [&'static str], reason: &'static str) -> Home {
+    Home { pattern: Pattern::Names(names), places, tests_too: false, reason }
+}
+
+const fn crate_home(name: &'static str, places: &'static [&'static str], reason: &'static str) -> Home {
+    Home { pattern: Pattern::Crate(name), places, tests_too: true, reason }
+}
+
+const fn strictly(home: Home) -> Home {
+    Home { tests_too: true, ..home }
+}
+
+const TERMINAL: &[&str] = &["src/cli/terminal.rs"];
+const PRINTS: &str = "only the terminal module prints";
+const EXITS: &str = "only main exits";
+
+const HOMES: &[Home] = &[
+    home(&["println", "!"], TERMINAL, PRINTS),
+    home(&["print", "!"], TERMINAL, PRINTS),
+    home(&["eprintln", "!"], TERMINAL, PRINTS),
+    home(&["eprint", "!"], TERMINAL, PRINTS),
+    home(&["io", "stdout"], TERMINAL, PRINTS),
+    home(&["io", "stderr"], TERMINAL, PRINTS),
+    strictly(home(&["dbg", "!"], &[], "nothing is debugged in a release")),
+    strictly(home(&["process", "exit"], &["src/main.rs"], EXITS)),
+    strictly(home(&["process", "abort"], &["src/main.rs"], EXITS)),
+    home(&["ExitCode"], &["src/main.rs", "src/lib.rs", "src/cli/exit.rs"], EXITS),
+    strictly(home(&["unsafe"], &["src/memory/"], "all the unsafe code is in memory")),
+    strictly(home(&["unsafe_code"], &["src/memory/"], "all the unsafe code is in memory")),
+    strictly(crate_home("sharks", &["src/sharing/"], "only verified shares reach the Shamir library")),
+    strictly(crate_home("cryptoki", &["src/pkcs11/"], "PKCS#11 is one adapter's business")),
+    strictly(crate_home("clap", &["src/cli/"], "the command line is the cli's business")),
+    strictly(crate_home("dialoguer", TERMINAL, "only the terminal module asks")),
+];
+
+/// What is out of bounds for the core and the ports: they are pure, and compute the same tomorrow.
+const IMPURE: &[&[&str]] = &[
+    &["std", "fs"],
+    &["std", "net"],
+    &["std", "process"],
+    &["std", "env"],
+    &["std", "os"],
+    &["io", "stdin"],
+    &["SystemTime", "now"],
+    &["Instant", "now"],
+];
+
+const VAGUE: &[&str] = &[
+    "util", "utils", "utility", "helper", "helpers", "common", "misc", "manager", "managers", "service",
+    "services",
+];
+
+fn place(module: &str) -> Option<(usize, Layer)> {
+    let index = MODULES.iter().position(|(name, _)| *name == module)?;
+    Some((index, MODULES[index].1))
+}
+
+/// Why `from` may not import `to`, if so.
+fn forbidden(from: &str, to: &str) -> Option<String> {
+    let Some((from_index, from_layer)) = place(from) else {
+        return Some(format!("{from} belongs to no layer: give it one here"));
+    };
+    let Some((to_index, to_layer)) = place(to) else {
+        return Some(format!("{from} imports {to}, which belongs to no layer"));
+    };
+    let direction = match (from_layer, to_layer) {
+        _ if from == to => return None,
+        (Layer::Core, Layer::Core) if to_index < from_index => return None,
+        (Layer::Core, Layer::Core) => "against the order within the core",
+        (Layer::Ceremony, Layer::Adapters) => "past the ports",
+        _ if to_layer == from_layer => "across",
+        _ if to_layer > from_layer => "up",
+        _ => return None,
+    };
+    Some(format!("{from} ({from_layer:?}) imports {to} ({to_layer:?}): {direction}"))
+}
+
+fn violations(source: &Source) -> Vec<String> {
+    let mut found = Vec::new();
+    let file = source.file.as_str();
+    let mut report = |line: usize, what: String| found.push(format!("{file}:{line}: {what}"));
+    let module = source.top_module();
+    let pure = module
+        .as_deref()
+        .and_then(place)
+        .is_some_and(|(_, layer)| matches!(layer, Layer::Core | Layer::Ports));
+    for path in source.paths() {
+        let spelling = path.segments.join("::").replace("::!", "!");
+        if let (true, Some(from)) = (path.ours, module.as_deref()) {
+            match path.segments.first().map(String::as_str) {
+                None | Some("*") => {
+                    report(path.line, format!("{from} imports the crate's root, not a layer"))
+                }
+                Some(to) => forbidden(from, to).into_iter().for_each(|why| report(path.line, why)),
+            }
+        }
+        if pure && !path.test && IMPURE.iter().any(|names| contains(&path.segments, names)) {
+            report(path.line, format!("{spelling}: core and ports do no I/O and ask no clock"));
+        }
+        for home in HOMES.iter().filter(|home| home.tests_too || !path.test) {
+            let seen = match home.pattern {
+                Pattern::Names(names) => contains(&path.segments, names),
+                Pattern::Crate(name) => !path.ours && path.segments.len() > 1 && path.segments[0] == name,
+            };
+            if seen && !home.places.iter().any(|place| file.starts_with(place)) {
+                report(path.line, format!("{spelling}: {}", home.reason));
+            }
+        }
+    }
+    for (name, line) in source.module_names() {
+        if VAGUE.contains(&name.as_str()) {
+            report(line, format!("a module named {name} says nothing"));
+        }
+    }
+    for (name, line) in source.functions() {
+        if name.starts_with("get_") {
+            report(line, format!("fn {name}: say what it is, without get_"));
+        }
+    }
+    found
+}
+
+fn contains(segments: &[String], names: &[&str]) -> bool {
+    segments.windows(names.len()).any(|window| window.iter().zip(names).all(|(a, b)| a == b))
+}
+
+fn sources(directory: &Path, found: &mut Vec<Source>) {
+    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_str().unwrap();
+            found.push(Source::read(name, &fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+fn crate_sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found
+}
+
+#[test]
+fn imports_go_down_and_dangers_stay_at_home() {
+    let sources = crate_sources();
+    assert!(
+        sources.iter().any(|source| source.file == "src/lib.rs"),
+        "the crate's source is not where it should be"
+    );
+    let found: Vec<String> = sources.iter().flat_map(violations).collect();
+    assert!(found.is_empty(), "{} violations of the architecture:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    let modules: BTreeSet<String> = crate_sources().iter().filter_map(Source::top_module).collect();
+    let homeless: Vec<&String> = modules.iter().filter(|module| place(module).is_none()).collect();
+    assert!(homeless.is_empty(), "in no layer: {homeless:?}");
+}
+
+/// The rules themselves: each sample is reported on the line and for the reason given, and for nothing else.
+#[test]
+fn violations_are_seen() {
+    for (file, text, expected) in [
+        (
+            "src/ports/card.rs",
+            "use crate::practice::Token;",
+            vec!["1: ports (Ports) imports practice (Adapters): up"],
+        ),
+        (
+            "src/piv/card.rs",
+            "\nuse crate::storage;",
+            vec!["2: piv (Adapters) imports storage (Adapters): across"],
+        ),
+        (
+            "src/ceremony/run.rs",
+            "use crate::{ports, softcard::file};",
+            vec!["1: ceremony (Ceremony) imports softcard (Adapters): past the ports"],
+        ),
+        (
+            "src/encoding/a.rs",
+            "use crate::memory::Pin;",
+            vec!["1: encoding (Bottom) imports memory (Bottom): across"],
+        ),
+        (
+            "src/roster/key.rs",
+            "use crate::sharing;",
+            vec!["1: roster (Core) imports sharing (Core): against the order within the core"],
+        ),
+        (
+            "src/sharing/a/b.rs",
+            "use super::super::super::{sealing,\n  cli::args as a};",
+            vec!["2: sharing (Core) imports cli (Cli): up"],
+        ),
+        (
+            "src/sharing/a.rs",
+            "mod inner { use super::super::super::storage::S; }",
+            vec!["1: sharing (Core) imports storage (Adapters): up"],
+        ),
+        (
+            "src/proposal/a.rs",
+            "fn f(x: &crate::ceremony::X) -> Vec<crate::cli::Y> {}",
+            vec![
+                "1: proposal (Core) imports ceremony (Ceremony): up",
+                "1: proposal (Core) imports cli (Cli): up",
+            ],
+        ),
+        (
+            "src/storage/a.rs",
+            "use crate::*;\nuse crate as root;\nuse crate::Thing;",
+            vec![
+                "1: storage imports the crate's root, not a layer",
+                "2: storage imports the crate's root, not a layer",
+                "3: storage imports Thing, which belongs to no layer",
+            ],
+        ),
+        ("src/attic/a.rs", "use crate::memory;", vec!["1: attic belongs to no layer: give it one here"]),
+        (
+            "src/roster/a.rs",
+            "use std::{io, fs::File};\nlet t = std::time::SystemTime::now();",
+            vec![
+                "1: std::fs::File: core and ports do no I/O and ask no clock",
+                "2: std::time::SystemTime::now: core and ports do no I/O and ask no clock",
+            ],
+        ),
+        (
+            "src/storage/b.rs",
+            "use std::process;\nfn f() { process::exit(1); ::std::io::stdout(); }",
+            vec!["2: process::exit: only main exits", "2: std::io::stdout: only the terminal module prints"],
+        ),
+        (
+            "src/cli/run.rs",
+            "println!(\"x\");\nuse dialoguer::Password;",
+            vec![
+                "1: println!: only the terminal module prints",
+                "2: dialoguer::Password: only the terminal module asks",
+            ],
+        ),
+        (
+            "src/pkcs11/a.rs",
+            "#[allow(unsafe_code)]\nfn f() { unsafe {} }",
+            vec![
+                "1: unsafe_code: all the unsafe code is in memory",
+                "2: unsafe: all the unsafe code is in memory",
+            ],
+        ),
+        (
+            "src/approval/a.rs",
+            "use sharks::Sharks;",
+            vec!["1: sharks::Sharks: only verified shares reach the Shamir library"],
+        ),
+        (
+            "src/roster/utils.rs",
+            "mod helpers {}\nfn get_name() {}",
+            vec![
+                "1: a module named utils says nothing",
+                "1: a module named helpers says nothing",
+                "2: fn get_name: say what it is, without get_",
+            ],
+        ),
+    ] {
+        let found = violations(&Source::read(file, text));
+        let expected: Vec<String> = expected.iter().map(|what| format!("{file}:{what}")).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_not_reported() {
+    for (file, text) in [
+        ("src/cli/run.rs", "use crate::{ceremony, practice, storage::ledger::{self, Ledger}};"),
+        ("src/transcript/chain.rs", "use crate::{approval, memory::Pin, roster::key}; use super::chain::*;"),
+        (
+            "src/ports/card.rs",
+            "pub(crate) fn f() {}\npub(super) use crate::approval::authorization::Authorization;",
+        ),
+        ("src/roster/key.rs", "use super::{key, custodian::Custodian};\nmod tests { use super::*; }"),
+        (
+            "src/roster/key.rs",
+            "// use crate::cli;\n/* std::fs /* crate::cli */ */ /// println!(\nlet s = \"crate::cli \\\" unsafe\";",
+        ),
+        (
+            "src/roster/key.rs",
+            "let s = r#\"crate::cli \" unsafe\"#; let c = ('\"', b'\\'', 'x'); fn f<'a>(x: &'a str) { br\"std::fs\"; }",
+        ),
+        (
+            "src/roster/key.rs",
+            "#[cfg(test)]\nmod tests { fn f() { std::fs::read(\"x\"); println!(\"y\"); } }",
+        ),
+        ("src/cli/terminal.rs", "use std::io::stderr; println!(\"x\"); if a.unwrap != b {}"),
+        ("src/memory/locked.rs", "#![allow(unsafe_code)] unsafe { libc::mlock() }"),
+        ("src/lib.rs", "pub mod cli; use crate::cli::run;"),
+    ] {
+        assert_eq!(violations(&Source::read(file, text)), Vec::<String>::new(), "{text}");
+    }
+}
+
+/// A test's freedom ends with the test.
+#[test]
+fn what_follows_a_test_is_held_to_the_rules() {
+    let text = "#[cfg(test)]\n#[allow(x)]\nfn t(a: [u8; 2]) { if b { println!() } }\nfn f() { eprintln!() }";
+    let found = violations(&Source::read("src/storage/a.rs", text));
+    assert_eq!(found, ["src/storage/a.rs:4: eprintln!: only the terminal module prints"]);
+    let text = "#[cfg(not(test))]\nfn f() { print!() }";
+    assert_eq!(violations(&Source::read("src/storage/a.rs", text)).len(), 1);
+}
