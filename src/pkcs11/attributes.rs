@@ -106,8 +106,8 @@ fn bytes_of(attribute: &Attribute) -> Option<Vec<u8>> {
         | Unwrap(b)
         | Derive(b)
         | AlwaysAuthenticate(b) => vec![u8::from(*b)],
-        KeyType(kind) => u64::from(**kind).to_be_bytes().to_vec(),
-        CertificateType(kind) => u64::from(**kind).to_be_bytes().to_vec(),
+        KeyType(kind) => kind.to_be_bytes().to_vec(),
+        CertificateType(kind) => kind.to_be_bytes().to_vec(),
         Id(v) | Label(v) | Subject(v) | EcParams(v) | EcPoint(v) | Modulus(v) | PublicExponent(v)
         | Issuer(v) | SerialNumber(v) | Application(v) | ObjectId(v) | Value(v) => v.clone(),
         _ => return None,

@@ -12,7 +12,7 @@ use crate::{
     encoding::text::Line,
     memory::Pin,
     ports::token::{Deletion, LeftOut, Run},
-    proposal::target::ObjectRecord,
+    proposal::target::{ObjectClass, ObjectRecord},
 };
 
 /// Looks again, refuses or destroys, and looks again: all in one session.
@@ -26,7 +26,10 @@ pub(super) fn delete(
     let place = slots::find(module, select)?;
     let session = module.open_to_write(place.slot)?;
     session.login(Who::User, user_pin)?;
-    let before = objects::all(&session)?;
+    let mut before = objects::all(&session)?;
+    if run == Run::Resumed {
+        recognise_halves(&mut before, pinned);
+    }
     let doomed = choose(&before, pinned, run)?;
     // Before anything is said to be gone, the token must still be the one that was searched.
     still_there(module, &place)?;
@@ -66,7 +69,32 @@ fn choose<'a>(before: &'a [Found], pinned: &[ObjectRecord], run: Run) -> Outcome
             (_, None, _) => return refuse(format!("{record} is in the token {} times", matches.len())),
         }
     }
+    // A private key may be known by a public half that another object lends: it goes first.
+    doomed.sort_by_key(|found| found.record.class);
     Ok(doomed)
+}
+
+/// An earlier run may have destroyed the object that lent a private key its public half. The key then
+/// counts as the pinned one, if all else agrees and the pinned lender is what is missing.
+fn recognise_halves(before: &mut [Found], pinned: &[ObjectRecord]) {
+    let there = objects::records(before);
+    let lost_lender = |key: &ObjectRecord| {
+        pinned.iter().any(|lender| {
+            lender.class != ObjectClass::PrivateKey
+                && lender.id == key.id
+                && lender.public_key_sha256.is_some()
+                && lender.public_key_sha256 == key.public_key_sha256
+                && !there.contains(lender)
+        })
+    };
+    for key in pinned.iter().filter(|p| p.class == ObjectClass::PrivateKey && !there.contains(p)) {
+        let mut alike = before.iter_mut().filter(|found| is_same(key, &found.record));
+        if let (Some(found), None) = (alike.next(), alike.next())
+            && lost_lender(key)
+        {
+            found.record = key.clone();
+        }
+    }
 }
 
 /// C_DestroyObject one by one; what each call said, as far as it went.

@@ -52,7 +52,7 @@ pub(super) fn on_empty(
     };
     set_user_pin(module, place.slot, so_pin, user_pin)?;
     prove(module, place.slot, Some(so_pin), Some(user_pin))?;
-    settled(module, &by_label)
+    settled(module, &by_label, Some(user_pin))
 }
 
 /// Takes over a token in use: its objects stay.
@@ -79,7 +79,7 @@ pub(super) fn in_use(
         take_over(module, place.slot, run, secrets)?;
         prove(module, place.slot, new_so_pin, new_user_pin)?;
     }
-    settled(module, select)
+    settled(module, select, new_user_pin)
 }
 
 fn take_over(module: &Module<'_>, slot: Slot, run: Run, secrets: &Secrets) -> Outcome<()> {
@@ -160,13 +160,17 @@ pub(super) fn prove(
     Ok(())
 }
 
-/// The token as it stands afterwards.
-pub(super) fn settled(module: &Module<'_>, select: &Select) -> Outcome<TokenIdentity> {
+/// The token as it stands afterwards; `user_pin` is the one that was set, if any was.
+pub(super) fn settled(
+    module: &Module<'_>,
+    select: &Select,
+    user_pin: Option<&Pin>,
+) -> Outcome<TokenIdentity> {
     let place = slots::find(module, select)?;
-    if !place.info.token_initialized() || !place.info.user_pin_initialized() {
+    if user_pin.is_some() && !place.info.user_pin_initialized() {
         return Err(Fault::new(
             "C_GetTokenInfo",
-            "the token does not show that it is initialised and has a user PIN",
+            "the token does not show that it has a user PIN",
             "observe the token, then execute again",
         ));
     }

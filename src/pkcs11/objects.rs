@@ -166,11 +166,10 @@ impl Attributes {
         self.0.iter().find_map(|a| if let Attribute::Extractable(v) = a { Some(*v) } else { None })
     }
 
+    /// None too where it is 0: so SoftHSM says of keys that were unwrapped.
     fn value_bits(&self) -> Option<u64> {
-        self.0
-            .iter()
-            .find_map(|a| if let Attribute::ValueLen(v) = a { Some(**v) } else { None })
-            .map(|n| n * 8)
+        let bytes = self.0.iter().find_map(|a| if let Attribute::ValueLen(v) = a { Some(**v) } else { None });
+        bytes.filter(|bytes| *bytes != 0).map(|bytes| bytes * 8)
     }
 
     fn key_type(&self) -> String {

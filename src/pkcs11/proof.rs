@@ -19,7 +19,7 @@ use crate::{
     proposal::target::{ObjectClass, ObjectRecord},
 };
 
-/// Length and check value as recorded; wraps to the same bytes again; and, where the host can verify
+/// Type and check value as recorded; wraps to the same bytes again; and, where the host can verify
 /// such signatures (P-256, Ed25519), signs what verifies with the recorded public key.
 pub(super) fn check(
     session: &Session<'_>,
@@ -31,7 +31,7 @@ pub(super) fn check(
     spki: Option<&[u8]>,
 ) -> Outcome<()> {
     let now = objects::one(session, record.class, key)?.record;
-    if now.key_type != record.key_type {
+    if !same_type(record, &now) {
         return Err(wrong(record, &format!("it is of type {}", now.key_type)));
     }
     if let (Some(was), Some(is)) = (&record.check_value, &now.check_value)
@@ -54,6 +54,14 @@ pub(super) fn check(
         Some(spki) if record.class == ObjectClass::PrivateKey => signs(session, key, record, spki),
         _ => Ok(()),
     }
+}
+
+/// Whether both are of one type. A token that does not tell the length of an unwrapped key (SoftHSM)
+/// leaves it to the wrapped bytes, which hold it.
+pub(super) fn same_type(record: &ObjectRecord, now: &ObjectRecord) -> bool {
+    record.key_type == now.key_type
+        || (record.class == ObjectClass::SecretKey
+            && record.key_type.rsplit_once('-').is_some_and(|(kind, _)| kind == now.key_type))
 }
 
 fn signs(session: &Session<'_>, key: ObjectHandle, record: &ObjectRecord, spki: &[u8]) -> Outcome<()> {

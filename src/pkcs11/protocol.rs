@@ -91,7 +91,7 @@ pub(super) enum Message {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
     Taken,
-    Entry(Option<BackupEntry>),
+    Entry(Option<Box<BackupEntry>>),
 }
 
 /// What came out.

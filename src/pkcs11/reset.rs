@@ -36,9 +36,11 @@ pub(super) fn reset(
         (Run::Resumed, true) => slots::find(module, &by_label)?.slot,
         (_, false) => destroy_all(module, select, new_label, secrets)?,
     };
-    set_pins(module, slot, run, so_pin, new_so_pin, new_user_pin)?;
+    // After a C_InitToken of this run, the SO PIN is known; of an earlier run, it may be the new one.
+    let pins_from = if done { Run::Resumed } else { Run::First };
+    set_pins(module, slot, pins_from, so_pin, new_so_pin, new_user_pin)?;
     prove(module, slot, Some(new_so_pin), Some(new_user_pin))?;
-    settled(module, &by_label)
+    settled(module, &by_label, Some(new_user_pin))
 }
 
 /// C_InitToken. The SO PIN is tried here, once, by the call itself.

@@ -92,7 +92,7 @@ fn could_be(record: &ObjectRecord, found: &ObjectRecord) -> bool {
     record.class == found.class
         && record.id == found.id
         && record.label == found.label
-        && record.key_type == found.key_type
+        && proof::same_type(record, found)
         && record.value_sha256 == found.value_sha256
         && agrees(&record.public_key_sha256, &found.public_key_sha256)
         && (record.check_value.is_none()

@@ -68,8 +68,11 @@ impl Place {
     }
 }
 
+/// A slot whose token cannot be read.
+type Unreadable = (Slot, Fault);
+
 /// All tokens that can be read, and the faults of those that cannot.
-fn places(module: &Module<'_>) -> Outcome<(Vec<Place>, Vec<(Slot, Fault)>)> {
+fn places(module: &Module<'_>) -> Outcome<(Vec<Place>, Vec<Unreadable>)> {
     let (mut places, mut faults) = (Vec::new(), Vec::new());
     for slot in module.slots_with_token()? {
         match module.token_info(slot) {
@@ -108,7 +111,7 @@ pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<Place> {
     }
 }
 
-fn absent(select: &Select, places: &[Place], faults: &[(Slot, Fault)]) -> Fault {
+fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
     let mut there: Vec<String> = places
         .iter()
         .filter(|place| place.info.token_initialized())

@@ -220,7 +220,9 @@ impl Listener<'_> {
                 sink.entry(entry).map_err(failed)?;
                 Ok(Answer::Taken)
             }
-            (Message::WantEntry, _, Some(source)) => source.entry().map(Answer::Entry).map_err(failed),
+            (Message::WantEntry, _, Some(source)) => {
+                source.entry().map(|e| Answer::Entry(e.map(Box::new))).map_err(failed)
+            }
             _ => Err(mismatch(Effect::Unknown)),
         }
     }

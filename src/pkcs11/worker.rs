@@ -1,6 +1,6 @@
 //! The child process: one module, one job, one result.
 
-use std::process::ExitCode;
+use std::io;
 
 use super::{
     backup, deletion,
@@ -16,15 +16,16 @@ use super::{
 };
 use crate::proposal::target::Inventory;
 
-/// Runs as the worker. The result goes to the parent as a message; the exit code says nothing.
-pub fn worker_main() -> ExitCode {
-    let Ok(link) = Link::inherited() else { return ExitCode::from(2) };
-    let Ok((job, secrets)) = link.receive() else { return ExitCode::from(2) };
+/// Runs as the worker. The result goes to the parent as a message; an error here says that there is no
+/// parent: a person has typed the hidden verb.
+pub fn worker_main() -> io::Result<()> {
+    let link = Link::inherited()?;
+    let (job, secrets) = link.receive()?;
     let module = match Module::load(&link, &job.module, job.module_sha256) {
         Ok(module) => module,
         Err(fault) => {
             let _ = link.send(&Message::Failed(fault.into_error(false)));
-            return ExitCode::SUCCESS;
+            return Ok(());
         }
     };
     let result = perform(&module, &job, &secrets);
@@ -34,7 +35,7 @@ pub fn worker_main() -> ExitCode {
         Err(fault) => Message::Failed(fault.into_error(link.has_changed())),
     });
     module.finalize();
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> {

@@ -51,6 +51,17 @@ fn a_private_key_alone_loses_its_public_half_and_nothing_is_missed() {
 }
 
 #[test]
+fn a_private_key_whose_public_object_went_in_a_crashed_run_is_recognised() {
+    let (hsm, pinned) = three_keys();
+    hsm.user("ca", USER_PIN, &["--delete-object", "--type", "pubkey", "--id", "01"]);
+    let mut token = token(&hsm, by_label("ca"));
+    assert_eq!(delete(&mut token, Run::First, &pinned).unwrap_err().effect, Effect::None);
+    let deletion = delete(&mut token, Run::Resumed, &pinned).unwrap();
+    assert_eq!((deletion.destroyed.len(), deletion.already_gone.len()), (1, 1));
+    assert_eq!(hsm.count("ca", USER_PIN, "old"), 0);
+}
+
+#[test]
 fn twins_are_refused() {
     let (hsm, _) = three_keys();
     // The same public object twice: nothing tells the two apart.
