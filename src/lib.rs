@@ -4,6 +4,7 @@ pub mod ceremony;
 pub mod durable;
 pub mod encoding;
 pub mod memory;
+pub mod pkcs11;
 pub mod ports;
 pub mod practice;
 pub mod proposal;

@@ -92,7 +92,8 @@ pub enum Wanted<'a> {
 }
 
 /// First run of an intent, or again after a crash.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Run {
     /// Nothing was tried yet.
     First,
@@ -141,7 +142,8 @@ pub struct Reset<'a> {
 }
 
 /// What a deletion did, object by object, as seen by searching again.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deletion {
     /// Destroyed in this run and not found afterwards.
     pub destroyed: Vec<ObjectRecord>,
@@ -189,7 +191,8 @@ pub enum Effect {
 }
 
 /// A token said no, or nothing.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[error("{function}: {message}{}", if self.code.is_empty() { String::new() } else { format!(" ({})", self.code) })]
 pub struct TokenError {
     /// Whether the target may have been changed.

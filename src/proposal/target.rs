@@ -138,7 +138,8 @@ impl std::fmt::Display for ObjectRecord {
 }
 
 /// What a token shows of itself without any login.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Observation {
     /// Who it is.
     pub identity: TokenIdentity,
@@ -157,7 +158,8 @@ pub struct Observation {
 }
 
 /// CKF_*_PIN_COUNT_LOW, CKF_*_PIN_FINAL_TRY, CKF_*_PIN_LOCKED.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Tries {
     /// No wrong try since the last right one, as far as the token tells.
     Full,

@@ -1,0 +1,48 @@
+//! PKCS#11 tokens (v2.40, v3.0), with the vendor's module loaded only in a child process.
+//!
+//! A module can crash, hang, call `exit` or overwrite memory. It does so in a worker: this very program,
+//! started again for one operation, which gets its orders and secrets over a socket and says each
+//! function's name before it calls it, and once, before the first call that changes anything, that it
+//! is about to. What the parent knows when a worker ends without a result follows from that.
+//!
+//! | file | role |
+//! |---|---|
+//! | `settings` | which module, which token, which environment |
+//! | `child`, `token` | the parent: starts, listens, times, reaps; implements [`Token`](crate::ports::token::Token) |
+//! | `protocol` | the frames between the two |
+//! | `worker`, `link`, `fault` | the child: entry, its end of the line, its errors |
+//! | `module`, `session`, `slots`, `objects`, `public_key` | what PKCS#11 says, in our terms |
+//! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
+//! | `wrapping`, `attributes`, `proof` | keys under the backup key, and whether they come back |
+
+mod attributes;
+mod backup;
+mod child;
+mod deletion;
+mod fault;
+mod installation;
+mod link;
+mod module;
+mod objects;
+mod proof;
+mod protocol;
+mod public_key;
+mod reset;
+mod restoration;
+mod session;
+mod settings;
+mod slots;
+mod token;
+mod worker;
+mod wrapping;
+
+pub use protocol::ListedSlot;
+pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Pkcs11Settings, Select, is_allowed};
+pub use token::{Pkcs11Token, list};
+pub use worker::worker_main;
+
+/// The hidden verb under which the program is a worker.
+pub const WORKER_VERB: &str = "pkcs11-worker";
+
+#[cfg(test)]
+mod tests;

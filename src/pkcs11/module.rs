@@ -1,0 +1,186 @@
+//! The module, in the worker: each function is announced before it is called.
+
+use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path};
+
+use cryptoki::{
+    context::{CInitializeArgs, CInitializeFlags, Pkcs11},
+    error::Error,
+    slot::{Slot, TokenInfo},
+};
+use secrecy::SecretString;
+
+use super::{
+    fault::{Fault, Outcome},
+    link::Link,
+    session::Session,
+};
+use crate::{
+    encoding::digest::{Digest, Hasher},
+    memory::Pin,
+};
+
+/// A loaded and initialised module.
+pub(super) struct Module<'l> {
+    pkcs11: Pkcs11,
+    link: &'l Link,
+    sha256: Digest,
+}
+
+impl<'l> Module<'l> {
+    /// Loads the file if it is a module for this machine and, where a digest is pinned, that very file.
+    pub(super) fn load(link: &'l Link, path: &str, pinned: Option<Digest>) -> Outcome<Self> {
+        let path = Path::new(path);
+        link.announce("open")?;
+        let (sha256, before) = examine(path)?;
+        if let Some(pinned) = pinned.filter(|pinned| *pinned != sha256) {
+            return Err(Fault::new(
+                "open",
+                format!("{} has SHA-256 {sha256}, but {pinned} is pinned", path.display()),
+                "if the module was updated on purpose, propose again with the new digest; else find out who changed it",
+            ));
+        }
+        link.announce("dlopen")?;
+        let pkcs11 = Pkcs11::new(path).map_err(|e| load_fault(path, &e))?;
+        if identity_of(path).ok() != Some(before) {
+            return Err(Fault::new(
+                "open",
+                format!("{} was replaced while it was being loaded", path.display()),
+                "find out who changes the module's file",
+            ));
+        }
+        let module = Self { pkcs11, link, sha256 };
+        module
+            .call("C_Initialize", |p| p.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)))?;
+        Ok(module)
+    }
+
+    pub(super) fn link(&self) -> &'l Link {
+        self.link
+    }
+
+    /// SHA-256 of the module's file.
+    pub(super) fn sha256(&self) -> Digest {
+        self.sha256
+    }
+
+    /// Announces and calls a function that changes nothing.
+    pub(super) fn call<T>(
+        &self,
+        function: &str,
+        call: impl FnOnce(&Pkcs11) -> cryptoki::error::Result<T>,
+    ) -> Outcome<T> {
+        self.link.announce(function)?;
+        call(&self.pkcs11).map_err(|e| Fault::of_call(function, &e))
+    }
+
+    pub(super) fn slots_with_token(&self) -> Outcome<Vec<Slot>> {
+        self.call("C_GetSlotList", Pkcs11::get_slots_with_token)
+    }
+
+    pub(super) fn token_info(&self, slot: Slot) -> Outcome<TokenInfo> {
+        self.call("C_GetTokenInfo", |p| p.get_token_info(slot))
+    }
+
+    /// C_InitToken.
+    pub(super) fn init_token(&self, slot: Slot, so_pin: &Pin, label: &str) -> Outcome<()> {
+        let pin = auth_pin(so_pin)?;
+        self.link.changing()?;
+        self.call("C_InitToken", |p| p.init_token(slot, &pin, label))
+    }
+
+    /// A read-only session, for looking.
+    pub(super) fn open_to_read(&self, slot: Slot) -> Outcome<Session<'_>> {
+        let session = self.call("C_OpenSession", |p| p.open_ro_session_no_drop(slot))?;
+        Ok(Session::new(session, slot, self))
+    }
+
+    /// A read-write session.
+    pub(super) fn open_to_write(&self, slot: Slot) -> Outcome<Session<'_>> {
+        let session = self.call("C_OpenSession", |p| p.open_rw_session_no_drop(slot))?;
+        Ok(Session::new(session, slot, self))
+    }
+
+    /// C_Finalize; by then the result has been sent.
+    pub(super) fn finalize(self) {
+        if self.link.announce("C_Finalize").is_ok() {
+            let _ = self.pkcs11.finalize();
+        }
+    }
+}
+
+/// The PIN in the type that cryptoki takes, which wipes itself when dropped.
+pub(super) fn auth_pin(pin: &Pin) -> Outcome<SecretString> {
+    match std::str::from_utf8(pin.expose()) {
+        Ok(text) => Ok(SecretString::from(text.to_owned())),
+        Err(_) => Err(Fault::new("open", "the PIN is not text", "a PIN is printable ASCII")),
+    }
+}
+
+/// Device, inode, length and change time.
+type FileIdentity = (u64, u64, u64, i64, i64);
+
+fn identity_of(path: &Path) -> std::io::Result<FileIdentity> {
+    let meta = fs::metadata(path)?;
+    Ok((meta.dev(), meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec()))
+}
+
+fn examine(path: &Path) -> Outcome<(Digest, FileIdentity)> {
+    let failed = |e: std::io::Error| {
+        Fault::new(
+            "open",
+            format!("cannot read the module {}: {e}", path.display()),
+            "give the absolute path of the vendor's PKCS#11 library",
+        )
+    };
+    let identity = identity_of(path).map_err(failed)?;
+    let mut file = fs::File::open(path).map_err(failed)?;
+    let mut hasher = Hasher::default();
+    let mut header = Vec::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        let count = file.read(&mut block).map_err(failed)?;
+        let Some(read) = block.get(..count).filter(|read| !read.is_empty()) else { break };
+        if header.is_empty() {
+            header.extend_from_slice(read.get(..20).unwrap_or(read));
+        }
+        hasher.update(read);
+    }
+    check_elf(path, &header)?;
+    Ok((hasher.finish(), identity))
+}
+
+/// Class, byte order and machine must be those of this very program (System V ABI, ELF header).
+fn check_elf(path: &Path, header: &[u8]) -> Outcome<()> {
+    let refuse = |what: &str| {
+        Err(Fault::new(
+            "open",
+            format!("{} {what}", path.display()),
+            "give the vendor's PKCS#11 library for this machine (a .so file)",
+        ))
+    };
+    if !header.starts_with(b"\x7fELF") || header.len() < 20 {
+        return refuse("is not a shared library (no ELF header)");
+    }
+    let mut own = [0; 20];
+    let known = fs::File::open("/proc/self/exe").and_then(|mut f| f.read_exact(&mut own)).is_ok();
+    if known && (header.get(4..6) != own.get(4..6) || header.get(18..20) != own.get(18..20)) {
+        return refuse("is a library for another kind of machine");
+    }
+    Ok(())
+}
+
+fn load_fault(path: &Path, error: &Error) -> Fault {
+    match error {
+        Error::LibraryLoading(e) => Fault::new(
+            "dlopen",
+            format!("the module cannot be loaded: {}", crate::encoding::text::printable(&e.to_string())),
+            "install the libraries that it needs; 'ldd' names those that are missing",
+        ),
+        Error::MissingSymbol(name) => Fault::new(
+            "dlopen",
+            format!("{} is a library, but no PKCS#11 module: it has no {name}", path.display()),
+            "give the vendor's PKCS#11 library",
+        ),
+        other => Fault::of_call("C_GetFunctionList", other),
+    }
+}

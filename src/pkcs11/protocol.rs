@@ -1,0 +1,185 @@
+//! What the two processes say to each other.
+//!
+//! A frame is its length (four bytes, big-endian) and its bytes. All frames are JSON but for secrets,
+//! which follow the job in raw frames of their own, so that no JSON parser ever holds one.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::settings::Select;
+use crate::{
+    encoding::digest::Digest,
+    memory::LockedBytes,
+    ports::token::{Deletion, LeftOut, Run, TokenError},
+    proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
+};
+
+/// Longest JSON frame. A backup entry of the largest data object stays well below.
+const MAX_FRAME: usize = 64 * 1024 * 1024;
+
+/// Longest secret.
+const MAX_SECRET: usize = 4096;
+
+/// The first frame: everything that the worker needs to know but the secrets.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Job {
+    pub(super) module: String,
+    pub(super) module_sha256: Option<Digest>,
+    pub(super) select: Select,
+    pub(super) request: Request,
+    /// Which secrets follow, in this order.
+    pub(super) secrets: Vec<SecretRole>,
+}
+
+/// What is to be done.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Request {
+    List,
+    Observe,
+    Inventory,
+    /// `label` is given for an empty token.
+    Install {
+        run: Run,
+        label: Option<String>,
+    },
+    Delete {
+        run: Run,
+        objects: Vec<ObjectRecord>,
+    },
+    Reset {
+        run: Run,
+        new_label: String,
+    },
+    Backup,
+    Restore,
+}
+
+/// What a secret is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum SecretRole {
+    PresentSoPin,
+    NewSoPin,
+    UserPin,
+    NewUserPin,
+    BackupKey,
+}
+
+/// What the worker says.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Message {
+    /// This function is called next.
+    Calling(String),
+    /// From the next call on, the token may be changed.
+    Changing,
+    Progress {
+        what: String,
+        done: usize,
+        total: usize,
+    },
+    /// The next entry of a backup; the worker waits for [`Answer::Taken`].
+    Entry(BackupEntry),
+    /// The worker waits for [`Answer::Entry`].
+    WantEntry,
+    /// The end.
+    Done(Reply),
+    /// The end, too.
+    Failed(TokenError),
+}
+
+/// What the worker is told while it works.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Answer {
+    Taken,
+    Entry(Option<Box<BackupEntry>>),
+}
+
+/// What came out.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Reply {
+    Slots(Vec<ListedSlot>),
+    Observation(Observation),
+    Inventory(Inventory),
+    /// The token as it is known from now on.
+    Token(TokenIdentity),
+    Deletion(Deletion),
+    LeftOut(Vec<LeftOut>),
+    Restored(Vec<ObjectRecord>),
+}
+
+/// One slot of a module that holds a token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ListedSlot {
+    /// Its number now; it moves.
+    pub slot: u64,
+    /// The token in it, or why it could not be read.
+    pub token: Result<Observation, TokenError>,
+}
+
+/// Writes one JSON frame.
+pub(super) fn write_json<T: Serialize>(to: &mut impl Write, value: &T) -> io::Result<()> {
+    let bytes = serde_json::to_vec(value).map_err(io::Error::other)?;
+    write_frame(to, &bytes)
+}
+
+/// Writes one raw frame, in two calls: the bytes are not copied.
+pub(super) fn write_frame(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    to.write_all(&length.to_be_bytes())?;
+    to.write_all(bytes)
+}
+
+/// Reads one JSON frame; none at the end of the stream.
+pub(super) fn read_json<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+    let Some(length) = read_length(from, MAX_FRAME)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    from.by_ref().take(length as u64).read_to_end(&mut bytes)?;
+    if bytes.len() != length {
+        return Ok(None);
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other)
+}
+
+/// Reads one secret straight into locked memory.
+pub(super) fn read_secret(from: &mut impl Read) -> io::Result<LockedBytes> {
+    let length = read_length(from, MAX_SECRET)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut secret = LockedBytes::zeroed(length).map_err(io::Error::other)?;
+    from.read_exact(secret.expose_mut())?;
+    Ok(secret)
+}
+
+fn read_length(from: &mut impl Read, limit: usize) -> io::Result<Option<usize>> {
+    let mut bytes = [0; 4];
+    match from.read_exact(&mut bytes) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let length = usize::try_from(u32::from_be_bytes(bytes)).map_err(io::Error::other)?;
+    if length > limit {
+        return Err(io::Error::other(format!("a frame of {length} bytes")));
+    }
+    Ok(Some(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_go_round_and_a_cut_one_is_the_end() {
+        let mut wire = Vec::new();
+        write_json(&mut wire, &Message::Changing).unwrap();
+        write_frame(&mut wire, b"1234").unwrap();
+        let mut from = &wire[..];
+        assert!(matches!(read_json(&mut from), Ok(Some(Message::Changing))));
+        assert_eq!(read_secret(&mut from).unwrap().expose(), b"1234");
+        assert!(matches!(read_json::<Message>(&mut from), Ok(None)));
+        assert!(matches!(read_json::<Message>(&mut &wire[..6]), Ok(None)));
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_is_not_allocated() {
+        assert!(read_json::<Message>(&mut &[0xff; 8][..]).is_err());
+        assert!(read_secret(&mut &[0, 0, 0x20, 0, 1][..]).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! Making the objects of a backup again, each with its proof.
+
+use cryptoki::object::ObjectHandle;
+
+use super::{
+    attributes::{self, PUBLIC_KEY_INFO},
+    backup::template,
+    fault::{Fault, Outcome},
+    module::Module,
+    objects::{self, Found},
+    proof,
+    protocol::{Answer, Message},
+    session::{Session, Who},
+    settings::Select,
+    slots,
+    wrapping::{Wrapper, Wrapping},
+};
+use crate::{
+    memory::{CredentialSecret, Pin},
+    proposal::target::{BackupEntry, ObjectClass, ObjectRecord},
+};
+
+/// Takes entry after entry from the parent; returns the objects as they are now.
+pub(super) fn restore(
+    module: &Module<'_>,
+    select: &Select,
+    user_pin: &Pin,
+    backup_key: &CredentialSecret,
+) -> Outcome<Vec<ObjectRecord>> {
+    let place = slots::find(module, select)?;
+    let session = module.open_to_write(place.slot)?;
+    session.login(Who::User, user_pin)?;
+    let wrapper = Wrapper::new(&session, backup_key)?;
+    let before = objects::all(&session)?;
+    let mut wanted = Vec::new();
+    while let Answer::Entry(Some(entry)) = module.link().ask(&Message::WantEntry)? {
+        module.link().progress("objects restored", wanted.len(), wanted.len() + 1)?;
+        one(&session, &wrapper, &before, &entry)?;
+        wanted.push(entry.object);
+    }
+    // Public halves are known only now that all objects are back.
+    let after = objects::records(&objects::all(&session)?);
+    wanted.iter().map(|record| found_again(record, &after)).collect()
+}
+
+fn one(
+    session: &Session<'_>,
+    wrapper: &Wrapper<'_, '_>,
+    before: &[Found],
+    entry: &BackupEntry,
+) -> Outcome<()> {
+    let record = &entry.object;
+    let same: Vec<&Found> = before.iter().filter(|f| could_be(record, &f.record)).collect();
+    let present = match same.as_slice() {
+        [] => None,
+        [one] => Some(one.handle),
+        _ => return Err(refusal(record, "it is in the token more than once")),
+    };
+    if present.is_none()
+        && let Some(other) = before.iter().find(|f| f.record.resembles(record))
+    {
+        return Err(refusal(record, &format!("{} has its place", other.record)));
+    }
+    let own = attributes::parse(record.class, &entry.attributes)
+        .ok_or_else(|| refusal(record, "its attributes in the backup are not of this format"))?;
+    let template = template(record.class, true, &own);
+    if !matches!(record.class, ObjectClass::PrivateKey | ObjectClass::SecretKey) {
+        return match (present, entry.mechanism.as_str()) {
+            (Some(_), "copy") => Ok(()),
+            (None, "copy") => session.change("C_CreateObject", |s| s.create_object(&template)).map(drop),
+            _ => Err(refusal(record, "its mechanism in the backup is unknown")),
+        };
+    }
+    let wrapping = Wrapping::of_name(&entry.mechanism)
+        .ok_or_else(|| refusal(record, "its mechanism in the backup is unknown"))?;
+    let key: ObjectHandle = match present {
+        Some(key) => key,
+        None => wrapper.unwrap_into_token(wrapping, &entry.blob.0, &template)?,
+    };
+    let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
+    let proven = proof::check(session, wrapper, wrapping, key, &entry.blob.0, record, spki.as_deref());
+    if proven.is_err() && present.is_none() {
+        // What was made here and is not the key does not stay.
+        let _ = session.destroy(key);
+    }
+    proven
+}
+
+/// The same object as far as a token with other objects, and another token, can show it.
+fn could_be(record: &ObjectRecord, found: &ObjectRecord) -> bool {
+    let agrees = |a: &Option<_>, b: &Option<_>| a.is_none() || b.is_none() || a == b;
+    record.class == found.class
+        && record.id == found.id
+        && record.label == found.label
+        && proof::same_type(record, found)
+        && record.value_sha256 == found.value_sha256
+        && agrees(&record.public_key_sha256, &found.public_key_sha256)
+        && (record.check_value.is_none()
+            || found.check_value.is_none()
+            || record.check_value == found.check_value)
+}
+
+fn found_again(record: &ObjectRecord, after: &[ObjectRecord]) -> Outcome<ObjectRecord> {
+    let mut fitting = after.iter().filter(|found| could_be(record, found));
+    match (fitting.next(), fitting.next()) {
+        (Some(found), None) => Ok(found.clone()),
+        _ => Err(refusal(record, "it is not in the token afterwards, or not once")),
+    }
+}
+
+fn refusal(record: &ObjectRecord, why: &str) -> Fault {
+    Fault::new("restore", format!("{record}: {why}"), "compare the backup with an inventory of the token")
+}

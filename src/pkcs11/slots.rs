@@ -1,0 +1,200 @@
+//! Slots and tokens: finding one, and what it says of itself (PKCS#11 v2.40, sections 3.2 and 5.5).
+
+use cryptoki::slot::{Slot, TokenInfo};
+
+use super::{
+    fault::{Fault, Outcome},
+    module::Module,
+    objects,
+    protocol::ListedSlot,
+    settings::Select,
+};
+use crate::{
+    encoding::text::Line,
+    memory::Pin,
+    proposal::target::{ObjectRecord, Observation, TokenIdentity, Tries},
+};
+
+/// A token in its slot.
+pub(super) struct Place {
+    pub(super) slot: Slot,
+    pub(super) info: TokenInfo,
+}
+
+impl Place {
+    pub(super) fn serial(&self) -> String {
+        trimmed(self.info.serial_number())
+    }
+
+    pub(super) fn label(&self) -> String {
+        trimmed(self.info.label())
+    }
+
+    /// Whether it is an initialised token that answers to `select`.
+    fn answers_to(&self, select: &Select) -> bool {
+        let initialised = self.info.token_initialized();
+        match select {
+            Select::Serial { serial, label } => {
+                initialised && self.serial() == *serial && self.label() == *label
+            }
+            Select::Label { label } => initialised && self.label() == *label,
+            Select::EmptySlot { slot } => !initialised && slot.is_none_or(|slot| slot == self.slot.id()),
+        }
+    }
+
+    /// Who it is.
+    pub(super) fn identity(&self, module: &Module<'_>) -> TokenIdentity {
+        TokenIdentity {
+            manufacturer: Line::lossy(&trimmed(self.info.manufacturer_id())),
+            model: Line::lossy(&trimmed(self.info.model())),
+            serial: Line::lossy(&self.serial()),
+            label: Line::lossy(&self.label()),
+            module_sha256: Some(module.sha256()),
+        }
+    }
+
+    /// Refuses PINs whose length the token says it does not take.
+    pub(super) fn check_length(&self, pin: &Pin) -> Outcome<()> {
+        let (min, max) = (self.info.min_pin_length(), self.info.max_pin_length());
+        let length = pin.expose().len();
+        if length >= min && (max == 0 || length <= max) {
+            return Ok(());
+        }
+        Err(Fault::new(
+            "C_GetTokenInfo",
+            format!("a new PIN has {length} characters, the token takes {min} to {max}"),
+            "propose again with PINs of a length that the token takes",
+        ))
+    }
+}
+
+/// A slot whose token cannot be read.
+type Unreadable = (Slot, Fault);
+
+/// All tokens that can be read, and the faults of those that cannot.
+fn places(module: &Module<'_>) -> Outcome<(Vec<Place>, Vec<Unreadable>)> {
+    let (mut places, mut faults) = (Vec::new(), Vec::new());
+    for slot in module.slots_with_token()? {
+        match module.token_info(slot) {
+            Ok(info) => places.push(Place { slot, info }),
+            Err(fault) if fault.function == "worker" => return Err(fault),
+            Err(fault) => faults.push((slot, fault)),
+        }
+    }
+    Ok((places, faults))
+}
+
+/// The tokens that answer to `select`; for an uninitialised one, the first.
+pub(super) fn candidates(module: &Module<'_>, select: &Select) -> Outcome<Vec<Place>> {
+    let (places, _) = places(module)?;
+    let mut found: Vec<Place> = places.into_iter().filter(|place| place.answers_to(select)).collect();
+    if matches!(select, Select::EmptySlot { .. }) {
+        found.truncate(1);
+    }
+    Ok(found)
+}
+
+/// The one token that answers to `select`.
+pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<Place> {
+    let mut found = candidates(module, select)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(place), true) => Ok(place),
+        (None, _) => {
+            let (places, faults) = places(module)?;
+            Err(absent(select, &places, &faults))
+        }
+        (Some(_), false) => Err(Fault::new(
+            "C_GetSlotList",
+            format!("{} tokens answer to: {select}", found.len() + 1),
+            "give serial and label of one token; two tokens with the same of both cannot be told apart",
+        )),
+    }
+}
+
+fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
+    let mut there: Vec<String> = places
+        .iter()
+        .filter(|place| place.info.token_initialized())
+        .map(|place| format!("\"{}\" with serial {}", place.label(), place.serial()))
+        .collect();
+    there.extend(faults.iter().map(|(slot, fault)| format!("slot {slot}: {}", fault.line())));
+    let there = if there.is_empty() { "no token".to_owned() } else { there.join(", ") };
+    Fault::new(
+        "C_GetSlotList",
+        Line::lossy(&format!("no {select}; the module shows: {there}")).as_str(),
+        "look at 'quorate token list', at the token's connection and at the module's configuration",
+    )
+}
+
+/// What the token shows without login.
+pub(super) fn observe(module: &Module<'_>, place: &Place) -> Outcome<Observation> {
+    let info = &place.info;
+    Ok(Observation {
+        identity: place.identity(module),
+        initialised: info.token_initialized(),
+        user_pin_set: info.token_initialized() && info.user_pin_initialized(),
+        pin_length: (info.min_pin_length(), info.max_pin_length()),
+        so_tries: so_tries(info),
+        user_tries: user_tries(info),
+        public_objects: public_objects(module, place)?,
+    })
+}
+
+/// The objects that are visible without login; none on an uninitialised token.
+pub(super) fn public_objects(module: &Module<'_>, place: &Place) -> Outcome<Vec<ObjectRecord>> {
+    if !place.info.token_initialized() {
+        return Ok(Vec::new());
+    }
+    let session = module.open_to_read(place.slot)?;
+    Ok(objects::records(&objects::all(&session)?))
+}
+
+/// Every slot that has a token.
+pub(super) fn list(module: &Module<'_>) -> Outcome<Vec<ListedSlot>> {
+    let (places, faults) = places(module)?;
+    let mut slots: Vec<ListedSlot> = places
+        .iter()
+        .map(|place| ListedSlot {
+            slot: place.slot.id(),
+            token: observe(module, place).map_err(|f| f.into_error(false)),
+        })
+        .collect();
+    slots.extend(
+        faults
+            .into_iter()
+            .map(|(slot, fault)| ListedSlot { slot: slot.id(), token: Err(fault.into_error(false)) }),
+    );
+    slots.sort_by_key(|listed| listed.slot);
+    Ok(slots)
+}
+
+/// The SO PIN's tries. The flags of an uninitialised token mean nothing.
+pub(super) fn so_tries(info: &TokenInfo) -> Tries {
+    tries(info, info.so_pin_locked(), info.so_pin_final_try(), info.so_pin_count_low())
+}
+
+/// The user PIN's tries.
+pub(super) fn user_tries(info: &TokenInfo) -> Tries {
+    let set = info.user_pin_initialized();
+    tries(
+        info,
+        set && info.user_pin_locked(),
+        set && info.user_pin_final_try(),
+        set && info.user_pin_count_low(),
+    )
+}
+
+fn tries(info: &TokenInfo, locked: bool, last: bool, low: bool) -> Tries {
+    match (info.token_initialized(), locked, last, low) {
+        (false, ..) => Tries::Full,
+        (_, true, ..) => Tries::Locked,
+        (_, _, true, _) => Tries::Final,
+        (_, _, _, true) => Tries::Low,
+        _ => Tries::Full,
+    }
+}
+
+/// Fields of CK_TOKEN_INFO are padded with blanks; some modules end them with NUL.
+fn trimmed(field: &str) -> String {
+    field.split('\0').next().unwrap_or_default().trim_end_matches(' ').to_owned()
+}

@@ -1,0 +1,93 @@
+//! The adapter against SoftHSM 2, checked with `pkcs11-tool`, and against a module that misbehaves.
+
+#[path = "../../tests/support/softhsm.rs"]
+#[allow(dead_code)]
+mod softhsm;
+
+mod backup;
+mod delete;
+mod faults;
+mod install;
+mod reset;
+
+use std::path::{Path, PathBuf};
+
+use softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, TIME_LIMIT, USER_PIN, quorate_program};
+
+use super::{Pkcs11Settings, Pkcs11Token, Select};
+use crate::{
+    approval::authorization::Authorization,
+    encoding::text::Name,
+    memory::Pin,
+    ports::token::{Installation, Reset, Run, Silent, Start, Token, TokenError},
+    proposal::target::{Inventory, ObjectRecord},
+};
+
+fn name() -> Name {
+    Name::new("hsm").unwrap()
+}
+
+fn right() -> Authorization {
+    Authorization::for_test(name())
+}
+
+fn pin(text: &str) -> Pin {
+    Pin::copy_of(text.as_bytes()).unwrap()
+}
+
+fn by_label(label: &str) -> Select {
+    Select::Label { label: label.to_owned() }
+}
+
+fn settings(hsm: &SoftHsm, module: &Path, select: Select) -> Pkcs11Settings {
+    Pkcs11Settings {
+        module: module.to_owned(),
+        select,
+        time_limit: TIME_LIMIT,
+        module_sha256: None,
+        environment: hsm.environment(),
+        worker: Some(quorate_program()),
+    }
+}
+
+fn token(hsm: &SoftHsm, select: Select) -> Pkcs11Token {
+    Pkcs11Token::open(name(), settings(hsm, &PathBuf::from(MODULE), select)).unwrap()
+}
+
+fn faulty_token(hsm: &SoftHsm, module: &FaultyModule, select: Select) -> Pkcs11Token {
+    Pkcs11Token::open(name(), settings(hsm, &module.path, select)).unwrap()
+}
+
+fn faulty(hsm: &SoftHsm) -> FaultyModule {
+    let module = FaultyModule::compile(hsm.dir.path());
+    module.behave();
+    module
+}
+
+fn labelled(inventory: &Inventory, label: &str) -> Vec<ObjectRecord> {
+    inventory.objects.iter().filter(|o| o.label.as_str() == label).cloned().collect()
+}
+
+fn install(
+    token: &mut Pkcs11Token,
+    run: Run,
+    start: Start<'_>,
+    so: Option<&str>,
+    user: Option<&str>,
+) -> Result<(), TokenError> {
+    let (so, user) = (so.map(pin), user.map(pin));
+    let installation = Installation { run, start, new_so_pin: so.as_ref(), new_user_pin: user.as_ref() };
+    token.install(right(), &installation, &mut Silent)
+}
+
+fn reset(token: &mut Pkcs11Token, run: Run, so: &str, label: &str, new_so: &str) -> Result<(), TokenError> {
+    let (so_pin, new_so_pin, new_user_pin) = (pin(so), pin(new_so), pin("user-after-reset"));
+    let reset = Reset {
+        run,
+        so_pin: &so_pin,
+        new_label: label,
+        new_so_pin: &new_so_pin,
+        new_user_pin: &new_user_pin,
+    };
+    token.reset(right(), &reset, &mut Silent)
+}

@@ -1,0 +1,157 @@
+//! Backup and restoration under a key of the quorum.
+
+use super::*;
+use crate::{
+    memory::CredentialSecret,
+    ports::token::{BackupSink, BackupSource, Effect, LeftOut},
+    proposal::target::{BackupEntry, ObjectClass},
+};
+
+#[derive(Default)]
+struct Tape(Vec<BackupEntry>, bool);
+
+impl BackupSink for Tape {
+    fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error> {
+        if self.1 {
+            return Err(std::io::Error::other("no space left on device"));
+        }
+        self.0.push(entry);
+        Ok(())
+    }
+}
+
+struct Player(std::vec::IntoIter<BackupEntry>);
+
+impl BackupSource for Player {
+    fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error> {
+        Ok(self.0.next())
+    }
+}
+
+fn backup_key(byte: u8) -> CredentialSecret {
+    CredentialSecret::copy_of(&[byte; 32]).unwrap()
+}
+
+fn extractable(hsm: &SoftHsm, kind: &str, label: &str, id: &str) {
+    let args =
+        ["--keypairgen", "--key-type", kind, "--label", label, "--id", id, "--usage-sign", "--extractable"];
+    hsm.user("ca", USER_PIN, &args);
+}
+
+/// Keys of every kind that SoftHSM makes, a certificate's place taken by a data object.
+fn filled() -> SoftHsm {
+    let hsm = SoftHsm::with_token("ca");
+    extractable(&hsm, "EC:prime256v1", "p256", "01");
+    extractable(&hsm, "EC:secp384r1", "p384", "02");
+    extractable(&hsm, "rsa:2048", "rsa", "03");
+    extractable(&hsm, "EC:edwards25519", "ed", "04");
+    hsm.make_secret("ca", "AES:32", "aes", "05");
+    hsm.make_secret("ca", "GENERIC:20", "odd", "06");
+    hsm.make_key("ca", "EC:prime256v1", "stays", "07");
+    let note = hsm.dir.path().join("note");
+    std::fs::write(&note, "a public note").unwrap();
+    let path = note.to_str().unwrap();
+    hsm.user("ca", USER_PIN, &["--write-object", path, "--type", "data", "--label", "note"]);
+    hsm
+}
+
+fn backup(hsm: &SoftHsm, tape: &mut Tape) -> Result<Vec<LeftOut>, TokenError> {
+    token(hsm, by_label("ca")).backup(right(), &pin(USER_PIN), &backup_key(7), tape, &mut Silent)
+}
+
+fn restore(
+    hsm: &SoftHsm,
+    label: &str,
+    key: u8,
+    entries: Vec<BackupEntry>,
+) -> Result<Vec<ObjectRecord>, TokenError> {
+    let mut player = Player(entries.into_iter());
+    token(hsm, by_label(label)).restore(right(), &pin(USER_PIN), &backup_key(key), &mut player, &mut Silent)
+}
+
+#[test]
+fn every_object_is_backed_up_or_named_and_comes_back() {
+    let hsm = filled();
+    let mut tape = Tape::default();
+    let left_out = backup(&hsm, &mut tape).unwrap();
+    let all = token(&hsm, by_label("ca")).inventory(&pin(USER_PIN)).unwrap().objects;
+    assert_eq!(tape.0.len() + left_out.len(), all.len());
+    let left: Vec<(&str, ObjectClass)> =
+        left_out.iter().map(|l| (l.object.label.as_str(), l.object.class)).collect();
+    for (label, class) in &left {
+        assert!(
+            matches!(
+                (*label, *class),
+                ("ed" | "stays", ObjectClass::PrivateKey) | ("odd", ObjectClass::SecretKey)
+            ),
+            "{left_out:?}"
+        );
+    }
+    // Ed25519 cannot be wrapped by SoftHSM 2.6.1, and the other may not leave.
+    assert!(
+        left.contains(&("ed", ObjectClass::PrivateKey)) && left.contains(&("stays", ObjectClass::PrivateKey))
+    );
+
+    hsm.init_token("spare");
+    let restored = restore(&hsm, "spare", 7, tape.0.clone()).unwrap();
+    assert_eq!(restored.len(), tape.0.len());
+    for (entry, now) in tape.0.iter().zip(&restored) {
+        assert!(crate::pkcs11::proof::same_type(&entry.object, now), "{now}");
+        assert_eq!(entry.object.public_key_sha256, now.public_key_sha256, "{now}");
+        // SoftHSM computes none for keys that were unwrapped.
+        assert!(now.check_value.is_none() || entry.object.check_value == now.check_value);
+        assert_eq!(entry.object.extractable, now.extractable);
+    }
+    assert_eq!(hsm.count("spare", USER_PIN, "p256"), 2);
+    // Once more: all is there, verified, and not doubled.
+    restore(&hsm, "spare", 7, tape.0.clone()).unwrap();
+    assert_eq!(hsm.count("spare", USER_PIN, "p256"), 2);
+}
+
+#[test]
+fn another_backup_key_and_a_changed_entry_restore_nothing() {
+    let hsm = filled();
+    let mut tape = Tape::default();
+    backup(&hsm, &mut tape).unwrap();
+    let key = tape
+        .0
+        .iter()
+        .find(|e| e.object.class == ObjectClass::PrivateKey && e.object.label.as_str() == "p256");
+    let key = key.unwrap().clone();
+    hsm.init_token("spare");
+    assert!(restore(&hsm, "spare", 8, vec![key.clone()]).is_err());
+    // A good blob under the name and public key of another key.
+    let other = tape.0.iter().find(|e| e.object.label.as_str() == "p384").unwrap();
+    let swapped = BackupEntry { blob: other.blob.clone(), ..key.clone() };
+    assert!(restore(&hsm, "spare", 7, vec![swapped]).is_err());
+    let mut renamed = key.clone();
+    renamed.attributes.insert("CKA_VALUE".to_owned(), "00".to_owned());
+    assert!(restore(&hsm, "spare", 7, vec![renamed]).is_err());
+    assert!(token(&hsm, by_label("spare")).inventory(&pin(USER_PIN)).unwrap().objects.is_empty());
+}
+
+#[test]
+fn a_sink_that_fails_ends_the_backup() {
+    let hsm = filled();
+    let error = backup(&hsm, &mut Tape(Vec::new(), true)).unwrap_err();
+    assert_eq!(error.effect, Effect::None);
+    assert!(error.message.contains("no space left"), "{error}");
+}
+
+#[test]
+fn a_restoration_cut_by_a_crash_is_taken_up_again() {
+    let hsm = filled();
+    let mut tape = Tape::default();
+    backup(&hsm, &mut tape).unwrap();
+    hsm.init_token("spare");
+    let module = faulty(&hsm);
+    // The throw-away keys are not unwrapped by the token: these are the restored ones.
+    module.order("C_UnwrapKey", 2, "crash-after");
+    let mut player = Player(tape.0.clone().into_iter());
+    let error = faulty_token(&hsm, &module, by_label("spare"))
+        .restore(right(), &pin(USER_PIN), &backup_key(7), &mut player, &mut Silent)
+        .unwrap_err();
+    assert_eq!(error.effect, Effect::Unknown, "{error}");
+    let restored = restore(&hsm, "spare", 7, tape.0.clone()).unwrap();
+    assert_eq!(restored.len(), tape.0.len());
+}

@@ -1,0 +1,115 @@
+//! Modules that crash, hang, exit or print, and files that are no modules.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::{encoding::digest::Digest, ports::token::Effect};
+
+fn deletion_under(kind: &str, function: &str) -> TokenError {
+    let hsm = SoftHsm::with_token("ca");
+    hsm.make_key("ca", "EC:prime256v1", "old", "01");
+    let pinned = token(&hsm, by_label("ca")).inventory(&pin(USER_PIN)).unwrap().objects;
+    let module = faulty(&hsm);
+    module.order(function, 1, kind);
+    let mut settings = settings(&hsm, &module.path, by_label("ca"));
+    settings.time_limit = Duration::from_secs(1);
+    let mut token = Pkcs11Token::open(name(), settings).unwrap();
+    token.delete(right(), &pin(USER_PIN), &pinned, Run::First, &mut Silent).unwrap_err()
+}
+
+#[test]
+fn a_worker_that_ends_without_a_result_is_an_error_that_names_the_call() {
+    let cases = [
+        (
+            "crash",
+            "C_DestroyObject",
+            Effect::Unknown,
+            "the module crashed (signal 11) during C_DestroyObject",
+        ),
+        ("crash", "C_FindObjects", Effect::None, "the module crashed (signal 11) during C_FindObjects"),
+        ("exit0", "C_DestroyObject", Effect::Unknown, "as if nothing was wrong during C_DestroyObject"),
+        ("exit3", "C_Initialize", Effect::None, "exit code 3 during C_Initialize"),
+        ("hang", "C_DestroyObject", Effect::Unknown, "no answer for 1 s during C_DestroyObject"),
+        ("hang", "C_Login", Effect::None, "no answer for 2 s during C_Login"),
+    ];
+    for (kind, function, effect, message) in cases {
+        let begin = Instant::now();
+        let error = deletion_under(kind, function);
+        assert_eq!(error.effect, effect, "{error}");
+        assert!(error.message.contains(message), "{error}");
+        assert_eq!(error.function, function);
+        assert!(begin.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn what_a_module_prints_does_not_reach_the_line() {
+    let hsm = SoftHsm::with_token("ca");
+    let module = faulty(&hsm);
+    module.order("C_GetTokenInfo", 1, "print");
+    assert!(faulty_token(&hsm, &module, by_label("ca")).observe().is_ok());
+    // A crash in C_Finalize comes after the result.
+    module.order("C_Finalize", 1, "crash");
+    assert!(faulty_token(&hsm, &module, by_label("ca")).observe().is_ok());
+}
+
+#[test]
+fn files_that_are_no_modules_are_named() {
+    let hsm = SoftHsm::with_token("ca");
+    let text = hsm.dir.path().join("text.so");
+    std::fs::write(&text, "not a library").unwrap();
+    let empty = hsm.dir.path().join("empty.so");
+    std::fs::write(&empty, "").unwrap();
+    let foreign = hsm.dir.path().join("foreign.so");
+    let mut header = std::fs::read(MODULE).unwrap();
+    header[18] ^= 0x55;
+    std::fs::write(&foreign, header).unwrap();
+    let plain = hsm.dir.path().join("plain.so");
+    let cc = "echo 'int x;' | cc -shared -fPIC -x c -o";
+    let built =
+        std::process::Command::new("sh").arg("-c").arg(format!("{cc} {} -", plain.display())).status();
+    assert!(built.unwrap().success());
+    for (path, message) in [
+        (hsm.dir.path().join("missing.so"), "No such file"),
+        (text, "no ELF header"),
+        (empty, "no ELF header"),
+        (foreign, "another kind of machine"),
+        (plain, "no C_GetFunctionList"),
+        (hsm.dir.path().to_owned(), "cannot read the module"),
+    ] {
+        let mut token = Pkcs11Token::open(name(), settings(&hsm, &path, by_label("ca"))).unwrap();
+        let error = token.observe().unwrap_err();
+        assert!(error.message.contains(message), "{error}");
+        assert_eq!(error.effect, Effect::None);
+    }
+    assert!(Pkcs11Token::open(name(), settings(&hsm, Path::new("softhsm2.so"), by_label("ca"))).is_err());
+}
+
+#[test]
+fn another_file_than_the_pinned_one_is_not_loaded() {
+    let hsm = SoftHsm::with_token("ca");
+    let module = faulty(&hsm);
+    let mut settings = settings(&hsm, &module.path, by_label("ca"));
+    settings.module_sha256 = Some(Digest::of(&std::fs::read(&module.path).unwrap()));
+    let mut token = Pkcs11Token::open(name(), settings).unwrap();
+    assert_eq!(
+        token.observe().unwrap().identity.module_sha256,
+        Some(Digest::of(&std::fs::read(&module.path).unwrap()))
+    );
+    std::fs::copy(MODULE, &module.path).unwrap();
+    module.behave();
+    let error = token.observe().unwrap_err();
+    assert!(error.message.contains("is pinned"), "{error}");
+    assert_eq!(module.calls("C_Initialize"), 0);
+}
+
+#[test]
+fn a_worker_that_cannot_start_or_says_nothing_is_an_error() {
+    let hsm = SoftHsm::with_token("ca");
+    for worker in ["/nonexistent", "/bin/true", "/bin/cat"] {
+        let mut settings = settings(&hsm, Path::new(MODULE), by_label("ca"));
+        settings.worker = Some(PathBuf::from(worker));
+        let error = Pkcs11Token::open(name(), settings).unwrap().observe().unwrap_err();
+        assert_eq!(error.effect, Effect::None, "{worker}: {error}");
+    }
+}

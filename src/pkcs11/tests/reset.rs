@@ -1,0 +1,70 @@
+//! Reset, and after crashes.
+
+use super::*;
+use crate::ports::token::Effect;
+
+fn filled() -> SoftHsm {
+    let hsm = SoftHsm::with_token("ca");
+    hsm.make_key("ca", "EC:prime256v1", "root", "01");
+    hsm
+}
+
+#[test]
+fn objects_go_and_label_and_pins_are_new() {
+    for new_so in [SO_PIN, "so-after-reset"] {
+        let hsm = filled();
+        let mut token = token(&hsm, Select::Serial { serial: hsm.serial("ca"), label: "ca".to_owned() });
+        reset(&mut token, Run::First, SO_PIN, "ca-2", new_so).unwrap();
+        assert!(hsm.can_log_in("ca-2", "so", new_so) && hsm.can_log_in("ca-2", "user", "user-after-reset"));
+        assert_eq!(hsm.count("ca-2", "user-after-reset", "root"), 0);
+        assert_eq!(token.observe().unwrap().identity.label.as_str(), "ca-2");
+        // Run again, it finds its work done.
+        reset(&mut token, Run::Resumed, SO_PIN, "ca-2", new_so).unwrap();
+    }
+}
+
+#[test]
+fn a_wrong_so_pin_destroys_nothing_and_is_known_to() {
+    let hsm = filled();
+    let mut token = token(&hsm, by_label("ca"));
+    let error = reset(&mut token, Run::First, "not-the-so-pin", "ca-2", SO_PIN).unwrap_err();
+    assert_eq!((error.code.as_str(), error.effect), ("CKR_PIN_INCORRECT", Effect::None), "{error}");
+    assert_eq!(hsm.count("ca", USER_PIN, "root"), 2);
+}
+
+#[test]
+fn every_crash_is_taken_up_again() {
+    let points = [
+        ("C_InitToken", 1, "crash"),
+        ("C_InitToken", 1, "crash-after"),
+        ("C_SetPIN", 1, "crash"),
+        ("C_SetPIN", 1, "crash-after"),
+        ("C_InitPIN", 1, "crash"),
+        ("C_InitPIN", 1, "crash-after"),
+    ];
+    for (function, nth, kind) in points {
+        let hsm = filled();
+        let module = faulty(&hsm);
+        let by_serial = Select::Serial { serial: hsm.serial("ca"), label: "ca".to_owned() };
+        let mut token = faulty_token(&hsm, &module, by_serial.clone());
+        module.order(function, nth, kind);
+        let error = reset(&mut token, Run::First, SO_PIN, "ca-2", "so-after-reset").unwrap_err();
+        assert_eq!(error.effect, Effect::Unknown, "{function} {kind}: {error}");
+        module.behave();
+        let mut token = faulty_token(&hsm, &module, by_serial);
+        reset(&mut token, Run::Resumed, SO_PIN, "ca-2", "so-after-reset")
+            .unwrap_or_else(|e| panic!("{function} {kind}: {e}"));
+        assert!(hsm.can_log_in("ca-2", "so", "so-after-reset"));
+        assert!(hsm.can_log_in("ca-2", "user", "user-after-reset"));
+        assert_eq!(hsm.count("ca-2", "user-after-reset", "root"), 0);
+    }
+}
+
+#[test]
+fn a_new_label_that_is_taken_is_refused() {
+    let hsm = filled();
+    hsm.init_token("taken");
+    let error = reset(&mut token(&hsm, by_label("ca")), Run::First, SO_PIN, "taken", SO_PIN).unwrap_err();
+    assert_eq!(error.effect, Effect::None);
+    assert_eq!(hsm.count("ca", USER_PIN, "root"), 2);
+}

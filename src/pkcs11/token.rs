@@ -1,0 +1,294 @@
+//! The port [`Token`] for PKCS#11, in the parent process.
+
+use super::{
+    child::Worker,
+    protocol::{Answer, Job, ListedSlot, Message, Reply, Request, SecretRole},
+    settings::{Pkcs11Settings, Select},
+};
+use crate::{
+    approval::authorization::Authorization,
+    encoding::text::Name,
+    memory::{CredentialSecret, Pin},
+    ports::token::{
+        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Progress, Reset, Run, Silent,
+        Start, Token, TokenError,
+    },
+    proposal::target::{Inventory, ObjectRecord, Observation, TokenIdentity},
+};
+
+/// A token behind a PKCS#11 module. Each operation runs in a process of its own.
+pub struct Pkcs11Token {
+    name: Name,
+    settings: Pkcs11Settings,
+}
+
+/// Every slot of the module that has a token.
+pub fn list(settings: &Pkcs11Settings) -> Result<Vec<ListedSlot>, TokenError> {
+    match converse(settings, Request::List, &[], &mut Listener::silent())? {
+        Reply::Slots(slots) => Ok(slots),
+        _ => Err(mismatch(Effect::None)),
+    }
+}
+
+impl Pkcs11Token {
+    /// Checks the settings; the module is loaded by the first operation.
+    pub fn open(name: Name, settings: Pkcs11Settings) -> Result<Self, TokenError> {
+        check(&settings)?;
+        Ok(Self { name, settings })
+    }
+
+    /// How the token is selected now: after an installation or a reset, by its new serial and label.
+    pub fn selected(&self) -> &Select {
+        &self.settings.select
+    }
+
+    fn accept(&self, authorization: Authorization) -> Result<(), TokenError> {
+        if *authorization.target() == self.name {
+            return Ok(());
+        }
+        Err(TokenError::before(
+            "authorization",
+            "",
+            format!("the quorum authorised an act on {}, not on {}", authorization.target(), self.name),
+            "this is a defect of quorate: report it",
+        ))
+    }
+
+    fn converse(
+        &self,
+        request: Request,
+        secrets: &[(SecretRole, &[u8])],
+        listener: &mut Listener<'_>,
+    ) -> Result<Reply, TokenError> {
+        converse(&self.settings, request, secrets, listener)
+    }
+
+    /// Remembers the token under the serial and label that it has now, and has another process look.
+    fn settle(&mut self, reply: Reply) -> Result<(), TokenError> {
+        let Reply::Token(TokenIdentity { serial, label, .. }) = reply else {
+            return Err(mismatch(Effect::Unknown));
+        };
+        self.settings.select =
+            Select::Serial { serial: serial.as_str().to_owned(), label: label.as_str().to_owned() };
+        self.look_again()
+    }
+
+    /// A fresh process sees what is on the token, not what an old session remembers.
+    fn look_again(&mut self) -> Result<(), TokenError> {
+        self.observe().map(drop).map_err(|error| TokenError { effect: Effect::Unknown, ..error })
+    }
+}
+
+impl Token for Pkcs11Token {
+    fn observe(&mut self) -> Result<Observation, TokenError> {
+        match self.converse(Request::Observe, &[], &mut Listener::silent())? {
+            Reply::Observation(observation) => Ok(observation),
+            _ => Err(mismatch(Effect::None)),
+        }
+    }
+
+    fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError> {
+        let secrets = [(SecretRole::UserPin, user_pin.expose())];
+        match self.converse(Request::Inventory, &secrets, &mut Listener::silent())? {
+            Reply::Inventory(inventory) => Ok(inventory),
+            _ => Err(mismatch(Effect::None)),
+        }
+    }
+
+    fn install(
+        &mut self,
+        authorization: Authorization,
+        installation: &Installation<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), TokenError> {
+        self.accept(authorization)?;
+        let (label, present) = match installation.start {
+            Start::Empty { label } => (Some(label.to_owned()), None),
+            Start::InUse { present_so_pin } => (None, present_so_pin),
+        };
+        let secrets = given(&[
+            (SecretRole::PresentSoPin, present),
+            (SecretRole::NewSoPin, installation.new_so_pin),
+            (SecretRole::NewUserPin, installation.new_user_pin),
+        ]);
+        let request = Request::Install { run: installation.run, label };
+        let reply = self.converse(request, &secrets, &mut Listener::new(progress))?;
+        self.settle(reply)
+    }
+
+    fn delete(
+        &mut self,
+        authorization: Authorization,
+        user_pin: &Pin,
+        objects: &[ObjectRecord],
+        run: Run,
+        progress: &mut dyn Progress,
+    ) -> Result<Deletion, TokenError> {
+        self.accept(authorization)?;
+        let secrets = [(SecretRole::UserPin, user_pin.expose())];
+        let request = Request::Delete { run, objects: objects.to_vec() };
+        match self.converse(request, &secrets, &mut Listener::new(progress))? {
+            Reply::Deletion(deletion) => self.look_again().map(|()| deletion),
+            _ => Err(mismatch(Effect::Unknown)),
+        }
+    }
+
+    fn reset(
+        &mut self,
+        authorization: Authorization,
+        reset: &Reset<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), TokenError> {
+        self.accept(authorization)?;
+        let secrets = given(&[
+            (SecretRole::PresentSoPin, Some(reset.so_pin)),
+            (SecretRole::NewSoPin, Some(reset.new_so_pin)),
+            (SecretRole::NewUserPin, Some(reset.new_user_pin)),
+        ]);
+        let request = Request::Reset { run: reset.run, new_label: reset.new_label.to_owned() };
+        let reply = self.converse(request, &secrets, &mut Listener::new(progress))?;
+        self.settle(reply)
+    }
+
+    fn backup(
+        &mut self,
+        authorization: Authorization,
+        user_pin: &Pin,
+        backup_key: &CredentialSecret,
+        sink: &mut dyn BackupSink,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<LeftOut>, TokenError> {
+        self.accept(authorization)?;
+        let secrets =
+            [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
+        let mut listener = Listener { sink: Some(sink), ..Listener::new(progress) };
+        match self.converse(Request::Backup, &secrets, &mut listener)? {
+            Reply::LeftOut(left_out) => Ok(left_out),
+            _ => Err(mismatch(Effect::None)),
+        }
+    }
+
+    fn restore(
+        &mut self,
+        authorization: Authorization,
+        user_pin: &Pin,
+        backup_key: &CredentialSecret,
+        source: &mut dyn BackupSource,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<ObjectRecord>, TokenError> {
+        self.accept(authorization)?;
+        let secrets =
+            [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
+        let mut listener = Listener { source: Some(source), ..Listener::new(progress) };
+        match self.converse(Request::Restore, &secrets, &mut listener)? {
+            Reply::Restored(records) => self.look_again().map(|()| records),
+            _ => Err(mismatch(Effect::Unknown)),
+        }
+    }
+}
+
+/// Who takes what a worker says before its result.
+struct Listener<'a> {
+    progress: Option<&'a mut dyn Progress>,
+    sink: Option<&'a mut dyn BackupSink>,
+    source: Option<&'a mut dyn BackupSource>,
+}
+
+impl<'a> Listener<'a> {
+    fn new(progress: &'a mut dyn Progress) -> Self {
+        Self { progress: Some(progress), sink: None, source: None }
+    }
+
+    fn silent() -> Self {
+        Self { progress: None, sink: None, source: None }
+    }
+}
+
+impl Listener<'_> {
+    /// The answer to a message that waits for one.
+    fn answer(&mut self, message: Message) -> Result<Answer, TokenError> {
+        let failed = |e: std::io::Error| {
+            TokenError::before(
+                "backup",
+                "",
+                format!("the backup's file: {e}"),
+                "see to the file or its medium",
+            )
+        };
+        match (message, &mut self.sink, &mut self.source) {
+            (Message::Entry(entry), Some(sink), _) => {
+                sink.entry(entry).map_err(failed)?;
+                Ok(Answer::Taken)
+            }
+            (Message::WantEntry, _, Some(source)) => {
+                source.entry().map(|e| Answer::Entry(e.map(Box::new))).map_err(failed)
+            }
+            _ => Err(mismatch(Effect::Unknown)),
+        }
+    }
+}
+
+fn check(settings: &Pkcs11Settings) -> Result<(), TokenError> {
+    let refuse = |message: String, hint| Err(TokenError::before("open", "", message, hint));
+    if !settings.module.is_absolute() || settings.module.to_str().is_none() {
+        return refuse(
+            format!("{} is no absolute path in UTF-8", settings.module.display()),
+            "give the absolute path of the vendor's PKCS#11 library",
+        );
+    }
+    if settings.time_limit.is_zero() {
+        return refuse("a time limit of zero".to_owned(), "give the module some seconds for each call");
+    }
+    Ok(())
+}
+
+fn given<'a>(pins: &[(SecretRole, Option<&'a Pin>)]) -> Vec<(SecretRole, &'a [u8])> {
+    pins.iter().filter_map(|(role, pin)| pin.map(|pin| (*role, pin.expose()))).collect()
+}
+
+/// One worker, from start to result.
+fn converse(
+    settings: &Pkcs11Settings,
+    request: Request,
+    secrets: &[(SecretRole, &[u8])],
+    listener: &mut Listener<'_>,
+) -> Result<Reply, TokenError> {
+    check(settings)?;
+    let job = Job {
+        module: settings.module.to_string_lossy().into_owned(),
+        module_sha256: settings.module_sha256,
+        select: settings.select.clone(),
+        request,
+        secrets: secrets.iter().map(|(role, _)| *role).collect(),
+    };
+    let mut worker = Worker::start(settings, &job, secrets)?;
+    loop {
+        match worker.next()? {
+            Message::Progress { what, done, total } => match &mut listener.progress {
+                Some(progress) => progress.step(&crate::encoding::text::printable(&what), done, total),
+                None => Silent.step(&what, done, total),
+            },
+            Message::Done(reply) => {
+                worker.finish();
+                return Ok(reply);
+            }
+            message => {
+                let answer =
+                    listener.answer(message).map_err(|e| TokenError { effect: worker.effect(), ..e })?;
+                worker.answer(&answer)?;
+            }
+        }
+    }
+}
+
+fn mismatch(effect: Effect) -> TokenError {
+    TokenError {
+        effect,
+        ..TokenError::before(
+            "worker",
+            "",
+            "the module's process answered something that was not asked",
+            "the module may have overwritten its process: observe the token, and ask the vendor",
+        )
+    }
+}
