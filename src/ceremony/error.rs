@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Indeterminate,
     /// Too few approvals yet; the ledger is as it was.
     Incomplete,
+    /// The command lacks something, or contradicts itself.
+    Usage,
 }
 
 /// An error with its advice.
@@ -53,6 +55,11 @@ impl Error {
     /// Too few approvals.
     pub fn incomplete(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(ErrorKind::Incomplete, message, hint)
+    }
+
+    /// The command lacks something.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message, hint)
     }
 
     /// Adds facts.

@@ -29,7 +29,10 @@ use crate::{
         token::{Progress, TokenSource},
     },
     proposal::environment::EnvironmentReading,
-    transcript::{ledger::LedgerState, verification},
+    transcript::{
+        ledger::{CeremonyFiles, LedgerState},
+        verification,
+    },
 };
 
 /// What a ceremony needs of the world.
@@ -66,8 +69,12 @@ impl World<'_> {
 
 /// Reads a ledger and verifies all of it; any finding that is an error refuses it.
 pub fn load(ledger: &mut dyn LedgerStore, mode: Mode) -> Result<LedgerState, Error> {
-    let files = ledger.read()?;
-    verification::verify(&files, mode).sound().map_err(|findings| {
+    check(&ledger.read()?, mode)
+}
+
+/// Verifies a ledger that was read already.
+pub fn check(files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> {
+    verification::verify(files, mode).sound().map_err(|findings| {
         let mut error = Error::refused(
             "the ledger does not verify",
             "run 'quorate audit' on it and on its copies; go on only with one that verifies",

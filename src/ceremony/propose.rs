@@ -32,7 +32,7 @@ use crate::{
 
 /// What is to be proposed.
 pub struct Request<'a> {
-    /// The plan file's text; relative paths in it were made absolute.
+    /// The plan file's text.
     pub plan_text: &'a str,
     /// The same, parsed.
     pub plan: &'a Plan,

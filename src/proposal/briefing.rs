@@ -1,1 +1,214 @@
-//! To come.
+//! The briefing: a proposal in words, made from the very bytes that will be signed.
+
+use std::collections::BTreeSet;
+
+use super::{
+    document::Proposal,
+    operation::{GenesisTarget, Operation, Place, Start},
+    target::{Custody, ObjectRecord, Role, TokenIdentity},
+};
+use crate::{encoding::digest::Digest, roster::{OperationKind, Roster}};
+
+/// One heading with its lines.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Section {
+    /// For example `What will be destroyed`.
+    pub heading: String,
+    /// Lines of text, all printable.
+    pub lines: Vec<String>,
+}
+
+impl Section {
+    fn new(heading: &str, lines: Vec<String>) -> Self {
+        Self { heading: heading.into(), lines }
+    }
+}
+
+/// Puts a proposal into words for those who decide on it. `roster` is the one whose people act.
+pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Section> {
+    let kind = proposal.operation.kind();
+    let mut sections = vec![Section::new(
+        "The ceremony",
+        vec![
+            format!("{}: {}", kind, proposal.title),
+            format!("ceremony {} of the {} ledger {}", proposal.ceremony, roster.deal().mode, proposal.ledger.short()),
+            format!("proposed by {} at {}", proposal.proposer, proposal.created),
+            format!("approvals count until {}", proposal.expires),
+        ],
+    )];
+    sections.push(Section::new("What it needs", needs(roster, kind)));
+    sections.extend(substance(proposal));
+    if let Some(new_roster) = &proposal.new_roster {
+        let mut lines = Vec::new();
+        for (what, members) in [
+            ("custodian", &new_roster.custodians),
+            ("administrator", &new_roster.administrators),
+            ("witness", &new_roster.witnesses),
+        ] {
+            for member in members {
+                let cards = member.cards.len();
+                lines.push(format!("{what} {} ({}), {cards} card{}", member.name, member.full_name, plural(cards)));
+            }
+        }
+        sections.push(Section::new("Who belongs to the quorum", lines));
+        let operations = new_roster.operations.iter().map(|(operation, authorities)| {
+            let names = authorities.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(" and ");
+            format!("{operation} needs {names}")
+        });
+        sections.push(Section::new("What each operation will need", operations.collect()));
+    }
+    if !proposal.credentials.is_empty() {
+        let distinct: BTreeSet<String> = proposal
+            .credentials
+            .iter()
+            .map(|c| format!("{} of {}, {} bits, sealed to {}", c.role, c.target, c.bits, c.authority))
+            .collect();
+        sections.push(Section::new("New credentials, in this ledger already", distinct.into_iter().collect()));
+    }
+    let warnings = roster.warnings();
+    if !warnings.is_empty() {
+        sections.push(Section::new("Warnings", warnings));
+    }
+    sections.push(Section::new(
+        "The station that receives the shares",
+        vec![format!("host {}", proposal.station.host), format!("fingerprint {}", proposal.station.keys.fingerprint())],
+    ));
+    sections.push(Section::new("Digest of this proposal", vec![digest.to_string(), digest.words().join(" ")]));
+    sections
+}
+
+fn needs(roster: &Roster, kind: OperationKind) -> Vec<String> {
+    let n = roster.custodians().count();
+    if kind == OperationKind::Genesis {
+        let mut lines = vec![format!("all {n} custodians approve: each opens its own share and checks it")];
+        let authorities = &roster.deal().authorities;
+        lines.extend(authorities.iter().map(|a| format!("authority {}: {} of {n} from then on", a.name, a.threshold)));
+        return lines;
+    }
+    let authorities = roster.authorities_for(kind);
+    authorities.iter().map(|a| format!("authority {}: {} of {n} custodians", a.name, a.threshold)).collect()
+}
+
+fn substance(proposal: &Proposal) -> Vec<Section> {
+    match &proposal.operation {
+        Operation::Genesis { targets } => targets.iter().map(genesis_target).collect(),
+        Operation::Inventory { identity, target } => vec![Section::new(
+            "The target",
+            with(token(target.as_str(), identity), ["its objects are read and recorded; nothing is changed".into()]),
+        )],
+        Operation::Delete { target, identity, objects } => vec![
+            Section::new("The target", token(target.as_str(), identity)),
+            objects_section("What will be destroyed, for ever", objects),
+        ],
+        Operation::Reset { target, identity, objects, new_label } => vec![
+            Section::new(
+                "The target",
+                with(
+                    token(target.as_str(), identity),
+                    [
+                        "EVERYTHING in it will be destroyed, for ever".into(),
+                        format!("afterwards its label is \"{new_label}\", and both PINs are new"),
+                    ],
+                ),
+            ),
+            objects_section("What is known to be in it, and will be destroyed", objects),
+        ],
+        Operation::Backup { target, identity, objects, output, allow_partial } => vec![
+            Section::new(
+                "The target",
+                with(
+                    token(target.as_str(), identity),
+                    [
+                        format!("its keys will leave it, wrapped under the backup key, in the file {output}"),
+                        if *allow_partial {
+                            "it completes although some objects cannot be exported".into()
+                        } else {
+                            "it completes only if every object can be exported".into()
+                        },
+                    ],
+                ),
+            ),
+            objects_section("What is known to be in it", objects),
+        ],
+        Operation::Restore { target, identity, backup, sha256, input, objects } => vec![
+            Section::new(
+                "The target",
+                with(
+                    token(target.as_str(), identity),
+                    [format!("it receives the backup of ceremony {backup}, {input}"), format!("SHA-256 {sha256}")],
+                ),
+            ),
+            objects_section("What will be in it", objects),
+        ],
+        Operation::Recover { ceremony, last_line, interrupted, intended } => vec![Section::new(
+            "What is recovered",
+            vec![
+                format!("ceremony {ceremony} ({interrupted}) is closed: its station is lost"),
+                format!("its last line is {last_line}"),
+                match (intended, interrupted) {
+                    (false, _) => "nothing had been tried: it ends as refused".into(),
+                    (true, OperationKind::Genesis | OperationKind::Reset) => {
+                        "it had begun: it ends as indeterminate, and its PINs are brought to their end here".into()
+                    }
+                    (true, _) => "it had begun: it ends as indeterminate, with the target as it is seen then".into(),
+                },
+            ],
+        )],
+    }
+}
+
+fn genesis_target(target: &GenesisTarget) -> Section {
+    let mut lines = match target.start {
+        Start::Initialise => vec![
+            format!("{}: an EMPTY token, initialised with the label \"{}\"", target.name, target.label),
+            format!("model {} by {}", target.identity.model, target.identity.manufacturer),
+        ],
+        Start::TakeOver => with(token(target.name.as_str(), &target.identity), ["it is in use: the quorum takes it over".into()]),
+    };
+    lines.push(match &target.place {
+        Place::Pkcs11 { module, .. } => format!("module {}", crate::encoding::text::printable(module)),
+        Place::Practice { .. } => "the built-in practice token: nothing real is in it".into(),
+    });
+    for rule in &target.credentials {
+        let meaning = match (rule.custody, rule.role) {
+            (Custody::Held, Role::BackupKey) => "held: random, only the quorum has it; backups are wrapped under it",
+            (Custody::Held, _) => "held: a new random one is set, only the quorum has it",
+            (Custody::Borrowed, _) => "borrowed: its owner keeps it and hands it over at each ceremony",
+        };
+        lines.push(format!("{} ({}): {meaning}", rule.role, rule.authority));
+        if rule.role == Role::UserPin && rule.custody == Custody::Borrowed {
+            lines.push("whoever has this user PIN can delete keys WITHOUT the quorum".into());
+        }
+    }
+    Section::new("A target", lines)
+}
+
+fn token(name: &str, identity: &TokenIdentity) -> Vec<String> {
+    vec![
+        format!("{name}: token \"{}\", serial {}", identity.label, identity.serial),
+        format!("model {} by {}", identity.model, identity.manufacturer),
+    ]
+}
+
+fn with<const N: usize>(mut lines: Vec<String>, more: [String; N]) -> Vec<String> {
+    lines.extend(more);
+    lines
+}
+
+fn objects_section(heading: &str, objects: &[ObjectRecord]) -> Section {
+    let mut lines: Vec<String> = objects
+        .iter()
+        .map(|object| match object.public_key_sha256 {
+            Some(hash) => format!("{object}, public key {}", hash.short()),
+            None => object.to_string(),
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push("nothing is on record".into());
+    }
+    Section::new(heading, lines)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

@@ -148,7 +148,7 @@ pub struct TargetTable {
     pub kind: TargetKind,
     /// `pkcs11`: the module's file, absolute.
     pub module: Option<String>,
-    /// `practice`: the token's file, relative to the plan or absolute.
+    /// `practice`: the token's file, absolute.
     pub path: Option<String>,
     /// Empty, or in use.
     pub start: StartKind,
@@ -436,7 +436,7 @@ impl TargetTable {
         match (self.kind, &self.module, &self.path) {
             (TargetKind::Pkcs11, Some(module), None) => absolute("module", module)?,
             (TargetKind::Pkcs11, ..) => return fail("a pkcs11 target has 'module' and no 'path'".into()),
-            (TargetKind::Practice, None, Some(_)) if self.slot.is_none() => {}
+            (TargetKind::Practice, None, Some(path)) if self.slot.is_none() => absolute("path", path)?,
             (TargetKind::Practice, ..) => {
                 return fail("a practice target has 'path', no 'module' and no 'slot'".into());
             }

@@ -1,0 +1,398 @@
+//! The command line, as clap reads it. Manual pages and completions are made from the same definitions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::encoding::text::Name;
+
+/// M-of-N administrative quorums over hardware security modules.
+#[derive(Parser, Debug)]
+#[command(
+    name = "quorate",
+    version,
+    about,
+    long_about = "Runs key ceremonies that split administrator authority over an HSM into Shamir shares bound to \
+                  smart cards, and reconstitutes a credential only when a quorum of custodians has signed the \
+                  ceremony's transcript.",
+    after_help = "Exit codes: 0 completed or verified, 1 error, 2 usage, 3 refused or findings, 4 failed, \
+                  5 indeterminate, 6 incomplete.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What everybody takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Args, Debug, Clone)]
+pub struct Global {
+    /// Print one JSON object on standard output, prose on standard error.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The ledger is a rehearsal's.
+    #[arg(long, global = true)]
+    pub rehearsal: bool,
+    /// Answer yes where a person would confirm.
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Directory for a station's secrets and a custodian's memory [default: $XDG_STATE_HOME/quorate].
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A card and its PIN.
+#[derive(Args, Debug, Clone)]
+pub struct CardArgs {
+    /// The card: soft:FILE.
+    #[arg(long, value_name = "CARD")]
+    pub card: CardPlace,
+    /// How its PIN comes.
+    #[command(flatten)]
+    pub pin: PinArgs,
+}
+
+/// How a PIN comes: never on the command line, never in the environment.
+#[derive(Args, Debug, Clone, Default)]
+pub struct PinArgs {
+    /// Read the PIN from the first line of this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "pin_fd", value_hint = clap::ValueHint::FilePath)]
+    pub pin_file: Option<PathBuf>,
+    /// Read the PIN from the first line of this open file descriptor.
+    #[arg(long, value_name = "N")]
+    pub pin_fd: Option<u32>,
+    /// Try the PIN even if a wrong one would block the card.
+    #[arg(long)]
+    pub final_try: bool,
+}
+
+/// Where a card is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CardPlace {
+    /// A file.
+    Soft(PathBuf),
+}
+
+impl std::str::FromStr for CardPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("soft", path)) if !path.is_empty() => Ok(Self::Soft(path.into())),
+            _ => Err("a card is given as soft:FILE".into()),
+        }
+    }
+}
+
+impl std::fmt::Display for CardPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Soft(path) => write!(f, "soft:{}", crate::encoding::text::printable(&path.to_string_lossy())),
+        }
+    }
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Make, enroll and show cards.
+    #[command(subcommand)]
+    Card(CardVerb),
+    /// Propose the ceremony that a plan describes, signed by an administrator's card.
+    Propose(Propose),
+    /// Approve the open proposal: open your shares, check them, release them to the station.
+    Approve(Approve),
+    /// Reject the open proposal. Final for you.
+    Reject(Reject),
+    /// Execute the open proposal with the approvals at hand, or go on with one that was cut off.
+    Execute(Execute),
+    /// Give the open proposal up before anything was tried.
+    Abort(Abort),
+    /// Sign the head of the last ceremony: what its transcript says is what you saw.
+    Attest(Attest),
+    /// Say where a ledger stands and what comes next.
+    Status(LedgerArgs),
+    /// Show a ledger's ceremony, a plan, an enrolment or an approval in words.
+    Show(Show),
+    /// Verify a ledger from public data only.
+    Audit(Audit),
+    /// Lead through a whole ceremony at one station: propose, approve, execute, attest.
+    Run(Run),
+    /// Rehearse: a whole quorum on soft cards and a practice token, needing nothing.
+    Rehearse(Rehearse),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+}
+
+/// `quorate card`.
+#[derive(Subcommand, Debug)]
+pub enum CardVerb {
+    /// Make a soft card: a file under a PIN.
+    #[command(after_help = "Example:\n  quorate card new soft:alice.card --pin-file alice.pin")]
+    New(CardNew),
+    /// Write an enrolment, signed by the card, for the plan of a genesis.
+    #[command(after_help = "Example:\n  quorate card enroll --card soft:alice.card --pin-file alice.pin \\\n    --name alice --full-name \"Alice Archer\" -o alice.enrolment.json")]
+    Enroll(CardEnroll),
+    /// Show what a card or an enrolment says of itself; no PIN.
+    #[command(after_help = "Example:\n  quorate card show soft:alice.card")]
+    Show(CardShow),
+}
+
+/// `quorate card new`.
+#[derive(Args, Debug)]
+pub struct CardNew {
+    /// The card to make: soft:FILE. The file must not exist.
+    #[arg(value_name = "CARD")]
+    pub card: CardPlace,
+    /// How its PIN comes.
+    #[command(flatten)]
+    pub pin: PinArgs,
+}
+
+/// `quorate card enroll`.
+#[derive(Args, Debug)]
+pub struct CardEnroll {
+    /// The card.
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Who holds the card: the identifier that plans use.
+    #[arg(long)]
+    pub name: Name,
+    /// The name as it is read aloud.
+    #[arg(long, value_name = "TEXT")]
+    pub full_name: String,
+    /// For a witness: without the key that opens shares.
+    #[arg(long)]
+    pub witness: bool,
+    /// The enrolment to write; it must not exist.
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: PathBuf,
+}
+
+/// `quorate card show`.
+#[derive(Args, Debug)]
+pub struct CardShow {
+    /// soft:FILE, or an enrolment's file.
+    #[arg(value_name = "CARD|FILE")]
+    pub what: String,
+}
+
+/// Where copies of the ledger lie.
+#[derive(Args, Debug, Clone, Default)]
+pub struct CopyArgs {
+    /// A directory on a second medium that holds, or gets, a copy of the ledger. May be given again.
+    #[arg(long = "copy", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub copies: Vec<PathBuf>,
+}
+
+/// `quorate propose`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate propose delete.toml ledger --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger")]
+pub struct Propose {
+    /// The plan.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub plan: PathBuf,
+    /// The ledger; a genesis makes it.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// The administrator's card.
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Copies.
+    #[command(flatten)]
+    pub copies: CopyArgs,
+}
+
+/// `quorate approve`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  At the station:\n    quorate approve ledger --card soft:alice.card\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate approve ledger --card soft:alice.card --head \"$(cat head.txt)\" -o alice.approval")]
+pub struct Approve {
+    /// The ledger with the open proposal.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// The custodian's card.
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Where the approval goes.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+}
+
+/// What approval and rejection share.
+#[derive(Args, Debug, Clone, Default)]
+pub struct DecisionArgs {
+    /// Write the statement to this file, for the administrator; without it this machine must be the station.
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Head of the last closed ceremony, from your paper: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub head: Option<String>,
+}
+
+/// `quorate reject`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate reject ledger --card soft:alice.card --reason \"the wrong key is named\"")]
+pub struct Reject {
+    /// The ledger with the open proposal.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// The custodian's card.
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Why, in a line that everybody will read.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Where the rejection goes.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+}
+
+/// `quorate execute`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate execute ledger alice.approval bob.approval carol.approval \\\n    --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger")]
+pub struct Execute {
+    /// The ledger.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// Approval files; destroyed when the ceremony closes, because each holds a release.
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// The card of the administrator who proposed.
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Copies.
+    #[command(flatten)]
+    pub copies: CopyArgs,
+    /// A PIN that the quorum does not hold, from a file's first line: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
+    #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
+    pub present: Vec<String>,
+    /// Record what is known as the outcome and close, although the operation did not complete.
+    #[arg(long)]
+    pub give_up: bool,
+}
+
+/// `quorate abort`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate abort ledger --card soft:dana.card --reason \"the HSM is at the vendor's\"")]
+pub struct Abort {
+    /// The ledger.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// Approval files to be destroyed.
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// The card of the administrator who proposed.
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Why, in a line that everybody will read.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Copies.
+    #[command(flatten)]
+    pub copies: CopyArgs,
+}
+
+/// `quorate attest`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate attest ledger --card soft:alice.card")]
+pub struct Attest {
+    /// The ledger.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// Your card.
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// You do not agree: why.
+    #[arg(long, value_name = "TEXT")]
+    pub disagree: Option<String>,
+    /// What else you want to say.
+    #[arg(long, value_name = "TEXT", conflicts_with = "disagree")]
+    pub remark: Option<String>,
+    /// Copies.
+    #[command(flatten)]
+    pub copies: CopyArgs,
+}
+
+/// A ledger.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate status ledger")]
+pub struct LedgerArgs {
+    /// The ledger.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+}
+
+/// `quorate show`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval")]
+pub struct Show {
+    /// A ledger, or a file.
+    #[arg(value_name = "LEDGER|FILE", value_hint = clap::ValueHint::AnyPath)]
+    pub what: PathBuf,
+    /// Which ceremony of the ledger.
+    pub ceremony: Option<u32>,
+}
+
+/// `quorate audit`.
+#[derive(Args, Debug)]
+#[command(after_help = "Exit codes: 0 verified and pinned, 3 findings, 6 it holds but a pin is missing.\n\nExample:\n  quorate audit ledger /media/usb/ledger --genesis 5d1e… --head \"topmost Istanbul …\"")]
+pub struct Audit {
+    /// The ledger, and any copies of it to be compared.
+    #[arg(required = true, value_hint = clap::ValueHint::DirPath)]
+    pub ledgers: Vec<PathBuf>,
+    /// Fingerprint of the genesis, from outside the ledger: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub genesis: Option<String>,
+    /// Head of the last ceremony, from paper: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub head: Option<String>,
+}
+
+/// `quorate run`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate run delete.toml ledger --copy /media/usb/ledger\n\nWithout a terminal, give every card and its PIN, in the same order, the administrator's first:\n  quorate run delete.toml ledger --yes --card soft:dana.card --pin-file dana.pin \\\n    --card soft:alice.card --pin-file alice.pin …")]
+pub struct Run {
+    /// The plan.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub plan: PathBuf,
+    /// The ledger; a genesis makes it.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// Cards in the order in which they are used, the administrator's first; asked for if none is given.
+    #[arg(long = "card", value_name = "CARD")]
+    pub cards: Vec<CardPlace>,
+    /// Files with their PINs, in the same order; asked for if none is given.
+    #[arg(long = "pin-file", value_name = "FILE")]
+    pub pin_files: Vec<PathBuf>,
+    /// A PIN that the quorum does not hold: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
+    #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
+    pub present: Vec<String>,
+    /// Copies.
+    #[command(flatten)]
+    pub copies: CopyArgs,
+}
+
+/// `quorate rehearse`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  quorate rehearse\n  quorate rehearse genesis.toml delete.toml --dir rehearsal")]
+pub struct Rehearse {
+    /// Plans of your own, the genesis first; without them a complete quorum of five is rehearsed.
+    #[arg(value_name = "PLAN", value_hint = clap::ValueHint::FilePath)]
+    pub plans: Vec<PathBuf>,
+    /// The folder to make; it must not exist [default: a new one in the temporary directory].
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+/// `quorate completions`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate completions bash > /etc/bash_completion.d/quorate")]
+pub struct Completions {
+    /// Which shell.
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,138 @@
+//! `quorate card new|enroll|show`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb},
+    terminal::Terminal,
+    wiring,
+};
+use crate::{
+    ceremony::Error,
+    durable,
+    encoding::{
+        dsse::{Envelope, pae},
+        strict,
+        text::{self, Line},
+    },
+    ports::{card::{Card as _, CardDescription}, clock::Clock as _},
+    roster::card::{ENROLMENT_TYPE, EnrolledCard, Enrolment},
+    softcard::SoftCard,
+    storage::SystemClock,
+};
+
+/// Runs one of the three.
+pub fn run(verb: &CardVerb, terminal: Terminal) -> Result<Done, Error> {
+    match verb {
+        CardVerb::New(args) => new(args, terminal),
+        CardVerb::Enroll(args) => enroll(args, terminal),
+        CardVerb::Show(args) => show(args, terminal),
+    }
+}
+
+fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
+    let CardPlace::Soft(path) = &args.card;
+    let pin = match wiring::read_pin(&args.pin)? {
+        Some(pin) => pin,
+        None => terminal.new_pin("PIN for the new card (6 to 64 characters)")?,
+    };
+    let mut card = SoftCard::create(path, &pin, SystemClock.now())?;
+    let description = card.describe()?;
+    terminal.tell(&format!("Made the {}.", args.card));
+    describe(&description, terminal);
+    terminal.tell("Next: enroll it with 'quorate card enroll'.");
+    Ok(Done::ok(card_json(&description)))
+}
+
+fn describe(description: &CardDescription, terminal: Terminal) {
+    terminal.item(&format!("kind          {}", description.kind));
+    terminal.item(&format!("serial        {}", description.serial));
+    terminal.item(&format!("signing key   {} {}", description.signing_key.algorithm(), description.signing_key.keyid()));
+    terminal.item(&format!("share key     {}", description.share_recipient.as_deref().unwrap_or("none")));
+    if let Some(tries) = description.tries_left {
+        terminal.item(&format!("tries left    {tries}"));
+    }
+}
+
+fn card_json(description: &CardDescription) -> serde_json::Value {
+    json!({
+        "kind": description.kind,
+        "serial": description.serial,
+        "keyid": description.signing_key.keyid(),
+        "algorithm": description.signing_key.algorithm(),
+        "share_recipient": description.share_recipient,
+        "tries_left": description.tries_left,
+    })
+}
+
+fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
+    let full_name = Line::new(&args.full_name)
+        .map_err(|e| Error::usage(format!("--full-name: {e}"), "give the name as it is read aloud"))?;
+    if full_name.as_str().trim().is_empty() {
+        return Err(Error::usage("--full-name is empty", "give the name as it is read aloud"));
+    }
+    let mut card = wiring::card(&args.card.card)?;
+    let description = card.describe()?;
+    let enrolment = Enrolment {
+        holder: args.name.clone(),
+        full_name,
+        kind: description.kind,
+        serial: description.serial.clone(),
+        signing_key: description.signing_key.clone(),
+        share_recipient: if args.witness { None } else { description.share_recipient.clone() },
+        created: SystemClock.now(),
+        attestation: Vec::new(),
+    };
+    let payload = strict::write(&enrolment);
+    let signature = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, None)?
+        .sign(&pae(ENROLMENT_TYPE, &payload))?;
+    let envelope = Envelope::new(ENROLMENT_TYPE.into(), payload, description.signing_key.keyid(), signature);
+    EnrolledCard::from_envelope(envelope.clone())
+        .map_err(|e| Error::problem(format!("the enrolment does not verify: {e}"), "use another card"))?;
+    let mut bytes = envelope.write();
+    bytes.push(b'\n');
+    write_new(&args.output, &bytes)?;
+    let path = text::printable(&args.output.to_string_lossy());
+    terminal.tell(&format!("{} ({}) is enrolled with {}.", enrolment.holder, enrolment.full_name, wiring::whose(&description, None)));
+    terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
+    Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))
+}
+
+/// Writes a file that must not exist, whole or not at all.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    durable::create(path, bytes).map_err(|e| {
+        let hint = match e.kind() {
+            std::io::ErrorKind::AlreadyExists => "nothing is overwritten: name a file that does not exist",
+            _ => "check the directory and its free space",
+        };
+        Error::problem(format!("{} cannot be written: {e}", text::printable(&path.to_string_lossy())), hint)
+    })
+}
+
+fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
+    if let Ok(place) = args.what.parse::<CardPlace>() {
+        let description = wiring::card(&place)?.describe()?;
+        terminal.tell(&place.to_string());
+        describe(&description, terminal);
+        return Ok(Done::ok(card_json(&description)));
+    }
+    let bytes = wiring::read_file(Path::new(&args.what), strict::MAX_DOCUMENT)?;
+    let card = EnrolledCard::parse(&bytes).map_err(|e| {
+        Error::refused(format!("{}: {e}", text::printable(&args.what)), "give soft:FILE, or a file that 'quorate card enroll' wrote")
+    })?;
+    Ok(Done::ok(show_enrolment(&card, terminal)))
+}
+
+/// An enrolment in words.
+pub fn show_enrolment(card: &EnrolledCard, terminal: Terminal) -> serde_json::Value {
+    let e = card.enrolment();
+    terminal.tell(&format!("An enrolment, signed by its card: {} ({})", e.holder, e.full_name));
+    terminal.item(&format!("card          {} {}", e.kind, e.serial));
+    terminal.item(&format!("signing key   {} {}", e.signing_key.algorithm(), card.keyid()));
+    terminal.item(&format!("share key     {}", e.share_recipient.as_deref().unwrap_or("none (a witness's card)")));
+    terminal.item(&format!("enrolled      {}", e.created));
+    json!({ "enrolment": e, "keyid": card.keyid() })
+}

@@ -1,0 +1,82 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+use crate::{
+    ceremony::{ErrorKind, audit::Verdict},
+    transcript::outcome::Outcome,
+};
+
+/// How the command ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// 0: completed or verified.
+    Done,
+    /// 1: something did not work.
+    Error,
+    /// 2: the command line.
+    Usage,
+    /// 3: a rule forbids it, or findings.
+    Refused,
+    /// 4: tried, and seen not to have happened.
+    Failed,
+    /// 5: the target's state is unknown.
+    Indeterminate,
+    /// 6: too few approvals yet, or an audit that holds but is not pinned.
+    Incomplete,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Failed => 4,
+            Self::Indeterminate => 5,
+            Self::Incomplete => 6,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Problem => Self::Error,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Failed => Self::Failed,
+            ErrorKind::Indeterminate => Self::Indeterminate,
+            ErrorKind::Incomplete => Self::Incomplete,
+        }
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Completed => Self::Done,
+            Outcome::Refused => Self::Refused,
+            Outcome::Failed => Self::Failed,
+            Outcome::Indeterminate => Self::Indeterminate,
+        }
+    }
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Verified => Self::Done,
+            Verdict::Unpinned => Self::Incomplete,
+            Verdict::Broken => Self::Refused,
+        }
+    }
+}

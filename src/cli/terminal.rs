@@ -1,0 +1,244 @@
+//! The terminal: the only place that prints or asks.
+//!
+//! Prose goes to standard output, or to standard error where `--json` wants that for its one object. Errors, warnings
+//! and progress always go to standard error. Nothing that came from a file or a token is printed before control
+//! characters were replaced. No colour, no cursor movement but a progress line that ends with a line feed.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use zeroize::Zeroize as _;
+
+use super::exit::Exit;
+use crate::{
+    ceremony::Error,
+    encoding::{digest::Digest, text},
+    memory::Pin,
+    ports::token::Progress,
+    proposal::briefing::Section,
+};
+
+/// The longest line that prose is wrapped to.
+const WIDTH: usize = 78;
+
+/// Where people read and answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    json: bool,
+    yes: bool,
+}
+
+impl Terminal {
+    /// `json`: one object on standard output; `yes`: no questions.
+    pub const fn new(json: bool, yes: bool) -> Self {
+        Self { json, yes }
+    }
+
+    /// Prose, wrapped.
+    pub fn tell(self, prose: &str) {
+        for line in prose.lines() {
+            self.print(&wrap(line, 0));
+        }
+        if prose.is_empty() {
+            self.print("");
+        }
+    }
+
+    /// A heading.
+    pub fn heading(self, heading: &str) {
+        self.print("");
+        self.print(&text::printable(heading));
+        self.print(&"-".repeat(heading.chars().count().min(WIDTH)));
+    }
+
+    /// An indented line.
+    pub fn item(self, item: &str) {
+        self.print(&wrap(item, 2));
+    }
+
+    /// A digest with its name, in hex and in words.
+    pub fn digest(self, name: &str, digest: Digest) {
+        self.print(&format!("{}:", text::printable(name)));
+        self.print(&format!("  {digest}"));
+        for words in digest.words().chunks(8) {
+            self.print(&format!("  {}", words.join(" ")));
+        }
+    }
+
+    /// A briefing.
+    pub fn sections(self, sections: &[Section]) {
+        for section in sections {
+            self.print(&format!("\n{}", text::printable(&section.heading)));
+            for line in &section.lines {
+                self.item(line);
+            }
+        }
+        self.print("");
+    }
+
+    /// For people only, on standard error.
+    pub fn note(self, note: &str) {
+        to_stderr(&wrap(note, 0));
+    }
+
+    /// The one object of `--json`.
+    pub fn result(self, value: &serde_json::Value) {
+        if self.json {
+            to_stdout(&value.to_string());
+        }
+    }
+
+    /// An error, its facts and its hint.
+    pub fn error(self, error: &Error) {
+        to_stderr(&wrap(&format!("error: {}", error.message), 0));
+        for detail in &error.details {
+            to_stderr(&wrap(detail, 2));
+        }
+        if !error.hint.is_empty() {
+            to_stderr(&wrap(&format!("hint: {}", error.hint), 0));
+        }
+        self.result(&serde_json::json!({
+            "error": {
+                "message": text::printable(&error.message),
+                "details": error.details.iter().map(|d| text::printable(d)).collect::<Vec<_>>(),
+                "hint": error.hint,
+            },
+            "exit": Exit::from(error.kind).code(),
+        }));
+    }
+
+    /// Whether somebody can be asked.
+    pub fn is_interactive(self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Goes on only if a person, or `--yes`, says so.
+    pub fn confirm(self, question: &str) -> Result<(), Error> {
+        if self.yes {
+            return Ok(());
+        }
+        if !self.is_interactive() {
+            return Err(Error::usage(
+                format!("nobody can be asked: {}", text::printable(question)),
+                "run it in a terminal, or confirm with --yes",
+            ));
+        }
+        let answer = dialoguer::Confirm::new()
+            .with_prompt(text::printable(question))
+            .default(false)
+            .show_default(true)
+            .wait_for_newline(true)
+            .interact()
+            .map_err(|e| not_asked(&e))?;
+        if answer { Ok(()) } else { Err(Error::refused("not confirmed: nothing was done", "")) }
+    }
+
+    /// A line of text.
+    pub fn ask(self, question: &str) -> Result<String, Error> {
+        if !self.is_interactive() {
+            return Err(Error::usage(format!("nobody can be asked: {question}"), "run it in a terminal"));
+        }
+        dialoguer::Input::<String>::new()
+            .with_prompt(text::printable(question))
+            .interact_text()
+            .map_err(|e| not_asked(&e))
+    }
+
+    /// A PIN, not echoed. What the terminal and dialoguer copy of it is not in locked memory.
+    pub fn pin(self, prompt: &str) -> Result<Pin, Error> {
+        self.password(dialoguer::Password::new().with_prompt(text::printable(prompt)), prompt)
+    }
+
+    /// A new PIN, typed twice.
+    pub fn new_pin(self, prompt: &str) -> Result<Pin, Error> {
+        let password = dialoguer::Password::new()
+            .with_prompt(text::printable(prompt))
+            .with_confirmation("The same again", "the two differ, once more");
+        self.password(password, prompt)
+    }
+
+    fn password(self, password: dialoguer::Password<'_>, prompt: &str) -> Result<Pin, Error> {
+        if !self.is_interactive() {
+            return Err(Error::usage(
+                format!("nobody can be asked for the {}", text::printable(prompt)),
+                "give it with --pin-file FILE or --pin-fd N",
+            ));
+        }
+        let mut typed = password.interact().map_err(|e| not_asked(&e))?;
+        let pin = Pin::copy_of(typed.as_bytes());
+        typed.zeroize();
+        Ok(pin?)
+    }
+
+    fn print(self, line: &str) {
+        if self.json { to_stderr(line) } else { to_stdout(line) }
+    }
+}
+
+fn not_asked(error: &dialoguer::Error) -> Error {
+    Error::problem(format!("the terminal gave no answer: {error}"), "run the same command again; nothing was done")
+}
+
+/// Bytes for another program, as they are.
+pub fn raw(bytes: &[u8]) {
+    let _ = std::io::stdout().lock().write_all(bytes);
+}
+
+// A reader that went away (a closed pipe) is no reason to stop a ceremony.
+fn to_stdout(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn to_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Breaks a line at blanks; continuation lines are indented by two more. Control characters are replaced.
+fn wrap(line: &str, indent: usize) -> String {
+    let line = text::printable(line);
+    let mut out = " ".repeat(indent);
+    let mut column = indent;
+    let mut first = true;
+    for word in line.split(' ') {
+        let width = word.chars().count();
+        if !first && column.saturating_add(width).saturating_add(1) > WIDTH {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent.saturating_add(2)));
+            column = indent.saturating_add(2);
+        } else if !first {
+            out.push(' ');
+            column = column.saturating_add(1);
+        }
+        out.push_str(word);
+        column = column.saturating_add(width);
+        first = false;
+    }
+    out
+}
+
+/// Progress on standard error: a line now and then, not more than ten for one operation.
+#[derive(Default)]
+pub struct ProgressLines {
+    told: usize,
+}
+
+impl Progress for ProgressLines {
+    fn step(&mut self, what: &str, done: usize, total: usize) {
+        let tenth = done.saturating_mul(10).checked_div(total).unwrap_or(10);
+        if total >= 20 && (tenth != self.told || done == 0) {
+            self.told = tenth;
+            to_stderr(&format!("  {}: {done} of {total}", text::printable(what)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_broken_and_escapes_are_not_printed() {
+        let wrapped = wrap(&format!("{} \x1b[31mred", "word ".repeat(30)), 2);
+        assert!(wrapped.lines().all(|l| l.chars().count() <= WIDTH), "{wrapped}");
+        assert!(!wrapped.contains('\x1b'));
+    }
+}

@@ -1,0 +1,251 @@
+//! Puts the adapters behind the ceremony's ports.
+
+use std::{path::{Path, PathBuf}, time::Duration};
+
+use zeroize::Zeroize as _;
+
+use super::{
+    args::{CardPlace, Global, PinArgs},
+    terminal::{ProgressLines, Terminal},
+};
+use crate::{
+    ceremony::{Error, World},
+    durable,
+    encoding::{
+        digest::Digest,
+        dsse::Mode,
+        text::{self, Name},
+    },
+    memory::Pin,
+    pkcs11::{Pkcs11Settings, Pkcs11Token, Select},
+    ports::{
+        card::{Card, CardDescription, FinalTry, UnlockedCard},
+        token::{Token, TokenError, TokenSource, Wanted},
+    },
+    practice::PracticeToken,
+    proposal::{environment::EnvironmentReading, operation::Place, target::Role},
+    roster::Roster,
+    softcard::SoftCard,
+    storage,
+};
+
+/// One PKCS#11 call may take this long: a touch, a slow module.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Everything behind the ports, owned.
+pub struct Wiring {
+    mode: Mode,
+    /// The ledger and its copies.
+    pub ledger: storage::LedgerDirectory,
+    /// The station's secrets.
+    pub station: storage::StationDirectory,
+    /// What a custodian remembers.
+    pub memory: storage::CustodianDirectory,
+    /// The clock.
+    pub clock: storage::SystemClock,
+    tokens: Tokens,
+    artifacts: storage::FileArtifacts,
+    environment: EnvironmentReading,
+    progress: ProgressLines,
+}
+
+impl Wiring {
+    /// Opens a ledger for writing, with its copies.
+    pub fn open(global: &Global, ledger: &Path, copies: &[PathBuf]) -> Result<Self, Error> {
+        let mut places: Vec<&Path> = vec![ledger];
+        places.extend(copies.iter().map(PathBuf::as_path));
+        let root = state_root(global, &places)?;
+        Ok(Self {
+            mode: mode(global),
+            ledger: storage::LedgerDirectory::open(ledger, copies.to_vec())?,
+            station: storage::StationDirectory::new(&root)?,
+            memory: storage::CustodianDirectory::new(&root)?,
+            clock: storage::SystemClock,
+            tokens: Tokens,
+            artifacts: storage::FileArtifacts::new(),
+            environment: storage::environment::read(),
+            progress: ProgressLines::default(),
+        })
+    }
+
+    /// As the ceremony sees it.
+    pub fn world(&mut self) -> World<'_> {
+        World {
+            mode: self.mode,
+            ledger: &mut self.ledger,
+            station: &mut self.station,
+            tokens: &mut self.tokens,
+            artifacts: &mut self.artifacts,
+            clock: &self.clock,
+            environment: self.environment.clone(),
+            progress: &mut self.progress,
+        }
+    }
+}
+
+/// What `--rehearsal` says.
+pub fn mode(global: &Global) -> Mode {
+    if global.rehearsal { Mode::Rehearsal } else { Mode::Production }
+}
+
+/// The state directory, which must not lie in a ledger.
+pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRoot, Error> {
+    let path = match &global.state_dir {
+        Some(path) => path.clone(),
+        None => storage::default_state_root()?,
+    };
+    Ok(storage::StateRoot::open(&path, ledgers)?)
+}
+
+/// Opens tokens by their place.
+pub struct Tokens;
+
+impl TokenSource for Tokens {
+    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError> {
+        match place {
+            Place::Practice { path } => {
+                let mut token = PracticeToken::open(name.clone(), Path::new(path))?;
+                check_wanted(&mut token, wanted)?;
+                Ok(Box::new(token))
+            }
+            Place::Pkcs11 { module, slot } => {
+                let select = match wanted {
+                    Wanted::Empty => Select::EmptySlot { slot: *slot },
+                    Wanted::Labelled(label) => Select::Label { label: label.to_owned() },
+                    Wanted::Token { serial, label } => {
+                        Select::Serial { serial: serial.to_owned(), label: label.to_owned() }
+                    }
+                };
+                let settings = Pkcs11Settings {
+                    module: PathBuf::from(module),
+                    select,
+                    time_limit: CALL_LIMIT,
+                    module_sha256: None,
+                    environment: Vec::new(),
+                    worker: None,
+                };
+                Ok(Box::new(Pkcs11Token::open(name.clone(), settings)?))
+            }
+        }
+    }
+}
+
+fn check_wanted(token: &mut dyn Token, wanted: Wanted<'_>) -> Result<(), TokenError> {
+    let observation = token.observe()?;
+    let identity = &observation.identity;
+    let fits = match wanted {
+        Wanted::Empty => !observation.initialised,
+        Wanted::Labelled(label) => observation.initialised && identity.label.as_str() == label,
+        Wanted::Token { serial, label } => {
+            observation.initialised && identity.serial.as_str() == serial && identity.label.as_str() == label
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    let message = format!(
+        "the token there is \"{}\" with serial {}{}",
+        identity.label,
+        identity.serial,
+        if observation.initialised { "" } else { ", and empty" }
+    );
+    Err(TokenError::before("open", "", message, "find the token that the ledger knows"))
+}
+
+/// Finds a card.
+pub fn card(place: &CardPlace) -> Result<Box<dyn Card>, Error> {
+    match place {
+        CardPlace::Soft(path) => Ok(Box::new(SoftCard::open(path)?)),
+    }
+}
+
+/// Whose card this is, as a person would say it.
+pub fn whose(description: &CardDescription, roster: Option<&Roster>) -> String {
+    let serial = short_serial(description);
+    match roster.and_then(|r| r.holder(description.signing_key.keyid())) {
+        Some((person, _)) => format!("{}'s {} card {serial}", person.full_name, description.kind),
+        None => format!("{} card {serial}", description.kind),
+    }
+}
+
+/// A serial that fits a line.
+pub fn short_serial(description: &CardDescription) -> String {
+    description.serial.as_str().chars().take(12).collect()
+}
+
+/// Gets the PIN and presents it, once. The prompt says whose card it is, and how many tries are left.
+pub fn unlock<'c>(
+    terminal: Terminal,
+    card: &'c mut dyn Card,
+    description: &CardDescription,
+    pin: &PinArgs,
+    roster: Option<&Roster>,
+) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+    let whose = whose(description, roster);
+    let tries = description.tries_left.map(|n| format!(" ({n} tries left)")).unwrap_or_default();
+    let final_try = if pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
+    if pin.final_try && description.tries_left == Some(1) {
+        terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it for ever. Try?"))?;
+    }
+    let pin = match read_pin(pin)? {
+        Some(pin) => pin,
+        None => terminal.pin(&format!("PIN of {whose}{tries}"))?,
+    };
+    Ok(card.unlock(pin, final_try)?)
+}
+
+/// The PIN from file or descriptor; none if it is to be asked for.
+pub fn read_pin(args: &PinArgs) -> Result<Option<Pin>, Error> {
+    let path = match (&args.pin_file, args.pin_fd) {
+        (Some(path), _) => path.clone(),
+        (None, Some(fd)) => PathBuf::from(format!("/proc/self/fd/{fd}")),
+        (None, None) => return Ok(None),
+    };
+    pin_from_file(&path).map(Some)
+}
+
+/// The first line of a file.
+pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
+    let shown = text::printable(&path.to_string_lossy());
+    let mut bytes = durable::read_limited(path, 4096)
+        .map_err(|e| Error::problem(format!("the PIN cannot be read from {shown}: {e}"), "give a file with the PIN on its first line"))?;
+    let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let pin = if line.is_empty() { None } else { Some(Pin::copy_of(line)) };
+    bytes.zeroize();
+    let pin = pin.ok_or_else(|| Error::usage(format!("{shown} has no PIN on its first line"), "put the PIN there, and nothing else"))?;
+    Ok(pin?)
+}
+
+/// `TARGET:ROLE=FILE`, read.
+pub fn present_pins(specs: &[String]) -> Result<std::collections::BTreeMap<(Name, Role), Pin>, Error> {
+    let mut pins = std::collections::BTreeMap::new();
+    for spec in specs {
+        let bad = || Error::usage(format!("--present-pin {}", text::printable(spec)), "write TARGET:so-pin=FILE or TARGET:user-pin=FILE");
+        let (what, file) = spec.split_once('=').ok_or_else(bad)?;
+        let (target, role) = what.split_once(':').ok_or_else(bad)?;
+        let role = match role {
+            "so-pin" => Role::SoPin,
+            "user-pin" => Role::UserPin,
+            _ => return Err(bad()),
+        };
+        let target = Name::new(target).map_err(|_| bad())?;
+        if pins.insert((target, role), pin_from_file(Path::new(file))?).is_some() {
+            return Err(Error::usage(format!("{} is given twice", text::printable(what)), "give it once"));
+        }
+    }
+    Ok(pins)
+}
+
+/// A digest from paper, as an option gave it.
+pub fn paper(option: &str, text: Option<&String>) -> Result<Option<Digest>, Error> {
+    text.map(|t| Digest::from_paper(t).map_err(|e| Error::usage(format!("{option}: {e}"), "copy it from the paper, in hex or in words")))
+        .transpose()
+}
+
+/// Reads a file that a person named, up to a limit.
+pub fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    durable::read_limited(path, limit).map_err(|e| {
+        Error::problem(format!("{}: {e}", text::printable(&path.to_string_lossy())), "check the file's name and rights")
+    })
+}
