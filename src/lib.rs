@@ -1,5 +1,6 @@
 //! M-of-N administrative quorums over hardware security modules.
 pub mod approval;
+pub mod durable;
 pub mod encoding;
 pub mod memory;
 pub mod ports;

@@ -3,7 +3,8 @@
 //! ```text
 //! cli        → everything: it wires the adapters into the ceremony
 //! ceremony   → ports, core, bottom: the adapters reach it as ports
-//! piv · pkcs11 · practice · command · softcard · storage   → ports, core, bottom; never each other
+//! piv · pkcs11 · practice · command · softcard · storage   → durable, ports, core, bottom; never each other
+//! durable    → nothing: how adapters write files
 //! ports      → core, bottom
 //! core       transcript → approval → proposal → sharing → roster → sealing   → bottom
 //! bottom     memory · encoding: not even each other
@@ -24,6 +25,7 @@ enum Layer {
     Bottom,
     Core,
     Ports,
+    Durable,
     Adapters,
     Ceremony,
     Cli,
@@ -40,6 +42,7 @@ const MODULES: &[(&str, Layer)] = &[
     ("approval", Layer::Core),
     ("transcript", Layer::Core),
     ("ports", Layer::Ports),
+    ("durable", Layer::Durable),
     ("piv", Layer::Adapters),
     ("pkcs11", Layer::Adapters),
     ("practice", Layer::Adapters),
@@ -136,7 +139,8 @@ fn forbidden(from: &str, to: &str) -> Option<String> {
         _ if from == to => return None,
         (Layer::Core, Layer::Core) if to_index < from_index => return None,
         (Layer::Core, Layer::Core) => "against the order within the core",
-        (Layer::Ceremony, Layer::Adapters) => "past the ports",
+        (Layer::Ceremony, Layer::Durable | Layer::Adapters) => "past the ports",
+        (Layer::Durable, _) => "the way files are written knows nothing of what is in them",
         _ if to_layer == from_layer => "across",
         _ if to_layer > from_layer => "up",
         _ => return None,
@@ -250,6 +254,20 @@ fn violations_are_seen() {
             vec!["1: ceremony (Ceremony) imports softcard (Adapters): past the ports"],
         ),
         (
+            "src/ceremony/run.rs",
+            "use crate::durable;",
+            vec!["1: ceremony (Ceremony) imports durable (Durable): past the ports"],
+        ),
+        ("src/ports/store.rs", "use crate::durable;", vec!["1: ports (Ports) imports durable (Durable): up"]),
+        (
+            "src/durable.rs",
+            "use crate::{encoding, storage};",
+            vec![
+                "1: durable (Durable) imports encoding (Bottom): the way files are written knows nothing of what is in them",
+                "1: durable (Durable) imports storage (Adapters): the way files are written knows nothing of what is in them",
+            ],
+        ),
+        (
             "src/encoding/a.rs",
             "use crate::memory::Pin;",
             vec!["1: encoding (Bottom) imports memory (Bottom): across"],
@@ -360,6 +378,7 @@ fn what_is_allowed_is_not_reported() {
             "#[cfg(test)]\nmod tests { fn f() { std::fs::read(\"x\"); println!(\"y\"); } }",
         ),
         ("src/cli/terminal.rs", "use std::io::stderr; println!(\"x\"); if a.unwrap != b {}"),
+        ("src/storage/state.rs", "use crate::durable::{self, DirectoryLock};"),
         ("src/memory/locked.rs", "#![allow(unsafe_code)] unsafe { libc::mlock() }"),
         ("src/lib.rs", "pub mod cli; use crate::cli::run;"),
     ] {
