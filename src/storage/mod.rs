@@ -6,4 +6,9 @@
 //! signatures like everything else.
 
 pub mod clock;
+mod copies;
 pub mod environment;
+mod fault;
+mod layout;
+pub mod ledger;
+mod writing;
