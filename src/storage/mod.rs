@@ -7,8 +7,11 @@
 
 pub mod clock;
 mod copies;
+pub mod custodian;
 pub mod environment;
 mod fault;
 mod layout;
 pub mod ledger;
+pub mod state;
+pub mod station;
 mod writing;
