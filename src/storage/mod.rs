@@ -5,11 +5,13 @@
 //! directories for links *while* we work is not kept out; what he puts there is held against hashes and
 //! signatures like everything else.
 
+pub mod artifacts;
 pub mod clock;
 mod copies;
 pub mod custodian;
 pub mod environment;
 mod fault;
+pub mod inbox;
 mod layout;
 pub mod ledger;
 pub mod state;
