@@ -6,7 +6,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -118,6 +118,104 @@ impl DirectoryLock {
     }
 }
 
+/// Opens a regular file for reading. A symbolic link in the last place is not followed (ELOOP); a pipe or a
+/// device is an error and does not block.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
+}
+
+/// Reads a file that [`open_plain`] opens. One that is longer than `limit` is refused by its size, and not
+/// read; one that grows meanwhile is refused too.
+pub fn read_plain(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open_plain(path)?;
+    let size = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    if size <= limit {
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    }
+    let found = size.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    if found > limit {
+        let message = format!("{found} bytes, more than the {limit} that are allowed");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}
+
+/// Overwrites a file with zeros, fsyncs and unlinks it, and fsyncs its directory; the same with what an
+/// interrupted [`replace`] left of it. One that is gone is no error; a symbolic link is one.
+///
+/// Not guaranteed: flash, and file systems that journal data or copy on write, keep old blocks. What must not
+/// be read by who finds them is to be encrypted in the first place.
+pub fn destroy(path: &Path) -> io::Result<()> {
+    overwrite_and_unlink(path)?;
+    overwrite_and_unlink(&temporary_name(path)?)?;
+    match sync_directory(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        synced => synced,
+    }
+}
+
+fn overwrite_and_unlink(path: &Path) -> io::Result<()> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let mut file = match OpenOptions::new().write(true).custom_flags(flags).open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    io::copy(&mut io::repeat(0).take(metadata.len()), &mut file)?;
+    file.sync_all()?;
+    fs::remove_file(path)
+}
+
+/// Which directory it is, whatever its path: device and inode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The file system (st_dev).
+    pub device: u64,
+    /// The inode in it.
+    pub inode: u64,
+}
+
+impl Identity {
+    /// Of what `path` leads to, through symbolic links.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|metadata| Self::from(&metadata))
+    }
+}
+
+impl From<&fs::Metadata> for Identity {
+    fn from(metadata: &fs::Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+impl DirectoryLock {
+    /// Locks `directory` itself, or fails at once with [`io::ErrorKind::WouldBlock`].
+    pub fn of_directory(directory: &Path) -> io::Result<Self> {
+        let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
+        let directory = OpenOptions::new().read(true).custom_flags(flags).open(directory)?;
+        match directory.try_lock() {
+            Ok(()) => Ok(Self { _directory: directory }),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    /// The directory that is locked, wherever it was moved to.
+    pub fn identity(&self) -> io::Result<Identity> {
+        self._directory.metadata().map(|metadata| Identity::from(&metadata))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +261,50 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(read_limited(dir.path(), 10).is_err());
         assert!(read_limited(Path::new("/dev/zero"), 10).is_err());
+    }
+
+    #[test]
+    fn plain_files_only_and_long_ones_are_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("x"), dir.path().join("link"));
+        create(&path, b"one").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(read_plain(&path, 3).unwrap(), b"one");
+        assert_eq!(read_plain(&link, 3).unwrap_err().raw_os_error(), Some(libc::ELOOP));
+        assert!(read_plain(dir.path(), 3).is_err() && read_plain(Path::new("/dev/zero"), 3).is_err());
+        File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        let refused = read_plain(&path, 1 << 20).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
+        assert!(refused.to_string().contains("1099511627776 bytes"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_destroyed_is_zeros_under_every_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("x"), dir.path().join("other"));
+        create(&path, b"secret").unwrap();
+        fs::write(dir.path().join(".x.tmp"), b"left by a crash").unwrap();
+        fs::hard_link(&path, &other).unwrap();
+        destroy(&path).unwrap();
+        assert_eq!(fs::read(&other).unwrap(), [0; 6]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        destroy(&path).unwrap();
+        destroy(&dir.path().join("no-directory/x")).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(destroy(&path).is_err() && path.exists());
+    }
+
+    #[test]
+    fn a_locked_directory_is_locked_at_once_and_known_when_moved() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+        create_directory(&old).unwrap();
+        let held = DirectoryLock::of_directory(&old).unwrap();
+        let refused = DirectoryLock::of_directory(&old).err().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        fs::rename(&old, &new).unwrap();
+        create_directory(&old).unwrap();
+        assert_eq!(held.identity().unwrap(), Identity::of(&new).unwrap());
+        assert_ne!(held.identity().unwrap(), Identity::of(&old).unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! M-of-N administrative quorums over hardware security modules.
 pub mod approval;
 pub mod ceremony;
+pub mod cli;
 pub mod durable;
 pub mod encoding;
 pub mod memory;

@@ -5,7 +5,7 @@
 //! secrets: what libraries copy lies in ordinary memory and must not reach a swap device.
 //!
 //! Not guaranteed: nothing here stops root, the kernel or a hypervisor, which may swap or snapshot us.
-#![allow(unsafe_code, reason = "prctl, setrlimit, mlockall and adjtimex have no safe form")]
+#![allow(unsafe_code, reason = "prctl, setrlimit, mlockall, geteuid and adjtimex have no safe form")]
 
 use std::fs;
 use std::io;
@@ -172,6 +172,12 @@ pub fn core_limit() -> Option<u64> {
 /// The soft RLIMIT_MEMLOCK in bytes; `u64::MAX` is unlimited, `None` unknown.
 pub fn memlock_limit() -> Option<u64> {
     limit_of(libc::RLIMIT_MEMLOCK).ok().map(|limit| limit.rlim_cur)
+}
+
+/// The effective user: who owns what this process creates.
+pub fn effective_user() -> u32 {
+    // SAFETY: geteuid(2) takes nothing, writes nothing and cannot fail.
+    unsafe { libc::geteuid() }
 }
 
 /// Whether the kernel says that its clock is synchronised to a reference (adjtimex(2), STA_UNSYNC

@@ -1,3 +1,19 @@
 //! What is on the disk, and what the machine says of itself.
+//!
+//! Files are hostile: symbolic links are not followed below a directory that was named, sizes are looked at
+//! before bytes are read, and names are taken from a small alphabet. Not guaranteed: somebody who swaps
+//! directories for links *while* we work is not kept out; what he puts there is held against hashes and
+//! signatures like everything else.
 
+pub mod artifacts;
+pub mod clock;
+mod copies;
+pub mod custodian;
 pub mod environment;
+mod fault;
+pub mod inbox;
+mod layout;
+pub mod ledger;
+pub mod state;
+pub mod station;
+mod writing;

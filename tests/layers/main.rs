@@ -3,7 +3,8 @@
 //! ```text
 //! cli        → everything: it wires the adapters into the ceremony
 //! ceremony   → ports, core, bottom: the adapters reach it as ports
-//! piv · pkcs11 · practice · command · softcard · storage   → ports, core, bottom; never each other
+//! piv · pkcs11 · practice · command · softcard · storage   → durable, ports, core, bottom; never each other
+//! durable    → nothing: how adapters write files
 //! ports      → core, bottom
 //! core       transcript → approval → proposal → sharing → roster → sealing   → bottom
 //! bottom     memory · encoding · durable: not even each other
@@ -24,6 +25,7 @@ enum Layer {
     Bottom,
     Core,
     Ports,
+    Durable,
     Adapters,
     Ceremony,
     Cli,
@@ -41,6 +43,7 @@ const MODULES: &[(&str, Layer)] = &[
     ("approval", Layer::Core),
     ("transcript", Layer::Core),
     ("ports", Layer::Ports),
+    ("durable", Layer::Durable),
     ("piv", Layer::Adapters),
     ("pkcs11", Layer::Adapters),
     ("practice", Layer::Adapters),
@@ -82,6 +85,7 @@ const fn strictly(home: Home) -> Home {
 
 const TERMINAL: &[&str] = &["src/cli/terminal.rs"];
 const PRINTS: &str = "only the terminal module prints";
+const INTENT: &str = "only the ledger's storage says that an intent is durable";
 const EXITS: &str = "only main exits";
 
 const HOMES: &[Home] = &[
@@ -95,6 +99,7 @@ const HOMES: &[Home] = &[
     strictly(home(&["process", "exit"], &["src/main.rs"], EXITS)),
     strictly(home(&["process", "abort"], &["src/main.rs"], EXITS)),
     home(&["ExitCode"], &["src/main.rs", "src/lib.rs", "src/cli/exit.rs"], EXITS),
+    strictly(home(&["DurableIntent", "written"], &["src/storage/ledger.rs"], INTENT)),
     strictly(home(&["unsafe"], &["src/memory/"], "all the unsafe code is in memory")),
     strictly(home(&["unsafe_code"], &["src/memory/"], "all the unsafe code is in memory")),
     strictly(crate_home("sharks", &["src/sharing/"], "only verified shares reach the Shamir library")),
@@ -137,7 +142,8 @@ fn forbidden(from: &str, to: &str) -> Option<String> {
         _ if from == to => return None,
         (Layer::Core, Layer::Core) if to_index < from_index => return None,
         (Layer::Core, Layer::Core) => "against the order within the core",
-        (Layer::Ceremony, Layer::Adapters) => "past the ports",
+        (Layer::Ceremony, Layer::Durable | Layer::Adapters) => "past the ports",
+        (Layer::Durable, _) => "the way files are written knows nothing of what is in them",
         _ if to_layer == from_layer => "across",
         _ if to_layer > from_layer => "up",
         _ => return None,
@@ -224,6 +230,18 @@ fn imports_go_down_and_dangers_stay_at_home() {
     assert!(found.is_empty(), "{} violations of the architecture:\n{}", found.len(), found.join("\n"));
 }
 
+/// The word, and not only the path: an alias of the type would hide the call from the rule above.
+#[test]
+fn one_file_says_that_an_intent_is_durable() {
+    let named = |source: &&Source| {
+        source.paths().iter().any(|path| path.segments.last().is_some_and(|name| name == "written"))
+            && source.paths().iter().any(|path| contains(&path.segments, &["DurableIntent"]))
+    };
+    let callers: Vec<String> =
+        crate_sources().iter().filter(named).map(|source| source.file.clone()).collect();
+    assert_eq!(callers, ["src/approval/intent.rs", "src/storage/ledger.rs"]);
+}
+
 #[test]
 fn every_module_has_a_layer() {
     let modules: BTreeSet<String> = crate_sources().iter().filter_map(Source::top_module).collect();
@@ -249,6 +267,20 @@ fn violations_are_seen() {
             "src/ceremony/run.rs",
             "use crate::{ports, softcard::file};",
             vec!["1: ceremony (Ceremony) imports softcard (Adapters): past the ports"],
+        ),
+        (
+            "src/ceremony/run.rs",
+            "use crate::durable;",
+            vec!["1: ceremony (Ceremony) imports durable (Durable): past the ports"],
+        ),
+        ("src/ports/store.rs", "use crate::durable;", vec!["1: ports (Ports) imports durable (Durable): up"]),
+        (
+            "src/durable.rs",
+            "use crate::{encoding, storage};",
+            vec![
+                "1: durable (Durable) imports encoding (Bottom): the way files are written knows nothing of what is in them",
+                "1: durable (Durable) imports storage (Adapters): the way files are written knows nothing of what is in them",
+            ],
         ),
         (
             "src/encoding/a.rs",
@@ -323,6 +355,11 @@ fn violations_are_seen() {
             vec!["1: sharks::Sharks: only verified shares reach the Shamir library"],
         ),
         (
+            "src/ceremony/execute.rs",
+            "use crate::approval::intent::DurableIntent;\nfn f() { DurableIntent::written(line, targets) }",
+            vec!["2: DurableIntent::written: only the ledger's storage says that an intent is durable"],
+        ),
+        (
             "src/roster/utils.rs",
             "mod helpers {}\nfn get_name() {}",
             vec![
@@ -361,6 +398,7 @@ fn what_is_allowed_is_not_reported() {
             "#[cfg(test)]\nmod tests { fn f() { std::fs::read(\"x\"); println!(\"y\"); } }",
         ),
         ("src/cli/terminal.rs", "use std::io::stderr; println!(\"x\"); if a.unwrap != b {}"),
+        ("src/storage/state.rs", "use crate::durable::{self, DirectoryLock};"),
         ("src/memory/locked.rs", "#![allow(unsafe_code)] unsafe { libc::mlock() }"),
         ("src/lib.rs", "pub mod cli; use crate::cli::run;"),
     ] {

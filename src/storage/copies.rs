@@ -1,0 +1,177 @@
+//! Copies of a ledger on other media: where they may lie, how they stand to the ledger, how they catch up.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    fault::{failed, refused, shown},
+    layout::{self, Budget, PLAN, TRANSCRIPT, beside_name},
+    writing,
+};
+use crate::{durable::Identity, ports::store::StoreError, transcript::ledger::CeremonyFiles};
+
+/// How a copy that is not equal stands to the ledger.
+#[derive(PartialEq, Eq, Debug)]
+enum Standing {
+    Ahead,
+    Different,
+}
+
+/// The ceremonies in which `copy` is behind `ledger`. An error if it is ahead of it or different.
+pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreError> {
+    let names = layout::ceremonies(ledger)?;
+    let held = layout::ceremonies(copy)?;
+    if let Some(alone) = held.iter().find(|name| !names.contains(name)) {
+        return Err(apart(ledger, copy, &copy.join(alone), &Standing::Ahead));
+    }
+    let (mut ours, mut theirs) = (Budget::ledger(), Budget::ledger());
+    let mut found = Vec::new();
+    for name in names {
+        if !held.contains(&name) {
+            found.push(name);
+            continue;
+        }
+        let original = layout::ceremony(ledger, &name, &mut ours)?;
+        let duplicate = layout::ceremony(copy, &name, &mut theirs)?;
+        if lacks(&original, &duplicate)
+            .map_err(|(file, how)| apart(ledger, copy, &copy.join(&name).join(file), &how))?
+        {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// Brings one ceremony of a copy level with the ledger's.
+pub(super) fn catch_up(ledger: &Path, copy: &Path, directory: &str) -> Result<(), StoreError> {
+    let original = layout::ceremony(ledger, directory, &mut Budget::ledger())?;
+    if !layout::is_there(&copy.join(directory))? {
+        return writing::ceremony(copy, &original).map_err(only_this_copy);
+    }
+    let duplicate = layout::ceremony(copy, directory, &mut Budget::ledger())?;
+    let behind = lacks(&original, &duplicate)
+        .map_err(|(file, how)| apart(ledger, copy, &copy.join(directory).join(file), &how))?;
+    if behind { complete(copy, &original, &duplicate).map_err(only_this_copy) } else { Ok(()) }
+}
+
+fn complete(copy: &Path, original: &CeremonyFiles, duplicate: &CeremonyFiles) -> Result<(), StoreError> {
+    let directory = &original.directory;
+    if duplicate.plan != original.plan {
+        writing::plan(copy, directory, &original.plan)?;
+    }
+    let held = writing::besides(duplicate);
+    for ((beside, statements), (_, held)) in writing::besides(original).into_iter().zip(held) {
+        for statement in statements.iter().filter(|statement| !held.contains(statement)) {
+            writing::statement(copy, directory, beside, (&statement.0, &statement.1))?;
+        }
+    }
+    // Last, so that a copy whose transcript is level has what the lines speak of.
+    if duplicate.transcript != original.transcript {
+        writing::transcript(copy, directory, &original.transcript)?;
+    }
+    Ok(())
+}
+
+fn only_this_copy(error: StoreError) -> StoreError {
+    let hint = format!(
+        "the ledger itself is whole, only this copy is behind: {}; the copy is then caught up",
+        error.hint
+    );
+    StoreError { hint, ..error }
+}
+
+/// Whether the copy lacks something: files, or the end of one. An error names the file that the ledger lacks.
+fn lacks(original: &CeremonyFiles, duplicate: &CeremonyFiles) -> Result<bool, (String, Standing)> {
+    let (ours, theirs) = (parts(original), parts(duplicate));
+    for (name, held) in &theirs {
+        match ours.get(name) {
+            Some(bytes) if bytes.starts_with(held) => {}
+            Some(bytes) if !held.starts_with(bytes) => return Err((name.clone(), Standing::Different)),
+            _ => return Err((name.clone(), Standing::Ahead)),
+        }
+    }
+    Ok(ours != theirs)
+}
+
+fn parts(files: &CeremonyFiles) -> BTreeMap<String, &[u8]> {
+    let mut parts = BTreeMap::from([
+        (TRANSCRIPT.to_owned(), files.transcript.as_slice()),
+        (PLAN.to_owned(), files.plan.as_slice()),
+    ]);
+    for (beside, statements) in writing::besides(files) {
+        for (name, bytes) in statements {
+            parts.insert(format!("{}/{name}", beside_name(beside)), bytes);
+        }
+    }
+    parts
+}
+
+fn apart(ledger: &Path, copy: &Path, file: &Path, standing: &Standing) -> StoreError {
+    let (ledger, copy) = (shown(ledger), shown(copy));
+    match standing {
+        Standing::Ahead => refused(
+            "comparing the copies at",
+            file,
+            format!(
+                "the copy {copy} has this, and the ledger {ledger} does not: the ledger is the older one"
+            ),
+            format!(
+                "nothing was written; audit {copy} against the last head on paper: if it is the true one, \
+                 name it as the ledger and {ledger} as its copy"
+            ),
+        ),
+        Standing::Different => refused(
+            "comparing the copies at",
+            file,
+            format!("the ledger {ledger} and its copy {copy} tell different stories"),
+            "nothing was written; audit both against the last head on paper, and keep both as evidence",
+        ),
+    }
+}
+
+/// Refuses directories that are one, or lie in one another. Those that do not exist yet have a parent that does.
+pub(super) fn distinct(ledger: &Path, copies: &[PathBuf]) -> Result<(), StoreError> {
+    let mut places = vec![ledger];
+    for copy in copies {
+        for place in &places {
+            if overlap(place, copy).map_err(|e| failed("opening the copy", copy, &e))? {
+                let reason =
+                    format!("it is, holds or lies in {}, which it should be a copy of", shown(place));
+                let hint = "name a directory of its own on another medium";
+                return Err(refused("opening the copy", copy, reason, hint));
+            }
+        }
+        places.push(copy);
+    }
+    Ok(())
+}
+
+fn overlap(a: &Path, b: &Path) -> io::Result<bool> {
+    Ok(lies_in(a, b)? || lies_in(b, a)?)
+}
+
+/// Whether a directory is another one or lies in it: by canonical path, and by device and inode, which see
+/// through bind mounts.
+pub(super) fn lies_in(inner: &Path, outer: &Path) -> io::Result<bool> {
+    let (inner, outer) = (canonical(inner)?, canonical(outer)?);
+    Ok(match Identity::of(&outer) {
+        Ok(identity) => {
+            inner.ancestors().any(|above| Identity::of(above).is_ok_and(|found| found == identity))
+        }
+        Err(_) => inner.starts_with(outer),
+    })
+}
+
+/// The canonical path, of a directory that does not exist yet too.
+fn canonical(path: &Path) -> io::Result<PathBuf> {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Err(e), Some(parent), Some(name)) if e.kind() == io::ErrorKind::NotFound => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            Ok(parent.canonicalize()?.join(name))
+        }
+        (found, _, _) => found,
+    }
+}

@@ -1,0 +1,146 @@
+//! What a custodian remembers of ledgers on his own machine: `custodians/<ledger>-<custodian>.json` in the state
+//! directory, one strict document each.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    fault::{failed, refused},
+    state::StateRoot,
+};
+use crate::{
+    durable::{self, DirectoryLock},
+    encoding::{digest::Digest, strict, text::Name},
+    ports::store::{CustodianMemory, StoreError},
+};
+
+/// How long a concurrent write is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The custodians' part of a state directory.
+pub struct CustodianDirectory {
+    custodians: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Memory {
+    ledger: Digest,
+    custodian: Name,
+    seen: Vec<Seen>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    ceremony: u32,
+    proposal: Digest,
+}
+
+impl CustodianDirectory {
+    /// In this state directory.
+    pub fn new(root: &StateRoot) -> Result<Self, StoreError> {
+        Ok(Self { custodians: root.directory("custodians")? })
+    }
+
+    fn path(&self, ledger: Digest, custodian: &Name) -> PathBuf {
+        self.custodians.join(format!("{ledger}-{custodian}.json"))
+    }
+}
+
+impl CustodianMemory for CustodianDirectory {
+    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<(u32, Digest)>, StoreError> {
+        let memory = read(&self.path(ledger, custodian), ledger, custodian)?;
+        Ok(memory.seen.into_iter().map(|seen| (seen.ceremony, seen.proposal)).collect())
+    }
+
+    fn remember(
+        &mut self,
+        ledger: Digest,
+        custodian: &Name,
+        ceremony: u32,
+        proposal: Digest,
+    ) -> Result<(), StoreError> {
+        let path = self.path(ledger, custodian);
+        let writing = |e: io::Error| failed("writing", &path, &e);
+        let _lock = DirectoryLock::acquire(&path, PATIENCE).map_err(writing)?;
+        let mut memory = read(&path, ledger, custodian)?;
+        let seen = Seen { ceremony, proposal };
+        if memory.seen.contains(&seen) {
+            return Ok(());
+        }
+        memory.seen.push(seen);
+        let bytes = strict::write(&memory);
+        if bytes.len() > strict::MAX_DOCUMENT {
+            let hint = "move it away, and give the last head on paper to the next approval";
+            return Err(refused("writing", &path, "it would be too long to be read again", hint));
+        }
+        durable::replace(&path, &bytes).map_err(writing)
+    }
+}
+
+fn read(path: &Path, ledger: Digest, custodian: &Name) -> Result<Memory, StoreError> {
+    let bytes = match durable::read_plain(path, strict::MAX_DOCUMENT as u64) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Ok(Memory { ledger, custodian: custodian.clone(), seen: Vec::new() });
+        }
+        read => read.map_err(|e| failed("reading", path, &e))?,
+    };
+    let hint =
+        "it guards against an older ledger: keep it as evidence, and give the last head on paper instead";
+    let memory: Memory = strict::parse(&bytes)
+        .map_err(|e| refused("reading", path, format!("this is not what was written there: {e}"), hint))?;
+    if memory.ledger != ledger || memory.custodian != *custodian {
+        return Err(refused("reading", path, "it is the memory of another custodian or ledger", hint));
+    }
+    Ok(memory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn memory() -> (tempfile::TempDir, CustodianDirectory, Digest, Name) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = StateRoot::open(&dir.path().join("state"), &[]).unwrap();
+        let memory = CustodianDirectory::new(&root).unwrap();
+        (dir, memory, Digest::of(b"ledger"), Name::new("alice").unwrap())
+    }
+
+    #[test]
+    fn what_was_seen_is_remembered_once_for_each_custodian_and_ledger() {
+        let (_dir, mut memory, ledger, alice) = memory();
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        assert_eq!(memory.seen(ledger, &alice).unwrap(), []);
+        for (ceremony, proposal) in [(0, one), (1, two), (1, two), (1, one)] {
+            memory.remember(ledger, &alice, ceremony, proposal).unwrap();
+        }
+        assert_eq!(memory.seen(ledger, &alice).unwrap(), [(0, one), (1, two), (1, one)]);
+        assert_eq!(memory.seen(ledger, &Name::new("bob").unwrap()).unwrap(), []);
+        assert_eq!(memory.seen(Digest::of(b"other"), &alice).unwrap(), []);
+    }
+
+    #[test]
+    fn a_changed_memory_is_not_an_empty_one() {
+        let (_dir, mut memory, ledger, alice) = memory();
+        memory.remember(ledger, &alice, 0, Digest::of(b"one")).unwrap();
+        let path = memory.path(ledger, &alice);
+        let good = fs::read(&path).unwrap();
+        let bob = memory.path(ledger, &Name::new("bob").unwrap());
+        fs::copy(&path, &bob).unwrap();
+        let error = memory.seen(ledger, &Name::new("bob").unwrap()).unwrap_err();
+        assert!(error.reason.contains("another custodian"), "{error}");
+        for bad in [&good[..good.len() - 1], b"", b"{}", &[good.as_slice(), b"\n"].concat()] {
+            fs::write(&path, bad).unwrap();
+            assert!(memory.seen(ledger, &alice).is_err());
+            assert!(memory.remember(ledger, &alice, 1, Digest::of(b"two")).is_err());
+            assert_eq!(fs::read(&path).unwrap(), bad);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! How a ledger lies in its directory, and how it is read from there.
+//!
+//! ```text
+//! 0000-genesis/plan.toml
+//!              transcript.jsonl
+//!              approvals/*.json
+//!              attestations/*.json
+//! 0001-delete/…
+//! .0002-backup.tmp/         a proposal that crashed: ignored, cleared by the next one
+//! ```
+//!
+//! What is named otherwise is ignored. What is named like a part of a ledger and is a link, a pipe or too long
+//! is an error. A missing file reads as an empty one: whether that can be is for the verification to say.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::fault::{failed, refused};
+use crate::{
+    durable,
+    ports::store::{Beside, StoreError},
+    transcript::ledger::CeremonyFiles,
+};
+
+/// The append-only lines.
+pub(super) const TRANSCRIPT: &str = "transcript.jsonl";
+/// The plan as it was proposed.
+pub(super) const PLAN: &str = "plan.toml";
+/// Longest transcript that is read or written.
+pub(super) const MAX_TRANSCRIPT: u64 = 256 << 20;
+/// Longest plan.
+pub(super) const MAX_PLAN: u64 = 1 << 20;
+/// All statements of one kind beside one transcript.
+pub(super) const MAX_BESIDE: u64 = 32 << 20;
+/// All files of a ledger. A new ceremony is refused at half of it, so that an open one can be finished.
+pub(super) const MAX_LEDGER: u64 = 1 << 30;
+/// Entries of one directory.
+const MAX_ENTRIES: usize = 100_000;
+
+const TOO_LARGE: &str = "this is no honest ledger; compare it with another copy";
+
+/// Bytes that may still be read.
+pub(super) struct Budget(u64);
+
+impl Budget {
+    /// Of one ledger.
+    pub(super) fn ledger() -> Self {
+        Self(MAX_LEDGER)
+    }
+
+    /// What has been used of [`Budget::ledger`].
+    pub(super) fn spent(&self) -> u64 {
+        MAX_LEDGER.saturating_sub(self.0)
+    }
+
+    fn spend(&mut self, bytes: &[u8], path: &Path) -> Result<(), StoreError> {
+        let left = self.0.checked_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.0 = left.ok_or_else(|| {
+            let reason = format!("with it, more than {} bytes are to be read in all", MAX_LEDGER);
+            refused("reading", path, reason, TOO_LARGE)
+        })?;
+        Ok(())
+    }
+}
+
+/// The number in the name of a ceremony's directory, none if it is not such a name.
+pub(super) fn ceremony_number(name: &str) -> Option<u32> {
+    let (number, kind) = name.split_once('-')?;
+    let good = (4..=10).contains(&number.len())
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && (1..=40).contains(&kind.len())
+        && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    if good { number.parse().ok() } else { None }
+}
+
+/// Whether a proposal that crashed left this.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+    inner.and_then(ceremony_number).is_some()
+}
+
+/// Whether this can be the name of a statement beside a transcript: `alice.json`.
+pub(super) fn is_statement_name(name: &str) -> bool {
+    name.len() <= 200
+        && name.strip_suffix(".json").is_some_and(|stem| !stem.is_empty())
+        && name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// `approvals` or `attestations`.
+pub(super) fn beside_name(beside: Beside) -> &'static str {
+    match beside {
+        Beside::Approvals => "approvals",
+        Beside::Attestations => "attestations",
+    }
+}
+
+/// All ceremonies, by number.
+pub(super) fn read(ledger: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
+    let mut budget = Budget::ledger();
+    ceremonies(ledger)?.iter().map(|name| ceremony(ledger, name, &mut budget)).collect()
+}
+
+/// The names of the ceremonies' directories, by number.
+pub(super) fn ceremonies(ledger: &Path) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for name in entries(ledger)? {
+        if let Some(number) = ceremony_number(&name) {
+            real_directory(&ledger.join(&name))?;
+            found.push((number, name));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, name)| name).collect())
+}
+
+/// The files of one ceremony.
+pub(super) fn ceremony(
+    ledger: &Path,
+    directory: &str,
+    budget: &mut Budget,
+) -> Result<CeremonyFiles, StoreError> {
+    let path = ceremony_path(ledger, directory)?;
+    let transcript = file(&path.join(TRANSCRIPT), MAX_TRANSCRIPT)?;
+    budget.spend(&transcript, &path)?;
+    let plan = file(&path.join(PLAN), MAX_PLAN)?;
+    budget.spend(&plan, &path)?;
+    Ok(CeremonyFiles {
+        directory: directory.to_owned(),
+        transcript,
+        plan,
+        attestations: statements(&path, Beside::Attestations, budget)?,
+        approvals: statements(&path, Beside::Approvals, budget)?,
+    })
+}
+
+/// The directory of a ceremony, which must be there.
+pub(super) fn ceremony_path(ledger: &Path, directory: &str) -> Result<PathBuf, StoreError> {
+    let path = ledger.join(directory);
+    if ceremony_number(directory).is_none() {
+        let hint = "ceremonies are called 0000-genesis, 0001-delete and so on";
+        return Err(refused("opening", &path, "this is not the name of a ceremony", hint));
+    }
+    real_directory(&path)?;
+    Ok(path)
+}
+
+/// Refuses what is not a directory, or only by way of a link.
+pub(super) fn real_directory(path: &Path) -> Result<(), StoreError> {
+    let metadata = fs::symlink_metadata(path).map_err(|e| failed("opening", path, &e))?;
+    if metadata.is_symlink() {
+        return Err(failed("opening", path, &io::Error::from_raw_os_error(libc::ELOOP)));
+    }
+    if !metadata.is_dir() {
+        return Err(failed("opening", path, &io::ErrorKind::NotADirectory.into()));
+    }
+    Ok(())
+}
+
+/// Whether something of this name is there, a link that leads nowhere included.
+pub(super) fn is_there(path: &Path) -> Result<bool, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(failed("looking at", path, &e)),
+    }
+}
+
+/// The names in a directory that are UTF-8, sorted.
+pub(super) fn entries(directory: &Path) -> Result<Vec<String>, StoreError> {
+    let unreadable = |e: io::Error| failed("reading the directory", directory, &e);
+    let mut names = Vec::new();
+    for (count, entry) in fs::read_dir(directory).map_err(unreadable)?.enumerate() {
+        if count >= MAX_ENTRIES {
+            let reason = format!("more than {MAX_ENTRIES} entries");
+            return Err(refused("reading the directory", directory, reason, TOO_LARGE));
+        }
+        names.extend(entry.map_err(unreadable)?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn file(path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
+    match durable::read_plain(path, limit) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(|e| failed("reading", path, &e)),
+    }
+}
+
+fn statements(
+    ceremony: &Path,
+    beside: Beside,
+    budget: &mut Budget,
+) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let directory = ceremony.join(beside_name(beside));
+    if !is_there(&directory)? {
+        return Ok(Vec::new());
+    }
+    real_directory(&directory)?;
+    let mut found = Vec::new();
+    let mut left = MAX_BESIDE;
+    for name in entries(&directory)?.into_iter().filter(|name| is_statement_name(name)) {
+        let path = directory.join(&name);
+        let bytes = durable::read_plain(&path, left).map_err(|e| failed("reading", &path, &e))?;
+        left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        budget.spend(&bytes, &path)?;
+        found.push((name, bytes));
+    }
+    Ok(found)
+}

@@ -1,0 +1,283 @@
+//! The ledger as directories: the one that was named, and its copies on other media.
+//!
+//! Every write goes to the ledger first, then to each copy; both are fsynced before it returns. The ceremony
+//! that is written is brought level on each copy before and after; a whole copy when the ledger is
+//! opened, before a ceremony is created, and when the copies are counted. A copy may be behind, and is caught up;
+//! one that is ahead or different stops everything before a byte is written.
+//!
+//! A write that fails on the ledger may still have been done, if only the last fsync failed; one that fails on a
+//! copy was done on the ledger. Read again before trying again.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    copies,
+    fault::{failed, refused},
+    layout::{self, Budget, MAX_LEDGER, TRANSCRIPT, beside_name},
+    writing::{self, Novelty},
+};
+use crate::{
+    approval::intent::DurableIntent,
+    durable::{self, DirectoryLock, Identity},
+    encoding::{digest::Digest, text::Name},
+    ports::store::{Beside, Copies, LedgerStore, StoreError},
+    transcript::ledger::CeremonyFiles,
+};
+
+/// Reads a ledger without locking or writing: for audits, and for media that are read-only.
+pub fn read(path: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
+    layout::read(path)
+}
+
+/// A ledger and its copies, locked against other writers until dropped.
+pub struct LedgerDirectory {
+    ledger: Place,
+    copies: Vec<Place>,
+}
+
+/// A directory that is locked.
+struct Place {
+    path: PathBuf,
+    lock: DirectoryLock,
+}
+
+impl LedgerDirectory {
+    /// Makes the directory of a new ledger, which then is opened. What exists must be an empty directory, or hold
+    /// nothing but the rest of a genesis that crashed.
+    pub fn create(path: &Path) -> Result<(), StoreError> {
+        if !layout::is_there(path)? {
+            return durable::create_directory(path).map_err(|e| failed("creating", path, &e));
+        }
+        if !is_vacant(path)? {
+            let hint = "name a directory that does not exist yet; to go on with a ledger, do not make one";
+            return Err(refused("creating the ledger", path, "the directory is not empty", hint));
+        }
+        make_private(path);
+        Ok(())
+    }
+
+    /// Opens a ledger and its copies for writing. A copy that does not exist is made, in a directory that exists.
+    pub fn open(path: impl Into<PathBuf>, copies: Vec<PathBuf>) -> Result<Self, StoreError> {
+        let path = path.into();
+        let ledger = Place::lock(&path)?;
+        if layout::ceremonies(&path)?.is_empty() && !is_vacant(&path)? {
+            let hint = "name the directory that holds 0000-genesis";
+            return Err(refused("opening", &path, "this is not a ledger", hint));
+        }
+        copies::distinct(&path, &copies)?;
+        for copy in &copies {
+            prepare_copy(copy)?;
+        }
+        let copies = copies.iter().map(|copy| Place::lock(copy)).collect::<Result<_, _>>()?;
+        let opened = Self { ledger, copies };
+        opened.level_all()?;
+        Ok(opened)
+    }
+
+    /// Brings all copies level with the ledger; first finds out whether all can be.
+    fn level_all(&self) -> Result<(), StoreError> {
+        self.check_places()?;
+        let mut late = Vec::new();
+        for copy in &self.copies {
+            late.push((copy, copies::behind(&self.ledger.path, &copy.path)?));
+        }
+        for (copy, directories) in late {
+            for directory in directories {
+                copies::catch_up(&self.ledger.path, &copy.path, &directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings one ceremony level on all copies.
+    fn level(&self, directory: &str) -> Result<(), StoreError> {
+        self.check_places()?;
+        self.copies.iter().try_for_each(|copy| copies::catch_up(&self.ledger.path, &copy.path, directory))
+    }
+
+    fn check_places(&self) -> Result<(), StoreError> {
+        self.places().try_for_each(Place::check)
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        std::iter::once(&self.ledger).chain(&self.copies)
+    }
+}
+
+impl LedgerStore for LedgerDirectory {
+    fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError> {
+        self.ledger.check()?;
+        layout::read(&self.ledger.path)
+    }
+
+    fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), StoreError> {
+        let path = self.ledger.path.join(directory);
+        let transcript = extended(&path, Vec::new(), &[first_line.to_vec()])?;
+        self.level_all()?;
+        let mut budget = Budget::ledger();
+        for name in layout::ceremonies(&self.ledger.path)? {
+            layout::ceremony(&self.ledger.path, &name, &mut budget)?;
+        }
+        if budget.spent() > MAX_LEDGER / 2 {
+            let reason = format!("the ledger has {} bytes, too many for one more ceremony", budget.spent());
+            return Err(refused("creating", &path, reason, "begin a new ledger with a genesis"));
+        }
+        for place in self.places() {
+            writing::clear_unfinished(&place.path)?;
+        }
+        let files = CeremonyFiles {
+            directory: directory.to_owned(),
+            transcript,
+            plan: plan.to_vec(),
+            ..CeremonyFiles::default()
+        };
+        writing::ceremony(&self.ledger.path, &files)?;
+        self.level(directory)
+    }
+
+    fn append(&mut self, directory: &str, lines: &[Vec<u8>]) -> Result<(), StoreError> {
+        self.level(directory)?;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let path = layout::ceremony_path(&self.ledger.path, directory)?;
+        let before = layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger())?.transcript;
+        let after = extended(&path, before, lines)?;
+        writing::transcript(&self.ledger.path, directory, &after)?;
+        self.level(directory)
+    }
+
+    fn put_beside(
+        &mut self,
+        directory: &str,
+        beside: Beside,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        self.level(directory)?;
+        let files = layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger())?;
+        let path = self.ledger.path.join(directory).join(beside_name(beside)).join(name);
+        if writing::novelty(&files, beside, (name, bytes), &path)? == Novelty::Held {
+            return Ok(());
+        }
+        writing::statement(&self.ledger.path, directory, beside, (name, bytes))?;
+        self.level(directory)
+    }
+
+    fn copies(&mut self) -> Result<Copies, StoreError> {
+        self.level_all()?;
+        let mut devices = Vec::new();
+        for place in self.places() {
+            devices.push(place.identity()?.device);
+        }
+        let count = u8::try_from(devices.len()).unwrap_or(u8::MAX);
+        devices.sort_unstable();
+        let same_medium = devices.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
+        Ok(Copies { count, same_medium })
+    }
+
+    fn prove_intent(
+        &mut self,
+        directory: &str,
+        line: Digest,
+        targets: Vec<Name>,
+    ) -> Result<DurableIntent, StoreError> {
+        self.check_places()?;
+        for place in self.places() {
+            writing::settle(&place.path, directory)?;
+            let files = layout::ceremony(&place.path, directory, &mut Budget::ledger())?;
+            let last =
+                files.transcript.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|b| *b == b'\n').next());
+            if last.map(Digest::of) != Some(line) {
+                let reason = format!("its last line is not the intent {}", line.short());
+                let hint = "nothing was touched; audit this directory, then execute again";
+                let path = place.path.join(directory).join(TRANSCRIPT);
+                return Err(refused("reading back", &path, reason, hint));
+            }
+        }
+        for copy in &self.copies {
+            if let Some(name) = copies::behind(&self.ledger.path, &copy.path)?.first() {
+                let hint = "nothing was touched; execute again, which catches the copy up";
+                return Err(refused("reading back", &copy.path.join(name), "the copy is behind", hint));
+            }
+        }
+        Ok(DurableIntent::written(line, targets))
+    }
+}
+
+impl Place {
+    fn lock(path: &Path) -> Result<Self, StoreError> {
+        let lock = DirectoryLock::of_directory(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::WouldBlock => refused(
+                "opening",
+                path,
+                "another quorate is working on this ledger",
+                "wait until it has ended, then run the same command again",
+            ),
+            _ => failed("opening", path, &e),
+        })?;
+        Ok(Self { path: path.to_owned(), lock })
+    }
+
+    /// Whether the path still leads to the directory that is locked: a medium can be pulled and another mounted.
+    fn check(&self) -> Result<(), StoreError> {
+        if self.identity()? == Identity::of(&self.path).map_err(|e| failed("opening", &self.path, &e))? {
+            return Ok(());
+        }
+        let reason =
+            "this is not the directory any more that was opened: moved, or another medium was mounted";
+        Err(refused("opening", &self.path, reason, "put the medium back, then run the same command again"))
+    }
+
+    fn identity(&self) -> Result<Identity, StoreError> {
+        self.lock.identity().map_err(|e| failed("looking at", &self.path, &e))
+    }
+}
+
+/// The transcript with these lines at its end.
+fn extended(ceremony: &Path, mut transcript: Vec<u8>, lines: &[Vec<u8>]) -> Result<Vec<u8>, StoreError> {
+    let path = ceremony.join(TRANSCRIPT);
+    if transcript.last().is_some_and(|last| *last != b'\n') {
+        let hint = "nothing was written; take this ceremony from a copy that is whole";
+        return Err(refused("appending to", &path, "the last line does not end", hint));
+    }
+    for line in lines {
+        if line.is_empty() || line.contains(&b'\n') {
+            let hint = "nothing was written; this is a fault of the program";
+            return Err(refused("appending to", &path, "a line is empty or has a line feed in it", hint));
+        }
+        transcript.extend_from_slice(line);
+        transcript.push(b'\n');
+    }
+    Ok(transcript)
+}
+
+/// Makes the directory of a copy, or sees that it is a copy's.
+fn prepare_copy(copy: &Path) -> Result<(), StoreError> {
+    if !layout::is_there(copy)? {
+        return durable::create_directory(copy).map_err(|e| failed("creating the copy", copy, &e));
+    }
+    if layout::ceremonies(copy)?.is_empty() && !is_vacant(copy)? {
+        let reason = "it is not empty, and holds no ledger";
+        let hint = "name a directory that does not exist yet, on that medium";
+        return Err(refused("opening the copy", copy, reason, hint));
+    }
+    Ok(())
+}
+
+/// Whether nothing is in it but what crashed proposals left.
+fn is_vacant(directory: &Path) -> Result<bool, StoreError> {
+    let unfinished = layout::entries(directory)?.iter().filter(|name| layout::is_unfinished(name)).count();
+    let all =
+        std::fs::read_dir(directory).map_err(|e| failed("reading the directory", directory, &e))?.count();
+    Ok(all == unfinished)
+}
+
+/// Mode 0700, where the file system has modes and the directory is ours; a medium without them is taken as it is.
+fn make_private(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let _ = std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use super::*;
+
+#[test]
+fn copies_are_filled_and_written_with_the_ledger() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path("empty")).unwrap();
+    let mut ledger = fixture.open(&["empty", "new"]);
+    assert!(fixture.same("empty") && fixture.same("new"));
+    ledger.create(DELETE, b"plan 1", b"one").unwrap();
+    ledger.append(DELETE, &[b"two".to_vec()]).unwrap();
+    ledger.put_beside(GENESIS, Beside::Attestations, "alice.json", b"{}").unwrap();
+    assert!(fixture.same("empty") && fixture.same("new"));
+    assert_eq!(read(&fixture.path("new")).unwrap()[1].transcript, b"one\ntwo\n");
+    assert_eq!(ledger.copies().unwrap(), Copies { count: 3, same_medium: true });
+    drop(ledger);
+    assert_eq!(fixture.open(&[]).copies().unwrap(), Copies { count: 1, same_medium: false });
+}
+
+#[test]
+fn another_file_system_is_another_medium() {
+    let memory = Path::new("/dev/shm");
+    let fixture = Fixture::new();
+    let Ok(other) = tempfile::tempdir_in(memory) else { return };
+    if Identity::of(other.path()).unwrap().device == Identity::of(fixture.dir.path()).unwrap().device {
+        return;
+    }
+    let mut ledger = LedgerDirectory::open(fixture.path("ledger"), vec![other.path().join("copy")]).unwrap();
+    assert_eq!(ledger.copies().unwrap(), Copies { count: 2, same_medium: false });
+}
+
+#[test]
+fn a_copy_that_is_behind_catches_up() {
+    let fixture = Fixture::new();
+    fixture.open(&["copy"]);
+    let mut ledger = fixture.open(&[]);
+    ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap();
+    ledger.put_beside(GENESIS, Beside::Approvals, "alice.json", b"{\"long\":1}").unwrap();
+    ledger.create(DELETE, b"plan 1", b"one").unwrap();
+    drop(ledger);
+    fs::write(fixture.path("copy").join(GENESIS).join("approvals/alice.json"), "{\"lo").unwrap();
+    fs::write(fixture.path("copy").join(GENESIS).join("plan.toml"), "pl").unwrap();
+    fs::write(fixture.transcript("copy", GENESIS), "line 0\nli").unwrap();
+    fs::create_dir(fixture.path("copy").join(".0001-delete.tmp")).unwrap();
+    fixture.open(&["copy"]);
+    assert!(fixture.same("copy"));
+    assert_eq!(entries(&fixture.path("copy")), [GENESIS, DELETE]);
+}
+
+#[test]
+fn a_copy_that_fell_behind_between_two_writes_catches_up() {
+    let fixture = Fixture::new();
+    let mut ledger = fixture.open(&["copy"]);
+    fs::remove_dir_all(fixture.path("copy").join(GENESIS)).unwrap();
+    ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap();
+    assert!(fixture.same("copy"));
+    fs::write(fixture.transcript("copy", GENESIS), "").unwrap();
+    ledger.copies().unwrap();
+    assert!(fixture.same("copy"));
+}
+
+#[test]
+fn a_copy_that_is_ahead_is_refused_and_named() {
+    for (file, text) in [
+        ("0000-genesis/transcript.jsonl", "line 0\nline 1\n"),
+        ("0000-genesis/approvals/alice.json", "{}"),
+        ("0001-delete/transcript.jsonl", "line"),
+    ] {
+        let fixture = Fixture::new();
+        fixture.open(&["copy", "late"]);
+        let path = fixture.path("copy").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::write(fixture.transcript("late", GENESIS), "").unwrap();
+        let error = fixture.refusal(&["late", "copy"]);
+        assert!(error.reason.contains("the ledger is the older one"), "{error}");
+        assert!(file.starts_with(error.what.rsplit("copy/").next().unwrap()), "{error}");
+        assert!(error.hint.contains("name it as the ledger"), "{}", error.hint);
+        assert_eq!(fs::read(fixture.transcript("late", GENESIS)).unwrap(), b"", "nothing was written");
+    }
+}
+
+#[test]
+fn a_copy_that_forked_is_refused_also_when_it_did_so_meanwhile() {
+    let fixture = Fixture::new();
+    let mut ledger = fixture.open(&["copy"]);
+    fs::write(fixture.transcript("copy", GENESIS), "LINE 0\n").unwrap();
+    for error in [
+        ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap_err(),
+        ledger.create(DELETE, b"plan", b"line").unwrap_err(),
+        ledger.put_beside(GENESIS, Beside::Approvals, "a.json", b"{}").unwrap_err(),
+        ledger.copies().unwrap_err(),
+    ] {
+        assert!(error.reason.contains("tell different stories"), "{error}");
+        assert!(error.what.ends_with("copy/0000-genesis/transcript.jsonl"), "{error}");
+    }
+    drop(ledger);
+    fixture.refusal(&["copy"]);
+    assert_eq!(fs::read(fixture.transcript("ledger", GENESIS)).unwrap(), b"line 0\n");
+    assert_eq!(entries(&fixture.path("ledger")), [GENESIS]);
+}
+
+#[test]
+fn copies_lie_apart() {
+    let fixture = Fixture::new();
+    symlink(fixture.path("ledger"), fixture.path("link")).unwrap();
+    for copies in [
+        &["ledger"][..],
+        &["ledger/copy"],
+        &["ledger/0000-genesis/copy"],
+        &["link"],
+        &["link/copy"],
+        &["."],
+        &["x/../ledger"],
+        &["copy", "copy"],
+        &["copy", "./copy"],
+    ] {
+        fs::create_dir_all(fixture.path("x")).unwrap();
+        let error = fixture.refusal(copies);
+        assert!(error.reason.contains("it is, holds or lies in"), "{copies:?}: {error}");
+    }
+    assert!(fixture.refusal(&["no/parent"]).reason.contains("no such file"));
+    fs::write(fixture.path("x/file"), "").unwrap();
+    assert!(fixture.refusal(&["x"]).reason.contains("holds no ledger"));
+    assert!(!fixture.path("copy").exists());
+    assert_eq!(entries(&fixture.path("ledger")), [GENESIS]);
+}
+
+#[test]
+fn a_medium_that_was_changed_is_noticed() {
+    let fixture = Fixture::new();
+    let mut ledger = fixture.open(&["copy"]);
+    fs::rename(fixture.path("copy"), fixture.path("pulled")).unwrap();
+    assert!(ledger.append(GENESIS, &[b"line 1".to_vec()]).is_err());
+    fs::create_dir(fixture.path("copy")).unwrap();
+    let error = ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap_err();
+    assert!(error.reason.contains("not the directory any more"), "{error}");
+    assert_eq!(fs::read(fixture.transcript("ledger", GENESIS)).unwrap(), b"line 0\n");
+}
+
+#[test]
+fn an_intent_is_proved_by_reading_back_every_copy() {
+    let fixture = Fixture::new();
+    let targets = vec![Name::new("hsm").unwrap()];
+    let mut ledger = fixture.open(&["copy"]);
+    ledger.append(GENESIS, &[b"intended".to_vec()]).unwrap();
+    let line = Digest::of(b"intended");
+    let proof = ledger.prove_intent(GENESIS, line, targets.clone()).unwrap();
+    assert_eq!((proof.line(), proof.targets()), (line, &targets[..]));
+    assert!(ledger.prove_intent(GENESIS, Digest::of(b"line 0"), targets.clone()).is_err());
+    assert!(ledger.prove_intent(DELETE, line, targets.clone()).is_err());
+    for broken in ["line 0\n", "line 0\nintended", "line 0\nintended\nmore\n", "LINE 0\nintended\n", ""] {
+        for place in ["ledger", "copy"] {
+            let good = fs::read(fixture.transcript(place, GENESIS)).unwrap();
+            fs::write(fixture.transcript(place, GENESIS), broken).unwrap();
+            assert!(ledger.prove_intent(GENESIS, line, targets.clone()).is_err(), "{place} {broken:?}");
+            fs::write(fixture.transcript(place, GENESIS), good).unwrap();
+        }
+    }
+    fs::remove_file(fixture.path("copy").join(GENESIS).join("plan.toml")).unwrap();
+    let error = ledger.prove_intent(GENESIS, line, targets).unwrap_err();
+    assert!(error.reason.contains("behind"), "{error}");
+}
+
+/// The copy's medium is full: the ledger has the line, the copy catches up when there is room.
+#[test]
+fn a_copy_that_fails_is_said_and_catches_up_later() {
+    let fixture = Fixture::new();
+    let mut ledger = fixture.open(&["copy"]);
+    let in_the_way = fixture.path("copy").join(GENESIS).join(".transcript.jsonl.tmp");
+    fs::create_dir(&in_the_way).unwrap();
+    let error = ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap_err();
+    assert!(error.hint.contains("only this copy is behind"), "{}", error.hint);
+    assert_eq!(fs::read(fixture.transcript("ledger", GENESIS)).unwrap(), b"line 0\nline 1\n");
+    assert_eq!(fs::read(fixture.transcript("copy", GENESIS)).unwrap(), b"line 0\n");
+    assert!(ledger.prove_intent(GENESIS, Digest::of(b"line 1"), Vec::new()).is_err());
+    fs::remove_dir(&in_the_way).unwrap();
+    drop(ledger);
+    fixture.open(&["copy"]);
+    assert!(fixture.same("copy"));
+}

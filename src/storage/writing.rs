@@ -1,0 +1,170 @@
+//! How one directory of a ledger is written: all of a thing or nothing of it, and durable on return.
+//!
+//! The caller holds the lock on the directory.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use super::{
+    fault::{failed, refused},
+    layout::{self, MAX_BESIDE, MAX_PLAN, MAX_TRANSCRIPT, PLAN, TRANSCRIPT, beside_name},
+};
+use crate::{
+    durable,
+    ports::store::{Beside, StoreError},
+    transcript::ledger::CeremonyFiles,
+};
+
+/// Makes a ceremony appear under its name: built in a hidden directory, fsynced, renamed. The name must be free.
+pub(super) fn ceremony(ledger: &Path, files: &CeremonyFiles) -> Result<(), StoreError> {
+    let path = ledger.join(&files.directory);
+    if layout::ceremony_number(&files.directory).is_none() {
+        let hint = "ceremonies are called 0000-genesis, 0001-delete and so on";
+        return Err(refused("creating", &path, "this is not the name of a ceremony", hint));
+    }
+    within("writing", &path.join(TRANSCRIPT), files.transcript.len(), MAX_TRANSCRIPT)?;
+    within("writing", &path.join(PLAN), files.plan.len(), MAX_PLAN)?;
+    if layout::is_there(&path)? {
+        let hint = "nothing is overwritten: read the ledger again and propose under the next number";
+        return Err(refused("creating", &path, "it exists already", hint));
+    }
+    clear_unfinished(ledger)?;
+    let hidden = ledger.join(format!(".{}.tmp", files.directory));
+    let built = build(&hidden, files).and_then(|()| {
+        fs::rename(&hidden, &path).map_err(|e| failed("creating", &path, &e))?;
+        durable::sync_directory(&path).map_err(|e| failed("creating", &path, &e))
+    });
+    if built.is_err() {
+        // Not there any more if only the last fsync failed.
+        let _ = fs::remove_dir_all(&hidden);
+    }
+    built
+}
+
+fn build(hidden: &Path, files: &CeremonyFiles) -> Result<(), StoreError> {
+    let directory = |path: &Path| durable::create_directory(path).map_err(|e| failed("creating", path, &e));
+    let file =
+        |path: &Path, bytes: &[u8]| durable::create(path, bytes).map_err(|e| failed("writing", path, &e));
+    directory(hidden)?;
+    file(&hidden.join(PLAN), &files.plan)?;
+    file(&hidden.join(TRANSCRIPT), &files.transcript)?;
+    for (beside, statements) in besides(files) {
+        let inner = hidden.join(beside_name(beside));
+        directory(&inner)?;
+        for (name, bytes) in statements {
+            file(&inner.join(name), bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Statements by their files' names.
+pub(super) type Statements = [(String, Vec<u8>)];
+
+/// The statements of both kinds.
+pub(super) fn besides(files: &CeremonyFiles) -> [(Beside, &Statements); 2] {
+    [(Beside::Approvals, &files.approvals), (Beside::Attestations, &files.attestations)]
+}
+
+/// Removes what crashed proposals left.
+pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
+    for name in layout::entries(ledger)?.iter().filter(|name| layout::is_unfinished(name)) {
+        let path = ledger.join(name);
+        let metadata = fs::symlink_metadata(&path).map_err(|e| failed("clearing", &path, &e))?;
+        // A link is removed, not followed; so does remove_dir_all with links inside.
+        let removed = if metadata.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(|e| failed("clearing", &path, &e))?;
+    }
+    Ok(())
+}
+
+/// Replaces the transcript.
+pub(super) fn transcript(ledger: &Path, directory: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(&layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT), bytes, MAX_TRANSCRIPT)
+}
+
+/// Replaces the plan, of which a copy had a part only.
+pub(super) fn plan(ledger: &Path, directory: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(&layout::ceremony_path(ledger, directory)?.join(PLAN), bytes, MAX_PLAN)
+}
+
+/// Puts a statement beside the transcript.
+pub(super) fn statement(
+    ledger: &Path,
+    directory: &str,
+    beside: Beside,
+    (name, bytes): (&str, &[u8]),
+) -> Result<(), StoreError> {
+    let inner = layout::ceremony_path(ledger, directory)?.join(beside_name(beside));
+    let path = inner.join(name);
+    if !layout::is_statement_name(name) {
+        let hint = "letters, digits, '-', '_' and '.', ending with .json";
+        return Err(refused("writing", &inner, "no statement can have the name that was given", hint));
+    }
+    if layout::is_there(&inner)? {
+        layout::real_directory(&inner)?;
+    } else {
+        durable::create_directory(&inner).map_err(|e| failed("creating", &inner, &e))?;
+    }
+    replace(&path, bytes, MAX_BESIDE)
+}
+
+/// What a new statement is to those that lie there.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Novelty {
+    /// It is to be written.
+    New,
+    /// It is there, with the same bytes.
+    Held,
+}
+
+/// Whether a statement is to be written. One of this name with other bytes is refused, and one with which those
+/// of its kind would be too many bytes to be read again.
+pub(super) fn novelty(
+    files: &CeremonyFiles,
+    beside: Beside,
+    (name, bytes): (&str, &[u8]),
+    path: &Path,
+) -> Result<Novelty, StoreError> {
+    let statements = match beside {
+        Beside::Approvals => &files.approvals,
+        Beside::Attestations => &files.attestations,
+    };
+    match statements.iter().find(|(held, _)| held == name) {
+        Some((_, held)) if held == bytes => return Ok(Novelty::Held),
+        Some(_) => {
+            let hint = "nothing is overwritten: a statement that was handed over stays";
+            return Err(refused("writing", path, "another statement of this name is there already", hint));
+        }
+        None => {}
+    }
+    let held: usize = statements.iter().map(|(_, held)| held.len()).sum();
+    within("writing", path, held.saturating_add(bytes.len()), MAX_BESIDE)?;
+    Ok(Novelty::New)
+}
+
+/// Fsyncs a transcript and the names that lead to it: an earlier process may have been stopped before it did.
+pub(super) fn settle(ledger: &Path, directory: &str) -> Result<(), StoreError> {
+    let path = layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT);
+    let synced = durable::open_plain(&path)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| durable::sync_directory(&path))
+        .and_then(|()| File::open(ledger)?.sync_all());
+    synced.map_err(|e| failed("making durable", &path, &e))
+}
+
+/// Refuses to write what would not be read again.
+fn within(doing: &str, path: &Path, bytes: usize, limit: u64) -> Result<(), StoreError> {
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= limit) {
+        return Ok(());
+    }
+    let reason = format!("{bytes} bytes, more than the {limit} that are allowed");
+    Err(refused(doing, path, reason, "nothing was written"))
+}
+
+fn replace(path: &Path, bytes: &[u8], limit: u64) -> Result<(), StoreError> {
+    within("writing", path, bytes.len(), limit)?;
+    durable::replace(path, bytes).map_err(|e| failed("writing", path, &e))
+}
