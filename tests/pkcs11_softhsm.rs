@@ -1,5 +1,7 @@
 //! What can be read from a PKCS#11 token, against SoftHSM 2 and its independent client.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a test")]
+
 #[path = "support/softhsm.rs"]
 #[allow(dead_code, reason = "shared with the unit tests of the adapter")]
 mod softhsm;

@@ -1,5 +1,7 @@
 //! A SoftHSM of one test's own, the independent client `pkcs11-tool`, and a module that misbehaves.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where its ground gives way")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
