@@ -2,13 +2,18 @@
 
 use std::process::ExitCode;
 
+use quorate::{cli, memory, pkcs11};
+
 fn main() -> ExitCode {
-    // hardening is applied by main before dispatch
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == quorate::pkcs11::WORKER_VERB) {
-        return match quorate::pkcs11::worker_main() {
+    // Before anything else, and in the child that loads a module too: no core dumps, no tracing, no new privileges.
+    if let Err(error) = memory::harden() {
+        return cli::unhardened(&error).into();
+    }
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == pkcs11::WORKER_VERB) {
+        return match pkcs11::worker_main() {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(2),
         };
     }
-    ExitCode::SUCCESS
+    cli::main().into()
 }

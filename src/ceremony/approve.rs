@@ -1,6 +1,6 @@
 //! A custodian's decision: he verifies, is briefed, opens his shares and releases them to the station, or rejects.
 
-use super::{Error, check_clock, sign};
+use super::{Error, World, check_clock, collect::kept_name, sign};
 use crate::{
     approval::statement::{Approval, ApprovalFile, Rejection},
     encoding::{
@@ -12,7 +12,7 @@ use crate::{
     ports::{
         card::{CardDescription, UnlockedCard},
         clock::Clock,
-        store::CustodianMemory,
+        store::{Beside, CustodianMemory},
     },
     roster::{Person, Standing},
     sealing::release,
@@ -231,4 +231,21 @@ pub fn reject(
     };
     let statement = sign::statement(card, &description.signing_key, matter.state.mode, &rejection)?;
     Ok(ApprovalFile { statement, release: None })
+}
+
+/// Keeps a decision that was made at the station until the ceremony is executed, and puts its statement, without
+/// the release, into the ledger.
+pub fn keep(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    who: &Name,
+    event: &str,
+    file: &ApprovalFile,
+) -> Result<(), Error> {
+    let ceremony = super::execute::open_ceremony(state)?;
+    world.station.put(state.nonce, ceremony.number(), &kept_name(event, who), &file.write())?;
+    let mut statement = file.statement.write();
+    statement.push(b'\n');
+    let name = format!("{who}-{event}.json");
+    Ok(world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &statement)?)
 }

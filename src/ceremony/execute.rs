@@ -224,7 +224,7 @@ fn begin(
     let mut batch: Vec<Vec<u8>> = Vec::new();
     for (approval, _) in &approvals {
         batch.push(lines.line(now, Approved { approval: approval.envelope().clone() }));
-        let name = format!("{}.json", approval.statement().custodian);
+        let name = format!("{}-approval.json", approval.statement().custodian);
         let mut bytes = strict::write(approval.envelope());
         bytes.push(b'\n');
         world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &bytes)?;

@@ -92,7 +92,9 @@ impl std::str::FromStr for CardPlace {
 impl std::fmt::Display for CardPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Soft(path) => write!(f, "soft:{}", crate::encoding::text::printable(&path.to_string_lossy())),
+            Self::Soft(path) => {
+                write!(f, "soft:{}", crate::encoding::text::printable(&path.to_string_lossy()))
+            }
         }
     }
 }
@@ -136,7 +138,9 @@ pub enum CardVerb {
     #[command(after_help = "Example:\n  quorate card new soft:alice.card --pin-file alice.pin")]
     New(CardNew),
     /// Write an enrolment, signed by the card, for the plan of a genesis.
-    #[command(after_help = "Example:\n  quorate card enroll --card soft:alice.card --pin-file alice.pin \\\n    --name alice --full-name \"Alice Archer\" -o alice.enrolment.json")]
+    #[command(
+        after_help = "Example:\n  quorate card enroll --card soft:alice.card --pin-file alice.pin \\\n    --name alice --full-name \"Alice Archer\" -o alice.enrolment.json"
+    )]
     Enroll(CardEnroll),
     /// Show what a card or an enrolment says of itself; no PIN.
     #[command(after_help = "Example:\n  quorate card show soft:alice.card")]
@@ -192,7 +196,9 @@ pub struct CopyArgs {
 
 /// `quorate propose`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  quorate propose delete.toml ledger --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger")]
+#[command(
+    after_help = "Example:\n  quorate propose delete.toml ledger --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger"
+)]
 pub struct Propose {
     /// The plan.
     #[arg(value_hint = clap::ValueHint::FilePath)]
@@ -210,7 +216,9 @@ pub struct Propose {
 
 /// `quorate approve`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  At the station:\n    quorate approve ledger --card soft:alice.card\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate approve ledger --card soft:alice.card --head \"$(cat head.txt)\" -o alice.approval")]
+#[command(
+    after_help = "Examples:\n  At the station:\n    quorate approve ledger --card soft:alice.card\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate approve ledger --card soft:alice.card --head \"$(cat head.txt)\" -o alice.approval"
+)]
 pub struct Approve {
     /// The ledger with the open proposal.
     #[arg(value_hint = clap::ValueHint::DirPath)]
@@ -236,7 +244,9 @@ pub struct DecisionArgs {
 
 /// `quorate reject`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  quorate reject ledger --card soft:alice.card --reason \"the wrong key is named\"")]
+#[command(
+    after_help = "Example:\n  quorate reject ledger --card soft:alice.card --reason \"the wrong key is named\""
+)]
 pub struct Reject {
     /// The ledger with the open proposal.
     #[arg(value_hint = clap::ValueHint::DirPath)]
@@ -254,7 +264,9 @@ pub struct Reject {
 
 /// `quorate execute`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  quorate execute ledger alice.approval bob.approval carol.approval \\\n    --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger")]
+#[command(
+    after_help = "Example:\n  quorate execute ledger alice.approval bob.approval carol.approval \\\n    --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger"
+)]
 pub struct Execute {
     /// The ledger.
     #[arg(value_hint = clap::ValueHint::DirPath)]
@@ -278,7 +290,9 @@ pub struct Execute {
 
 /// `quorate abort`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  quorate abort ledger --card soft:dana.card --reason \"the HSM is at the vendor's\"")]
+#[command(
+    after_help = "Example:\n  quorate abort ledger --card soft:dana.card --reason \"the HSM is at the vendor's\""
+)]
 pub struct Abort {
     /// The ledger.
     #[arg(value_hint = clap::ValueHint::DirPath)]
@@ -329,7 +343,9 @@ pub struct LedgerArgs {
 
 /// `quorate show`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval")]
+#[command(
+    after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval"
+)]
 pub struct Show {
     /// A ledger, or a file.
     #[arg(value_name = "LEDGER|FILE", value_hint = clap::ValueHint::AnyPath)]
@@ -340,7 +356,9 @@ pub struct Show {
 
 /// `quorate audit`.
 #[derive(Args, Debug)]
-#[command(after_help = "Exit codes: 0 verified and pinned, 3 findings, 6 it holds but a pin is missing.\n\nExample:\n  quorate audit ledger /media/usb/ledger --genesis 5d1e… --head \"topmost Istanbul …\"")]
+#[command(
+    after_help = "Exit codes: 0 verified and pinned, 3 findings, 6 it holds but a pin is missing.\n\nExample:\n  quorate audit ledger /media/usb/ledger --genesis 5d1e… --head \"topmost Istanbul …\""
+)]
 pub struct Audit {
     /// The ledger, and any copies of it to be compared.
     #[arg(required = true, value_hint = clap::ValueHint::DirPath)]
@@ -355,7 +373,9 @@ pub struct Audit {
 
 /// `quorate run`.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  quorate run delete.toml ledger --copy /media/usb/ledger\n\nWithout a terminal, give every card and its PIN, in the same order, the administrator's first:\n  quorate run delete.toml ledger --yes --card soft:dana.card --pin-file dana.pin \\\n    --card soft:alice.card --pin-file alice.pin …")]
+#[command(
+    after_help = "Example:\n  quorate run delete.toml ledger --copy /media/usb/ledger\n\nWithout a terminal, give every card and its PIN, in the same order, the administrator's first:\n  quorate run delete.toml ledger --yes --card soft:dana.card --pin-file dana.pin \\\n    --card soft:alice.card --pin-file alice.pin …"
+)]
 pub struct Run {
     /// The plan.
     #[arg(value_hint = clap::ValueHint::FilePath)]
@@ -372,6 +392,9 @@ pub struct Run {
     /// A PIN that the quorum does not hold: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
     #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
     pub present: Vec<String>,
+    /// Head of the last closed ceremony, from paper: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub head: Option<String>,
     /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
@@ -379,7 +402,9 @@ pub struct Run {
 
 /// `quorate rehearse`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  quorate rehearse\n  quorate rehearse genesis.toml delete.toml --dir rehearsal")]
+#[command(
+    after_help = "Examples:\n  quorate rehearse\n  quorate rehearse genesis.toml delete.toml --dir rehearsal"
+)]
 pub struct Rehearse {
     /// Plans of your own, the genesis first; without them a complete quorum of five is rehearsed.
     #[arg(value_name = "PLAN", value_hint = clap::ValueHint::FilePath)]

@@ -18,7 +18,10 @@ use crate::{
         strict,
         text::{self, Line},
     },
-    ports::{card::{Card as _, CardDescription}, clock::Clock as _},
+    ports::{
+        card::{Card as _, CardDescription},
+        clock::Clock as _,
+    },
     roster::card::{ENROLMENT_TYPE, EnrolledCard, Enrolment},
     softcard::SoftCard,
     storage::SystemClock,
@@ -50,7 +53,11 @@ fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
 fn describe(description: &CardDescription, terminal: Terminal) {
     terminal.item(&format!("kind          {}", description.kind));
     terminal.item(&format!("serial        {}", description.serial));
-    terminal.item(&format!("signing key   {} {}", description.signing_key.algorithm(), description.signing_key.keyid()));
+    terminal.item(&format!(
+        "signing key   {} {}",
+        description.signing_key.algorithm(),
+        description.signing_key.keyid()
+    ));
     terminal.item(&format!("share key     {}", description.share_recipient.as_deref().unwrap_or("none")));
     if let Some(tries) = description.tries_left {
         terminal.item(&format!("tries left    {tries}"));
@@ -96,7 +103,12 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     bytes.push(b'\n');
     write_new(&args.output, &bytes)?;
     let path = text::printable(&args.output.to_string_lossy());
-    terminal.tell(&format!("{} ({}) is enrolled with {}.", enrolment.holder, enrolment.full_name, wiring::whose(&description, None)));
+    terminal.tell(&format!(
+        "{} ({}) is enrolled with {}.",
+        enrolment.holder,
+        enrolment.full_name,
+        wiring::whose(&description, None)
+    ));
     terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
     Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))
 }
@@ -121,7 +133,10 @@ fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
     }
     let bytes = wiring::read_file(Path::new(&args.what), strict::MAX_DOCUMENT)?;
     let card = EnrolledCard::parse(&bytes).map_err(|e| {
-        Error::refused(format!("{}: {e}", text::printable(&args.what)), "give soft:FILE, or a file that 'quorate card enroll' wrote")
+        Error::refused(
+            format!("{}: {e}", text::printable(&args.what)),
+            "give soft:FILE, or a file that 'quorate card enroll' wrote",
+        )
     })?;
     Ok(Done::ok(show_enrolment(&card, terminal)))
 }
@@ -132,7 +147,10 @@ pub fn show_enrolment(card: &EnrolledCard, terminal: Terminal) -> serde_json::Va
     terminal.tell(&format!("An enrolment, signed by its card: {} ({})", e.holder, e.full_name));
     terminal.item(&format!("card          {} {}", e.kind, e.serial));
     terminal.item(&format!("signing key   {} {}", e.signing_key.algorithm(), card.keyid()));
-    terminal.item(&format!("share key     {}", e.share_recipient.as_deref().unwrap_or("none (a witness's card)")));
+    terminal.item(&format!(
+        "share key     {}",
+        e.share_recipient.as_deref().unwrap_or("none (a witness's card)")
+    ));
     terminal.item(&format!("enrolled      {}", e.created));
     json!({ "enrolment": e, "keyid": card.keyid() })
 }

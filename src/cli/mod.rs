@@ -13,6 +13,7 @@ mod propose;
 mod rehearse;
 mod run;
 mod show;
+mod stage;
 mod status;
 mod terminal;
 mod wiring;
@@ -39,6 +40,12 @@ impl Done {
     fn ok(json: serde_json::Value) -> Self {
         Self::new(Exit::Done, json)
     }
+}
+
+/// The process could not be hardened: nothing is run.
+pub fn unhardened(error: &memory::HardeningError) -> Exit {
+    Terminal::new(false, false).error(&Error::problem(error.to_string(), error.hint()));
+    Exit::Error
 }
 
 /// Runs the command that the process was given.
@@ -86,7 +93,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
         Verb::Show(args) => show::run(args, global, terminal),
         Verb::Audit(args) => audit::run(args, global, terminal),
         Verb::Run(args) => run::run(args, global, terminal),
-        Verb::Rehearse(args) => rehearse::run(args, global, terminal),
+        Verb::Rehearse(args) => rehearse::run(args, global),
         Verb::Completions(args) => Ok(completions::run(args)),
     }
 }

@@ -75,11 +75,6 @@ impl Terminal {
         self.print("");
     }
 
-    /// For people only, on standard error.
-    pub fn note(self, note: &str) {
-        to_stderr(&wrap(note, 0));
-    }
-
     /// The one object of `--json`.
     pub fn result(self, value: &serde_json::Value) {
         if self.json {
@@ -175,7 +170,10 @@ impl Terminal {
 }
 
 fn not_asked(error: &dialoguer::Error) -> Error {
-    Error::problem(format!("the terminal gave no answer: {error}"), "run the same command again; nothing was done")
+    Error::problem(
+        format!("the terminal gave no answer: {error}"),
+        "run the same command again; nothing was done",
+    )
 }
 
 /// Bytes for another program, as they are.

@@ -1,6 +1,9 @@
 //! Puts the adapters behind the ceremony's ports.
 
-use std::{path::{Path, PathBuf}, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use zeroize::Zeroize as _;
 
@@ -207,13 +210,19 @@ pub fn read_pin(args: &PinArgs) -> Result<Option<Pin>, Error> {
 /// The first line of a file.
 pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
     let shown = text::printable(&path.to_string_lossy());
-    let mut bytes = durable::read_limited(path, 4096)
-        .map_err(|e| Error::problem(format!("the PIN cannot be read from {shown}: {e}"), "give a file with the PIN on its first line"))?;
+    let mut bytes = durable::read_limited(path, 4096).map_err(|e| {
+        Error::problem(
+            format!("the PIN cannot be read from {shown}: {e}"),
+            "give a file with the PIN on its first line",
+        )
+    })?;
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let pin = if line.is_empty() { None } else { Some(Pin::copy_of(line)) };
     bytes.zeroize();
-    let pin = pin.ok_or_else(|| Error::usage(format!("{shown} has no PIN on its first line"), "put the PIN there, and nothing else"))?;
+    let pin = pin.ok_or_else(|| {
+        Error::usage(format!("{shown} has no PIN on its first line"), "put the PIN there, and nothing else")
+    })?;
     Ok(pin?)
 }
 
@@ -221,7 +230,12 @@ pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
 pub fn present_pins(specs: &[String]) -> Result<std::collections::BTreeMap<(Name, Role), Pin>, Error> {
     let mut pins = std::collections::BTreeMap::new();
     for spec in specs {
-        let bad = || Error::usage(format!("--present-pin {}", text::printable(spec)), "write TARGET:so-pin=FILE or TARGET:user-pin=FILE");
+        let bad = || {
+            Error::usage(
+                format!("--present-pin {}", text::printable(spec)),
+                "write TARGET:so-pin=FILE or TARGET:user-pin=FILE",
+            )
+        };
         let (what, file) = spec.split_once('=').ok_or_else(bad)?;
         let (target, role) = what.split_once(':').ok_or_else(bad)?;
         let role = match role {
@@ -239,13 +253,19 @@ pub fn present_pins(specs: &[String]) -> Result<std::collections::BTreeMap<(Name
 
 /// A digest from paper, as an option gave it.
 pub fn paper(option: &str, text: Option<&String>) -> Result<Option<Digest>, Error> {
-    text.map(|t| Digest::from_paper(t).map_err(|e| Error::usage(format!("{option}: {e}"), "copy it from the paper, in hex or in words")))
-        .transpose()
+    text.map(|t| {
+        Digest::from_paper(t)
+            .map_err(|e| Error::usage(format!("{option}: {e}"), "copy it from the paper, in hex or in words"))
+    })
+    .transpose()
 }
 
 /// Reads a file that a person named, up to a limit.
 pub fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
     durable::read_limited(path, limit).map_err(|e| {
-        Error::problem(format!("{}: {e}", text::printable(&path.to_string_lossy())), "check the file's name and rights")
+        Error::problem(
+            format!("{}: {e}", text::printable(&path.to_string_lossy())),
+            "check the file's name and rights",
+        )
     })
 }

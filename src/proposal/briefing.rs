@@ -7,7 +7,10 @@ use super::{
     operation::{GenesisTarget, Operation, Place, Start},
     target::{Custody, ObjectRecord, Role, TokenIdentity},
 };
-use crate::{encoding::digest::Digest, roster::{OperationKind, Roster}};
+use crate::{
+    encoding::digest::Digest,
+    roster::{OperationKind, Roster},
+};
 
 /// One heading with its lines.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -31,7 +34,12 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
         "The ceremony",
         vec![
             format!("{}: {}", kind, proposal.title),
-            format!("ceremony {} of the {} ledger {}", proposal.ceremony, roster.deal().mode, proposal.ledger.short()),
+            format!(
+                "ceremony {} of the {} ledger {}",
+                proposal.ceremony,
+                roster.deal().mode,
+                proposal.ledger.short()
+            ),
             format!("proposed by {} at {}", proposal.proposer, proposal.created),
             format!("approvals count until {}", proposal.expires),
         ],
@@ -47,7 +55,12 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
         ] {
             for member in members {
                 let cards = member.cards.len();
-                lines.push(format!("{what} {} ({}), {cards} card{}", member.name, member.full_name, plural(cards)));
+                lines.push(format!(
+                    "{what} {} ({}), {cards} card{}",
+                    member.name,
+                    member.full_name,
+                    plural(cards)
+                ));
             }
         }
         sections.push(Section::new("Who belongs to the quorum", lines));
@@ -63,7 +76,8 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
             .iter()
             .map(|c| format!("{} of {}, {} bits, sealed to {}", c.role, c.target, c.bits, c.authority))
             .collect();
-        sections.push(Section::new("New credentials, in this ledger already", distinct.into_iter().collect()));
+        sections
+            .push(Section::new("New credentials, in this ledger already", distinct.into_iter().collect()));
     }
     let warnings = roster.warnings();
     if !warnings.is_empty() {
@@ -71,9 +85,13 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
     }
     sections.push(Section::new(
         "The station that receives the shares",
-        vec![format!("host {}", proposal.station.host), format!("fingerprint {}", proposal.station.keys.fingerprint())],
+        vec![
+            format!("host {}", proposal.station.host),
+            format!("fingerprint {}", proposal.station.keys.fingerprint()),
+        ],
     ));
-    sections.push(Section::new("Digest of this proposal", vec![digest.to_string(), digest.words().join(" ")]));
+    sections
+        .push(Section::new("Digest of this proposal", vec![digest.to_string(), digest.words().join(" ")]));
     sections
 }
 
@@ -82,7 +100,9 @@ fn needs(roster: &Roster, kind: OperationKind) -> Vec<String> {
     if kind == OperationKind::Genesis {
         let mut lines = vec![format!("all {n} custodians approve: each opens its own share and checks it")];
         let authorities = &roster.deal().authorities;
-        lines.extend(authorities.iter().map(|a| format!("authority {}: {} of {n} from then on", a.name, a.threshold)));
+        lines.extend(
+            authorities.iter().map(|a| format!("authority {}: {} of {n} from then on", a.name, a.threshold)),
+        );
         return lines;
     }
     let authorities = roster.authorities_for(kind);
@@ -94,7 +114,10 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
         Operation::Genesis { targets } => targets.iter().map(genesis_target).collect(),
         Operation::Inventory { identity, target } => vec![Section::new(
             "The target",
-            with(token(target.as_str(), identity), ["its objects are read and recorded; nothing is changed".into()]),
+            with(
+                token(target.as_str(), identity),
+                ["its objects are read and recorded; nothing is changed".into()],
+            ),
         )],
         Operation::Delete { target, identity, objects } => vec![
             Section::new("The target", token(target.as_str(), identity)),
@@ -135,7 +158,10 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
                 "The target",
                 with(
                     token(target.as_str(), identity),
-                    [format!("it receives the backup of ceremony {backup}, {input}"), format!("SHA-256 {sha256}")],
+                    [
+                        format!("it receives the backup of ceremony {backup}, {input}"),
+                        format!("SHA-256 {sha256}"),
+                    ],
                 ),
             ),
             objects_section("What will be in it", objects),
@@ -148,9 +174,12 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
                 match (intended, interrupted) {
                     (false, _) => "nothing had been tried: it ends as refused".into(),
                     (true, OperationKind::Genesis | OperationKind::Reset) => {
-                        "it had begun: it ends as indeterminate, and its PINs are brought to their end here".into()
+                        "it had begun: it ends as indeterminate, and its PINs are brought to their end here"
+                            .into()
                     }
-                    (true, _) => "it had begun: it ends as indeterminate, with the target as it is seen then".into(),
+                    (true, _) => {
+                        "it had begun: it ends as indeterminate, with the target as it is seen then".into()
+                    }
                 },
             ],
         )],
@@ -163,7 +192,10 @@ fn genesis_target(target: &GenesisTarget) -> Section {
             format!("{}: an EMPTY token, initialised with the label \"{}\"", target.name, target.label),
             format!("model {} by {}", target.identity.model, target.identity.manufacturer),
         ],
-        Start::TakeOver => with(token(target.name.as_str(), &target.identity), ["it is in use: the quorum takes it over".into()]),
+        Start::TakeOver => with(
+            token(target.name.as_str(), &target.identity),
+            ["it is in use: the quorum takes it over".into()],
+        ),
     };
     lines.push(match &target.place {
         Place::Pkcs11 { module, .. } => format!("module {}", crate::encoding::text::printable(module)),
@@ -171,7 +203,9 @@ fn genesis_target(target: &GenesisTarget) -> Section {
     });
     for rule in &target.credentials {
         let meaning = match (rule.custody, rule.role) {
-            (Custody::Held, Role::BackupKey) => "held: random, only the quorum has it; backups are wrapped under it",
+            (Custody::Held, Role::BackupKey) => {
+                "held: random, only the quorum has it; backups are wrapped under it"
+            }
             (Custody::Held, _) => "held: a new random one is set, only the quorum has it",
             (Custody::Borrowed, _) => "borrowed: its owner keeps it and hands it over at each ceremony",
         };

@@ -17,3 +17,11 @@ pub mod ledger;
 pub mod state;
 pub mod station;
 mod writing;
+
+pub use artifacts::FileArtifacts;
+pub use clock::SystemClock;
+pub use custodian::CustodianDirectory;
+pub use inbox::FileInbox;
+pub use ledger::LedgerDirectory;
+pub use state::{StateRoot, default_state_root};
+pub use station::StationDirectory;

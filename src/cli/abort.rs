@@ -1,0 +1,34 @@
+//! `quorate abort`.
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{Abort, Global},
+    terminal::Terminal,
+    wiring::{self, Wiring},
+};
+use crate::{
+    ceremony::{Error, abort, execute},
+    encoding::text::Line,
+    storage::FileInbox,
+};
+
+/// Gives the open proposal up.
+pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let reason = Line::new(&args.reason)
+        .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
+    let mut card = wiring::card(&args.card.card)?;
+    let description = card.describe()?;
+    let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
+    let state = wiring.world().load()?;
+    let ceremony = execute::open_ceremony(&state)?;
+    terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
+    let mut unlocked =
+        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&ceremony.roster))?;
+    let mut inbox = FileInbox::new(args.files.iter().cloned());
+    let given = abort::abort(&mut wiring.world(), &description, unlocked.as_mut(), &mut inbox, reason)?;
+    terminal.tell(&format!("Ceremony {} is aborted; its releases and keys are destroyed.", given.directory));
+    terminal.digest("Head (write it down)", given.head);
+    Ok(Done::ok(json!({ "ceremony": given.directory, "outcome": "aborted", "head": given.head })))
+}

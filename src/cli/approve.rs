@@ -1,0 +1,179 @@
+//! `quorate approve` and `quorate reject`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{Approve, CardArgs, DecisionArgs, Global, Reject},
+    card::write_new,
+    terminal::Terminal,
+    wiring::{self, Wiring},
+};
+use crate::{
+    approval::statement::ApprovalFile,
+    ceremony::{
+        self, Error,
+        approve::{self, Continuity, Matter},
+    },
+    encoding::{
+        digest::Digest,
+        text::{self, Line},
+    },
+    ports::{
+        card::{CardDescription, UnlockedCard},
+        store::{CustodianMemory as _, StationStore as _},
+    },
+    proposal::briefing::briefing,
+    storage,
+    transcript::ledger::LedgerState,
+};
+
+/// Approves.
+pub fn approve(args: &Approve, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    decide(&args.ledger, &args.card, &args.decision, None, global, terminal)
+}
+
+/// Rejects.
+pub fn reject(args: &Reject, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let reason = Line::new(&args.reason)
+        .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
+    decide(&args.ledger, &args.card, &args.decision, Some(reason), global, terminal)
+}
+
+fn decide(
+    ledger: &Path,
+    card_args: &CardArgs,
+    decision: &DecisionArgs,
+    rejection: Option<Line>,
+    global: &Global,
+    terminal: Terminal,
+) -> Result<Done, Error> {
+    let head = wiring::paper("--head", decision.head.as_ref())?;
+    let mut card = wiring::card(&card_args.card)?;
+    let description = card.describe()?;
+    let state = ceremony::check(&storage::ledger::read(ledger)?, wiring::mode(global))?;
+    let root = wiring::state_root(global, &[ledger])?;
+    let mut memory = storage::CustodianDirectory::new(&root)?;
+    let matter = approve::matter(&state, &memory, &description, head, &storage::SystemClock)?;
+    check_output(decision, &matter, &root)?;
+    brief(terminal, &matter)?;
+    let who = matter.custodian.name.clone();
+    let verb = if rejection.is_some() { "Reject" } else { "Approve" };
+    terminal.confirm(&format!("{verb} this proposal as {}?", matter.custodian.full_name))?;
+    let mut unlocked =
+        wiring::unlock(terminal, card.as_mut(), &description, &card_args.pin, Some(&matter.ceremony.roster))?;
+    let file = sign(&matter, &description, unlocked.as_mut(), rejection.as_ref())?;
+    drop(unlocked);
+    // Remembered first: if the file is lost now, he still knows that this proposal exists.
+    memory.remember(state.nonce, &who, matter.ceremony.number(), matter.ceremony.digest)?;
+    let event = if rejection.is_some() { "rejection" } else { "approval" };
+    let place = deliver(ledger, decision, global, &state, &who, event, &file)?;
+    let did = if rejection.is_some() { "rejected" } else { "approved" };
+    terminal.tell(&format!(
+        "{} ({who}) {did} ceremony {}.",
+        matter.custodian.full_name,
+        matter.ceremony.number()
+    ));
+    if decision.output.is_some() {
+        terminal
+            .tell(&format!("Next: bring {place} to the administrator, who gives it to 'quorate execute'."));
+    } else {
+        terminal.tell(
+            "Next: 'quorate status' says who is missing; then the administrator runs 'quorate execute'.",
+        );
+    }
+    Ok(Done::ok(json!({
+        "custodian": who,
+        "decision": did,
+        "ceremony": matter.ceremony.directory,
+        "proposal": matter.ceremony.digest,
+        "file": place,
+    })))
+}
+
+fn sign(
+    matter: &Matter<'_>,
+    description: &CardDescription,
+    card: &mut dyn UnlockedCard,
+    rejection: Option<&Line>,
+) -> Result<ApprovalFile, Error> {
+    match rejection {
+        None => approve::approve(matter, description, card, &storage::SystemClock),
+        Some(reason) => approve::reject(matter, description, card, reason.clone(), &storage::SystemClock),
+    }
+}
+
+/// Without `-o` the statement goes to the station, which must be this machine.
+fn check_output(
+    decision: &DecisionArgs,
+    matter: &Matter<'_>,
+    root: &storage::StateRoot,
+) -> Result<(), Error> {
+    if let Some(path) = &decision.output {
+        if path.exists() {
+            return Err(Error::problem(
+                format!("{} exists", text::printable(&path.to_string_lossy())),
+                "nothing is overwritten: name a file that does not exist",
+            ));
+        }
+        return Ok(());
+    }
+    let station = storage::StationDirectory::new(root)?;
+    if station.is_station(matter.state.nonce, matter.ceremony.number()) {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "this machine is not the station of the open proposal",
+        "write the statement to a file with -o FILE, and bring it to the administrator",
+    ))
+}
+
+/// Shows what is decided on, and how the ledger is known to be whole.
+pub fn brief(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
+    let ceremony = matter.ceremony;
+    terminal.sections(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
+    match &matter.continuity {
+        Continuity::Genesis => terminal.tell(
+            "This is a genesis. Compare its digest and the station's fingerprint with those that the administrator \
+             reads aloud, in person.",
+        ),
+        Continuity::Remembered { proposals } => {
+            terminal.tell(&format!("The ledger contains the {proposals} earlier decision(s) that this machine remembers."));
+        }
+        Continuity::Head(_) => terminal.tell("The ledger ends with the head that you gave."),
+        Continuity::Unknown => unknown(terminal, matter.state)?,
+    }
+    Ok(())
+}
+
+fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
+    let head = state.head().unwrap_or(Digest::from_bytes([0; 32]));
+    if !terminal.is_interactive() {
+        return Err(Error::refused(
+            "this machine remembers nothing of the ledger, so it could be an old copy of it",
+            "give the head of the last ceremony from your paper with --head",
+        ));
+    }
+    terminal.digest("Head of the last closed ceremony", head);
+    terminal.confirm("This machine remembers nothing of the ledger. Is this the head on your paper?")
+}
+
+fn deliver(
+    ledger: &Path,
+    decision: &DecisionArgs,
+    global: &Global,
+    state: &LedgerState,
+    who: &text::Name,
+    event: &str,
+    file: &ApprovalFile,
+) -> Result<String, Error> {
+    if let Some(path) = &decision.output {
+        write_new(path, &file.write())?;
+        return Ok(text::printable(&path.to_string_lossy()));
+    }
+    let mut wiring = Wiring::open(global, ledger, &[])?;
+    approve::keep(&mut wiring.world(), state, who, event, file)?;
+    Ok("the station".into())
+}

@@ -1,0 +1,115 @@
+//! `quorate execute`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{Execute, Global},
+    terminal::Terminal,
+    wiring::{self, Wiring},
+};
+use crate::{
+    ceremony::{
+        Error, Report,
+        execute::{self, Persistence, Request},
+    },
+    encoding::text::{self, Name},
+    memory::Pin,
+    proposal::target::Role,
+    storage::FileInbox,
+    transcript::{ledger::LedgerState, outcome::Outcome},
+};
+
+/// Executes the open ceremony.
+pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let mut card = wiring::card(&args.card.card)?;
+    let description = card.describe()?;
+    let mut present = wiring::present_pins(&args.present)?;
+    let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
+    let state = wiring.world().load()?;
+    let ceremony = execute::open_ceremony(&state)?;
+    terminal.tell(&format!(
+        "Ceremony {} ({}): {}",
+        ceremony.number(),
+        ceremony.kind(),
+        ceremony.proposal.title
+    ));
+    terminal.confirm("Execute it now?")?;
+    ask_present(terminal, &state, &mut present)?;
+    let roster = ceremony.roster.clone();
+    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&roster))?;
+    let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
+    let mut inbox = FileInbox::new(args.files.iter().cloned());
+    let request = Request { card: &description, inbox: &mut inbox, present, persistence };
+    let report = execute::execute(&mut wiring.world(), unlocked.as_mut(), request)?;
+    tell(terminal, &report, &args.ledger);
+    Ok(Done::new(report.outcome.into(), report_json(&report)))
+}
+
+/// Asks for the PINs that the quorum does not hold and that were not given.
+pub fn ask_present(
+    terminal: Terminal,
+    state: &LedgerState,
+    present: &mut BTreeMap<(Name, Role), Pin>,
+) -> Result<(), Error> {
+    for (target, role, why) in execute::present_pins_needed(state) {
+        let key = (target.clone(), role);
+        if !present.contains_key(&key) && terminal.is_interactive() {
+            terminal.tell(&format!("{target}, {role}: {why}"));
+            present.insert(key, terminal.pin(&format!("{role} of {target}"))?);
+        }
+    }
+    Ok(())
+}
+
+/// Says how it ended.
+pub fn tell(terminal: Terminal, report: &Report, ledger: &Path) {
+    let concluded = &report.concluded;
+    terminal.tell(&format!("Outcome: {}. {}.", report.outcome, concluded.summary));
+    for object in &concluded.deleted {
+        terminal.item(&format!("gone: {object}"));
+    }
+    for object in &concluded.restored {
+        terminal.item(&format!("restored and proven: {object}"));
+    }
+    for left in &concluded.left_out {
+        terminal.item(&format!("left out: {}: {}", left.object, left.reason));
+    }
+    if let Some(backup) = &concluded.backup {
+        terminal.item(&format!("backup: {} bytes, SHA-256 {}", backup.length, backup.sha256));
+    }
+    for file in &report.set_aside {
+        terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
+    }
+    terminal.digest("Head of this ceremony (write it down, and have those present attest it)", report.head);
+    let ledger = text::printable(&ledger.to_string_lossy());
+    let next = match report.outcome {
+        Outcome::Completed => {
+            format!("Next: 'quorate attest {ledger}' for each who was there; 'quorate audit {ledger}'.")
+        }
+        _ => format!(
+            "Next: look at the target, then propose again. 'quorate status {ledger}' says where things stand."
+        ),
+    };
+    terminal.tell(&next);
+}
+
+/// The object of `--json`.
+pub fn report_json(report: &Report) -> serde_json::Value {
+    json!({
+        "ceremony": report.directory,
+        "outcome": report.outcome,
+        "summary": report.concluded.summary,
+        "head": report.head,
+        "head_words": report.head.words().join(" "),
+        "deleted": report.concluded.deleted,
+        "restored": report.concluded.restored,
+        "left_out": report.concluded.left_out,
+        "targets": report.concluded.targets,
+        "backup": report.concluded.backup,
+        "set_aside": report.set_aside,
+        "destroyed": report.destroyed,
+    })
+}

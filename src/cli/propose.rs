@@ -1,0 +1,153 @@
+//! `quorate propose`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{Global, Propose},
+    terminal::Terminal,
+    wiring::{self, Wiring},
+};
+use crate::{
+    ceremony::{
+        Error,
+        propose::{self, Draft, Members, Request, Submitted},
+    },
+    encoding::{digest::Digest, strict, text},
+    ports::card::Card,
+    proposal::{
+        briefing::briefing,
+        plan::{GenesisPlan, MAX_PLAN, MemberTable, Plan},
+    },
+    roster::{Member, card::EnrolledCard},
+    storage::LedgerDirectory,
+};
+
+/// Proposes a plan.
+pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let mut card = wiring::card(&args.card.card)?;
+    let (text, plan) = read_plan(&args.plan)?;
+    make_ledger(&plan, &args.ledger)?;
+    let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
+    let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
+        let description = card.describe()?;
+        terminal.confirm("Sign this proposal?")?;
+        let mut unlocked = wiring::unlock(terminal, card, &description, &args.card.pin, Some(&draft.roster))?;
+        propose::submit(&mut wiring.world(), draft, &description, unlocked.as_mut())
+    };
+    let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut())?;
+    let submitted = unlock(card.as_mut(), draft, &mut wiring)?;
+    tell(terminal, &submitted, &plan, &args.ledger);
+    Ok(Done::ok(submitted_json(&submitted)))
+}
+
+/// Reads and checks a plan.
+pub fn read_plan(path: &Path) -> Result<(String, Plan), Error> {
+    let bytes = wiring::read_file(path, MAX_PLAN)?;
+    let shown = text::printable(&path.to_string_lossy());
+    let plan = Plan::parse(&bytes).map_err(|e| {
+        Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")
+    })?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;
+    Ok((text, plan))
+}
+
+/// A genesis makes its ledger's directory.
+pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<(), Error> {
+    if matches!(plan, Plan::Genesis(_)) && !ledger.exists() {
+        LedgerDirectory::create(ledger)?;
+    }
+    Ok(())
+}
+
+/// Makes the draft and shows its briefing.
+pub fn prepare(
+    terminal: Terminal,
+    wiring: &mut Wiring,
+    path: &Path,
+    text: &str,
+    plan: &Plan,
+    card: &mut dyn Card,
+) -> Result<Draft, Error> {
+    let members = match plan {
+        Plan::Genesis(genesis) => members(genesis, path.parent().unwrap_or(Path::new(".")))?,
+        _ => Members::default(),
+    };
+    let description = card.describe()?;
+    let mut world = wiring.world();
+    let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
+    let request = Request { plan_text: text, plan, members, card: &description };
+    let draft = propose::draft(&mut world, state.as_ref(), request)?;
+    let digest = Digest::of(&strict::write(&draft.proposal));
+    terminal.sections(&briefing(&draft.proposal, digest, &draft.roster));
+    Ok(draft)
+}
+
+fn members(plan: &GenesisPlan, base: &Path) -> Result<Members, Error> {
+    let load = |tables: &[MemberTable]| {
+        tables.iter().map(|table| member(table, base)).collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Members {
+        custodians: load(&plan.custodians)?,
+        administrators: load(&plan.administrators)?,
+        witnesses: load(&plan.witnesses)?,
+    })
+}
+
+fn member(table: &MemberTable, base: &Path) -> Result<Member, Error> {
+    let mut cards = Vec::new();
+    for file in &table.enrolments {
+        let path = base.join(file);
+        let shown = text::printable(&path.to_string_lossy());
+        let bytes = wiring::read_file(&path, 64 * 1024)?;
+        let card = EnrolledCard::parse(&bytes).map_err(|e| {
+            Error::refused(
+                format!("{}: {shown}: {e}", table.name),
+                "name the file that 'quorate card enroll' wrote",
+            )
+        })?;
+        if card.enrolment().full_name != table.full_name {
+            return Err(Error::refused(
+                format!(
+                    "{}: {shown} was enrolled by \"{}\", the plan says \"{}\"",
+                    table.name,
+                    card.enrolment().full_name,
+                    table.full_name
+                ),
+                "make the plan's full_name the one that was enrolled",
+            ));
+        }
+        cards.push(card.envelope().clone());
+    }
+    Ok(Member { name: table.name.clone(), full_name: table.full_name.clone(), cards })
+}
+
+/// Says what was proposed and what comes next.
+pub fn tell(terminal: Terminal, submitted: &Submitted, plan: &Plan, ledger: &Path) {
+    let ledger = text::printable(&ledger.to_string_lossy());
+    terminal.tell(&format!("Proposed: {ledger}/{}", submitted.directory));
+    if matches!(plan, Plan::Genesis(_)) {
+        terminal.digest(
+            "Genesis fingerprint (write it down: it is the pin of every later audit)",
+            submitted.proposal,
+        );
+    }
+    terminal.digest("Station fingerprint (each custodian compares it in person)", submitted.station);
+    terminal.tell(&format!(
+        "Next: each custodian approves until {}: 'quorate approve {ledger}', or with '-o FILE' on his own machine.",
+        submitted.expires
+    ));
+}
+
+/// The object of `--json`.
+pub fn submitted_json(submitted: &Submitted) -> serde_json::Value {
+    json!({
+        "ceremony": submitted.directory,
+        "proposal": submitted.proposal,
+        "station": submitted.station,
+        "expires": submitted.expires,
+    })
+}

@@ -1,0 +1,185 @@
+//! `quorate rehearse`: plans played by soft cards on practice tokens.
+//!
+//! The plans, the built-in ones from `ceremonies/` or the operator's own, are rewritten where they name hardware: each
+//! person gets soft cards, each target becomes a practice token with sample keys, files go into the rehearsal's
+//! folder. Everything else runs as in earnest, by the same code.
+
+mod cast;
+mod script;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{Global, Rehearse},
+    execute, propose,
+    stage::{Briefing, Stage},
+    terminal::Terminal,
+};
+use crate::{
+    ceremony::{Error, audit},
+    encoding::{digest::Digest, dsse::Mode, text},
+    roster::OperationKind,
+    storage::{self, LedgerDirectory},
+    transcript::{outcome::Outcome, verification::Pins},
+};
+use cast::Cast;
+
+/// Plays the plans and audits the ledger.
+pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
+    let started = std::time::Instant::now();
+    let dir = folder(args)?;
+    let plans = script::plans(&args.plans)?;
+    let global = Global { rehearsal: true, state_dir: Some(dir.join("state")), ..global.clone() };
+    let terminal = Terminal::new(global.json, true);
+    terminal.heading("A rehearsal");
+    terminal.tell(
+        "Everything here is played: the cards are files, the HSM is a practice token. The cryptography, the ledger \
+         and the rules are the real ones. What is signed here is worth nothing in production.",
+    );
+    let mut cast = Cast::assemble(&dir, &plans, terminal)?;
+    let ledger = dir.join("ledger");
+    LedgerDirectory::create(&ledger)?;
+    let copies = [dir.join("second-medium")];
+    let mut genesis = None;
+    let mut head = None;
+    let mut played = Vec::new();
+    for (number, plan) in (0_u32..).zip(&plans) {
+        let mut stage = Stage::open(terminal, &global, &ledger, &copies)?;
+        let state = if number == 0 { None } else { Some(stage.state()?) };
+        let path = script::rewrite(plan, &dir, number, state.as_ref(), &cast)?;
+        let act = play(&mut stage, &path, &mut cast, number, plan.kind())?;
+        terminal.tell(&format!("Outcome: {}. {}.", act.report.outcome, act.report.concluded.summary));
+        for object in &act.report.concluded.deleted {
+            terminal.item(&format!("gone: {object}"));
+        }
+        terminal.digest("Head of this ceremony, to be written on paper", act.report.head);
+        terminal.tell(&format!("{} attest it.", act.attested.join(", ")));
+        if number == 0 {
+            genesis = Some(act.proposal);
+        }
+        head = Some(act.report.head);
+        played.push(execute::report_json(&act.report));
+        if act.report.outcome != Outcome::Completed {
+            return Ok(Done::new(act.report.outcome.into(), json!({ "dir": dir, "ceremonies": played })));
+        }
+    }
+    let verdict = verdict(terminal, &ledger, &copies, Pins { genesis, head })?;
+    let shown = text::printable(&ledger.to_string_lossy());
+    terminal.tell(&format!("The ledger is in {shown}. It took {:.1} s.", started.elapsed().as_secs_f32()));
+    terminal.tell("Audit it yourself, with the two numbers as they stand on your paper:");
+    let pin = |digest: Option<Digest>| digest.map(|d| d.to_string()).unwrap_or_default();
+    terminal.item(&format!("quorate audit --rehearsal {shown}"));
+    terminal.item(&format!("  --genesis {}", pin(genesis)));
+    terminal.item(&format!("  --head {}", pin(head)));
+    let json = json!({
+        "dir": dir, "ledger": ledger, "genesis": genesis, "head": head, "verdict": verdict, "ceremonies": played,
+    });
+    Ok(Done::new(verdict.into(), json))
+}
+
+fn folder(args: &Rehearse) -> Result<PathBuf, Error> {
+    let dir = match &args.dir {
+        Some(dir) => std::path::absolute(dir)
+            .map_err(|e| Error::problem(format!("--dir: {e}"), "name a folder that can be made"))?,
+        None => {
+            use crate::ports::clock::Clock as _;
+            let now = storage::SystemClock.now().unix();
+            std::env::temp_dir().join(format!("quorate-rehearsal-{now}-{}", std::process::id()))
+        }
+    };
+    crate::durable::create_directory(&dir).map_err(|e| {
+        Error::problem(
+            format!("{}: {e}", text::printable(&dir.to_string_lossy())),
+            "name a folder that does not exist, with --dir",
+        )
+    })?;
+    Ok(dir)
+}
+
+struct Act {
+    proposal: Digest,
+    report: crate::ceremony::Report,
+    attested: Vec<String>,
+}
+
+fn play(
+    stage: &mut Stage,
+    plan: &std::path::Path,
+    cast: &mut Cast,
+    number: u32,
+    kind: OperationKind,
+) -> Result<Act, Error> {
+    let terminal = stage.terminal;
+    terminal.heading(&format!("Ceremony {number}: {kind}"));
+    let mut admin = cast.administrator()?;
+    let submitted = stage.propose(plan, &mut admin)?;
+    terminal.tell(&format!(
+        "{} proposes it; the card signs exactly what is shown above.",
+        cast.administrator_name()
+    ));
+    if number == 0 {
+        terminal.digest("Genesis fingerprint, to be written on paper", submitted.proposal);
+    }
+    let needed = stage.needed()?;
+    let mut approved = BTreeSet::new();
+    let mut people = Vec::new();
+    // Others each time, so that it is seen that any quorum will do.
+    let order = needed.custodians.iter().cycle().skip(number as usize).take(needed.custodians.len());
+    for name in order {
+        if needed.is_met(&approved) {
+            break;
+        }
+        let mut dealt = cast.card(name)?;
+        let who = stage.approve(&mut dealt, None, Briefing::Skipped)?;
+        terminal.tell(&format!(
+            "{} approves: opens {} on the card, checks it, and releases it to the station.",
+            cast.full_name(&who),
+            if kind == OperationKind::Genesis {
+                "each share dealt to this card"
+            } else {
+                "the shares needed"
+            }
+        ));
+        approved.insert(who);
+        people.push(dealt);
+    }
+    let mut present = BTreeMap::new();
+    for (target, role, _) in &needed.present {
+        present.insert((target.clone(), *role), cast.present_pin(target, *role)?);
+    }
+    terminal.tell(&format!("{} of {} needed: a quorum. The station executes.", approved.len(), needed.count));
+    let report = stage.execute(&mut admin, present)?;
+    let mut attested = Vec::new();
+    for dealt in &mut people {
+        attested.push(cast.full_name(&stage.attest(dealt)?.person));
+    }
+    Ok(Act { proposal: submitted.proposal, report, attested })
+}
+
+fn verdict(
+    terminal: Terminal,
+    ledger: &std::path::Path,
+    copies: &[PathBuf],
+    pins: Pins,
+) -> Result<audit::Verdict, Error> {
+    terminal.heading("The audit, from public data only");
+    let mut read = Vec::new();
+    for place in std::iter::once(ledger).chain(copies.iter().map(PathBuf::as_path)) {
+        read.push((text::printable(&place.to_string_lossy()), storage::ledger::read(place)?));
+    }
+    let audit = audit::audit(&read, Mode::Rehearsal, pins);
+    super::audit::tell(terminal, &audit, Mode::Rehearsal, read.len());
+    Ok(audit.verdict)
+}
+
+/// Reads a plan that the operator named; what the cast and the script are made from.
+fn operator_plan(path: &std::path::Path) -> Result<script::Source, Error> {
+    let (text, plan) = propose::read_plan(path)?;
+    Ok(script::Source { text, plan })
+}

@@ -1,0 +1,271 @@
+//! The cast of a rehearsal: soft cards for everybody, practice tokens with sample keys.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use toml::{Table, Value};
+
+use super::script::Source;
+use crate::{
+    ceremony::Error,
+    cli::{args::CardPlace, card::write_new, stage::Dealt, terminal::Terminal},
+    durable,
+    encoding::{
+        dsse::{Envelope, pae},
+        strict,
+        text::{Line, Name},
+    },
+    memory::{LockedBytes, Pin},
+    ports::{
+        card::{Card as _, FinalTry},
+        clock::Clock as _,
+    },
+    practice::{Extractable, PracticeToken, Sample},
+    proposal::{
+        plan::{GenesisPlan, MemberTable, ObjectSelector, Plan, StartKind, TargetTable},
+        target::{ObjectClass, Role},
+    },
+    roster::card::{ENROLMENT_TYPE, Enrolment},
+    softcard::SoftCard,
+    storage::SystemClock,
+};
+
+/// Everybody and everything that plays.
+pub struct Cast {
+    cards: BTreeMap<Name, (PathBuf, Pin)>,
+    names: BTreeMap<Name, Line>,
+    administrator: Name,
+    pins: BTreeMap<(Name, Role), Pin>,
+    /// The serial of each token that is in use already.
+    serials: BTreeMap<Name, String>,
+}
+
+impl Cast {
+    /// Makes cards, enrolments and tokens in the folder.
+    pub fn assemble(dir: &Path, plans: &[Source], terminal: Terminal) -> Result<Self, Error> {
+        for sub in ["cards", "enrolments", "plans", "tokens", "state"] {
+            durable::create_directory(&dir.join(sub))
+                .map_err(|e| Error::problem(format!("the rehearsal's folder: {e}"), "check its disk"))?;
+        }
+        let Some(Plan::Genesis(genesis)) = plans.first().map(|s| &s.plan) else {
+            return Err(Error::usage("a rehearsal begins with a genesis", "name its plan first"));
+        };
+        let administrator = genesis
+            .administrators
+            .first()
+            .map(|a| a.name.clone())
+            .ok_or_else(|| Error::usage("the plan has no administrator", "add one"))?;
+        let mut cast = Self {
+            cards: BTreeMap::new(),
+            names: BTreeMap::new(),
+            administrator,
+            pins: BTreeMap::new(),
+            serials: BTreeMap::new(),
+        };
+        for (what, members) in [
+            ("custodian", &genesis.custodians),
+            ("administrator", &genesis.administrators),
+            ("witness", &genesis.witnesses),
+        ] {
+            for member in members {
+                cast.enroll(member, what == "witness", dir)?;
+                terminal.item(&format!(
+                    "{what} {} gets {} soft card(s)",
+                    member.full_name,
+                    member.enrolments.len()
+                ));
+            }
+        }
+        cast.tokens(genesis, plans, dir, terminal)?;
+        Ok(cast)
+    }
+
+    fn enroll(&mut self, member: &MemberTable, witness: bool, dir: &Path) -> Result<(), Error> {
+        for number in 1..=member.enrolments.len() {
+            let path = dir.join("cards").join(format!("{}-{number}.card", member.name));
+            let pin = random_pin()?;
+            let mut card = SoftCard::create(&path, &pin, SystemClock.now())?;
+            let description = card.describe()?;
+            let enrolment = Enrolment {
+                holder: member.name.clone(),
+                full_name: member.full_name.clone(),
+                kind: description.kind,
+                serial: description.serial.clone(),
+                signing_key: description.signing_key.clone(),
+                share_recipient: if witness { None } else { description.share_recipient.clone() },
+                created: SystemClock.now(),
+                attestation: Vec::new(),
+            };
+            let payload = strict::write(&enrolment);
+            let signature = card
+                .unlock(Pin::copy_of(pin.expose())?, FinalTry::Keep)?
+                .sign(&pae(ENROLMENT_TYPE, &payload))?;
+            let keyid = description.signing_key.keyid();
+            let mut bytes = Envelope::new(ENROLMENT_TYPE.into(), payload, keyid, signature).write();
+            bytes.push(b'\n');
+            write_new(&enrolment_path(dir, &member.name, number), &bytes)?;
+            write_new(&path.with_extension("pin"), pin.expose())?;
+            self.cards.entry(member.name.clone()).or_insert((path, pin));
+        }
+        self.names.insert(member.name.clone(), member.full_name.clone());
+        Ok(())
+    }
+
+    fn tokens(
+        &mut self,
+        genesis: &GenesisPlan,
+        plans: &[Source],
+        dir: &Path,
+        terminal: Terminal,
+    ) -> Result<(), Error> {
+        for target in &genesis.targets {
+            let path = token_path(dir, target);
+            PracticeToken::create_empty(&path, None)?;
+            let mut token = PracticeToken::open(target.name.clone(), &path)?;
+            if target.start == StartKind::TakeOver {
+                let (so, user) = (random_pin()?, random_pin()?);
+                token.initialise(target.label.as_str(), &so, &user)?;
+                let serial = {
+                    use crate::ports::token::Token as _;
+                    token.observe()?.identity.serial.to_string()
+                };
+                self.serials.insert(target.name.clone(), serial);
+                seed(&mut token, &user, target, plans)?;
+                self.pins.insert((target.name.clone(), Role::SoPin), so);
+                self.pins.insert((target.name.clone(), Role::UserPin), user);
+                terminal.item(&format!("target {}: a practice token in use, with keys in it", target.name));
+            } else {
+                self.pins.insert((target.name.clone(), Role::UserPin), random_pin()?);
+                terminal.item(&format!("target {}: an empty practice token", target.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the rehearsal's files into a genesis plan.
+    pub fn rewrite_genesis(&self, table: &mut Table, dir: &Path) {
+        for people in ["custodians", "administrators", "witnesses"] {
+            for person in tables(table, people) {
+                let name = person.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let count = person.get("enrolments").and_then(Value::as_array).map_or(0, Vec::len);
+                let Ok(name) = Name::new(&name) else { continue };
+                let paths = (1..=count)
+                    .map(|n| Value::String(enrolment_path(dir, &name, n).to_string_lossy().into_owned()));
+                person.insert("enrolments".into(), Value::Array(paths.collect()));
+            }
+        }
+        for target in tables(table, "targets") {
+            let name = target.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let path = dir.join("tokens").join(format!("{name}.token"));
+            target.insert("kind".into(), Value::String("practice".into()));
+            target.insert("path".into(), Value::String(path.to_string_lossy().into_owned()));
+            target.remove("module");
+            target.remove("slot");
+            if let Some(serial) = Name::new(&name).ok().and_then(|name| self.serials.get(&name)) {
+                target.insert("serial".into(), Value::String(serial.clone()));
+            }
+        }
+    }
+
+    /// The administrator's card.
+    pub fn administrator(&self) -> Result<Dealt, Error> {
+        self.card(&self.administrator)
+    }
+
+    /// The administrator, as he is called.
+    pub fn administrator_name(&self) -> String {
+        self.full_name(&self.administrator)
+    }
+
+    /// A person's first card.
+    pub fn card(&self, name: &Name) -> Result<Dealt, Error> {
+        let (path, pin) = self.cards.get(name).ok_or_else(|| {
+            Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
+        })?;
+        Dealt::new(&CardPlace::Soft(path.clone()), Pin::copy_of(pin.expose())?)
+    }
+
+    /// A person's name as it is read aloud.
+    pub fn full_name(&self, name: &Name) -> String {
+        self.names.get(name).map_or_else(|| name.to_string(), Line::to_string)
+    }
+
+    /// The PIN that holds on a token before the quorum takes it over, or that its owner keeps.
+    pub fn present_pin(&self, target: &Name, role: Role) -> Result<Pin, Error> {
+        let pin = self.pins.get(&(target.clone(), role));
+        let pin = pin.ok_or_else(|| {
+            Error::problem(format!("no {role} of {target} in this rehearsal"), "this is a defect: report it")
+        })?;
+        Ok(Pin::copy_of(pin.expose())?)
+    }
+}
+
+fn tables<'t>(table: &'t mut Table, key: &str) -> impl Iterator<Item = &'t mut Table> {
+    let list = table.get_mut(key).and_then(Value::as_array_mut);
+    list.into_iter().flatten().filter_map(Value::as_table_mut)
+}
+
+fn enrolment_path(dir: &Path, name: &Name, number: usize) -> PathBuf {
+    dir.join("enrolments").join(format!("{name}-{number}.json"))
+}
+
+fn token_path(dir: &Path, target: &TargetTable) -> PathBuf {
+    dir.join("tokens").join(format!("{}.token", target.name))
+}
+
+/// Sample keys, and whatever the rehearsal's deletions name.
+fn seed(token: &mut PracticeToken, user: &Pin, target: &TargetTable, plans: &[Source]) -> Result<(), Error> {
+    token.generate(user, Sample::P256, "issuing-2026", &[0x51], Extractable::Yes)?;
+    token.generate(user, Sample::Ed25519, "code-signing", &[0x52], Extractable::Yes)?;
+    token.generate(user, Sample::Aes256, "archive-kek", &[0x53], Extractable::Yes)?;
+    token.generate(user, Sample::Data(b"played, not real"), "issuer-profile", &[], Extractable::Yes)?;
+    let mut made: Vec<(bool, String, String)> = Vec::new();
+    for plan in plans {
+        let Plan::Delete(delete) = &plan.plan else { continue };
+        if delete.target != target.name {
+            continue;
+        }
+        for object in &delete.objects {
+            let pair = matches!(object.class, ObjectClass::PrivateKey | ObjectClass::PublicKey);
+            let id = object.id.clone().unwrap_or_else(|| "77".into());
+            let label = object.label.as_ref().map_or_else(|| "rehearsed".to_owned(), Line::to_string);
+            if !made.contains(&(pair, id.clone(), label.clone())) {
+                make(token, user, object, &label, &id)?;
+                made.push((pair, id, label));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn make(
+    token: &mut PracticeToken,
+    user: &Pin,
+    object: &ObjectSelector,
+    label: &str,
+    id: &str,
+) -> Result<(), Error> {
+    let id = base16ct::lower::decode_vec(id).unwrap_or_default();
+    let sample = match object.class {
+        ObjectClass::PrivateKey | ObjectClass::PublicKey => Sample::P256,
+        ObjectClass::SecretKey => Sample::Aes256,
+        ObjectClass::Certificate => Sample::Certificate(b"played, not real"),
+        ObjectClass::Data => Sample::Data(b"played, not real"),
+    };
+    token.generate(user, sample, label, &id, Extractable::Yes)?;
+    Ok(())
+}
+
+/// Twelve random digits.
+fn random_pin() -> Result<Pin, Error> {
+    let mut bytes = LockedBytes::zeroed(12)?;
+    let random = getrandom::fill(bytes.expose_mut());
+    random.map_err(|e| Error::problem(format!("no random numbers: {e}"), "check the kernel's generator"))?;
+    for byte in bytes.expose_mut() {
+        // 256 is no multiple of 10: the slight bias is of no matter to a PIN that is thrown away.
+        *byte = byte.wrapping_rem(10).wrapping_add(b'0');
+    }
+    Ok(Pin::new(bytes))
+}

@@ -1,0 +1,138 @@
+//! `quorate show`.
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{Global, Show},
+    card::show_enrolment,
+    terminal::Terminal,
+    wiring,
+};
+use crate::{
+    approval::statement::{self, Approval, ApprovalFile, Rejection, Statement as _},
+    ceremony::{self, Error},
+    encoding::{dsse::Mode, strict, text},
+    proposal::{briefing::briefing, plan::Plan},
+    roster::card::EnrolledCard,
+    storage,
+    transcript::ledger::{Ceremony, LedgerState},
+};
+
+/// Shows a ledger's ceremony, or a file.
+pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    if args.what.is_dir() {
+        let state = ceremony::check(&storage::ledger::read(&args.what)?, wiring::mode(global))?;
+        return show_ceremony(terminal, &state, args.ceremony);
+    }
+    let bytes = wiring::read_file(&args.what, strict::MAX_DOCUMENT)?;
+    let shown = text::printable(&args.what.to_string_lossy());
+    if let Ok(card) = EnrolledCard::parse(&bytes) {
+        return Ok(Done::ok(show_enrolment(&card, terminal)));
+    }
+    if let Ok(file) = ApprovalFile::parse(&bytes) {
+        return show_approval(terminal, &file, &shown);
+    }
+    match Plan::parse(&bytes) {
+        Ok(plan) => {
+            let (title, hours) = plan.heading();
+            terminal.tell(&format!("A plan: {}: {title}; approvals count for {hours} hours.", plan.kind()));
+            terminal.tell(&String::from_utf8_lossy(&bytes));
+            Ok(Done::ok(json!({ "plan": plan.kind(), "title": title, "expires_in_hours": hours })))
+        }
+        Err(error) => Err(Error::refused(
+            format!("{shown} is no enrolment, no approval and no plan; read as a plan: {error}"),
+            "give a ledger's directory, or one of these files",
+        )),
+    }
+}
+
+fn show_approval(terminal: Terminal, file: &ApprovalFile, shown: &str) -> Result<Done, Error> {
+    let mode =
+        Mode::parse_payload_type(&file.statement.payload_type).map_or(Mode::Production, |(mode, _)| mode);
+    terminal.tell(&format!("{shown}: a statement of a {mode}. Its signature is checked against a ledger's roster by 'quorate execute'."));
+    if file.statement.payload_type == mode.payload_type(Rejection::EVENT) {
+        let said: Rejection =
+            statement::read(&file.statement, mode).map_err(|e| Error::refused(e.to_string(), ""))?;
+        terminal.item(&format!(
+            "{} rejects proposal {} at {}: {}",
+            said.custodian, said.proposal, said.time, said.reason
+        ));
+        return Ok(Done::ok(json!({ "rejection": said })));
+    }
+    let said: Approval =
+        statement::read(&file.statement, mode).map_err(|e| Error::refused(e.to_string(), ""))?;
+    terminal.item(&format!("{} approves proposal {} at {}", said.custodian, said.proposal, said.time));
+    terminal.item(if file.release.is_some() {
+        "with his release: keep the file as you keep a key"
+    } else {
+        "without a release"
+    });
+    Ok(Done::ok(json!({ "approval": said, "release": file.release.is_some() })))
+}
+
+fn show_ceremony(terminal: Terminal, state: &LedgerState, number: Option<u32>) -> Result<Done, Error> {
+    let found = match number {
+        Some(number) => state.ceremonies.iter().find(|c| c.number() == number),
+        None => state.ceremonies.last(),
+    };
+    let ceremony = found.ok_or_else(|| {
+        Error::refused(
+            "there is no such ceremony in this ledger",
+            format!("it has ceremonies 0 to {}", state.ceremonies.len().saturating_sub(1)),
+        )
+    })?;
+    terminal.heading(&ceremony.directory);
+    terminal.sections(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
+    tell_record(terminal, ceremony);
+    Ok(Done::ok(json!({
+        "directory": ceremony.directory,
+        "proposal": ceremony.proposal,
+        "proposal_digest": ceremony.digest,
+        "standing": ceremony.standing(),
+        "last_line": ceremony.last_line,
+        "approvals": ceremony.approvals.iter().map(|a| a.statement()).collect::<Vec<_>>(),
+        "rejections": ceremony.rejections.iter().map(|r| r.statement()).collect::<Vec<_>>(),
+        "intended": ceremony.intended.as_ref().map(|(i, _)| i),
+        "attempts": ceremony.attempts,
+        "concluded": ceremony.concluded,
+        "attestations": ceremony.attestations.iter().map(|a| a.statement()).collect::<Vec<_>>(),
+    })))
+}
+
+fn tell_record(terminal: Terminal, ceremony: &Ceremony) {
+    terminal.tell("The record");
+    for approval in &ceremony.approvals {
+        let said = approval.statement();
+        terminal.item(&format!(
+            "{} approved at {} with card key {}",
+            said.custodian,
+            said.time,
+            approval.card().short()
+        ));
+    }
+    for rejection in &ceremony.rejections {
+        let said = rejection.statement();
+        terminal.item(&format!("{} rejected at {}: {}", said.custodian, said.time, said.reason));
+    }
+    for attempt in &ceremony.attempts {
+        terminal.item(&format!("attempt: {}: {}", attempt.outcome, attempt.summary));
+    }
+    if let Some(concluded) = &ceremony.concluded {
+        terminal.item(&format!("outcome {}: {}", concluded.outcome, concluded.summary));
+        for state in &concluded.targets {
+            let Some(inventory) = &state.inventory else { continue };
+            terminal.item(&format!("{} afterwards:", state.name));
+            for object in &inventory.objects {
+                terminal.item(&format!("  {object}"));
+            }
+        }
+    }
+    for attestation in &ceremony.attestations {
+        let said = attestation.statement();
+        let opinion = if said.agrees { "attested" } else { "does not agree with" };
+        terminal.item(&format!("{} {opinion} the head at {} {}", said.person, said.time, said.remark));
+    }
+    terminal.tell(&format!("It is {}.", ceremony.standing()));
+    terminal.digest("Last line", ceremony.last_line);
+}

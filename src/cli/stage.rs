@@ -1,0 +1,176 @@
+//! A whole ceremony at one station, step by step: what `run` leads through and `rehearse` plays.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    approve::brief,
+    args::{CardPlace, Global},
+    propose,
+    terminal::Terminal,
+    wiring::{self, Wiring},
+};
+use crate::{
+    ceremony::{
+        Error, Report, approve,
+        attest::{self, Attested, Opinion},
+        execute::{self, Persistence, Request},
+        propose::{Submitted, submit},
+    },
+    encoding::{
+        digest::Digest,
+        text::{Line, Name},
+    },
+    memory::Pin,
+    ports::{
+        card::{Card, FinalTry},
+        store::CustodianMemory as _,
+    },
+    proposal::target::Role,
+    storage::{FileInbox, SystemClock},
+    transcript::ledger::LedgerState,
+};
+
+/// A card that lies on the table, with its PIN.
+pub struct Dealt {
+    card: Box<dyn Card>,
+    pin: Pin,
+}
+
+impl Dealt {
+    /// Opens the card.
+    pub fn new(place: &CardPlace, pin: Pin) -> Result<Self, Error> {
+        Ok(Self { card: wiring::card(place)?, pin })
+    }
+}
+
+/// The station and its ledger.
+pub struct Stage {
+    /// Where it is told.
+    pub terminal: Terminal,
+    wiring: Wiring,
+}
+
+/// Whether the person at a card is shown the briefing again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Briefing {
+    /// Show it.
+    Shown,
+    /// All in the room have just seen it.
+    Skipped,
+}
+
+impl Stage {
+    /// Opens the ledger and its copies.
+    pub fn open(
+        terminal: Terminal,
+        global: &Global,
+        ledger: &Path,
+        copies: &[PathBuf],
+    ) -> Result<Self, Error> {
+        Ok(Self { terminal, wiring: Wiring::open(global, ledger, copies)? })
+    }
+
+    /// The ledger as it stands.
+    pub fn state(&mut self) -> Result<LedgerState, Error> {
+        self.wiring.world().load()
+    }
+
+    /// Proposes a plan.
+    pub fn propose(&mut self, plan_path: &Path, admin: &mut Dealt) -> Result<Submitted, Error> {
+        let (text, plan) = propose::read_plan(plan_path)?;
+        let draft =
+            propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, admin.card.as_mut())?;
+        self.terminal.confirm("Sign this proposal?")?;
+        let description = admin.card.describe()?;
+        let mut unlocked = admin.card.unlock(Pin::copy_of(admin.pin.expose())?, FinalTry::Keep)?;
+        submit(&mut self.wiring.world(), draft, &description, unlocked.as_mut())
+    }
+
+    /// Has a custodian approve, and says who he was.
+    pub fn approve(
+        &mut self,
+        dealt: &mut Dealt,
+        head: Option<Digest>,
+        briefing: Briefing,
+    ) -> Result<Name, Error> {
+        let state = self.state()?;
+        let description = dealt.card.describe()?;
+        let matter = approve::matter(&state, &self.wiring.memory, &description, head, &SystemClock)?;
+        if briefing == Briefing::Shown {
+            brief(self.terminal, &matter)?;
+        }
+        let who = matter.custodian.name.clone();
+        self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
+        let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
+        let file = approve::approve(&matter, &description, unlocked.as_mut(), &SystemClock)?;
+        let (number, digest) = (matter.ceremony.number(), matter.ceremony.digest);
+        self.wiring.memory.remember(state.nonce, &who, number, digest)?;
+        approve::keep(&mut self.wiring.world(), &state, &who, "approval", &file)?;
+        Ok(who)
+    }
+
+    /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not hold.
+    pub fn needed(&mut self) -> Result<Needed, Error> {
+        let state = self.state()?;
+        let open = execute::open_ceremony(&state)?;
+        let authorities = open.roster.authorities_for(open.kind());
+        let all: Vec<Name> = open.roster.custodians().map(|p| p.name.clone()).collect();
+        let count = match open.kind() {
+            crate::roster::OperationKind::Genesis => all.len(),
+            _ => authorities.iter().map(|a| usize::from(a.threshold)).max().unwrap_or(all.len()),
+        };
+        Ok(Needed { custodians: all, count, present: execute::present_pins_needed(&state) })
+    }
+
+    /// Executes with what the station keeps.
+    pub fn execute(
+        &mut self,
+        admin: &mut Dealt,
+        mut present: BTreeMap<(Name, Role), Pin>,
+    ) -> Result<Report, Error> {
+        let state = self.state()?;
+        super::execute::ask_present(self.terminal, &state, &mut present)?;
+        let description = admin.card.describe()?;
+        let mut unlocked = admin.card.unlock(Pin::copy_of(admin.pin.expose())?, FinalTry::Keep)?;
+        let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
+        let request =
+            Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
+        execute::execute(&mut self.wiring.world(), unlocked.as_mut(), request)
+    }
+
+    /// Has somebody attest the head of the ceremony that just ended.
+    pub fn attest(&mut self, dealt: &mut Dealt) -> Result<Attested, Error> {
+        let state = self.state()?;
+        let description = dealt.card.describe()?;
+        let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
+        let opinion = Opinion { agrees: true, remark: Line::lossy("") };
+        attest::attest(
+            &mut self.wiring.ledger,
+            &state,
+            &description,
+            unlocked.as_mut(),
+            opinion,
+            &SystemClock,
+        )
+    }
+}
+
+/// What a ceremony waits for.
+pub struct Needed {
+    /// All custodians, in the order of the roster.
+    pub custodians: Vec<Name>,
+    /// How many of them.
+    pub count: usize,
+    /// PINs that the quorum does not hold, with the reason.
+    pub present: Vec<(Name, Role, String)>,
+}
+
+impl Needed {
+    /// Whether those who approved are enough.
+    pub fn is_met(&self, approved: &BTreeSet<Name>) -> bool {
+        approved.len() >= self.count
+    }
+}

@@ -1,0 +1,147 @@
+//! `quorate status`.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{
+    Done,
+    args::{Global, LedgerArgs},
+    terminal::Terminal,
+    wiring,
+};
+use crate::{
+    ceremony::{self, Error, propose::awaited},
+    encoding::text::{self, Name},
+    ports::store::StationStore as _,
+    proposal::briefing::briefing,
+    storage,
+    transcript::ledger::{Ceremony, LedgerState},
+};
+
+/// Says where a ledger stands.
+pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let state = ceremony::check(&storage::ledger::read(&args.ledger)?, wiring::mode(global))?;
+    let shown = text::printable(&args.ledger.to_string_lossy());
+    terminal.tell(&format!("{shown}: the ledger of a {}, {} ceremonies", state.mode, state.ceremonies.len()));
+    for ceremony in &state.ceremonies {
+        terminal.item(&format!(
+            "{} \"{}\": {}",
+            ceremony.directory,
+            ceremony.proposal.title,
+            ceremony.standing()
+        ));
+    }
+    people(terminal, &state);
+    targets(terminal, &state);
+    let open = match state.open() {
+        Some(open) => Some(tell_open(terminal, open, global, &shown)?),
+        None => {
+            if let Some(head) = state.head() {
+                terminal.digest("Head", head);
+            }
+            terminal.tell("No ceremony is open. Next: 'quorate propose PLAN' for whatever is to be done.");
+            None
+        }
+    };
+    Ok(Done::ok(json!({
+        "mode": state.mode,
+        "genesis": state.genesis,
+        "head": state.head(),
+        "ceremonies": state.ceremonies.iter().map(|c| json!({
+            "directory": c.directory, "kind": c.kind(), "title": c.proposal.title, "standing": c.standing(),
+            "outcome": c.outcome(), "last_line": c.last_line,
+        })).collect::<Vec<_>>(),
+        "targets": state.targets.values().map(|t| json!({
+            "name": t.target.name, "identity": t.identity, "inventory": t.inventory,
+        })).collect::<Vec<_>>(),
+        "open": open,
+    })))
+}
+
+fn people(terminal: Terminal, state: &LedgerState) {
+    let Some(roster) = &state.roster else { return };
+    terminal.heading("Quorum");
+    let n = roster.custodians().count();
+    for authority in &roster.deal().authorities {
+        terminal.item(&format!("authority {}: {} of {n}", authority.name, authority.threshold));
+    }
+    for person in roster.people() {
+        let cards = person.cards.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        terminal.item(&format!("{} {} ({}): {cards}", person.standing, person.name, person.full_name));
+    }
+}
+
+fn targets(terminal: Terminal, state: &LedgerState) {
+    if state.targets.is_empty() {
+        return;
+    }
+    terminal.heading("Targets");
+    for (name, target) in &state.targets {
+        terminal
+            .item(&format!("{name}: token \"{}\", serial {}", target.identity.label, target.identity.serial));
+        for object in target.inventory.iter().flat_map(|i| &i.objects) {
+            terminal.item(&format!("  {object}"));
+        }
+    }
+    for (ceremony, backup) in &state.backups {
+        terminal.item(&format!(
+            "backup of {} made by ceremony {ceremony}: SHA-256 {}",
+            backup.target, backup.sha256
+        ));
+    }
+}
+
+fn tell_open(
+    terminal: Terminal,
+    open: &Ceremony,
+    global: &Global,
+    ledger: &str,
+) -> Result<serde_json::Value, Error> {
+    terminal.heading(&format!("Open: {}", open.directory));
+    terminal.sections(&briefing(&open.proposal, open.digest, &open.roster));
+    let (mut approved, mut rejected) = (BTreeSet::new(), BTreeSet::new());
+    approved.extend(open.approvals.iter().map(|a| a.statement().custodian.clone()));
+    rejected.extend(open.rejections.iter().map(|r| r.statement().custodian.clone()));
+    let root = wiring::state_root(global, &[])?;
+    let station = storage::StationDirectory::new(&root)?;
+    let here = station.is_station(open.proposal.ledger, open.number());
+    if here {
+        for name in station.names(open.proposal.ledger, open.number())? {
+            if let Some(Ok(who)) = name.strip_prefix("approval-of-").map(Name::new) {
+                approved.insert(who);
+            } else if let Some(Ok(who)) = name.strip_prefix("rejection-of-").map(Name::new) {
+                rejected.insert(who);
+            }
+        }
+    }
+    let heard: BTreeSet<Name> = approved.union(&rejected).cloned().collect();
+    let missing = awaited(&open.roster, &heard);
+    let list = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+    terminal.item(&format!("approved here: {}", list(&approved.iter().cloned().collect::<Vec<_>>())));
+    terminal.item(&format!("rejected here: {}", list(&rejected.iter().cloned().collect::<Vec<_>>())));
+    terminal.item(&format!("not heard of here: {} (approval files may be on their way)", list(&missing)));
+    for attempt in &open.attempts {
+        terminal.item(&format!("attempt: {}: {}", attempt.outcome, attempt.summary));
+    }
+    let next = match (&open.concluded, &open.intended, here) {
+        (_, _, false) => {
+            "This machine is not its station. Next: 'quorate execute' at the station; if that is lost, \
+                          a plan of kind \"recover\"."
+                .to_owned()
+        }
+        (Some(_), _, _) => format!("Its outcome is recorded. Next: 'quorate execute {ledger}' closes it."),
+        (None, Some(_), _) => {
+            format!("It was cut off while it acted. Next: 'quorate execute {ledger}' goes on.")
+        }
+        (None, None, _) => format!("Next: approvals, then 'quorate execute {ledger} FILE…'."),
+    };
+    terminal.tell(&next);
+    Ok(json!({
+        "directory": open.directory, "proposal": open.digest, "expires": open.proposal.expires,
+        "approved": approved, "rejected": rejected, "missing": missing,
+        "intended": open.intended.is_some(), "concluded": open.concluded.is_some(),
+        "station_here": here,
+        "attempts": open.attempts,
+    }))
+}
