@@ -35,7 +35,6 @@ enum Layer {
 const MODULES: &[(&str, Layer)] = &[
     ("memory", Layer::Bottom),
     ("encoding", Layer::Bottom),
-    ("durable", Layer::Bottom),
     ("sealing", Layer::Core),
     ("roster", Layer::Core),
     ("sharing", Layer::Core),
