@@ -42,9 +42,9 @@ impl StationSecrets {
     /// What opens the releases.
     pub fn age_identity(&self) -> Result<age::x25519::Identity, Error> {
         let identity = self.identity.as_ref().ok_or_else(|| {
-            Error::problem(
-                "the station's identity was destroyed already",
-                "run 'quorate execute' to close the ceremony",
+            Error::refused(
+                "the station's identity is destroyed: this ceremony was being aborted when it was cut off",
+                "run 'quorate abort' again",
             )
         })?;
         let bytes = identity.expose().try_into().map_err(|_| damaged())?;

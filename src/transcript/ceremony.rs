@@ -285,6 +285,11 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             let signed = Signed::<Approval>::verify(approval.clone(), context.mode, &ceremony.roster)
                 .map_err(|e| refused_statement(&e))?;
             check_approval(ceremony, signed.statement())?;
+            let who = &signed.statement().custodian;
+            if ceremony.approvals.iter().any(|a| a.statement().custodian == *who) {
+                let message = format!("{who} approved already: a custodian counts once");
+                return Err(Finding::error("approval-twice", message));
+            }
             ceremony.approvals.push(signed);
             Ok(())
         }
@@ -354,12 +359,6 @@ pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Fi
         return Err(Finding::error(
             "approval-late",
             format!("{who} approved after the proposal had expired"),
-        ));
-    }
-    if ceremony.approvals.iter().any(|a| a.statement().custodian == *who) {
-        return Err(Finding::error(
-            "approval-twice",
-            format!("{who} approved already: a custodian counts once"),
         ));
     }
     Ok(())
