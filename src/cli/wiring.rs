@@ -32,9 +32,6 @@ use crate::{
     storage,
 };
 
-/// One PKCS#11 call may take this long: a touch, a slow module.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
-
 /// Everything behind the ports, owned.
 pub struct Wiring {
     mode: Mode,
@@ -64,7 +61,7 @@ impl Wiring {
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
-            tokens: Tokens,
+            tokens: Tokens { time_limit: Duration::from_secs(global.module_timeout) },
             artifacts: storage::FileArtifacts::new(),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),
@@ -101,7 +98,10 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
 }
 
 /// Opens tokens by their place.
-pub struct Tokens;
+pub struct Tokens {
+    /// One PKCS#11 call may take this long.
+    time_limit: Duration,
+}
 
 impl TokenSource for Tokens {
     fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError> {
@@ -122,7 +122,7 @@ impl TokenSource for Tokens {
                 let settings = Pkcs11Settings {
                     module: PathBuf::from(module),
                     select,
-                    time_limit: CALL_LIMIT,
+                    time_limit: self.time_limit,
                     module_sha256: None,
                     environment: Vec::new(),
                     worker: None,
