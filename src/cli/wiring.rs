@@ -104,7 +104,13 @@ pub struct Tokens {
 }
 
 impl TokenSource for Tokens {
-    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError> {
+    fn open(
+        &mut self,
+        name: &Name,
+        place: &Place,
+        wanted: Wanted<'_>,
+        module_sha256: Option<Digest>,
+    ) -> Result<Box<dyn Token>, TokenError> {
         match place {
             Place::Practice { path } => {
                 let mut token = PracticeToken::open(name.clone(), Path::new(path))?;
@@ -123,7 +129,7 @@ impl TokenSource for Tokens {
                     module: PathBuf::from(module),
                     select,
                     time_limit: self.time_limit,
-                    module_sha256: None,
+                    module_sha256,
                     environment: Vec::new(),
                     worker: None,
                 };
