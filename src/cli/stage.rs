@@ -18,6 +18,7 @@ use crate::{
         attest::{self, Attested, Opinion},
         execute::{self, Persistence, Request},
         propose::{Submitted, submit},
+        recognition,
     },
     encoding::{
         digest::Digest,
@@ -132,8 +133,10 @@ impl Stage {
         mut present: BTreeMap<(Name, Role), Pin>,
     ) -> Result<Report, Error> {
         let state = self.state()?;
-        super::execute::ask_present(self.terminal, &state, &mut present)?;
         let description = admin.card.describe()?;
+        let roster = &execute::open_ceremony(&state)?.roster;
+        recognition::administrator(roster, &description, "execute")?;
+        super::execute::ask_present(self.terminal, &state, &mut present)?;
         let mut unlocked = admin.card.unlock(Pin::copy_of(admin.pin.expose())?, FinalTry::Keep)?;
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
@@ -145,6 +148,7 @@ impl Stage {
     pub fn attest(&mut self, dealt: &mut Dealt) -> Result<Attested, Error> {
         let state = self.state()?;
         let description = dealt.card.describe()?;
+        attest::subject(&state, &description)?;
         let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
         let opinion = Opinion { agrees: true, remark: Line::lossy("") };
         attest::attest(
