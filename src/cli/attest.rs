@@ -31,7 +31,8 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let question = if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };
     terminal.confirm(question)?;
     let (ceremony, _) = attest::subject(&state, &description)?;
-    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&ceremony.roster))?;
+    let mut unlocked =
+        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&ceremony.roster))?;
     let attested =
         attest::attest(&mut wiring.ledger, &state, &description, unlocked.as_mut(), opinion, &SystemClock)?;
     terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.directory));

@@ -220,6 +220,15 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     let fail = |message: String| Err(Finding::error("operation", message));
     if let Operation::Genesis { targets } = &proposal.operation {
         for target in targets {
+            if context.mode == Mode::Production
+                && target.place.is_practice()
+                && !roster.policy().allow_soft_cards
+            {
+                return fail(format!(
+                    "{}: a practice token in production, which the policy refuses",
+                    target.name
+                ));
+            }
             if let Some(rule) =
                 target.credentials.iter().find(|r| roster.deal().authority(&r.authority).is_none())
             {
