@@ -66,7 +66,8 @@ pub fn collect(
         collected: Collected {
             voices: Vec::new(),
             approvals: Vec::new(),
-            rejections: Vec::new(),
+            // What the transcript has is final, whether its file is handed in again or not.
+            rejections: ceremony.rejections.clone(),
             set_aside: Vec::new(),
         },
         digests: BTreeSet::new(),
@@ -120,6 +121,15 @@ impl Gathered<'_> {
             let said = signed.statement();
             if said.proposal != self.ceremony.digest {
                 return Err(format!("{} rejected another proposal", said.custodian));
+            }
+            if self.collected.rejections.iter().any(|known| known.envelope() == signed.envelope()) {
+                return Ok(());
+            }
+            if self.ceremony.intended.is_some() {
+                return Err(format!(
+                    "{}'s rejection came after the ceremony had begun to act",
+                    said.custodian
+                ));
             }
             if self.collected.rejecting().contains(&said.custodian) {
                 return Err(format!("{} rejected already", said.custodian));
