@@ -43,7 +43,7 @@ pub fn abort(
     let administrator = recognition::administrator(&ceremony.roster, description, "abort")?.name.clone();
     let time = world.now(Some(&state))?;
     let secrets = StationSecrets::open(world.station, state.nonce, ceremony.number(), keyid, card)?;
-    let mut lines = LineWriter::new(world.mode, &secrets.signing, ceremony.lines, Some(ceremony.last_line))?;
+    let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
     let statement = Abort { proposal: ceremony.digest, administrator, reason, time };
     let abort = sign::statement(card, &description.signing_key, world.mode, &statement)?;
     destroy_releases(world, &ceremony, inbox)?;

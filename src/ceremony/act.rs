@@ -525,11 +525,22 @@ impl Acting<'_, '_> {
         let lost =
             lost.ok_or_else(|| Error::refused("the lost ceremony is not in the ledger", "audit the ledger"))?;
         let closes = format!("ceremony {number} ({})", lost.kind());
-        if !intended {
+        if let Some(concluded) = &lost.concluded {
+            let outcome = concluded.outcome;
             return Ok(Acted::new(
                 Outcome::Completed,
-                format!("{closes} is closed as refused: nothing had been tried"),
+                format!("{closes} is closed with its outcome: {outcome}"),
             ));
+        }
+        if !intended {
+            let summary = format!("{closes} is closed as refused: nothing had been tried");
+            return Ok(Acted::new(Outcome::Completed, summary));
+        }
+        if lost.kind() == OperationKind::Recover {
+            let summary = format!(
+                "{closes} is closed as indeterminate; what it was to recover is to be recovered again"
+            );
+            return Ok(Acted::new(Outcome::Completed, summary));
         }
         self.run = Run::Resumed;
         if let Operation::Genesis { targets } = &lost.proposal.operation {
@@ -605,18 +616,6 @@ fn after_error(what: &str, error: &TokenError) -> Acted {
 
 fn names(targets: &[GenesisTarget]) -> String {
     targets.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// The targets that a recovery looks at.
-pub fn recovered_targets(state: &LedgerState, ceremony: &Ceremony) -> Vec<Name> {
-    let Operation::Recover { ceremony: number, intended: true, .. } = &ceremony.proposal.operation else {
-        return Vec::new();
-    };
-    let Some(lost) = state.ceremonies.iter().find(|c| c.number() == *number) else { return Vec::new() };
-    match &lost.proposal.operation {
-        Operation::Genesis { targets } => targets.iter().map(|t| t.name.clone()).collect(),
-        operation => operation.target().map(|(name, _)| name.clone()).into_iter().collect(),
-    }
 }
 
 /// The PINs that the quorum does not hold and an execution needs, each with the reason.

@@ -103,6 +103,7 @@ impl Stage {
         if briefing == Briefing::Shown {
             brief(self.terminal, &matter)?;
         }
+        approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
         let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
