@@ -32,9 +32,6 @@ use crate::{
     storage,
 };
 
-/// One PKCS#11 call may take this long: a touch, a slow module.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
-
 /// Longest file with a PIN.
 const MAX_PIN_FILE: usize = 4096;
 
@@ -67,7 +64,7 @@ impl Wiring {
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
-            tokens: Tokens,
+            tokens: Tokens { time_limit: Duration::from_secs(global.module_timeout) },
             artifacts: storage::FileArtifacts::new(),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),
@@ -104,10 +101,19 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
 }
 
 /// Opens tokens by their place.
-pub struct Tokens;
+pub struct Tokens {
+    /// One PKCS#11 call may take this long.
+    time_limit: Duration,
+}
 
 impl TokenSource for Tokens {
-    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError> {
+    fn open(
+        &mut self,
+        name: &Name,
+        place: &Place,
+        wanted: Wanted<'_>,
+        module_sha256: Option<Digest>,
+    ) -> Result<Box<dyn Token>, TokenError> {
         match place {
             Place::Practice { path } => {
                 let mut token = PracticeToken::open(name.clone(), Path::new(path))?;
@@ -125,8 +131,8 @@ impl TokenSource for Tokens {
                 let settings = Pkcs11Settings {
                     module: PathBuf::from(module),
                     select,
-                    time_limit: CALL_LIMIT,
-                    module_sha256: None,
+                    time_limit: self.time_limit,
+                    module_sha256,
                     environment: Vec::new(),
                     worker: None,
                 };
