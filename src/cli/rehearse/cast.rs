@@ -10,7 +10,12 @@ use toml::{Table, Value};
 use super::script::Source;
 use crate::{
     ceremony::Error,
-    cli::{args::CardPlace, card::write_new, stage::Dealt, terminal::Terminal},
+    cli::{
+        args::CardPlace,
+        card::write_new,
+        stage::Dealt,
+        terminal::{Terminal, counted},
+    },
     durable,
     encoding::{
         dsse::{Envelope, pae},
@@ -72,9 +77,9 @@ impl Cast {
             for member in members {
                 cast.enroll(member, what == "witness", dir)?;
                 terminal.item(&format!(
-                    "{what} {} gets {} soft card(s)",
+                    "{what} {} gets {}",
                     member.full_name,
-                    member.enrolments.len()
+                    counted(member.enrolments.len(), "soft card", "soft cards")
                 ));
             }
         }
