@@ -25,24 +25,42 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{Card, FinalTry},
-        store::CustodianMemory as _,
+        card::{Card, CardDescription, FinalTry, UnlockedCard},
+        store::{CustodianMemory as _, StationStore as _},
     },
     proposal::target::Role,
+    roster::Roster,
     storage::{FileInbox, SystemClock},
     transcript::ledger::LedgerState,
 };
 
-/// A card that lies on the table, with its PIN.
+/// A card that lies on the table. Its PIN is asked for when it is first needed, and kept for the attestation.
 pub struct Dealt {
     card: Box<dyn Card>,
-    pin: Pin,
+    pin: Option<Pin>,
 }
 
 impl Dealt {
     /// Opens the card.
-    pub fn new(place: &CardPlace, pin: Pin) -> Result<Self, Error> {
+    pub fn new(place: &CardPlace, pin: Option<Pin>) -> Result<Self, Error> {
         Ok(Self { card: wiring::card(place)?, pin })
+    }
+
+    /// Presents the PIN, once. A wrong one is forgotten.
+    fn unlock<'c>(
+        &'c mut self,
+        terminal: Terminal,
+        description: &CardDescription,
+        roster: Option<&Roster>,
+    ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+        let pin = match self.pin.take() {
+            Some(pin) => pin,
+            None => wiring::ask_pin(terminal, description, roster)?,
+        };
+        let again = Pin::copy_of(pin.expose())?;
+        let unlocked = self.card.unlock(pin, FinalTry::Keep)?;
+        self.pin = Some(again);
+        Ok(unlocked)
     }
 }
 
@@ -85,7 +103,7 @@ impl Stage {
             propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, admin.card.as_mut())?;
         self.terminal.confirm("Sign this proposal?")?;
         let description = admin.card.describe()?;
-        let mut unlocked = admin.card.unlock(Pin::copy_of(admin.pin.expose())?, FinalTry::Keep)?;
+        let mut unlocked = admin.unlock(self.terminal, &description, Some(&draft.roster))?;
         submit(&mut self.wiring.world(), draft, &description, unlocked.as_mut())
     }
 
@@ -103,13 +121,25 @@ impl Stage {
             brief(self.terminal, &matter)?;
         }
         let who = matter.custodian.name.clone();
+        if self.station_heard(&state, &matter)? {
+            return Err(Error::refused(
+                format!("{} has decided already", matter.custodian.full_name),
+                "take the card of somebody else: a person counts once",
+            ));
+        }
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
-        let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
+        let mut unlocked = dealt.unlock(self.terminal, &description, Some(&matter.ceremony.roster))?;
         let file = approve::approve(&matter, &description, unlocked.as_mut(), &SystemClock)?;
         let (number, digest) = (matter.ceremony.number(), matter.ceremony.digest);
         self.wiring.memory.remember(state.nonce, &who, number, digest)?;
         approve::keep(&mut self.wiring.world(), &state, &who, "approval", &file)?;
         Ok(who)
+    }
+
+    fn station_heard(&self, state: &LedgerState, matter: &approve::Matter<'_>) -> Result<bool, Error> {
+        let who = &matter.custodian.name;
+        let names = self.wiring.station.names(state.nonce, matter.ceremony.number())?;
+        Ok(["approval", "rejection"].iter().any(|event| names.contains(&format!("{event}-of-{who}"))))
     }
 
     /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not hold.
@@ -134,7 +164,7 @@ impl Stage {
         let state = self.state()?;
         super::execute::ask_present(self.terminal, &state, &mut present)?;
         let description = admin.card.describe()?;
-        let mut unlocked = admin.card.unlock(Pin::copy_of(admin.pin.expose())?, FinalTry::Keep)?;
+        let mut unlocked = admin.unlock(self.terminal, &description, None)?;
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
             Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
@@ -145,7 +175,7 @@ impl Stage {
     pub fn attest(&mut self, dealt: &mut Dealt) -> Result<Attested, Error> {
         let state = self.state()?;
         let description = dealt.card.describe()?;
-        let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
+        let mut unlocked = dealt.unlock(self.terminal, &description, None)?;
         let opinion = Opinion { agrees: true, remark: Line::lossy("") };
         attest::attest(
             &mut self.wiring.ledger,

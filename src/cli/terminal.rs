@@ -101,8 +101,8 @@ impl Terminal {
         }
     }
 
-    /// An error, its facts and its hint.
-    pub fn error(self, error: &Error) {
+    /// An error that somebody can mend on the spot.
+    pub fn complain(self, error: &Error) {
         to_stderr(&wrap(&format!("error: {}", error.message), 0));
         for detail in &error.details {
             to_stderr(&wrap(detail, 2));
@@ -110,6 +110,11 @@ impl Terminal {
         if !error.hint.is_empty() {
             to_stderr(&wrap(&format!("hint: {}", error.hint), 0));
         }
+    }
+
+    /// An error that ends the command: its facts and its hint.
+    pub fn error(self, error: &Error) {
+        self.complain(error);
         self.result(&serde_json::json!({
             "error": {
                 "message": text::printable(&error.message),

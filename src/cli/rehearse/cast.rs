@@ -189,7 +189,7 @@ impl Cast {
         let (path, pin) = self.cards.get(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
         })?;
-        Dealt::new(&CardPlace::Soft(path.clone()), Pin::copy_of(pin.expose())?)
+        Dealt::new(&CardPlace::Soft(path.clone()), Some(Pin::copy_of(pin.expose())?))
     }
 
     /// A person's name as it is read aloud.
