@@ -194,16 +194,29 @@ pub fn unlock<'c>(
     roster: Option<&Roster>,
 ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
     let whose = whose(description, roster);
-    let tries = description.tries_left.map(|n| format!(" ({n} tries left)")).unwrap_or_default();
     let final_try = if pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
     if pin.final_try && description.tries_left == Some(1) {
         terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it for ever. Try?"))?;
     }
     let pin = match read_pin(pin)? {
         Some(pin) => pin,
-        None => terminal.pin(&format!("PIN of {whose}{tries}"))?,
+        None => ask_pin(terminal, description, roster)?,
     };
     Ok(card.unlock(pin, final_try)?)
+}
+
+/// Asks for a PIN; the prompt says whose card it is, and how many tries are left.
+pub fn ask_pin(
+    terminal: Terminal,
+    description: &CardDescription,
+    roster: Option<&Roster>,
+) -> Result<Pin, Error> {
+    let tries = match description.tries_left {
+        Some(1) => " (1 try left)".into(),
+        Some(n) => format!(" ({n} tries left)"),
+        None => String::new(),
+    };
+    terminal.pin(&format!("PIN of {}{tries}", whose(description, roster)))
 }
 
 /// The PIN from file or descriptor; none if it is to be asked for.
