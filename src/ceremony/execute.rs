@@ -195,8 +195,8 @@ fn begin(
     lines: &mut LineWriter,
 ) -> Result<Begun, Error> {
     let approvals = std::mem::take(&mut collected.approvals);
-    let rejections = std::mem::take(&mut collected.rejections);
-    collected.rejections.clone_from(&rejections);
+    // A run that was cut off may have written some of them.
+    let rejections: Vec<_> = collected.rejections.iter().skip(ceremony.rejections.len()).cloned().collect();
     if let Some(summary) = unreachable(ceremony, &collected) {
         let now = world.now(Some(state))?;
         let rejected: Vec<Vec<u8>> = rejections
