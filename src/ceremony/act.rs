@@ -435,17 +435,31 @@ impl Acting<'_, '_> {
         let mut acted = if !vanished.is_empty() {
             let list = vanished.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             Acted::new(Outcome::Indeterminate, format!("{what}: objects that were to stay are gone: {list}"))
+        } else if let Err(error) = &result
+            && error.effect == Effect::None
+        {
+            // The token refused before the first object. What is gone was not destroyed by this run, and what has its
+            // place was not approved: never is that a deletion that completed.
+            let mut acted = Acted::from_error(&what, error);
+            if self.run == Run::Resumed && !gone.is_empty() {
+                acted.outcome = Outcome::Indeterminate;
+            }
+            acted
         } else if there.is_empty() {
+            let earlier = result.as_ref().map(|d| d.already_gone.len()).unwrap_or_default();
             let summary = format!(
-                "{} of {} objects are gone, {} others are still there",
+                "{} of {} objects are gone{}, {} others are still there",
                 gone.len(),
                 objects.len(),
+                if earlier == 0 { String::new() } else { format!(" ({earlier} were before this run)") },
                 after.objects.len()
             );
             Acted::new(Outcome::Completed, format!("{what}: {summary}"))
         } else {
             let summary = format!("{} of {} objects are still there{reason}", there.len(), objects.len());
-            Acted::new(Outcome::Failed, format!("{what}: {summary}"))
+            // What was done in part did happen: a script must not take it for nothing.
+            let outcome = if gone.is_empty() { Outcome::Failed } else { Outcome::Indeterminate };
+            Acted::new(outcome, format!("{what}: {summary}"))
         };
         if let Ok(deletion) = result {
             acted.left_out = deletion.remaining;
@@ -455,7 +469,9 @@ impl Acting<'_, '_> {
             acted.hint =
                 format!("{}; then run 'quorate execute' again: the same approvals serve", error.hint);
         }
-        acted.deleted = gone;
+        if acted.outcome != Outcome::Failed {
+            acted.deleted = gone;
+        }
         acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
         acted
     }
