@@ -13,3 +13,15 @@ mod vault;
 
 #[path = "attacks_targets/faults.rs"]
 mod faults;
+#[path = "attacks_targets/labels.rs"]
+mod labels;
+#[path = "attacks_targets/modules.rs"]
+mod modules;
+#[path = "attacks_targets/objects.rs"]
+mod objects;
+#[path = "attacks_targets/pins.rs"]
+mod pins;
+#[path = "attacks_targets/take_in.rs"]
+mod take_in;
+#[path = "attacks_targets/tokens.rs"]
+mod tokens;
