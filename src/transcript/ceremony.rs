@@ -76,6 +76,9 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
     let proposal = signed.statement().clone();
     let link = Link { seq: 0, prev: None, not_before: context.state.and_then(LedgerState::last_time) };
     line::verify(first, &link, &proposal.station.keys.signing_key, 1)?;
+    if first.entry.time != proposal.created {
+        return Err(Finding::error("proposal-frame", "its line was not written when the proposal was made"));
+    }
     proposed::check(files, &proposal, &roster, context)?;
     Ok(Ceremony {
         directory: files.directory.clone(),
@@ -92,6 +95,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         attempts: Vec::new(),
         concluded: None,
         end: None,
+        unrecorded: Vec::new(),
         attestations: Vec::new(),
     })
 }
@@ -184,6 +188,9 @@ pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Fi
     }
     if approval.roster != ceremony.roster.digest() {
         return Err(Finding::error("other-roster", format!("{who} verified another roster")));
+    }
+    if approval.time < ceremony.proposal.created {
+        return Err(Finding::error("approval-early", format!("{who} approved before the proposal was made")));
     }
     if approval.time > ceremony.proposal.expires {
         return Err(Finding::error(
