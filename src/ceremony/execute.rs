@@ -337,7 +337,8 @@ fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<Toke
             Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
         }
     };
-    let found = world.tokens.open(&target.name, &target.place, wanted)?.observe()?;
+    let pinned = target.identity.module_sha256;
+    let found = world.tokens.open(&target.name, &target.place, wanted, pinned)?.observe()?;
     if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
         return Err(changed(&target.name));
     }

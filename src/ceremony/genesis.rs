@@ -205,12 +205,12 @@ fn observe_targets(
                 }
                 _ => Wanted::Empty,
             };
-            tokens.open(&table.name, &place, wanted)?.observe()?
+            tokens.open(&table.name, &place, wanted, None)?.observe()?
         };
         check_start(table, &observation)?;
         if table.start == StartKind::Initialise
             && tokens
-                .open(&table.name, &place, Wanted::Labelled(table.label.as_str()))
+                .open(&table.name, &place, Wanted::Labelled(table.label.as_str()), None)
                 .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
         {
             return Err(Error::refused(

@@ -32,9 +32,6 @@ use crate::{
     storage,
 };
 
-/// One PKCS#11 call may take this long: a touch, a slow module.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
-
 /// Longest file with a PIN.
 const MAX_PIN_FILE: usize = 4096;
 
@@ -67,7 +64,7 @@ impl Wiring {
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
-            tokens: Tokens,
+            tokens: Tokens { time_limit: Duration::from_secs(global.module_timeout) },
             artifacts: storage::FileArtifacts::new(),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),
@@ -104,10 +101,19 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
 }
 
 /// Opens tokens by their place.
-pub struct Tokens;
+pub struct Tokens {
+    /// One PKCS#11 call may take this long.
+    time_limit: Duration,
+}
 
 impl TokenSource for Tokens {
-    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError> {
+    fn open(
+        &mut self,
+        name: &Name,
+        place: &Place,
+        wanted: Wanted<'_>,
+        module_sha256: Option<Digest>,
+    ) -> Result<Box<dyn Token>, TokenError> {
         match place {
             Place::Practice { path } => {
                 let mut token = PracticeToken::open(name.clone(), Path::new(path))?;
@@ -125,8 +131,8 @@ impl TokenSource for Tokens {
                 let settings = Pkcs11Settings {
                     module: PathBuf::from(module),
                     select,
-                    time_limit: CALL_LIMIT,
-                    module_sha256: None,
+                    time_limit: self.time_limit,
+                    module_sha256,
                     environment: Vec::new(),
                     worker: None,
                 };
@@ -188,16 +194,29 @@ pub fn unlock<'c>(
     roster: Option<&Roster>,
 ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
     let whose = whose(description, roster);
-    let tries = description.tries_left.map(|n| format!(" ({n} tries left)")).unwrap_or_default();
     let final_try = if pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
     if pin.final_try && description.tries_left == Some(1) {
         terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it for ever. Try?"))?;
     }
     let pin = match read_pin(pin)? {
         Some(pin) => pin,
-        None => terminal.pin(&format!("PIN of {whose}{tries}"))?,
+        None => ask_pin(terminal, description, roster)?,
     };
     Ok(card.unlock(pin, final_try)?)
+}
+
+/// Asks for a PIN; the prompt says whose card it is, and how many tries are left.
+pub fn ask_pin(
+    terminal: Terminal,
+    description: &CardDescription,
+    roster: Option<&Roster>,
+) -> Result<Pin, Error> {
+    let tries = match description.tries_left {
+        Some(1) => " (1 try left)".into(),
+        Some(n) => format!(" ({n} tries left)"),
+        None => String::new(),
+    };
+    terminal.pin(&format!("PIN of {}{tries}", whose(description, roster)))
 }
 
 /// The PIN from file or descriptor; none if it is to be asked for.
