@@ -255,6 +255,37 @@ fn a_rejection_is_final_and_cancels_the_approval() {
     lab.propose(&lab.plan("inventory", INVENTORY)).ok();
 }
 
+/// The station was cut off after it had written the rejections, before it wrote what follows from them.
+#[test]
+fn a_recorded_rejection_counts_without_its_file() {
+    let lab = proposed();
+    for name in CUSTODIANS {
+        lab.approve(name).ok();
+    }
+    let head = lab.head().unwrap();
+    let mut files = Vec::new();
+    for name in ["carol", "dave", "erin"] {
+        on_own_machine(&lab, "reject", name, "ledger", &["--head", &head, "--reason", "no"]).ok();
+        files.push(lab.at(&format!("files/{name}.rejection")));
+        fs::rename(lab.path(OUTPUT), files.last().unwrap()).unwrap();
+    }
+    copy(&lab.path("state-station"), &lab.path("state-before"));
+    lab.execute(&files.iter().map(String::as_str).collect::<Vec<_>>()).expect(3);
+    for place in ["ledger", "copy"] {
+        let path = lab.path(&format!("{place}/0001-inventory/transcript.jsonl"));
+        let whole = fs::read_to_string(&path).unwrap();
+        assert_eq!(whole.lines().count(), 6, "proposed, three rejections, concluded, closed");
+        let cut: String = whole.split_inclusive('\n').take(4).collect();
+        fs::write(&path, cut).unwrap();
+    }
+    fs::remove_dir_all(lab.path("state-station")).unwrap();
+    fs::rename(lab.path("state-before"), lab.path("state-station")).unwrap();
+    // Five approvals are at the station, and no rejection is handed in.
+    let ran = lab.execute(&[]).expect(3);
+    assert_eq!(ran.text("outcome"), "refused");
+    lab.run(&["audit", &lab.at("ledger")]).expect(6);
+}
+
 #[test]
 fn approving_twice_at_the_station_leaves_one_good_approval() {
     let lab = proposed();
