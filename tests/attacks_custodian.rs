@@ -269,21 +269,35 @@ fn a_recorded_rejection_counts_without_its_file() {
         files.push(lab.at(&format!("files/{name}.rejection")));
         fs::rename(lab.path(OUTPUT), files.last().unwrap()).unwrap();
     }
-    copy(&lab.path("state-station"), &lab.path("state-before"));
-    lab.execute(&files.iter().map(String::as_str).collect::<Vec<_>>()).expect(3);
-    for place in ["ledger", "copy"] {
-        let path = lab.path(&format!("{place}/0001-inventory/transcript.jsonl"));
-        let whole = fs::read_to_string(&path).unwrap();
-        assert_eq!(whole.lines().count(), 6, "proposed, three rejections, concluded, closed");
-        let cut: String = whole.split_inclusive('\n').take(4).collect();
-        fs::write(&path, cut).unwrap();
+    let kept: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+    let paths: Vec<&str> = files.iter().map(String::as_str).collect();
+    let transcript = |place: &str| lab.path(&format!("{place}/0001-inventory/transcript.jsonl"));
+    for (rejections, handed_in) in [(3, &paths[..0]), (1, &paths[..])] {
+        copy(&lab.path("state-station"), &lab.path("state-before"));
+        lab.execute(&paths).expect(3);
+        for place in ["ledger", "copy"] {
+            let whole = fs::read_to_string(transcript(place)).unwrap();
+            assert_eq!(whole.lines().count(), 6, "proposed, three rejections, concluded, closed");
+            let cut: String = whole.split_inclusive('\n').take(1 + rejections).collect();
+            fs::write(transcript(place), cut).unwrap();
+        }
+        fs::remove_dir_all(lab.path("state-station")).unwrap();
+        copy(&lab.path("state-before"), &lab.path("state-station"));
+        for (path, bytes) in paths.iter().zip(&kept) {
+            fs::write(path, bytes).unwrap();
+        }
+        // Five approvals are at the station.
+        assert_eq!(lab.execute(handed_in).expect(3).text("outcome"), "refused");
+        assert_eq!(fs::read_to_string(transcript("ledger")).unwrap().lines().count(), 6);
+        lab.run(&["audit", &lab.at("ledger")]).expect(6);
+        // Back to where nothing was recorded.
+        for place in ["ledger", "copy"] {
+            let whole = fs::read_to_string(transcript(place)).unwrap();
+            fs::write(transcript(place), whole.split_inclusive('\n').next().unwrap()).unwrap();
+        }
+        fs::remove_dir_all(lab.path("state-station")).unwrap();
+        fs::rename(lab.path("state-before"), lab.path("state-station")).unwrap();
     }
-    fs::remove_dir_all(lab.path("state-station")).unwrap();
-    fs::rename(lab.path("state-before"), lab.path("state-station")).unwrap();
-    // Five approvals are at the station, and no rejection is handed in.
-    let ran = lab.execute(&[]).expect(3);
-    assert_eq!(ran.text("outcome"), "refused");
-    lab.run(&["audit", &lab.at("ledger")]).expect(6);
 }
 
 #[test]
