@@ -202,8 +202,7 @@ fn begin(
     lines: &mut LineWriter,
 ) -> Result<Begun, Error> {
     let approvals = std::mem::take(&mut collected.approvals);
-    // A run that was cut off may have written some of them.
-    let rejections: Vec<_> = collected.rejections.iter().skip(ceremony.rejections.len()).cloned().collect();
+    let rejections = collected.rejections.clone();
     if let Some(summary) = unreachable(ceremony, &collected) {
         let now = world.now(Some(state))?;
         let rejected: Vec<Vec<u8>> = rejections
