@@ -34,14 +34,13 @@ pub struct Context<'a> {
 
 /// Verifies one ceremony. The first line that does not hold ends it.
 pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony, Vec<Finding>), Finding> {
-    let lines = line::split(&files.transcript)?;
-    let (first, rest) = lines
-        .split_first()
-        .ok_or_else(|| Finding::error("transcript-empty", "the transcript has no line"))?;
+    let mut lines = line::split(&files.transcript)?;
+    let first =
+        lines.next().ok_or_else(|| Finding::error("transcript-empty", "the transcript has no line"))?;
     let first = line::parse(first, context.mode, 1)?;
     let mut ceremony =
         begin(files, &first, context).map_err(|f| Finding { line: f.line.or(Some(1)), ..f })?;
-    for (at, bytes) in (2_usize..).zip(rest) {
+    for (at, bytes) in (2_usize..).zip(lines) {
         let parsed = line::parse(bytes, context.mode, at)?;
         let link =
             Link { seq: ceremony.lines, prev: Some(ceremony.last_line), not_before: Some(ceremony.times.1) };
