@@ -28,7 +28,8 @@ build_packages := gcc libc6-dev
 # strace:           the order of fsyncs, and kills at each write
 # faketime:         clocks that go back, approvals that expire
 # man-db, groff-base: the manual pages must render without a warning
-test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base
+# openssl, jq:      the manual's check of a line by hand
+test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \

@@ -1,10 +1,11 @@
 //! A custodian's decision: he verifies, is briefed, opens his shares and releases them to the station, or rejects.
 
-use super::{Error, World, check_clock, collect::kept_name, sign};
+use super::{Error, World, check_clock, collect::kept_name, recognition, sign};
 use crate::{
     approval::statement::{Approval, ApprovalFile, Rejection},
     encoding::{
         digest::Digest,
+        dsse::Envelope,
         strict::Base64,
         text::{Line, Name},
     },
@@ -12,7 +13,7 @@ use crate::{
     ports::{
         card::{CardDescription, UnlockedCard},
         clock::Clock,
-        store::{Beside, CustodianMemory},
+        store::{Beside, CustodianMemory, StationStore},
     },
     roster::{Person, Standing},
     sealing::release,
@@ -86,15 +87,9 @@ pub fn matter<'s>(
     Ok(Matter { state, ceremony, custodian, continuity })
 }
 
-/// Serial and both keys must be those of a custodian's card, before any PIN is asked for.
+/// The card must be a custodian's.
 fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s Person, Error> {
-    let roster = &ceremony.roster;
-    let Some((person, enrolled)) = roster.holder(card.signing_key.keyid()) else {
-        return Err(Error::refused(
-            format!("card {} is on nobody's list in this quorum", card.serial),
-            "insert the card that was enrolled for it",
-        ));
-    };
+    let person = recognition::holder(&ceremony.roster, card)?;
     if person.standing != Standing::Custodian {
         return Err(Error::refused(
             format!(
@@ -102,13 +97,6 @@ fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s 
                 person.name, person.standing
             ),
             "insert a custodian's card",
-        ));
-    }
-    let enrolment = enrolled.enrolment();
-    if enrolment.serial != card.serial || enrolment.share_recipient != card.share_recipient {
-        return Err(Error::refused(
-            format!("{}'s card is not as it was enrolled: serial or share key differ", person.name),
-            "use a spare card, or have the member replaced",
         ));
     }
     Ok(person)
@@ -233,6 +221,23 @@ pub fn reject(
     Ok(ApprovalFile { statement, release: None })
 }
 
+/// Under which name a statement lies beside the transcript.
+pub(super) fn beside_name(who: &Name, statement: &Envelope) -> String {
+    format!("{who}-{}.json", statement.payload_digest().short())
+}
+
+/// Refuses a second decision of one kind by one custodian at this station.
+pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, event: &str) -> Result<(), Error> {
+    let name = kept_name(event, &matter.custodian.name);
+    if station.names(matter.state.nonce, matter.ceremony.number())?.contains(&name) {
+        return Err(Error::refused(
+            format!("this station has an {event} by {} already", matter.custodian.full_name),
+            "a custodian decides once; see 'quorate status'",
+        ));
+    }
+    Ok(())
+}
+
 /// Keeps a decision that was made at the station until the ceremony is executed, and puts its statement, without
 /// the release, into the ledger.
 pub fn keep(
@@ -243,9 +248,9 @@ pub fn keep(
     file: &ApprovalFile,
 ) -> Result<(), Error> {
     let ceremony = super::execute::open_ceremony(state)?;
-    world.station.put(state.nonce, ceremony.number(), &kept_name(event, who), &file.write())?;
     let mut statement = file.statement.write();
     statement.push(b'\n');
-    let name = format!("{who}-{event}.json");
-    Ok(world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &statement)?)
+    let name = beside_name(who, &file.statement);
+    world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &statement)?;
+    Ok(world.station.put(state.nonce, ceremony.number(), &kept_name(event, who), &file.write())?)
 }

@@ -320,7 +320,7 @@ fn restore(
     Ok(match (result, after) {
         (Ok(restored), Ok(after)) => {
             let missing =
-                wanted.objects.iter().filter(|o| !after.objects.iter().any(|a| same_key(a, o))).count();
+                wanted.objects.iter().filter(|o| !after.objects.iter().any(|a| a.is_again(o))).count();
             let outcome = if missing == 0 { Outcome::Completed } else { Outcome::Failed };
             let total = wanted.objects.len();
             let summary =
@@ -341,17 +341,6 @@ fn restore(
             acted
         }
     })
-}
-
-/// The same key or value, whatever unique id and extractability the new token gives it.
-fn same_key(a: &ObjectRecord, b: &ObjectRecord) -> bool {
-    a.class == b.class
-        && a.id == b.id
-        && a.label == b.label
-        && a.key_type == b.key_type
-        && (b.public_key_sha256.is_none() || a.public_key_sha256 == b.public_key_sha256)
-        && (b.check_value.is_none() || a.check_value == b.check_value)
-        && (b.value_sha256.is_none() || a.value_sha256 == b.value_sha256)
 }
 
 fn hash(mut file: Box<dyn Read>) -> Result<Digest, Error> {

@@ -33,16 +33,19 @@ pub struct Collected {
     pub voices: Vec<Voice>,
     /// Their approvals, in the same order, with the files to be kept until the ceremony closes.
     pub approvals: Vec<(Signed<Approval>, Vec<u8>)>,
-    /// Rejections.
+    /// Rejections that are not on record yet.
     pub rejections: Vec<Signed<Rejection>>,
+    /// Those whose rejections are on record.
+    pub recorded: BTreeSet<Name>,
     /// Files that do not count.
     pub set_aside: Vec<SetAside>,
 }
 
 impl Collected {
-    /// Who rejects.
+    /// Who rejects, on record or not.
     pub fn rejecting(&self) -> BTreeSet<Name> {
-        self.rejections.iter().map(|r| r.statement().custodian.clone()).collect()
+        let new = self.rejections.iter().map(|r| r.statement().custodian.clone());
+        new.chain(self.recorded.iter().cloned()).collect()
     }
 }
 
@@ -67,6 +70,7 @@ pub fn collect(
             voices: Vec::new(),
             approvals: Vec::new(),
             rejections: Vec::new(),
+            recorded: ceremony.rejections.iter().map(|r| r.statement().custodian.clone()).collect(),
             set_aside: Vec::new(),
         },
         digests: BTreeSet::new(),
@@ -121,8 +125,14 @@ impl Gathered<'_> {
             if said.proposal != self.ceremony.digest {
                 return Err(format!("{} rejected another proposal", said.custodian));
             }
+            if self.collected.recorded.contains(&said.custodian) {
+                return Ok(());
+            }
             if self.collected.rejecting().contains(&said.custodian) {
                 return Err(format!("{} rejected already", said.custodian));
+            }
+            if self.ceremony.intended.is_some() {
+                return Err(format!("{} rejected after the quorum had acted", said.custodian));
             }
             self.collected.rejections.push(signed);
             return Ok(());
@@ -133,6 +143,11 @@ impl Gathered<'_> {
         let who = signed.statement().custodian.clone();
         if self.collected.approvals.iter().any(|(a, _)| a.statement().custodian == who) {
             return Err(format!("{who} approved already: a custodian counts once"));
+        }
+        if let Some((intended, _)) = &self.ceremony.intended
+            && !intended.quorum.contains(&who)
+        {
+            return Err(format!("{who} is not of the quorum that acted"));
         }
         let release = file.release.ok_or_else(|| format!("{who}'s approval comes without its release"))?;
         if Digest::of(&release.0) != signed.statement().release {

@@ -35,14 +35,8 @@ pub(super) fn conclude(
     lines: &mut LineWriter,
     acted: Acted,
 ) -> Result<(), Error> {
-    let now = not_before(world, ceremony);
-    let line = lines.line(now, acted.into_concluded());
+    let line = lines.line(world.clock.now(), acted.into_concluded());
     Ok(world.ledger.append(&ceremony.directory, &[line])?)
-}
-
-/// The outcome must be recorded even if the clock was set back meanwhile: then under the last line's time.
-fn not_before(world: &World<'_>, ceremony: &Ceremony) -> crate::encoding::time::Timestamp {
-    world.clock.now().max(ceremony.times.1)
 }
 
 /// Destroys releases and the station's identity, writes `closed`, and destroys the signing key.
@@ -61,8 +55,7 @@ pub(super) fn close(
     let concluded = current.concluded.clone().ok_or_else(|| {
         Error::problem("the outcome cannot be read back", "run 'quorate audit' on the ledger")
     })?;
-    let now = not_before(world, current);
-    let line = lines.line(now, Closed { releases_destroyed: destroyed });
+    let line = lines.line(world.clock.now(), Closed { releases_destroyed: destroyed });
     let head = Digest::of(&line);
     world.ledger.append(&ceremony.directory, &[line])?;
     world.station.destroy_all(state.nonce, ceremony.number())?;

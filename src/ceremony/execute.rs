@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     Error, World,
     act::{self, Acting, PresentPins},
+    approve,
     collect::{self, Collected},
     conclude::{self, Report},
     pinning,
@@ -91,7 +92,7 @@ pub fn execute(
     let (ledger, number) = (state.nonce, ceremony.number());
     let keyid = request.card.signing_key.keyid();
     let secrets = StationSecrets::open(world.station, ledger, number, keyid, card)?;
-    let mut lines = LineWriter::new(world.mode, &secrets.signing, ceremony.lines, Some(ceremony.last_line))?;
+    let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
     if ceremony.concluded.is_some() {
         return conclude::close(world, &ceremony, &mut lines, request.inbox, Vec::new());
     }
@@ -119,7 +120,7 @@ pub fn execute(
     };
     if !acted.is_completed() && request.persistence == Persistence::GoOn {
         let attempted = Attempted { outcome: acted.outcome, summary: Line::lossy(&acted.summary) };
-        let line = lines.line(world.clock.now().max(ceremony.times.1), attempted);
+        let line = lines.line(world.clock.now(), attempted);
         world.ledger.append(&ceremony.directory, &[line])?;
         return Err(acted.into_error(set_aside));
     }
@@ -194,8 +195,8 @@ fn begin(
     lines: &mut LineWriter,
 ) -> Result<Begun, Error> {
     let approvals = std::mem::take(&mut collected.approvals);
-    let rejections = std::mem::take(&mut collected.rejections);
-    collected.rejections.clone_from(&rejections);
+    // A run that was cut off may have written some of them.
+    let rejections: Vec<_> = collected.rejections.iter().skip(ceremony.rejections.len()).cloned().collect();
     if let Some(summary) = unreachable(ceremony, &collected) {
         let now = world.now(Some(state))?;
         let rejected: Vec<Vec<u8>> = rejections
@@ -224,7 +225,7 @@ fn begin(
     let mut batch: Vec<Vec<u8>> = Vec::new();
     for (approval, _) in &approvals {
         batch.push(lines.line(now, Approved { approval: approval.envelope().clone() }));
-        let name = format!("{}-approval.json", approval.statement().custodian);
+        let name = approve::beside_name(&approval.statement().custodian, approval.envelope());
         let mut bytes = strict::write(approval.envelope());
         bytes.push(b'\n');
         world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &bytes)?;
@@ -309,7 +310,7 @@ fn look(
             }
         }
         Operation::Recover { .. } => {
-            for name in act::recovered_targets(state, ceremony) {
+            for name in LedgerState::touched(Some(state), &ceremony.proposal.operation) {
                 // Who it is now is unknown until it is looked at: the interrupted operation may have changed it.
                 observed.push(ObservedTarget { name, identity: unknown_identity() });
             }
@@ -336,7 +337,8 @@ fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<Toke
             Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
         }
     };
-    let found = world.tokens.open(&target.name, &target.place, wanted)?.observe()?;
+    let pinned = target.identity.module_sha256;
+    let found = world.tokens.open(&target.name, &target.place, wanted, pinned)?.observe()?;
     if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
         return Err(changed(&target.name));
     }

@@ -27,7 +27,8 @@ pub fn observe(
 ) -> Result<Observation, Error> {
     let wanted =
         Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() };
-    let observation = tokens.open(name, &target.target.place, wanted)?.observe()?;
+    let observation =
+        tokens.open(name, &target.target.place, wanted, target.identity.module_sha256)?.observe()?;
     let (found, known) = (&observation.identity, &target.identity);
     if found != known {
         let mut details = Vec::new();
@@ -69,7 +70,7 @@ pub fn select(
     })?;
     let mut selected: Vec<ObjectRecord> = Vec::new();
     for (place, selector) in (1_usize..).zip(selectors) {
-        let matches: Vec<&ObjectRecord> = inventory.objects.iter().filter(|o| meant(o, selector)).collect();
+        let matches: Vec<&ObjectRecord> = inventory.objects.iter().filter(|o| selector.means(o)).collect();
         match matches.as_slice() {
             [one] if selected.contains(one) => {
                 return Err(Error::refused(
@@ -97,11 +98,4 @@ pub fn select(
         }
     }
     Ok(selected)
-}
-
-fn meant(object: &ObjectRecord, selector: &ObjectSelector) -> bool {
-    object.class == selector.class
-        && selector.id.as_ref().is_none_or(|id| object.id == *id)
-        && selector.label.as_ref().is_none_or(|label| object.label == *label)
-        && selector.public_key_sha256.is_none_or(|hash| object.public_key_sha256 == Some(hash))
 }

@@ -6,7 +6,7 @@ pub use super::genesis::Members;
 use super::{
     Error, World,
     genesis::{self, held_pin, seal_credential},
-    pinning,
+    pinning, recognition,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -23,7 +23,7 @@ use crate::{
         plan::{Plan, ResetPlan},
         target::{Custody, ObjectRecord, Role},
     },
-    roster::{Roster, RosterDocument, Standing},
+    roster::{Roster, RosterDocument},
     transcript::{
         event::Proposed,
         ledger::{LedgerState, TargetInForce},
@@ -118,7 +118,7 @@ pub fn draft(
         }
         (plan, Some(state)) => substance(world, state, plan)?,
     };
-    let proposer = proposer(&substance.roster, request.card)?;
+    let proposer = recognition::administrator(&substance.roster, request.card, "propose")?.name.clone();
     let (title, hours) = request.plan.heading();
     let warnings = substance.roster.warnings();
     let proposal = Proposal {
@@ -142,35 +142,18 @@ pub fn draft(
 
 /// One ceremony is open at a time; only a recovery follows an open one.
 fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
-    let open = state.and_then(LedgerState::open);
-    match (open, plan) {
+    let pending = state.and_then(LedgerState::pending);
+    match (pending, plan) {
         (Some(open), Plan::Recover(recover)) if recover.ceremony == open.number() => Ok(()),
         (Some(open), _) => Err(Error::refused(
             format!("ceremony {} ({}) is still {}", open.number(), open.kind(), open.standing()),
-            "finish it with 'quorate execute', or give it up with 'quorate abort'",
+            "finish it with 'quorate execute', give it up with 'quorate abort', or recover it if its station is lost",
         )),
         (None, Plan::Recover(recover)) => Err(Error::refused(
             format!("ceremony {} is not open", recover.ceremony),
             "there is nothing to recover",
         )),
         (None, _) => Ok(()),
-    }
-}
-
-fn proposer(roster: &Roster, card: &CardDescription) -> Result<Name, Error> {
-    match roster.holder(card.signing_key.keyid()) {
-        Some((person, _)) if person.standing == Standing::Administrator => Ok(person.name.clone()),
-        Some((person, _)) => Err(Error::refused(
-            format!(
-                "this is the card of {}, a {}: only administrators propose",
-                person.name, person.standing
-            ),
-            "insert an administrator's card",
-        )),
-        None => Err(Error::refused(
-            format!("the card {} is on nobody's list in this quorum", card.serial),
-            "insert an administrator's card",
-        )),
     }
 }
 
@@ -250,9 +233,11 @@ fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
 }
 
 fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Roster, Error> {
-    match (&state.roster, state.open(), plan) {
+    match (&state.roster, state.pending(), plan) {
         (Some(roster), _, _) => Ok(roster.clone()),
-        (None, Some(open), Plan::Recover(_)) if open.intended.is_some() => Ok(open.roster.clone()),
+        (None, Some(pending), Plan::Recover(_)) if pending.can_lend_its_roster() => {
+            Ok(pending.roster.clone())
+        }
         (None, Some(_), Plan::Recover(_)) => Err(Error::refused(
             "the genesis never touched its targets, so there is nothing to recover",
             "keep this directory as a record and begin another ledger",
@@ -331,8 +316,9 @@ fn twin_for_reset(
 }
 
 fn recover(state: &LedgerState) -> Result<Operation, Error> {
-    let open =
-        state.open().ok_or_else(|| Error::refused("no ceremony is open", "there is nothing to recover"))?;
+    let open = state
+        .pending()
+        .ok_or_else(|| Error::refused("no ceremony is open", "there is nothing to recover"))?;
     Ok(Operation::Recover {
         ceremony: open.number(),
         last_line: open.last_line,
@@ -363,7 +349,7 @@ pub fn submit(
         proposal: envelope,
         environment: world.environment.clone(),
     };
-    let line = LineWriter::new(world.mode, &secrets.signing, 0, None)?.line(proposal.created, event);
+    let line = LineWriter::begin(world.mode, &secrets.signing)?.line(proposal.created, event);
     secrets.keep(world.station, proposal.ledger, proposal.ceremony, admin)?;
     let directory = proposal.directory();
     world.ledger.create(&directory, proposal.plan.as_bytes(), &line)?;

@@ -14,7 +14,10 @@ use crate::{
     memory::StationSecret,
     ports::card::UnlockedCard,
     roster::key::PublicKey,
-    transcript::event::{self, Entry, Event},
+    transcript::{
+        event::{self, Entry, Event},
+        ledger::Ceremony,
+    },
 };
 
 /// Has a card sign a statement.
@@ -41,18 +44,37 @@ pub struct LineWriter {
     keyid: Digest,
     seq: u32,
     prev: Option<Digest>,
+    not_before: Timestamp,
 }
 
 impl LineWriter {
-    /// Goes on after `lines` lines of which the last has the digest `prev`.
-    pub fn new(mode: Mode, seed: &StationSecret, lines: u32, prev: Option<Digest>) -> Result<Self, Error> {
-        let key = signing_key(seed)?;
-        let keyid = public_key(&key)?.keyid();
-        Ok(Self { mode, key, keyid, seq: lines, prev })
+    /// Begins a transcript.
+    pub fn begin(mode: Mode, seed: &StationSecret) -> Result<Self, Error> {
+        Self::new(mode, seed, 0, None, Timestamp::EPOCH)
     }
 
-    /// The next line, without line feed.
+    /// Goes on with a ceremony's transcript.
+    pub fn resume(mode: Mode, seed: &StationSecret, ceremony: &Ceremony) -> Result<Self, Error> {
+        Self::new(mode, seed, ceremony.lines, Some(ceremony.last_line), ceremony.times.1)
+    }
+
+    fn new(
+        mode: Mode,
+        seed: &StationSecret,
+        seq: u32,
+        prev: Option<Digest>,
+        not_before: Timestamp,
+    ) -> Result<Self, Error> {
+        let key = signing_key(seed)?;
+        let keyid = public_key(&key)?.keyid();
+        Ok(Self { mode, key, keyid, seq, prev, not_before })
+    }
+
+    /// The next line, without line feed. What happened must be recorded even if the clock was set back meanwhile:
+    /// then under the time of the line before.
     pub fn line<E: Event>(&mut self, time: Timestamp, event: E) -> Vec<u8> {
+        let time = time.max(self.not_before);
+        self.not_before = time;
         let entry = Entry { seq: self.seq, prev: self.prev, time, event };
         let (payload_type, payload) = event::payload(self.mode, &entry);
         let signature = self.key.sign(&pae(&payload_type, &payload)).to_bytes().to_vec();

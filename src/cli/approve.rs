@@ -57,7 +57,8 @@ fn decide(
     let root = wiring::state_root(global, &[ledger])?;
     let mut memory = storage::CustodianDirectory::new(&root)?;
     let matter = approve::matter(&state, &memory, &description, head, &storage::SystemClock)?;
-    check_output(decision, &matter, &root)?;
+    let event = if rejection.is_some() { "rejection" } else { "approval" };
+    check_output(decision, &matter, &root, event)?;
     brief(terminal, &matter)?;
     let who = matter.custodian.name.clone();
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };
@@ -68,7 +69,6 @@ fn decide(
     drop(unlocked);
     // Remembered first: if the file is lost now, he still knows that this proposal exists.
     memory.remember(state.nonce, &who, matter.ceremony.number(), matter.ceremony.digest)?;
-    let event = if rejection.is_some() { "rejection" } else { "approval" };
     let place = deliver(ledger, decision, global, &state, &who, event, &file)?;
     let did = if rejection.is_some() { "rejected" } else { "approved" };
     terminal.tell(&format!(
@@ -112,6 +112,7 @@ fn check_output(
     decision: &DecisionArgs,
     matter: &Matter<'_>,
     root: &storage::StateRoot,
+    event: &str,
 ) -> Result<(), Error> {
     if let Some(path) = &decision.output {
         if path.exists() {
@@ -124,7 +125,7 @@ fn check_output(
     }
     let station = storage::StationDirectory::new(root)?;
     if station.is_station(matter.state.nonce, matter.ceremony.number()) {
-        return Ok(());
+        return approve::check_new(&station, matter, event);
     }
     Err(Error::usage(
         "this machine is not the station of the open proposal",

@@ -14,6 +14,7 @@ use crate::{
     ceremony::{
         Error, Report,
         execute::{self, Persistence, Request},
+        recognition,
     },
     encoding::text::{self, Name},
     memory::Pin,
@@ -30,6 +31,7 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     let ceremony = execute::open_ceremony(&state)?;
+    recognition::administrator(&ceremony.roster, &description, "execute")?;
     terminal.tell(&format!(
         "Ceremony {} ({}): {}",
         ceremony.number(),

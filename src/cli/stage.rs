@@ -18,6 +18,7 @@ use crate::{
         attest::{self, Attested, Opinion},
         execute::{self, Persistence, Request},
         propose::{Submitted, submit},
+        recognition,
     },
     encoding::{
         digest::Digest,
@@ -26,7 +27,7 @@ use crate::{
     memory::Pin,
     ports::{
         card::{Card, CardDescription, FinalTry, UnlockedCard},
-        store::{CustodianMemory as _, StationStore as _},
+        store::CustodianMemory as _,
     },
     proposal::target::Role,
     roster::Roster,
@@ -120,13 +121,8 @@ impl Stage {
         if briefing == Briefing::Shown {
             brief(self.terminal, &matter)?;
         }
+        approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
-        if self.station_heard(&state, &matter)? {
-            return Err(Error::refused(
-                format!("{} has decided already", matter.custodian.full_name),
-                "take the card of somebody else: a person counts once",
-            ));
-        }
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
         let mut unlocked = dealt.unlock(self.terminal, &description, Some(&matter.ceremony.roster))?;
         let file = approve::approve(&matter, &description, unlocked.as_mut(), &SystemClock)?;
@@ -134,12 +130,6 @@ impl Stage {
         self.wiring.memory.remember(state.nonce, &who, number, digest)?;
         approve::keep(&mut self.wiring.world(), &state, &who, "approval", &file)?;
         Ok(who)
-    }
-
-    fn station_heard(&self, state: &LedgerState, matter: &approve::Matter<'_>) -> Result<bool, Error> {
-        let who = &matter.custodian.name;
-        let names = self.wiring.station.names(state.nonce, matter.ceremony.number())?;
-        Ok(["approval", "rejection"].iter().any(|event| names.contains(&format!("{event}-of-{who}"))))
     }
 
     /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not hold.
@@ -162,9 +152,11 @@ impl Stage {
         mut present: BTreeMap<(Name, Role), Pin>,
     ) -> Result<Report, Error> {
         let state = self.state()?;
-        super::execute::ask_present(self.terminal, &state, &mut present)?;
         let description = admin.card.describe()?;
-        let mut unlocked = admin.unlock(self.terminal, &description, None)?;
+        let roster = &execute::open_ceremony(&state)?.roster;
+        recognition::administrator(roster, &description, "execute")?;
+        super::execute::ask_present(self.terminal, &state, &mut present)?;
+        let mut unlocked = admin.unlock(self.terminal, &description, Some(roster))?;
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
             Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
@@ -175,7 +167,8 @@ impl Stage {
     pub fn attest(&mut self, dealt: &mut Dealt) -> Result<Attested, Error> {
         let state = self.state()?;
         let description = dealt.card.describe()?;
-        let mut unlocked = dealt.unlock(self.terminal, &description, None)?;
+        let (ceremony, _) = attest::subject(&state, &description)?;
+        let mut unlocked = dealt.unlock(self.terminal, &description, Some(&ceremony.roster))?;
         let opinion = Opinion { agrees: true, remark: Line::lossy("") };
         attest::attest(
             &mut self.wiring.ledger,

@@ -48,7 +48,7 @@ pub trait LedgerStore {
     fn copies(&mut self) -> Result<Copies, StoreError>;
 
     /// Reads the transcript back from the ledger and from every copy, and states that the line with this
-    /// digest is the last one in each.
+    /// digest is in each.
     fn prove_intent(
         &mut self,
         directory: &str,

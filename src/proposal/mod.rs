@@ -1,5 +1,6 @@
 //! What is proposed: plans, operations, targets and their objects, and how it is shown to people.
 
+pub mod agreement;
 pub mod briefing;
 pub mod credential;
 pub mod document;

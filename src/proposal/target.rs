@@ -124,6 +124,23 @@ impl ObjectRecord {
     }
 }
 
+impl ObjectRecord {
+    /// Whether this is `original` made again in another token: the same key or value, whatever unique id and
+    /// extractability the token gives it. What a token does not tell is not compared.
+    pub fn is_again(&self, original: &Self) -> bool {
+        let same_type = self.key_type == original.key_type || original.key_type.starts_with(&self.key_type);
+        self.class == original.class
+            && self.id == original.id
+            && self.label == original.label
+            && same_type
+            && (original.public_key_sha256.is_none() || self.public_key_sha256 == original.public_key_sha256)
+            && (self.check_value.is_none()
+                || original.check_value.is_none()
+                || self.check_value == original.check_value)
+            && (original.value_sha256.is_none() || self.value_sha256 == original.value_sha256)
+    }
+}
+
 impl std::fmt::Display for ObjectRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(

@@ -110,6 +110,14 @@ pub enum RosterError {
         /// Who enrolled it.
         holder: Name,
     },
+    /// The enrolment gives the person another full name than the roster does.
+    #[error("{listed} was enrolled under another name: {enrolled}")]
+    OtherName {
+        /// As in the roster.
+        listed: Line,
+        /// As enrolled.
+        enrolled: Line,
+    },
     /// No card at all.
     #[error("{0} has no card")]
     NoCard(Name),
@@ -417,6 +425,15 @@ fn check_member(
         let enrolment = card.enrolment();
         if enrolment.holder != *name {
             return Err(RosterError::OtherHolder { person: name.clone(), holder: enrolment.holder.clone() });
+        }
+        if enrolment.full_name != member.full_name {
+            let (listed, enrolled) = (member.full_name.clone(), enrolment.full_name.clone());
+            return Err(RosterError::OtherName { listed, enrolled });
+        }
+        let bad_recipient =
+            |r: &String| enrolment.kind == CardKind::Soft && single::parse_x25519_recipient(r).is_err();
+        if enrolment.share_recipient.as_ref().is_some_and(bad_recipient) {
+            return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
         if standing != Standing::Witness && enrolment.share_recipient.is_none() {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });

@@ -13,6 +13,14 @@ use crate::{
 /// At most this many subsets of M shares are tried at a dealing.
 pub const MAX_TRIALS: usize = 10_000;
 
+/// One trial costs about M² field multiplications for each byte: large quorums try fewer subsets, so that a dealing
+/// stays within seconds. In lexicographic order N subsets are enough for every share to take part.
+const TRIAL_BUDGET: usize = 4_000_000;
+
+fn trials(m: usize, n: usize) -> usize {
+    TRIAL_BUDGET.checked_div(m.saturating_mul(m)).unwrap_or(MAX_TRIALS).clamp(n, MAX_TRIALS)
+}
+
 /// One share, not yet sealed.
 pub struct DealtShare {
     /// What binds it.
@@ -44,7 +52,8 @@ pub enum DealError {
 
 /// Splits `secret` for the custodians of `header`, in the order of their indexes.
 ///
-/// Every M-subset of the shares is reconstituted and compared, all of them up to [`MAX_TRIALS`].
+/// M-subsets of the shares are reconstituted and compared: all of them, up to [`MAX_TRIALS`], or fewer in a large
+/// quorum, but never so few that a share takes no part.
 pub fn deal(
     header: &DealHeader,
     authority: &Name,
@@ -87,7 +96,7 @@ fn try_subsets(shares: &[sharks::Share], threshold: u8, secret: &AuthoritySecret
     let m = usize::from(threshold);
     let n = shares.len();
     let mut places: Vec<usize> = (0..m).collect();
-    for _ in 0..MAX_TRIALS {
+    for _ in 0..trials(m, n) {
         let subset: Vec<&sharks::Share> = places.iter().filter_map(|place| shares.get(*place)).collect();
         let mut result = Sharks(threshold).recover(subset).ok()?;
         let equal = result == secret.expose();

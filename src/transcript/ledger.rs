@@ -107,6 +107,13 @@ impl Ceremony {
         }
     }
 
+    /// Whether its people may act in a recovery although no roster is in force yet: those of a genesis whose intent all
+    /// of them approved.
+    pub fn can_lend_its_roster(&self) -> bool {
+        self.kind() == OperationKind::Recover
+            || (self.kind() == OperationKind::Genesis && self.intended.is_some())
+    }
+
     /// `completed`, `aborted`, `open` …: for people.
     pub fn standing(&self) -> Line {
         let text = match (&self.end, self.outcome()) {
@@ -160,6 +167,31 @@ impl LedgerState {
         self.ceremonies.last().filter(|c| c.end.is_none())
     }
 
+    /// The ceremony that must be recovered before anything else is proposed: the open one, or an earlier one whose
+    /// station was lost and whose recovery did not complete.
+    pub fn pending(&self) -> Option<&Ceremony> {
+        self.open().or_else(|| self.ceremonies.iter().rev().find(|c| c.end.is_none()))
+    }
+
+    /// The targets that an operation touches.
+    pub fn touched(state: Option<&Self>, operation: &Operation) -> Vec<Name> {
+        match operation {
+            Operation::Genesis { targets } => targets.iter().map(|t| t.name.clone()).collect(),
+            Operation::Recover { ceremony, intended, .. } => {
+                let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
+                match lost {
+                    // Its outcome is on record, or it was itself to recover another: nothing is touched.
+                    Some(lost) if lost.concluded.is_some() || lost.kind() == OperationKind::Recover => {
+                        Vec::new()
+                    }
+                    Some(lost) if *intended => Self::touched(state, &lost.proposal.operation),
+                    _ => Vec::new(),
+                }
+            }
+            operation => operation.target().map(|(name, _)| name.clone()).into_iter().collect(),
+        }
+    }
+
     /// Head of the last ceremony that ended, by closing or aborting.
     pub fn head(&self) -> Option<Digest> {
         let ended =
@@ -187,19 +219,15 @@ impl LedgerState {
     /// Takes the effects of a concluded ceremony into the state.
     pub(super) fn apply(&mut self, ceremony: &Ceremony) {
         let Some(concluded) = &ceremony.concluded else { return };
+        if concluded.outcome == Outcome::Refused {
+            return;
+        }
         if concluded.outcome == Outcome::Completed {
-            let interrupted = match &ceremony.proposal.operation {
-                Operation::Recover { ceremony, intended: true, .. } => {
-                    self.ceremonies.iter().find(|c| c.number() == *ceremony).cloned()
+            match &ceremony.proposal.operation {
+                Operation::Recover { ceremony: number, .. } => {
+                    self.end_recovered(*number, ceremony, concluded)
                 }
-                _ => None,
-            };
-            match interrupted {
-                Some(lost) if matches!(lost.kind(), OperationKind::Genesis | OperationKind::Reset) => {
-                    self.take_effect(&lost, concluded);
-                }
-                Some(_) => {}
-                None => self.take_effect(ceremony, concluded),
+                _ => self.take_effect(ceremony, concluded),
             }
         }
         for state in &concluded.targets {
@@ -207,6 +235,23 @@ impl LedgerState {
                 target.identity = inventory.identity.clone();
                 target.inventory = Some(inventory.clone());
             }
+        }
+    }
+
+    /// A completed recovery ends the lost ceremony. PINs that were half installed hold from now on.
+    fn end_recovered(&mut self, number: u32, recovery: &Ceremony, concluded: &Concluded) {
+        let Some(lost) = self.ceremonies.iter_mut().find(|c| c.number() == number && c.end.is_none()) else {
+            return;
+        };
+        let recorded = lost.concluded.as_ref().map(|c| c.outcome);
+        let seen = if lost.intended.is_some() { Outcome::Indeterminate } else { Outcome::Refused };
+        lost.end = Some(End::Recovered { by: recovery.number(), outcome: recorded.unwrap_or(seen) });
+        let finishes = recorded.is_none()
+            && lost.intended.is_some()
+            && matches!(lost.kind(), OperationKind::Genesis | OperationKind::Reset);
+        if finishes {
+            let lost = lost.clone();
+            self.take_effect(&lost, concluded);
         }
     }
 

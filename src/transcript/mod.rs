@@ -1,9 +1,12 @@
 //! The record: signed, hash-chained lines, what they may say in which order, and what a reader can believe.
 
+mod attested;
 pub mod ceremony;
 pub mod event;
+mod executed;
 pub mod finding;
 pub mod ledger;
 pub mod line;
 pub mod outcome;
+mod proposed;
 pub mod verification;

@@ -10,12 +10,10 @@ use super::{
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
     line,
-    outcome::Outcome,
 };
 use crate::{
     approval::statement::Signed,
     encoding::{digest::Digest, dsse::Mode},
-    proposal::{document::directory_name, operation::Operation},
 };
 
 /// A ledger after verification: the state as far as it could be followed, and what was found.
@@ -104,40 +102,42 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
         backups: BTreeMap::new(),
         ceremonies: Vec::new(),
     });
-    if let Operation::Recover { ceremony: lost, intended, .. } = ceremony.proposal.operation
-        && ceremony.concluded.is_some()
-        && let Some(before) = state.ceremonies.iter_mut().find(|c| c.number() == lost)
-    {
-        let outcome = if intended { Outcome::Indeterminate } else { Outcome::Refused };
-        before.end = Some(End::Recovered { by: ceremony.number(), outcome });
-    }
     state.apply(&ceremony);
     state.ceremonies.push(ceremony);
     state
 }
 
-/// Compares the transcripts of several copies of one ledger: where two of them differ although neither is the
-/// beginning of the other, there is a fork.
+/// Compares the transcripts of several copies of one ledger, each with each: where two of them differ although neither
+/// is the beginning of the other, there is a fork.
 pub fn compare_copies(copies: &[(String, Vec<CeremonyFiles>)]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Some(((first_name, first), others)) = copies.split_first() else { return findings };
-    for (name, files) in others {
-        for (a, b) in first.iter().zip(files) {
-            let (short, long) = if a.transcript.len() <= b.transcript.len() { (a, b) } else { (b, a) };
-            if a.directory != b.directory || !long.transcript.starts_with(&short.transcript) {
-                let message = format!("{first_name} and {name} tell different stories from here on");
-                findings.push(Finding::error("ledger-forked", message).of(&a.directory));
-                break;
-            }
-        }
-        if first.len() != files.len() {
-            let (longer, shorter) =
-                if first.len() > files.len() { (first_name, name) } else { (name, first_name) };
-            let message = format!("{shorter} lacks the last ceremonies that {longer} has");
-            findings.push(Finding::new(Severity::Note, "copy-behind", message));
+    for (place, one) in copies.iter().enumerate() {
+        for other in copies.iter().skip(place.saturating_add(1)) {
+            findings.extend(compare_two(one, other));
         }
     }
     findings
+}
+
+fn compare_two(
+    (first_name, first): &(String, Vec<CeremonyFiles>),
+    (name, files): &(String, Vec<CeremonyFiles>),
+) -> Option<Finding> {
+    for (a, b) in first.iter().zip(files) {
+        let (short, long) = if a.transcript.len() <= b.transcript.len() { (a, b) } else { (b, a) };
+        if a.directory != b.directory || !long.transcript.starts_with(&short.transcript) {
+            let message = format!("{first_name} and {name} tell different stories from here on");
+            return Some(Finding::error("ledger-forked", message).of(&a.directory));
+        }
+    }
+    let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
+    let (behind, ahead) = match size(first).cmp(&size(files)) {
+        std::cmp::Ordering::Equal => return None,
+        std::cmp::Ordering::Less => (first_name, name),
+        std::cmp::Ordering::Greater => (name, first_name),
+    };
+    let message = format!("{behind} lacks the last lines that {ahead} has");
+    Some(Finding::new(Severity::Note, "copy-behind", message))
 }
 
 /// What an auditor should know of a ledger whose lines all hold.
@@ -146,7 +146,7 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
     for ceremony in &state.ceremonies {
         remarks_on(ceremony, &mut findings);
     }
-    if let Some(open) = state.open() {
+    if let Some(open) = state.pending() {
         let message = format!("ceremony {} is {}", open.number(), open.standing());
         findings.push(Finding::new(Severity::Note, "ceremony-open", message).of(&open.directory));
     }
@@ -175,31 +175,29 @@ fn remarks_on(ceremony: &Ceremony, findings: &mut Vec<Finding>) {
             findings.push(at(Finding::new(Severity::Warning, "short-pin", message)));
         }
     }
+    let said: Vec<_> = ceremony.attestations.iter().map(Signed::statement).collect();
+    for attestation in said.iter().filter(|a| !a.agrees) {
+        let message = format!("{} does not agree: {}", attestation.person, attestation.remark);
+        findings.push(at(Finding::new(Severity::Warning, "attestation-disagrees", message)));
+    }
     if !matches!(ceremony.end, Some(End::Closed)) || ceremony.intended.is_none() {
         return;
     }
-    let agreeing: BTreeSet<_> = ceremony
-        .attestations
+    let disagreeing: BTreeSet<_> = said.iter().filter(|a| !a.agrees).map(|a| &a.person).collect();
+    let agreeing: BTreeSet<_> = said
         .iter()
-        .map(Signed::statement)
-        .filter(|a| a.agrees && ceremony.roster.custodian(&a.person).is_some())
+        .filter(|a| a.agrees && !disagreeing.contains(&a.person))
+        .filter(|a| ceremony.roster.custodian(&a.person).is_some())
         .map(|a| &a.person)
         .collect();
-    let needed =
-        ceremony.roster.authorities_for(ceremony.kind()).iter().map(|a| usize::from(a.threshold)).max();
-    let needed = needed.unwrap_or(usize::MAX);
+    let authorities = ceremony.roster.authorities_for(ceremony.kind());
+    let needed = authorities.iter().map(|a| usize::from(a.threshold)).max().unwrap_or(usize::MAX);
     if agreeing.len() < needed {
+        let have = agreeing.len();
         let message = format!(
-            "the outcome is the station's word only: {} of {needed} custodians attested the head",
-            agreeing.len()
+            "the outcome is the station's word only: {have} of {needed} custodians attested the head"
         );
         findings.push(at(Finding::new(Severity::Note, "station-word-only", message)));
-    }
-    for attestation in ceremony.attestations.iter().map(Signed::statement) {
-        if !attestation.agrees {
-            let message = format!("{} does not agree: {}", attestation.person, attestation.remark);
-            findings.push(at(Finding::new(Severity::Warning, "attestation-disagrees", message)));
-        }
     }
 }
 
@@ -246,17 +244,4 @@ pub fn check_pins(state: &LedgerState, pins: Pins) -> Vec<Finding> {
         }),
     }
     findings
-}
-
-/// Whether a directory's name is the one that its proposal gives it.
-pub(super) fn check_directory(
-    file: &CeremonyFiles,
-    proposal: &crate::proposal::document::Proposal,
-) -> Result<(), Finding> {
-    let wanted = directory_name(proposal.ceremony, proposal.operation.kind());
-    if file.directory == wanted {
-        Ok(())
-    } else {
-        Err(Finding::error("ceremony-name", format!("its directory should be called {wanted}")))
-    }
 }

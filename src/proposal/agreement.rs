@@ -1,0 +1,111 @@
+//! Whether a proposal does what its plan says, field by field. Both are signed; a reader should not have to compare them.
+
+use super::{
+    document::Proposal,
+    operation::{GenesisTarget, Operation, Place, Start},
+    plan::{GenesisPlan, MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
+    target::ObjectRecord,
+};
+use crate::roster::{Member, RosterDocument};
+
+/// What differs, in a few words.
+type Difference = &'static str;
+
+fn same(equal: bool, what: Difference) -> Result<(), Difference> {
+    if equal { Ok(()) } else { Err(what) }
+}
+
+/// Compares a proposal with its plan.
+pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
+    let (title, hours) = plan.heading();
+    same(*title == proposal.title, "title")?;
+    same(proposal.expires == proposal.created.plus(u64::from(hours).saturating_mul(3600)), "expiry")?;
+    match (plan, &proposal.operation) {
+        (Plan::Genesis(plan), Operation::Genesis { targets }) => {
+            let roster = proposal.new_roster.as_ref().ok_or("roster")?;
+            check_roster(plan, roster)?;
+            let all = plan.targets.iter().zip(targets).all(|(table, target)| is_target(table, target));
+            same(all && plan.targets.len() == targets.len(), "targets")
+        }
+        (Plan::Inventory(plan), Operation::Inventory { target, .. }) => {
+            same(plan.target == *target, "target")
+        }
+        (Plan::Delete(plan), Operation::Delete { target, objects, .. }) => {
+            same(plan.target == *target, "target")?;
+            let meant = plan.objects.iter().zip(objects).all(|(selector, object)| selector.means(object));
+            same(meant && plan.objects.len() == objects.len(), "objects")
+        }
+        (Plan::Reset(plan), Operation::Reset { target, identity, new_label, .. }) => {
+            same(plan.target == *target, "target")?;
+            same(plan.serial == identity.serial && plan.label == identity.label, "serial or label")?;
+            same(plan.new_label == *new_label, "new_label")
+        }
+        (Plan::Backup(plan), Operation::Backup { target, output, allow_partial, .. }) => {
+            same(plan.target == *target, "target")?;
+            same(plan.output == *output, "output")?;
+            same(plan.allow_partial == *allow_partial, "allow_partial")
+        }
+        (Plan::Restore(plan), Operation::Restore { target, backup, input, .. }) => {
+            same(plan.target == *target, "target")?;
+            same(plan.backup == *backup, "backup")?;
+            same(plan.input == *input, "input")
+        }
+        (Plan::Recover(plan), Operation::Recover { ceremony, .. }) => {
+            same(plan.ceremony == *ceremony, "ceremony")
+        }
+        _ => Err("kind"),
+    }
+}
+
+impl ObjectSelector {
+    /// Whether this object is meant.
+    pub fn means(&self, object: &ObjectRecord) -> bool {
+        object.class == self.class
+            && self.id.as_ref().is_none_or(|id| object.id == *id)
+            && self.label.as_ref().is_none_or(|label| object.label == *label)
+            && self.public_key_sha256.is_none_or(|hash| object.public_key_sha256 == Some(hash))
+    }
+}
+
+fn check_roster(plan: &GenesisPlan, roster: &RosterDocument) -> Result<(), Difference> {
+    same(plan.policy.policy() == roster.policy, "policy")?;
+    same(plan.operations == roster.operations, "operations")?;
+    let authorities = plan.authorities.iter().zip(&roster.deal.authorities);
+    let equal = authorities.clone().all(|(a, b)| a.name == b.name && a.threshold == b.threshold);
+    same(equal && plan.authorities.len() == roster.deal.authorities.len(), "authorities")?;
+    same(is_people(&plan.custodians, &roster.custodians), "custodians")?;
+    same(is_people(&plan.administrators, &roster.administrators), "administrators")?;
+    same(is_people(&plan.witnesses, &roster.witnesses), "witnesses")
+}
+
+fn is_people(tables: &[MemberTable], members: &[Member]) -> bool {
+    tables.len() == members.len()
+        && tables.iter().zip(members).all(|(table, member)| {
+            table.name == member.name
+                && table.full_name == member.full_name
+                && table.enrolments.len() == member.cards.len()
+        })
+}
+
+fn is_target(table: &TargetTable, target: &GenesisTarget) -> bool {
+    let place = match (&target.place, table.kind) {
+        (Place::Pkcs11 { module, slot }, TargetKind::Pkcs11) => {
+            table.module.as_ref() == Some(module) && table.slot == *slot
+        }
+        (Place::Practice { path }, TargetKind::Practice) => table.path.as_ref() == Some(path),
+        _ => false,
+    };
+    let start = match table.start {
+        StartKind::Initialise => target.start == Start::Initialise,
+        StartKind::TakeOver => {
+            target.start == Start::TakeOver
+                && table.serial.as_ref() == Some(&target.identity.serial)
+                && table.label == target.identity.label
+        }
+    };
+    let rules = table.credentials.len() == target.credentials.len()
+        && table.credentials.iter().zip(&target.credentials).all(|((role, rule), found)| {
+            found.role == *role && found.authority == rule.authority && found.custody == rule.custody
+        });
+    place && start && rules && table.name == target.name && table.label == target.label
+}

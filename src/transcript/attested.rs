@@ -1,0 +1,51 @@
+//! Attestations of a head: beside the transcript, so that they do not move it. A bad one does not break it.
+
+use std::collections::BTreeSet;
+
+use super::{
+    finding::{Finding, Severity},
+    ledger::{Ceremony, CeremonyFiles},
+};
+use crate::{
+    approval::statement::{Attestation, Signed},
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        text::{self, Name},
+    },
+};
+
+/// Takes the good ones into the ceremony and reports the others.
+pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, mode: Mode) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut seen: BTreeSet<(Name, bool)> = BTreeSet::new();
+    for (name, bytes) in &files.attestations {
+        match attestation(bytes, ceremony, mode) {
+            Ok(signed) => {
+                let said = signed.statement();
+                if seen.insert((said.person.clone(), said.agrees)) {
+                    ceremony.attestations.push(signed);
+                }
+            }
+            Err(reason) => {
+                let message = format!("{name}: {reason}");
+                let finding = Finding::new(Severity::Warning, "attestation-bad", text::printable(&message));
+                findings.push(finding.of(&ceremony.directory));
+            }
+        }
+    }
+    findings
+}
+
+fn attestation(bytes: &[u8], ceremony: &Ceremony, mode: Mode) -> Result<Signed<Attestation>, String> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let envelope = Envelope::parse(bytes).map_err(|e| e.to_string())?;
+    let signed =
+        Signed::<Attestation>::verify(envelope, mode, &ceremony.roster).map_err(|e| e.to_string())?;
+    let said = signed.statement();
+    let same: (Digest, u32, Digest) = (said.ledger, said.ceremony, said.head);
+    if same != (ceremony.proposal.ledger, ceremony.number(), ceremony.last_line) {
+        return Err("it attests another head".into());
+    }
+    Ok(signed)
+}

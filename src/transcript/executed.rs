@@ -1,0 +1,136 @@
+//! What an intent and a conclusion must prove.
+
+use std::collections::BTreeSet;
+
+use super::{
+    ceremony::{authorities, tally},
+    event::{Concluded, Intended},
+    finding::Finding,
+    ledger::{Ceremony, LedgerState},
+    outcome::Outcome,
+};
+use crate::{
+    approval::quorum::Tally,
+    encoding::text::Name,
+    proposal::{operation::Operation, target::Inventory},
+};
+
+fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
+    Err(Finding::error("outcome", message))
+}
+
+/// A quorum is on record, the intent names it and nobody else, and it names the targets of the operation.
+pub(super) fn check_intended(
+    ceremony: &Ceremony,
+    intended: &Intended,
+    state: Option<&LedgerState>,
+) -> Result<(), Finding> {
+    let recorded = tally(ceremony);
+    if !recorded.is_quorum() {
+        let message = format!("it was executed without a quorum: {}", recorded.describe());
+        return Err(Finding::error("quorum-missing", message));
+    }
+    let named: BTreeSet<Name> = intended.quorum.iter().cloned().collect();
+    let approved = |name: &Name| ceremony.approvals.iter().any(|a| a.statement().custodian == *name);
+    let rejecting: BTreeSet<Name> =
+        ceremony.rejections.iter().map(|r| r.statement().custodian.clone()).collect();
+    let counted = Tally::count(&ceremony.roster, ceremony.kind(), &authorities(ceremony), &named, &rejecting);
+    if named.len() != intended.quorum.len() || !named.iter().all(approved) || !counted.is_quorum() {
+        return Err(Finding::error(
+            "quorum-names",
+            "the custodians that it names are no quorum of those who approved",
+        ));
+    }
+    let targets: Vec<Name> = intended.targets.iter().map(|t| t.name.clone()).collect();
+    if targets != LedgerState::touched(state, &ceremony.proposal.operation) {
+        return Err(Finding::error("intent-targets", "it names other targets than the operation has"));
+    }
+    let copies = ceremony.roster.policy().copies;
+    if intended.copies < copies {
+        let message = format!("{} copies of the ledger, the policy wants {copies}", intended.copies);
+        return Err(Finding::error("copies", message));
+    }
+    Ok(())
+}
+
+/// A refusal has a reason on record and changes nothing; a completion shows what was done.
+pub(super) fn check_concluded(
+    ceremony: &Ceremony,
+    concluded: &Concluded,
+    state: Option<&LedgerState>,
+) -> Result<(), Finding> {
+    if concluded.outcome == Outcome::Refused {
+        return check_refused(ceremony, concluded);
+    }
+    if ceremony.intended.is_none() {
+        return outcome_error("an outcome without an intent");
+    }
+    let touched = LedgerState::touched(state, &ceremony.proposal.operation);
+    let named: Vec<&Name> = concluded.targets.iter().map(|t| &t.name).collect();
+    if !named.iter().all(|name| touched.contains(name))
+        || named.iter().collect::<BTreeSet<_>>().len() != named.len()
+    {
+        return outcome_error("it tells of targets that the operation does not have, or of one twice");
+    }
+    if let Some((_, identity)) = ceremony.proposal.operation.target()
+        && !matches!(ceremony.proposal.operation, Operation::Reset { .. })
+        && concluded.targets.iter().filter_map(|t| t.inventory.as_ref()).any(|i| i.identity != *identity)
+    {
+        return outcome_error("the target is another token afterwards");
+    }
+    if concluded.outcome == Outcome::Completed {
+        check_completed(ceremony, concluded, &touched)?;
+    }
+    Ok(())
+}
+
+fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Finding> {
+    if ceremony.intended.is_some() {
+        return outcome_error("refused, although the intent was written");
+    }
+    if tally(ceremony).reachable {
+        return outcome_error(
+            "refused, although a quorum could still be reached: only an abort ends it then",
+        );
+    }
+    let untouched = concluded.targets.is_empty()
+        && concluded.deleted.is_empty()
+        && concluded.restored.is_empty()
+        && concluded.left_out.is_empty()
+        && concluded.backup.is_none();
+    if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
+}
+
+fn check_completed(ceremony: &Ceremony, concluded: &Concluded, touched: &[Name]) -> Result<(), Finding> {
+    let seen = |name: &Name| -> Option<&Inventory> {
+        concluded.targets.iter().find(|t| t.name == *name).and_then(|t| t.inventory.as_ref())
+    };
+    let operation = &ceremony.proposal.operation;
+    let needs_look = !matches!(operation, Operation::Backup { .. } | Operation::Recover { .. });
+    if needs_look && !touched.iter().all(|name| seen(name).is_some()) {
+        return outcome_error("completed, but the target was not looked at afterwards");
+    }
+    let complete = match operation {
+        Operation::Delete { objects, target, .. } => objects.iter().all(|object| {
+            concluded.deleted.contains(object) && seen(target).is_some_and(|i| !i.objects.contains(object))
+        }),
+        Operation::Reset { target, new_label, .. } => {
+            seen(target).is_some_and(|i| i.objects.is_empty() && i.identity.label == *new_label)
+        }
+        Operation::Backup { allow_partial, .. } => {
+            concluded.backup.as_ref().is_some_and(|b| !b.entries.is_empty())
+                && (*allow_partial || concluded.left_out.is_empty())
+        }
+        Operation::Restore { objects, target, .. } => seen(target).is_some_and(|i| {
+            objects.iter().all(|object| i.objects.iter().any(|found| found.is_again(object)))
+        }),
+        Operation::Genesis { .. } | Operation::Inventory { .. } | Operation::Recover { .. } => true,
+    };
+    let keeps_to_itself = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
+    let deletes = matches!(operation, Operation::Delete { .. }) || concluded.deleted.is_empty();
+    if complete && keeps_to_itself && deletes {
+        Ok(())
+    } else {
+        outcome_error("completed, but what it shows is not what was to be done")
+    }
+}

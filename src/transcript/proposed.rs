@@ -1,0 +1,281 @@
+//! What a proposal must prove: its place in the chain, whose roster holds, and that it does what its plan says to what is on
+//! record.
+
+use std::collections::BTreeSet;
+
+use super::{
+    ceremony::Context,
+    event::Proposed,
+    finding::Finding,
+    ledger::{CeremonyFiles, LedgerState},
+};
+use crate::{
+    encoding::{dsse::Mode, text::Name},
+    proposal::{
+        agreement,
+        document::Proposal,
+        operation::{GenesisTarget, Operation},
+        plan::Plan,
+        target::{Custody, Role},
+    },
+    roster::Roster,
+    sealing::single,
+};
+
+/// Everything about a proposal whose signature was checked.
+pub(super) fn check(
+    files: &CeremonyFiles,
+    proposal: &Proposal,
+    roster: &Roster,
+    context: &Context<'_>,
+) -> Result<(), Finding> {
+    if files.directory != proposal.directory() {
+        let message = format!("its directory should be called {}", proposal.directory());
+        return Err(Finding::error("ceremony-name", message));
+    }
+    if proposal.expires <= proposal.created {
+        return Err(Finding::error("proposal-expiry", "it expires before it was made"));
+    }
+    check_station(proposal, roster, context)?;
+    check_plan(files, proposal)?;
+    check_operation(proposal, roster, context)?;
+    check_credentials(proposal, roster, context)
+}
+
+/// Ledger, number and predecessor, in the line and in the proposal.
+pub(super) fn check_chain(
+    proposed: &Proposed,
+    proposal: &Proposal,
+    context: &Context<'_>,
+) -> Result<(), Finding> {
+    let fail = |code, message: &str| Err(Finding::error(code, message));
+    if (proposed.ledger, proposed.ceremony, proposed.predecessor)
+        != (proposal.ledger, proposal.ceremony, proposal.predecessor)
+    {
+        return fail(
+            "proposal-frame",
+            "the line names another ledger, number or predecessor than the proposal in it",
+        );
+    }
+    if proposal.ceremony != context.number {
+        let message =
+            format!("it is ceremony {}, in the place of ceremony {}", proposal.ceremony, context.number);
+        return Err(Finding::error("ceremony-number", message));
+    }
+    let Some(state) = context.state else {
+        return match proposal.predecessor {
+            None => Ok(()),
+            Some(_) => fail("predecessor", "the first ceremony cannot have a predecessor"),
+        };
+    };
+    if proposal.ledger != state.nonce {
+        return fail("ledger-nonce", "it belongs to another ledger");
+    }
+    if proposal.predecessor != state.ceremonies.last().map(|c| c.last_line) {
+        return fail("predecessor", "it does not follow the head of the ceremony before it");
+    }
+    match (state.pending(), &proposal.operation) {
+        (None, Operation::Recover { .. }) => fail("recover", "the ceremony that it recovers is not open"),
+        (None, _) => Ok(()),
+        (Some(pending), Operation::Recover { ceremony, last_line, interrupted, intended })
+            if *ceremony == pending.number()
+                && *last_line == pending.last_line
+                && *interrupted == pending.kind()
+                && *intended == pending.intended.is_some() =>
+        {
+            Ok(())
+        }
+        (Some(pending), _) => {
+            Err(Finding::error("ceremony-open", format!("ceremony {} had not ended", pending.number())))
+        }
+    }
+}
+
+/// The people who may act: those of the roster in force, never of one that the proposal carries, except at
+/// genesis, and while a genesis is recovered whose intent every custodian had approved.
+pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> Result<Roster, Finding> {
+    let in_force = context.state.and_then(|s| s.roster.clone());
+    let roster = match (&proposal.operation, &proposal.new_roster, in_force) {
+        (Operation::Genesis { .. }, Some(document), None) if context.number == 0 => {
+            let roster = Roster::validate(document.clone())
+                .map_err(|error| Finding::error("roster", error.to_string()))?;
+            let deal = roster.deal();
+            if deal.mode != context.mode || deal.ledger != proposal.ledger {
+                return Err(Finding::error(
+                    "roster-deal",
+                    "its shares were dealt for another ledger, or in the other mode",
+                ));
+            }
+            if deal.epoch != 1 {
+                return Err(Finding::error("roster-deal", "a genesis deals epoch 1"));
+            }
+            if deal.station != proposal.station.keys {
+                return Err(Finding::error(
+                    "station-keys",
+                    "its shares were dealt by another station than the one that is signed",
+                ));
+            }
+            roster
+        }
+        (Operation::Genesis { .. }, _, _) => {
+            return Err(Finding::error("genesis", "a genesis is the first ceremony and carries its roster"));
+        }
+        (_, Some(_), _) => return Err(Finding::error("roster", "it carries a roster of its own")),
+        (_, None, Some(roster)) => roster,
+        (Operation::Recover { .. }, None, None) => {
+            let lost = context.state.and_then(LedgerState::pending).filter(|c| c.can_lend_its_roster());
+            lost.map(|c| c.roster.clone()).ok_or_else(|| {
+                Finding::error("roster", "no genesis has touched its targets: there is no roster")
+            })?
+        }
+        (_, None, None) => {
+            return Err(Finding::error("roster", "no genesis has completed: no roster is in force"));
+        }
+    };
+    if roster.digest() != proposal.roster {
+        return Err(Finding::error("roster-digest", "it names another roster than the one in force"));
+    }
+    Ok(roster)
+}
+
+/// A station's keys are made for one ceremony and are nobody else's.
+fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
+    let keys = &proposal.station.keys;
+    let of_people = roster.people().iter().flat_map(|p| &p.cards).any(|card| {
+        card.keyid() == keys.signing_key.keyid()
+            || card.enrolment().share_recipient.as_ref() == Some(&keys.recipient)
+    });
+    let of_authority = roster.deal().authorities.iter().any(|a| a.recipient == keys.recipient);
+    let used = context.state.iter().flat_map(|s| &s.ceremonies).any(|c| {
+        let other = &c.proposal.station.keys;
+        other.signing_key == keys.signing_key || other.recipient == keys.recipient
+    });
+    if of_people || of_authority || used || single::parse_x25519_recipient(&keys.recipient).is_err() {
+        return Err(Finding::error("station-keys", "its station's keys are in use elsewhere, or no keys"));
+    }
+    Ok(())
+}
+
+fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding> {
+    if files.plan != proposal.plan.as_bytes() {
+        return Err(Finding::error("plan-mismatch", "plan.toml is not the plan that was proposed"));
+    }
+    let plan = Plan::parse(proposal.plan.as_bytes())
+        .map_err(|error| Finding::error("plan", format!("its plan is not valid: {error}")))?;
+    agreement::check(&plan, proposal).map_err(|what| {
+        Finding::error("plan-mismatch", format!("the proposal differs from its plan: {what}"))
+    })
+}
+
+/// The operation is on targets of the quorum as they are on record.
+fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
+    let fail = |message: String| Err(Finding::error("operation", message));
+    if let Operation::Genesis { targets } = &proposal.operation {
+        let strict = context.mode == Mode::Production && !roster.policy().allow_soft_cards;
+        if let Some(target) = targets.iter().find(|t| strict && t.place.is_practice()) {
+            return fail(format!(
+                "{}: a practice token in production, which the policy refuses",
+                target.name
+            ));
+        }
+        let unknown = |t: &GenesisTarget| {
+            t.credentials
+                .iter()
+                .find(|r| roster.deal().authority(&r.authority).is_none())
+                .map(|r| r.authority.clone())
+        };
+        return match targets.iter().find_map(unknown) {
+            Some(authority) => fail(format!("there is no authority {authority}")),
+            None => Ok(()),
+        };
+    }
+    let Some((name, identity)) = proposal.operation.target() else { return Ok(()) };
+    let Some((state, target)) = context.state.and_then(|s| s.targets.get(name).map(|t| (s, t))) else {
+        return fail(format!("{name} is no target of this quorum"));
+    };
+    if *identity != target.identity {
+        return fail(format!("{name} is pinned as another token than the ledger has on record"));
+    }
+    let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();
+    match &proposal.operation {
+        Operation::Delete { objects, .. } => {
+            if let Some(object) = objects.iter().find(|object| !recorded.contains(object)) {
+                return fail(format!("{object} was not on record in {name}"));
+            }
+        }
+        Operation::Reset { objects, .. } | Operation::Backup { objects, .. }
+            if objects.as_slice() != recorded =>
+        {
+            return fail(format!("the objects of {name} are others than those on record"));
+        }
+        Operation::Restore { backup, sha256, objects, .. } => {
+            let fits = state.backups.get(backup).is_some_and(|record| {
+                record.sha256 == *sha256 && record.entries.iter().map(|e| &e.object).eq(objects)
+            });
+            if !fits {
+                return fail(format!("ceremony {backup} recorded another backup, or none"));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Exactly the credentials that the operation makes, each once, with the next version, for one recipient.
+fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
+    let fail = |message: String| Err(Finding::error("credential", message));
+    let mut wanted = wanted_credentials(proposal, context);
+    for credential in &proposal.credentials {
+        let (authority, target, role) = (&credential.authority, &credential.target, credential.role);
+        if !wanted.remove(&(authority.clone(), target.clone(), role)) {
+            return fail(format!(
+                "the {role} of {target} for {authority} is not one that this operation makes"
+            ));
+        }
+        let version = context.state.map_or(1, |s| s.next_version(target, role));
+        if credential.version != version {
+            return fail(format!(
+                "the {role} of {target} has version {}, the next one is {version}",
+                credential.version
+            ));
+        }
+        match single::count_stanzas(&credential.file.0) {
+            Ok(1) => {}
+            Ok(count) => return fail(format!("the sealed {role} of {target} has {count} recipients")),
+            Err(error) => return fail(format!("the sealed {role} of {target}: {error}")),
+        }
+        if roster.deal().authority(authority).is_none() {
+            return fail(format!("there is no authority {authority}"));
+        }
+    }
+    match wanted.first() {
+        Some((authority, target, role)) => fail(format!("the {role} of {target} for {authority} is missing")),
+        None => Ok(()),
+    }
+}
+
+/// A genesis makes every held credential of its targets. A reset makes both PINs, the user PIN also for the authority
+/// of the SO PIN, which sets it.
+fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
+    let mut wanted = BTreeSet::new();
+    match &proposal.operation {
+        Operation::Genesis { targets } => {
+            for target in targets {
+                for rule in target.credentials.iter().filter(|rule| rule.custody == Custody::Held) {
+                    wanted.insert((rule.authority.clone(), target.name.clone(), rule.role));
+                }
+            }
+        }
+        Operation::Reset { target, .. } => {
+            let taken_in = context.state.and_then(|s| s.targets.get(target)).map(|t| &t.target);
+            let authority = |role| taken_in.and_then(|t| t.rule(role)).map(|rule| rule.authority.clone());
+            for (holder, role) in
+                [(Role::SoPin, Role::SoPin), (Role::UserPin, Role::UserPin), (Role::SoPin, Role::UserPin)]
+            {
+                wanted.extend(authority(holder).map(|authority| (authority, target.clone(), role)));
+            }
+        }
+        _ => {}
+    }
+    wanted
+}
