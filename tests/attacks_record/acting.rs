@@ -15,7 +15,8 @@ fn open() -> &'static Rehearsed {
         let rehearsal = rehearse();
         let at = |name: &str| rehearsal.folder.join(name).to_str().unwrap().to_owned();
         let plan = at("inventory.toml");
-        let text = "kind = \"inventory\"\ntitle = \"Once more\"\nexpires_in_hours = 1\ntarget = \"root-hsm\"\n";
+        let text =
+            "kind = \"inventory\"\ntitle = \"Once more\"\nexpires_in_hours = 1\ntarget = \"root-hsm\"\n";
         fs::write(&plan, text).unwrap();
         let copy = at("second-medium");
         let mut args = vec!["propose", &plan, rehearsal.ledger.to_str().unwrap(), "--copy", &copy];
@@ -152,8 +153,7 @@ fn an_older_copy_is_not_approved_by_who_brings_the_head() {
     edit(&reset, |b| *b = split(b)[..1].concat());
     let path = ledger.to_str().unwrap();
     let file = dir.path().join("alice.approval");
-    let args =
-        ["approve", "--rehearsal", path, "-o", file.to_str().unwrap(), "--head", open().head.as_str()];
+    let args = ["approve", "--rehearsal", path, "-o", file.to_str().unwrap(), "--head", open().head.as_str()];
     let done = acting(open(), "alice", &args).expect(3);
     assert!(done.error().contains("does not have the head"), "{}", done.stderr);
     assert!(!file.exists());

@@ -135,7 +135,8 @@ fn the_intent_is_for_the_target_with_copies_and_in_time() {
 
 #[test]
 fn an_attempt_did_not_complete() {
-    for (outcome, before) in [(Outcome::Completed, false), (Outcome::Refused, false), (Outcome::Failed, true)] {
+    for (outcome, before) in [(Outcome::Completed, false), (Outcome::Refused, false), (Outcome::Failed, true)]
+    {
         let forge = approved(|_, _, lines| {
             if !before {
                 lines.add(intended(&TWO));
