@@ -5,7 +5,9 @@ DESTDIR ?=
 CARGO   ?= cargo
 
 target_dir := $(or $(CARGO_TARGET_DIR),target)
-binary     := $(target_dir)/release/quorate
+built      := $(target_dir)/release/quorate
+# What is rehearsed with and installed; another one can be given, which is then not built here.
+BINARY     ?= $(built)
 sources    := Cargo.toml Cargo.lock $(shell find src ceremonies man -type f 2>/dev/null)
 
 bindir  := $(DESTDIR)$(PREFIX)/bin
@@ -39,7 +41,7 @@ help: ## Show what can be made
 	@printf '\nInstalls to DESTDIR=%s PREFIX=%s\n' '$(DESTDIR)' '$(PREFIX)'
 
 rehearsal: build ## Hold a whole ceremony on soft cards: installs what is missing, builds, runs it
-	$(binary) rehearse
+	'$(BINARY)' rehearse
 
 test: test-needs ## Run all tests: installs what they need
 	$(CARGO) test --locked
@@ -66,22 +68,22 @@ build: build-needs ## Build the program in release
 	$(CARGO) build --locked --release
 
 # As a file, so that `sudo make install` after `make build` does not run cargo as root.
-$(binary): $(sources)
+$(built): $(sources)
 	$(MAKE) --no-print-directory build
 	@touch $@
 
-install: $(binary) ## Install program, manual pages, completions, examples
+install: $(BINARY) ## Install program, manual pages, completions, examples
 	install -d '$(bindir)' '$(docdir)/examples' $(foreach shell,bash zsh fish,'$(dir $(completion_$(shell)))')
-	install -m 755 '$(binary)' '$(bindir)/quorate'
+	install -m 755 '$(BINARY)' '$(bindir)/quorate'
 	set -e; for section in $(man_sections); do \
 	    for page in man/*.$$section; do \
 	        [ -e "$$page" ] || continue; \
 	        install -D -m 644 "$$page" "$(datadir)/man/man$$section/$${page##*/}"; \
 	    done; \
 	done
-	set -e; umask 022; '$(binary)' completions bash > '$(completion_bash)'; \
-	    '$(binary)' completions zsh > '$(completion_zsh)'; \
-	    '$(binary)' completions fish > '$(completion_fish)'
+	set -e; umask 022; '$(BINARY)' completions bash > '$(completion_bash)'; \
+	    '$(BINARY)' completions zsh > '$(completion_zsh)'; \
+	    '$(BINARY)' completions fish > '$(completion_fish)'
 	install -m 644 $(documents) '$(docdir)/'
 	[ ! -d ceremonies ] || cp -R ceremonies/. '$(docdir)/examples/'
 	chmod -R u=rwX,go=rX '$(docdir)'

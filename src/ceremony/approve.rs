@@ -93,7 +93,7 @@ fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s 
     if person.standing != Standing::Custodian {
         return Err(Error::refused(
             format!(
-                "this is the card of {}, a {}: only custodians approve or reject",
+                "this is the card of {} ({}): only custodians approve or reject",
                 person.name, person.standing
             ),
             "insert a custodian's card",

@@ -36,7 +36,7 @@ pub(super) fn conclude(
     acted: Acted,
 ) -> Result<(), Error> {
     let line = lines.line(world.clock.now(), acted.into_concluded());
-    Ok(world.ledger.append(&ceremony.directory, &[line])?)
+    world.append(&ceremony.directory, &[line])
 }
 
 /// Destroys releases and the station's identity, writes `closed`, and destroys the signing key.
@@ -57,7 +57,7 @@ pub(super) fn close(
     })?;
     let line = lines.line(world.clock.now(), Closed { releases_destroyed: destroyed });
     let head = Digest::of(&line);
-    world.ledger.append(&ceremony.directory, &[line])?;
+    world.append(&ceremony.directory, &[line])?;
     world.station.destroy_all(state.nonce, ceremony.number())?;
     Ok(Report {
         directory: ceremony.directory.clone(),

@@ -96,6 +96,17 @@ impl StationSecrets {
         })?;
         Ok(Self { signing, identity: part("identity")? })
     }
+
+    /// Refuses secrets that are not those of the station that the proposal names, for example of a proposal that
+    /// never reached the ledger.
+    pub fn check(&self, keys: &StationKeys) -> Result<(), Error> {
+        let signing = sign::public_key(&sign::signing_key(&self.signing)?)? == keys.signing_key;
+        let recipient = match &self.identity {
+            Some(_) => single::x25519_recipient_of(&self.age_identity()?) == keys.recipient,
+            None => true,
+        };
+        if signing && recipient { Ok(()) } else { Err(damaged()) }
+    }
 }
 
 fn damaged() -> Error {

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use super::reference;
 use crate::encoding::text::Name;
 
 /// M-of-N administrative quorums over hardware security modules.
@@ -15,8 +16,7 @@ use crate::encoding::text::Name;
     long_about = "Runs key ceremonies that split administrator authority over an HSM into Shamir shares bound to \
                   smart cards, and reconstitutes a credential only when a quorum of custodians has signed the \
                   ceremony's transcript.",
-    after_help = "Exit codes: 0 completed or verified, 1 error, 2 usage, 3 refused or findings, 4 failed, \
-                  5 indeterminate, 6 incomplete.",
+    after_help = "Begin with:\n  quorate rehearse",
     disable_help_subcommand = true,
     arg_required_else_help = true
 )]
@@ -31,17 +31,18 @@ pub struct Cli {
 
 /// Options of every verb.
 #[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Global {
-    /// Print one JSON object on standard output, prose on standard error.
+    /// One JSON object on standard output, prose on standard error.
     #[arg(long, global = true)]
     pub json: bool,
     /// The ledger is a rehearsal's.
     #[arg(long, global = true)]
     pub rehearsal: bool,
-    /// Answer yes where a person would confirm.
+    /// Ask nothing: yes to every question.
     #[arg(long, global = true)]
     pub yes: bool,
-    /// Directory for a station's secrets and a custodian's memory [default: $XDG_STATE_HOME/quorate].
+    /// Station's secrets, custodian's memory [default: $XDG_STATE_HOME/quorate].
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
     /// How long one call of a PKCS#11 module may take before its process is ended; a login and the
@@ -103,33 +104,46 @@ impl std::fmt::Display for CardPlace {
     }
 }
 
+/// The whole command line, each verb with its `--json` objects in the long help.
+pub fn command() -> clap::Command {
+    reference::REFERENCES.iter().fold(Cli::command(), |command, reference| {
+        reference::at(command, reference.verb, &|verb| {
+            let example = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            verb.after_long_help(format!("{example}\n\n{}", reference.in_words()))
+        })
+    })
+}
+
 /// The verbs.
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Make, enroll and show cards.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  quorate card new soft:alice.card\n  quorate card enroll --card soft:alice.card --name alice --full-name \"Alice Archer\" \\\n    -o alice.json\n  quorate card show alice.json"
+    )]
     Card(CardVerb),
-    /// Propose the ceremony that a plan describes, signed by an administrator's card.
+    /// Propose the ceremony that a plan describes.
     Propose(Propose),
-    /// Approve the open proposal: open your shares, check them, release them to the station.
+    /// Approve the open proposal, and release your shares to the station.
     Approve(Approve),
-    /// Reject the open proposal. Final for you.
+    /// Reject the open proposal; that is final for you.
     Reject(Reject),
-    /// Execute the open proposal with the approvals at hand, or go on with one that was cut off.
+    /// Execute the open proposal, or go on with one that was cut off.
     Execute(Execute),
     /// Give the open proposal up before anything was tried.
     Abort(Abort),
-    /// Sign the head of the last ceremony: what its transcript says is what you saw.
+    /// Sign the head of the last ceremony: it says what you saw.
     Attest(Attest),
     /// Say where a ledger stands and what comes next.
     Status(LedgerArgs),
-    /// Show a ledger's ceremony, a plan, an enrolment or an approval in words.
+    /// Show a ceremony, a plan, an enrolment or an approval in words.
     Show(Show),
     /// Verify a ledger from public data only.
     Audit(Audit),
-    /// Lead through a whole ceremony at one station: propose, approve, execute, attest.
+    /// Lead through a whole ceremony at one station.
     Run(Run),
-    /// Rehearse: a whole quorum on soft cards and a practice token, needing nothing.
+    /// Rehearse a whole quorum on soft cards and a practice token.
     Rehearse(Rehearse),
     /// Print a completion script for a shell.
     Completions(Completions),
@@ -143,7 +157,7 @@ pub enum CardVerb {
     New(CardNew),
     /// Write an enrolment, signed by the card, for the plan of a genesis.
     #[command(
-        after_help = "Example:\n  quorate card enroll --card soft:alice.card --pin-file alice.pin \\\n    --name alice --full-name \"Alice Archer\" -o alice.enrolment.json"
+        after_help = "Example:\n  quorate card enroll --card soft:alice.card --pin-file alice.pin \\\n    --name alice --full-name \"Alice Archer\" -o alice.json"
     )]
     Enroll(CardEnroll),
     /// Show what a card or an enrolment says of itself; no PIN.
@@ -201,7 +215,7 @@ pub struct CopyArgs {
 /// `quorate propose`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  quorate propose delete.toml ledger --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger"
+    after_help = "Example:\n  quorate propose delete.toml ledger --card soft:frank.card --copy /media/usb/ledger"
 )]
 pub struct Propose {
     /// The plan.
@@ -269,7 +283,7 @@ pub struct Reject {
 /// `quorate execute`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  quorate execute ledger alice.approval bob.approval carol.approval \\\n    --card soft:dana.card --pin-file dana.pin --copy /media/usb/ledger"
+    after_help = "Examples:\n  quorate execute ledger bob.approval carol.approval --card soft:frank.card \\\n    --copy /media/usb/ledger\n  A genesis that takes a token over:\n    quorate execute ledger --card soft:frank.card --copy /media/usb/ledger \\\n      --present-pin root-hsm:so-pin=so.pin"
 )]
 pub struct Execute {
     /// The ledger.
@@ -295,7 +309,7 @@ pub struct Execute {
 /// `quorate abort`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  quorate abort ledger --card soft:dana.card --reason \"the HSM is at the vendor's\""
+    after_help = "Example:\n  quorate abort ledger --card soft:frank.card --reason \"the HSM is at the vendor's\""
 )]
 pub struct Abort {
     /// The ledger.
@@ -361,7 +375,7 @@ pub struct Show {
 /// `quorate audit`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 verified and pinned, 3 findings, 6 it holds but a pin is missing.\n\nExample:\n  quorate audit ledger /media/usb/ledger --genesis 5d1e… --head \"topmost Istanbul …\""
+    after_help = "Example:\n  quorate audit ledger /media/usb/ledger \\\n    --genesis \"$(cat genesis.txt)\" --head \"topmost Istanbul …\""
 )]
 pub struct Audit {
     /// The ledger, and any copies of it to be compared.
@@ -378,7 +392,7 @@ pub struct Audit {
 /// `quorate run`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  quorate run delete.toml ledger --copy /media/usb/ledger\n\nWithout a terminal, give every card and its PIN, in the same order, the administrator's first:\n  quorate run delete.toml ledger --yes --card soft:dana.card --pin-file dana.pin \\\n    --card soft:alice.card --pin-file alice.pin …"
+    after_help = "Examples:\n  quorate run delete.toml ledger --copy /media/usb/ledger\n  Without a terminal: every card with its PIN, the administrator's first:\n    quorate run delete.toml ledger --copy /media/usb/ledger --yes \\\n      --card soft:frank.card --pin-file frank.pin \\\n      --card soft:alice.card --pin-file alice.pin …"
 )]
 pub struct Run {
     /// The plan.

@@ -10,6 +10,7 @@ mod completions;
 mod execute;
 mod exit;
 mod propose;
+pub mod reference;
 mod rehearse;
 mod run;
 mod show;
@@ -18,7 +19,7 @@ mod status;
 mod terminal;
 mod wiring;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 pub use exit::Exit;
 
@@ -50,7 +51,9 @@ pub fn unhardened(error: &memory::HardeningError) -> Exit {
 
 /// Runs the command that the process was given.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let parsed =
+        args::command().try_get_matches().and_then(|mut given| Cli::from_arg_matches_mut(&mut given));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let usage = error.use_stderr();
@@ -94,7 +97,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
         Verb::Audit(args) => audit::run(args, global, terminal),
         Verb::Run(args) => run::run(args, global, terminal),
         Verb::Rehearse(args) => rehearse::run(args, global),
-        Verb::Completions(args) => Ok(completions::run(args)),
+        Verb::Completions(args) => Ok(completions::run(args, global)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     args::{CardPlace, Global, Run},
     execute::{report_json, tell, tell_next},
     propose,
-    stage::{Briefing, Dealt, Stage},
+    stage::{Dealt, Stage},
     terminal::Terminal,
     wiring,
 };
@@ -69,7 +69,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         pin_files: args.pin_files.iter(),
         asks: args.cards.is_empty() && terminal.is_interactive(),
     };
-    let mut admin = table.next("The administrator's card (soft:FILE)")?.ok_or_else(|| {
+    let mut admin = table.next("Administrator's card (soft:FILE)")?.ok_or_else(|| {
         Error::usage("no card is given", "give --card and --pin-file for each card, or run it in a terminal")
     })?;
     propose::make_ledger(&plan, &args.ledger)?;
@@ -110,15 +110,15 @@ fn approvals(
         let missing: Vec<&str> =
             needed.custodians.iter().filter(|n| !approved.contains(*n)).map(|n| n.as_str()).collect();
         stage.terminal.tell(&format!(
-            "{} of {} have approved. Can still: {}.",
+            "{} of {} have approved. Not yet: {}.",
             approved.len(),
             needed.count,
             missing.join(", ")
         ));
-        let next = table.next("The next custodian's card (soft:FILE; 'done' if nobody else is here)");
+        let next = table.next("Next card (soft:FILE or done)");
         let Some(next) = table.forgives(next)? else { continue };
         let Some(mut dealt) = next else { break };
-        let tried = stage.approve(&mut dealt, head, Briefing::Skipped);
+        let tried = stage.approve(&mut dealt, head);
         let Some(who) = table.forgives(tried)? else { continue };
         stage.terminal.tell(&format!("{who} approved."));
         if approved.insert(who) {

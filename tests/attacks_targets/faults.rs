@@ -114,7 +114,7 @@ fn a_deletion_survives_its_module() {
         ("C_DestroyObject", 1, "error", 4),
         ("C_DestroyObject", 1, "late-error", 5),
         ("C_DestroyObject", 2, "crash", 5),
-        ("C_DestroyObject", 2, "crash-after", 0),
+        ("C_DestroyObject", 2, "crash-after", 5),
         ("C_OpenSession", 1, "crash", 1),
         ("C_OpenSession", 1, "hang", 1),
         ("C_OpenSession", 1, "exit0", 1),

@@ -1,0 +1,310 @@
+//! What scripts rely on: the exit codes of each verb and the keys of its `--json` object.
+//!
+//! The long help and the manual pages print this table; a test runs every verb and compares.
+
+use super::exit::Exit;
+
+/// A verb, for scripts.
+pub struct Reference {
+    /// As it is typed: `card new`.
+    pub verb: &'static str,
+    /// How it can end.
+    pub exits: &'static [Exit],
+    /// What `--json` prints: one of these.
+    pub objects: &'static [Object],
+}
+
+/// A `--json` object.
+pub struct Object {
+    /// When it is this one; empty if it always is.
+    pub when: &'static str,
+    /// Keys with their meaning: `open.expires` lies in `open`, `ceremonies[].kind` in each of a list. `exit`, the exit
+    /// code, is in every object and not listed.
+    pub keys: &'static [(&'static str, &'static str)],
+}
+
+/// Meaning of an exit code.
+pub const fn meaning(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "Completed, or verified.",
+        Exit::Error => {
+            "Something did not work: a file, a card, a wrong PIN, a token, the disk. 'quorate status' says where things stand."
+        }
+        Exit::Usage => "The command line, or a question that nobody could be asked.",
+        Exit::Refused => "A rule forbids it, or an audit has findings.",
+        Exit::Failed => "Tried, and seen not to have happened.",
+        Exit::Indeterminate => "Tried, and the state of the target is not known.",
+        Exit::Incomplete => {
+            "Too few approvals yet, with the ledger untouched; or an audit that holds but lacks a pin."
+        }
+    }
+}
+
+/// The object of every error.
+pub const ERROR: Object = Object {
+    when: "after an error",
+    keys: &[
+        ("error.message", "what is the matter"),
+        ("error.details", "facts, a list"),
+        ("error.hint", "what to do"),
+    ],
+};
+
+const LOOK: &[Exit] = &[Exit::Done, Exit::Error, Exit::Usage, Exit::Refused];
+const ACT: &[Exit] = &[
+    Exit::Done,
+    Exit::Error,
+    Exit::Usage,
+    Exit::Refused,
+    Exit::Failed,
+    Exit::Indeterminate,
+    Exit::Incomplete,
+];
+
+const CARD: &[(&str, &str)] = &[
+    ("kind", "soft"),
+    ("serial", "the card's serial"),
+    ("keyid", "SHA-256 of the signing key's SPKI"),
+    ("algorithm", "of the signing key"),
+    ("share_recipient", "age recipient of the share key, or null"),
+    ("tries_left", "PIN tries left, or null"),
+];
+
+const ENROLMENT: &[(&str, &str)] = &[
+    ("enrolment", "the enrolment, see quorate-transcript(5)"),
+    ("keyid", "SHA-256 of the signing key's SPKI"),
+];
+
+const DECISION: &[(&str, &str)] = &[
+    ("custodian", "whose card it was"),
+    ("decision", "approved or rejected"),
+    ("ceremony", "its directory in the ledger"),
+    ("proposal", "digest of the proposal"),
+    ("file", "the file that was written, or the station"),
+];
+
+const EXECUTED: &[(&str, &str)] = &[
+    ("ceremony", "its directory in the ledger"),
+    ("outcome", "completed, refused, failed or indeterminate"),
+    ("summary", "the outcome in words"),
+    ("head", "SHA-256 of the ceremony's last line"),
+    ("head_words", "the same as PGP words"),
+    ("deleted", "objects that are gone"),
+    ("restored", "objects that are there again, and proven"),
+    ("left_out", "objects that a backup could not take, and why"),
+    ("targets", "the targets as they were seen afterwards"),
+    ("backup", "digest and length of the backup, or null"),
+    ("set_aside", "approvals that did not count, and why"),
+    ("destroyed", "releases and keys that were destroyed"),
+];
+
+/// The verbs in the order of the help.
+pub const REFERENCES: &[Reference] = &[
+    Reference { verb: "card new", exits: LOOK, objects: &[Object { when: "", keys: CARD }] },
+    Reference {
+        verb: "card enroll",
+        exits: LOOK,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("enrolment", "the file that was written"),
+                ("holder", "who holds the card"),
+                ("card", "the card, as of 'card show'"),
+            ],
+        }],
+    },
+    Reference {
+        verb: "card show",
+        exits: LOOK,
+        objects: &[
+            Object { when: "of a card", keys: CARD },
+            Object { when: "of an enrolment", keys: ENROLMENT },
+        ],
+    },
+    Reference {
+        verb: "propose",
+        exits: LOOK,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("ceremony", "its directory in the ledger"),
+                ("proposal", "its digest; of a genesis: the genesis fingerprint"),
+                ("station", "fingerprint of the station's keys"),
+                ("expires", "when approvals no longer count"),
+            ],
+        }],
+    },
+    Reference { verb: "approve", exits: LOOK, objects: &[Object { when: "", keys: DECISION }] },
+    Reference { verb: "reject", exits: LOOK, objects: &[Object { when: "", keys: DECISION }] },
+    Reference { verb: "execute", exits: ACT, objects: &[Object { when: "", keys: EXECUTED }] },
+    Reference {
+        verb: "abort",
+        exits: LOOK,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("ceremony", "its directory in the ledger"),
+                ("outcome", "aborted"),
+                ("head", "SHA-256 of the ceremony's last line"),
+            ],
+        }],
+    },
+    Reference {
+        verb: "attest",
+        exits: LOOK,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("person", "who attested"),
+                ("ceremony", "its directory in the ledger"),
+                ("head", "the head that was attested"),
+                ("agrees", "true or false"),
+            ],
+        }],
+    },
+    Reference {
+        verb: "status",
+        exits: LOOK,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("mode", "production or rehearsal"),
+                ("genesis", "the genesis fingerprint"),
+                ("head", "head of the last closed ceremony, or null"),
+                ("ceremonies[].directory", "in the ledger"),
+                ("ceremonies[].kind", "of operation"),
+                ("ceremonies[].title", "from its plan"),
+                ("ceremonies[].standing", "where it stands, in words"),
+                ("ceremonies[].outcome", "or null"),
+                ("ceremonies[].last_line", "SHA-256 of its last line"),
+                ("targets[].name", "in the roster"),
+                ("targets[].identity", "the token: maker, model, serial, label"),
+                ("targets[].inventory", "its objects on record, or null"),
+                ("open", "the open ceremony, or null:"),
+                ("open.directory", "in the ledger"),
+                ("open.proposal", "digest of the proposal"),
+                ("open.expires", "when approvals no longer count"),
+                ("open.approved", "custodians, as far as known here"),
+                ("open.rejected", "custodians, as far as known here"),
+                ("open.missing", "custodians who were not heard of here"),
+                ("open.intended", "whether it began to act"),
+                ("open.concluded", "whether its outcome is recorded"),
+                ("open.station_here", "whether this machine is its station"),
+                ("open.attempts", "what failed before, in this ceremony"),
+            ],
+        }],
+    },
+    Reference {
+        verb: "show",
+        exits: LOOK,
+        objects: &[
+            Object {
+                when: "of a ceremony",
+                keys: &[
+                    ("directory", "in the ledger"),
+                    ("proposal", "the whole proposal, see quorate-transcript(5)"),
+                    ("proposal_digest", "its SHA-256"),
+                    ("standing", "where it stands, in words"),
+                    ("last_line", "SHA-256 of its last line"),
+                    ("approvals", "the statements on record"),
+                    ("rejections", "the statements on record"),
+                    ("intended", "what was begun, or null"),
+                    ("attempts", "what failed before, in this ceremony"),
+                    ("concluded", "the outcome, or null"),
+                    ("attestations", "of the head"),
+                ],
+            },
+            Object {
+                when: "of a plan",
+                keys: &[
+                    ("plan", "its kind"),
+                    ("title", "its title"),
+                    ("expires_in_hours", "how long approvals count"),
+                ],
+            },
+            Object { when: "of an enrolment", keys: ENROLMENT },
+            Object {
+                when: "of an approval",
+                keys: &[("approval", "the statement"), ("release", "whether shares come with it")],
+            },
+            Object { when: "of a rejection", keys: &[("rejection", "the statement")] },
+        ],
+    },
+    Reference {
+        verb: "audit",
+        exits: &[Exit::Done, Exit::Error, Exit::Usage, Exit::Refused, Exit::Incomplete],
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("verdict", "verified, unpinned or broken"),
+                ("mode", "production or rehearsal"),
+                ("genesis", "the genesis fingerprint, or null"),
+                ("head", "head of the last closed ceremony, or null"),
+                ("ceremonies", "how many"),
+                ("findings", "a list, see quorate-transcript(5)"),
+            ],
+        }],
+    },
+    Reference {
+        verb: "run",
+        exits: ACT,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("proposed", "the object of 'propose'"),
+                ("approved", "custodians who approved"),
+                ("executed", "the object of 'execute'"),
+            ],
+        }],
+    },
+    Reference {
+        verb: "rehearse",
+        exits: ACT,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("dir", "the rehearsal's folder"),
+                ("ledger", "in it"),
+                ("genesis", "the genesis fingerprint"),
+                ("head", "head of the last ceremony"),
+                ("verdict", "of the audit"),
+                ("ceremonies", "the objects of 'execute', a list"),
+            ],
+        }],
+    },
+    Reference {
+        verb: "completions",
+        exits: &[Exit::Done, Exit::Usage],
+        objects: &[Object { when: "", keys: &[("shell", "its name"), ("script", "the script")] }],
+    },
+];
+
+impl Reference {
+    /// The `--json` objects as the long help prints them.
+    pub fn in_words(&self) -> String {
+        let mut out = String::from("With --json:");
+        for object in self.objects {
+            if !object.when.is_empty() {
+                out.push_str(&format!("\n  ({})", object.when));
+            }
+            for (key, meaning) in object.keys {
+                out.push_str(&format!("\n  {key:<22}  {meaning}"));
+            }
+        }
+        let codes: Vec<String> = self.exits.iter().map(|exit| exit.code().to_string()).collect();
+        out.push_str(&format!("\n  {:<22}  exit code: {}; see quorate(1)", "exit", codes.join(", ")));
+        out
+    }
+}
+
+/// Changes the command of one verb.
+pub fn at(
+    command: clap::Command,
+    verb: &str,
+    change: &dyn Fn(clap::Command) -> clap::Command,
+) -> clap::Command {
+    match verb.split_once(' ') {
+        Some((first, rest)) => command.mut_subcommand(first, |inner| at(inner, rest, change)),
+        None => command.mut_subcommand(verb, change),
+    }
+}

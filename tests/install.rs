@@ -1,0 +1,75 @@
+//! `make install` puts everything in its place, and `make uninstall` takes all of it away again.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn make(goal: &str, root: &Path) {
+    let output = Command::new("make")
+        .arg(goal)
+        .arg(format!("DESTDIR={}", root.display()))
+        .arg("PREFIX=/usr")
+        // The binary under test, so that nothing is built here.
+        .arg(format!("BINARY={}", env!("CARGO_BIN_EXE_quorate")))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("MAKEFLAGS")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+#[test]
+fn everything_is_put_in_place_and_taken_away_again() {
+    let root = tempfile::tempdir().unwrap();
+    make("install", root.path());
+    let at = |path: &str| root.path().join("usr").join(path);
+    let version = Command::new(at("bin/quorate")).arg("--version").output().unwrap();
+    assert!(version.status.success());
+    for (shell, path, sign) in [
+        ("bash", "share/bash-completion/completions/quorate", "complete -F _quorate"),
+        ("zsh", "share/zsh/site-functions/_quorate", "#compdef quorate"),
+        ("fish", "share/fish/vendor_completions.d/quorate.fish", "complete -c quorate"),
+    ] {
+        let script = fs::read_to_string(at(path)).unwrap();
+        assert!(script.contains(sign), "{shell}");
+    }
+    for source in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("man")) {
+        let section = source.extension().unwrap().to_str().unwrap();
+        let page = at(&format!("share/man/man{section}")).join(source.file_name().unwrap());
+        assert_eq!(fs::read(&page).unwrap(), fs::read(&source).unwrap());
+    }
+    for path in ["README.md", "CHANGELOG.md", "LICENSE", "examples/genesis.toml", "examples/delete.toml"] {
+        assert!(at("share/doc/quorate").join(path).is_file(), "{path}");
+    }
+    for file in files(root.path()) {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        let wanted = if file.ends_with("bin/quorate") { 0o755 } else { 0o644 };
+        assert_eq!(mode, wanted, "{}", file.display());
+    }
+    make("uninstall", root.path());
+    assert_eq!(files(root.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn bash_takes_the_completions_and_completes_a_verb() {
+    let script = format!(
+        "set -e; source <('{}' completions bash); COMP_WORDS=(quorate exe); COMP_CWORD=1; \
+         _quorate quorate exe quorate; echo \"${{COMPREPLY[@]}}\"",
+        env!("CARGO_BIN_EXE_quorate")
+    );
+    let output = Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "execute");
+}

@@ -1,0 +1,147 @@
+//! Every verb's `--json` object has the keys that `src/cli/reference.rs` documents, and no other.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/lab.rs"]
+mod lab;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lab::{ADMIN, CUSTODIANS, Lab, Ran};
+use quorate::{
+    cli::reference::{ERROR, Object, REFERENCES},
+    practice::PracticeToken,
+};
+use serde_json::Value;
+
+/// What was seen of each verb: which of its objects.
+#[derive(Default)]
+struct Seen(BTreeSet<(String, String)>);
+
+impl Seen {
+    /// Compares one output with the object that `when` names.
+    #[track_caller]
+    fn check(&mut self, verb: &str, when: &str, ran: Ran) -> Value {
+        let reference = REFERENCES.iter().find(|r| r.verb == verb).unwrap();
+        let object = reference.objects.iter().find(|o| o.when == when).unwrap();
+        compare(object, &ran.json);
+        let code = ran.code.unwrap();
+        assert!(
+            reference.exits.iter().any(|e| i32::from(e.code()) == code),
+            "{verb} does not document {code}"
+        );
+        self.0.insert((verb.to_owned(), when.to_owned()));
+        ran.json
+    }
+}
+
+/// The keys of the object, and of each that lies in it and is documented, are exactly those.
+#[track_caller]
+fn compare(object: &Object, json: &Value) {
+    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([("", BTreeSet::from(["exit"]))]);
+    for (key, _) in object.keys {
+        match key.split_once('.') {
+            None => wanted.get_mut("").unwrap().insert(key),
+            Some((outer, inner)) => {
+                wanted.get_mut("").unwrap().insert(outer.trim_end_matches("[]"));
+                wanted.entry(outer).or_default().insert(inner)
+            }
+        };
+    }
+    for (place, keys) in wanted {
+        let inner = match place.strip_suffix("[]") {
+            Some(list) => &json[list][0],
+            None if place.is_empty() => json,
+            None => &json[place],
+        };
+        if inner.is_null() && !place.is_empty() {
+            continue;
+        }
+        let there: BTreeSet<&str> = inner
+            .as_object()
+            .unwrap_or_else(|| panic!("no object {place:?} in {json}"))
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(there, keys, "in {place:?} of {json}");
+    }
+}
+
+#[test]
+fn every_object_has_the_documented_keys_and_no_other() {
+    let mut seen = Seen::default();
+    let mut lab = Lab::bare();
+    lab.rehearsal = true;
+    for name in CUSTODIANS.iter().chain([&ADMIN]) {
+        lab.enroll(name, "");
+    }
+    let (card, pin) = (lab.card("zoe", ""), lab.pin_file("alice"));
+    seen.check("card new", "", lab.run(&["card", "new", &card, "--pin-file", &pin]));
+    let enrolment = lab.at("enrolments/zoe.json");
+    let enroll =
+        ["card", "enroll", "--card", &card, "--pin-file", &pin, "--name", "zoe", "--full-name", "Zoe", "-o"];
+    seen.check("card enroll", "", lab.run(&[&enroll[..], &[&enrolment]].concat()));
+    seen.check("card show", "of a card", lab.run(&["card", "show", &card]));
+    seen.check("card show", "of an enrolment", lab.run(&["card", "show", &enrolment]));
+    seen.check("show", "of an enrolment", lab.run(&["show", &enrolment]));
+
+    let token = lab.path("tokens/hsm");
+    PracticeToken::create_empty(&token, None).unwrap();
+    let target = format!(
+        "[[targets]]\nname = \"hsm\"\nkind = \"practice\"\npath = \"{}\"\nstart = \"initialise\"\nlabel = \"lab\"\n\
+         [targets.credentials]\nso-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
+         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n",
+        lab.at("tokens/hsm")
+    );
+    let text = lab.genesis_text(&CUSTODIANS, &target).replace("allow_soft_cards = true\n", "");
+    let genesis = lab.plan("genesis", &text);
+    let ledger = lab.at("ledger");
+    seen.check("show", "of a plan", lab.run(&["show", &genesis]));
+    seen.check("propose", "", lab.propose(&genesis).ok());
+    for name in CUSTODIANS {
+        seen.check("approve", "", lab.approve(name).ok());
+    }
+    let open = seen.check("status", "", lab.run(&["status", &ledger]));
+    assert!(open["open"].is_object());
+    seen.check("execute", "", lab.execute(&[]).ok());
+    let closed = seen.check("status", "", lab.run(&["status", &ledger]));
+    assert!(closed["targets"][0].is_object());
+    seen.check("attest", "", lab.run_with("alice", &["attest", &ledger]));
+    seen.check("show", "of a ceremony", lab.run(&["show", &ledger]));
+    seen.check("audit", "", lab.run(&["audit", &ledger]).expect(6));
+
+    let inventory = "kind = \"inventory\"\ntitle = \"Look\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n";
+    let inventory = lab.plan("inventory", inventory);
+    lab.propose(&inventory).ok();
+    lab.approve_to_file("alice").ok();
+    seen.check("show", "of an approval", lab.run(&["show", &lab.at("files/alice.approval")]));
+    let no = lab.at("files/bob.rejection");
+    seen.check(
+        "reject",
+        "",
+        lab.run_with(
+            "bob",
+            &["reject", &ledger, "--reason", "no", "-o", &no, "--head", &lab.head().unwrap()],
+        ),
+    );
+    seen.check("show", "of a rejection", lab.run(&["show", &no]));
+    compare(&ERROR, &lab.execute(&[]).expect(6).json);
+    let copy = lab.at("copy");
+    seen.check("abort", "", lab.run_with(ADMIN, &["abort", &ledger, "--reason", "done", "--copy", &copy]));
+
+    let mut run = vec!["run".to_owned(), inventory, ledger, "--copy".into(), copy];
+    for name in [ADMIN, "alice", "bob", "carol"] {
+        run.extend(lab.with_card(name));
+    }
+    let run: Vec<&str> = run.iter().map(String::as_str).collect();
+    seen.check("run", "", lab.run(&run).ok());
+    seen.check("completions", "", lab.run(&["completions", "fish"]).ok());
+    let plans = [lab.plan("own", &text)];
+    seen.check("rehearse", "", lab.run(&["rehearse", &plans[0], "--dir", &lab.at("rehearsal")]).ok());
+
+    for reference in REFERENCES {
+        for object in reference.objects {
+            let key = (reference.verb.to_owned(), object.when.to_owned());
+            assert!(seen.0.contains(&key), "{key:?} was not tried");
+        }
+    }
+}
