@@ -83,8 +83,7 @@ fn judge(
             Ok(0) | Err(_) => String::new(),
             Ok(count) => format!(" ({count} were before this run)"),
         };
-        let summary =
-            format!("{have} of {total} objects are gone{earlier}, {others} others are still there");
+        let summary = format!("{have} of {total} objects are gone{earlier}, {others} others are still there");
         Acted::new(Outcome::Completed, format!("{what}: {summary}"))
     } else if have == total {
         let summary = format!("all {total} objects are gone, but the token reported{reason}");
