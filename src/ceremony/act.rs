@@ -437,7 +437,7 @@ impl Acting<'_, '_> {
             Acted::new(Outcome::Indeterminate, format!("{what}: objects that were to stay are gone: {list}"))
         } else if there.is_empty() {
             let summary = format!(
-                "{} of {} objects are gone, {} others are still there",
+                "gone: {} of {} objects; not touched: {}",
                 gone.len(),
                 objects.len(),
                 after.objects.len()
