@@ -216,6 +216,12 @@ impl DirectoryLock {
     }
 }
 
+/// What the system says of a failure, without its number.
+pub fn reason(error: &io::Error) -> String {
+    let said = error.to_string();
+    said.split_once(" (os error ").map_or(said.clone(), |(words, _)| words.to_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

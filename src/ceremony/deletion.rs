@@ -79,7 +79,7 @@ fn judge(
         Acted::new(Outcome::Indeterminate, format!("{what}: objects that were to stay are gone: {list}"))
     } else if clean && have == total {
         let others = after.objects.len();
-        let summary = format!("{have} of {total} objects are gone, {others} others are still there");
+        let summary = format!("gone: {have} of {total} objects; not touched: {others}");
         Acted::new(Outcome::Completed, format!("{what}: {summary}"))
     } else if have == total {
         let summary = format!("all {total} objects are gone, but the token reported{reason}");

@@ -127,7 +127,8 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
             std::io::ErrorKind::AlreadyExists => "nothing is overwritten: name a file that does not exist",
             _ => "check the directory and its free space",
         };
-        Error::problem(format!("{} cannot be written: {e}", text::printable(&path.to_string_lossy())), hint)
+        let shown = text::printable(&path.to_string_lossy());
+        Error::problem(format!("{shown} cannot be written: {}", durable::reason(&e)), hint)
     })
 }
 

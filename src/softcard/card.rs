@@ -67,8 +67,10 @@ impl SoftCard {
 
     /// A card that is there already.
     pub fn open(path: &Path) -> Result<Self, CardError> {
-        let path = fs::canonicalize(path)
-            .map_err(|e| CardError::Absent { place: path.display().to_string(), reason: e.to_string() })?;
+        let path = fs::canonicalize(path).map_err(|e| CardError::Absent {
+            place: path.display().to_string(),
+            reason: durable::reason(&e),
+        })?;
         let serial = CardFile::read(&path)?.serial;
         Ok(Self { path, serial })
     }
