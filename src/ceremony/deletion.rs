@@ -79,7 +79,11 @@ fn judge(
         Acted::new(Outcome::Indeterminate, format!("{what}: objects that were to stay are gone: {list}"))
     } else if clean && have == total {
         let others = after.objects.len();
-        let summary = format!("gone: {have} of {total} objects; not touched: {others}");
+        let earlier = match result.as_ref().map(|deletion| deletion.already_gone.len()) {
+            Ok(0) | Err(_) => String::new(),
+            Ok(count) => format!(" ({count} were before this run)"),
+        };
+        let summary = format!("gone: {have} of {total} objects{earlier}; not touched: {others}");
         Acted::new(Outcome::Completed, format!("{what}: {summary}"))
     } else if have == total {
         let summary = format!("all {total} objects are gone, but the token reported{reason}");
