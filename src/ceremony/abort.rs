@@ -1,7 +1,7 @@
 //! Giving a ceremony up before anything was tried.
 
 use super::{
-    Error, World, conclude::destroy_releases, execute::open_ceremony, sign, sign::LineWriter,
+    Error, World, conclude::destroy_releases, execute::open_ceremony, recognition, sign, sign::LineWriter,
     station::StationSecrets,
 };
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
         card::{CardDescription, UnlockedCard},
         store::Inbox,
     },
-    roster::Standing,
     transcript::event::Aborted,
 };
 
@@ -41,15 +40,7 @@ pub fn abort(
         ));
     }
     let keyid = description.signing_key.keyid();
-    let administrator = match ceremony.roster.holder(keyid) {
-        Some((person, _)) if person.standing == Standing::Administrator => person.name.clone(),
-        _ => {
-            return Err(Error::refused(
-                "only an administrator of this quorum aborts",
-                "insert an administrator's card",
-            ));
-        }
-    };
+    let administrator = recognition::administrator(&ceremony.roster, description, "abort")?.name.clone();
     let time = world.now(Some(&state))?;
     let secrets = StationSecrets::open(world.station, state.nonce, ceremony.number(), keyid, card)?;
     let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;

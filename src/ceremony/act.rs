@@ -314,20 +314,21 @@ impl Acting<'_, '_> {
     }
 
     fn start_token(&mut self, target: &GenesisTarget) -> Result<Box<dyn Token>, TokenError> {
+        let pinned = target.identity.module_sha256;
         match (target.start, self.run) {
             (Start::TakeOver, _) => self.installed_token(target),
             (Start::Initialise, Run::First) => {
-                self.world.tokens.open(&target.name, &target.place, Wanted::Empty)
+                self.world.tokens.open(&target.name, &target.place, Wanted::Empty, pinned)
             }
             (Start::Initialise, Run::Resumed) => {
                 let label = target.label.as_str();
                 if let Ok(mut token) =
-                    self.world.tokens.open(&target.name, &target.place, Wanted::Labelled(label))
+                    self.world.tokens.open(&target.name, &target.place, Wanted::Labelled(label), pinned)
                     && token.observe().is_ok_and(|o| o.initialised)
                 {
                     return Ok(token);
                 }
-                self.world.tokens.open(&target.name, &target.place, Wanted::Empty)
+                self.world.tokens.open(&target.name, &target.place, Wanted::Empty, pinned)
             }
         }
     }
@@ -338,7 +339,7 @@ impl Acting<'_, '_> {
             Start::Initialise => Wanted::Labelled(label),
             Start::TakeOver => Wanted::Token { serial: target.identity.serial.as_str(), label },
         };
-        self.world.tokens.open(&target.name, &target.place, wanted)
+        self.world.tokens.open(&target.name, &target.place, wanted, target.identity.module_sha256)
     }
 
     /// Everything that acts on one target of the quorum.
@@ -362,7 +363,8 @@ impl Acting<'_, '_> {
         }
         let user_pin = self.pin(credentials, name, Role::UserPin)?;
         let what = format!("{} on {name}", operation.kind());
-        let mut token = match self.world.tokens.open(name, &target.target.place, wanted) {
+        let opened = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
+        let mut token = match opened {
             Ok(token) => token,
             Err(error) => return Ok(Acted::from_error(&what, &error)),
         };
@@ -472,17 +474,17 @@ impl Acting<'_, '_> {
             .ok_or_else(|| Error::refused(format!("no so-pin of {name} is at hand"), "audit the ledger"))?;
         let new_so_pin = self.pin(credentials, name, Role::SoPin)?;
         let new_user_pin = self.pin(credentials, name, Role::UserPin)?;
-        let place = &target.target.place;
+        let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let wanted =
             Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() };
         let labelled = Wanted::Labelled(new_label.as_str());
         let opened = match self.run {
-            Run::First => self.world.tokens.open(name, place, wanted),
+            Run::First => self.world.tokens.open(name, place, wanted, pinned),
             Run::Resumed => self
                 .world
                 .tokens
-                .open(name, place, labelled)
-                .or_else(|_| self.world.tokens.open(name, place, wanted)),
+                .open(name, place, labelled, pinned)
+                .or_else(|_| self.world.tokens.open(name, place, wanted, pinned)),
         };
         let result = opened.and_then(|mut token| {
             let reset = Reset {
@@ -497,7 +499,7 @@ impl Acting<'_, '_> {
         let looked = self
             .world
             .tokens
-            .open(name, place, labelled)
+            .open(name, place, labelled, pinned)
             .and_then(|mut token| token.inventory(&new_user_pin));
         Ok(match (looked, result) {
             (Ok(after), _) if after.objects.is_empty() => {
@@ -571,7 +573,7 @@ impl Acting<'_, '_> {
         let seen = self
             .world
             .tokens
-            .open(name, &target.target.place, wanted)
+            .open(name, &target.target.place, wanted, identity.module_sha256)
             .and_then(|mut t| t.inventory(&user_pin));
         let mut acted = Acted::new(Outcome::Completed, String::new());
         acted.summary = match &seen {

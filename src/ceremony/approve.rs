@@ -1,6 +1,6 @@
 //! A custodian's decision: he verifies, is briefed, opens his shares and releases them to the station, or rejects.
 
-use super::{Error, World, check_clock, collect::kept_name, sign};
+use super::{Error, World, check_clock, collect::kept_name, recognition, sign};
 use crate::{
     approval::statement::{Approval, ApprovalFile, Rejection},
     encoding::{
@@ -87,15 +87,9 @@ pub fn matter<'s>(
     Ok(Matter { state, ceremony, custodian, continuity })
 }
 
-/// Serial and both keys must be those of a custodian's card, before any PIN is asked for.
+/// The card must be a custodian's.
 fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s Person, Error> {
-    let roster = &ceremony.roster;
-    let Some((person, enrolled)) = roster.holder(card.signing_key.keyid()) else {
-        return Err(Error::refused(
-            format!("card {} is on nobody's list in this quorum", card.serial),
-            "insert the card that was enrolled for it",
-        ));
-    };
+    let person = recognition::holder(&ceremony.roster, card)?;
     if person.standing != Standing::Custodian {
         return Err(Error::refused(
             format!(
@@ -103,13 +97,6 @@ fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s 
                 person.name, person.standing
             ),
             "insert a custodian's card",
-        ));
-    }
-    let enrolment = enrolled.enrolment();
-    if enrolment.serial != card.serial || enrolment.share_recipient != card.share_recipient {
-        return Err(Error::refused(
-            format!("{}'s card is not as it was enrolled: serial or share key differ", person.name),
-            "use a spare card, or have the member replaced",
         ));
     }
     Ok(person)

@@ -1,6 +1,6 @@
 //! A person who was there signs the head of the last ceremony.
 
-use super::{Error, check_clock, sign};
+use super::{Error, check_clock, recognition, sign};
 use crate::{
     approval::statement::Attestation,
     encoding::{digest::Digest, strict, text::Line},
@@ -9,7 +9,8 @@ use crate::{
         clock::Clock,
         store::{Beside, LedgerStore},
     },
-    transcript::ledger::LedgerState,
+    roster::Person,
+    transcript::ledger::{Ceremony, LedgerState},
 };
 
 /// What was attested.
@@ -31,6 +32,17 @@ pub struct Opinion {
     pub remark: Line,
 }
 
+/// The last ended ceremony, and who of its roster holds this card.
+pub fn subject<'s>(
+    state: &'s LedgerState,
+    card: &CardDescription,
+) -> Result<(&'s Ceremony, &'s Person), Error> {
+    let ceremony = state.ceremonies.iter().rev().find(|c| c.end.is_some()).ok_or_else(|| {
+        Error::refused("no ceremony of this ledger has ended", "attest after 'quorate execute'")
+    })?;
+    Ok((ceremony, recognition::holder(&ceremony.roster, card)?))
+}
+
 /// Signs the head of the last ended ceremony and puts the statement beside its transcript. The head does not move.
 pub fn attest(
     ledger: &mut dyn LedgerStore,
@@ -40,15 +52,7 @@ pub fn attest(
     opinion: Opinion,
     clock: &dyn Clock,
 ) -> Result<Attested, Error> {
-    let ceremony = state.ceremonies.iter().rev().find(|c| c.end.is_some()).ok_or_else(|| {
-        Error::refused("no ceremony of this ledger has ended", "attest after 'quorate execute'")
-    })?;
-    let (person, _) = ceremony.roster.holder(description.signing_key.keyid()).ok_or_else(|| {
-        Error::refused(
-            format!("card {} is on nobody's list in this quorum", description.serial),
-            "insert a member's card",
-        )
-    })?;
+    let (ceremony, person) = subject(state, description)?;
     let attestation = Attestation {
         ledger: state.nonce,
         ceremony: ceremony.number(),

@@ -2,7 +2,11 @@
 
 use crate::{
     memory::MemoryError,
-    ports::{card::CardError, store::StoreError, token::TokenError},
+    ports::{
+        card::CardError,
+        store::StoreError,
+        token::{MODULE_CHANGED, TokenError},
+    },
     sealing::single::SealError,
 };
 
@@ -83,7 +87,8 @@ impl From<CardError> for Error {
 
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
-        Self::problem(error.to_string(), error.hint)
+        let kind = if error.code == MODULE_CHANGED { ErrorKind::Refused } else { ErrorKind::Problem };
+        Self::new(kind, error.to_string(), error.hint)
     }
 }
 

@@ -195,8 +195,8 @@ fn begin(
     lines: &mut LineWriter,
 ) -> Result<Begun, Error> {
     let approvals = std::mem::take(&mut collected.approvals);
-    let rejections = std::mem::take(&mut collected.rejections);
-    collected.rejections.clone_from(&rejections);
+    // A run that was cut off may have written some of them.
+    let rejections: Vec<_> = collected.rejections.iter().skip(ceremony.rejections.len()).cloned().collect();
     if let Some(summary) = unreachable(ceremony, &collected) {
         let now = world.now(Some(state))?;
         let rejected: Vec<Vec<u8>> = rejections
@@ -337,7 +337,8 @@ fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<Toke
             Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
         }
     };
-    let found = world.tokens.open(&target.name, &target.place, wanted)?.observe()?;
+    let pinned = target.identity.module_sha256;
+    let found = world.tokens.open(&target.name, &target.place, wanted, pinned)?.observe()?;
     if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
         return Err(changed(&target.name));
     }

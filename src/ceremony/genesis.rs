@@ -60,7 +60,7 @@ pub fn deal(
     rng: &mut impl rand_core::CryptoRng,
 ) -> Result<Dealt, Error> {
     let policy = plan.policy.policy();
-    let targets = observe_targets(plan, tokens)?;
+    let targets = observe_targets(plan, mode, tokens)?;
     let mut secrets: Vec<AuthoritySecret> = Vec::new();
     let mut authorities = Vec::new();
     for table in &plan.authorities {
@@ -186,11 +186,18 @@ pub fn roles_for(operation: OperationKind) -> &'static [Role] {
 
 fn observe_targets(
     plan: &GenesisPlan,
+    mode: Mode,
     tokens: &mut dyn TokenSource,
 ) -> Result<Vec<(GenesisTarget, Observation)>, Error> {
     let mut targets = Vec::new();
     for table in &plan.targets {
         let place = place(table);
+        if mode == Mode::Production && place.is_practice() && !plan.policy.policy().allow_soft_cards {
+            return Err(Error::refused(
+                format!("target {}: the practice token protects nothing", table.name),
+                "rehearse with --rehearsal, or allow it in the plan: policy.allow_soft_cards = true",
+            ));
+        }
         let observation = {
             let wanted = match (&table.start, &table.serial) {
                 (StartKind::TakeOver, Some(serial)) => {
@@ -198,12 +205,12 @@ fn observe_targets(
                 }
                 _ => Wanted::Empty,
             };
-            tokens.open(&table.name, &place, wanted)?.observe()?
+            tokens.open(&table.name, &place, wanted, None)?.observe()?
         };
         check_start(table, &observation)?;
         if table.start == StartKind::Initialise
             && tokens
-                .open(&table.name, &place, Wanted::Labelled(table.label.as_str()))
+                .open(&table.name, &place, Wanted::Labelled(table.label.as_str()), None)
                 .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
         {
             return Err(Error::refused(

@@ -15,6 +15,7 @@ pub mod execute;
 mod genesis;
 mod pinning;
 pub mod propose;
+pub mod recognition;
 mod sign;
 mod station;
 

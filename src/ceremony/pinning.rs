@@ -27,7 +27,8 @@ pub fn observe(
 ) -> Result<Observation, Error> {
     let wanted =
         Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() };
-    let observation = tokens.open(name, &target.target.place, wanted)?.observe()?;
+    let observation =
+        tokens.open(name, &target.target.place, wanted, target.identity.module_sha256)?.observe()?;
     let (found, known) = (&observation.identity, &target.identity);
     if found != known {
         let mut details = Vec::new();

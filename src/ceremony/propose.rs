@@ -6,7 +6,7 @@ pub use super::genesis::Members;
 use super::{
     Error, World,
     genesis::{self, held_pin, seal_credential},
-    pinning,
+    pinning, recognition,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -23,7 +23,7 @@ use crate::{
         plan::{Plan, ResetPlan},
         target::{Custody, ObjectRecord, Role},
     },
-    roster::{Roster, RosterDocument, Standing},
+    roster::{Roster, RosterDocument},
     transcript::{
         event::Proposed,
         ledger::{LedgerState, TargetInForce},
@@ -118,7 +118,7 @@ pub fn draft(
         }
         (plan, Some(state)) => substance(world, state, plan)?,
     };
-    let proposer = proposer(&substance.roster, request.card)?;
+    let proposer = recognition::administrator(&substance.roster, request.card, "propose")?.name.clone();
     let (title, hours) = request.plan.heading();
     let warnings = substance.roster.warnings();
     let proposal = Proposal {
@@ -154,23 +154,6 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
             "there is nothing to recover",
         )),
         (None, _) => Ok(()),
-    }
-}
-
-fn proposer(roster: &Roster, card: &CardDescription) -> Result<Name, Error> {
-    match roster.holder(card.signing_key.keyid()) {
-        Some((person, _)) if person.standing == Standing::Administrator => Ok(person.name.clone()),
-        Some((person, _)) => Err(Error::refused(
-            format!(
-                "this is the card of {}, a {}: only administrators propose",
-                person.name, person.standing
-            ),
-            "insert an administrator's card",
-        )),
-        None => Err(Error::refused(
-            format!("the card {} is on nobody's list in this quorum", card.serial),
-            "insert an administrator's card",
-        )),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     wiring::{self, Wiring},
 };
 use crate::{
-    ceremony::{Error, abort, execute},
+    ceremony::{Error, abort, execute, recognition},
     encoding::text::Line,
     storage::FileInbox,
 };
@@ -23,6 +23,7 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     let ceremony = execute::open_ceremony(&state)?;
+    recognition::administrator(&ceremony.roster, &description, "abort")?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
     let mut unlocked =
         wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&ceremony.roster))?;

@@ -77,12 +77,14 @@ fn decide(
         matter.ceremony.number()
     ));
     if decision.output.is_some() {
-        terminal
-            .tell(&format!("Next: bring {place} to the administrator, who gives it to 'quorate execute'."));
+        terminal.tell(&format!(
+            "Next: bring {place} to the administrator, for 'quorate execute LEDGER {place}'."
+        ));
     } else {
-        terminal.tell(
-            "Next: 'quorate status' says who is missing; then the administrator runs 'quorate execute'.",
-        );
+        let ledger = text::printable(&ledger.to_string_lossy());
+        terminal.tell(&format!(
+            "Next: 'quorate status {ledger}' says who is missing; with a quorum, 'quorate execute {ledger}'."
+        ));
     }
     Ok(Done::ok(json!({
         "custodian": who,
@@ -134,7 +136,7 @@ fn check_output(
 /// Shows what is decided on, and how the ledger is known to be whole.
 pub fn brief(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
     let ceremony = matter.ceremony;
-    terminal.sections(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
+    terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
     match &matter.continuity {
         Continuity::Genesis => terminal.tell(
             "This is a genesis. Compare its digest and the station's fingerprint with those that the administrator \

@@ -44,6 +44,10 @@ pub struct Global {
     /// Directory for a station's secrets and a custodian's memory [default: $XDG_STATE_HOME/quorate].
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
+    /// How long one call of a PKCS#11 module may take before its process is ended; a login and the
+    /// setting of PINs may take twice as long.
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub module_timeout: u64,
 }
 
 /// A card and its PIN.

@@ -30,8 +30,9 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let opinion = Opinion { agrees: args.disagree.is_none(), remark };
     let question = if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };
     terminal.confirm(question)?;
-    let roster = state.ceremonies.last().map(|c| &c.roster);
-    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, roster)?;
+    let (ceremony, _) = attest::subject(&state, &description)?;
+    let mut unlocked =
+        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&ceremony.roster))?;
     let attested =
         attest::attest(&mut wiring.ledger, &state, &description, unlocked.as_mut(), opinion, &SystemClock)?;
     terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.directory));

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{Audit, Global},
-    terminal::Terminal,
+    terminal::{Terminal, counted},
     wiring,
 };
 use crate::{
@@ -46,9 +46,9 @@ pub fn run(args: &Audit, global: &Global, terminal: Terminal) -> Result<Done, Er
 pub fn tell(terminal: Terminal, audit: &audit::Audit, mode: Mode, copies: usize) {
     if let Some(state) = &audit.state {
         terminal.tell(&format!(
-            "The ledger of a {mode}, {} ceremonies, {copies} cop{} read:",
-            state.ceremonies.len(),
-            if copies == 1 { "y" } else { "ies" }
+            "The ledger of a {mode}, {}, {} read:",
+            counted(state.ceremonies.len(), "ceremony", "ceremonies"),
+            counted(copies, "copy", "copies")
         ));
         for ceremony in &state.ceremonies {
             terminal.item(&format!(

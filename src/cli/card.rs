@@ -38,15 +38,22 @@ pub fn run(verb: &CardVerb, terminal: Terminal) -> Result<Done, Error> {
 
 fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
     let CardPlace::Soft(path) = &args.card;
+    if path.exists() {
+        return Err(Error::problem(
+            format!("{} exists", text::printable(&path.to_string_lossy())),
+            "nothing is overwritten: name a file that does not exist",
+        ));
+    }
     let pin = match wiring::read_pin(&args.pin)? {
         Some(pin) => pin,
         None => terminal.new_pin("PIN for the new card (6 to 64 characters)")?,
     };
     let mut card = SoftCard::create(path, &pin, SystemClock.now())?;
     let description = card.describe()?;
-    terminal.tell(&format!("Made the {}.", args.card));
+    terminal.tell(&format!("Made {}.", args.card));
     describe(&description, terminal);
-    terminal.tell("Next: enroll it with 'quorate card enroll'.");
+    terminal.tell("Next, for the plan of the genesis:");
+    terminal.item(&format!("quorate card enroll --card {} --name NAME --full-name TEXT -o FILE", args.card));
     Ok(Done::ok(card_json(&description)))
 }
 

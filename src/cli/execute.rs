@@ -14,6 +14,7 @@ use crate::{
     ceremony::{
         Error, Report,
         execute::{self, Persistence, Request},
+        recognition,
     },
     encoding::text::{self, Name},
     memory::Pin,
@@ -30,6 +31,7 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     let ceremony = execute::open_ceremony(&state)?;
+    recognition::administrator(&ceremony.roster, &description, "execute")?;
     terminal.tell(&format!(
         "Ceremony {} ({}): {}",
         ceremony.number(),
@@ -44,7 +46,8 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };
     let report = execute::execute(&mut wiring.world(), unlocked.as_mut(), request)?;
-    tell(terminal, &report, &args.ledger);
+    tell(terminal, &report);
+    tell_next(terminal, &report, &args.ledger);
     Ok(Done::new(report.outcome.into(), report_json(&report)))
 }
 
@@ -65,7 +68,7 @@ pub fn ask_present(
 }
 
 /// Says how it ended.
-pub fn tell(terminal: Terminal, report: &Report, ledger: &Path) {
+pub fn tell(terminal: Terminal, report: &Report) {
     let concluded = &report.concluded;
     terminal.tell(&format!("Outcome: {}. {}.", report.outcome, concluded.summary));
     for object in &concluded.deleted {
@@ -84,11 +87,16 @@ pub fn tell(terminal: Terminal, report: &Report, ledger: &Path) {
         terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
     }
     terminal.digest("Head of this ceremony (write it down, and have those present attest it)", report.head);
+}
+
+/// Says what comes after a ceremony.
+pub fn tell_next(terminal: Terminal, report: &Report, ledger: &Path) {
     let ledger = text::printable(&ledger.to_string_lossy());
     let next = match report.outcome {
-        Outcome::Completed => {
-            format!("Next: 'quorate attest {ledger}' for each who was there; 'quorate audit {ledger}'.")
-        }
+        Outcome::Completed => format!(
+            "Next: each who was there and has not attested runs 'quorate attest {ledger} --card CARD'; then \
+             'quorate audit {ledger} --genesis … --head …', both from paper."
+        ),
         _ => format!(
             "Next: look at the target, then propose again. 'quorate status {ledger}' says where things stand."
         ),

@@ -40,6 +40,7 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut())?;
     let submitted = unlock(card.as_mut(), draft, &mut wiring)?;
     tell(terminal, &submitted, &plan, &args.ledger);
+    tell_next(terminal, &submitted, &args.ledger);
     Ok(Done::ok(submitted_json(&submitted)))
 }
 
@@ -82,7 +83,7 @@ pub fn prepare(
     let request = Request { plan_text: text, plan, members, card: &description };
     let draft = propose::draft(&mut world, state.as_ref(), request)?;
     let digest = Digest::of(&strict::write(&draft.proposal));
-    terminal.sections(&briefing(&draft.proposal, digest, &draft.roster));
+    terminal.briefing(&briefing(&draft.proposal, digest, &draft.roster));
     Ok(draft)
 }
 
@@ -125,7 +126,7 @@ fn member(table: &MemberTable, base: &Path) -> Result<Member, Error> {
     Ok(Member { name: table.name.clone(), full_name: table.full_name.clone(), cards })
 }
 
-/// Says what was proposed and what comes next.
+/// Says what was proposed, and what of it goes on paper.
 pub fn tell(terminal: Terminal, submitted: &Submitted, plan: &Plan, ledger: &Path) {
     let ledger = text::printable(&ledger.to_string_lossy());
     terminal.tell(&format!("Proposed: {ledger}/{}", submitted.directory));
@@ -134,12 +135,17 @@ pub fn tell(terminal: Terminal, submitted: &Submitted, plan: &Plan, ledger: &Pat
             "Genesis fingerprint (write it down: it is the pin of every later audit)",
             submitted.proposal,
         );
+        terminal.digest("Station fingerprint (each custodian compares it in person)", submitted.station);
     }
-    terminal.digest("Station fingerprint (each custodian compares it in person)", submitted.station);
-    terminal.tell(&format!(
-        "Next: each custodian approves until {}: 'quorate approve {ledger}', or with '-o FILE' on his own machine.",
-        submitted.expires
-    ));
+}
+
+/// Says what comes after a proposal that is to be approved one by one.
+fn tell_next(terminal: Terminal, submitted: &Submitted, ledger: &Path) {
+    let ledger = text::printable(&ledger.to_string_lossy());
+    terminal.tell(&format!("Next, before {}: each custodian who agrees:", submitted.expires));
+    terminal.item(&format!("quorate approve {ledger} --card CARD"));
+    terminal.tell("or on a machine of his own, with a copy of the ledger:");
+    terminal.item("quorate approve COPY --card CARD -o FILE");
 }
 
 /// The object of `--json`.

@@ -138,13 +138,9 @@ fn play(
         let mut dealt = cast.card(name)?;
         let who = stage.approve(&mut dealt, None, Briefing::Skipped)?;
         terminal.tell(&format!(
-            "{} approves: opens {} on the card, checks it, and releases it to the station.",
+            "{} approves: the card opens {}; they are checked and released to the station.",
             cast.full_name(&who),
-            if kind == OperationKind::Genesis {
-                "each share dealt to this card"
-            } else {
-                "the shares needed"
-            }
+            if kind == OperationKind::Genesis { "its shares" } else { "the shares that this needs" }
         ));
         approved.insert(who);
         people.push(dealt);

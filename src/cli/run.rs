@@ -6,14 +6,18 @@ use serde_json::json;
 
 use super::{
     Done,
-    args::{CardPlace, Global, PinArgs, Run},
-    execute::{report_json, tell},
+    args::{CardPlace, Global, Run},
+    execute::{report_json, tell, tell_next},
     propose,
     stage::{Briefing, Dealt, Stage},
     terminal::Terminal,
     wiring,
 };
-use crate::{ceremony::Error, transcript::outcome::Outcome};
+use crate::{
+    ceremony::Error,
+    encoding::{digest::Digest, text::Name},
+    transcript::outcome::Outcome,
+};
 
 /// The cards, as they are given or asked for.
 struct Table<'a> {
@@ -29,7 +33,7 @@ impl Table<'_> {
         let place = match self.places.next() {
             Some(place) => place.clone(),
             None if self.asks => {
-                let typed = self.terminal.ask(&format!("{whose} (soft:FILE, or 'done')"))?;
+                let typed = self.terminal.ask(whose)?;
                 if typed.trim() == "done" {
                     return Ok(None);
                 }
@@ -37,17 +41,20 @@ impl Table<'_> {
             }
             None => return Ok(None),
         };
-        let pin = match self.pin_files.next() {
-            Some(file) => wiring::pin_from_file(file)?,
-            None => {
-                let mut card = wiring::card(&place)?;
-                let description = card.describe()?;
-                let tries = description.tries_left.map(|n| format!(" ({n} tries left)")).unwrap_or_default();
-                wiring::read_pin(&PinArgs::default())?
-                    .map_or_else(|| self.terminal.pin(&format!("PIN of {place}{tries}")), Ok)?
-            }
-        };
+        let pin = self.pin_files.next().map(|file| wiring::pin_from_file(file)).transpose()?;
         Dealt::new(&place, pin).map(Some)
+    }
+
+    /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony.
+    fn forgives<T>(&self, tried: Result<T, Error>) -> Result<Option<T>, Error> {
+        match tried {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if self.asks => {
+                self.terminal.complain(&error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -55,54 +62,68 @@ impl Table<'_> {
 pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let head = wiring::paper("--head", args.head.as_ref())?;
     let present = wiring::present_pins(&args.present)?;
+    let (_, plan) = propose::read_plan(&args.plan)?;
     let mut table = Table {
         terminal,
         places: args.cards.iter(),
         pin_files: args.pin_files.iter(),
         asks: args.cards.is_empty() && terminal.is_interactive(),
     };
-    let mut admin = table.next("The administrator's card")?.ok_or_else(|| {
+    let mut admin = table.next("The administrator's card (soft:FILE)")?.ok_or_else(|| {
         Error::usage("no card is given", "give --card and --pin-file for each card, or run it in a terminal")
     })?;
-    let (_, plan) = propose::read_plan(&args.plan)?;
     propose::make_ledger(&plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
     let submitted = stage.propose(&args.plan, &mut admin)?;
     propose::tell(terminal, &submitted, &plan, &args.ledger);
 
     terminal.heading("Approvals");
-    let needed = stage.needed()?;
-    let mut present_people = Vec::new();
-    let mut approved = BTreeSet::new();
-    while !needed.is_met(&approved) {
-        let missing: Vec<&str> =
-            needed.custodians.iter().filter(|n| !approved.contains(*n)).map(|n| n.as_str()).collect();
-        terminal.tell(&format!(
-            "{} of {} have approved; not yet: {}",
-            approved.len(),
-            needed.count,
-            missing.join(", ")
-        ));
-        let Some(mut dealt) = table.next("The next custodian's card")? else { break };
-        let who = stage.approve(&mut dealt, head, Briefing::Skipped)?;
-        terminal.tell(&format!("{who} approved."));
-        if approved.insert(who) {
-            present_people.push(dealt);
-        }
-    }
+    let (approved, mut people) = approvals(&mut stage, &mut table, head)?;
 
     terminal.heading("Execution");
     let report = stage.execute(&mut admin, present)?;
-    tell(terminal, &report, &args.ledger);
+    tell(terminal, &report);
 
     if report.outcome == Outcome::Completed {
         terminal.heading("Attestation");
         terminal.confirm("Do all who approved attest this head?")?;
-        for dealt in &mut present_people {
+        for dealt in &mut people {
             let attested = stage.attest(dealt)?;
             terminal.tell(&format!("{} attested the head.", attested.person));
         }
     }
+    tell_next(terminal, &report, &args.ledger);
     let json = json!({ "proposed": propose::submitted_json(&submitted), "approved": approved, "executed": report_json(&report) });
     Ok(Done::new(report.outcome.into(), json))
+}
+
+/// Custodians approve, one card after the other, until there is a quorum or no card any more.
+fn approvals(
+    stage: &mut Stage,
+    table: &mut Table<'_>,
+    head: Option<Digest>,
+) -> Result<(BTreeSet<Name>, Vec<Dealt>), Error> {
+    let needed = stage.needed()?;
+    let mut people = Vec::new();
+    let mut approved = BTreeSet::new();
+    while !needed.is_met(&approved) {
+        let missing: Vec<&str> =
+            needed.custodians.iter().filter(|n| !approved.contains(*n)).map(|n| n.as_str()).collect();
+        stage.terminal.tell(&format!(
+            "{} of {} have approved. Can still: {}.",
+            approved.len(),
+            needed.count,
+            missing.join(", ")
+        ));
+        let next = table.next("The next custodian's card (soft:FILE; 'done' if nobody else is here)");
+        let Some(next) = table.forgives(next)? else { continue };
+        let Some(mut dealt) = next else { break };
+        let tried = stage.approve(&mut dealt, head, Briefing::Skipped);
+        let Some(who) = table.forgives(tried)? else { continue };
+        stage.terminal.tell(&format!("{who} approved."));
+        if approved.insert(who) {
+            people.push(dealt);
+        }
+    }
+    Ok((approved, people))
 }

@@ -18,6 +18,7 @@ use crate::{
         attest::{self, Attested, Opinion},
         execute::{self, Persistence, Request},
         propose::{Submitted, submit},
+        recognition,
     },
     encoding::{
         digest::Digest,
@@ -25,24 +26,42 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{Card, FinalTry},
+        card::{Card, CardDescription, FinalTry, UnlockedCard},
         store::CustodianMemory as _,
     },
     proposal::target::Role,
+    roster::Roster,
     storage::{FileInbox, SystemClock},
     transcript::ledger::LedgerState,
 };
 
-/// A card that lies on the table, with its PIN.
+/// A card that lies on the table. Its PIN is asked for when it is first needed, and kept for the attestation.
 pub struct Dealt {
     card: Box<dyn Card>,
-    pin: Pin,
+    pin: Option<Pin>,
 }
 
 impl Dealt {
     /// Opens the card.
-    pub fn new(place: &CardPlace, pin: Pin) -> Result<Self, Error> {
+    pub fn new(place: &CardPlace, pin: Option<Pin>) -> Result<Self, Error> {
         Ok(Self { card: wiring::card(place)?, pin })
+    }
+
+    /// Presents the PIN, once. A wrong one is forgotten.
+    fn unlock<'c>(
+        &'c mut self,
+        terminal: Terminal,
+        description: &CardDescription,
+        roster: Option<&Roster>,
+    ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+        let pin = match self.pin.take() {
+            Some(pin) => pin,
+            None => wiring::ask_pin(terminal, description, roster)?,
+        };
+        let again = Pin::copy_of(pin.expose())?;
+        let unlocked = self.card.unlock(pin, FinalTry::Keep)?;
+        self.pin = Some(again);
+        Ok(unlocked)
     }
 }
 
@@ -85,7 +104,7 @@ impl Stage {
             propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, admin.card.as_mut())?;
         self.terminal.confirm("Sign this proposal?")?;
         let description = admin.card.describe()?;
-        let mut unlocked = admin.card.unlock(Pin::copy_of(admin.pin.expose())?, FinalTry::Keep)?;
+        let mut unlocked = admin.unlock(self.terminal, &description, Some(&draft.roster))?;
         submit(&mut self.wiring.world(), draft, &description, unlocked.as_mut())
     }
 
@@ -105,7 +124,7 @@ impl Stage {
         approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
-        let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
+        let mut unlocked = dealt.unlock(self.terminal, &description, Some(&matter.ceremony.roster))?;
         let file = approve::approve(&matter, &description, unlocked.as_mut(), &SystemClock)?;
         let (number, digest) = (matter.ceremony.number(), matter.ceremony.digest);
         self.wiring.memory.remember(state.nonce, &who, number, digest)?;
@@ -133,9 +152,11 @@ impl Stage {
         mut present: BTreeMap<(Name, Role), Pin>,
     ) -> Result<Report, Error> {
         let state = self.state()?;
-        super::execute::ask_present(self.terminal, &state, &mut present)?;
         let description = admin.card.describe()?;
-        let mut unlocked = admin.card.unlock(Pin::copy_of(admin.pin.expose())?, FinalTry::Keep)?;
+        let roster = &execute::open_ceremony(&state)?.roster;
+        recognition::administrator(roster, &description, "execute")?;
+        super::execute::ask_present(self.terminal, &state, &mut present)?;
+        let mut unlocked = admin.unlock(self.terminal, &description, Some(roster))?;
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
             Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
@@ -146,7 +167,8 @@ impl Stage {
     pub fn attest(&mut self, dealt: &mut Dealt) -> Result<Attested, Error> {
         let state = self.state()?;
         let description = dealt.card.describe()?;
-        let mut unlocked = dealt.card.unlock(Pin::copy_of(dealt.pin.expose())?, FinalTry::Keep)?;
+        let (ceremony, _) = attest::subject(&state, &description)?;
+        let mut unlocked = dealt.unlock(self.terminal, &description, Some(&ceremony.roster))?;
         let opinion = Opinion { agrees: true, remark: Line::lossy("") };
         attest::attest(
             &mut self.wiring.ledger,

@@ -7,14 +7,13 @@ use serde_json::json;
 use super::{
     Done,
     args::{Global, LedgerArgs},
-    terminal::Terminal,
+    terminal::{Terminal, counted},
     wiring,
 };
 use crate::{
     ceremony::{self, Error, propose::awaited},
     encoding::text::{self, Name},
     ports::store::StationStore as _,
-    proposal::briefing::briefing,
     storage,
     transcript::ledger::{Ceremony, LedgerState},
 };
@@ -23,7 +22,11 @@ use crate::{
 pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let state = ceremony::check(&storage::ledger::read(&args.ledger)?, wiring::mode(global))?;
     let shown = text::printable(&args.ledger.to_string_lossy());
-    terminal.tell(&format!("{shown}: the ledger of a {}, {} ceremonies", state.mode, state.ceremonies.len()));
+    terminal.tell(&format!(
+        "{shown}: the ledger of a {}, {}",
+        state.mode,
+        counted(state.ceremonies.len(), "ceremony", "ceremonies")
+    ));
     for ceremony in &state.ceremonies {
         terminal.item(&format!(
             "{} \"{}\": {}",
@@ -40,7 +43,9 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
             if let Some(head) = state.head() {
                 terminal.digest("Head", head);
             }
-            terminal.tell("No ceremony is open. Next: 'quorate propose PLAN' for whatever is to be done.");
+            terminal.tell(&format!(
+                "No ceremony is open. Next: 'quorate propose PLAN {shown}' for whatever is to be done."
+            ));
             None
         }
     };
@@ -99,7 +104,11 @@ fn tell_open(
     ledger: &str,
 ) -> Result<serde_json::Value, Error> {
     terminal.heading(&format!("Open: {}", open.directory));
-    terminal.sections(&briefing(&open.proposal, open.digest, &open.roster));
+    terminal.item(&format!("{}: {}", open.kind(), open.proposal.title));
+    terminal.item(&format!(
+        "proposed by {} at {}; approvals count until {}",
+        open.proposal.proposer, open.proposal.created, open.proposal.expires
+    ));
     let (mut approved, mut rejected) = (BTreeSet::new(), BTreeSet::new());
     approved.extend(open.approvals.iter().map(|a| a.statement().custodian.clone()));
     rejected.extend(open.rejections.iter().map(|r| r.statement().custodian.clone()));
@@ -118,9 +127,16 @@ fn tell_open(
     let heard: BTreeSet<Name> = approved.union(&rejected).cloned().collect();
     let missing = awaited(&open.roster, &heard);
     let list = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
-    terminal.item(&format!("approved here: {}", list(&approved.iter().cloned().collect::<Vec<_>>())));
-    terminal.item(&format!("rejected here: {}", list(&rejected.iter().cloned().collect::<Vec<_>>())));
-    terminal.item(&format!("not heard of here: {} (approval files may be on their way)", list(&missing)));
+    for (what, names) in [
+        ("approved", approved.iter().cloned().collect()),
+        ("rejected", rejected.iter().cloned().collect()),
+        ("not heard of here (files may be on their way)", missing.clone()),
+    ] {
+        if !names.is_empty() {
+            terminal.item(&format!("{what}: {}", list(&names)));
+        }
+    }
+    terminal.tell(&format!("Read what is proposed: 'quorate show {ledger}'."));
     for attempt in &open.attempts {
         terminal.item(&format!("attempt: {}: {}", attempt.outcome, attempt.summary));
     }
@@ -134,7 +150,9 @@ fn tell_open(
         (None, Some(_), _) => {
             format!("It was cut off while it acted. Next: 'quorate execute {ledger}' goes on.")
         }
-        (None, None, _) => format!("Next: approvals, then 'quorate execute {ledger} FILE…'."),
+        (None, None, _) => {
+            format!("Next: approvals, then 'quorate execute {ledger}', with the files that were brought.")
+        }
     };
     terminal.tell(&next);
     Ok(json!({

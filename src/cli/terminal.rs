@@ -59,17 +59,36 @@ impl Terminal {
     pub fn digest(self, name: &str, digest: Digest) {
         self.print(&format!("{}:", text::printable(name)));
         self.print(&format!("  {digest}"));
-        for words in digest.words().chunks(8) {
-            self.print(&format!("  {}", words.join(" ")));
+        for row in digest.word_rows() {
+            self.print(&format!("  {row}"));
         }
     }
 
-    /// A briefing.
+    /// A briefing, to be looked up.
     pub fn sections(self, sections: &[Section]) {
         for section in sections {
-            self.print(&format!("\n{}", text::printable(&section.heading)));
-            for line in &section.lines {
-                self.item(line);
+            self.print(&section_text(section));
+        }
+        self.print("");
+    }
+
+    /// A briefing that is decided on: a screen at a time where a person reads it, so that nothing runs off the top.
+    pub fn briefing(self, sections: &[Section]) {
+        if self.yes || self.json || !self.is_interactive() || !std::io::stdout().is_terminal() {
+            return self.sections(sections);
+        }
+        let screen = dialoguer::console::Term::stderr();
+        let pages = pages(sections, usize::from(screen.size().0).saturating_sub(2).max(8));
+        for (number, page) in pages.iter().enumerate() {
+            self.print(page);
+            if number.saturating_add(1) < pages.len() {
+                to_stderr(&format!(
+                    "-- page {} of {}: Enter goes on --",
+                    number.saturating_add(1),
+                    pages.len()
+                ));
+                // Without an answer here there is none to the question that follows either.
+                let _ = screen.read_line();
             }
         }
         self.print("");
@@ -82,8 +101,8 @@ impl Terminal {
         }
     }
 
-    /// An error, its facts and its hint.
-    pub fn error(self, error: &Error) {
+    /// An error that somebody can mend on the spot.
+    pub fn complain(self, error: &Error) {
         to_stderr(&wrap(&format!("error: {}", error.message), 0));
         for detail in &error.details {
             to_stderr(&wrap(detail, 2));
@@ -91,6 +110,11 @@ impl Terminal {
         if !error.hint.is_empty() {
             to_stderr(&wrap(&format!("hint: {}", error.hint), 0));
         }
+    }
+
+    /// An error that ends the command: its facts and its hint.
+    pub fn error(self, error: &Error) {
+        self.complain(error);
         self.result(&serde_json::json!({
             "error": {
                 "message": text::printable(&error.message),
@@ -176,6 +200,11 @@ fn not_asked(error: &dialoguer::Error) -> Error {
     )
 }
 
+/// A number with its noun.
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Bytes for another program, as they are.
 pub fn raw(bytes: &[u8]) {
     let _ = std::io::stdout().lock().write_all(bytes);
@@ -188,6 +217,38 @@ fn to_stdout(line: &str) {
 
 fn to_stderr(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// A section with its heading and a blank line before it.
+fn section_text(section: &Section) -> String {
+    let mut out = format!("\n{}", text::printable(&section.heading));
+    for line in &section.lines {
+        out.push('\n');
+        out.push_str(&wrap(line, 2));
+    }
+    out
+}
+
+/// Sections on pages of at most so many lines. One that is longer than a page is broken.
+fn pages(sections: &[Section], height: usize) -> Vec<String> {
+    let mut pages: Vec<Vec<String>> = vec![Vec::new()];
+    for section in sections {
+        let text = section_text(section);
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let room = height.saturating_sub(pages.last().map_or(0, Vec::len));
+        if lines.len() > room && lines.len() <= height {
+            pages.push(Vec::new());
+        }
+        for line in lines {
+            if pages.last().is_some_and(|page| page.len() >= height) {
+                pages.push(Vec::new());
+            }
+            if let Some(page) = pages.last_mut() {
+                page.push(line);
+            }
+        }
+    }
+    pages.into_iter().filter(|page| !page.is_empty()).map(|page| page.join("\n")).collect()
 }
 
 /// Breaks a line at blanks; continuation lines are indented by two more. Control characters are replaced.
@@ -232,6 +293,25 @@ impl Progress for ProgressLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_fit_the_screen_and_lose_no_line() {
+        let sections: Vec<Section> = [3, 30, 5, 9, 1]
+            .into_iter()
+            .map(|n| Section {
+                heading: format!("Heading {n}"),
+                lines: (0..n).map(|i| format!("line {n}-{i}")).collect(),
+            })
+            .collect();
+        let pages = pages(&sections, 22);
+        assert!(pages.iter().all(|page| page.lines().count() <= 22));
+        let whole: String = sections.iter().map(section_text).collect::<Vec<_>>().join("\n");
+        assert_eq!(pages.join("\n"), whole);
+        assert!(
+            pages.iter().any(|page| page.starts_with("\nHeading 9")),
+            "a section that fits begins a page"
+        );
+    }
 
     #[test]
     fn long_lines_are_broken_and_escapes_are_not_printed() {

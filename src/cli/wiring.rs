@@ -32,8 +32,8 @@ use crate::{
     storage,
 };
 
-/// One PKCS#11 call may take this long: a touch, a slow module.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// Longest file with a PIN.
+const MAX_PIN_FILE: usize = 4096;
 
 /// Everything behind the ports, owned.
 pub struct Wiring {
@@ -64,7 +64,7 @@ impl Wiring {
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
-            tokens: Tokens,
+            tokens: Tokens { time_limit: Duration::from_secs(global.module_timeout) },
             artifacts: storage::FileArtifacts::new(),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),
@@ -101,10 +101,19 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
 }
 
 /// Opens tokens by their place.
-pub struct Tokens;
+pub struct Tokens {
+    /// One PKCS#11 call may take this long.
+    time_limit: Duration,
+}
 
 impl TokenSource for Tokens {
-    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError> {
+    fn open(
+        &mut self,
+        name: &Name,
+        place: &Place,
+        wanted: Wanted<'_>,
+        module_sha256: Option<Digest>,
+    ) -> Result<Box<dyn Token>, TokenError> {
         match place {
             Place::Practice { path } => {
                 let mut token = PracticeToken::open(name.clone(), Path::new(path))?;
@@ -122,8 +131,8 @@ impl TokenSource for Tokens {
                 let settings = Pkcs11Settings {
                     module: PathBuf::from(module),
                     select,
-                    time_limit: CALL_LIMIT,
-                    module_sha256: None,
+                    time_limit: self.time_limit,
+                    module_sha256,
                     environment: Vec::new(),
                     worker: None,
                 };
@@ -185,37 +194,69 @@ pub fn unlock<'c>(
     roster: Option<&Roster>,
 ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
     let whose = whose(description, roster);
-    let tries = description.tries_left.map(|n| format!(" ({n} tries left)")).unwrap_or_default();
     let final_try = if pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
     if pin.final_try && description.tries_left == Some(1) {
         terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it for ever. Try?"))?;
     }
     let pin = match read_pin(pin)? {
         Some(pin) => pin,
-        None => terminal.pin(&format!("PIN of {whose}{tries}"))?,
+        None => ask_pin(terminal, description, roster)?,
     };
     Ok(card.unlock(pin, final_try)?)
 }
 
+/// Asks for a PIN; the prompt says whose card it is, and how many tries are left.
+pub fn ask_pin(
+    terminal: Terminal,
+    description: &CardDescription,
+    roster: Option<&Roster>,
+) -> Result<Pin, Error> {
+    let tries = match description.tries_left {
+        Some(1) => " (1 try left)".into(),
+        Some(n) => format!(" ({n} tries left)"),
+        None => String::new(),
+    };
+    terminal.pin(&format!("PIN of {}{tries}", whose(description, roster)))
+}
+
 /// The PIN from file or descriptor; none if it is to be asked for.
 pub fn read_pin(args: &PinArgs) -> Result<Option<Pin>, Error> {
-    let path = match (&args.pin_file, args.pin_fd) {
-        (Some(path), _) => path.clone(),
-        (None, Some(fd)) => PathBuf::from(format!("/proc/self/fd/{fd}")),
-        (None, None) => return Ok(None),
-    };
-    pin_from_file(&path).map(Some)
+    match (&args.pin_file, args.pin_fd) {
+        (Some(path), _) => pin_from_file(path).map(Some),
+        (None, Some(fd)) => pin_from_descriptor(fd).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The first line of an open descriptor: a file, or a pipe to its end.
+fn pin_from_descriptor(fd: u32) -> Result<Pin, Error> {
+    use std::io::Read as _;
+    let mut bytes = Vec::with_capacity(MAX_PIN_FILE + 1);
+    let read = std::fs::File::open(format!("/proc/self/fd/{fd}"))
+        .and_then(|file| file.take(MAX_PIN_FILE as u64 + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        bytes.zeroize();
+        return Err(Error::problem(
+            format!("the PIN cannot be read from descriptor {fd}: {error}"),
+            "open it for reading, for example 3<FILE with --pin-fd 3",
+        ));
+    }
+    pin_from_bytes(&format!("descriptor {fd}"), bytes)
 }
 
 /// The first line of a file.
 pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
     let shown = text::printable(&path.to_string_lossy());
-    let mut bytes = durable::read_limited(path, 4096).map_err(|e| {
+    let bytes = durable::read_limited(path, MAX_PIN_FILE).map_err(|e| {
         Error::problem(
             format!("the PIN cannot be read from {shown}: {e}"),
             "give a file with the PIN on its first line",
         )
     })?;
+    pin_from_bytes(&shown, bytes)
+}
+
+fn pin_from_bytes(shown: &str, mut bytes: Vec<u8>) -> Result<Pin, Error> {
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let pin = if line.is_empty() { None } else { Some(Pin::copy_of(line)) };

@@ -77,6 +77,21 @@ impl Digest {
         words::to_words(&self.0)
     }
 
+    /// The words in rows of at most 74 characters: the same rows wherever this digest is shown.
+    pub fn word_rows(&self) -> Vec<String> {
+        let mut rows: Vec<String> = Vec::new();
+        for word in self.words() {
+            match rows.last_mut() {
+                Some(row) if row.len().saturating_add(word.len()) < 74 => {
+                    row.push(' ');
+                    row.push_str(word);
+                }
+                _ => rows.push(word.to_owned()),
+            }
+        }
+        rows
+    }
+
     /// The first eight hex digits: for a person's eye, never for a comparison.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()
@@ -143,6 +158,16 @@ mod tests {
         assert!(Digest::from_hex(&hex.to_uppercase()).is_err());
         assert!(Digest::from_hex(&hex[2..]).is_err());
         assert!(Digest::from_hex(&format!("{hex}00")).is_err());
+    }
+
+    #[test]
+    fn rows_of_words_fit_a_screen_and_lose_none() {
+        for byte in 0..=255 {
+            let digest = Digest::from_bytes([byte; 32]);
+            let rows = digest.word_rows();
+            assert!(rows.iter().all(|r| r.len() <= 74), "{rows:?}");
+            assert_eq!(Digest::from_paper(&rows.join("\n")), Ok(digest));
+        }
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn hint_for(code: &str) -> &'static str {
         }
         "CKR_PIN_LOCKED" => "the token's manual says how a locked PIN is freed; the quorum cannot",
         "CKR_PIN_LEN_RANGE" | "CKR_PIN_INVALID" | "CKR_PIN_TOO_WEAK" => {
-            "look at the lengths that 'quorate token list' shows, and at the token's PIN policy"
+            "look at the PIN lengths that 'pkcs11-tool --list-slots' shows, and at the token's PIN policy"
         }
         "CKR_SESSION_EXISTS" | "CKR_SESSION_READ_ONLY_EXISTS" => {
             "stop the applications that use the token, then run the same command again"

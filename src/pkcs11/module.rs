@@ -17,6 +17,7 @@ use super::{
 use crate::{
     encoding::digest::{Digest, Hasher},
     memory::Pin,
+    ports::token::MODULE_CHANGED,
 };
 
 /// A loaded and initialised module.
@@ -33,11 +34,15 @@ impl<'l> Module<'l> {
         link.announce("open")?;
         let (sha256, before) = examine(path)?;
         if let Some(pinned) = pinned.filter(|pinned| *pinned != sha256) {
-            return Err(Fault::new(
+            let fault = Fault::new(
                 "open",
-                format!("{} has SHA-256 {sha256}, but {pinned} is pinned", path.display()),
-                "if the module was updated on purpose, propose again with the new digest; else find out who changed it",
-            ));
+                format!(
+                    "{} is another file than the pinned one: its SHA-256 is {sha256}, not {pinned}; it was not loaded",
+                    path.display()
+                ),
+                "if the module was updated on purpose, propose an inventory with its module_sha256; else find out who changed it",
+            );
+            return Err(Fault { code: MODULE_CHANGED.into(), ..fault });
         }
         link.announce("dlopen")?;
         let pkcs11 = Pkcs11::new(path).map_err(|e| load_fault(path, &e))?;

@@ -122,7 +122,7 @@ fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
     Fault::new(
         "C_GetSlotList",
         Line::lossy(&format!("no {select}; the module shows: {there}")).as_str(),
-        "look at 'quorate token list', at the token's connection and at the module's configuration",
+        "look at 'pkcs11-tool --list-slots', at the token's connection and at the module's configuration",
     )
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     approval::authorization::Authorization,
-    encoding::text::Name,
+    encoding::{digest::Digest, text::Name},
     memory::{CredentialSecret, Pin},
     proposal::operation::Place,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
@@ -71,8 +71,15 @@ pub trait Token {
 
 /// Finds the tokens of a quorum.
 pub trait TokenSource {
-    /// Opens the target `name` at `place`.
-    fn open(&mut self, name: &Name, place: &Place, wanted: Wanted<'_>) -> Result<Box<dyn Token>, TokenError>;
+    /// Opens the target `name` at `place`. Where the digest of the module's file is pinned, no other file is
+    /// loaded: not to look, and least of all to be handed a PIN.
+    fn open(
+        &mut self,
+        name: &Name,
+        place: &Place,
+        wanted: Wanted<'_>,
+        module_sha256: Option<Digest>,
+    ) -> Result<Box<dyn Token>, TokenError>;
 }
 
 /// Which of the tokens at a place.
@@ -189,6 +196,9 @@ pub enum Effect {
     /// Something may have been changed: only looking tells.
     Unknown,
 }
+
+/// The code of an error that says that a module's file is not the pinned one.
+pub const MODULE_CHANGED: &str = "module-changed";
 
 /// A token said no, or nothing.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -83,16 +83,18 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
     if !warnings.is_empty() {
         sections.push(Section::new("Warnings", warnings));
     }
-    sections.push(Section::new(
-        "The station that receives the shares",
-        vec![
-            format!("host {}", proposal.station.host),
-            format!("fingerprint {}", proposal.station.keys.fingerprint()),
-        ],
-    ));
+    let mut station = vec![format!("host {}; fingerprint:", proposal.station.host)];
+    station.extend(spelled(proposal.station.keys.fingerprint()));
+    sections.push(Section::new("The station that receives the shares", station));
+    sections.push(Section::new("Digest of this proposal", spelled(digest)));
     sections
-        .push(Section::new("Digest of this proposal", vec![digest.to_string(), digest.words().join(" ")]));
-    sections
+}
+
+/// A digest as it is read aloud: hex, then words.
+fn spelled(digest: Digest) -> Vec<String> {
+    let mut lines = vec![digest.to_string()];
+    lines.extend(digest.word_rows());
+    lines
 }
 
 fn needs(roster: &Roster, kind: OperationKind) -> Vec<String> {

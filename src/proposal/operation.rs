@@ -30,6 +30,13 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// Whether it is the built-in token, which keeps nothing from whoever has its file.
+    pub fn is_practice(&self) -> bool {
+        matches!(self, Self::Practice { .. })
+    }
+}
+
 /// How a genesis begins with a target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,7 +10,7 @@ use super::{
     ledger::{CeremonyFiles, LedgerState},
 };
 use crate::{
-    encoding::text::Name,
+    encoding::{dsse::Mode, text::Name},
     proposal::{
         agreement,
         document::Proposal,
@@ -171,6 +171,13 @@ fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding>
 fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("operation", message));
     if let Operation::Genesis { targets } = &proposal.operation {
+        let strict = context.mode == Mode::Production && !roster.policy().allow_soft_cards;
+        if let Some(target) = targets.iter().find(|t| strict && t.place.is_practice()) {
+            return fail(format!(
+                "{}: a practice token in production, which the policy refuses",
+                target.name
+            ));
+        }
         let unknown = |t: &GenesisTarget| {
             t.credentials
                 .iter()

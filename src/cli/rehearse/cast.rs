@@ -10,7 +10,12 @@ use toml::{Table, Value};
 use super::script::Source;
 use crate::{
     ceremony::Error,
-    cli::{args::CardPlace, card::write_new, stage::Dealt, terminal::Terminal},
+    cli::{
+        args::CardPlace,
+        card::write_new,
+        stage::Dealt,
+        terminal::{Terminal, counted},
+    },
     durable,
     encoding::{
         dsse::{Envelope, pae},
@@ -72,9 +77,9 @@ impl Cast {
             for member in members {
                 cast.enroll(member, what == "witness", dir)?;
                 terminal.item(&format!(
-                    "{what} {} gets {} soft card(s)",
+                    "{what} {} gets {}",
                     member.full_name,
-                    member.enrolments.len()
+                    counted(member.enrolments.len(), "soft card", "soft cards")
                 ));
             }
         }
@@ -184,7 +189,7 @@ impl Cast {
         let (path, pin) = self.cards.get(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
         })?;
-        Dealt::new(&CardPlace::Soft(path.clone()), Pin::copy_of(pin.expose())?)
+        Dealt::new(&CardPlace::Soft(path.clone()), Some(Pin::copy_of(pin.expose())?))
     }
 
     /// A person's name as it is read aloud.

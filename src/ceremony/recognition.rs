@@ -1,0 +1,44 @@
+//! Whose card this is: serial and both keys must be as they were enrolled, before any PIN is asked for.
+
+use super::Error;
+use crate::{
+    ports::card::CardDescription,
+    roster::{Person, Roster, Standing},
+};
+
+/// The person of the roster who holds this card.
+pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Person, Error> {
+    let Some((person, enrolled)) = roster.holder(card.signing_key.keyid()) else {
+        return Err(Error::refused(
+            format!("card {} is on nobody's list in this quorum", card.serial),
+            "insert the card that was enrolled for it",
+        ));
+    };
+    let enrolment = enrolled.enrolment();
+    // A witness is enrolled without the share key that the card has all the same.
+    let same_share_key =
+        enrolment.share_recipient.is_none() || enrolment.share_recipient == card.share_recipient;
+    if enrolment.kind != card.kind || enrolment.serial != card.serial || !same_share_key {
+        return Err(Error::refused(
+            format!("{}'s card is not as it was enrolled: serial or share key differ", person.name),
+            "use a spare card, or have the member replaced",
+        ));
+    }
+    Ok(person)
+}
+
+/// The administrator who holds this card; `what` is what only administrators do.
+pub fn administrator<'r>(
+    roster: &'r Roster,
+    card: &CardDescription,
+    what: &str,
+) -> Result<&'r Person, Error> {
+    let person = holder(roster, card)?;
+    if person.standing == Standing::Administrator {
+        return Ok(person);
+    }
+    Err(Error::refused(
+        format!("this is the card of {}, a {}: only administrators {what}", person.name, person.standing),
+        "insert an administrator's card",
+    ))
+}
