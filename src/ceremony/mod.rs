@@ -19,7 +19,7 @@ pub mod recognition;
 mod sign;
 mod station;
 
-pub use conclude::Report;
+pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
 
 use crate::{
