@@ -267,9 +267,10 @@ fn a_share_has_one_recipient() {
 
 #[test]
 fn a_roster_whose_deal_does_not_fit_is_refused() {
+    type Change<'a> = &'a dyn Fn(&mut RosterDocument);
     let good = Recipe::of(2, 3).deal().roster.document().clone();
     Roster::validate(good.clone()).unwrap();
-    let changes: &[(&str, &dyn Fn(&mut RosterDocument))] = &[
+    let changes: &[(&str, Change<'_>)] = &[
         ("no commitment", &|r| drop(r.commitments.pop())),
         ("one commitment more", &|r| r.commitments.push(r.commitments[0].clone())),
         ("commitments out of order", &|r| r.commitments.swap(0, 1)),

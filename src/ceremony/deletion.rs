@@ -83,7 +83,7 @@ fn judge(
             Ok(0) | Err(_) => String::new(),
             Ok(count) => format!(" ({count} were before this run)"),
         };
-        let summary = format!("{have} of {total} objects are gone{earlier}, {others} others are still there");
+        let summary = format!("gone: {have} of {total} objects{earlier}; not touched: {others}");
         Acted::new(Outcome::Completed, format!("{what}: {summary}"))
     } else if have == total {
         let summary = format!("all {total} objects are gone, but the token reported{reason}");

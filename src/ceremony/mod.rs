@@ -27,7 +27,7 @@ mod resetting;
 mod sign;
 mod station;
 
-pub use conclude::Report;
+pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
 
 use crate::{

@@ -122,12 +122,13 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
 
 /// Writes a file that must not exist, whole or not at all.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    durable::create(path, bytes).map_err(|e| {
+    durable::create_whole(path, bytes).map_err(|e| {
         let hint = match e.kind() {
             std::io::ErrorKind::AlreadyExists => "nothing is overwritten: name a file that does not exist",
             _ => "check the directory and its free space",
         };
-        Error::problem(format!("{} cannot be written: {e}", text::printable(&path.to_string_lossy())), hint)
+        let shown = text::printable(&path.to_string_lossy());
+        Error::problem(format!("{shown} cannot be written: {}", durable::reason(&e)), hint)
     })
 }
 

@@ -249,7 +249,7 @@ pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
     let shown = text::printable(&path.to_string_lossy());
     let bytes = durable::read_limited(path, MAX_PIN_FILE).map_err(|e| {
         Error::problem(
-            format!("the PIN cannot be read from {shown}: {e}"),
+            format!("the PIN cannot be read from {shown}: {}", durable::reason(&e)),
             "give a file with the PIN on its first line",
         )
     })?;
@@ -305,7 +305,7 @@ pub fn paper(option: &str, text: Option<&String>) -> Result<Option<Digest>, Erro
 pub fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
     durable::read_limited(path, limit).map_err(|e| {
         Error::problem(
-            format!("{}: {e}", text::printable(&path.to_string_lossy())),
+            format!("{}: {}", text::printable(&path.to_string_lossy()), durable::reason(&e)),
             "check the file's name and rights",
         )
     })

@@ -61,14 +61,16 @@ impl SoftCard {
             sealed_sha256: Digest::of(&sealed),
             sealed: Base64(sealed),
         };
-        durable::create(path, &file.write()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
+        durable::create_whole(path, &file.write()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
         Self::open(path)
     }
 
     /// A card that is there already.
     pub fn open(path: &Path) -> Result<Self, CardError> {
-        let path = fs::canonicalize(path)
-            .map_err(|e| CardError::Absent { place: path.display().to_string(), reason: e.to_string() })?;
+        let path = fs::canonicalize(path).map_err(|e| CardError::Absent {
+            place: path.display().to_string(),
+            reason: durable::reason(&e),
+        })?;
         let serial = CardFile::read(&path)?.serial;
         Ok(Self { path, serial })
     }

@@ -56,8 +56,8 @@ impl CardFile {
         let place = || path.display().to_string();
         let unreadable = |reason: String| CardError::Unreadable { place: place(), reason };
         let bytes = durable::read_limited(path, MAX_FILE).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => CardError::Absent { place: place(), reason: e.to_string() },
-            _ => unreadable(e.to_string()),
+            std::io::ErrorKind::NotFound => CardError::Absent { place: place(), reason: durable::reason(&e) },
+            _ => unreadable(durable::reason(&e)),
         })?;
         let file: Self = strict::parse(&bytes).map_err(|e| unreadable(e.to_string()))?;
         file.check().map_err(|reason| unreadable(reason.into()))?;

@@ -28,9 +28,14 @@ fn open() -> &'static Rehearsed {
 
 /// A command with a person's card, at the station.
 fn acting(rehearsal: &Rehearsed, who: &str, args: &[&str]) -> Ran {
+    acting_at("state", rehearsal, who, args)
+}
+
+/// The same on the machine whose state directory this is.
+fn acting_at(machine: &str, rehearsal: &Rehearsed, who: &str, args: &[&str]) -> Ran {
     let at = |name: String| rehearsal.folder.join(name).to_str().unwrap().to_owned();
     let card = format!("soft:{}", at(format!("cards/{who}-1.card")));
-    let (pin, state) = (at(format!("cards/{who}-1.pin")), at("state".into()));
+    let (pin, state) = (at(format!("cards/{who}-1.pin")), at(machine.into()));
     let common = ["--json", "--yes", "--card", &card, "--pin-file", &pin, "--state-dir", &state];
     quorate(&[args, &common[..]].concat())
 }
@@ -85,7 +90,13 @@ fn the_honest_ledger_is_approved() {
 #[test]
 fn a_spoiled_ledger_is_neither_approved_nor_executed() {
     let transcript = |ledger: &Path, dir: &str| ledger.join(dir).join("transcript.jsonl");
-    refused("line-", |ledger| edit(&transcript(ledger, "0002-backup"), |b| b[3000] ^= 1));
+    refused("line-signature", |ledger| {
+        // In the base64 of the last signature.
+        edit(&transcript(ledger, "0002-backup"), |b| {
+            let at = b.len() - 20;
+            b[at] = if b[at] == b'A' { b'B' } else { b'A' };
+        });
+    });
     refused("line-torn", |ledger| edit(&transcript(ledger, "0005-inventory"), |b| drop(b.pop())));
     refused("line-sequence", |ledger| {
         edit(&transcript(ledger, "0001-delete"), |b| {
@@ -142,7 +153,7 @@ fn production_is_not_approved_as_a_rehearsal() {
 }
 
 #[test]
-fn an_older_copy_is_not_approved_by_who_brings_the_head() {
+fn an_older_copy_is_not_approved_by_who_remembers_or_brings_the_head() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = dir.path().join("ledger");
     copy_tree(&open().ledger, &ledger);
@@ -153,8 +164,11 @@ fn an_older_copy_is_not_approved_by_who_brings_the_head() {
     edit(&reset, |b| *b = split(b)[..1].concat());
     let path = ledger.to_str().unwrap();
     let file = dir.path().join("alice.approval");
-    let args = ["approve", "--rehearsal", path, "-o", file.to_str().unwrap(), "--head", open().head.as_str()];
+    let args = ["approve", "--rehearsal", path, "-o", file.to_str().unwrap()];
     let done = acting(open(), "alice", &args).expect(3);
+    assert!(done.error().contains("it is an old copy"), "{}", done.stderr);
+    let args = [&args[..], &["--head", open().head.as_str()]].concat();
+    let done = acting_at("new-machine", open(), "alice", &args).expect(3);
     assert!(done.error().contains("does not have the head"), "{}", done.stderr);
     assert!(!file.exists());
 }

@@ -151,12 +151,24 @@ fn an_attempt_did_not_complete() {
 fn every_line_has_its_place() {
     let close = Closed { releases_destroyed: 2 };
     let wrong: [&dyn Fn(&mut Transcript); 7] = [
-        &|lines| drop(lines.add(close.clone())),
-        &|lines| drop(lines.add(intended(&TWO)).add(close.clone())),
-        &|lines| drop(lines.add(intended(&TWO)).add(intended(&TWO))),
-        &|lines| drop(lines.add(intended(&TWO)).add(honest()).add(honest())),
-        &|lines| drop(lines.add(intended(&TWO)).add(honest()).add(intended(&TWO))),
-        &|lines| drop(lines.add(intended(&TWO)).add(honest()).add(close.clone()).add(honest())),
+        &|lines| {
+            lines.add(close.clone());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(close.clone());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(intended(&TWO));
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(honest());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(intended(&TWO));
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(close.clone()).add(honest());
+        },
         &|lines| {
             let attempt = Attempted { outcome: Outcome::Failed, summary: text("tried") };
             lines.add(intended(&TWO)).add(honest()).add(attempt);

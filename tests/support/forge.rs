@@ -7,7 +7,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where its ground gives way")]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use quorate::{
@@ -342,8 +342,15 @@ impl Forge {
         Self::of(Mode::Production)
     }
 
-    /// The same, of either mode.
+    /// The same, of either mode. It is made once, since sealing is random: copies of it are copies of one ledger.
     pub fn of(mode: Mode) -> Self {
+        static PRODUCTION: OnceLock<Forge> = OnceLock::new();
+        static REHEARSAL: OnceLock<Forge> = OnceLock::new();
+        let made = if mode == Mode::Production { &PRODUCTION } else { &REHEARSAL };
+        made.get_or_init(|| Self::make(mode)).clone()
+    }
+
+    fn make(mode: Mode) -> Self {
         let mut forge = Self::empty(mode, "ledger");
         let proposal = forge.genesis();
         let mut lines = forge.begin(&proposal);
