@@ -146,7 +146,8 @@ fn execute_a_deletion() {
 fn abort_a_deletion() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice", "bob"]);
-    let abort = |stand: &Stand| stand.command("abort", &["--copy", &stand.lab.at("copy"), "--reason", "a drill"]);
+    let abort =
+        |stand: &Stand| stand.command("abort", &["--copy", &stand.lab.at("copy"), "--reason", "a drill"]);
     let go_on = |stand: &Stand, _: &Ran| {
         goes_on(lab::ran(&mut abort(stand)), &["nothing to execute"]);
         assert_eq!(stand.lines("0001-delete", "aborted"), 1);

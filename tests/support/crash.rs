@@ -171,7 +171,8 @@ impl Stand {
             assert_eq!(self.lines(directory, event), 1, "{event} lines in {directory}");
         }
         self.audits();
-        let apart = Command::new("diff").arg("-r").args([self.lab.at("ledger"), self.lab.at("copy")]).output();
+        let apart =
+            Command::new("diff").arg("-r").args([self.lab.at("ledger"), self.lab.at("copy")]).output();
         assert!(apart.unwrap().status.success(), "the copy differs");
         let left: Vec<String> = tree(self.lab.dir.path())
             .into_iter()
@@ -255,7 +256,10 @@ pub struct Traced {
 pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut strace = Command::new("strace");
-    strace.args(["-qq", "-y", "-s", "0", "-o"]).arg(log.path()).args(["-e", &format!("trace={CALLS},{STARTS}")]);
+    strace
+        .args(["-qq", "-y", "-s", "0", "-o"])
+        .arg(log.path())
+        .args(["-e", &format!("trace={CALLS},{STARTS}")]);
     if let Some(inject) = inject {
         strace.args(["-e", &format!("inject={inject}")]);
     }
@@ -324,8 +328,7 @@ pub fn sweep(
     for (_, call) in &points {
         *table.entry(call.name.clone()).or_default() += 1;
     }
-    let (queue, shapes, failures) =
-        (Mutex::new(points), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
+    let (queue, shapes, failures) = (Mutex::new(points), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
     let work = || {
         loop {
             let Some((workers, call)) = queue.lock().unwrap().pop() else { return };
