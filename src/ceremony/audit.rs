@@ -37,8 +37,7 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins) ->
     let mut findings = verification::compare_copies(copies);
     let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
     // Of several that are equally long, the one that was named first.
-    let longest =
-        copies.iter().enumerate().rev().max_by_key(|(_, (_, files))| (files.len(), size(files)));
+    let longest = copies.iter().enumerate().rev().max_by_key(|(_, (_, files))| (files.len(), size(files)));
     let files = longest.map(|(_, (_, files))| files.as_slice()).unwrap_or_default();
     let verified = verification::verify(files, mode);
     let whole = verified.findings.iter().all(|f| f.severity != Severity::Error);

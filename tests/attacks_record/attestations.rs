@@ -142,7 +142,9 @@ fn the_audit_prints_them() {
     let done =
         quorate(&["audit", "--json", ledger.to_str().unwrap(), "--genesis", &genesis, "--head", &head]).ok();
     let warnings = codes(&done, "warning");
-    assert!(warnings.contains(&"attestation-bad".into()) && warnings.contains(&"attestation-disagrees".into()));
+    assert!(
+        warnings.contains(&"attestation-bad".into()) && warnings.contains(&"attestation-disagrees".into())
+    );
     assert!(codes(&done, "note").contains(&"station-word-only".into()));
     assert!(done.stderr.contains("it smoked") && done.stderr.contains("1.json"), "{}", done.stderr);
 }

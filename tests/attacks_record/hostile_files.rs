@@ -54,11 +54,8 @@ fn a_line_of_more_than_16_mib_is_refused() {
 fn a_transcript_of_line_feeds_is_refused_in_little_memory() {
     let (_dir, ledger) = copy();
     fs::write(last(&ledger), vec![b'\n'; 256 << 20]).unwrap();
-    let limited = format!(
-        "ulimit -v 1500000; exec {} audit --rehearsal {}",
-        super::QUORATE,
-        ledger.to_str().unwrap()
-    );
+    let limited =
+        format!("ulimit -v 1500000; exec {} audit --rehearsal {}", super::QUORATE, ledger.to_str().unwrap());
     let done = super::ran(std::process::Command::new("sh").args(["-c", &limited])).expect(3);
     assert!(done.stdout.contains("line-syntax"), "{} {}", done.stdout, done.stderr);
 }

@@ -135,7 +135,8 @@ fn the_intent_is_for_the_target_with_copies_and_in_time() {
 
 #[test]
 fn an_attempt_did_not_complete() {
-    for (outcome, before) in [(Outcome::Completed, false), (Outcome::Refused, false), (Outcome::Failed, true)] {
+    for (outcome, before) in [(Outcome::Completed, false), (Outcome::Refused, false), (Outcome::Failed, true)]
+    {
         let forge = approved(|_, _, lines| {
             if !before {
                 lines.add(intended(&TWO));
@@ -150,12 +151,24 @@ fn an_attempt_did_not_complete() {
 fn every_line_has_its_place() {
     let close = Closed { releases_destroyed: 2 };
     let wrong: [&dyn Fn(&mut Transcript); 7] = [
-        &|lines| { lines.add(close.clone()); },
-        &|lines| { lines.add(intended(&TWO)).add(close.clone()); },
-        &|lines| { lines.add(intended(&TWO)).add(intended(&TWO)); },
-        &|lines| { lines.add(intended(&TWO)).add(honest()).add(honest()); },
-        &|lines| { lines.add(intended(&TWO)).add(honest()).add(intended(&TWO)); },
-        &|lines| { lines.add(intended(&TWO)).add(honest()).add(close.clone()).add(honest()); },
+        &|lines| {
+            lines.add(close.clone());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(close.clone());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(intended(&TWO));
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(honest());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(intended(&TWO));
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(close.clone()).add(honest());
+        },
         &|lines| {
             let attempt = Attempted { outcome: Outcome::Failed, summary: text("tried") };
             lines.add(intended(&TWO)).add(honest()).add(attempt);

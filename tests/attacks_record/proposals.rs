@@ -13,8 +13,8 @@ use quorate::{
 
 use super::{
     forge::{
-        Forge, Key, TWO, credential, environment, identity, intended, name, object, recipient, roster_document,
-        sealed_to, station_keys, text, time,
+        Forge, Key, TWO, credential, environment, identity, intended, name, object, recipient,
+        roster_document, sealed_to, station_keys, text, time,
     },
     forged,
 };
@@ -73,7 +73,8 @@ fn only_an_administrator_proposes_with_his_own_card() {
     let good = forge.sign("frank", &proposal);
     let mut sig = good.signature().sig.0.clone();
     sig[40] ^= 1;
-    let damaged = Envelope::new(good.payload_type.clone(), good.payload.0.clone(), good.signature().keyid, sig);
+    let damaged =
+        Envelope::new(good.payload_type.clone(), good.payload.0.clone(), good.signature().keyid, sig);
     let lines = forge.begin_with(&proposal, damaged);
     forge.push(&proposal, &lines);
     forged(&forge, "statement-signature");
@@ -174,7 +175,8 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
     delete(|p| p.plan += "colour = \"blue\"\n", "plan");
     delete(
         |p| {
-            p.plan = "kind = \"inventory\"\ntitle = \"Delete old\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n".into();
+            p.plan = "kind = \"inventory\"\ntitle = \"Delete old\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n"
+                .into();
         },
         "plan-mismatch",
     );
@@ -258,7 +260,10 @@ fn an_operation_is_on_what_is_on_record() {
     };
     let hsm: Name = name("hsm");
     let target = hsm.clone();
-    other(&plan("inventory", "other", ""), Operation::Inventory { target: name("other"), identity: identity() });
+    other(
+        &plan("inventory", "other", ""),
+        Operation::Inventory { target: name("other"), identity: identity() },
+    );
     let mut stranger = identity();
     stranger.serial = text("9999");
     other(&plan("inventory", "hsm", ""), Operation::Inventory { target: hsm.clone(), identity: stranger });

@@ -85,7 +85,9 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
     forged(&with(closed, &proposal, |_, _| {}), "recover");
 
     let (forge, last) = lost(true);
-    for (number, line, executed) in [(1, last, false), (1, Digest::of(b"another line"), true), (0, last, true)] {
+    for (number, line, executed) in
+        [(1, last, false), (1, Digest::of(b"another line"), true), (0, last, true)]
+    {
         let proposal = forge.recover(number, line, executed);
         forged(&with(forge.clone(), &proposal, |_, _| {}), "ceremony-open");
     }

@@ -173,7 +173,8 @@ fn what_a_hostile_token_said_is_shown_harmless() {
     forge.approve(&mut lines, &proposal, &TWO);
     lines.add(intended(&TWO));
     forge.push(&proposal, &lines);
-    let text = String::from_utf8(strict::write(&intended(&TWO))).unwrap().replace("\"lab\"", "\"\\u001b[31m\"");
+    let text =
+        String::from_utf8(strict::write(&intended(&TWO))).unwrap().replace("\"lab\"", "\"\\u001b[31m\"");
     let payload = format!(
         "{{\"seq\":4,\"prev\":\"{}\",\"time\":\"2026-01-03T00:00:00Z\",\"event\":{text}}}",
         lines.head()
