@@ -140,7 +140,7 @@ fn check_output(
 pub fn check_continuity(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
     match &matter.continuity {
         Continuity::Genesis => {
-            if ceremony.number() > 0 {
+            if matter.ceremony.number() > 0 {
                 terminal.digest("Genesis fingerprint of this ledger", matter.state.genesis);
             }
             terminal.tell(
