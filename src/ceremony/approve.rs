@@ -27,7 +27,7 @@ use crate::{
 /// How a custodian knows that the ledger he is shown is the one he knows, whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Continuity {
-    /// This is the genesis: its fingerprint is compared in person.
+    /// This is the genesis, or it has not ended yet: its fingerprint is compared in person.
     Genesis,
     /// It contains the proposals that he remembers on this machine.
     Remembered {
@@ -143,12 +143,13 @@ fn continuity(
             ))
         };
     }
-    if ceremony.number() == 0 {
-        Ok(Continuity::Genesis)
-    } else if seen.is_empty() {
-        Ok(Continuity::Unknown)
-    } else {
+    if ceremony.number() > 0 && !seen.is_empty() {
         Ok(Continuity::Remembered { proposals: seen.len() })
+    } else if state.head().is_none() {
+        // Also while a genesis is recovered whose station was lost: there is no head on anybody's paper yet.
+        Ok(Continuity::Genesis)
+    } else {
+        Ok(Continuity::Unknown)
     }
 }
 

@@ -139,10 +139,15 @@ fn check_output(
 /// is no answer to that.
 pub fn check_continuity(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
     match &matter.continuity {
-        Continuity::Genesis => terminal.tell(
-            "This is a genesis. Compare its digest and the station's fingerprint with those that the administrator \
-             reads aloud, in person.",
-        ),
+        Continuity::Genesis => {
+            if matter.ceremony.number() > 0 {
+                terminal.digest("Genesis fingerprint of this ledger", matter.state.genesis);
+            }
+            terminal.tell(
+                "No ceremony of this ledger has ended yet. Compare these digests and the station's fingerprint with \
+                 those that the administrator reads aloud, in person.",
+            );
+        }
         Continuity::Remembered { proposals } => {
             terminal.tell(&format!("The ledger contains the {proposals} earlier decision(s) that this machine remembers."));
         }

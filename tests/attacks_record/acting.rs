@@ -97,7 +97,11 @@ fn a_spoiled_ledger_is_neither_approved_nor_executed() {
             b[at] = if b[at] == b'A' { b'B' } else { b'A' };
         });
     });
-    refused("line-torn", |ledger| edit(&transcript(ledger, "0005-inventory"), |b| drop(b.pop())));
+    refused("line-torn", |ledger| {
+        edit(&transcript(ledger, "0005-inventory"), |b| {
+            b.pop();
+        })
+    });
     refused("line-sequence", |ledger| {
         edit(&transcript(ledger, "0001-delete"), |b| {
             let mut lines = split(b);

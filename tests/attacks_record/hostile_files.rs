@@ -133,9 +133,9 @@ fn what_cannot_be_read_is_said() {
         return; // Root reads everything.
     }
     let (_dir, ledger) = copy();
-    fs::set_permissions(last(&ledger), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(last(&ledger), Permissions::from_mode(0o0)).unwrap();
     fails(&ledger, 1, "permission denied");
-    fs::set_permissions(ledger.join("0002-backup"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(ledger.join("0002-backup"), Permissions::from_mode(0o0)).unwrap();
     fails(&ledger, 1, "permission denied");
     fs::set_permissions(ledger.join("0002-backup"), Permissions::from_mode(0o700)).unwrap();
 }
