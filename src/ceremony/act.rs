@@ -32,6 +32,8 @@ pub struct Acted {
     pub(super) restored: Vec<ObjectRecord>,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) backup: Option<BackupRecord>,
+    /// Whether this run ended before its first changing call; earlier runs may have come further.
+    pub(super) untouched: bool,
 }
 
 impl Acted {
@@ -45,6 +47,7 @@ impl Acted {
             restored: Vec::new(),
             left_out: Vec::new(),
             backup: None,
+            untouched: false,
         }
     }
 
@@ -61,6 +64,7 @@ impl Acted {
         };
         let mut acted = Self::new(outcome, format!("{what}: {error}"));
         acted.advise(&error.hint);
+        acted.untouched = error.effect == Effect::None;
         acted
     }
 
@@ -68,6 +72,7 @@ impl Acted {
     pub(super) fn after_error(what: &str, error: &TokenError) -> Self {
         let mut acted = Self::from_error(what, error);
         acted.outcome = Outcome::Indeterminate;
+        acted.untouched = false;
         acted.summary = format!("{what}: done as far as known, but not confirmed: {error}");
         acted
     }
@@ -127,7 +132,10 @@ impl Acting<'_, '_> {
             acted
         });
         // An earlier run may have done what this one could not: without a look nothing is known.
-        if self.run == Run::Resumed && acted.outcome == Outcome::Failed && acted.targets.is_empty() {
+        let operation = &self.ceremony.proposal.operation;
+        let only_reads = matches!(operation, Operation::Inventory { .. } | Operation::Backup { .. });
+        let unseen = acted.outcome == Outcome::Failed && acted.targets.is_empty();
+        if self.run == Run::Resumed && unseen && !only_reads {
             acted.outcome = Outcome::Indeterminate;
         }
         acted

@@ -26,7 +26,7 @@ pub(super) fn check(
         }
         _ => false,
     };
-    if changes_pins && acted.outcome != Outcome::Failed && answers(world, state, ceremony) {
+    if changes_pins && acted.outcome != Outcome::Failed && answers(world, state, ceremony, acted) {
         return Err(Error::refused(
             "PINs may have been changed, and the target answers: this ceremony cannot be given up",
             "find out why it does not complete, then run 'quorate execute' again without --give-up",
@@ -36,8 +36,10 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Whether any token of the operation's targets can be reached, under its old or its new label.
-fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony) -> bool {
+/// Whether any token of the operation's targets can be reached, under its old or its new label. A reset begins with
+/// the new label: a token that has the old one, after a run that changed nothing, has its old PINs as well. After one
+/// that was cut off in a call, the call may still be at work.
+fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acted: &Acted) -> bool {
     let mut asked: Vec<(Name, Place, Option<Digest>, Vec<String>)> = Vec::new();
     let mut operation = &ceremony.proposal.operation;
     if let Operation::Recover { ceremony: number, .. } = operation
@@ -53,7 +55,10 @@ fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony) -> b
     } else if let Operation::Reset { target, identity, new_label, .. } = operation
         && let Some(known) = state.targets.get(target)
     {
-        let labels = vec![identity.label.to_string(), new_label.to_string()];
+        let mut labels = vec![new_label.to_string()];
+        if !acted.untouched {
+            labels.push(identity.label.to_string());
+        }
         asked.push((target.clone(), known.target.place.clone(), identity.module_sha256, labels));
     }
     asked.iter().any(|(name, place, pinned, labels)| {

@@ -51,7 +51,7 @@ fn a_reset_survives_its_module() {
 #[test]
 fn a_backup_and_a_restore_survive_their_module() {
     const BACKUP: &[Fault] = &[
-        ("C_Login", 2, "crash", 4),
+        ("C_Login", 1, "crash", 4),
         ("C_WrapKey", 1, "crash", 4),
         ("C_WrapKey", 2, "crash-after", 4),
         ("C_CreateObject", 1, "crash", 4),
@@ -63,7 +63,7 @@ fn a_backup_and_a_restore_survive_their_module() {
         ("C_UnwrapKey", 2, "crash-after", 5),
         ("C_UnwrapKey", 1, "error", 5),
         ("C_UnwrapKey", 1, "late-error", 5),
-        ("C_CreateObject", 2, "crash-after", 5),
+        ("C_CreateObject", 3, "crash-after", 5),
         ("C_Sign", 1, "crash", 5),
     ];
     let hsm = SoftHsm::with_token("lab");

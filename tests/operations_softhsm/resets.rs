@@ -50,12 +50,13 @@ fn a_reset_leaves_an_empty_token_with_new_pins_and_the_ledger_goes_on() {
 #[test]
 fn a_reset_under_a_label_that_is_taken_destroys_nothing() {
     let vault = Vault::taken_over();
-    vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR);
-    vault.hsm.init_token("lab-2");
+    vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "other"), FOUR);
+    // Not a longer spelling of the old label: to the independent client that would be the same.
+    vault.hsm.init_token("other");
     let refused = vault.execute::<&str>(&[]);
     assert!(matches!(refused.code, Some(3 | 4)), "{}{}", refused.stdout, refused.stderr);
     assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (1, 1));
-    assert!(vault.hsm.can_log_in("lab-2", "so", SO_PIN));
+    assert!(vault.hsm.can_log_in("other", "so", SO_PIN));
 }
 
 /// After C_InitToken, neither label nor PINs are the ones that the ledger has in force: given up, they would be lost.
@@ -108,7 +109,7 @@ fn a_reset_that_changed_nothing_is_given_up_and_the_ledger_goes_on() {
     module.order("C_InitToken", 1, "error");
     vault.execute::<&str>(&[]).expect(4);
     module.order("C_InitToken", 1, "error");
-    vault.execute(&["--give-up"]).expect(4);
+    vault.execute(&["--give-up"]).expect(5);
     module.behave();
     vault.ceremony(&inventory("hsm"), THREE).ok();
     assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (1, 1));
