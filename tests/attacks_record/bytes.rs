@@ -77,7 +77,8 @@ fn no_changed_byte_of_a_line_goes_unseen() {
             let line = line.trim_ascii_end();
             let link = Link { seq, prev, not_before: None };
             let holds = |bytes: &[u8]| {
-                let whole = || line::parse(bytes, Mode::Rehearsal, 1).map(|l| line::verify(&l, &link, &station, 1));
+                let whole =
+                    || line::parse(bytes, Mode::Rehearsal, 1).map(|l| line::verify(&l, &link, &station, 1));
                 // The signature first: it is cheap, and a first line is long.
                 Envelope::parse(bytes).is_ok_and(|e| station.verify_envelope(&e).is_ok())
                     && matches!(whole(), Ok(Ok(())))

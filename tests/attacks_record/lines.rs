@@ -115,7 +115,8 @@ fn a_cut_tail_is_seen_with_the_head_and_said_to_be_possible_without() {
         std::fs::write(&path, &bytes).unwrap();
         let done = audit(&[&ledger], &["--genesis", &honest.genesis]).expect(3);
         assert_eq!(codes(&done, "error"), ["line-torn"], "in line {}", keep + 1);
-        let torn = done.json["findings"].as_array().unwrap().iter().find(|f| f["code"] == "line-torn").unwrap();
+        let torn =
+            done.json["findings"].as_array().unwrap().iter().find(|f| f["code"] == "line-torn").unwrap();
         assert_eq!(torn["line"], keep + 1);
     }
     // Only the last line feed.

@@ -34,7 +34,8 @@ use quorate::{
     sealing::single,
     transcript::{
         event::{
-            Approved, Closed, Concluded, Entry, Event, Intended, ObservedTarget, Proposed, TargetState, payload,
+            Approved, Closed, Concluded, Entry, Event, Intended, ObservedTarget, Proposed, TargetState,
+            payload,
         },
         ledger::{CeremonyFiles, LedgerState},
         outcome::Outcome,
@@ -140,7 +141,8 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             .map(|c| DealtCard { keyid: Key::of(c).public().keyid(), share_recipient: recipient(c) })
             .collect(),
     };
-    let authority = |who: &str, threshold| Authority { name: name(who), threshold, recipient: recipient(who) };
+    let authority =
+        |who: &str, threshold| Authority { name: name(who), threshold, recipient: recipient(who) };
     let deal = DealHeader {
         mode,
         ledger,
@@ -396,7 +398,8 @@ impl Forge {
 
     /// An honest genesis.
     pub fn genesis(&self) -> Proposal {
-        let rule = |role, authority| CredentialRule { role, authority: name(authority), custody: Custody::Held };
+        let rule =
+            |role, authority| CredentialRule { role, authority: name(authority), custody: Custody::Held };
         let target = GenesisTarget {
             name: name("hsm"),
             place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },
@@ -510,7 +513,13 @@ impl Forge {
         }
     }
 
-    pub fn attestation(&self, proposal: &Proposal, lines: &Transcript, who: &str, agrees: bool) -> Attestation {
+    pub fn attestation(
+        &self,
+        proposal: &Proposal,
+        lines: &Transcript,
+        who: &str,
+        agrees: bool,
+    ) -> Attestation {
         Attestation {
             ledger: self.nonce,
             ceremony: proposal.ceremony,
