@@ -39,6 +39,36 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Creates a file that was not there, as [`create`] does, under a hidden name first: the name appears with the whole
+/// file behind it, or not at all.
+///
+/// It is given by link(2). A file system without hard links (FAT, exFAT) gets rename(2) after a look: other programs
+/// are not kept out between the two.
+pub fn create_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let _lock = DirectoryLock::acquire(path, Duration::from_secs(5))?;
+    let temporary = temporary_name(path)?;
+    match fs::remove_file(&temporary) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    create(&temporary, bytes)?;
+    let named = match fs::hard_link(&temporary, path) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
+            match fs::symlink_metadata(path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => fs::rename(&temporary, path),
+                Err(e) => Err(e),
+                Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            }
+        }
+        linked => linked,
+    };
+    match fs::remove_file(&temporary) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => named.and(Err(e)),
+        _ => named,
+    }?;
+    sync_directory(path)
+}
+
 /// Replaces a file by another of the same name: temporary file, fsync, rename, fsync of the directory. A
 /// reader sees the old bytes or the new ones.
 ///
@@ -231,8 +261,11 @@ mod tests {
     fn nothing_is_overwritten_by_create() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        create(&path, b"one").unwrap();
+        fs::write(dir.path().join(".x.tmp"), b"left by a crash").unwrap();
+        create_whole(&path, b"one").unwrap();
         assert_eq!(create(&path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(create_whole(&path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(read_limited(&path, 3).unwrap(), b"one");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(read_limited(&path, 2).is_err());

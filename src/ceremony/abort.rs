@@ -43,13 +43,14 @@ pub fn abort(
     let administrator = recognition::administrator(&ceremony.roster, description, "abort")?.name.clone();
     let time = world.now(Some(&state))?;
     let secrets = StationSecrets::open(world.station, state.nonce, ceremony.number(), keyid, card)?;
+    secrets.check(&ceremony.proposal.station.keys)?;
     let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
     let statement = Abort { proposal: ceremony.digest, administrator, reason, time };
     let abort = sign::statement(card, &description.signing_key, world.mode, &statement)?;
     destroy_releases(world, &ceremony, inbox)?;
     let line = lines.line(time, Aborted { abort });
     let head = Digest::of(&line);
-    world.ledger.append(&ceremony.directory, &[line])?;
+    world.append(&ceremony.directory, &[line])?;
     world.station.destroy_all(state.nonce, ceremony.number())?;
     Ok(Given { directory: ceremony.directory, head })
 }

@@ -36,11 +36,19 @@ pub struct Audit {
 pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins) -> Audit {
     let mut findings = verification::compare_copies(copies);
     let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
-    let longest = copies.iter().max_by_key(|(_, files)| (files.len(), size(files)));
-    let files = longest.map(|(_, files)| files.as_slice()).unwrap_or_default();
-    let verified = verification::verify(files, mode);
+    // Of several that are equally long, the one that was named first.
+    let longest = copies.iter().enumerate().rev().max_by_key(|(_, (_, files))| (files.len(), size(files)));
+    let mut files = longest.map(|(_, (_, files))| files.clone()).unwrap_or_default();
+    for (_, other) in copies {
+        add_statements(&mut files, other);
+    }
+    let verified = verification::verify(&files, mode);
+    let whole = verified.findings.iter().all(|f| f.severity != Severity::Error);
     findings.extend(verified.findings);
-    for (name, other) in copies.iter().filter(|(name, _)| Some(name) != longest.map(|(name, _)| name)) {
+    for (place, (name, other)) in copies.iter().enumerate() {
+        if longest.is_some_and(|(judged, _)| judged == place) {
+            continue;
+        }
         let broken = verification::verify(other, mode).findings;
         findings.extend(broken.into_iter().filter(|f| f.severity == Severity::Error).map(|mut f| {
             f.message = format!("in the copy {}: {}", crate::encoding::text::printable(name), f.message);
@@ -49,14 +57,35 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins) ->
     }
     if let Some(state) = &verified.state {
         findings.extend(verification::remarks(state));
-        findings.extend(verification::check_pins(state, pins));
+        // Where a ledger breaks off, what the rest of it has as its head is not known.
+        let told = |f: &Finding| whole || !matches!(f.code, "head-mismatch" | "head-passed");
+        findings.extend(verification::check_pins(state, pins).into_iter().filter(told));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let broken = verified.state.is_none() || findings.iter().any(|f| f.severity == Severity::Error);
-    let verdict = match (broken, pins.genesis.is_some() && pins.head.is_some()) {
+    let unfinished =
+        verified.state.as_ref().and_then(LedgerState::pending).is_some_and(|c| c.intended.is_some());
+    let pinned = pins.genesis.is_some() && pins.head.is_some() && !unfinished;
+    let verdict = match (broken, pinned) {
         (true, _) => Verdict::Broken,
         (false, true) => Verdict::Verified,
         (false, false) => Verdict::Unpinned,
     };
     Audit { verdict, findings, state: verified.state }
+}
+
+/// What people signed counts wherever a copy of it lies: taking it out of one copy hides nothing.
+fn add_statements(files: &mut [CeremonyFiles], copy: &[CeremonyFiles]) {
+    for other in copy {
+        let Some(file) = files.iter_mut().find(|f| f.directory == other.directory) else { continue };
+        for (into, from) in
+            [(&mut file.attestations, &other.attestations), (&mut file.approvals, &other.approvals)]
+        {
+            for (name, bytes) in from {
+                if !into.iter().any(|(_, known)| known == bytes) {
+                    into.push((name.clone(), bytes.clone()));
+                }
+            }
+        }
+    }
 }

@@ -22,7 +22,7 @@ use crate::{
     ports::token::{BackupSink, BackupSource, Run, Token},
     proposal::{
         operation::Operation,
-        target::{BackupEntry, ObjectRecord},
+        target::{BackupEntry, ObjectRecord, Role},
     },
     transcript::{
         event::{BackedUp, BackupRecord, TargetState},
@@ -187,6 +187,11 @@ fn backup(
     );
     acted.backup = Some(BackupRecord {
         target: name.clone(),
+        key_version: acting
+            .backup_source(acting.ceremony)?
+            .credentials
+            .get(&Role::BackupKey)
+            .map_or(0, |c| c.version),
         sha256: counted.hasher.finish(),
         length: counted.length,
         entries,
@@ -315,9 +320,14 @@ fn restore(
         return Ok(failed(&"the backup is of another ledger or ceremony"));
     }
     entries.manifest = manifest;
+    let pinned = acting.ceremony.proposal.operation.target().map(|(_, identity)| identity);
+    let pinned = pinned.ok_or_else(|| Error::refused("the proposal names no target", "audit the ledger"))?;
     let result = token.restore(grant, user_pin, key, &mut entries, acting.world.progress);
     let after = token.inventory(user_pin);
     Ok(match (result, after) {
+        (_, Ok(after)) if after.identity != *pinned => {
+            Acted::new(Outcome::Indeterminate, format!("{what}: afterwards another token answers"))
+        }
         (Ok(restored), Ok(after)) => {
             let missing =
                 wanted.objects.iter().filter(|o| !after.objects.iter().any(|a| a.is_again(o))).count();
@@ -343,7 +353,8 @@ fn restore(
     })
 }
 
-fn hash(mut file: Box<dyn Read>) -> Result<Digest, Error> {
+/// SHA-256 of a file.
+pub(super) fn hash(mut file: Box<dyn Read>) -> Result<Digest, Error> {
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 64 * 1024];
     loop {

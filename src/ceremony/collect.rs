@@ -69,7 +69,7 @@ pub fn collect(
         collected: Collected {
             voices: Vec::new(),
             approvals: Vec::new(),
-            rejections: Vec::new(),
+            rejections: if ceremony.intended.is_none() { ceremony.unrecorded.clone() } else { Vec::new() },
             recorded: ceremony.rejections.iter().map(|r| r.statement().custodian.clone()).collect(),
             set_aside: Vec::new(),
         },
@@ -125,7 +125,10 @@ impl Gathered<'_> {
             if said.proposal != self.ceremony.digest {
                 return Err(format!("{} rejected another proposal", said.custodian));
             }
-            if self.collected.recorded.contains(&said.custodian) {
+            let known = |r: &Signed<Rejection>| r.envelope() == signed.envelope();
+            if self.collected.recorded.contains(&said.custodian)
+                || self.collected.rejections.iter().any(known)
+            {
                 return Ok(());
             }
             if self.collected.rejecting().contains(&said.custodian) {

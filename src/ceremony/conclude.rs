@@ -6,7 +6,7 @@ use crate::{
     ports::store::Inbox,
     transcript::{
         event::{Closed, Concluded},
-        ledger::Ceremony,
+        ledger::{Ceremony, LedgerState},
         outcome::Outcome,
     },
 };
@@ -36,7 +36,7 @@ pub(super) fn conclude(
     acted: Acted,
 ) -> Result<(), Error> {
     let line = lines.line(world.clock.now(), acted.into_concluded());
-    Ok(world.ledger.append(&ceremony.directory, &[line])?)
+    world.append(&ceremony.directory, &[line])
 }
 
 /// Destroys releases and the station's identity, writes `closed`, and destroys the signing key.
@@ -57,7 +57,7 @@ pub(super) fn close(
     })?;
     let line = lines.line(world.clock.now(), Closed { releases_destroyed: destroyed });
     let head = Digest::of(&line);
-    world.ledger.append(&ceremony.directory, &[line])?;
+    world.append(&ceremony.directory, &[line])?;
     world.station.destroy_all(state.nonce, ceremony.number())?;
     Ok(Report {
         directory: ceremony.directory.clone(),
@@ -80,7 +80,8 @@ pub(super) fn destroy_releases(
     let digest = ceremony.digest;
     for (name, content) in inbox.files() {
         // Only what belongs to this ceremony: a file given by mistake may be another ceremony's approval.
-        if content.is_ok_and(|bytes| belongs(&bytes, digest)) {
+        // Zeros were overwritten by an execution that was cut off before it unlinked them.
+        if content.is_ok_and(|bytes| belongs(&bytes, digest) || is_zeros(&bytes)) {
             inbox.destroy(&name)?;
             destroyed = destroyed.saturating_add(1);
         }
@@ -92,6 +93,18 @@ pub(super) fn destroy_releases(
         }
     }
     Ok(destroyed)
+}
+
+fn is_zeros(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|b| *b == 0)
+}
+
+/// Destroys what this machine still keeps of ceremonies that ended: an execution was cut off after the last line.
+pub fn forget_ended(world: &mut World<'_>, state: &LedgerState) -> Result<(), Error> {
+    for ceremony in state.ceremonies.iter().filter(|c| c.end.is_some()) {
+        world.station.destroy_all(state.nonce, ceremony.number())?;
+    }
+    Ok(())
 }
 
 fn belongs(bytes: &[u8], proposal: Digest) -> bool {

@@ -7,33 +7,33 @@ use std::collections::BTreeMap;
 
 use super::{
     Error, World,
-    act::{self, Acting, PresentPins},
+    act::{self, Acting},
     approve,
     collect::{self, Collected},
     conclude::{self, Report},
-    pinning,
+    giving_up,
+    present::{self, PresentPins},
+    readback,
     sign::LineWriter,
     station::StationSecrets,
 };
 use crate::{
     approval::{intent::DurableIntent, quorum::Quorum},
     encoding::{
+        dsse::Mode,
         strict,
         text::{Line, Name},
     },
     memory::Pin,
     ports::{
         card::{CardDescription, UnlockedCard},
-        store::{Beside, Inbox},
-        token::{Run, Wanted},
+        store::{Beside, Copies, Inbox},
+        token::Run,
     },
-    proposal::{
-        operation::{GenesisTarget, Operation, Start},
-        target::{Role, TokenIdentity},
-    },
+    proposal::target::Role,
     transcript::{
         ceremony::authorities,
-        event::{Approved, Attempted, Intended, ObservedTarget, Rejected},
+        event::{Approved, Attempted, Intended, Rejected},
         ledger::{Ceremony, LedgerState},
     },
 };
@@ -77,7 +77,7 @@ pub fn open_ceremony(state: &LedgerState) -> Result<&Ceremony, Error> {
 
 /// The PINs that an execution asks for because the quorum does not hold them.
 pub fn present_pins_needed(state: &LedgerState) -> Vec<(Name, Role, String)> {
-    state.open().map(|ceremony| act::present_pins_needed(state, ceremony)).unwrap_or_default()
+    state.open().map(|ceremony| present::needed(state, ceremony)).unwrap_or_default()
 }
 
 /// Executes the open ceremony, or goes on with one that was cut off.
@@ -89,9 +89,11 @@ pub fn execute(
     let state = world.load()?;
     let ceremony = open_ceremony(&state)?.clone();
     world.now(Some(&state))?;
+    world.sweep(&state)?;
     let (ledger, number) = (state.nonce, ceremony.number());
     let keyid = request.card.signing_key.keyid();
     let secrets = StationSecrets::open(world.station, ledger, number, keyid, card)?;
+    secrets.check(&ceremony.proposal.station.keys)?;
     let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
     if ceremony.concluded.is_some() {
         return conclude::close(world, &ceremony, &mut lines, request.inbox, Vec::new());
@@ -102,6 +104,7 @@ pub fn execute(
         Some((intended, line)) => {
             let quorum = establish(&ceremony, collected)?;
             let targets = intended.targets.iter().map(|t| t.name.clone()).collect();
+            check_copies(world, &ceremony)?;
             let intent = world.ledger.prove_intent(&ceremony.directory, *line, targets)?;
             (quorum.0, intent, Run::Resumed, quorum.1)
         }
@@ -116,12 +119,16 @@ pub fn execute(
     };
     let acted = {
         let mut acting = Acting { world, state: &state, ceremony: &ceremony, present: &request.present, run };
-        acting.act(quorum, &intent)?
+        acting.act(quorum, &intent)
     };
-    if !acted.is_completed() && request.persistence == Persistence::GoOn {
+    let gives_up = request.persistence == Persistence::GiveUp;
+    if gives_up && !acted.is_completed() {
+        giving_up::check(world, &state, &ceremony, &acted)?;
+    }
+    if !acted.is_completed() && !gives_up {
         let attempted = Attempted { outcome: acted.outcome, summary: Line::lossy(&acted.summary) };
         let line = lines.line(world.clock.now(), attempted);
-        world.ledger.append(&ceremony.directory, &[line])?;
+        world.append(&ceremony.directory, &[line])?;
         return Err(acted.into_error(set_aside));
     }
     conclude::conclude(world, &ceremony, &mut lines, acted)?;
@@ -129,7 +136,7 @@ pub fn execute(
 }
 
 fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins) -> Result<(), Error> {
-    let missing: Vec<String> = act::present_pins_needed(state, ceremony)
+    let missing: Vec<String> = present::needed(state, ceremony)
         .into_iter()
         .filter(|(target, role, _)| !present.contains_key(&(target.clone(), *role)))
         .map(|(target, role, why)| format!("{target}:{role}: {why}"))
@@ -195,15 +202,14 @@ fn begin(
     lines: &mut LineWriter,
 ) -> Result<Begun, Error> {
     let approvals = std::mem::take(&mut collected.approvals);
-    // A run that was cut off may have written some of them.
-    let rejections: Vec<_> = collected.rejections.iter().skip(ceremony.rejections.len()).cloned().collect();
+    let rejections = collected.rejections.clone();
     if let Some(summary) = unreachable(ceremony, &collected) {
         let now = world.now(Some(state))?;
         let rejected: Vec<Vec<u8>> = rejections
             .iter()
             .map(|r| lines.line(now, Rejected { rejection: r.envelope().clone() }))
             .collect();
-        world.ledger.append(&ceremony.directory, &rejected)?;
+        world.append(&ceremony.directory, &rejected)?;
         return Ok(Begun::Unreachable(summary));
     }
     let (quorum, set_aside) = establish(ceremony, collected)?;
@@ -214,9 +220,8 @@ fn begin(
             "give it up with 'quorate abort' and propose it again",
         ));
     }
-    let targets = look(world, state, ceremony)?;
-    let copies = world.ledger.copies()?;
-    check_copies(ceremony, copies.count, copies.same_medium, world.mode)?;
+    let targets = readback::look(world, state, ceremony)?;
+    let copies = check_copies(world, ceremony)?;
     // The releases must survive a crash after the intent: without them the same quorum could not go on.
     for (approval, file) in &approvals {
         let name = collect::kept_name("approval", &approval.statement().custodian);
@@ -244,7 +249,7 @@ fn begin(
             environment: world.environment.clone(),
         },
     ));
-    world.ledger.append(&ceremony.directory, &batch)?;
+    world.append(&ceremony.directory, &batch)?;
     let line = lines.last().unwrap_or(ceremony.last_line);
     let intent = world.ledger.prove_intent(&ceremony.directory, line, names)?;
     Ok(Begun::Intended(quorum, intent, set_aside))
@@ -266,124 +271,24 @@ fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
     ))
 }
 
-fn check_copies(
-    ceremony: &Ceremony,
-    count: u8,
-    same_medium: bool,
-    mode: crate::encoding::dsse::Mode,
-) -> Result<(), Error> {
+/// The policy's demand on copies, before a target is touched for the first time or again.
+fn check_copies(world: &mut World<'_>, ceremony: &Ceremony) -> Result<Copies, Error> {
     let policy = ceremony.roster.policy();
-    if count < policy.copies {
+    let copies = world.ledger.copies()?;
+    if copies.count < policy.copies {
         return Err(Error::refused(
             format!(
-                "the ledger lies in {count} place, and the policy wants {} copies before a target is touched",
-                policy.copies
+                "the ledger lies in {} place, and the policy wants {} copies before a target is touched",
+                copies.count, policy.copies
             ),
             "name a directory on a second medium with --copy DIR",
         ));
     }
-    if count > 1
-        && same_medium
-        && !policy.allow_same_medium
-        && mode == crate::encoding::dsse::Mode::Production
-    {
+    if copies.count > 1 && copies.same_medium && !policy.allow_same_medium && world.mode == Mode::Production {
         return Err(Error::refused(
             "the copies of the ledger lie on one file system",
             "put the copy on another medium, or allow it in the plan: policy.allow_same_medium = true",
         ));
     }
-    Ok(())
-}
-
-/// The targets, read back before anything is touched: each must be who it was when it was proposed.
-fn look(
-    world: &mut World<'_>,
-    state: &LedgerState,
-    ceremony: &Ceremony,
-) -> Result<Vec<ObservedTarget>, Error> {
-    let mut observed = Vec::new();
-    match &ceremony.proposal.operation {
-        Operation::Genesis { targets } => {
-            for target in targets {
-                let identity = look_at_genesis(world, target)?;
-                observed.push(ObservedTarget { name: target.name.clone(), identity });
-            }
-        }
-        Operation::Recover { .. } => {
-            for name in LedgerState::touched(Some(state), &ceremony.proposal.operation) {
-                // Who it is now is unknown until it is looked at: the interrupted operation may have changed it.
-                observed.push(ObservedTarget { name, identity: unknown_identity() });
-            }
-        }
-        operation => {
-            if let Some((name, pinned)) = operation.target() {
-                let target = pinning::target(state, name)?;
-                let found = pinning::observe(world.tokens, name, target)?;
-                if found.identity != *pinned {
-                    return Err(changed(name));
-                }
-                check_public_objects(name, operation, &found.public_objects)?;
-                observed.push(ObservedTarget { name: name.clone(), identity: found.identity });
-            }
-        }
-    }
-    Ok(observed)
-}
-
-fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<TokenIdentity, Error> {
-    let wanted = match target.start {
-        Start::Initialise => Wanted::Empty,
-        Start::TakeOver => {
-            Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
-        }
-    };
-    let pinned = target.identity.module_sha256;
-    let found = world.tokens.open(&target.name, &target.place, wanted, pinned)?.observe()?;
-    if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
-        return Err(changed(&target.name));
-    }
-    Ok(found.identity)
-}
-
-fn changed(name: &Name) -> Error {
-    Error::refused(
-        format!("target {name} is not as it was when it was proposed"),
-        "find out who changed it; nothing was touched, the approvals stay good for the token as it was",
-    )
-}
-
-/// What is visible without login is compared before the intent; the rest after login, by the deletion itself.
-fn check_public_objects(
-    name: &Name,
-    operation: &Operation,
-    public: &[crate::proposal::target::ObjectRecord],
-) -> Result<(), Error> {
-    use crate::proposal::target::ObjectClass;
-    let Operation::Delete { objects, .. } = operation else { return Ok(()) };
-    for pinned in objects {
-        let visible = matches!(pinned.class, ObjectClass::PublicKey | ObjectClass::Certificate);
-        let there = public.contains(pinned);
-        let others: Vec<String> =
-            public.iter().filter(|o| *o != pinned && o.resembles(pinned)).map(ToString::to_string).collect();
-        if visible && (!there || !others.is_empty()) {
-            let what = if there { "another object looks like" } else { "the token no longer shows" };
-            let error = Error::refused(
-                format!("target {name}: {what} {pinned}"),
-                "the objects changed since the proposal: record them with an \"inventory\", then propose again",
-            );
-            return Err(error.with(others));
-        }
-    }
-    Ok(())
-}
-
-fn unknown_identity() -> TokenIdentity {
-    use crate::encoding::text::Line;
-    TokenIdentity {
-        manufacturer: Line::lossy(""),
-        model: Line::lossy(""),
-        serial: Line::lossy(""),
-        label: Line::lossy(""),
-        module_sha256: None,
-    }
+    Ok(copies)
 }

@@ -10,16 +10,24 @@ pub mod audit;
 mod backup;
 mod collect;
 mod conclude;
+mod credentials;
+mod deletion;
 mod error;
 pub mod execute;
 mod genesis;
+mod giving_up;
+mod installation;
 mod pinning;
+mod present;
 pub mod propose;
+mod readback;
 pub mod recognition;
+mod recovery;
+mod resetting;
 mod sign;
 mod station;
 
-pub use conclude::Report;
+pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
 
 use crate::{
@@ -62,6 +70,49 @@ impl World<'_> {
         load(self.ledger, self.mode)
     }
 
+    /// Appends lines, after the ledger with them was verified as every reader will: what would not be believed is not
+    /// written.
+    fn append(&mut self, directory: &str, lines: &[Vec<u8>]) -> Result<(), Error> {
+        let mut files = self.ledger.read()?;
+        let file = files.iter_mut().find(|file| file.directory == directory);
+        let file = file.ok_or_else(|| {
+            Error::problem(format!("{directory} is not in the ledger"), "run 'quorate audit' on it")
+        })?;
+        for line in lines {
+            file.transcript.extend_from_slice(line);
+            file.transcript.push(b'\n');
+        }
+        check(&files, self.mode).map_err(would_break)?;
+        Ok(self.ledger.append(directory, lines)?)
+    }
+
+    /// Makes a ceremony appear, verified in the same way.
+    fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), Error> {
+        let mut files = self.ledger.read()?;
+        let mut transcript = first_line.to_vec();
+        transcript.push(b'\n');
+        let file = CeremonyFiles {
+            directory: directory.to_owned(),
+            transcript,
+            plan: plan.to_vec(),
+            ..CeremonyFiles::default()
+        };
+        files.push(file);
+        check(&files, self.mode).map_err(would_break)?;
+        Ok(self.ledger.create(directory, plan, first_line)?)
+    }
+
+    /// Destroys what this machine still keeps of ceremonies that have ended: after a crash at their very end, and after
+    /// a recovery.
+    fn sweep(&mut self, state: &LedgerState) -> Result<(), Error> {
+        for ceremony in state.ceremonies.iter().filter(|c| c.end.is_some()) {
+            if self.station.is_station(state.nonce, ceremony.number()) {
+                self.station.destroy_all(state.nonce, ceremony.number())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Now; refused if the clock is behind the ledger's last line.
     fn now(&self, state: Option<&LedgerState>) -> Result<Timestamp, Error> {
         check_clock(self.clock.now(), state)
@@ -83,6 +134,15 @@ pub fn check(files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> 
         error.details = findings.iter().map(ToString::to_string).collect();
         error
     })
+}
+
+fn would_break(error: Error) -> Error {
+    let mut wrapped = Error::problem(
+        "what was about to be written would not verify; it was not written",
+        "nothing changed in the ledger; keep it as it is and report this",
+    );
+    wrapped.details = error.details;
+    wrapped
 }
 
 /// Times never go back.

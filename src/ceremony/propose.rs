@@ -16,6 +16,7 @@ use crate::{
     ports::{
         card::{CardDescription, UnlockedCard},
         store::LedgerStore,
+        token::Wanted,
     },
     proposal::{
         document::{Proposal, Station},
@@ -84,6 +85,9 @@ pub fn draft(
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let now = world.now(state)?;
     check_open(state, request.plan)?;
+    if let Some(state) = state {
+        world.sweep(state)?;
+    }
     let mut nonce = || {
         let mut bytes = [0; 32];
         rand_core::Rng::fill_bytes(&mut rng, &mut bytes);
@@ -258,6 +262,12 @@ fn reset(
     let target = pinning::target(state, &plan.target)?;
     let observation = pinning::observe(world.tokens, &plan.target, target)?;
     let identity = observation.identity;
+    if label_is_taken(world, &plan.target, target, plan.new_label.as_str()) {
+        return Err(Error::refused(
+            format!("a token with the label \"{}\" exists there already", plan.new_label),
+            "choose another new_label: it must tell the reset token from every other",
+        ));
+    }
     if identity.serial != plan.serial || identity.label != plan.label {
         return Err(Error::refused(
             format!(
@@ -294,6 +304,18 @@ fn reset(
         new_label: plan.new_label.clone(),
     };
     Ok((operation, credentials))
+}
+
+/// Whether another token behind the same module has this label.
+pub(super) fn label_is_taken(
+    world: &mut World<'_>,
+    name: &Name,
+    target: &TargetInForce,
+    label: &str,
+) -> bool {
+    let pinned = target.identity.module_sha256;
+    let found = world.tokens.open(name, &target.target.place, Wanted::Labelled(label), pinned);
+    found.is_ok_and(|mut token| token.observe().is_ok_and(|seen| seen.initialised))
 }
 
 /// The authority of the SO PIN sets the user PIN at a reset, and must open the new one. That gives it nothing that the
@@ -352,7 +374,7 @@ pub fn submit(
     let line = LineWriter::begin(world.mode, &secrets.signing)?.line(proposal.created, event);
     secrets.keep(world.station, proposal.ledger, proposal.ceremony, admin)?;
     let directory = proposal.directory();
-    world.ledger.create(&directory, proposal.plan.as_bytes(), &line)?;
+    world.create(&directory, proposal.plan.as_bytes(), &line)?;
     let state = world.load()?;
     match state.open() {
         Some(open) if open.digest == digest => {}

@@ -4,7 +4,10 @@ use super::{Error, sign};
 use crate::{
     encoding::digest::Digest,
     memory::{LockedBytes, StationSecret},
-    ports::{card::UnlockedCard, store::StationStore},
+    ports::{
+        card::{CardError, UnlockedCard},
+        store::StationStore,
+    },
     roster::{Person, deal::StationKeys},
     sealing::{
         document::{self, DocumentError, Reader},
@@ -44,7 +47,7 @@ impl StationSecrets {
         let identity = self.identity.as_ref().ok_or_else(|| {
             Error::refused(
                 "the station's identity is destroyed: this ceremony was being aborted when it was cut off",
-                "run 'quorate abort' again",
+                "run 'quorate abort' again; if nobody aborted, the file is damaged: have the quorum recover the ceremony",
             )
         })?;
         let bytes = identity.expose().try_into().map_err(|_| damaged())?;
@@ -83,7 +86,11 @@ impl StationSecrets {
     ) -> Result<Self, Error> {
         let mut part = |part: &'static str| -> Result<Option<StationSecret>, Error> {
             let Some(sealed) = store.take(ledger, ceremony, &name(part, keyid))? else { return Ok(None) };
-            let plaintext = card.open(&sealed)?;
+            let plaintext = match card.open(&sealed) {
+                // A crash while it was destroyed: its bytes are zeros by now. To close, it is not needed.
+                Err(CardError::Sealed { .. }) if part == "identity" => return Ok(None),
+                opened => opened?,
+            };
             let secret = read(&plaintext, ledger, ceremony, part).map_err(|_| damaged())?;
             Ok(Some(StationSecret::new(secret)))
         };
@@ -95,6 +102,17 @@ impl StationSecrets {
             )
         })?;
         Ok(Self { signing, identity: part("identity")? })
+    }
+
+    /// Refuses secrets that are not those of the station that the proposal names, for example of a proposal that
+    /// never reached the ledger.
+    pub fn check(&self, keys: &StationKeys) -> Result<(), Error> {
+        let signing = sign::public_key(&sign::signing_key(&self.signing)?)? == keys.signing_key;
+        let recipient = match &self.identity {
+            Some(_) => single::x25519_recipient_of(&self.age_identity()?) == keys.recipient,
+            None => true,
+        };
+        if signing && recipient { Ok(()) } else { Err(damaged()) }
     }
 }
 

@@ -59,7 +59,9 @@ fn decide(
     let matter = approve::matter(&state, &memory, &description, head, &storage::SystemClock)?;
     let event = if rejection.is_some() { "rejection" } else { "approval" };
     check_output(decision, &matter, &root, event)?;
-    brief(terminal, &matter)?;
+    let ceremony = matter.ceremony;
+    terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
+    check_continuity(terminal, &matter)?;
     let who = matter.custodian.name.clone();
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };
     terminal.confirm(&format!("{verb} this proposal as {}?", matter.custodian.full_name))?;
@@ -133,10 +135,9 @@ fn check_output(
     ))
 }
 
-/// Shows what is decided on, and how the ledger is known to be whole.
-pub fn brief(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
-    let ceremony = matter.ceremony;
-    terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
+/// Says how the ledger is known to be whole. Where nothing is known, a person compares the head with his paper; `--yes`
+/// is no answer to that.
+pub fn check_continuity(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
     match &matter.continuity {
         Continuity::Genesis => terminal.tell(
             "This is a genesis. Compare its digest and the station's fingerprint with those that the administrator \
@@ -160,7 +161,7 @@ fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
         ));
     }
     terminal.digest("Head of the last closed ceremony", head);
-    terminal.confirm("This machine remembers nothing of the ledger. Is this the head on your paper?")
+    terminal.ask_person("This machine remembers nothing of the ledger. Is this the head on your paper?")
 }
 
 fn deliver(

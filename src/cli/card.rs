@@ -122,7 +122,7 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
 
 /// Writes a file that must not exist, whole or not at all.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    durable::create(path, bytes).map_err(|e| {
+    durable::create_whole(path, bytes).map_err(|e| {
         let hint = match e.kind() {
             std::io::ErrorKind::AlreadyExists => "nothing is overwritten: name a file that does not exist",
             _ => "check the directory and its free space",

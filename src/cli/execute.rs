@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ceremony::{
-        Error, Report,
+        self, Error, Report,
         execute::{self, Persistence, Request},
         recognition,
     },
@@ -30,6 +30,7 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut present = wiring::present_pins(&args.present)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
+    ceremony::forget_ended(&mut wiring.world(), &state)?;
     let ceremony = execute::open_ceremony(&state)?;
     recognition::administrator(&ceremony.roster, &description, "execute")?;
     terminal.tell(&format!(

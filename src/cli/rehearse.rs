@@ -18,7 +18,7 @@ use super::{
     Done,
     args::{Global, Rehearse},
     execute, propose,
-    stage::{Briefing, Stage},
+    stage::Stage,
     terminal::Terminal,
 };
 use crate::{
@@ -136,7 +136,7 @@ fn play(
             break;
         }
         let mut dealt = cast.card(name)?;
-        let who = stage.approve(&mut dealt, None, Briefing::Skipped)?;
+        let who = stage.approve(&mut dealt, None)?;
         terminal.tell(&format!(
             "{} approves: the card opens {}; they are checked and released to the station.",
             cast.full_name(&who),

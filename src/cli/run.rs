@@ -9,7 +9,7 @@ use super::{
     args::{CardPlace, Global, Run},
     execute::{report_json, tell, tell_next},
     propose,
-    stage::{Briefing, Dealt, Stage},
+    stage::{Dealt, Stage},
     terminal::Terminal,
     wiring,
 };
@@ -118,7 +118,7 @@ fn approvals(
         let next = table.next("Next card (soft:FILE or done)");
         let Some(next) = table.forgives(next)? else { continue };
         let Some(mut dealt) = next else { break };
-        let tried = stage.approve(&mut dealt, head, Briefing::Skipped);
+        let tried = stage.approve(&mut dealt, head);
         let Some(who) = table.forgives(tried)? else { continue };
         stage.terminal.tell(&format!("{who} approved."));
         if approved.insert(who) {

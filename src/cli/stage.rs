@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    approve::brief,
+    approve::check_continuity,
     args::{CardPlace, Global},
     propose,
     terminal::Terminal,
@@ -72,15 +72,6 @@ pub struct Stage {
     wiring: Wiring,
 }
 
-/// Whether the person at a card is shown the briefing again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Briefing {
-    /// Show it.
-    Shown,
-    /// All in the room have just seen it.
-    Skipped,
-}
-
 impl Stage {
     /// Opens the ledger and its copies.
     pub fn open(
@@ -109,18 +100,11 @@ impl Stage {
     }
 
     /// Has a custodian approve, and says who he was.
-    pub fn approve(
-        &mut self,
-        dealt: &mut Dealt,
-        head: Option<Digest>,
-        briefing: Briefing,
-    ) -> Result<Name, Error> {
+    pub fn approve(&mut self, dealt: &mut Dealt, head: Option<Digest>) -> Result<Name, Error> {
         let state = self.state()?;
         let description = dealt.card.describe()?;
         let matter = approve::matter(&state, &self.wiring.memory, &description, head, &SystemClock)?;
-        if briefing == Briefing::Shown {
-            brief(self.terminal, &matter)?;
-        }
+        check_continuity(self.terminal, &matter)?;
         approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;

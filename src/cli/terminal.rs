@@ -141,6 +141,11 @@ impl Terminal {
                 "run it in a terminal, or confirm with --yes",
             ));
         }
+        self.ask_person(question)
+    }
+
+    /// Goes on only if a person at the terminal says so; `--yes` does not count.
+    pub fn ask_person(self, question: &str) -> Result<(), Error> {
         let answer = dialoguer::Confirm::new()
             .with_prompt(text::printable(question))
             .default(false)

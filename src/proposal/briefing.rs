@@ -54,15 +54,17 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
             ("witness", &new_roster.witnesses),
         ] {
             for member in members {
-                let cards = member.cards.len();
-                lines.push(format!(
-                    "{what} {} ({}), {cards} card{}",
-                    member.name,
-                    member.full_name,
-                    plural(cards)
-                ));
+                lines.push(format!("{what} {} ({}):", member.name, member.full_name));
+                lines.extend(
+                    roster
+                        .person(&member.name)
+                        .iter()
+                        .flat_map(|p| &p.cards)
+                        .map(|card| format!("  {card}, signing key {}", card.keyid())),
+                );
             }
         }
+        lines.push("each card listed for you must be yours: its holder can act as you".into());
         sections.push(Section::new("Who belongs to the quorum", lines));
         let operations = new_roster.operations.iter().map(|(operation, authorities)| {
             let names = authorities.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(" and ");
@@ -235,7 +237,7 @@ fn objects_section(heading: &str, objects: &[ObjectRecord]) -> Section {
     let mut lines: Vec<String> = objects
         .iter()
         .map(|object| match object.public_key_sha256 {
-            Some(hash) => format!("{object}, public key {}", hash.short()),
+            Some(hash) => format!("{object}, public key {hash}"),
             None => object.to_string(),
         })
         .collect();
@@ -243,8 +245,4 @@ fn objects_section(heading: &str, objects: &[ObjectRecord]) -> Section {
         lines.push("nothing is on record".into());
     }
     Section::new(heading, lines)
-}
-
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

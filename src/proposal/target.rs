@@ -22,6 +22,15 @@ pub struct TokenIdentity {
     pub module_sha256: Option<Digest>,
 }
 
+impl TokenIdentity {
+    /// The same make behind the same module; serial and label may have changed by an initialisation or a reset.
+    pub fn is_same_device(&self, other: &Self) -> bool {
+        self.manufacturer == other.manufacturer
+            && self.model == other.model
+            && self.module_sha256 == other.module_sha256
+    }
+}
+
 /// Which credential of a target.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -125,10 +134,23 @@ impl ObjectRecord {
 }
 
 impl ObjectRecord {
+    /// Whether both hold the same private or secret key, whatever they are called: one deleted must not live on as the
+    /// other.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        let key = matches!(self.class, ObjectClass::PrivateKey | ObjectClass::SecretKey);
+        let same_value = self.check_value.is_some() && self.check_value == other.check_value;
+        key && self.class == other.class
+            && ((self.public_key_sha256.is_some() && self.public_key_sha256 == other.public_key_sha256)
+                || (self.unique_id.is_some() && self.unique_id == other.unique_id)
+                || (same_value && self.key_type == other.key_type))
+    }
+
     /// Whether this is `original` made again in another token: the same key or value, whatever unique id and
     /// extractability the token gives it. What a token does not tell is not compared.
     pub fn is_again(&self, original: &Self) -> bool {
-        let same_type = self.key_type == original.key_type || original.key_type.starts_with(&self.key_type);
+        // Some modules do not tell the length of an unwrapped key: `aes` for `aes-256`.
+        let same_type = self.key_type == original.key_type
+            || original.key_type.split_once('-').is_some_and(|(family, _)| family == self.key_type);
         self.class == original.class
             && self.id == original.id
             && self.label == original.label

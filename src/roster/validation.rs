@@ -135,6 +135,12 @@ pub enum RosterError {
         /// Whose.
         person: Name,
     },
+    /// Anybody can write an enrolment that says it is a hardware card's.
+    #[error("{person}'s card says that it is hardware, and nothing attests that")]
+    Unattested {
+        /// Whose.
+        person: Name,
+    },
     /// Rehearsals want soft cards.
     #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
     HardCard {
@@ -310,6 +316,14 @@ impl Roster {
         if self.document.deal.mode == Mode::Production && self.document.policy.allow_soft_cards {
             warnings.push("deviation: soft cards are allowed: a share is worth the PIN of a file".into());
         }
+        if self.document.policy.copies == 1 {
+            warnings.push(
+                "the ledger is kept in one place only: one broken disk, and the credentials are lost".into(),
+            );
+        }
+        if self.document.policy.allow_short_pins {
+            warnings.push("deviation: PINs under 8 characters are allowed: they can be guessed".into());
+        }
         if self.document.policy.allow_same_medium && self.document.policy.copies > 1 {
             warnings.push("deviation: copies of the ledger may lie on one medium".into());
         }
@@ -441,6 +455,9 @@ fn check_member(
         match (document.deal.mode, enrolment.kind) {
             (Mode::Production, CardKind::Soft) if !document.policy.allow_soft_cards => {
                 return Err(RosterError::SoftCard { person: name.clone() });
+            }
+            (Mode::Production, CardKind::Yubikey) => {
+                return Err(RosterError::Unattested { person: name.clone() });
             }
             (Mode::Rehearsal, kind) if kind != CardKind::Soft => {
                 return Err(RosterError::HardCard { person: name.clone(), kind });

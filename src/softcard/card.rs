@@ -61,7 +61,7 @@ impl SoftCard {
             sealed_sha256: Digest::of(&sealed),
             sealed: Base64(sealed),
         };
-        durable::create(path, &file.write()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
+        durable::create_whole(path, &file.write()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
         Self::open(path)
     }
 

@@ -186,7 +186,8 @@ impl LedgerStore for LedgerDirectory {
         for place in self.places() {
             writing::settle(&place.path, directory)?;
             let files = layout::ceremony(&place.path, directory, &mut Budget::ledger())?;
-            let written = files.transcript.split(|b| *b == b'\n').any(|bytes| Digest::of(bytes) == line);
+            let whole = files.transcript.strip_suffix(b"\n").unwrap_or_default();
+            let written = whole.split(|b| *b == b'\n').any(|bytes| Digest::of(bytes) == line);
             if !written {
                 let reason = format!("the intent {} is not in it", line.short());
                 let hint = "nothing was touched; audit this directory, then execute again";

@@ -108,7 +108,20 @@ pub(super) fn statement(
     } else {
         durable::create_directory(&inner).map_err(|e| failed("creating", &inner, &e))?;
     }
+    clear_temporary(&inner)?;
     replace(&path, bytes, MAX_BESIDE)
+}
+
+/// Removes what a crash left of statements: each has a name of its own, so that the next does not replace it.
+fn clear_temporary(directory: &Path) -> Result<(), StoreError> {
+    for name in layout::entries(directory)? {
+        let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+        if inner.is_some_and(layout::is_statement_name) {
+            let path = directory.join(&name);
+            fs::remove_file(&path).map_err(|e| failed("clearing", &path, &e))?;
+        }
+    }
+    Ok(())
 }
 
 /// What a new statement is to those that lie there.

@@ -7,7 +7,7 @@ use super::{
     ledger::{Ceremony, CeremonyFiles},
 };
 use crate::{
-    approval::statement::{Attestation, Signed},
+    approval::statement::{Attestation, Rejection, Signed},
     encoding::{
         digest::Digest,
         dsse::{Envelope, Mode},
@@ -34,7 +34,38 @@ pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, mode: Mode) -
             }
         }
     }
+    rejections_beside(files, ceremony, mode, &mut findings);
     findings
+}
+
+/// A rejection that lies beside the transcript counts although the station did not record it: at the next execution if the
+/// ceremony is open, and as a finding if it has acted.
+fn rejections_beside(
+    files: &CeremonyFiles,
+    ceremony: &mut Ceremony,
+    mode: Mode,
+    findings: &mut Vec<Finding>,
+) {
+    for (_, bytes) in &files.approvals {
+        let Ok(envelope) = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes)) else { continue };
+        let Ok(signed) = Signed::<Rejection>::verify(envelope, mode, &ceremony.roster) else { continue };
+        let said = signed.statement();
+        let known = ceremony.rejections.iter().chain(&ceremony.unrecorded);
+        if said.proposal != ceremony.digest
+            || known.into_iter().any(|r| r.statement().custodian == said.custodian)
+        {
+            continue;
+        }
+        if ceremony.intended.is_some() {
+            let message = format!(
+                "{} rejected it ({}), and the transcript does not say so",
+                said.custodian, said.reason
+            );
+            let finding = Finding::new(Severity::Warning, "rejection-unrecorded", message);
+            findings.push(finding.of(&ceremony.directory));
+        }
+        ceremony.unrecorded.push(signed);
+    }
 }
 
 fn attestation(bytes: &[u8], ceremony: &Ceremony, mode: Mode) -> Result<Signed<Attestation>, String> {

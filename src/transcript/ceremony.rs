@@ -34,14 +34,13 @@ pub struct Context<'a> {
 
 /// Verifies one ceremony. The first line that does not hold ends it.
 pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony, Vec<Finding>), Finding> {
-    let lines = line::split(&files.transcript)?;
-    let (first, rest) = lines
-        .split_first()
-        .ok_or_else(|| Finding::error("transcript-empty", "the transcript has no line"))?;
+    let mut lines = line::split(&files.transcript)?;
+    let first =
+        lines.next().ok_or_else(|| Finding::error("transcript-empty", "the transcript has no line"))?;
     let first = line::parse(first, context.mode, 1)?;
     let mut ceremony =
         begin(files, &first, context).map_err(|f| Finding { line: f.line.or(Some(1)), ..f })?;
-    for (at, bytes) in (2_usize..).zip(rest) {
+    for (at, bytes) in (2_usize..).zip(lines) {
         let parsed = line::parse(bytes, context.mode, at)?;
         let link =
             Link { seq: ceremony.lines, prev: Some(ceremony.last_line), not_before: Some(ceremony.times.1) };
@@ -76,6 +75,9 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
     let proposal = signed.statement().clone();
     let link = Link { seq: 0, prev: None, not_before: context.state.and_then(LedgerState::last_time) };
     line::verify(first, &link, &proposal.station.keys.signing_key, 1)?;
+    if first.entry.time != proposal.created {
+        return Err(Finding::error("proposal-frame", "its line was not written when the proposal was made"));
+    }
     proposed::check(files, &proposal, &roster, context)?;
     Ok(Ceremony {
         directory: files.directory.clone(),
@@ -92,6 +94,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         attempts: Vec::new(),
         concluded: None,
         end: None,
+        unrecorded: Vec::new(),
         attestations: Vec::new(),
     })
 }
@@ -184,6 +187,9 @@ pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Fi
     }
     if approval.roster != ceremony.roster.digest() {
         return Err(Finding::error("other-roster", format!("{who} verified another roster")));
+    }
+    if approval.time < ceremony.proposal.created {
+        return Err(Finding::error("approval-early", format!("{who} approved before the proposal was made")));
     }
     if approval.time > ceremony.proposal.expires {
         return Err(Finding::error(

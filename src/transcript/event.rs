@@ -164,6 +164,8 @@ pub struct TargetState {
 pub struct BackupRecord {
     /// The target that was backed up, whose backup key wraps the keys.
     pub target: Name,
+    /// Version of that backup key.
+    pub key_version: u32,
     /// SHA-256 of the file.
     pub sha256: Digest,
     /// Its length in bytes.

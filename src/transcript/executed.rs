@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     approval::quorum::Tally,
-    encoding::text::Name,
+    encoding::{dsse::Mode, text::Name},
     proposal::{operation::Operation, target::Inventory},
 };
 
@@ -45,7 +45,23 @@ pub(super) fn check_intended(
     if targets != LedgerState::touched(state, &ceremony.proposal.operation) {
         return Err(Finding::error("intent-targets", "it names other targets than the operation has"));
     }
-    let copies = ceremony.roster.policy().copies;
+    let pinned = |name: &Name| match &ceremony.proposal.operation {
+        Operation::Genesis { targets } => targets.iter().find(|t| t.name == *name).map(|t| &t.identity),
+        operation => operation.target().map(|(_, identity)| identity),
+    };
+    // In a recovery who answers is not known until it is looked at.
+    let recovers = matches!(ceremony.proposal.operation, Operation::Recover { .. });
+    if !recovers && !intended.targets.iter().all(|t| pinned(&t.name) == Some(&t.identity)) {
+        return Err(Finding::error(
+            "intent-targets",
+            "a target was another token than the one that was pinned",
+        ));
+    }
+    let policy = ceremony.roster.policy();
+    if intended.same_medium && !policy.allow_same_medium && ceremony.roster.deal().mode == Mode::Production {
+        return Err(Finding::error("copies", "the copies lay on one file system, which the policy refuses"));
+    }
+    let copies = policy.copies;
     if intended.copies < copies {
         let message = format!("{} copies of the ledger, the policy wants {copies}", intended.copies);
         return Err(Finding::error("copies", message));
@@ -72,6 +88,18 @@ pub(super) fn check_concluded(
     {
         return outcome_error("it tells of targets that the operation does not have, or of one twice");
     }
+    let known = |name: &Name| match &ceremony.proposal.operation {
+        Operation::Genesis { targets } => {
+            targets.iter().find(|t| t.name == *name).map(|t| t.identity.clone())
+        }
+        _ => LedgerState::known_identity(state, name),
+    };
+    for target in &concluded.targets {
+        let device = known(&target.name).zip(target.inventory.as_ref());
+        if device.is_some_and(|(known, inventory)| !inventory.identity.is_same_device(&known)) {
+            return outcome_error("the target is another make afterwards, or behind another module");
+        }
+    }
     if let Some((_, identity)) = ceremony.proposal.operation.target()
         && !matches!(ceremony.proposal.operation, Operation::Reset { .. })
         && concluded.targets.iter().filter_map(|t| t.inventory.as_ref()).any(|i| i.identity != *identity)
@@ -79,7 +107,8 @@ pub(super) fn check_concluded(
         return outcome_error("the target is another token afterwards");
     }
     if concluded.outcome == Outcome::Completed {
-        check_completed(ceremony, concluded, &touched)?;
+        let operation = LedgerState::effective(state, &ceremony.proposal.operation);
+        check_completed(operation, concluded, &touched)?;
     }
     Ok(())
 }
@@ -101,30 +130,44 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
     if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
 }
 
-fn check_completed(ceremony: &Ceremony, concluded: &Concluded, touched: &[Name]) -> Result<(), Finding> {
+fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name]) -> Result<(), Finding> {
     let seen = |name: &Name| -> Option<&Inventory> {
         concluded.targets.iter().find(|t| t.name == *name).and_then(|t| t.inventory.as_ref())
     };
-    let operation = &ceremony.proposal.operation;
     let needs_look = !matches!(operation, Operation::Backup { .. } | Operation::Recover { .. });
     if needs_look && !touched.iter().all(|name| seen(name).is_some()) {
         return outcome_error("completed, but the target was not looked at afterwards");
     }
     let complete = match operation {
         Operation::Delete { objects, target, .. } => objects.iter().all(|object| {
-            concluded.deleted.contains(object) && seen(target).is_some_and(|i| !i.objects.contains(object))
+            concluded.deleted.contains(object)
+                && seen(target)
+                    .is_some_and(|i| !i.objects.iter().any(|o| o == object || o.is_same_key(object)))
         }),
         Operation::Reset { target, new_label, .. } => {
             seen(target).is_some_and(|i| i.objects.is_empty() && i.identity.label == *new_label)
         }
-        Operation::Backup { allow_partial, .. } => {
-            concluded.backup.as_ref().is_some_and(|b| !b.entries.is_empty())
-                && (*allow_partial || concluded.left_out.is_empty())
+        Operation::Backup { allow_partial, target, objects, .. } => {
+            concluded.backup.as_ref().is_some_and(|b| {
+                let told: BTreeSet<_> = b
+                    .entries
+                    .iter()
+                    .map(|e| &e.object)
+                    .chain(concluded.left_out.iter().map(|l| &l.object))
+                    .collect();
+                !b.entries.is_empty()
+                    && b.target == *target
+                    && told == objects.iter().collect()
+                    && (*allow_partial || concluded.left_out.is_empty())
+            })
         }
         Operation::Restore { objects, target, .. } => seen(target).is_some_and(|i| {
             objects.iter().all(|object| i.objects.iter().any(|found| found.is_again(object)))
         }),
-        Operation::Genesis { .. } | Operation::Inventory { .. } | Operation::Recover { .. } => true,
+        Operation::Genesis { targets } => {
+            targets.iter().all(|target| seen(&target.name).is_some_and(|i| i.identity.label == target.label))
+        }
+        Operation::Inventory { .. } | Operation::Recover { .. } => true,
     };
     let keeps_to_itself = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
     let deletes = matches!(operation, Operation::Delete { .. }) || concluded.deleted.is_empty();

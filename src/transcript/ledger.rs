@@ -84,6 +84,8 @@ pub struct Ceremony {
     pub concluded: Option<Concluded>,
     /// How it ended; none while it is open.
     pub end: Option<End>,
+    /// Good rejections that lie beside the transcript and are not in it.
+    pub unrecorded: Vec<Signed<Rejection>>,
     /// Good attestations of its head.
     pub attestations: Vec<Signed<Attestation>>,
 }
@@ -171,6 +173,36 @@ impl LedgerState {
     /// station was lost and whose recovery did not complete.
     pub fn pending(&self) -> Option<&Ceremony> {
         self.open().or_else(|| self.ceremonies.iter().rev().find(|c| c.end.is_none()))
+    }
+
+    /// The operation whose effect a ceremony has: its own, or that of the genesis or reset that it recovers.
+    pub fn effective<'o>(state: Option<&'o Self>, operation: &'o Operation) -> &'o Operation {
+        let Operation::Recover { ceremony, .. } = operation else { return operation };
+        let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
+        match lost {
+            Some(lost)
+                if lost.intended.is_some()
+                    && lost.concluded.is_none()
+                    && matches!(lost.kind(), OperationKind::Genesis | OperationKind::Reset) =>
+            {
+                &lost.proposal.operation
+            }
+            _ => operation,
+        }
+    }
+
+    /// Who a target was when it was last recorded, or when a genesis proposed it.
+    pub fn known_identity(state: Option<&Self>, name: &Name) -> Option<TokenIdentity> {
+        let state = state?;
+        if let Some(target) = state.targets.get(name) {
+            return Some(target.identity.clone());
+        }
+        state.ceremonies.iter().find_map(|c| match &c.proposal.operation {
+            Operation::Genesis { targets } => {
+                targets.iter().find(|t| t.name == *name).map(|t| t.identity.clone())
+            }
+            _ => None,
+        })
     }
 
     /// The targets that an operation touches.

@@ -26,15 +26,16 @@ pub struct ParsedLine {
     pub entry: Entry<AnyEvent>,
 }
 
-/// Cuts a transcript into lines. A last line without line feed was torn by a crash.
-pub fn split(transcript: &[u8]) -> Result<Vec<&[u8]>, Finding> {
-    let mut lines: Vec<&[u8]> = transcript.split(|b| *b == b'\n').collect();
-    match lines.pop() {
-        Some(b"") if !lines.is_empty() => Ok(lines),
-        Some(b"") | None => Err(Finding::error("transcript-empty", "the transcript has no line")),
+/// Cuts a transcript into lines, one at a time: a hostile one can have more of them than there is memory for a list. A
+/// last line without line feed was torn by a crash.
+pub fn split(transcript: &[u8]) -> Result<impl Iterator<Item = &[u8]>, Finding> {
+    match transcript.split_last() {
+        None => Err(Finding::error("transcript-empty", "the transcript has no line")),
+        Some((b'\n', lines)) => Ok(lines.split(|b| *b == b'\n')),
         Some(_) => {
+            let whole = transcript.iter().filter(|b| **b == b'\n').count();
             Err(Finding::error("line-torn", "the last line does not end: it was cut, or torn by a crash")
-                .at(lines.len().saturating_add(1)))
+                .at(whole.saturating_add(1)))
         }
     }
 }

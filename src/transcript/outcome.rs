@@ -12,7 +12,7 @@ pub enum Outcome {
     Refused,
     /// Tried, and seen not to have happened.
     Failed,
-    /// The target's state is unknown.
+    /// Done in part, or the target's state is unknown.
     Indeterminate,
 }
 

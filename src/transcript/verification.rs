@@ -144,11 +144,17 @@ fn compare_two(
 pub fn remarks(state: &LedgerState) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ceremony in &state.ceremonies {
-        remarks_on(ceremony, &mut findings);
+        remarks_on(ceremony, state.mode, &mut findings);
     }
     if let Some(open) = state.pending() {
         let message = format!("ceremony {} is {}", open.number(), open.standing());
         findings.push(Finding::new(Severity::Note, "ceremony-open", message).of(&open.directory));
+        if open.intended.is_some() {
+            let message =
+                "it has begun to act, and its end is not on record: what follows could have been cut off";
+            findings
+                .push(Finding::new(Severity::Warning, "ceremony-unfinished", message).of(&open.directory));
+        }
     }
     if let Some(roster) = &state.roster {
         for warning in roster.warnings() {
@@ -158,10 +164,11 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
     findings
 }
 
-fn remarks_on(ceremony: &Ceremony, findings: &mut Vec<Finding>) {
+fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
     let at = |finding: Finding| finding.of(&ceremony.directory);
     if let Some((intended, _)) = &ceremony.intended
         && intended.same_medium
+        && mode == Mode::Production
     {
         let message = "the copies of the ledger lay on one file system";
         findings.push(at(Finding::new(Severity::Warning, "same-medium", message)));

@@ -157,7 +157,9 @@ fn a_ledger_made_from_nothing_is_as_good_as_its_pins() {
     let done = audit(&[&other.ledger], &[]).expect(6);
     assert!(done.stderr.contains("self-consistent, origin unproven"), "{}", done.stderr);
     assert_eq!(done.text("verdict"), "unpinned");
-    assert_eq!(codes(&done, "warning")[..2], ["unpinned-genesis", "unpinned-head"]);
+    for code in ["unpinned-genesis", "unpinned-head"] {
+        assert!(codes(&done, "warning").contains(&code.to_owned()));
+    }
     let done = audit(&[&other.ledger], &["--genesis", &rehearsed().genesis]).expect(3);
     assert_eq!(codes(&done, "error"), ["genesis-mismatch"]);
     let done = audit(&[&other.ledger], &["--head", &rehearsed().head]).expect(3);

@@ -102,7 +102,7 @@ fn a_cut_tail_is_seen_with_the_head_and_said_to_be_possible_without() {
         let done = pinned(&ledger).expect(3);
         assert_eq!(codes(&done, "error"), ["head-mismatch"], "{keep} lines");
         let done = audit(&[&ledger], &["--genesis", &honest.genesis]).expect(6);
-        assert_eq!(codes(&done, "warning")[0], "unpinned-head");
+        assert!(codes(&done, "warning").contains(&"unpinned-head".to_owned()));
         assert!(codes(&done, "note").contains(&"ceremony-open".to_owned()));
         assert!(done.stderr.contains("it may be cut short"), "{}", done.stderr);
     }

@@ -11,6 +11,7 @@ mod forge;
 #[path = "../support/lab.rs"]
 mod lab;
 
+mod acting;
 mod approvals;
 mod attestations;
 mod bytes;
@@ -34,7 +35,7 @@ use std::{
 
 use lab::{QUORATE, Ran, ran};
 use quorate::{
-    encoding::dsse::Mode,
+    encoding::{dsse::Mode, text},
     storage,
     transcript::{
         finding::{Finding, Severity},
@@ -88,8 +89,7 @@ pub fn quorate(args: &[&str]) -> Ran {
     assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
     assert!(done.code.is_some(), "ended by a signal: {}", done.stderr);
     for (stream, printed) in [("stdout", &done.stdout), ("stderr", &done.stderr)] {
-        let bad = printed.chars().find(|c| c.is_control() && *c != '\n');
-        assert_eq!(bad, None, "on {stream}: {printed:?}");
+        assert!(printed.lines().all(text::is_printable), "on {stream}: {printed:?}");
     }
     done
 }

@@ -1,1 +1,216 @@
-//! outcomes
+//! A hostile station that tells what did not happen, or keeps quiet about what did.
+
+use quorate::{
+    approval::statement::Abort,
+    encoding::digest::Digest,
+    proposal::document::Proposal,
+    transcript::{
+        event::{Aborted, Attempted, Closed, Concluded, Intended, Rejected},
+        outcome::Outcome,
+    },
+};
+
+use super::{
+    forge::{Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, object, seen, text},
+    forged,
+};
+
+/// A deletion that alice and bob approved, as far as the test drives it from there.
+fn approved(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    drive(&forge, &proposal, &mut lines);
+    forge.push(&proposal, &lines);
+    forge
+}
+
+/// What an honest station says at the end.
+fn honest() -> Concluded {
+    concluded(Outcome::Completed, &[object("old", "01")], &[object("keep", "02")])
+}
+
+#[track_caller]
+fn intent(change: impl FnOnce(&mut Intended), code: &str) {
+    let forge = approved(|_, _, lines| {
+        let mut event = intended(&TWO);
+        change(&mut event);
+        lines.add(event);
+    });
+    forged(&forge, code);
+}
+
+#[track_caller]
+fn conclusion(change: impl FnOnce(&mut Concluded), code: &str) {
+    let forge = approved(|_, _, lines| {
+        let mut event = honest();
+        change(&mut event);
+        lines.add(intended(&TWO)).add(event);
+    });
+    forged(&forge, code);
+}
+
+#[test]
+fn nothing_has_an_outcome_without_an_intent() {
+    for outcome in [Outcome::Completed, Outcome::Failed, Outcome::Indeterminate] {
+        let forge = approved(|_, _, lines| {
+            lines.add(Concluded { outcome, ..honest() });
+        });
+        forged(&forge, "outcome");
+    }
+}
+
+#[test]
+fn what_was_intended_was_not_refused() {
+    conclusion(|c| *c = concluded(Outcome::Refused, &[], &[]), "outcome");
+    conclusion(
+        |c| {
+            *c = concluded(Outcome::Refused, &[], &[]);
+            c.targets.clear();
+        },
+        "outcome",
+    );
+}
+
+#[test]
+fn a_refusal_has_a_reason_and_changes_nothing() {
+    let refused = |by: &[&str], change: fn(&mut Concluded)| {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let mut lines = forge.begin(&proposal);
+        for who in by {
+            lines.add(Rejected { rejection: forge.sign(who, &forge.rejection(&proposal, who)) });
+        }
+        let mut event = Concluded { targets: Vec::new(), ..concluded(Outcome::Refused, &[], &[]) };
+        change(&mut event);
+        lines.add(event);
+        forge.push(&proposal, &lines);
+        forge
+    };
+    let three = ["alice", "bob", "carol"];
+    drop(refused(&three, |_| {}).state());
+    // One custodian who rejects three times is one.
+    for by in [&[][..], &["alice", "bob"], &["alice", "alice", "alice"]] {
+        forged(&refused(by, |_| {}), "outcome");
+    }
+    forged(&refused(&three, |c| c.targets = seen(&[])), "outcome");
+    forged(&refused(&three, |c| c.deleted.push(object("old", "01"))), "outcome");
+    forged(&refused(&three, |c| c.restored.push(object("old", "01"))), "outcome");
+}
+
+#[test]
+fn a_deletion_is_complete_when_every_object_was_seen_to_be_gone() {
+    conclusion(|c| c.deleted.clear(), "outcome");
+    conclusion(|c| c.deleted = vec![object("keep", "02")], "outcome");
+    // Listed as gone, and still in the inventory.
+    conclusion(|c| c.targets = seen(&[object("keep", "02"), object("old", "01")]), "outcome");
+    // Nobody looked.
+    conclusion(|c| c.targets.clear(), "outcome");
+    conclusion(|c| c.targets[0].inventory = None, "outcome");
+}
+
+#[test]
+fn the_outcome_is_about_the_target_of_the_operation() {
+    conclusion(|c| c.targets[0].name = name("other"), "outcome");
+    conclusion(|c| c.targets.extend(seen(&[])), "outcome");
+    conclusion(|c| c.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999"), "outcome");
+}
+
+#[test]
+fn the_intent_is_for_the_target_with_copies_and_in_time() {
+    intent(|i| i.targets.clear(), "intent-targets");
+    intent(|i| i.targets[0].name = name("other"), "intent-targets");
+    intent(|i| i.targets.push(i.targets[0].clone()), "intent-targets");
+    intent(|i| i.copies = 1, "copies");
+    let forge = approved(|_, proposal, lines| {
+        lines.at(proposal.expires.unix() + 1).add(intended(&TWO));
+    });
+    forged(&forge, "proposal-expired");
+    let forge = approved(|_, proposal, lines| {
+        lines.at(proposal.expires.unix()).add(intended(&TWO));
+    });
+    drop(forge.state());
+}
+
+#[test]
+fn an_attempt_did_not_complete() {
+    for (outcome, before) in [(Outcome::Completed, false), (Outcome::Refused, false), (Outcome::Failed, true)]
+    {
+        let forge = approved(|_, _, lines| {
+            if !before {
+                lines.add(intended(&TWO));
+            }
+            lines.add(Attempted { outcome, summary: text("tried") });
+        });
+        forged(&forge, if before { "line-order" } else { "outcome" });
+    }
+}
+
+#[test]
+fn every_line_has_its_place() {
+    let close = Closed { releases_destroyed: 2 };
+    let wrong: [&dyn Fn(&mut Transcript); 7] = [
+        &|lines| {
+            lines.add(close.clone());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(close.clone());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(intended(&TWO));
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(honest());
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(intended(&TWO));
+        },
+        &|lines| {
+            lines.add(intended(&TWO)).add(honest()).add(close.clone()).add(honest());
+        },
+        &|lines| {
+            let attempt = Attempted { outcome: Outcome::Failed, summary: text("tried") };
+            lines.add(intended(&TWO)).add(honest()).add(attempt);
+        },
+    ];
+    for drive in wrong {
+        forged(&approved(|_, _, lines| drive(lines)), "line-order");
+    }
+}
+
+#[test]
+fn only_an_administrator_gives_up_and_only_before_the_intent() {
+    let abort = |card: &'static str, change: fn(&mut Abort), after: bool| {
+        approved(|forge, proposal, lines| {
+            if after {
+                lines.add(intended(&TWO));
+            }
+            let mut abort = forge.abort(proposal, "frank");
+            change(&mut abort);
+            lines.add(Aborted { abort: forge.sign(card, &abort) });
+        })
+    };
+    drop(abort("frank", |_| {}, false).state());
+    forged(&abort("frank", |_| {}, true), "line-order");
+    forged(&abort("alice", |a| a.administrator = name("alice"), false), "statement-author");
+    forged(&abort("alice", |_| {}, false), "statement-card");
+    forged(&abort("frank", |a| a.proposal = Digest::of(b"another proposal"), false), "other-proposal");
+}
+
+#[test]
+fn time_does_not_go_back() {
+    let forge = approved(|_, _, lines| {
+        let now = lines.now();
+        lines.at(now - MINUTE - 1).add(intended(&TWO));
+    });
+    forged(&forge, "time-backwards");
+    // Nor from one ceremony to the next.
+    let mut forge = Forge::new();
+    let mut proposal = forge.delete();
+    proposal.created = super::forge::time(START + 1);
+    proposal.expires = super::forge::time(START + 3601);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forged(&forge, "time-backwards");
+}

@@ -1,1 +1,325 @@
-//! proposals
+//! Proposals that must not be believed, although an administrator and a station signed them.
+
+use quorate::{
+    encoding::{digest::Digest, dsse::Envelope, strict, text::Name},
+    proposal::{
+        document::Proposal,
+        operation::{Operation, SealedCredential},
+        target::Role,
+    },
+    roster::RosterDocument,
+    transcript::event::Proposed,
+};
+
+use super::{
+    forge::{
+        Forge, Key, TWO, credential, environment, identity, intended, name, object, recipient,
+        roster_document, sealed_to, station_keys, text, time,
+    },
+    forged,
+};
+
+/// The finding about a deletion that was changed before it was signed.
+#[track_caller]
+fn delete(change: impl FnOnce(&mut Proposal), code: &str) {
+    let mut forge = Forge::new();
+    let mut proposal = forge.delete();
+    change(&mut proposal);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forge.files[1].directory = "0001-delete".into();
+    forged(&forge, code);
+}
+
+/// The same for a genesis.
+#[track_caller]
+fn genesis(change: impl FnOnce(&mut Proposal), code: &str) {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let mut proposal = forge.genesis();
+    change(&mut proposal);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forged(&forge, code);
+}
+
+/// The same for a genesis with a changed roster, which the proposal names properly.
+#[track_caller]
+fn roster(change: impl FnOnce(&mut RosterDocument), code: &str) {
+    genesis(
+        |p| {
+            let document = p.new_roster.as_mut().unwrap();
+            change(document);
+            p.roster = Digest::of(&strict::write(document));
+        },
+        code,
+    );
+}
+
+#[test]
+fn only_an_administrator_proposes_with_his_own_card() {
+    for who in ["alice", "grace", "mallory"] {
+        delete(|p| p.proposer = name(who), "statement-author");
+    }
+    for card in ["alice", "mallory", "station-1"] {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let lines = forge.begin_with(&proposal, forge.sign(card, &proposal));
+        forge.push(&proposal, &lines);
+        forged(&forge, "statement-card");
+    }
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let good = forge.sign("frank", &proposal);
+    let mut sig = good.signature().sig.0.clone();
+    sig[40] ^= 1;
+    let damaged =
+        Envelope::new(good.payload_type.clone(), good.payload.0.clone(), good.signature().keyid, sig);
+    let lines = forge.begin_with(&proposal, damaged);
+    forge.push(&proposal, &lines);
+    forged(&forge, "statement-signature");
+}
+
+#[test]
+fn the_lines_are_of_the_station_that_the_administrator_signed() {
+    delete(|p| p.station.keys = station_keys("another station"), "line-signature");
+    genesis(|p| p.station.keys = station_keys("another station"), "station-keys");
+    roster(|r| r.deal.station = station_keys("another station"), "station-keys");
+}
+
+#[test]
+fn a_station_has_keys_of_its_own() {
+    // Those of the genesis once more; the administrator's; a custodian's share key; an authority's.
+    delete(|p| p.station.keys.recipient = station_keys("station-0").recipient, "station-keys");
+    for whose in ["frank", "alice", "alice-spare", "crypto-officer"] {
+        delete(|p| p.station.keys.recipient = recipient(whose), "station-keys");
+    }
+    delete(|p| p.station.keys.recipient = "age1nobody".into(), "station-keys");
+    let mut forge = Forge::new();
+    let mut proposal = forge.delete();
+    proposal.station.keys.signing_key = Key::of("frank").public();
+    let mut lines = forge.begin(&proposal);
+    lines = {
+        let envelope = forge.sign("frank", &proposal);
+        let mut own = Forge::empty(forge.mode, "own").begin_with(&proposal, envelope.clone());
+        own.clear();
+        own.at(proposal.created.unix()).add_by(
+            &Key::of("frank"),
+            Proposed {
+                ledger: proposal.ledger,
+                ceremony: 1,
+                predecessor: proposal.predecessor,
+                proposal: envelope,
+                environment: environment(),
+            },
+        );
+        drop(lines);
+        own
+    };
+    forge.push(&proposal, &lines);
+    forged(&forge, "station-keys");
+}
+
+#[test]
+fn the_roster_is_the_one_in_force() {
+    delete(|p| p.roster = Digest::of(b"another roster"), "roster-digest");
+    // A roster of the proposer's own, in which everybody is his friend.
+    let own = roster_document(quorate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
+    delete(
+        |p| {
+            p.roster = Digest::of(&strict::write(&own));
+            p.new_roster = Some(own);
+        },
+        "roster",
+    );
+    genesis(|p| p.roster = Digest::of(b"another roster"), "roster-digest");
+    genesis(|p| p.new_roster = None, "genesis");
+}
+
+#[test]
+fn a_roster_that_cheats_is_refused() {
+    roster(|r| r.sealed_shares[0].file = sealed_to(&[&recipient("alice"), &recipient("mallory")]), "roster");
+    roster(|r| r.sealed_shares[0].file.0.truncate(100), "roster");
+    roster(|r| r.deal.authorities[0].threshold = 1, "roster");
+    roster(|r| r.deal.authorities[0].threshold = 5, "roster");
+    roster(|r| r.custodians[1] = r.custodians[0].clone(), "roster");
+    roster(|r| r.custodians[1].cards = r.custodians[0].cards.clone(), "roster");
+    roster(|r| r.custodians[1].cards.extend_from_within(..), "roster");
+    roster(|r| drop(r.custodians.pop()), "roster");
+    roster(|r| r.administrators.clear(), "roster");
+    roster(|r| drop(r.commitments.pop()), "roster");
+    roster(|r| r.sealed_shares.swap(0, 1), "roster");
+    roster(|r| r.policy.allow_soft_cards = false, "roster");
+    roster(|r| r.operations.values_mut().for_each(Vec::clear), "roster");
+    roster(|r| r.deal.authorities[0].recipient = recipient("alice"), "roster");
+    roster(|r| r.deal.ledger = Digest::of(b"another ledger"), "roster-deal");
+    roster(|r| r.deal.mode = quorate::encoding::dsse::Mode::Rehearsal, "roster-deal");
+    roster(|r| r.deal.epoch = 2, "roster-deal");
+}
+
+#[test]
+fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    for plan in [String::new(), format!("{}\n", proposal.plan), proposal.plan.replace("01", "02")] {
+        forge.files[1].plan = plan.into_bytes();
+        forged(&forge, "plan-mismatch");
+    }
+    delete(|p| p.plan = p.plan.replace("id = \"01\"", "id = \"02\""), "plan-mismatch");
+    delete(|p| p.plan = p.plan.replace("target = \"hsm\"", "target = \"other\""), "plan-mismatch");
+    delete(|p| p.title = text("Something harmless"), "plan-mismatch");
+    delete(|p| p.expires = p.expires.plus(86_400), "plan-mismatch");
+    delete(|p| p.plan = String::from("kind = \"delete\"\n"), "plan");
+    delete(|p| p.plan += "colour = \"blue\"\n", "plan");
+    delete(
+        |p| {
+            p.plan = "kind = \"inventory\"\ntitle = \"Delete old\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n"
+                .into();
+        },
+        "plan-mismatch",
+    );
+    // Two objects where the plan names one.
+    let both = |p: &mut Proposal| {
+        if let Operation::Delete { objects, .. } = &mut p.operation {
+            objects.push(object("keep", "02"));
+        }
+    };
+    delete(both, "plan-mismatch");
+    genesis(|p| p.plan = p.plan.replace("threshold = 3", "threshold = 4"), "plan-mismatch");
+    genesis(|p| p.plan = p.plan.replace("/nowhere/", "/elsewhere/"), "plan-mismatch");
+}
+
+#[test]
+fn it_is_chained_to_its_ledger() {
+    delete(|p| p.ledger = Digest::of(b"another ledger"), "ledger-nonce");
+    delete(|p| p.ceremony = 2, "ceremony-number");
+    delete(|p| p.predecessor = Some(Digest::of(b"another head")), "predecessor");
+    delete(|p| p.predecessor = None, "predecessor");
+    genesis(|p| p.predecessor = Some(Digest::of(b"something before it")), "predecessor");
+    let framed = |change: fn(&mut Proposed)| {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let mut event = Proposed {
+            ledger: proposal.ledger,
+            ceremony: proposal.ceremony,
+            predecessor: proposal.predecessor,
+            proposal: forge.sign("frank", &proposal),
+            environment: environment(),
+        };
+        change(&mut event);
+        let mut lines = forge.begin(&proposal);
+        lines.clear();
+        lines.at(proposal.created.unix()).add(event);
+        forge.push(&proposal, &lines);
+        forged(&forge, "proposal-frame");
+    };
+    framed(|e| e.ledger = Digest::of(b"another ledger"));
+    framed(|e| e.ceremony = 2);
+    framed(|e| e.predecessor = None);
+}
+
+#[test]
+fn it_does_not_expire_before_it_was_made() {
+    delete(|p| p.expires = p.created, "proposal-expiry");
+    delete(|p| p.expires = time(0), "proposal-expiry");
+}
+
+#[test]
+fn a_credential_is_sealed_to_its_authority_alone_and_once() {
+    let first = |change: fn(&mut SealedCredential)| {
+        genesis(|p| change(&mut p.credentials[0]), "credential");
+    };
+    first(|c| c.file = sealed_to(&[&recipient("security-officer"), &recipient("mallory")]));
+    first(|c| c.file.0.truncate(50));
+    first(|c| c.file.0.clear());
+    first(|c| c.version = 2);
+    first(|c| c.version = 0);
+    first(|c| c.authority = name("crypto-officer"));
+    first(|c| c.authority = name("nobody"));
+    first(|c| c.target = name("other"));
+    first(|c| c.role = Role::BackupKey);
+    genesis(|p| drop(p.credentials.pop()), "credential");
+    genesis(|p| p.credentials.push(p.credentials[0].clone()), "credential");
+    // A deletion makes none; this one would be in force afterwards.
+    delete(|p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)], "credential");
+}
+
+#[test]
+fn an_operation_is_on_what_is_on_record() {
+    let plan = |kind: &str, target: &str, rest: &str| {
+        format!("kind = \"{kind}\"\ntitle = \"Other\"\nexpires_in_hours = 1\ntarget = \"{target}\"\n{rest}")
+    };
+    let other = |plan: &str, operation: Operation| {
+        let mut forge = Forge::new();
+        let proposal = forge.other("Other", plan, operation);
+        let lines = forge.begin(&proposal);
+        forge.push(&proposal, &lines);
+        forged(&forge, "operation");
+    };
+    let hsm: Name = name("hsm");
+    let target = hsm.clone();
+    other(
+        &plan("inventory", "other", ""),
+        Operation::Inventory { target: name("other"), identity: identity() },
+    );
+    let mut stranger = identity();
+    stranger.serial = text("9999");
+    other(&plan("inventory", "hsm", ""), Operation::Inventory { target: hsm.clone(), identity: stranger });
+    let selector = "[[objects]]\nclass = \"private-key\"\nlabel = \"old\"\n";
+    let mut changed = object("old", "01");
+    changed.public_key_sha256 = Some(Digest::of(b"another key"));
+    for unrecorded in [object("old", "07"), changed] {
+        let objects = vec![unrecorded];
+        let operation = Operation::Delete { target: target.clone(), identity: identity(), objects };
+        other(&plan("delete", "hsm", selector), operation);
+    }
+    // A reset that names nothing of what it destroys.
+    let reset = "serial = \"0001\"\nlabel = \"lab\"\nnew_label = \"lab-2\"\n";
+    let operation = Operation::Reset {
+        target: target.clone(),
+        identity: identity(),
+        objects: Vec::new(),
+        new_label: text("lab-2"),
+    };
+    other(&plan("reset", "hsm", reset), operation);
+    let backup = "output = \"/media/backup.age\"\nallow_partial = false\n";
+    let operation = Operation::Backup {
+        target: target.clone(),
+        identity: identity(),
+        objects: vec![object("keep", "02")],
+        output: "/media/backup.age".into(),
+        allow_partial: false,
+    };
+    other(&plan("backup", "hsm", backup), operation);
+    // A backup that this ledger never made.
+    let restore = "backup = 0\ninput = \"/media/backup.age\"\n";
+    let operation = Operation::Restore {
+        target,
+        identity: identity(),
+        backup: 0,
+        sha256: Digest::of(b"a backup of the forger's"),
+        input: "/media/backup.age".into(),
+        objects: vec![object("planted", "03")],
+    };
+    other(&plan("restore", "hsm", restore), operation);
+}
+
+#[test]
+fn one_ceremony_is_open_at_a_time() {
+    for executed in [false, true] {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let mut lines = forge.begin(&proposal);
+        if executed {
+            forge.approve(&mut lines, &proposal, &TWO);
+            lines.add(intended(&TWO));
+        }
+        forge.push(&proposal, &lines);
+        let second = forge.inventory();
+        let lines = forge.begin(&second);
+        forge.push(&second, &lines);
+        forged(&forge, "ceremony-open");
+    }
+}

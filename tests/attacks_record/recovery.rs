@@ -1,1 +1,138 @@
-//! recovery
+//! Recoveries: they end a ceremony of a lost station, so they are a way to make one disappear.
+
+use quorate::{
+    encoding::digest::Digest,
+    proposal::document::Proposal,
+    roster::OperationKind,
+    transcript::{
+        event::{Aborted, Closed, Concluded, Intended, Rejected},
+        outcome::Outcome,
+    },
+};
+
+use super::{
+    forge::{Forge, TWO, Transcript, concluded, intended},
+    forged,
+};
+
+const THREE: [&str; 3] = ["alice", "bob", "carol"];
+
+/// A ledger whose station was lost in the middle of a deletion, and the last line of that.
+fn lost(executed: bool) -> (Forge, Digest) {
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let mut lines = forge.begin(&proposal);
+    if executed {
+        forge.approve(&mut lines, &proposal, &TWO);
+        lines.add(intended(&TWO));
+    }
+    forge.push(&proposal, &lines);
+    (forge, lines.head())
+}
+
+fn with(mut forge: Forge, proposal: &Proposal, drive: impl FnOnce(&Forge, &mut Transcript)) -> Forge {
+    let mut lines = forge.begin(proposal);
+    drive(&forge, &mut lines);
+    forge.push(proposal, &lines);
+    forge
+}
+
+fn untouched(outcome: Outcome) -> Concluded {
+    Concluded { targets: Vec::new(), ..concluded(outcome, &[], &[]) }
+}
+
+/// The intent of a recovery; where nothing had been tried there is nothing to look at.
+fn recovering(by: &[&str], executed: bool) -> Intended {
+    let mut event = intended(by);
+    if !executed {
+        event.targets.clear();
+    }
+    event
+}
+
+#[test]
+fn a_quorum_recovers_and_the_outcome_is_what_is_known() {
+    for (executed, outcome) in [(false, Outcome::Refused), (true, Outcome::Indeterminate)] {
+        let (forge, last) = lost(executed);
+        let proposal = forge.recover(1, last, executed);
+        let forge = with(forge, &proposal, |forge, lines| {
+            forge.approve(lines, &proposal, &THREE);
+            lines.add(recovering(&THREE, executed)).add(untouched(Outcome::Completed));
+            lines.add(Closed { releases_destroyed: 3 });
+        });
+        let state = forge.state();
+        assert_eq!(state.ceremonies[1].outcome(), Some(outcome));
+        assert!(state.pending().is_none());
+    }
+}
+
+#[test]
+fn a_recovery_needs_all_authorities() {
+    let (forge, last) = lost(true);
+    let proposal = forge.recover(1, last, true);
+    let forge = with(forge, &proposal, |forge, lines| {
+        forge.approve(lines, &proposal, &TWO);
+        lines.add(recovering(&TWO, true));
+    });
+    forged(&forge, "quorum-missing");
+}
+
+#[test]
+fn only_what_is_open_is_recovered_and_as_it_is() {
+    let mut closed = Forge::new();
+    let (_, lines) = closed.complete_delete();
+    let proposal = closed.recover(1, lines.head(), true);
+    forged(&with(closed, &proposal, |_, _| {}), "recover");
+
+    let (forge, last) = lost(true);
+    for (number, line, executed) in
+        [(1, last, false), (1, Digest::of(b"another line"), true), (0, last, true)]
+    {
+        let proposal = forge.recover(number, line, executed);
+        forged(&with(forge.clone(), &proposal, |_, _| {}), "ceremony-open");
+    }
+    let mut proposal = forge.recover(1, last, true);
+    if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut proposal.operation {
+        *interrupted = OperationKind::Inventory;
+    }
+    forged(&with(forge, &proposal, |_, _| {}), "ceremony-open");
+}
+
+/// A recovery that came to nothing must not clear the way.
+#[test]
+fn a_recovery_that_was_given_up_or_refused_ends_nothing() {
+    for refused in [false, true] {
+        let (forge, last) = lost(true);
+        let proposal = forge.recover(1, last, true);
+        let forge = with(forge, &proposal, |forge, lines| {
+            if refused {
+                for who in THREE {
+                    lines.add(Rejected { rejection: forge.sign(who, &forge.rejection(&proposal, who)) });
+                }
+                lines.add(untouched(Outcome::Refused)).add(Closed { releases_destroyed: 0 });
+            } else {
+                lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
+            }
+        });
+        assert_eq!(forge.state().pending().map(|c| c.number()), Some(1));
+        let next = forge.inventory();
+        forged(&with(forge.clone(), &next, |_, _| {}), "ceremony-open");
+        let again = forge.recover(1, last, true);
+        drop(with(forge, &again, |_, _| {}).state());
+    }
+}
+
+#[test]
+fn a_genesis_that_touched_nothing_lends_no_roster() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let proposal = forge.genesis();
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    let mut next = forge.recover(0, lines.head(), false);
+    next.roster = proposal.roster;
+    if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut next.operation {
+        *interrupted = OperationKind::Genesis;
+    }
+    forged(&with(forge, &next, |_, _| {}), "roster");
+}

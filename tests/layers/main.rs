@@ -85,6 +85,14 @@ const fn strictly(home: Home) -> Home {
 const TERMINAL: &[&str] = &["src/cli/terminal.rs"];
 const PRINTS: &str = "only the terminal module prints";
 const INTENT: &str = "only the ledger's storage says that an intent is durable";
+const COUNTS: &str = "approvals are counted in one place";
+/// The count itself, the execution that asks it, and the verification of what was executed.
+const COUNTERS: &[&str] = &[
+    "src/approval/quorum.rs",
+    "src/ceremony/execute.rs",
+    "src/transcript/ceremony.rs",
+    "src/transcript/executed.rs",
+];
 const EXITS: &str = "only main exits";
 
 const HOMES: &[Home] = &[
@@ -99,6 +107,11 @@ const HOMES: &[Home] = &[
     strictly(home(&["process", "abort"], &["src/main.rs"], EXITS)),
     home(&["ExitCode"], &["src/main.rs", "src/lib.rs", "src/cli/exit.rs"], EXITS),
     strictly(home(&["DurableIntent", "written"], &["src/storage/ledger.rs"], INTENT)),
+    strictly(home(&["Authorization", "grant"], &["src/approval/quorum.rs"], "only a quorum authorizes")),
+    strictly(home(&["Quorum", "establish"], &["src/ceremony/execute.rs"], COUNTS)),
+    strictly(home(&["Tally", "count"], COUNTERS, COUNTS)),
+    home(&["is_quorum"], COUNTERS, COUNTS),
+    home(&["reconstitute"], &["src/approval/quorum.rs", "src/sharing/"], "only a quorum reconstitutes"),
     strictly(home(&["unsafe"], &["src/memory/"], "all the unsafe code is in memory")),
     strictly(home(&["unsafe_code"], &["src/memory/"], "all the unsafe code is in memory")),
     strictly(crate_home("sharks", &["src/sharing/"], "only verified shares reach the Shamir library")),

@@ -5,6 +5,7 @@
  *   hang    never returns                    exit0, exit3  exit before the call
  *   error   CKR_DEVICE_ERROR, not done       late-error    done, then CKR_DEVICE_ERROR
  *   print   writes to stdout, then forwards  remove        runs "<this file>.sh", then forwards
+ *   flags   of C_GetTokenInfo: every call shows the flags whose bits are the number, too
  * Each call is noted in "<this file>.log", one name a line.
  *
  * All functions take integers and pointers only, so that one signature of eight words forwards each
@@ -51,6 +52,12 @@ static FILE *beside(const char *suffix, const char *mode) {
 static word forward(int i, word a, word b, word c, word d, word e, word f, word g, word h) {
     FILE *log = beside(".log", "a");
     if (log) { fprintf(log, "%s\n", names[i]); fclose(log); }
+    if (i == 6 && !strcmp(kind, "flags")) {
+        word shown = real->call[i](a, b, c, d, e, f, g, h);
+        /* CK_TOKEN_INFO: 32 + 32 + 16 + 16 bytes of text, then the flags. */
+        if (shown == 0) *(word *)(b + 96) |= (word)at;
+        return shown;
+    }
     if (strcmp(names[i], faulty) != 0 || ++calls != at)
         return real->call[i](a, b, c, d, e, f, g, h);
     if (!strcmp(kind, "crash")) *(volatile int *)8 = 0;

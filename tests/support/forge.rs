@@ -7,7 +7,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where its ground gives way")]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use quorate::{
@@ -101,8 +101,12 @@ pub fn sealed_to(recipients: &[&str]) -> Base64 {
     Base64(sealed)
 }
 
+fn full_name(who: &str) -> String {
+    format!("{} Example", who.to_uppercase())
+}
+
 fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
-    let full_name = text(&format!("{} Example", who.to_uppercase()));
+    let full_name = text(&full_name(who));
     let enrol = |card: &&str| {
         let key = Key::of(card);
         let enrolment = Enrolment {
@@ -305,6 +309,11 @@ impl Transcript {
         self.now
     }
 
+    /// Begins again.
+    pub fn clear(&mut self) {
+        self.lines.clear();
+    }
+
     pub fn head(&self) -> Digest {
         Digest::of(self.lines.last().unwrap())
     }
@@ -330,7 +339,19 @@ impl Forge {
 
     /// A production ledger with a completed genesis: the token holds `old` (01) and `keep` (02).
     pub fn new() -> Self {
-        let mut forge = Self::empty(Mode::Production, "ledger");
+        Self::of(Mode::Production)
+    }
+
+    /// The same, of either mode. It is made once, since sealing is random: copies of it are copies of one ledger.
+    pub fn of(mode: Mode) -> Self {
+        static PRODUCTION: OnceLock<Forge> = OnceLock::new();
+        static REHEARSAL: OnceLock<Forge> = OnceLock::new();
+        let made = if mode == Mode::Production { &PRODUCTION } else { &REHEARSAL };
+        made.get_or_init(|| Self::make(mode)).clone()
+    }
+
+    fn make(mode: Mode) -> Self {
+        let mut forge = Self::empty(mode, "ledger");
         let proposal = forge.genesis();
         let mut lines = forge.begin(&proposal);
         forge.approve(&mut lines, &proposal, &ALL);
@@ -575,9 +596,15 @@ pub fn write_ledger(files: &[CeremonyFiles], ledger: &Path) {
 
 fn genesis_plan() -> String {
     let member = |kind: &str, who: &str| {
-        format!("[[{kind}]]\nname = \"{who}\"\nfull_name = \"{who}\"\nenrolments = [\"{who}.json\"]\n")
+        let full_name = full_name(who);
+        let enrolments: Vec<String> = cards_of(who).iter().map(|card| format!("\"{card}.json\"")).collect();
+        let enrolments = enrolments.join(", ");
+        format!("[[{kind}]]\nname = \"{who}\"\nfull_name = \"{full_name}\"\nenrolments = [{enrolments}]\n")
     };
-    let mut plan = String::from("kind = \"genesis\"\ntitle = \"Genesis\"\nexpires_in_hours = 1\n");
+    let mut plan = String::from(
+        "kind = \"genesis\"\ntitle = \"Genesis\"\nexpires_in_hours = 1\n\
+         [policy]\nallow_soft_cards = true\ncopies = 2\nallow_same_medium = true\n",
+    );
     for who in ALL {
         plan += &member("custodians", who);
     }

@@ -146,7 +146,7 @@ fn an_intent_is_proved_by_reading_back_every_copy() {
     let line = Digest::of(b"intended");
     let proof = ledger.prove_intent(GENESIS, line, targets.clone()).unwrap();
     assert_eq!((proof.line(), proof.targets()), (line, &targets[..]));
-    assert!(ledger.prove_intent(GENESIS, Digest::of(b"line 0"), targets.clone()).is_err());
+    assert!(ledger.prove_intent(GENESIS, Digest::of(b"line 1"), targets.clone()).is_err());
     assert!(ledger.prove_intent(DELETE, line, targets.clone()).is_err());
     for broken in ["line 0\n", "line 0\nintended", "line 0\nintended\nmore\n", "LINE 0\nintended\n", ""] {
         for place in ["ledger", "copy"] {

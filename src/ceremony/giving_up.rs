@@ -1,0 +1,65 @@
+//! What may be given up after it has begun.
+
+use super::{Error, World, act::Acted};
+use crate::{
+    encoding::{digest::Digest, text::Name},
+    ports::token::Wanted,
+    proposal::operation::{Operation, Place},
+    transcript::{
+        ledger::{Ceremony, LedgerState},
+        outcome::Outcome,
+    },
+};
+
+/// A genesis or a reset that may have changed PINs is not given up while its target answers: the ledger would hold
+/// PINs in force that the token does not have.
+pub(super) fn check(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    acted: &Acted,
+) -> Result<(), Error> {
+    let changes_pins = match &ceremony.proposal.operation {
+        Operation::Genesis { .. } | Operation::Reset { .. } => true,
+        Operation::Recover { .. } => {
+            !LedgerState::touched(Some(state), &ceremony.proposal.operation).is_empty()
+        }
+        _ => false,
+    };
+    if changes_pins && acted.outcome != Outcome::Failed && answers(world, state, ceremony) {
+        return Err(Error::refused(
+            "PINs may have been changed, and the target answers: this ceremony cannot be given up",
+            "find out why it does not complete, then run 'quorate execute' again without --give-up",
+        )
+        .with(vec![acted.summary.clone()]));
+    }
+    Ok(())
+}
+
+/// Whether any token of the operation's targets can be reached, under its old or its new label.
+fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony) -> bool {
+    let mut asked: Vec<(Name, Place, Option<Digest>, Vec<String>)> = Vec::new();
+    let mut operation = &ceremony.proposal.operation;
+    if let Operation::Recover { ceremony: number, .. } = operation
+        && let Some(lost) = state.ceremonies.iter().find(|c| c.number() == *number)
+    {
+        operation = &lost.proposal.operation;
+    }
+    if let Operation::Genesis { targets } = operation {
+        for target in targets {
+            let labels = vec![target.label.to_string()];
+            asked.push((target.name.clone(), target.place.clone(), target.identity.module_sha256, labels));
+        }
+    } else if let Operation::Reset { target, identity, new_label, .. } = operation
+        && let Some(known) = state.targets.get(target)
+    {
+        let labels = vec![identity.label.to_string(), new_label.to_string()];
+        asked.push((target.clone(), known.target.place.clone(), identity.module_sha256, labels));
+    }
+    asked.iter().any(|(name, place, pinned, labels)| {
+        labels.iter().any(|label| {
+            let token = world.tokens.open(name, place, Wanted::Labelled(label), *pinned);
+            token.is_ok_and(|mut token| token.observe().is_ok())
+        })
+    })
+}

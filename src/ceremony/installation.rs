@@ -1,0 +1,130 @@
+//! A genesis in the act: the quorum's PINs go onto its targets.
+
+use super::{
+    Error,
+    act::{Acted, Acting},
+    credentials::Credentials,
+};
+use crate::{
+    approval::authorization::Authorization,
+    ports::token::{Installation, Run, Start as TokenStart, Token, TokenError, Wanted},
+    proposal::{
+        operation::{GenesisTarget, Start},
+        target::{Custody, Inventory, Role},
+    },
+    transcript::{event::TargetState, outcome::Outcome},
+};
+
+impl Acting<'_, '_> {
+    /// Installs the quorum's PINs on every target of a genesis.
+    pub(super) fn genesis(
+        &mut self,
+        targets: &[GenesisTarget],
+        credentials: &Credentials,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Acted {
+        let mut states = Vec::new();
+        for target in targets {
+            match self.install(target, credentials, grants) {
+                Ok(inventory) => {
+                    states.push(TargetState { name: target.name.clone(), inventory: Some(inventory) });
+                }
+                Err(mut acted) => {
+                    if !states.is_empty() {
+                        acted.outcome = Outcome::Indeterminate;
+                    }
+                    acted.targets = states;
+                    return acted;
+                }
+            }
+        }
+        let summary = format!(
+            "{} now {} to the quorum",
+            names(targets),
+            if targets.len() == 1 { "belongs" } else { "belong" }
+        );
+        let mut acted = Acted::new(Outcome::Completed, summary);
+        acted.targets = states;
+        acted
+    }
+
+    /// Installs the PINs on one target and proves them by a login.
+    #[allow(clippy::result_large_err, reason = "the error is the outcome, made once a ceremony")]
+    fn install(
+        &mut self,
+        target: &GenesisTarget,
+        credentials: &Credentials,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Inventory, Acted> {
+        let what = format!("genesis of {}", target.name);
+        let failed = |error: Error| Acted::new(Outcome::Failed, format!("{what}: {}", error.message));
+        let custody = |role| target.rule(role).map(|rule| rule.custody);
+        let user_pin = self.pin(credentials, &target.name, Role::UserPin).map_err(failed)?;
+        let held_so = match custody(Role::SoPin) {
+            Some(Custody::Held) => Some(self.pin(credentials, &target.name, Role::SoPin).map_err(failed)?),
+            _ => None,
+        };
+        let sets_user = custody(Role::UserPin) == Some(Custody::Held) || target.start == Start::Initialise;
+        let grant =
+            grants.next().ok_or_else(|| Acted::new(Outcome::Failed, format!("{what}: not authorized")))?;
+        if held_so.is_some() || sets_user {
+            let present = self.present.get(&(target.name.clone(), Role::SoPin));
+            let installation = Installation {
+                run: self.run,
+                start: match target.start {
+                    Start::Initialise => TokenStart::Empty { label: target.label.as_str() },
+                    Start::TakeOver => TokenStart::InUse { present_so_pin: present },
+                },
+                new_so_pin: held_so.as_ref(),
+                new_user_pin: sets_user.then_some(&user_pin),
+            };
+            let mut token = self.start_token(target).map_err(|e| Acted::from_error(&what, &e))?;
+            let done = token.install(grant, &installation, self.world.progress);
+            done.map_err(|e| Acted::from_error(&what, &e))?;
+        }
+        let mut token = self.installed_token(target).map_err(|e| Acted::after_error(&what, &e))?;
+        let inventory = token.inventory(&user_pin).map_err(|e| Acted::after_error(&what, &e))?;
+        let (found, before) = (&inventory.identity, &target.identity);
+        let same = found.label == target.label
+            && found.is_same_device(before)
+            && (target.start == Start::Initialise || found == before);
+        if same {
+            Ok(inventory)
+        } else {
+            Err(Acted::new(Outcome::Indeterminate, format!("{what}: afterwards another token answers")))
+        }
+    }
+
+    fn start_token(&mut self, target: &GenesisTarget) -> Result<Box<dyn Token>, TokenError> {
+        let pinned = target.identity.module_sha256;
+        match (target.start, self.run) {
+            (Start::TakeOver, _) => self.installed_token(target),
+            (Start::Initialise, Run::First) => {
+                self.world.tokens.open(&target.name, &target.place, Wanted::Empty, pinned)
+            }
+            (Start::Initialise, Run::Resumed) => {
+                let label = target.label.as_str();
+                if let Ok(mut token) =
+                    self.world.tokens.open(&target.name, &target.place, Wanted::Labelled(label), pinned)
+                    && token.observe().is_ok_and(|o| o.initialised)
+                {
+                    return Ok(token);
+                }
+                self.world.tokens.open(&target.name, &target.place, Wanted::Empty, pinned)
+            }
+        }
+    }
+
+    fn installed_token(&mut self, target: &GenesisTarget) -> Result<Box<dyn Token>, TokenError> {
+        let label = target.label.as_str();
+        let wanted = match target.start {
+            Start::Initialise => Wanted::Labelled(label),
+            Start::TakeOver => Wanted::Token { serial: target.identity.serial.as_str(), label },
+        };
+        self.world.tokens.open(&target.name, &target.place, wanted, target.identity.module_sha256)
+    }
+}
+
+fn names(targets: &[GenesisTarget]) -> String {
+    targets.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,72 @@
+//! The PINs that the quorum does not hold: who is asked for them, and why.
+
+use std::collections::BTreeMap;
+
+use super::genesis::roles_for;
+use crate::{
+    encoding::text::Name,
+    memory::Pin,
+    proposal::{
+        operation::{GenesisTarget, Operation, Start},
+        target::{Custody, Role},
+    },
+    roster::OperationKind,
+    transcript::ledger::{Ceremony, LedgerState},
+};
+
+/// PINs that hold now and are not the quorum's.
+pub type PresentPins = BTreeMap<(Name, Role), Pin>;
+
+/// The PINs that the quorum does not hold and an execution needs, each with the reason.
+pub fn needed(state: &LedgerState, ceremony: &Ceremony) -> Vec<(Name, Role, String)> {
+    match &ceremony.proposal.operation {
+        Operation::Genesis { targets } => targets.iter().flat_map(present_at_genesis).collect(),
+        Operation::Recover { ceremony: number, intended: true, .. } => {
+            let lost = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
+            match lost.map(|c| (&c.proposal.operation, c)) {
+                Some((Operation::Genesis { targets }, _)) => {
+                    targets.iter().flat_map(present_at_genesis).collect()
+                }
+                Some((operation, lost)) => borrowed(state, operation, lost.kind()),
+                None => Vec::new(),
+            }
+        }
+        operation => borrowed(state, operation, operation.kind()),
+    }
+}
+
+fn borrowed(state: &LedgerState, operation: &Operation, kind: OperationKind) -> Vec<(Name, Role, String)> {
+    let Some((name, _)) = operation.target() else { return Vec::new() };
+    let Some(target) = state.targets.get(name) else { return Vec::new() };
+    roles_for(kind)
+        .iter()
+        .filter(|role| target.target.rule(**role).is_some_and(|rule| rule.custody == Custody::Borrowed))
+        .map(|role| {
+            (name.clone(), *role, "borrowed: its owner hands it over; it is tried once and not stored".into())
+        })
+        .collect()
+}
+
+fn present_at_genesis(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
+    let custody = |role| target.rule(role).map(|rule| rule.custody);
+    let mut needed = Vec::new();
+    let changes =
+        custody(Role::SoPin) == Some(Custody::Held) || custody(Role::UserPin) == Some(Custody::Held);
+    if target.start == Start::TakeOver && changes {
+        needed.push((
+            target.name.clone(),
+            Role::SoPin,
+            "the SO PIN that holds now; tried once, and not stored".into(),
+        ));
+    }
+    if custody(Role::UserPin) == Some(Custody::Borrowed) {
+        let why = match target.start {
+            Start::Initialise => {
+                "borrowed: its owner chooses the user PIN of the new token; it is not stored"
+            }
+            Start::TakeOver => "borrowed: its owner hands over the user PIN; it is tried once and not stored",
+        };
+        needed.push((target.name.clone(), Role::UserPin, why.into()));
+    }
+    needed
+}

@@ -1,0 +1,135 @@
+//! The last look before the intent: targets and files must be what the proposal pinned.
+
+use super::{Error, World, backup, pinning, propose::label_is_taken};
+use crate::{
+    encoding::text::{Line, Name, printable},
+    ports::token::Wanted,
+    proposal::{
+        operation::{GenesisTarget, Operation, Start},
+        target::{ObjectClass, ObjectRecord, TokenIdentity},
+    },
+    transcript::{
+        event::ObservedTarget,
+        ledger::{Ceremony, LedgerState},
+    },
+};
+
+/// The targets, read back before anything is touched: each must be who it was when it was proposed.
+pub(super) fn look(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+) -> Result<Vec<ObservedTarget>, Error> {
+    let mut observed = Vec::new();
+    match &ceremony.proposal.operation {
+        Operation::Genesis { targets } => {
+            for target in targets {
+                let identity = look_at_genesis(world, target)?;
+                observed.push(ObservedTarget { name: target.name.clone(), identity });
+            }
+        }
+        Operation::Recover { .. } => {
+            for name in LedgerState::touched(Some(state), &ceremony.proposal.operation) {
+                // Who it is now is unknown until it is looked at: the interrupted operation may have changed it.
+                observed.push(ObservedTarget { name, identity: unknown_identity() });
+            }
+        }
+        operation => {
+            if let Some((name, pinned)) = operation.target() {
+                let target = pinning::target(state, name)?;
+                let found = pinning::observe(world.tokens, name, target)?;
+                if found.identity != *pinned {
+                    return Err(changed(name));
+                }
+                check_public_objects(name, operation, &found.public_objects)?;
+                check_files(world, operation)?;
+                if let Operation::Reset { new_label, .. } = operation
+                    && label_is_taken(world, name, target, new_label.as_str())
+                {
+                    return Err(changed(name));
+                }
+                observed.push(ObservedTarget { name: name.clone(), identity: found.identity });
+            }
+        }
+    }
+    Ok(observed)
+}
+
+/// The file that a backup writes can be written, the one that a restore reads is there and is the right one: both are
+/// found out while a refusal is still free.
+fn check_files(world: &mut World<'_>, operation: &Operation) -> Result<(), Error> {
+    match operation {
+        Operation::Backup { output, .. } => {
+            if world.artifacts.exists(output) {
+                return Err(Error::refused(
+                    format!("{} exists", printable(output)),
+                    "nothing is overwritten: move it away, then execute again",
+                ));
+            }
+            drop(world.artifacts.begin(output)?);
+            Ok(world.artifacts.remove(output)?)
+        }
+        Operation::Restore { input, sha256, .. } => {
+            if backup::hash(world.artifacts.open(input)?)? == *sha256 {
+                return Ok(());
+            }
+            Err(Error::refused(
+                format!("{} is not the backup that this ledger recorded (SHA-256 differs)", printable(input)),
+                "bring the right file, then execute again; nothing was touched",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<TokenIdentity, Error> {
+    let wanted = match target.start {
+        Start::Initialise => Wanted::Empty,
+        Start::TakeOver => {
+            Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
+        }
+    };
+    let pinned = target.identity.module_sha256;
+    let found = world.tokens.open(&target.name, &target.place, wanted, pinned)?.observe()?;
+    if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
+        return Err(changed(&target.name));
+    }
+    Ok(found.identity)
+}
+
+fn changed(name: &Name) -> Error {
+    Error::refused(
+        format!("target {name} is not as it was when it was proposed"),
+        "find out who changed it; nothing was touched, the approvals stay good for the token as it was",
+    )
+}
+
+/// What is visible without login is compared before the intent; the rest after login, by the deletion itself.
+fn check_public_objects(name: &Name, operation: &Operation, public: &[ObjectRecord]) -> Result<(), Error> {
+    let Operation::Delete { objects, .. } = operation else { return Ok(()) };
+    for pinned in objects {
+        let visible = matches!(pinned.class, ObjectClass::PublicKey | ObjectClass::Certificate);
+        let there = public.contains(pinned);
+        let others: Vec<String> =
+            public.iter().filter(|o| *o != pinned && o.resembles(pinned)).map(ToString::to_string).collect();
+        if visible && (!there || !others.is_empty()) {
+            let what = if there { "another object looks like" } else { "the token no longer shows" };
+            let error = Error::refused(
+                format!("target {name}: {what} {pinned}"),
+                "the objects changed since the proposal: record them with an \"inventory\", then propose again",
+            );
+            return Err(error.with(others));
+        }
+    }
+    Ok(())
+}
+
+fn unknown_identity() -> TokenIdentity {
+    TokenIdentity {
+        manufacturer: Line::lossy(""),
+        model: Line::lossy(""),
+        serial: Line::lossy(""),
+        label: Line::lossy(""),
+        module_sha256: None,
+    }
+}

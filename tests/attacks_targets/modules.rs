@@ -1,0 +1,118 @@
+//! Another file in the place of the module that the ledger has on record.
+
+use std::{fs, path::Path};
+
+use crate::{
+    softhsm::{FaultyModule, MODULE},
+    vault::{THREE, Target, Vault, delete, inventory},
+};
+
+/// A vault whose module is a copy of SoftHSM in the lab.
+fn with_own_module() -> (Vault, std::path::PathBuf) {
+    let vault = Vault::in_use();
+    let module = vault.lab.path("module.so");
+    fs::copy(MODULE, &module).unwrap();
+    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module)]);
+    (vault, module)
+}
+
+fn append_a_byte(module: &Path) {
+    let mut bytes = fs::read(module).unwrap();
+    bytes.push(0);
+    fs::write(module, bytes).unwrap();
+}
+
+#[test]
+fn a_changed_module_is_refused_when_proposing_and_when_executing() {
+    let (vault, module) = with_own_module();
+    append_a_byte(&module);
+    let plan = vault.lab.plan("inventory", &inventory("hsm"));
+    let refused = vault.lab.propose(&plan).expect(3);
+    assert!(refused.error().contains("another file than the pinned one"), "{}", refused.error());
+    assert!(!vault.lab.path("ledger/0001-inventory").exists());
+    fs::copy(MODULE, &module).unwrap();
+    vault.approved(&delete("01"), THREE);
+    append_a_byte(&module);
+    vault.execute::<&str>(&[]).expect(3);
+    assert_eq!(vault.events("intended"), 0);
+    fs::copy(MODULE, &module).unwrap();
+    vault.execute::<&str>(&[]).ok();
+    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
+}
+
+#[test]
+fn a_module_put_in_the_place_of_the_pinned_one_is_never_loaded_and_gets_no_pin() {
+    let (vault, module) = with_own_module();
+    vault.approved(&delete("01"), THREE);
+    // It forwards, and notes each call: what a stolen PIN would look like.
+    let foreign = FaultyModule::compile(vault.lab.dir.path());
+    fs::copy(&foreign.path, &module).unwrap();
+    let foreign = FaultyModule { path: module.clone() };
+    foreign.behave();
+    vault.execute::<&str>(&[]).expect(3);
+    assert_eq!(vault.events("intended"), 0);
+    assert_eq!(foreign.calls("C_Initialize"), 0, "a foreign module was loaded");
+    // The same between the intent and a second run.
+    fs::copy(MODULE, &module).unwrap();
+    let away = vault.lab.path("away");
+    fs::rename(vault.hsm.tokens(), &away).unwrap();
+    fs::create_dir(vault.hsm.tokens()).unwrap();
+    vault.execute::<&str>(&[]).expect(1);
+    fs::remove_dir(vault.hsm.tokens()).unwrap();
+    fs::rename(&away, vault.hsm.tokens()).unwrap();
+    vault.execute::<&str>(&[]).ok();
+}
+
+#[test]
+fn a_module_exchanged_after_the_intent_gets_no_pin() {
+    let vault = Vault::in_use();
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
+    vault.approved(&delete("01"), THREE);
+    module.order("C_Login", 1, "crash");
+    vault.execute::<&str>(&[]).expect(4);
+    let good = fs::read(&module.path).unwrap();
+    append_a_byte(&module.path);
+    module.behave();
+    let failed = vault.execute::<&str>(&[]).expect(4);
+    assert!(failed.error().contains("another file than the pinned one"), "{}", failed.error());
+    assert_eq!((module.calls("C_Initialize"), module.calls("C_Login")), (0, 0));
+    fs::write(&module.path, good).unwrap();
+    vault.execute::<&str>(&[]).ok();
+    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
+}
+
+#[test]
+fn a_missing_module_leaves_the_approvals_good() {
+    let (vault, module) = with_own_module();
+    vault.approved(&delete("01"), THREE);
+    fs::remove_file(&module).unwrap();
+    let missing = vault.execute::<&str>(&[]).expect(1);
+    assert!(missing.error().contains("No such file"), "{}", missing.error());
+    fs::copy(MODULE, &module).unwrap();
+    vault.execute::<&str>(&[]).ok();
+}
+
+#[test]
+fn what_is_no_module_for_this_machine_begins_no_ledger() {
+    let vault = Vault::in_use();
+    let text = vault.lab.path("text.so");
+    fs::write(&text, "not a library").unwrap();
+    let foreign = vault.lab.path("foreign.so");
+    let mut bytes = fs::read(MODULE).unwrap();
+    bytes[18] ^= 0x55;
+    fs::write(&foreign, bytes).unwrap();
+    for (module, said) in [
+        (text, "no ELF header"),
+        (foreign, "another kind of machine"),
+        (vault.lab.path("missing.so"), "No such file"),
+        (vault.lab.path("plans"), "cannot read the module"),
+    ] {
+        let target = Target::in_use(&vault.hsm, "lab").module(&module);
+        let plan = vault.lab.genesis_text(&crate::lab::CUSTODIANS, &target.table());
+        let refused = vault.lab.propose(&vault.lab.plan("genesis", &plan)).expect(1);
+        assert!(refused.error().contains(said), "{}", refused.error());
+        assert!(!vault.lab.path("ledger/0000-genesis").exists());
+    }
+}

@@ -1,0 +1,140 @@
+//! PINs: wrong ones, missing ones, ones that nobody may keep, and ones that must not be tried any more.
+
+use std::fs;
+
+use crate::{
+    softhsm::{FaultyModule, SO_PIN, SoftHsm, USER_PIN},
+    vault::{THREE, Target, Vault, delete},
+};
+
+/// CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED.
+const USER_FINAL: u32 = 0x2_0000;
+const USER_LOCKED: u32 = 0x4_0000;
+const SO_FINAL: u32 = 0x20_0000;
+const SO_LOCKED: u32 = 0x40_0000;
+
+fn in_use_behind_a_witness() -> (Vault, FaultyModule, Target) {
+    let vault = Vault::in_use();
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    let target = Target::in_use(&vault.hsm, "lab").module(&module.path);
+    (vault, module, target)
+}
+
+#[test]
+fn a_wrong_so_pin_is_tried_once_and_the_right_one_goes_on() {
+    let (vault, module, target) = in_use_behind_a_witness();
+    vault.approved_genesis(&[target]);
+    module.behave();
+    let failed = vault.execute(&vault.present("so-pin", "wrong.pin")).expect(4);
+    assert!(failed.error().contains("SO PIN is wrong"), "{}", failed.error());
+    assert_eq!((module.calls("C_Login"), vault.events("attempted")), (1, 1));
+    assert!(vault.hsm.can_log_in("lab", "so", SO_PIN));
+    let missing = vault.execute::<&str>(&[]).expect(6);
+    assert!(missing.error().contains("hsm:so-pin"), "{}", missing.error());
+    vault.execute(&vault.present("so-pin", "so.pin")).ok();
+    assert!(!vault.hsm.can_log_in("lab", "so", SO_PIN));
+    assert!(!vault.hsm.can_log_in("lab", "user", USER_PIN));
+    assert_eq!(vault.public("lab", "keep"), 1);
+}
+
+#[test]
+fn a_borrowed_user_pin_is_asked_for_tried_once_and_kept_nowhere() {
+    let (vault, module, target) = in_use_behind_a_witness();
+    vault.found(&[Target { so_pin: None, user_pin: "borrowed", ..target }]);
+    vault.approved(&delete("01"), THREE);
+    let missing = vault.execute::<&str>(&[]).expect(6);
+    assert!(missing.error().contains("hsm:user-pin"), "{}", missing.error());
+    module.behave();
+    let wrong = vault.execute(&vault.present("user-pin", "wrong.pin")).expect(4);
+    assert!(wrong.error().contains("user PIN is wrong"), "{}", wrong.error());
+    assert_eq!((module.calls("C_Login"), vault.events("attempted")), (1, 1));
+    vault.execute(&vault.present("user-pin", "user.pin")).ok();
+    assert_eq!((vault.hsm.count("lab", USER_PIN, "old"), vault.hsm.count("lab", USER_PIN, "keep")), (0, 2));
+    for pin in [USER_PIN, "nobody-knows-it"] {
+        assert!(!vault.is_stored(pin), "a borrowed PIN was stored");
+    }
+}
+
+#[test]
+fn a_token_is_initialised_with_a_borrowed_user_pin() {
+    let vault = Vault::new(SoftHsm::new());
+    vault.approved_genesis(&[Target { user_pin: "borrowed", ..Target::empty("lab") }]);
+    let missing = vault.execute::<&str>(&[]).expect(6);
+    assert!(missing.error().contains("hsm:user-pin"), "{}", missing.error());
+    assert_eq!(vault.events("intended"), 0);
+    vault.execute(&vault.present("user-pin", "user.pin")).ok();
+    assert!(vault.hsm.can_log_in("lab", "user", USER_PIN));
+    assert!(!vault.hsm.can_log_in("lab", "so", SO_PIN));
+    vault.hsm.make_key("lab", "EC:prime256v1", "old", "01");
+    vault.approved(&crate::vault::inventory("hsm"), THREE);
+    vault.execute(&vault.present("user-pin", "user.pin")).ok();
+    vault.approved(&delete("01"), THREE);
+    vault.execute(&vault.present("user-pin", "user.pin")).ok();
+    assert_eq!(vault.public("lab", "old"), 0);
+    assert!(!vault.is_stored(USER_PIN));
+}
+
+#[test]
+fn a_take_over_with_a_held_so_pin_leaves_the_borrowed_user_pin_alone() {
+    let vault = Vault::in_use();
+    let target = Target { user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
+    vault.approved_genesis(&[target]);
+    let so_only = vault.present("so-pin", "so.pin");
+    let missing = vault.execute(&so_only).expect(6);
+    assert!(missing.error().contains("hsm:user-pin"), "{}", missing.error());
+    let with = |file: &str| [so_only.clone(), vault.present("user-pin", file)].concat();
+    // The SO PIN is the quorum's by then: only the user PIN is wrong.
+    vault.execute(&with("wrong.pin")).expect(5);
+    vault.execute(&with("user.pin")).ok();
+    assert!(vault.hsm.can_log_in("lab", "user", USER_PIN));
+    assert!(!vault.hsm.can_log_in("lab", "so", SO_PIN));
+    assert!(!vault.is_stored(USER_PIN) && !vault.is_stored(SO_PIN));
+}
+
+#[test]
+fn the_last_try_is_not_spent() {
+    let (vault, module, target) = in_use_behind_a_witness();
+    vault.approved_genesis(&[target]);
+    let present = vault.present("so-pin", "so.pin");
+    for (flags, said) in [(SO_FINAL, "one try of the SO PIN is left"), (SO_LOCKED, "the SO PIN is locked")] {
+        module.order("C_GetTokenInfo", flags, "flags");
+        let failed = vault.execute(&present).expect(4);
+        assert!(failed.error().contains(said), "{}", failed.error());
+        assert_eq!(module.calls("C_Login"), 0);
+    }
+    module.behave();
+    vault.execute(&present).ok();
+    vault.approved(&delete("01"), THREE);
+    for (flags, said) in
+        [(USER_FINAL, "one try of the user PIN is left"), (USER_LOCKED, "the user PIN is locked")]
+    {
+        module.order("C_GetTokenInfo", flags, "flags");
+        let failed = vault.execute::<&str>(&[]).expect(4);
+        assert!(failed.error().contains(said), "{}", failed.error());
+        assert_eq!(module.calls("C_Login"), 0);
+    }
+    module.behave();
+    vault.execute::<&str>(&[]).ok();
+    assert_eq!(vault.public("lab", "old"), 0);
+}
+
+#[test]
+fn a_pin_is_not_taken_from_a_strange_place() {
+    let vault = Vault::in_use();
+    vault.approved_genesis(&[Target::in_use(&vault.hsm, "lab")]);
+    fs::write(vault.lab.path("empty.pin"), "\n").unwrap();
+    let file = |text: &str| vec!["--present-pin".to_owned(), text.replace("DIR", &vault.lab.at(""))];
+    for (spec, code) in [
+        ("hsm:so-pin=DIR/empty.pin", 2),
+        ("hsm:so-pin=DIR/missing.pin", 1),
+        ("hsm:backup-key=DIR/so.pin", 2),
+        ("hsm=DIR/so.pin", 2),
+        ("HSM:so-pin=DIR/so.pin", 2),
+    ] {
+        vault.execute(&file(spec)).expect(code);
+    }
+    let (one, two) = (file("hsm:so-pin=DIR/so.pin"), file("hsm:so-pin=DIR/wrong.pin"));
+    vault.execute(&[one, two].concat()).expect(2);
+    assert_eq!(vault.events("intended"), 0);
+}

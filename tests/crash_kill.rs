@@ -1,0 +1,160 @@
+//! SIGKILL before every call by which a verb changes the disk: the ledger audits, and the same commands go on to the end.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/crash.rs"]
+mod crash;
+#[path = "support/lab.rs"]
+mod lab;
+#[allow(dead_code)]
+#[path = "support/softhsm.rs"]
+mod softhsm;
+
+use std::process::Command;
+
+use crash::{Stand, THREE, kill, sweep};
+use lab::Ran;
+
+/// The next run completes, or says that there is nothing left to do.
+#[track_caller]
+fn goes_on(ran: Ran, already: &[&str]) {
+    let said = ran.error();
+    match ran.code {
+        Some(0) => {}
+        Some(3) if already.iter().any(|words| said.contains(words)) => {}
+        _ => panic!("{:?}: {said}\n{}", ran.code, ran.stderr),
+    }
+}
+
+fn execute(stand: &Stand) -> Command {
+    stand.command("execute", &[])
+}
+
+fn to_the_end(stand: &Stand, directory: &str) {
+    goes_on(stand.execute(&[]), &["ended: completed"]);
+    stand.ended(directory);
+}
+
+/// The key is gone, the other one is not, and the PINs of the quorum are good: it was they who did it.
+#[track_caller]
+fn deleted_once(stand: &Stand, directory: &str) {
+    stand.ended(directory);
+    assert_eq!((stand.public("old"), stand.public("keep")), (0, 1));
+}
+
+#[test]
+fn propose_a_genesis() {
+    let go_on = |stand: &Stand, _: &Ran| {
+        goes_on(stand.propose("genesis"), &["ceremony 0 (genesis) is still proposed"]);
+        for name in THREE {
+            stand.lab.approve(name).ok();
+        }
+        to_the_end(stand, "0000-genesis");
+    };
+    let propose = |stand: &Stand| stand.command("propose", &[&stand.lab.at("plans/genesis.toml")]);
+    sweep("propose a genesis", &Stand::empty(), &propose, &go_on, &kill);
+}
+
+#[test]
+fn propose_a_deletion() {
+    let go_on = |stand: &Stand, _: &Ran| {
+        goes_on(stand.propose("delete"), &["ceremony 1 (delete) is still proposed"]);
+        for name in ["alice", "bob"] {
+            stand.lab.approve(name).ok();
+        }
+        stand.execute(&[]).ok();
+        deleted_once(stand, "0001-delete");
+    };
+    let propose = |stand: &Stand| stand.command("propose", &[&stand.lab.at("plans/delete.toml")]);
+    sweep("propose a deletion", &Stand::taken_over(), &propose, &go_on, &kill);
+}
+
+fn approval(stand: &Stand, machine: &str, more: &[&str]) -> Command {
+    let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
+    let head = stand.lab.head().unwrap();
+    let mut args = vec!["approve", &ledger, "--head", &head];
+    args.extend(more);
+    args.extend(card.iter().map(String::as_str));
+    stand.lab.command_as(machine, &args)
+}
+
+#[test]
+fn approve_at_the_station() {
+    let stand = Stand::taken_over();
+    stand.proposed("delete", &["alice"]);
+    let approve = |stand: &Stand| approval(stand, "station", &[]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        goes_on(lab::ran(&mut approve(stand)), &["already"]);
+        stand.execute(&[]).ok();
+        deleted_once(stand, "0001-delete");
+    };
+    sweep("approve at the station", &stand, &approve, &go_on, &kill);
+}
+
+#[test]
+fn approve_into_a_file() {
+    let stand = Stand::taken_over();
+    stand.proposed("delete", &["alice"]);
+    let approve = |stand: &Stand| approval(stand, "bob", &["-o", &stand.lab.at("files/bob.approval")]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        let again = lab::ran(&mut approve(stand));
+        // A file under its name is whole: it need not be made again.
+        assert!(again.code == Some(0) || again.error().contains("exists"), "{}", again.stderr);
+        stand.execute(&[&stand.lab.at("files/bob.approval")]).ok();
+        deleted_once(stand, "0001-delete");
+    };
+    sweep("approve into a file", &stand, &approve, &go_on, &kill);
+}
+
+#[test]
+fn execute_a_genesis_on_an_empty_slot() {
+    let stand = Stand::empty();
+    stand.proposed("genesis", &THREE);
+    sweep("execute a genesis, empty slot", &stand, &execute, &then_look, &kill);
+}
+
+#[test]
+fn execute_a_genesis_by_take_over() {
+    let stand = Stand::in_use();
+    stand.proposed("genesis", &THREE);
+    sweep("execute a genesis, take-over", &stand, &execute, &then_look, &kill);
+}
+
+/// To the end, then another ceremony with the PINs that were installed.
+fn then_look(stand: &Stand, _: &Ran) {
+    to_the_end(stand, "0000-genesis");
+    stand.proposed("inventory", &["alice", "carol"]);
+    stand.execute(&[]).ok();
+    stand.ended("0001-inventory");
+}
+
+#[test]
+fn execute_a_deletion() {
+    let stand = Stand::taken_over();
+    stand.proposed("delete", &["alice"]);
+    stand.lab.approve_to_file("bob").ok();
+    let file = |stand: &Stand| stand.lab.at("files/bob.approval");
+    let execute = |stand: &Stand| stand.command("execute", &[&file(stand)]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        goes_on(stand.execute(&[&file(stand)]), &["ended: completed"]);
+        deleted_once(stand, "0001-delete");
+    };
+    sweep("execute a deletion", &stand, &execute, &go_on, &kill);
+}
+
+#[test]
+fn abort_a_deletion() {
+    let stand = Stand::taken_over();
+    stand.proposed("delete", &["alice", "bob"]);
+    let abort =
+        |stand: &Stand| stand.command("abort", &["--copy", &stand.lab.at("copy"), "--reason", "a drill"]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        goes_on(lab::ran(&mut abort(stand)), &["nothing to execute"]);
+        assert_eq!(stand.lines("0001-delete", "aborted"), 1);
+        assert_eq!((stand.public("old"), stand.public("keep")), (1, 1));
+        stand.proposed("inventory", &["alice", "carol"]);
+        stand.execute(&[]).ok();
+        stand.ended("0002-inventory");
+    };
+    sweep("abort a deletion", &stand, &abort, &go_on, &kill);
+}

@@ -1,0 +1,120 @@
+//! A module that crashes, before or after the effect of a call, in a reset, a backup and a restore.
+
+use crate::{
+    softhsm::{FaultyModule, SoftHsm, USER_PIN},
+    vault::{FOUR, THREE, Target, Vault, inventory, reset},
+};
+
+/// Function, which of its calls in a process, kind of fault, and the exit code.
+type Fault = (&'static str, u32, &'static str, i32);
+
+fn go_through(vault: &Vault, module: &FaultyModule, fault: Fault) {
+    let (function, nth, kind, code) = fault;
+    module.order(function, nth, kind);
+    let ran = vault.execute::<&str>(&[]);
+    module.behave();
+    assert_eq!(ran.code, Some(code), "{fault:?}\n{}{}", ran.stdout, ran.stderr);
+    if code != 0 {
+        assert_eq!(vault.events("attempted"), 1, "{fault:?}");
+        vault.execute::<&str>(&[]).ok();
+    }
+}
+
+#[test]
+fn a_reset_survives_its_module() {
+    const FAULTS: &[Fault] = &[
+        ("C_InitToken", 1, "crash", 5),
+        ("C_InitToken", 1, "crash-after", 5),
+        ("C_InitToken", 1, "error", 4),
+        ("C_InitToken", 1, "late-error", 0),
+        ("C_Login", 1, "crash", 5),
+        ("C_SetPIN", 1, "crash", 5),
+        ("C_SetPIN", 1, "crash-after", 5),
+        ("C_InitPIN", 1, "crash", 5),
+        ("C_InitPIN", 1, "crash-after", 5),
+    ];
+    let vault = Vault::new(SoftHsm::with_token("lab-0"));
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
+    let serial = vault.hsm.serial("lab-0");
+    for (number, fault) in (1..).zip(FAULTS) {
+        let (old, new) = (format!("lab-{}", number - 1), format!("lab-{number}"));
+        vault.approved(&reset(&serial, &old, &new), FOUR);
+        go_through(&vault, &module, *fault);
+        let listed = vault.hsm.tool(&["--list-token-slots"]);
+        assert!(listed.contains(&format!("label        : {new}\n")), "{fault:?}\n{listed}");
+    }
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+#[test]
+fn a_backup_and_a_restore_survive_their_module() {
+    const BACKUP: &[Fault] = &[
+        ("C_Login", 2, "crash", 4),
+        ("C_WrapKey", 1, "crash", 4),
+        ("C_WrapKey", 2, "crash-after", 4),
+        ("C_CreateObject", 1, "crash", 4),
+    ];
+    const RESTORE: &[Fault] = &[
+        ("C_Login", 1, "crash", 4),
+        ("C_UnwrapKey", 1, "crash", 5),
+        ("C_UnwrapKey", 1, "crash-after", 5),
+        ("C_UnwrapKey", 2, "crash-after", 5),
+        ("C_UnwrapKey", 1, "error", 5),
+        ("C_UnwrapKey", 1, "late-error", 5),
+        ("C_CreateObject", 2, "crash-after", 5),
+        ("C_Sign", 1, "crash", 5),
+    ];
+    let hsm = SoftHsm::with_token("lab");
+    for (kind, label, id) in [("EC:prime256v1", "ec", "01"), ("rsa:2048", "rsa", "02")] {
+        let args = ["--keypairgen", "--key-type", kind, "--label", label, "--id", id, "--extractable"];
+        hsm.user("lab", USER_PIN, &args);
+    }
+    hsm.make_secret("lab", "AES:32", "aes", "03");
+    let vault = Vault::new(hsm);
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    let spare = Target { name: "spare", ..Target::empty("spare") };
+    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path), spare.module(&module.path)]);
+    for (number, fault) in (1..).zip(BACKUP) {
+        let file = vault.lab.at(&format!("files/{number}.age"));
+        let plan = format!(
+            "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{file}\"\n\
+             allow_partial = false\n"
+        );
+        vault.approved(&plan, FOUR);
+        go_through(&vault, &module, *fault);
+        assert!(std::path::Path::new(&file).exists());
+    }
+    let keys = ["01", "02"].map(|id| public_key(&vault, "lab", id));
+    for fault in RESTORE {
+        let plan = format!(
+            "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"spare\"\nbackup = 1\n\
+             input = \"{}\"\n",
+            vault.lab.at("files/1.age")
+        );
+        vault.approved(&plan, FOUR);
+        go_through(&vault, &module, *fault);
+        assert_eq!(["01", "02"].map(|id| public_key(&vault, "spare", id)), keys, "{fault:?}");
+        assert_eq!((vault.public("spare", "ec"), vault.public("spare", "rsa")), (1, 1), "{fault:?}");
+        empty(&vault);
+    }
+}
+
+fn public_key(vault: &Vault, token: &str, id: &str) -> String {
+    vault.hsm.tool(&["--token-label", token, "--read-object", "--type", "pubkey", "--id", id])
+}
+
+/// Destroys what the restore made, by the quorum: the next one starts from nothing again.
+fn empty(vault: &Vault) {
+    let mut plan =
+        String::from("kind = \"delete\"\ntitle = \"Empty\"\nexpires_in_hours = 1\ntarget = \"spare\"\n");
+    for id in ["01", "02"] {
+        for class in ["private-key", "public-key"] {
+            plan += &format!("[[objects]]\nclass = \"{class}\"\nid = \"{id}\"\n");
+        }
+    }
+    plan += "[[objects]]\nclass = \"secret-key\"\nid = \"03\"\n";
+    vault.ceremony(&plan, THREE).ok();
+}
