@@ -36,8 +36,14 @@ fn said_clearly(ran: &Ran) {
     }
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let message = ran.json["error"]["message"].as_str().unwrap_or_default();
-    let words =
-        ["no space left on the disk", "read-only file system", "the medium fails", "No space left", "Input/output", "Read-only"];
+    let words = [
+        "no space left on the disk",
+        "read-only file system",
+        "the medium fails",
+        "No space left",
+        "Input/output",
+        "Read-only",
+    ];
     assert!(words.iter().any(|words| message.contains(words)), "{message}");
     assert!(!message.contains('\n') && message.len() < 400, "{message}");
     assert!(!ran.json["error"]["hint"].as_str().unwrap_or_default().is_empty(), "no hint: {message}");
@@ -83,7 +89,8 @@ fn approve_on_a_bad_disk() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice"]);
     let approve = |stand: &Stand| {
-        let (ledger, card, head) = (stand.lab.at("ledger"), stand.lab.with_card("bob"), stand.lab.head().unwrap());
+        let (ledger, card, head) =
+            (stand.lab.at("ledger"), stand.lab.with_card("bob"), stand.lab.head().unwrap());
         let file = stand.lab.at("files/bob.approval");
         let mut args = vec!["approve", ledger.as_str(), "--head", &head, "-o", &file];
         args.extend(card.iter().map(String::as_str));
@@ -149,7 +156,9 @@ impl ReadOnly {
     }
 
     fn modes(&self, mode: u32) {
-        for directory in fs::read_dir(&self.place).unwrap().map(|e| e.unwrap().path()).chain([self.place.clone()]) {
+        for directory in
+            fs::read_dir(&self.place).unwrap().map(|e| e.unwrap().path()).chain([self.place.clone()])
+        {
             fs::set_permissions(directory, fs::Permissions::from_mode(mode)).unwrap();
         }
     }

@@ -92,7 +92,11 @@ fn what_has_ended_is_said_and_an_open_ceremony_is_not_overtaken() {
     stand.lab.approve("bob").ok();
     stand.execute(&[]).ok();
     let again = stand.execute(&[]).expect(3);
-    assert!(again.error().contains("nothing to execute: ceremony 1 (delete) ended: completed"), "{}", again.stderr);
+    assert!(
+        again.error().contains("nothing to execute: ceremony 1 (delete) ended: completed"),
+        "{}",
+        again.stderr
+    );
     stand.ended("0001-delete");
 }
 

@@ -149,7 +149,9 @@ pub fn check_continuity(terminal: Terminal, matter: &Matter<'_>) -> Result<(), E
             );
         }
         Continuity::Remembered { proposals } => {
-            terminal.tell(&format!("The ledger contains the {proposals} earlier decision(s) that this machine remembers."));
+            terminal.tell(&format!(
+                "The ledger contains the {proposals} earlier decision(s) that this machine remembers."
+            ));
         }
         Continuity::Head(_) => terminal.tell("The ledger ends with the head that you gave."),
         Continuity::Unknown => unknown(terminal, matter.state)?,

@@ -190,7 +190,9 @@ impl Stand {
         let left: Vec<String> = tree(self.lab.dir.path())
             .into_iter()
             .map(|(name, _)| name)
-            .filter(|name| name.contains("/.") || name.contains("state-station/stations/") || name.ends_with(".approval"))
+            .filter(|name| {
+                name.contains("/.") || name.contains("state-station/stations/") || name.ends_with(".approval")
+            })
             .collect();
         assert!(left.is_empty(), "left behind: {left:?}");
     }
@@ -287,7 +289,10 @@ pub struct Traced {
 pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut strace = Command::new("strace");
-    strace.args(["-qq", "-y", "-s", "0", "-o"]).arg(log.path()).args(["-e", &format!("trace={CALLS},{STARTS}")]);
+    strace
+        .args(["-qq", "-y", "-s", "0", "-o"])
+        .arg(log.path())
+        .args(["-e", &format!("trace={CALLS},{STARTS}")]);
     if let Some(inject) = inject {
         strace.args(["-e", &format!("inject={inject}")]);
     }
@@ -369,8 +374,7 @@ pub fn sweep(
     for (_, call) in &points {
         *table.entry(call.name.clone()).or_default() += 1;
     }
-    let (queue, shapes, failures) =
-        (Mutex::new(points), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
+    let (queue, shapes, failures) = (Mutex::new(points), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
     let work = || {
         loop {
             let Some((workers, call)) = queue.lock().unwrap().pop() else { return };
@@ -404,4 +408,3 @@ pub fn sweep(
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{what}: cut off at {failures:#?}");
 }
-
