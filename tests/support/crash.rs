@@ -188,8 +188,7 @@ impl Stand {
         self.lab.run(&["audit", &self.lab.at("ledger")]).expect(6);
         self.level();
         let left: Vec<String> = tree(self.lab.dir.path())
-            .into_iter()
-            .map(|(name, _)| name)
+            .into_keys()
             .filter(|name| {
                 name.contains("/.") || name.contains("state-station/stations/") || name.ends_with(".approval")
             })
@@ -304,7 +303,7 @@ pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced 
         .current_dir(command.get_current_dir().unwrap())
         .stdin(Stdio::null())
         .output()
-        .expect("strace is needed for these tests");
+        .unwrap_or_else(|e| panic!("strace is needed for these tests: {e}"));
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     Traced {
         killed: output.status.signal() == Some(9),
