@@ -12,7 +12,7 @@ mod softhsm;
 
 use std::process::Command;
 
-use crash::{Stand, THREE, kill, sweep};
+use crash::{KILL, Stand, THREE, sweep};
 use lab::Ran;
 
 /// The next run completes, or says that there is nothing left to do.
@@ -42,31 +42,35 @@ fn deleted_once(stand: &Stand, directory: &str) {
     assert_eq!((stand.public("old"), stand.public("keep")), (0, 1));
 }
 
+/// Proposes again. What was begun either stands, then it is as good as any; or it never was.
+#[track_caller]
+fn proposes_again(stand: &Stand, plan: &str, approving: &[&str], directory: &str) {
+    let again = stand.propose(plan);
+    if again.code == Some(0) {
+        assert_eq!(stand.lines(directory, "proposed"), 1);
+        stand.level();
+        return;
+    }
+    goes_on(again, &["is still open"]);
+    for name in approving {
+        stand.lab.approve(name).ok();
+    }
+    stand.execute(&[]).ok();
+    stand.ended(directory);
+}
+
 #[test]
 fn propose_a_genesis() {
-    let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(stand.propose("genesis"), &["ceremony 0 (genesis) is still proposed"]);
-        for name in THREE {
-            stand.lab.approve(name).ok();
-        }
-        to_the_end(stand, "0000-genesis");
-    };
+    let go_on = |stand: &Stand, _: &Ran| proposes_again(stand, "genesis", &THREE, "0000-genesis");
     let propose = |stand: &Stand| stand.command("propose", &[&stand.lab.at("plans/genesis.toml")]);
-    sweep("propose a genesis", &Stand::empty(), &propose, &go_on, &kill);
+    sweep("propose a genesis", &Stand::empty(), &propose, &go_on, KILL);
 }
 
 #[test]
 fn propose_a_deletion() {
-    let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(stand.propose("delete"), &["ceremony 1 (delete) is still proposed"]);
-        for name in ["alice", "bob"] {
-            stand.lab.approve(name).ok();
-        }
-        stand.execute(&[]).ok();
-        deleted_once(stand, "0001-delete");
-    };
+    let go_on = |stand: &Stand, _: &Ran| proposes_again(stand, "delete", &["alice", "bob"], "0001-delete");
     let propose = |stand: &Stand| stand.command("propose", &[&stand.lab.at("plans/delete.toml")]);
-    sweep("propose a deletion", &Stand::taken_over(), &propose, &go_on, &kill);
+    sweep("propose a deletion", &Stand::taken_over(), &propose, &go_on, KILL);
 }
 
 fn approval(stand: &Stand, machine: &str, more: &[&str]) -> Command {
@@ -88,7 +92,7 @@ fn approve_at_the_station() {
         stand.execute(&[]).ok();
         deleted_once(stand, "0001-delete");
     };
-    sweep("approve at the station", &stand, &approve, &go_on, &kill);
+    sweep("approve at the station", &stand, &approve, &go_on, KILL);
 }
 
 #[test]
@@ -103,26 +107,31 @@ fn approve_into_a_file() {
         stand.execute(&[&stand.lab.at("files/bob.approval")]).ok();
         deleted_once(stand, "0001-delete");
     };
-    sweep("approve into a file", &stand, &approve, &go_on, &kill);
+    sweep("approve into a file", &stand, &approve, &go_on, KILL);
 }
 
 #[test]
 fn execute_a_genesis_on_an_empty_slot() {
     let stand = Stand::empty();
     stand.proposed("genesis", &THREE);
-    sweep("execute a genesis, empty slot", &stand, &execute, &then_look, &kill);
+    let go_on = |stand: &Stand, _: &Ran| to_the_end(stand, "0000-genesis");
+    sweep("execute a genesis, empty slot", &stand, &execute, &go_on, KILL);
 }
 
 #[test]
 fn execute_a_genesis_by_take_over() {
     let stand = Stand::in_use();
     stand.proposed("genesis", &THREE);
-    sweep("execute a genesis, take-over", &stand, &execute, &then_look, &kill);
+    sweep("execute a genesis, take-over", &stand, &execute, &then_look, KILL);
 }
 
 /// To the end, then another ceremony with the PINs that were installed.
 fn then_look(stand: &Stand, _: &Ran) {
+    let had_begun = stand.lines("0000-genesis", "intended") == 1;
     to_the_end(stand, "0000-genesis");
+    if !had_begun {
+        return;
+    }
     stand.proposed("inventory", &["alice", "carol"]);
     stand.execute(&[]).ok();
     stand.ended("0001-inventory");
@@ -139,7 +148,7 @@ fn execute_a_deletion() {
         goes_on(stand.execute(&[&file(stand)]), &["ended: completed"]);
         deleted_once(stand, "0001-delete");
     };
-    sweep("execute a deletion", &stand, &execute, &go_on, &kill);
+    sweep("execute a deletion", &stand, &execute, &go_on, KILL);
 }
 
 #[test]
@@ -156,5 +165,5 @@ fn abort_a_deletion() {
         stand.execute(&[]).ok();
         stand.ended("0002-inventory");
     };
-    sweep("abort a deletion", &stand, &abort, &go_on, &kill);
+    sweep("abort a deletion", &stand, &abort, &go_on, KILL);
 }

@@ -46,7 +46,7 @@ pub fn run(args: &Audit, global: &Global, terminal: Terminal) -> Result<Done, Er
 pub fn tell(terminal: Terminal, audit: &audit::Audit, mode: Mode, copies: usize) {
     if let Some(state) = &audit.state {
         terminal.tell(&format!(
-            "The ledger of a {mode}, {}, {} read:",
+            "A {mode} ledger: {}, {} read:",
             counted(state.ceremonies.len(), "ceremony", "ceremonies"),
             counted(copies, "copy", "copies")
         ));

@@ -23,7 +23,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
     let state = ceremony::check(&storage::ledger::read(&args.ledger)?, wiring::mode(global))?;
     let shown = text::printable(&args.ledger.to_string_lossy());
     terminal.tell(&format!(
-        "{shown}: the ledger of a {}, {}",
+        "{shown}: a {} ledger, {}",
         state.mode,
         counted(state.ceremonies.len(), "ceremony", "ceremonies")
     ));

@@ -80,7 +80,7 @@ impl Terminal {
         let screen = dialoguer::console::Term::stderr();
         let pages = pages(sections, usize::from(screen.size().0).saturating_sub(2).max(8));
         for (number, page) in pages.iter().enumerate() {
-            self.print(page);
+            self.print(if number == 0 { page } else { page.trim_start_matches('\n') });
             if number.saturating_add(1) < pages.len() {
                 to_stderr(&format!(
                     "-- page {} of {}: Enter goes on --",

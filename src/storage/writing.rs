@@ -68,7 +68,7 @@ pub(super) fn besides(files: &CeremonyFiles) -> [(Beside, &Statements); 2] {
     [(Beside::Approvals, &files.approvals), (Beside::Attestations, &files.attestations)]
 }
 
-/// Removes what crashed proposals left.
+/// Removes what crashed proposals left, and files that were to replace others in a ceremony that nobody went on with.
 pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
     for name in layout::entries(ledger)?.iter().filter(|name| layout::is_unfinished(name)) {
         let path = ledger.join(name);
@@ -76,6 +76,17 @@ pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
         // A link is removed, not followed; so does remove_dir_all with links inside.
         let removed = if metadata.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(|e| failed("clearing", &path, &e))?;
+    }
+    for name in layout::ceremonies(ledger)? {
+        let ceremony = ledger.join(name);
+        clear_temporary(&ceremony)?;
+        for beside in [Beside::Approvals, Beside::Attestations] {
+            let inner = ceremony.join(beside_name(beside));
+            if layout::is_there(&inner)? {
+                layout::real_directory(&inner)?;
+                clear_temporary(&inner)?;
+            }
+        }
     }
     Ok(())
 }
@@ -112,11 +123,12 @@ pub(super) fn statement(
     replace(&path, bytes, MAX_BESIDE)
 }
 
-/// Removes what a crash left of statements: each has a name of its own, so that the next does not replace it.
+/// Removes what a crash left of the files in one directory. Statements have names of their own, so that the next does
+/// not replace it.
 fn clear_temporary(directory: &Path) -> Result<(), StoreError> {
     for name in layout::entries(directory)? {
         let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
-        if inner.is_some_and(layout::is_statement_name) {
+        if inner.is_some_and(|name| name == TRANSCRIPT || name == PLAN || layout::is_statement_name(name)) {
             let path = directory.join(&name);
             fs::remove_file(&path).map_err(|e| failed("clearing", &path, &e))?;
         }

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 
 use crate::{
     lab::{ADMIN, EMPTY_SOFTHSM, Lab, Ran, ran, softhsm_in_use},
-    softhsm::{self, SoftHsm},
+    softhsm::{self, FaultyModule, SoftHsm},
 };
 
 /// The custodians: two of three for the crypto officer, all three for the security officer.
@@ -47,6 +47,7 @@ const STARTS: &str = "vfork,fork,clone,clone3";
 pub struct Stand {
     pub lab: Lab,
     pub hsm: SoftHsm,
+    module: Option<TempDir>,
 }
 
 impl Stand {
@@ -59,7 +60,7 @@ impl Stand {
         fs::write(lab.path("so.pin"), softhsm::SO_PIN).unwrap();
         lab.plan("delete", DELETE);
         lab.plan("inventory", INVENTORY);
-        Self { lab, hsm }
+        Self { lab, hsm, module: None }
     }
 
     fn with_genesis(self, targets: &str) -> Self {
@@ -70,6 +71,7 @@ impl Stand {
 
     /// An empty slot, a genesis plan, no ledger.
     pub fn empty() -> Self {
+        in_memory();
         Self::over(SoftHsm::new()).with_genesis(EMPTY_SOFTHSM)
     }
 
@@ -80,6 +82,7 @@ impl Stand {
 
     /// The same, the quorum's module being another file.
     pub fn in_use_through(module: &str) -> Self {
+        in_memory();
         let hsm = SoftHsm::with_token("lab");
         hsm.make_key("lab", "EC:prime256v1", "old", "01");
         hsm.make_key("lab", "EC:prime256v1", "keep", "02");
@@ -93,6 +96,18 @@ impl Stand {
         stand.proposed("genesis", &THREE);
         stand.execute(&[]).ok();
         stand
+    }
+
+    /// The same through a module that misbehaves on order.
+    pub fn through_faulty() -> (Self, FaultyModule) {
+        let dir = tempfile::tempdir().unwrap();
+        let module = FaultyModule::compile(dir.path());
+        module.behave();
+        let mut stand = Self::in_use_through(module.path.to_str().unwrap());
+        stand.module = Some(dir);
+        stand.proposed("genesis", &THREE);
+        stand.execute(&[]).ok();
+        (stand, module)
     }
 
     /// Proposes a plan and has these custodians approve at the station.
@@ -139,7 +154,7 @@ impl Stand {
         let hsm = SoftHsm { dir: copied(self.hsm.dir.path()) };
         let conf = fs::read_to_string(hsm.conf()).unwrap();
         fs::write(hsm.conf(), conf.replace(path(self.hsm.dir.path()), path(hsm.dir.path()))).unwrap();
-        Self { lab: Lab { environment: hsm.environment(), ..lab }, hsm }
+        Self { lab: Lab { environment: hsm.environment(), ..lab }, hsm, module: None }
     }
 
     /// How many lines of one kind a ceremony's transcript has.
@@ -170,16 +185,25 @@ impl Stand {
         for event in ["intended", "concluded", "closed"] {
             assert_eq!(self.lines(directory, event), 1, "{event} lines in {directory}");
         }
-        self.audits();
-        let apart =
-            Command::new("diff").arg("-r").args([self.lab.at("ledger"), self.lab.at("copy")]).output();
-        assert!(apart.unwrap().status.success(), "the copy differs");
+        self.lab.run(&["audit", &self.lab.at("ledger")]).expect(6);
+        self.level();
         let left: Vec<String> = tree(self.lab.dir.path())
-            .into_iter()
-            .map(|(name, _)| name)
-            .filter(|name| name.contains("/.") || name.contains("stations/") || name.ends_with(".approval"))
+            .into_keys()
+            .filter(|name| {
+                name.contains("/.") || name.contains("state-station/stations/") || name.ends_with(".approval")
+            })
             .collect();
         assert!(left.is_empty(), "left behind: {left:?}");
+    }
+
+    /// The copy has the same bytes, and neither has a hidden file left.
+    #[track_caller]
+    pub fn level(&self) {
+        let places = [self.lab.at("ledger"), self.lab.at("copy")];
+        let apart = Command::new("diff").arg("-r").args(&places).output().unwrap();
+        assert!(apart.status.success(), "{}", String::from_utf8_lossy(&apart.stdout));
+        let hidden = Command::new("find").args(&places).args(["-name", ".*"]).output().unwrap();
+        assert!(hidden.stdout.is_empty(), "{}", String::from_utf8_lossy(&hidden.stdout));
     }
 
     /// What lies on the disk, told by names and lengths: digests are made alike, zeros are told apart.
@@ -195,6 +219,14 @@ impl Stand {
             shape += &format!("{} {} {zeros}\n", name.join("/"), bytes.len());
         }
         shape
+    }
+}
+
+/// The thousands of fsyncs cost minutes on a disk, and a process that is killed does not see the difference.
+fn in_memory() {
+    let memory = Path::new("/dev/shm");
+    if tempfile::tempdir_in(memory).is_ok() {
+        let _ = tempfile::env::override_temp_dir(memory);
     }
 }
 
@@ -271,7 +303,7 @@ pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced 
         .current_dir(command.get_current_dir().unwrap())
         .stdin(Stdio::null())
         .output()
-        .expect("strace is needed for these tests");
+        .unwrap_or_else(|e| panic!("strace is needed for these tests: {e}"));
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     Traced {
         killed: output.status.signal() == Some(9),
@@ -299,16 +331,29 @@ fn parse(log: &str, home: &str) -> Vec<Call> {
     calls
 }
 
+/// What happens to a call, and what must be true of every command to which it happened.
+#[derive(Clone, Copy)]
+pub struct Cut {
+    pub inject: fn(&Call) -> String,
+    pub check: fn(&Ran),
+}
+
+/// The process is killed before the call.
+pub const KILL: Cut = Cut {
+    inject: |call| format!("{}:signal=KILL:when={}", call.name, call.nth),
+    check: |ran| assert_eq!(ran.code, None, "{}", ran.stderr),
+};
+
 /// Cuts a command off before each of its calls on the disk, on a copy of the stand each time.
 ///
-/// After each cut the ledger must audit. `go_on` is then run, unless the disk looks as after an earlier cut with as many
+/// After each cut the ledger must audit, and `go_on` is run, unless the disk looks as after an earlier cut with as many
 /// workers started: between fsync and rename nothing differs that survives a process.
 pub fn sweep(
     what: &str,
     stand: &Stand,
     command: &(dyn Fn(&Stand) -> Command + Sync),
     go_on: &(dyn Fn(&Stand, &Ran) + Sync),
-    how: &(dyn Fn(&Call) -> String + Sync),
+    cut: Cut,
 ) {
     let begun = std::time::Instant::now();
     let rehearsed = stand.twin();
@@ -318,7 +363,7 @@ pub fn sweep(
     let mut points: Vec<(usize, Call)> = Vec::new();
     for call in whole.calls {
         workers += usize::from(STARTS.split(',').any(|start| start == call.name));
-        if call.is_on_disk {
+        if call.is_on_disk && call.succeeded {
             points.push((workers, call));
         }
     }
@@ -334,13 +379,14 @@ pub fn sweep(
             let Some((workers, call)) = queue.lock().unwrap().pop() else { return };
             let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let stand = stand.twin();
-                let cut = traced(&stand, &command(&stand), Some(&how(&call)));
-                stand.audits();
-                let shape = (workers, cut.killed, stand.shape());
-                if !shapes.lock().unwrap().insert(shape) && cut.killed {
+                let ran = traced(&stand, &command(&stand), Some(&(cut.inject)(&call))).ran;
+                (cut.check)(&ran);
+                let shape = (workers, ran.code, stand.shape());
+                if !shapes.lock().unwrap().insert(shape) {
                     return;
                 }
-                go_on(&stand, &cut.ran);
+                stand.audits();
+                go_on(&stand, &ran);
             }));
             if tried.is_err() {
                 failures.lock().unwrap().push(format!("{} {} ({})", call.name, call.nth, call.on));
@@ -360,9 +406,4 @@ pub fn sweep(
     );
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{what}: cut off at {failures:#?}");
-}
-
-/// Kills before the call.
-pub fn kill(call: &Call) -> String {
-    format!("{}:signal=KILL:when={}", call.name, call.nth)
 }
