@@ -18,7 +18,7 @@ use crash::{Call, KILL, Stand, THREE, traced};
 fn killed_at(stand: &Stand, here: impl Fn(&Call) -> bool) {
     let rehearsed = stand.twin();
     let whole = traced(&rehearsed, &rehearsed.command("execute", &[]), None);
-    let point = whole.calls.iter().find(|call| call.is_on_disk && here(call)).expect("the point");
+    let point = whole.calls.iter().find(|call| call.is_on_disk && here(call)).unwrap();
     assert!(traced(stand, &stand.command("execute", &[]), Some(&(KILL.inject)(point))).killed);
     stand.audits();
 }
@@ -50,7 +50,7 @@ fn after_the_act(stand: &Stand) {
 /// Directory of the ceremony that is open.
 fn open(stand: &Stand) -> String {
     let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
-    status.json["open"]["directory"].as_str().expect("an open ceremony").to_owned()
+    status.json["open"]["directory"].as_str().unwrap().to_owned()
 }
 
 /// Loses the station; `execute` on another machine says what to do.
