@@ -148,7 +148,9 @@ pub fn brief(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
             );
         }
         Continuity::Remembered { proposals } => {
-            terminal.tell(&format!("The ledger contains the {proposals} earlier decision(s) that this machine remembers."));
+            terminal.tell(&format!(
+                "The ledger contains the {proposals} earlier decision(s) that this machine remembers."
+            ));
         }
         Continuity::Head(_) => terminal.tell("The ledger ends with the head that you gave."),
         Continuity::Unknown => unknown(terminal, matter.state)?,
