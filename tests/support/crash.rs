@@ -25,7 +25,7 @@ use crate::{
 #[path = "cut.rs"]
 mod cut;
 #[allow(unused_imports, reason = "each test file uses a part of it")]
-pub use cut::{Call, Cut, KILL, sweep, traced};
+pub use cut::{Call, Cut, KILL, sweep, traced, unsafe_moments};
 
 /// The custodians: two of three for the crypto officer, all three for the security officer.
 pub const THREE: [&str; 3] = ["alice", "bob", "carol"];

@@ -164,3 +164,40 @@ pub fn sweep(
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{what}: cut off at {failures:#?}");
 }
+
+/// What a power cut could take back of what was done, whenever a module is started and at the end: a kill does not show
+/// that an fsync is missing. Also files that got their name before their bytes were safe.
+pub fn unsafe_moments(calls: &[Call]) -> Vec<String> {
+    let mut dirty: BTreeSet<String> = BTreeSet::new();
+    let mut found = Vec::new();
+    let parent = |path: &str| path.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+    for call in calls.iter().filter(|call| call.succeeded) {
+        if STARTS.split(',').any(|start| start == call.name) {
+            found.extend(dirty.iter().map(|path| format!("{path} is not safe when a module is started")));
+        }
+        if !call.is_on_disk {
+            continue;
+        }
+        let opened = call.on.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+        let named: Vec<&str> = call.on.split('"').filter(|part| part.starts_with('/')).collect();
+        match (call.name.as_str(), named.as_slice()) {
+            ("write" | "pwrite64" | "ftruncate", _) => _ = dirty.insert(opened),
+            ("fsync" | "fdatasync", _) => _ = dirty.remove(&opened),
+            ("rename" | "renameat" | "renameat2" | "link" | "linkat", [from, to]) => {
+                let within = |path: &&String| *path == from || path.starts_with(&format!("{from}/"));
+                found.extend(
+                    dirty.iter().filter(within).map(|path| format!("{path} is not safe and renamed")),
+                );
+                dirty.extend([parent(from), parent(to)]);
+            }
+            ("mkdir" | "mkdirat", [path, ..]) => _ = dirty.insert(parent(path)),
+            ("unlink" | "unlinkat" | "rmdir", [path, ..]) => {
+                dirty.retain(|other| other != path);
+                dirty.insert(parent(path));
+            }
+            (name, _) => found.push(format!("nobody knows what {name}({}) does", call.on)),
+        }
+    }
+    found.extend(dirty.iter().map(|path| format!("{path} is not safe at the end")));
+    found
+}
