@@ -168,8 +168,11 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
         }
         Plan::Inventory(plan) => {
-            let target = pinning::target(state, &plan.target)?;
-            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            let mut target = pinning::target(state, &plan.target)?.clone();
+            if plan.module_sha256.is_some() {
+                target.identity.module_sha256 = plan.module_sha256;
+            }
+            let identity = pinning::observe(world.tokens, &plan.target, &target)?.identity;
             (Operation::Inventory { target: plan.target.clone(), identity }, Vec::new())
         }
         Plan::Delete(plan) => {

@@ -36,15 +36,19 @@ pub(super) fn look(
         }
         operation => {
             if let Some((name, pinned)) = operation.target() {
-                let target = pinning::target(state, name)?;
-                let found = pinning::observe(world.tokens, name, target)?;
+                let mut target = pinning::target(state, name)?.clone();
+                if matches!(operation, Operation::Inventory { .. }) {
+                    // The quorum may have approved an update of the module.
+                    target.identity.module_sha256 = pinned.module_sha256;
+                }
+                let found = pinning::observe(world.tokens, name, &target)?;
                 if found.identity != *pinned {
                     return Err(changed(name));
                 }
                 check_public_objects(name, operation, &found.public_objects)?;
                 check_files(world, operation)?;
                 if let Operation::Reset { new_label, .. } = operation
-                    && label_is_taken(world, name, target, new_label.as_str())
+                    && label_is_taken(world, name, &target, new_label.as_str())
                 {
                     return Err(changed(name));
                 }

@@ -27,8 +27,10 @@ pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
             let all = plan.targets.iter().zip(targets).all(|(table, target)| is_target(table, target));
             same(all && plan.targets.len() == targets.len(), "targets")
         }
-        (Plan::Inventory(plan), Operation::Inventory { target, .. }) => {
-            same(plan.target == *target, "target")
+        (Plan::Inventory(plan), Operation::Inventory { target, identity }) => {
+            same(plan.target == *target, "target")?;
+            let module = plan.module_sha256;
+            same(module.is_none() || module == identity.module_sha256, "module_sha256")
         }
         (Plan::Delete(plan), Operation::Delete { target, objects, .. }) => {
             same(plan.target == *target, "target")?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     document::Proposal,
     operation::{GenesisTarget, Operation, Place, Start},
+    plan::Plan,
     target::{Custody, ObjectRecord, Role, TokenIdentity},
 };
 use crate::{
@@ -116,13 +117,18 @@ fn needs(roster: &Roster, kind: OperationKind) -> Vec<String> {
 fn substance(proposal: &Proposal) -> Vec<Section> {
     match &proposal.operation {
         Operation::Genesis { targets } => targets.iter().map(genesis_target).collect(),
-        Operation::Inventory { identity, target } => vec![Section::new(
-            "The target",
-            with(
-                token(target.as_str(), identity),
-                ["its objects are read and recorded; nothing is changed".into()],
-            ),
-        )],
+        Operation::Inventory { identity, target } => vec![Section::new("The target", {
+            let mut lines = token(target.as_str(), identity);
+            lines.push("its objects are read and recorded; nothing is changed".into());
+            if let Ok(Plan::Inventory(plan)) = Plan::parse(proposal.plan.as_bytes())
+                && let Some(sha256) = plan.module_sha256
+            {
+                lines
+                    .push("ANOTHER FILE IS TAKEN FOR ITS MODULE from then on, and is given its PINs:".into());
+                lines.push(format!("SHA-256 {sha256}"));
+            }
+            lines
+        })],
         Operation::Delete { target, identity, objects } => vec![
             Section::new("The target", token(target.as_str(), identity)),
             objects_section("What will be destroyed, for ever", objects),

@@ -214,6 +214,8 @@ simple_plan! {
     InventoryPlan {
         /// Which target.
         target: Name,
+        /// After an update of the module: SHA-256 of the file that the quorum takes for its module from now on.
+        module_sha256: Option<Digest>,
     }
 }
 simple_plan! {

@@ -92,6 +92,8 @@ pub(super) fn check_concluded(
         Operation::Genesis { targets } => {
             targets.iter().find(|t| t.name == *name).map(|t| t.identity.clone())
         }
+        // It may put an update of the module on record; that only this differs, its proposal was checked for.
+        Operation::Inventory { identity, .. } => Some(identity.clone()),
         _ => LedgerState::known_identity(state, name),
     };
     for target in &concluded.targets {

@@ -16,7 +16,7 @@ use crate::{
         document::Proposal,
         operation::{GenesisTarget, Operation},
         plan::Plan,
-        target::{Custody, Role},
+        target::{Custody, Role, TokenIdentity},
     },
     roster::Roster,
     sealing::single,
@@ -193,7 +193,11 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     let Some((state, target)) = context.state.and_then(|s| s.targets.get(name).map(|t| (s, t))) else {
         return fail(format!("{name} is no target of this quorum"));
     };
-    if *identity != target.identity {
+    // Only an inventory whose plan says so takes another file for the target's module.
+    let updates = matches!(Plan::parse(proposal.plan.as_bytes()),
+        Ok(Plan::Inventory(plan)) if plan.module_sha256.is_some());
+    let module_sha256 = if updates { identity.module_sha256 } else { target.identity.module_sha256 };
+    if *identity != (TokenIdentity { module_sha256, ..target.identity.clone() }) {
         return fail(format!("{name} is pinned as another token than the ledger has on record"));
     }
     let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();

@@ -75,7 +75,7 @@ fn a_module_exchanged_after_the_intent_gets_no_pin() {
     let good = fs::read(&module.path).unwrap();
     append_a_byte(&module.path);
     module.behave();
-    let failed = vault.execute::<&str>(&[]).expect(4);
+    let failed = vault.execute::<&str>(&[]).expect(5);
     assert!(failed.error().contains("another file than the pinned one"), "{}", failed.error());
     assert_eq!((module.calls("C_Initialize"), module.calls("C_Login")), (0, 0));
     fs::write(&module.path, good).unwrap();
@@ -115,4 +115,28 @@ fn what_is_no_module_for_this_machine_begins_no_ledger() {
         assert!(refused.error().contains(said), "{}", refused.error());
         assert!(!vault.lab.path("ledger/0000-genesis").exists());
     }
+}
+
+#[test]
+fn an_updated_module_is_taken_only_when_the_quorum_approved_its_digest() {
+    let (vault, module) = with_own_module();
+    append_a_byte(&module);
+    let output = std::process::Command::new("sha256sum").arg(&module).output().unwrap();
+    let digest = String::from_utf8(output.stdout).unwrap()[..64].to_owned();
+    let plan = |digest: &str| format!("{}module_sha256 = \"{digest}\"\n", inventory("hsm"));
+    vault.lab.propose(&vault.lab.plan("next", &plan(&"0".repeat(64)))).expect(3);
+    vault.approved(&plan(&digest), THREE);
+    let shown = vault.prose(&["show", &vault.lab.at("ledger")]);
+    assert!(shown.stdout.contains("ANOTHER FILE IS TAKEN FOR ITS MODULE"), "{}", shown.stdout);
+    // Not before it is executed, and not another one still.
+    append_a_byte(&module);
+    vault.execute::<&str>(&[]).expect(3);
+    fs::copy(MODULE, &module).unwrap();
+    vault.execute::<&str>(&[]).expect(3);
+    append_a_byte(&module);
+    let done = vault.execute::<&str>(&[]).ok();
+    assert_eq!(done.json["targets"][0]["inventory"]["identity"]["module_sha256"], digest);
+    vault.ceremony(&delete("01"), THREE).ok();
+    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
+    vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
 }

@@ -97,20 +97,22 @@ fn the_last_try_is_not_spent() {
     let (vault, module, target) = in_use_behind_a_witness();
     vault.approved_genesis(&[target]);
     let present = vault.present("so-pin", "so.pin");
-    for (flags, said) in [(SO_FINAL, "one try of the SO PIN is left"), (SO_LOCKED, "the SO PIN is locked")] {
+    for (flags, code, said) in
+        [(SO_FINAL, 4, "one try of the SO PIN is left"), (SO_LOCKED, 5, "the SO PIN is locked")]
+    {
         module.order("C_GetTokenInfo", flags, "flags");
-        let failed = vault.execute(&present).expect(4);
+        let failed = vault.execute(&present).expect(code);
         assert!(failed.error().contains(said), "{}", failed.error());
         assert_eq!(module.calls("C_Login"), 0);
     }
     module.behave();
     vault.execute(&present).ok();
     vault.approved(&delete("01"), THREE);
-    for (flags, said) in
-        [(USER_FINAL, "one try of the user PIN is left"), (USER_LOCKED, "the user PIN is locked")]
+    for (flags, code, said) in
+        [(USER_FINAL, 4, "one try of the user PIN is left"), (USER_LOCKED, 5, "the user PIN is locked")]
     {
         module.order("C_GetTokenInfo", flags, "flags");
-        let failed = vault.execute::<&str>(&[]).expect(4);
+        let failed = vault.execute::<&str>(&[]).expect(code);
         assert!(failed.error().contains(said), "{}", failed.error());
         assert_eq!(module.calls("C_Login"), 0);
     }
