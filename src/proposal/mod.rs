@@ -7,4 +7,5 @@ pub mod document;
 pub mod environment;
 pub mod operation;
 pub mod plan;
+mod plan_rules;
 pub mod target;

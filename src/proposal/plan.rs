@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::target::{Custody, ObjectClass, Role};
+use super::{
+    plan_rules::{absolute, label_fits},
+    target::{Custody, ObjectClass, Role},
+};
 use crate::{
     encoding::{
         digest::Digest,
@@ -48,7 +51,7 @@ pub struct PlanError {
 }
 
 impl PlanError {
-    fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>) -> Self {
         Self { line: None, column: None, message: message.into() }
     }
 
@@ -361,155 +364,6 @@ impl Plan {
             Self::Inventory(_) | Self::Recover(_) => Ok(()),
         }
     }
-}
-
-impl DeletePlan {
-    fn check(&self) -> Result<(), PlanError> {
-        if self.objects.is_empty() {
-            return Err(PlanError::new("objects is empty: name at least one object to delete"));
-        }
-        for (place, object) in self.objects.iter().enumerate() {
-            if object.id.is_none() && object.label.is_none() && object.public_key_sha256.is_none() {
-                return Err(PlanError::new(format!(
-                    "objects, entry {}: give id, label or public_key_sha256, so that one object is meant",
-                    place.saturating_add(1)
-                )));
-            }
-            if let Some(id) = &object.id
-                && (id.is_empty()
-                    || id.len() % 2 != 0
-                    || !id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
-            {
-                return Err(PlanError::new(format!("id {:?} is not in lower-case hex", text::printable(id))));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl GenesisPlan {
-    fn check(&self) -> Result<(), PlanError> {
-        for (what, empty) in [
-            ("custodians", self.custodians.is_empty()),
-            ("administrators", self.administrators.is_empty()),
-            ("authorities", self.authorities.is_empty()),
-            ("targets", self.targets.is_empty()),
-        ] {
-            if empty {
-                return Err(PlanError::new(format!("{what} is empty")));
-            }
-        }
-        let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
-        for person in people.clone() {
-            if person.enrolments.is_empty() {
-                return Err(PlanError::new(format!("{}: enrolments is empty", person.name)));
-            }
-        }
-        distinct("person", people.map(|p| &p.name))?;
-        distinct("authority", self.authorities.iter().map(|a| &a.name))?;
-        distinct("target", self.targets.iter().map(|t| &t.name))?;
-        for authority in &self.authorities {
-            let (m, n) = (authority.threshold, self.custodians.len());
-            if m < 2 || usize::from(m) > n {
-                return Err(PlanError::new(format!(
-                    "authority {}: threshold {m} is not between 2 and the {n} custodians",
-                    authority.name
-                )));
-            }
-        }
-        let known = |name: &Name| self.authorities.iter().any(|a| a.name == *name);
-        for target in &self.targets {
-            target.check(&known)?;
-        }
-        for (operation, authorities) in &self.operations {
-            if let Some(unknown) = authorities.iter().find(|a| !known(a)) {
-                return Err(PlanError::new(format!(
-                    "operations.{operation}: there is no authority {unknown}"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl TargetTable {
-    fn check(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
-        let fail = |message: String| Err(PlanError::new(format!("target {}: {message}", self.name)));
-        match (self.kind, &self.module, &self.path) {
-            (TargetKind::Pkcs11, Some(module), None) => absolute("module", module)?,
-            (TargetKind::Pkcs11, ..) => return fail("a pkcs11 target has 'module' and no 'path'".into()),
-            (TargetKind::Practice, None, Some(path)) if self.slot.is_none() => absolute("path", path)?,
-            (TargetKind::Practice, ..) => {
-                return fail("a practice target has 'path', no 'module' and no 'slot'".into());
-            }
-        }
-        match (self.start, &self.serial) {
-            (StartKind::TakeOver, None) => {
-                return fail("a token in use is named by its 'serial' as well".into());
-            }
-            (StartKind::Initialise, Some(_)) => return fail("an empty token has no 'serial' yet".into()),
-            _ => {}
-        }
-        label_fits(&self.label)?;
-        if self.credentials.is_empty() {
-            return fail("credentials is empty: the quorum would keep nothing".into());
-        }
-        for (role, rule) in &self.credentials {
-            if !known(&rule.authority) {
-                return fail(format!("credentials.{role}: there is no authority {}", rule.authority));
-            }
-            if *role == Role::BackupKey && rule.custody != Custody::Held {
-                return fail("credentials.backup-key: a backup key is 'held'".into());
-            }
-        }
-        let has = |role| self.credentials.contains_key(&role);
-        if self.start == StartKind::Initialise && !(has(Role::SoPin) && has(Role::UserPin)) {
-            return fail("an empty token needs credentials.so-pin and credentials.user-pin".into());
-        }
-        if self.start == StartKind::Initialise
-            && self.credentials.get(&Role::SoPin).is_some_and(|r| r.custody != Custody::Held)
-        {
-            return fail("credentials.so-pin of an empty token is 'held'".into());
-        }
-        if !has(Role::UserPin) {
-            return fail("credentials.user-pin is missing: without it the objects cannot be read".into());
-        }
-        Ok(())
-    }
-}
-
-fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), PlanError> {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(PlanError::new(format!("{what} {name} is named twice")));
-        }
-    }
-    Ok(())
-}
-
-fn absolute(field: &str, path: &str) -> Result<(), PlanError> {
-    let plain =
-        path.starts_with('/') && text::is_printable(path) && !path.split('/').any(|part| part == "..");
-    if plain {
-        Ok(())
-    } else {
-        Err(PlanError::new(format!(
-            "{field} {:?} is not an absolute path without '..'",
-            text::printable(path)
-        )))
-    }
-}
-
-/// CK_TOKEN_INFO has 32 bytes for a label.
-fn label_fits(label: &Line) -> Result<(), PlanError> {
-    if label.as_str().is_empty() || label.as_str().len() > 32 || label.as_str().trim() != label.as_str() {
-        return Err(PlanError::new(format!(
-            "label {:?}: 1 to 32 bytes, no blank at either end",
-            label.as_str()
-        )));
-    }
-    Ok(())
 }
 
 fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, PlanError> {

@@ -2,9 +2,11 @@
 
 pub mod card;
 pub mod deal;
+mod error;
 pub mod key;
 mod members;
 mod validation;
 
+pub use error::RosterError;
 pub use members::{Member, OperationKind, Policy, RosterDocument};
-pub use validation::{Person, Roster, RosterError, Standing};
+pub use validation::{Person, Roster, Standing};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    card::{CardKind, EnrolledCard, EnrolmentError},
+    card::{CardKind, EnrolledCard},
     deal::{Authority, DealHeader, DealtCard, DealtCustodian},
+    error::RosterError,
     members::{Member, OperationKind, Policy, RosterDocument},
 };
 use crate::{
@@ -68,130 +69,6 @@ pub struct Roster {
     people: Vec<Person>,
     digest: Digest,
     dealing_id: Digest,
-}
-
-/// Why a roster was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum RosterError {
-    /// A person is listed twice.
-    #[error("{0} is listed twice: a person belongs to a quorum once, in one capacity")]
-    PersonTwice(String),
-    /// One card for two people, or twice for one.
-    #[error("card serial {serial} is listed twice ({first} and {second})")]
-    SerialTwice {
-        /// The serial.
-        serial: String,
-        /// Who has it first.
-        first: Name,
-        /// Who has it again.
-        second: Name,
-    },
-    /// One key in two places.
-    #[error("a key of {second} is listed twice (first with {first}): each key has one role")]
-    KeyTwice {
-        /// Where it stands first.
-        first: String,
-        /// Where it stands again.
-        second: String,
-    },
-    /// A card's enrolment is bad.
-    #[error("{person}: {source}")]
-    Enrolment {
-        /// Whose.
-        person: Name,
-        /// What is wrong.
-        source: EnrolmentError,
-    },
-    /// The enrolment names another holder.
-    #[error("a card listed for {person} was enrolled by {holder}")]
-    OtherHolder {
-        /// For whom it is listed.
-        person: Name,
-        /// Who enrolled it.
-        holder: Name,
-    },
-    /// The enrolment gives the person another full name than the roster does.
-    #[error("{listed} was enrolled under another name: {enrolled}")]
-    OtherName {
-        /// As in the roster.
-        listed: Line,
-        /// As enrolled.
-        enrolled: Line,
-    },
-    /// No card at all.
-    #[error("{0} has no card")]
-    NoCard(Name),
-    /// The card cannot hold a share.
-    #[error("{person}'s card {serial} has no share key")]
-    NoShareKey {
-        /// Whose.
-        person: Name,
-        /// Which card.
-        serial: Line,
-    },
-    /// Production wants hardware.
-    #[error("{person}'s card is a soft card, and this is a production quorum")]
-    SoftCard {
-        /// Whose.
-        person: Name,
-    },
-    /// Anybody can write an enrolment that says it is a hardware card's.
-    #[error("{person}'s card says that it is hardware, and nothing attests that")]
-    Unattested {
-        /// Whose.
-        person: Name,
-    },
-    /// Rehearsals want soft cards.
-    #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
-    HardCard {
-        /// Whose.
-        person: Name,
-        /// What kind.
-        kind: CardKind,
-    },
-    /// Too few or too many custodians.
-    #[error("{0} custodians: a quorum has 2 to {MAX_CUSTODIANS}")]
-    CustodianCount(usize),
-    /// No administrator.
-    #[error("no administrator: nobody could propose a ceremony")]
-    NoAdministrator,
-    /// A threshold under 2 or over N.
-    #[error("authority {authority}: threshold {threshold} is not between 2 and the {custodians} custodians")]
-    Threshold {
-        /// Which.
-        authority: Name,
-        /// M.
-        threshold: u8,
-        /// N.
-        custodians: usize,
-    },
-    /// Two authorities of one name or with one key, or none.
-    #[error("authorities: {0}")]
-    Authorities(String),
-    /// The operations table does not fit.
-    #[error("operation {operation}: {reason}")]
-    Operation {
-        /// Which.
-        operation: OperationKind,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The number of copies makes no sense.
-    #[error("policy.copies is {0}: 1 to 9 are possible")]
-    Copies(u8),
-    /// Deal header, commitments or sealed shares do not fit the members.
-    #[error("the deal does not fit the members: {0}")]
-    Deal(String),
-    /// A sealed share is not sealed to exactly one recipient.
-    #[error("the sealed share of {custodian} for {authority} {problem}")]
-    SealedShare {
-        /// Whose.
-        custodian: Name,
-        /// Of which authority.
-        authority: Name,
-        /// What is wrong.
-        problem: String,
-    },
 }
 
 impl Roster {
