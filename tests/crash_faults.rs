@@ -63,7 +63,7 @@ fn propose_on_a_bad_disk() {
     let go_on = |stand: &Stand, ran: &Ran| {
         goes_on(ran, stand.propose("delete"), "ceremony 1 (delete) is still open");
         for name in ["alice", "bob"] {
-            stand.lab.approve(name).ok();
+            stand.approve(name).ok();
         }
         stand.execute(&[]).ok();
         stand.ended("0001-delete");
@@ -79,7 +79,7 @@ fn execute_on_a_bad_disk() {
     let go_on = |stand: &Stand, ran: &Ran| {
         goes_on(ran, stand.execute(&[]), "ended: completed");
         stand.ended("0001-delete");
-        assert_eq!((stand.public("old"), stand.public("keep")), (0, 1));
+        assert_eq!(stand.public(), (0, 1));
     };
     sweep("execute on a bad disk", &stand, &execute, &go_on, BAD_DISK);
 }
@@ -88,9 +88,9 @@ fn execute_on_a_bad_disk() {
 fn approve_on_a_bad_disk() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice"]);
+    let head = stand.lab.head().unwrap();
     let approve = |stand: &Stand| {
-        let (ledger, card, head) =
-            (stand.lab.at("ledger"), stand.lab.with_card("bob"), stand.lab.head().unwrap());
+        let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
         let file = stand.lab.at("files/bob.approval");
         let mut args = vec!["approve", ledger.as_str(), "--head", &head, "-o", &file];
         args.extend(card.iter().map(String::as_str));
@@ -122,7 +122,7 @@ fn a_read_only_ledger_is_audited_and_not_written() {
         assert!(error.contains("read-only file system") || error.contains("permission denied"), "{error}");
         assert!(!ran.json["error"]["hint"].as_str().unwrap().is_empty());
     }
-    assert_eq!(stand.public("old"), 1);
+    assert_eq!(stand.public().0, 1);
     drop(read_only);
     stand.execute(&[]).ok();
     stand.ended("0001-delete");

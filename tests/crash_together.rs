@@ -66,7 +66,7 @@ fn one_of_two_executions_wins_and_the_other_says_so_at_once() {
     let_go(&stand);
     assert!(first.wait_with_output().unwrap().status.success());
     stand.ended("0001-delete");
-    assert_eq!((stand.public("old"), module.calls("C_DestroyObject")), (0, 2));
+    assert_eq!((stand.public().0, module.calls("C_DestroyObject")), (0, 2));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn two_executions_that_race_delete_once() {
     codes.sort_unstable();
     assert!(codes == [0, 1] || codes == [0, 3], "{codes:?}");
     stand.ended("0001-delete");
-    assert_eq!((stand.public("old"), stand.public("keep")), (0, 1));
+    assert_eq!(stand.public(), (0, 1));
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn interrupted(signal: &str, number: i32) {
     // The module's process is still in its call: whoever does not wait for it does no harm.
     module.behave();
     let early = stand.execute(&[]);
-    assert!(early.code != Some(0) || stand.public("old") == 0, "{}", early.stderr);
+    assert!(early.code != Some(0) || stand.public().0 == 0, "{}", early.stderr);
     let_go(&stand);
     let last = stand.execute(&[]);
     assert!(last.code == Some(0) || last.error().contains("ended: completed"), "{}", last.stderr);
     stand.ended("0001-delete");
-    assert_eq!((stand.public("old"), stand.public("keep")), (0, 1));
+    assert_eq!(stand.public(), (0, 1));
 }
 
 #[test]

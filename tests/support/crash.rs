@@ -1,24 +1,18 @@
-//! A quorum of three over a SoftHSM that can be copied as it stands, and commands that are cut off at one system call.
-//!
-//! strace(1) follows the ceremony's own process only: the module's process is another one, and SoftHSM does not survive
-//! a kill in a login, whoever uses it.
+//! A quorum of three over a SoftHSM, that can be copied as it stands.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test stops where its ground gives way, and a sweep shows its table"
+    reason = "a test stops where its ground gives way"
 )]
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
-    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::Mutex,
+    process::Command,
 };
 
 use tempfile::TempDir;
@@ -28,6 +22,11 @@ use crate::{
     softhsm::{self, FaultyModule, SoftHsm},
 };
 
+#[path = "cut.rs"]
+mod cut;
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub use cut::{Call, Cut, KILL, sweep, traced, unsafe_moments};
+
 /// The custodians: two of three for the crypto officer, all three for the security officer.
 pub const THREE: [&str; 3] = ["alice", "bob", "carol"];
 /// The pair of keys `old` in the token.
@@ -36,12 +35,6 @@ pub const DELETE: &str = "kind = \"delete\"\ntitle = \"Delete old\"\nexpires_in_
 /// What is on the token.
 pub const INVENTORY: &str =
     "kind = \"inventory\"\ntitle = \"Look\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n";
-
-/// Calls that change a file system or make a change durable.
-const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,link,linkat,\
-                     symlink,mkdir,mkdirat,ftruncate,fallocate,copy_file_range,sendfile,chmod,fchmod";
-/// Calls that start the module's process.
-const STARTS: &str = "vfork,fork,clone,clone3";
 
 /// A lab and its token.
 pub struct Stand {
@@ -118,6 +111,11 @@ impl Stand {
         }
     }
 
+    /// Approves at the station, which remembers the ledger.
+    pub fn approve(&self, name: &str) -> Ran {
+        self.lab.run_with(name, &["approve", &self.lab.at("ledger")])
+    }
+
     /// Proposes a plan of this name.
     pub fn propose(&self, plan: &str) -> Ran {
         self.lab.propose(&self.lab.at(&format!("plans/{plan}.toml")))
@@ -163,36 +161,43 @@ impl Stand {
         text.lines().filter(|l| l.contains(&format!("application/vnd.quorate.{event}.v1+json"))).count()
     }
 
-    /// Public objects with this label, as the independent client sees them.
-    pub fn public(&self, label: &str) -> usize {
+    /// Public objects labelled `old` and `keep`, as the independent client sees them.
+    pub fn public(&self) -> (usize, usize) {
         let listed = self.hsm.tool(&["--token-label", "lab", "--list-objects"]);
-        listed.lines().filter(|l| l.contains(&format!("label:      {label}"))).count()
+        let count = |label| listed.lines().filter(|l| l.contains(&format!("label:      {label}"))).count();
+        (count("old"), count("keep"))
     }
 
-    /// Ledger and copy verify, as far as they are there.
+    /// Ledger and copy verify, as far as they are there, and tell one story.
     #[track_caller]
     pub fn audits(&self) {
-        for place in ["ledger", "copy"] {
-            if self.lab.path(place).join("0000-genesis").exists() {
-                self.lab.run(&["audit", &self.lab.at(place)]).expect(6);
-            }
+        let there = |place: &&str| self.lab.path(place).join("0000-genesis").exists();
+        let places: Vec<String> =
+            ["ledger", "copy"].iter().filter(|p| there(p)).map(|p| self.lab.at(p)).collect();
+        if !places.is_empty() {
+            let args: Vec<&str> = ["audit"].into_iter().chain(places.iter().map(String::as_str)).collect();
+            self.lab.run(&args).expect(6);
         }
     }
 
-    /// The ceremony ran to `completed` once, the copy is level, and nothing is left that should not be.
+    /// The ceremony ran to its end once, ledger and copy verify and are level, and nothing is left over.
     #[track_caller]
     pub fn ended(&self, directory: &str) {
         for event in ["intended", "concluded", "closed"] {
             assert_eq!(self.lines(directory, event), 1, "{event} lines in {directory}");
         }
-        self.lab.run(&["audit", &self.lab.at("ledger")]).expect(6);
+        self.audits();
         self.level();
-        let left: Vec<String> = tree(self.lab.dir.path())
-            .into_keys()
-            .filter(|name| {
-                name.contains("/.") || name.contains("state-station/stations/") || name.ends_with(".approval")
-            })
-            .collect();
+        self.nothing_is_left();
+    }
+
+    /// No hidden file, no release, no key of a station.
+    #[track_caller]
+    pub fn nothing_is_left(&self) {
+        let is_left = |name: &String| {
+            name.contains("/.") || name.contains("state-station/stations/") || name.ends_with(".approval")
+        };
+        let left: Vec<String> = tree(self.lab.dir.path()).into_keys().filter(is_left).collect();
         assert!(left.is_empty(), "left behind: {left:?}");
     }
 
@@ -260,150 +265,4 @@ fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     found.remove("state-station/stations/");
     found
-}
-
-/// One system call of a command, in the order of the trace.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// Its name.
-    pub name: String,
-    /// Which call of this name, from 1.
-    pub nth: usize,
-    /// On what, without the stand's own path.
-    pub on: String,
-    /// Files or directories on disk, and not a pipe.
-    pub is_on_disk: bool,
-    /// Whether the kernel did it.
-    pub succeeded: bool,
-}
-
-/// A command that ran under strace.
-pub struct Traced {
-    pub ran: Ran,
-    pub killed: bool,
-    pub calls: Vec<Call>,
-}
-
-/// Runs a command under strace, with an injection (`write:signal=KILL:when=3`) or none.
-pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced {
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-qq", "-y", "-s", "0", "-o"])
-        .arg(log.path())
-        .args(["-e", &format!("trace={CALLS},{STARTS}")]);
-    if let Some(inject) = inject {
-        strace.args(["-e", &format!("inject={inject}")]);
-    }
-    strace.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        strace.env(name, value.unwrap());
-    }
-    let output = strace
-        .current_dir(command.get_current_dir().unwrap())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|e| panic!("strace is needed for these tests: {e}"));
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    Traced {
-        killed: output.status.signal() == Some(9),
-        ran: Ran {
-            code: output.status.code(),
-            json: serde_json::from_str(&stdout).unwrap_or_default(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            stdout,
-        },
-        calls: parse(&fs::read_to_string(log.path()).unwrap(), path(stand.lab.dir.path())),
-    }
-}
-
-fn parse(log: &str, home: &str) -> Vec<Call> {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut calls = Vec::new();
-    for line in log.lines() {
-        let Some((name, rest)) = line.split_once('(') else { continue };
-        let nth = seen.entry(name.to_owned()).or_default();
-        *nth += 1;
-        let on = rest.rsplit_once(") ").map_or(rest, |(on, _)| on).replace(home, "");
-        let succeeded = !rest.contains(" = -1 ");
-        calls.push(Call { name: name.into(), nth: *nth, on, is_on_disk: rest.contains(home), succeeded });
-    }
-    calls
-}
-
-/// What happens to a call, and what must be true of every command to which it happened.
-#[derive(Clone, Copy)]
-pub struct Cut {
-    pub inject: fn(&Call) -> String,
-    pub check: fn(&Ran),
-}
-
-/// The process is killed before the call.
-pub const KILL: Cut = Cut {
-    inject: |call| format!("{}:signal=KILL:when={}", call.name, call.nth),
-    check: |ran| assert_eq!(ran.code, None, "{}", ran.stderr),
-};
-
-/// Cuts a command off before each of its calls on the disk, on a copy of the stand each time.
-///
-/// After each cut the ledger must audit, and `go_on` is run, unless the disk looks as after an earlier cut with as many
-/// workers started: between fsync and rename nothing differs that survives a process.
-pub fn sweep(
-    what: &str,
-    stand: &Stand,
-    command: &(dyn Fn(&Stand) -> Command + Sync),
-    go_on: &(dyn Fn(&Stand, &Ran) + Sync),
-    cut: Cut,
-) {
-    let begun = std::time::Instant::now();
-    let rehearsed = stand.twin();
-    let whole = traced(&rehearsed, &command(&rehearsed), None);
-    assert_eq!(whole.ran.code, Some(0), "{what}: {}", whole.ran.stderr);
-    let mut workers = 0;
-    let mut points: Vec<(usize, Call)> = Vec::new();
-    for call in whole.calls {
-        workers += usize::from(STARTS.split(',').any(|start| start == call.name));
-        if call.is_on_disk && call.succeeded {
-            points.push((workers, call));
-        }
-    }
-    points.reverse();
-    let total = points.len();
-    let mut table: BTreeMap<String, usize> = BTreeMap::new();
-    for (_, call) in &points {
-        *table.entry(call.name.clone()).or_default() += 1;
-    }
-    let (queue, shapes, failures) = (Mutex::new(points), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
-    let work = || {
-        loop {
-            let Some((workers, call)) = queue.lock().unwrap().pop() else { return };
-            let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let stand = stand.twin();
-                let ran = traced(&stand, &command(&stand), Some(&(cut.inject)(&call))).ran;
-                (cut.check)(&ran);
-                let shape = (workers, ran.code, stand.shape());
-                if !shapes.lock().unwrap().insert(shape) {
-                    return;
-                }
-                stand.audits();
-                go_on(&stand, &ran);
-            }));
-            if tried.is_err() {
-                failures.lock().unwrap().push(format!("{} {} ({})", call.name, call.nth, call.on));
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
-    });
-    let table: Vec<String> = table.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    println!(
-        "{what}: {total} points, {} states of the disk, {:.1} s: {}",
-        shapes.lock().unwrap().len(),
-        begun.elapsed().as_secs_f64(),
-        table.join(", ")
-    );
-    let failures = failures.into_inner().unwrap();
-    assert!(failures.is_empty(), "{what}: cut off at {failures:#?}");
 }
