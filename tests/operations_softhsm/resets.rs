@@ -123,3 +123,22 @@ fn behind_a_module() -> (Vault, FaultyModule) {
     module.behave();
     (vault, module)
 }
+
+/// C_InitToken was cut off so that the slot is empty afterwards: which empty slot it was cannot be told from outside, so
+/// that no other is initialised in its place. The ceremony can be given up, and the ledger goes on without the token.
+#[test]
+fn a_reset_that_lost_its_token_takes_no_other_slot_for_it() {
+    let (vault, module) = behind_a_module();
+    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
+    vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR);
+    module.order("C_InitToken", 1, "crash");
+    vault.execute::<&str>(&[]).expect(5);
+    module.behave();
+    vault.unplug();
+    vault.execute::<&str>(&[]).expect(5);
+    assert!(std::fs::read_dir(vault.hsm.tokens()).unwrap().next().is_none(), "another slot was initialised");
+    vault.execute(&["--give-up"]).expect(5);
+    vault.lab.propose(&vault.lab.plan("next", &inventory("hsm"))).expect(1);
+    vault.plug_in();
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+}
