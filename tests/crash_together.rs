@@ -21,8 +21,19 @@ use std::{
 use crash::Stand;
 use softhsm::FaultyModule;
 
+/// Starts an execution with the signals as a terminal gives them: tests that run in the background inherit an ignored SIGINT.
 fn start(stand: &Stand) -> Child {
-    stand.command("execute", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    let execute = stand.command("execute", &[]);
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,TERM").arg(execute.get_program()).args(execute.get_args());
+    for (name, value) in execute.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.current_dir(execute.get_current_dir().unwrap()).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// A deletion that the quorum approved, through a module that can be slowed down, and a script that stops the worker
