@@ -223,7 +223,8 @@ impl Acting<'_, '_> {
                 let identity = backup_identity.ok_or_else(missing)?;
                 let source = self.backup_source(self.ceremony)?.target.name.clone();
                 let key = credentials.get(&(source, Role::BackupKey)).ok_or_else(missing)?;
-                backup::act(self, token.as_mut(), name, &user_pin, key, &identity, grant)
+                let keys = backup::Keys { user_pin: &user_pin, backup_key: key, identity: &identity };
+                backup::act(self, token.as_mut(), name, keys, grant)
             }
             _ => Err(Error::refused("the proposal's operation is not on one target", "audit the ledger")),
         }

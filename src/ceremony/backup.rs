@@ -43,27 +43,34 @@ struct Header {
 
 const FORMAT: &str = "quorate-backup-v1";
 
+/// What opens the token and the backup.
+#[derive(Clone, Copy)]
+pub(super) struct Keys<'a> {
+    /// Logs in.
+    pub user_pin: &'a Pin,
+    /// Wraps each key.
+    pub backup_key: &'a CredentialSecret,
+    /// Opens the file: that of the backup key's authority.
+    pub identity: &'a age::x25519::Identity,
+}
+
 /// Does a backup or a restore, after the inventory was compared.
 pub(super) fn act(
     acting: &mut Acting<'_, '_>,
     token: &mut dyn Token,
     name: &Name,
-    user_pin: &Pin,
-    key: &CredentialSecret,
-    identity: &age::x25519::Identity,
+    keys: Keys<'_>,
     grant: Authorization,
 ) -> Result<Acted, Error> {
     match &acting.ceremony.proposal.operation {
         Operation::Backup { output, allow_partial, .. } => {
-            backup(acting, token, name, user_pin, key, identity, grant, (output, *allow_partial))
+            backup(acting, token, name, keys, grant, (output, *allow_partial))
         }
         Operation::Restore { input, sha256, backup, objects, .. } => restore(
             acting,
             token,
             name,
-            user_pin,
-            key,
-            identity,
+            keys,
             grant,
             &Wanted { input, sha256: *sha256, backup: *backup, objects },
         ),
@@ -108,14 +115,11 @@ impl<W: Write> BackupSink for Lines<W> {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "what a backup needs, each of another kind")]
 fn backup(
     acting: &mut Acting<'_, '_>,
     token: &mut dyn Token,
     name: &Name,
-    user_pin: &Pin,
-    key: &CredentialSecret,
-    identity: &age::x25519::Identity,
+    keys: Keys<'_>,
     grant: Authorization,
     (output, allow_partial): (&str, bool),
 ) -> Result<Acted, Error> {
@@ -124,7 +128,7 @@ fn backup(
     let header = header(acting, name);
     if acting.world.artifacts.exists(output) {
         // Ours if it opens and names this very proposal: published just before a crash.
-        if acting.run == Run::First || !is_ours(acting, output, identity, &header) {
+        if acting.run == Run::First || !is_ours(acting, output, keys.identity, &header) {
             return Ok(failed(&format!(
                 "{output} exists, and it is not this ceremony's: it is not overwritten"
             )));
@@ -133,7 +137,7 @@ fn backup(
     }
     let file = acting.world.artifacts.begin(output)?;
     let counted = Counted { inner: file, hasher: Hasher::default(), length: 0 };
-    let recipient = identity.to_public();
+    let recipient = keys.identity.to_public();
     let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
         .map_err(|e| Error::problem(format!("{what}: {e}"), "run the command again"))?;
     let age = match encryptor.wrap_output(counted) {
@@ -146,16 +150,17 @@ fn backup(
     if let Err(error) = lines.age.write_all(&first) {
         return Ok(failed(&error));
     }
-    let left_out = match token.backup(grant, user_pin, key, &mut lines, acting.world.progress) {
-        Ok(left_out) => left_out,
-        Err(error) => {
-            acting.world.artifacts.remove(output)?;
-            // A backup only reads.
-            let mut acted = Acted::from_error(&what, &error);
-            acted.outcome = Outcome::Failed;
-            return Ok(acted);
-        }
-    };
+    let left_out =
+        match token.backup(grant, keys.user_pin, keys.backup_key, &mut lines, acting.world.progress) {
+            Ok(left_out) => left_out,
+            Err(error) => {
+                acting.world.artifacts.remove(output)?;
+                // A backup only reads.
+                let mut acted = Acted::from_error(&what, &error);
+                acted.outcome = Outcome::Failed;
+                return Ok(acted);
+            }
+        };
     let Lines { age, entries } = lines;
     let finished = age.finish().and_then(|mut counted| counted.flush().map(|()| counted));
     let counted = match finished {
@@ -290,14 +295,11 @@ impl BackupSource for Entries {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "what a restore needs, each of another kind")]
 fn restore(
     acting: &mut Acting<'_, '_>,
     token: &mut dyn Token,
     name: &Name,
-    user_pin: &Pin,
-    key: &CredentialSecret,
-    identity: &age::x25519::Identity,
+    keys: Keys<'_>,
     grant: Authorization,
     wanted: &Wanted<'_>,
 ) -> Result<Acted, Error> {
@@ -312,7 +314,8 @@ fn restore(
     }
     let record = acting.state.backups.get(&wanted.backup);
     let manifest = record.map(|r| r.entries.clone()).unwrap_or_default();
-    let (header, mut entries) = match Entries::open(acting.world.artifacts.open(wanted.input)?, identity) {
+    let (header, mut entries) = match Entries::open(acting.world.artifacts.open(wanted.input)?, keys.identity)
+    {
         Ok(opened) => opened,
         Err(error) => return Ok(failed(&error)),
     };
@@ -322,8 +325,8 @@ fn restore(
     entries.manifest = manifest;
     let pinned = acting.ceremony.proposal.operation.target().map(|(_, identity)| identity);
     let pinned = pinned.ok_or_else(|| Error::refused("the proposal names no target", "audit the ledger"))?;
-    let result = token.restore(grant, user_pin, key, &mut entries, acting.world.progress);
-    let after = token.inventory(user_pin);
+    let result = token.restore(grant, keys.user_pin, keys.backup_key, &mut entries, acting.world.progress);
+    let after = token.inventory(keys.user_pin);
     Ok(match (result, after) {
         (_, Ok(after)) if after.identity != *pinned => {
             Acted::new(Outcome::Indeterminate, format!("{what}: afterwards another token answers"))
