@@ -14,6 +14,7 @@
 //! | `module`, `session`, `slots`, `objects`, `public_key` | what PKCS#11 says, in our terms |
 //! | `probe`, `report` | what a module cannot do, and what it says of itself |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
+//! | `forced_change` | PINs that the user must change before anything else |
 //! | `wrapping`, `attributes`, `proof` | keys under the backup key, and whether they come back |
 
 mod attributes;
@@ -21,6 +22,7 @@ mod backup;
 mod child;
 mod deletion;
 mod fault;
+mod forced_change;
 mod installation;
 mod link;
 mod module;

@@ -128,7 +128,7 @@ static word forward(int i, word a, word b, word c, word d, word e, word f, word 
         if (!strncmp(orders[o].kind, "rv=", 3) && orders[o].at == 0) return strtoul(orders[o].kind + 3, 0, 0);
         if (++orders[o].calls == orders[o].at) kind = orders[o].kind;
     }
-    if (is_so(i, &result, a, b, c, d, e, f, g, h)) return result;
+    if (!*kind && is_so(i, &result, a, b, c, d, e, f, g, h)) return result;
     if (!strcmp(kind, "crash")) *(volatile int *)8 = 0;
     if (!strcmp(kind, "hang")) for (;;) pause();
     if (!strcmp(kind, "exit0")) exit(0);

@@ -97,3 +97,23 @@ fn what_shows_only_in_the_act_fails_cleanly() {
     module.behave();
     vault.ceremony(&inventory("hsm"), THREE).ok();
 }
+
+/// As on HSMs whose users must change what the SO has set, before anything else.
+#[test]
+fn a_forced_change_of_the_user_pin_is_gone_through() {
+    let (vault, module) = vault_and_module();
+    module.orders(&[("C_InitPIN", 0, "forced")]);
+    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
+    // Once by nobody at the proposal, then the new one, and a passing one.
+    assert_eq!((module.calls("C_InitPIN"), vault.public("lab", "old")), (3, 1));
+    vault.ceremony(&delete("01"), THREE).ok();
+    vault.ceremony(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR).ok();
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+    // Cut off between the passing PIN and the right one: the SO sets it again.
+    vault.approved(&reset(&vault.hsm.serial("lab-2"), "lab-2", "lab-3"), FOUR);
+    module.orders(&[("C_InitPIN", 0, "forced"), ("C_SetPIN", 2, "crash")]);
+    vault.execute::<&str>(&[]).expect(5);
+    module.orders(&[("C_InitPIN", 0, "forced")]);
+    vault.execute::<&str>(&[]).ok();
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+}
