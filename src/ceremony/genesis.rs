@@ -103,8 +103,8 @@ fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {
     let mut custodians = Vec::new();
     for member in members {
         let mut cards = Vec::new();
-        for envelope in &member.cards {
-            let card = EnrolledCard::from_envelope(envelope.clone()).map_err(|e| {
+        for file in &member.cards {
+            let card = EnrolledCard::from_file(file.clone()).map_err(|e| {
                 Error::refused(format!("{}: {e}", member.name), "have the card enrolled again")
             })?;
             if let Some(share_recipient) = card.enrolment().share_recipient.clone() {

@@ -310,8 +310,8 @@ fn check_member(
         return Err(RosterError::NoCard(name.clone()));
     }
     let mut cards = Vec::new();
-    for envelope in &member.cards {
-        let card = EnrolledCard::from_envelope(envelope.clone())
+    for file in &member.cards {
+        let card = EnrolledCard::from_file(file.clone())
             .map_err(|source| RosterError::Enrolment { person: name.clone(), source })?;
         let enrolment = card.enrolment();
         if enrolment.holder != *name {
