@@ -23,7 +23,7 @@ use crate::{
         card::EnrolledCard,
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare},
     },
-    sealing::single,
+    sealing::recipient::ShareRecipient,
     sharing::{dealer, identity, share::UnverifiedShare},
 };
 
@@ -134,12 +134,12 @@ fn deal_shares(
                 commitment: share.commitment,
             });
             for card in &custodian.cards {
-                let recipient = single::parse_x25519_recipient(&card.share_recipient)?;
+                let recipient = ShareRecipient::parse(&card.share_recipient)?;
                 sealed.push(SealedShare {
                     authority: authority.name.clone(),
                     custodian: custodian.name.clone(),
                     card: card.keyid,
-                    file: Base64(single::seal_to(&recipient, document.expose())?),
+                    file: Base64(recipient.seal(document.expose())?),
                 });
             }
         }
