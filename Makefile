@@ -22,8 +22,9 @@ completion_fish := $(datadir)/fish/vendor_completions.d/quorate.fish
 man_sections := 1 5 7
 documents    := $(wildcard LICENSE LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md)
 
-# Debian packages. To build, only a linker for C objects; to test, real tokens and the means to mount the attacks.
-build_packages := gcc libc6-dev
+# Debian packages. To build, a linker for C objects, and the client library of PC/SC, by which smart cards are reached
+# (pkg-config finds it); to test, real tokens and the means to mount the attacks.
+build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # softhsm2, opensc: a PKCS#11 token, and a second program that looks at it
 # strace:           the order of fsyncs, and kills at each write
 # faketime:         clocks that go back, approvals that expire
@@ -106,7 +107,7 @@ toolchain:
 	    echo 'quorate needs a Rust toolchain, 1.89 or later: https://rustup.rs' >&2; exit 1; }
 
 build-needs: toolchain
-	@command -v cc >/dev/null || { $(call require,$(build_packages)); }
+	@command -v cc >/dev/null && pkg-config --exists libpcsclite 2>/dev/null || { $(call require,$(build_packages)); }
 
 test-needs: toolchain
 	@$(call require,$(test_packages))
