@@ -3,6 +3,7 @@
 //! Nothing here knows of files, cards or modules but through [`crate::ports`].
 
 pub mod abort;
+mod access;
 mod act;
 pub mod approve;
 pub mod attest;
@@ -14,6 +15,7 @@ mod credentials;
 mod deletion;
 mod error;
 pub mod execute;
+mod fresh_pins;
 mod genesis;
 mod giving_up;
 mod installation;
@@ -23,6 +25,7 @@ pub mod propose;
 mod readback;
 pub mod recognition;
 mod recovery;
+mod renewal;
 mod resetting;
 mod sign;
 mod station;

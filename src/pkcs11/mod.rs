@@ -27,6 +27,7 @@ mod objects;
 mod proof;
 mod protocol;
 mod public_key;
+mod renewal;
 mod reset;
 mod restoration;
 mod session;
