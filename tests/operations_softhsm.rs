@@ -14,5 +14,7 @@ mod vault;
 mod backups;
 #[path = "operations_softhsm/crashes.rs"]
 mod crashes;
+#[path = "operations_softhsm/renewals.rs"]
+mod renewals;
 #[path = "operations_softhsm/resets.rs"]
 mod resets;

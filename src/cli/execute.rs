@@ -118,6 +118,7 @@ pub fn report_json(report: &Report) -> serde_json::Value {
         "left_out": report.concluded.left_out,
         "targets": report.concluded.targets,
         "backup": report.concluded.backup,
+        "pins": report.concluded.pins,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
     })

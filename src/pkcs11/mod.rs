@@ -31,6 +31,7 @@ mod probe;
 mod proof;
 mod protocol;
 mod public_key;
+mod renewal;
 mod report;
 mod reset;
 mod restoration;

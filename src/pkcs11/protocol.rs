@@ -14,7 +14,7 @@ use super::{
 use crate::{
     encoding::digest::Digest,
     memory::LockedBytes,
-    ports::token::{Deletion, LeftOut, Run, TokenError},
+    ports::token::{Deletion, LeftOut, PinHolder, Run, TokenError},
     proposal::capability::Lack,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
 };
@@ -59,6 +59,11 @@ pub(super) enum Request {
     Reset {
         run: Run,
         new_label: String,
+    },
+    /// C_SetPIN by the user.
+    ChangePin,
+    ProvePin {
+        holder: PinHolder,
     },
     Backup,
     Restore,
@@ -113,6 +118,8 @@ pub(super) enum Reply {
     Inventory(Inventory),
     /// The token as it is known from now on.
     Token(TokenIdentity),
+    /// The PIN was changed, or it holds.
+    Pin,
     Deletion(Deletion),
     LeftOut(Vec<LeftOut>),
     Restored(Vec<ObjectRecord>),
