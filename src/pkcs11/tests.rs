@@ -8,6 +8,7 @@ mod backup;
 mod delete;
 mod faults;
 mod install;
+mod proofs;
 mod reset;
 
 use std::path::{Path, PathBuf};
