@@ -46,7 +46,7 @@ mod wrapping;
 
 pub use protocol::ListedSlot;
 pub use report::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, TokenReport, Which};
-pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Pkcs11Settings, Select, is_allowed};
+pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, is_allowed};
 pub use token::{Pkcs11Token, list, report};
 pub use worker::worker_main;
 
