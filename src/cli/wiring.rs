@@ -20,7 +20,7 @@ use crate::{
         text::{self, Name},
     },
     memory::Pin,
-    pkcs11::{Pkcs11Settings, Pkcs11Token, Select},
+    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
         card::{Card, CardDescription, FinalTry, UnlockedCard},
         token::{Token, TokenError, TokenSource, Wanted},
@@ -71,6 +71,11 @@ impl Wiring {
         })
     }
 
+    /// The time that went to calls of PKCS#11 modules so far.
+    pub fn meter(&self) -> &Meter {
+        &self.tokens.meter
+    }
+
     /// As the ceremony sees it.
     pub fn world(&mut self) -> World<'_> {
         World {
@@ -102,13 +107,15 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
 
 /// Where tokens are found, for those who only look.
 pub fn tokens(global: &Global) -> Tokens {
-    Tokens { time_limit: Duration::from_secs(global.module_timeout) }
+    Tokens { time_limit: Duration::from_secs(global.module_timeout), meter: Meter::default() }
 }
 
 /// Opens tokens by their place.
 pub struct Tokens {
     /// One PKCS#11 call may take this long.
     time_limit: Duration,
+    /// The time that went to modules.
+    meter: Meter,
 }
 
 impl TokenSource for Tokens {
@@ -139,6 +146,7 @@ impl TokenSource for Tokens {
                     time_limit: self.time_limit,
                     module_sha256,
                     environment: Vec::new(),
+                    meter: self.meter.clone(),
                     worker: None,
                 };
                 Ok(Box::new(Pkcs11Token::open(name.clone(), settings)?))

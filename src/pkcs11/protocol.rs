@@ -91,6 +91,11 @@ pub(super) enum Message {
         done: usize,
         total: usize,
     },
+    /// Before the end: how much time went to calls of the module, and how many there were.
+    Spent {
+        micros: u64,
+        calls: u64,
+    },
     /// The next entry of a backup; the worker waits for [`Answer::Taken`].
     Entry(BackupEntry),
     /// The worker waits for [`Answer::Entry`].

@@ -329,6 +329,7 @@ fn converse(
                 Some(progress) => progress.step(&crate::encoding::text::printable(&what), done, total),
                 None => Silent.step(&what, done, total),
             },
+            Message::Spent { micros, calls } => settings.meter.add(micros, calls),
             Message::Done(reply) => {
                 worker.finish();
                 return Ok(reply);

@@ -30,6 +30,7 @@ pub fn worker_main() -> io::Result<()> {
     };
     let result = perform(&module, &job, &secrets);
     drop(secrets);
+    let _ = link.send(&link.spent());
     let _ = link.send(&match result {
         Ok(reply) => Message::Done(reply),
         Err(fault) => Message::Failed(fault.into_error(link.has_changed())),
