@@ -1,4 +1,4 @@
-//! `quorate card new|enroll|show`.
+//! `quorate card new|enroll|show|attestation`.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb},
+    attestation,
     terminal::Terminal,
     wiring,
 };
@@ -27,12 +28,13 @@ use crate::{
     storage::SystemClock,
 };
 
-/// Runs one of the three.
+/// Runs one of them.
 pub fn run(verb: &CardVerb, terminal: Terminal) -> Result<Done, Error> {
     match verb {
         CardVerb::New(args) => new(args, terminal),
         CardVerb::Enroll(args) => enroll(args, terminal),
         CardVerb::Show(args) => show(args, terminal),
+        CardVerb::Attestation(args) => attestation::run(args, terminal),
     }
 }
 

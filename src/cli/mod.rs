@@ -4,6 +4,7 @@ mod abort;
 mod approve;
 pub mod args;
 mod attest;
+mod attestation;
 mod audit;
 mod card;
 mod completions;
