@@ -30,7 +30,10 @@ build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # faketime:         clocks that go back, approvals that expire
 # man-db, groff-base: the manual pages must render without a warning
 # openssl, jq:      the manual's check of a line by hand
-test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq
+# pcscd, vsmartcard-vpcd: the way to the virtual YubiKey; util-linux has setpriv, which ends pcscd with its test
+# yubico-piv-tool, yubikey-manager, age: programs of others that must find that card to be one
+test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq \
+                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \
@@ -66,7 +69,7 @@ man: build-needs ## Write the manual pages anew from the command line's definiti
 	QUORATE_BLESS=1 $(CARGO) test --locked --test man_pages
 
 build: build-needs ## Build the program in release
-	$(CARGO) build --locked --release
+	$(CARGO) build --locked --release --package quorate
 
 # As a file, so that `sudo make install` after `make build` does not run cargo as root.
 $(built): $(sources)

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of files, cards or modules but through [`crate::ports`].
 
+mod ability;
 pub mod abort;
 mod act;
 pub mod approve;
@@ -9,6 +10,7 @@ pub mod attest;
 pub mod audit;
 mod backup;
 mod collect;
+pub mod compare;
 mod conclude;
 mod credentials;
 mod deletion;
@@ -29,6 +31,7 @@ mod station;
 
 pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
+pub use pinning::target;
 
 use crate::{
     encoding::{dsse::Mode, time::Timestamp},

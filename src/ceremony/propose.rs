@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World,
+    Error, World, ability,
     genesis::{self, held_pin, seal_credential},
     pinning, recognition,
     sign::{self, LineWriter},
@@ -127,6 +127,7 @@ pub fn draft(
         (plan, Some(state)) => substance(world, state, plan)?,
     };
     let proposer = recognition::administrator(&substance.roster, request.card, "propose")?.name.clone();
+    ability::check(world, state, &substance.operation)?;
     let (title, hours) = request.plan.heading();
     let warnings = substance.roster.warnings();
     let proposal = Proposal {

@@ -64,7 +64,7 @@ impl Wiring {
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
-            tokens: Tokens { time_limit: Duration::from_secs(global.module_timeout) },
+            tokens: tokens(global),
             artifacts: storage::FileArtifacts::new(),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),
@@ -98,6 +98,11 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
         None => storage::default_state_root()?,
     };
     Ok(storage::StateRoot::open(&path, ledgers)?)
+}
+
+/// Where tokens are found, for those who only look.
+pub fn tokens(global: &Global) -> Tokens {
+    Tokens { time_limit: Duration::from_secs(global.module_timeout) }
 }
 
 /// Opens tokens by their place.

@@ -3,7 +3,7 @@
 use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path};
 
 use cryptoki::{
-    context::{CInitializeArgs, CInitializeFlags, Pkcs11},
+    context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11},
     error::Error,
     slot::{Slot, TokenInfo},
 };
@@ -76,6 +76,11 @@ impl<'l> Module<'l> {
     ) -> Outcome<T> {
         self.link.announce(function)?;
         call(&self.pkcs11).map_err(|e| Fault::of_call(function, &e))
+    }
+
+    /// Whether the function list has an entry for it.
+    pub(super) fn has(&self, function: Function) -> bool {
+        self.pkcs11.is_fn_supported(function)
     }
 
     pub(super) fn slots_with_token(&self) -> Outcome<Vec<Slot>> {

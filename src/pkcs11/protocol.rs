@@ -7,11 +7,15 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::settings::Select;
+use super::{
+    report::{Depth, ModuleReport, Which},
+    settings::Select,
+};
 use crate::{
     encoding::digest::Digest,
     memory::LockedBytes,
     ports::token::{Deletion, LeftOut, Run, TokenError},
+    proposal::capability::Lack,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
 };
 
@@ -36,6 +40,11 @@ pub(super) struct Job {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Request {
     List,
+    Report {
+        which: Which,
+        depth: Depth,
+    },
+    Lacks,
     Observe,
     Inventory,
     /// `label` is given for an empty token.
@@ -98,6 +107,8 @@ pub(super) enum Answer {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Reply {
     Slots(Vec<ListedSlot>),
+    Report(ModuleReport),
+    Lacks(Vec<Lack>),
     Observation(Observation),
     Inventory(Inventory),
     /// The token as it is known from now on.

@@ -125,6 +125,12 @@ impl<'m> Session<'m> {
         self.change("C_InitPIN", |s| s.init_pin(&new))
     }
 
+    /// C_InitPIN with nobody logged in, to be refused: not announced as a change.
+    pub(super) fn init_pin_as_nobody(&self, pin: &Pin) -> Outcome<()> {
+        let pin = auth_pin(pin)?;
+        self.call("C_InitPIN", |s| s.init_pin(&pin))
+    }
+
     /// C_SetPIN of whoever is logged in; nobody being logged in, it would be the user's.
     pub(super) fn set_pin(&self, old: &Pin, new: &Pin) -> Outcome<()> {
         let (old, new) = (auth_pin(old)?, auth_pin(new)?);

@@ -8,9 +8,9 @@ use super::{
     installation,
     link::{Link, Secrets},
     module::Module,
-    objects,
+    objects, probe,
     protocol::{Job, Message, Reply, Request, SecretRole},
-    reset, restoration,
+    report, reset, restoration,
     session::Who,
     slots,
 };
@@ -42,6 +42,8 @@ fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> 
     let select = &job.select;
     match &job.request {
         Request::List => slots::list(module).map(Reply::Slots),
+        Request::Report { which, depth } => report::report(module, which, *depth).map(Reply::Report),
+        Request::Lacks => probe::lacks(module, &slots::find(module, select)?).map(Reply::Lacks),
         Request::Observe => {
             let place = slots::find(module, select)?;
             slots::observe(module, &place).map(Reply::Observation)
