@@ -3,6 +3,7 @@
 mod abort;
 mod approve;
 pub mod args;
+mod attention;
 mod attest;
 mod attestation;
 mod audit;

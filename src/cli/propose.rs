@@ -20,7 +20,7 @@ use crate::{
         strict::{self, Base64},
         text,
     },
-    ports::card::Card,
+    ports::card::{Card, Uses},
     proposal::{
         briefing::briefing,
         plan::{GenesisPlan, MAX_PLAN, MemberTable, Plan},
@@ -35,14 +35,21 @@ use crate::{
 
 /// Proposes a plan.
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let mut card = wiring::card(&args.card.card)?;
+    let mut card = wiring::card(terminal, &args.card.card)?;
     let (text, plan) = read_plan(&args.plan)?;
     make_ledger(&plan, &args.ledger)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
         let description = card.describe()?;
         terminal.confirm("Sign this proposal?")?;
-        let mut unlocked = wiring::unlock(terminal, card, &description, &args.card.pin, Some(&draft.roster))?;
+        let mut unlocked = wiring::unlock(
+            terminal,
+            card,
+            &description,
+            &args.card.pin,
+            Some(&draft.roster),
+            Uses::SIGNATURE,
+        )?;
         propose::submit(&mut wiring.world(), draft, &description, unlocked.as_mut())
     };
     let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut())?;
