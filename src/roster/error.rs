@@ -78,6 +78,16 @@ pub enum RosterError {
         /// Whose.
         person: Name,
     },
+    /// An administrator signs proposals, and a YubiKey signs no long text with Ed25519.
+    #[error(
+        "{person}'s YubiKey {serial} has an Ed25519 signing key, which cannot sign a text as long as a proposal"
+    )]
+    ShortSignatures {
+        /// Whose.
+        person: Name,
+        /// Which card.
+        serial: Line,
+    },
     /// Rehearsals want soft cards.
     #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
     HardCard {
