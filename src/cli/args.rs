@@ -185,6 +185,26 @@ pub enum CardVerb {
         after_help = "Examples:\n  quorate card show yubikey\n  quorate card show yubikey:12345678\n  quorate card show soft:alice.card\n  quorate card show alice.json"
     )]
     Show(CardShow),
+    /// Verify PIV attestations of YubiKeys: no card, no ledger.
+    #[command(
+        after_help = "Examples:\n  With yubico-piv-tool or ykman you get the two certificates from a card:\n    ykman piv keys attest 9c key.pem; ykman piv certificates export f9 card.pem\n    quorate card attestation key.pem card.pem --roots yubico.pem\n  Is it the attestation of this key?\n    quorate card attestation key.pem card.pem public.pem --roots yubico.pem"
+    )]
+    Attestation(CardAttestation),
+}
+
+/// `quorate card attestation`.
+#[derive(Args, Debug)]
+pub struct CardAttestation {
+    /// Attestations of slots' keys, the certificates of the cards' slots f9, intermediates, and the public keys that
+    /// should be attested, in any order; PEM or DER.
+    #[arg(value_name = "FILE", required = true, value_hint = clap::ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// The certificates of Yubico's authorities. Each is known by its SHA-256; nothing else in the file is believed.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub roots: Option<PathBuf>,
+    /// Believe another authority as well: SHA-256 of its certificate. May be given again.
+    #[arg(long, value_name = "SHA256")]
+    pub trust: Vec<String>,
 }
 
 /// `quorate card new`.

@@ -1,4 +1,4 @@
-//! `quorate card new|enroll|list|show`.
+//! `quorate card new|enroll|list|show|attestation`.
 
 mod inventory;
 mod preparing;
@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb},
+    attestation,
     terminal::Terminal,
     wiring,
 };
@@ -38,6 +39,7 @@ pub fn run(verb: &CardVerb, terminal: Terminal) -> Result<Done, Error> {
         CardVerb::Enroll(args) => enroll(args, terminal),
         CardVerb::List => inventory::list(terminal),
         CardVerb::Show(args) => show(args, terminal),
+        CardVerb::Attestation(args) => attestation::run(args, terminal),
     }
 }
 

@@ -5,6 +5,7 @@ mod approve;
 pub mod args;
 mod attention;
 mod attest;
+mod attestation;
 mod audit;
 mod card;
 mod compare;
