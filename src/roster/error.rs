@@ -81,6 +81,17 @@ pub enum RosterError {
         /// Which card.
         serial: Line,
     },
+    /// An administrator signs proposals, and a YubiKey signs no long text with Ed25519.
+    #[error(
+        "{person}'s YubiKey {serial} has an Ed25519 signing key, which signs no text as long as a proposal: enroll it \
+         with --administrator"
+    )]
+    ShortSignatures {
+        /// Whose.
+        person: Name,
+        /// Which card.
+        serial: Line,
+    },
     /// What came with the enrolment does not attest the card's keys.
     #[error("{person}'s yubikey card {serial}: {source}")]
     Attestation {

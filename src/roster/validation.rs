@@ -338,6 +338,13 @@ fn check_member(
         if enrolment.share_recipient.as_ref().is_some_and(bad_recipient) {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
+        if standing == Standing::Administrator
+            && enrolment.kind == CardKind::Yubikey
+            && enrolment.signing_key.algorithm() == "ed25519"
+        {
+            let serial = enrolment.serial.clone();
+            return Err(RosterError::ShortSignatures { person: name.clone(), serial });
+        }
         if standing != Standing::Witness && enrolment.share_recipient.is_none() {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }

@@ -89,3 +89,13 @@ impl Hands {
         self.run(name, &[&args, more].concat())
     }
 }
+
+/// The plan of a genesis in which these cards count, with the targets' tables given as TOML.
+pub fn genesis_text(hands: &Hands, custodians: &[&str], targets: &str) -> String {
+    fs::write(hands.lab.path("plans/authorities.pem"), hands.maker.bundle_pem()).unwrap();
+    let policy = format!(
+        "[policy]\nmin_firmware = \"5.4.3\"\nattestation_roots = [\"{}\"]\nattestation_certificates = \"authorities.pem\"\n",
+        hands.maker.root_sha256().to_lowercase()
+    );
+    hands.lab.genesis_text(custodians, targets).replace("[policy]\n", &policy)
+}
