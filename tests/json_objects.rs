@@ -1,13 +1,18 @@
 //! Every verb's `--json` object has the keys that `src/cli/reference.rs` documents, and no other.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "support/lab.rs"]
 mod lab;
 #[allow(dead_code)]
 #[path = "support/softhsm.rs"]
 mod softhsm;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use lab::{ADMIN, CUSTODIANS, Lab, Ran};
 use quorate::{
@@ -94,6 +99,15 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("card show", "of a card", lab.run(&["card", "show", &card]));
     seen.check("card show", "of an enrolment", lab.run(&["card", "show", &enrolment]));
     seen.check("show", "of an enrolment", lab.run(&["show", &enrolment]));
+    let root = certificates::Issuer::root("Root", certificates::Pair::p256("root"));
+    let yubikey = certificates::Yubikey::made_by(&root, 7, [5, 7, 1]);
+    let slot = yubikey.attest("9c", &certificates::Pair::p256("key"));
+    let chain = [slot.as_slice(), &yubikey.f9.certificate, &root.certificate];
+    let chain: String = chain.iter().map(|der| certificates::pem("CERTIFICATE", der)).collect();
+    fs::write(lab.path("files/chain.pem"), chain).unwrap();
+    let trusted = root.digest().to_string();
+    let attestation = ["card", "attestation", &lab.at("files/chain.pem"), "--trust", &trusted];
+    seen.check("card attestation", "", lab.run(&attestation));
 
     let hsm = softhsm::SoftHsm::with_token("lab");
     lab.environment = hsm.environment();

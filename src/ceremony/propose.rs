@@ -97,6 +97,10 @@ pub fn draft(
         (Plan::Genesis(plan), None) => {
             let dealt =
                 genesis::deal(plan, request.members, world.mode, ledger, &secrets, world.tokens, &mut rng)?;
+            dealt
+                .roster
+                .check_attestation_dates(now)
+                .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
             Substance {
                 operation: Operation::Genesis { targets: dealt.targets },
                 credentials: dealt.credentials,
