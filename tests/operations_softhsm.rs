@@ -14,6 +14,8 @@ mod vault;
 mod backups;
 #[path = "operations_softhsm/crashes.rs"]
 mod crashes;
+#[path = "operations_softhsm/reissued.rs"]
+mod reissued;
 #[path = "operations_softhsm/renewals.rs"]
 mod renewals;
 #[path = "operations_softhsm/resets.rs"]
