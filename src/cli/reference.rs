@@ -118,6 +118,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("left_out", "objects that a backup could not take, and why"),
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
+    ("pins", "which versions of changed PINs hold now"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
 ];

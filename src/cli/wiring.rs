@@ -23,7 +23,7 @@ use crate::{
     },
     memory::Pin,
     piv::PivCard,
-    pkcs11::{Pkcs11Settings, Pkcs11Token, Select},
+    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
         card::{Attention, Card, CardDescription, FinalTry, UnlockedCard, Uses},
         token::{Token, TokenError, TokenSource, Wanted},
@@ -74,6 +74,11 @@ impl Wiring {
         })
     }
 
+    /// The time that went to calls of PKCS#11 modules so far.
+    pub fn meter(&self) -> &Meter {
+        &self.tokens.meter
+    }
+
     /// As the ceremony sees it.
     pub fn world(&mut self) -> World<'_> {
         World {
@@ -105,13 +110,15 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
 
 /// Where tokens are found, for those who only look.
 pub fn tokens(global: &Global) -> Tokens {
-    Tokens { time_limit: Duration::from_secs(global.module_timeout) }
+    Tokens { time_limit: Duration::from_secs(global.module_timeout), meter: Meter::default() }
 }
 
 /// Opens tokens by their place.
 pub struct Tokens {
     /// One PKCS#11 call may take this long.
     time_limit: Duration,
+    /// The time that went to modules.
+    meter: Meter,
 }
 
 impl TokenSource for Tokens {
@@ -142,6 +149,7 @@ impl TokenSource for Tokens {
                     time_limit: self.time_limit,
                     module_sha256,
                     environment: Vec::new(),
+                    meter: self.meter.clone(),
                     worker: None,
                 };
                 Ok(Box::new(Pkcs11Token::open(name.clone(), settings)?))

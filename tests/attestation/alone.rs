@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use quorate::roster::attestation::YUBICO;
+
 use super::{
     certificates::{Draft, Issuer, LONG, Pair, Yubikey, authority, extension, integer, pem, yubico},
     lab::{Lab, Ran},
@@ -410,4 +412,15 @@ fn tlv_of(length: u32) -> Vec<u8> {
     out.extend(&length.to_be_bytes()[1..]);
     out.resize(out.len() + length as usize, 0);
     out
+}
+
+#[test]
+fn the_page_lists_the_authorities_that_are_built_in() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("man/quorate-attestation.7");
+    let page = fs::read_to_string(page).unwrap();
+    let hex = |line: &&str| line.len() == 64 && line.bytes().all(|b| b.is_ascii_hexdigit());
+    assert_eq!(page.lines().map(str::trim).filter(hex).count(), YUBICO.len());
+    for (digest, name) in YUBICO {
+        assert!(page.contains(&format!("{name}\n  {digest}\n")), "{name}");
+    }
 }

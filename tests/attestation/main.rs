@@ -8,7 +8,10 @@ mod certificates;
 mod founded;
 #[path = "../support/lab.rs"]
 mod lab;
+#[path = "../support/yubikeys.rs"]
+mod yubikeys;
 
 mod alone;
 mod bytes;
 mod genesis;
+mod virtual_cards;

@@ -51,6 +51,18 @@ impl AttestedCard {
     }
 }
 
+impl std::fmt::Display for AttestedCard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys = if self.share.is_some() { "keys" } else { "key" };
+        let form = self.signing.form_factor().map_or_else(String::new, |form| format!(" ({form})"));
+        write!(
+            f,
+            "its {keys} attested: made on the card{form}, firmware {}, PIN and touch always",
+            self.signing.firmware()
+        )
+    }
+}
+
 /// Checks the certificates of an enrolment as a production quorum wants them, at the time of the enrolment. They stand
 /// in this order: the card's own from slot f9; the attestation of the signing key; that of the share key, unless the
 /// card has none; up to four of authorities between the card and a root.

@@ -255,6 +255,7 @@ pub fn concluded(outcome: Outcome, deleted: &[ObjectRecord], objects: &[ObjectRe
         restored: Vec::new(),
         left_out: Vec::new(),
         backup: None,
+        pins: Vec::new(),
     }
 }
 
