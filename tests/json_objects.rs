@@ -8,6 +8,8 @@ mod lab;
 #[allow(dead_code)]
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "support/yubikeys.rs"]
+mod yubikeys;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -99,7 +101,11 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let enroll =
         ["card", "enroll", "--card", &card, "--pin-file", &pin, "--name", "zoe", "--full-name", "Zoe", "-o"];
     seen.check("card enroll", "", lab.run(&[&enroll[..], &[&enrolment]].concat()));
-    seen.check("card show", "of a card", lab.run(&["card", "show", &card]));
+    seen.check("card show", "of a soft card", lab.run(&["card", "show", &card]));
+    let hands = yubikeys::Hands::new(&[("alice", virtual_card::Firmware::V5_7_1)]);
+    hands.enroll("alice", &[]).ok();
+    seen.check("card show", "of a YubiKey", hands.lab.run(&["card", "show", "yubikey"]));
+    seen.check("card list", "", hands.lab.run(&["card", "list"]));
     seen.check("card show", "of an enrolment", lab.run(&["card", "show", &enrolment]));
     seen.check("show", "of an enrolment", lab.run(&["show", &enrolment]));
     let root = certificates::Issuer::root("Root", certificates::Pair::p256("root"));
