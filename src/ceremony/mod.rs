@@ -4,6 +4,7 @@
 
 mod ability;
 pub mod abort;
+mod access;
 mod act;
 pub mod approve;
 pub mod attest;
@@ -16,6 +17,7 @@ mod credentials;
 mod deletion;
 mod error;
 pub mod execute;
+mod fresh_pins;
 mod genesis;
 mod giving_up;
 mod installation;
@@ -25,6 +27,7 @@ pub mod propose;
 mod readback;
 pub mod recognition;
 mod recovery;
+mod renewal;
 mod resetting;
 mod sign;
 mod station;
