@@ -33,6 +33,8 @@ struct State {
     /// How many cards pcscd found here since it runs. It looks now and then only: one that is swapped faster than it
     /// looks would seem never to have left.
     found: usize,
+    /// Which pcscd that is.
+    life: usize,
     closing: bool,
 }
 
@@ -90,9 +92,13 @@ impl Reader {
         }
     }
 
-    /// A pcscd starts that has found nothing yet.
+    /// A pcscd starts that has found nothing yet. A connection to the one before may not be closed yet: this can run on
+    /// its own thread.
     pub(crate) fn begin(&self) {
-        self.shared.wait("the old connection is closed", |state| !state.serving).found = 0;
+        let mut state = self.shared.lock();
+        state.life += 1;
+        state.found = 0;
+        state.powered = false;
     }
 }
 
@@ -159,6 +165,7 @@ impl Shared {
             if state.closing {
                 return;
             }
+            let life = state.life;
             drop(state);
             if !self.looks_empty() {
                 thread::sleep(LOOK);
@@ -169,11 +176,11 @@ impl Shared {
                 thread::sleep(Duration::from_millis(1));
                 continue;
             };
-            self.serve(stream);
+            self.serve(stream, life);
         }
     }
 
-    fn serve(&self, mut stream: TcpStream) {
+    fn serve(&self, mut stream: TcpStream, life: usize) {
         let card = {
             let mut state = self.lock();
             let Some(card) = state.card.clone() else { return };
@@ -181,7 +188,7 @@ impl Shared {
             state.serving = true;
             card
         };
-        let successor = self.converse(&mut stream, &card).unwrap_or(None);
+        let successor = self.converse(&mut stream, &card, life).unwrap_or(None);
         let _ = stream.shutdown(Shutdown::Both);
         card.reset();
         let mut state = self.lock();
@@ -196,14 +203,15 @@ impl Shared {
     }
 
     /// Until the connection ends. What is put in next, if the card was swapped.
-    fn converse(&self, stream: &mut TcpStream, card: &Card) -> io::Result<Option<Card>> {
+    fn converse(&self, stream: &mut TcpStream, card: &Card, life: usize) -> io::Result<Option<Card>> {
         stream.set_nodelay(true)?;
         let (mut found, mut switched_on) = (false, false);
         loop {
             let message = receive(stream)?;
             if !found {
                 found = true;
-                self.lock().found += 1;
+                let mut state = self.lock();
+                state.found += usize::from(state.life == life);
             }
             match message.as_slice() {
                 [0] => card.power_off(),

@@ -1,7 +1,7 @@
 //! The crate by which quorate reaches cards, against this one. libpcsclite reads its socket's name once for each
 //! process: so each conversation is a child, this very program with one test chosen.
 
-use std::{env, time::Instant};
+use std::{env, sync::Arc, time::Instant};
 
 use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch, Trigger};
 use yubikey::{
@@ -120,4 +120,29 @@ fn a_swapped_card_ends_the_conversation() {
     daemon.wait_for_cards();
     assert!(other.is_inserted() && !card.is_inserted());
     assert_eq!(other.count_of(0x87), 0, "what was meant for the one does not reach the other");
+}
+
+#[test]
+fn pcscd_starts_again_in_the_middle() {
+    if is_child("pcscd_starts_again_in_the_middle") {
+        let mut card = YubiKey::open().unwrap();
+        card.verify_pin(b"123456").unwrap();
+        let lost = piv::sign_data(&mut card, &[7; 32], AlgorithmId::EccP256, SlotId::Signature).unwrap_err();
+        println!(
+            "  a pcscd that starts again is {lost:?}, then {:?}",
+            card.verify_pin(b"123456").unwrap_err()
+        );
+        return;
+    }
+    let card = Card::new(&Manufacturer::new(), 4711, Firmware::V5_4_3);
+    card.generate(0x9C, virtual_card::Algorithm::P256, 3, 1);
+    let daemon = Arc::new(Daemon::with_cards(&[&card]));
+    let restart = Arc::downgrade(&daemon);
+    let run = move || restart.upgrade().unwrap().restart();
+    card.order(Trigger::Next(0x87), virtual_card::Action::Run(Arc::new(run)));
+    child(&daemon, "pcscd_starts_again_in_the_middle");
+    daemon.wait_for_cards();
+    assert_eq!(card.tries(), (3, 3));
+    let status = daemon.command("yubico-piv-tool").args(["-a", "status"]).output().unwrap();
+    assert!(status.status.success(), "{status:?}");
 }
