@@ -131,6 +131,8 @@ impl Daemon {
     /// Waits until pcscd has seen every card that is in.
     pub fn wait_for_cards(&self) {
         self.readers.iter().for_each(Reader::wait_powered);
+        let found = self.readers.iter().map(Reader::found).sum();
+        self.readers.iter().for_each(|reader| reader.wait_published(found));
     }
 
     /// Whether pcscd runs.

@@ -35,6 +35,8 @@ struct State {
     found: usize,
     /// Which pcscd that is.
     life: usize,
+    /// How many ATRs pcscd had published when it found the card that is in.
+    before: usize,
     closing: bool,
 }
 
@@ -80,7 +82,25 @@ impl Reader {
 
     /// Waits until pcscd has powered the card that is in. No card: nothing to wait for.
     pub(crate) fn wait_powered(&self) {
-        drop(self.shared.wait("pcscd sees the card", |state| state.powered || state.card.is_none()));
+        let state = self.shared.wait("pcscd sees the card", |state| state.powered || state.card.is_none());
+        let (card, before) = (state.card.is_some(), state.before);
+        drop(state);
+        // pcscd has the ATR, and is about to publish it.
+        self.wait_published(if card { before + 1 } else { 0 });
+    }
+
+    /// Waits until pcscd has published so many ATRs since it runs: not for ever, as one that was found and left at once
+    /// may never be.
+    pub(crate) fn wait_published(&self, number: usize) {
+        let begin = Instant::now();
+        while self.shared.published() < number && begin.elapsed() < Duration::from_secs(1) {
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// How many cards pcscd found here since it runs.
+    pub(crate) fn found(&self) -> usize {
+        self.shared.lock().found
     }
 
     /// Waits until pcscd has seen that a card is gone.
@@ -114,6 +134,12 @@ impl Drop for Reader {
 }
 
 impl Shared {
+    /// How many ATRs pcscd has published, of whichever card.
+    fn published(&self) -> usize {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter(|line| line.contains(" Card ATR: ")).count()
+    }
+
     /// Whether pcscd has seen every card go that it found.
     fn looks_empty(&self) -> bool {
         let found = self.lock().found;
@@ -210,7 +236,9 @@ impl Shared {
             let message = receive(stream)?;
             if !found {
                 found = true;
+                let before = self.published();
                 let mut state = self.lock();
+                state.before = before;
                 state.found += usize::from(state.life == life);
             }
             match message.as_slice() {
