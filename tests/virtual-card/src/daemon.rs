@@ -128,8 +128,13 @@ impl Daemon {
         Held(child)
     }
 
-    /// Waits until pcscd has seen every card that is in.
+    /// Waits until pcscd runs, if it is being started again, and has seen every card that is in.
     pub fn wait_for_cards(&self) {
+        let begin = Instant::now();
+        while !self.is_running() {
+            assert!(begin.elapsed() < PATIENCE, "pcscd does not run");
+            thread::sleep(Duration::from_millis(2));
+        }
         self.readers.iter().for_each(Reader::wait_powered);
         let found = self.readers.iter().map(Reader::found).sum();
         self.readers.iter().for_each(|reader| reader.wait_published(found));
