@@ -439,7 +439,7 @@ pub struct LedgerArgs {
 /// `quorate show`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval"
+    after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval\n  quorate show ledger 3 --handover hsm -o pin.age\n                               an application's new user PIN: age -d -i KEY pin.age"
 )]
 pub struct Show {
     /// A ledger, or a file.
@@ -447,6 +447,12 @@ pub struct Show {
     pub what: PathBuf,
     /// Which ceremony of the ledger.
     pub ceremony: Option<u32>,
+    /// Write the reissued user PIN of this target, sealed to its application.
+    #[arg(long, value_name = "TARGET", requires = "output")]
+    pub handover: Option<String>,
+    /// Where --handover writes it; the file must not exist.
+    #[arg(short, long, value_name = "FILE", requires = "handover", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 /// `quorate audit`.
