@@ -350,7 +350,8 @@ fn the_words_are_those_of_the_program() {
 #[test]
 fn every_plan_in_the_manual_is_a_plan() {
     let examples = examples(&read(PLAN));
-    let kinds = ["genesis", "inventory", "delete", "reset", "backup", "restore", "recover"];
+    let kinds =
+        ["genesis", "inventory", "delete", "reset", "backup", "restore", "recover", "adopt", "retire"];
     for kind in kinds {
         let text = examples.get(kind).unwrap_or_else(|| panic!("no example of kind {kind}"));
         let plan = Plan::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{kind}: {e}"));

@@ -5,6 +5,7 @@
 pub mod abort;
 mod access;
 mod act;
+mod adoption;
 pub mod approve;
 pub mod attest;
 pub mod audit;
