@@ -1,10 +1,18 @@
 //! Every verb's `--json` object has the keys that `src/cli/reference.rs` documents, and no other.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "support/lab.rs"]
 mod lab;
+#[allow(dead_code)]
+#[path = "support/softhsm.rs"]
+mod softhsm;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use lab::{ADMIN, CUSTODIANS, Lab, Ran};
 use quorate::{
@@ -69,6 +77,14 @@ fn compare(object: &Object, json: &Value) {
     }
 }
 
+fn practice_table(name: &str, path: &str) -> String {
+    format!(
+        "[[targets]]\nname = \"{name}\"\nkind = \"practice\"\npath = \"{path}\"\nstart = \"initialise\"\nlabel = \"{name}\"\n\
+         [targets.credentials]\nso-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
+         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n"
+    )
+}
+
 #[test]
 fn every_object_has_the_documented_keys_and_no_other() {
     let mut seen = Seen::default();
@@ -86,26 +102,33 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("card show", "of a card", lab.run(&["card", "show", &card]));
     seen.check("card show", "of an enrolment", lab.run(&["card", "show", &enrolment]));
     seen.check("show", "of an enrolment", lab.run(&["show", &enrolment]));
+    let root = certificates::Issuer::root("Root", certificates::Pair::p256("root"));
+    let yubikey = certificates::Yubikey::made_by(&root, 7, [5, 7, 1]);
+    let slot = yubikey.attest("9c", &certificates::Pair::p256("key"));
+    let chain = [slot.as_slice(), &yubikey.f9.certificate, &root.certificate];
+    let chain: String = chain.iter().map(|der| certificates::pem("CERTIFICATE", der)).collect();
+    fs::write(lab.path("files/chain.pem"), chain).unwrap();
+    let trusted = root.digest().to_string();
+    let attestation = ["card", "attestation", &lab.at("files/chain.pem"), "--trust", &trusted];
+    seen.check("card attestation", "", lab.run(&attestation));
 
-    let token = lab.path("tokens/hsm");
-    PracticeToken::create_empty(&token, None).unwrap();
-    let target = format!(
-        "[[targets]]\nname = \"hsm\"\nkind = \"practice\"\npath = \"{}\"\nstart = \"initialise\"\nlabel = \"lab\"\n\
-         [targets.credentials]\nso-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
-         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n",
-        lab.at("tokens/hsm")
+    let hsm = softhsm::SoftHsm::with_token("lab");
+    lab.environment = hsm.environment();
+    seen.check("token list", "", lab.run(&["token", "list", "--module", softhsm::MODULE]));
+    let show = ["token", "show", "--module", softhsm::MODULE, "--label", "lab"];
+    seen.check("token show", "", lab.run(&show));
+
+    let table = |name: &str| {
+        PracticeToken::create_empty(&lab.path(&format!("tokens/{name}")), None).unwrap();
+        practice_table(name, &lab.at(&format!("tokens/{name}")))
+    };
+    let application = table("application").replace(
+        "user-pin = { authority = \"crypto-officer\", custody = \"held\" }",
+        &format!("user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{RECIPIENT}\" }}"),
     );
-    let reissued = lab.path("tokens/application");
-    PracticeToken::create_empty(&reissued, None).unwrap();
-    let application = format!(
-        "[[targets]]\nname = \"application\"\nkind = \"practice\"\npath = \"{}\"\nstart = \"initialise\"\n\
-         label = \"application\"\n[targets.credentials]\n\
-         so-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
-         user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{RECIPIENT}\" }}\n",
-        lab.at("tokens/application")
-    );
-    let text = lab.genesis_text(&CUSTODIANS, &(target + &application));
-    let text = text.replace("allow_soft_cards = true\n", "");
+    assert!(application.contains(RECIPIENT));
+    let target = table("hsm") + &table("spare") + &application;
+    let text = lab.genesis_text(&CUSTODIANS, &target).replace("allow_soft_cards = true\n", "");
     let both = "[\"crypto-officer\", \"security-officer\"]";
     let text = text.replace("[\"crypto-officer\"]", both);
     let genesis = lab.plan("genesis", &text);
@@ -122,6 +145,8 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("show", "of a handover", lab.run(&handover).ok());
     let closed = seen.check("status", "", lab.run(&["status", &ledger]));
     assert!(closed["targets"][0].is_object());
+    let compared = seen.check("compare", "", lab.run(&["compare", "hsm", "spare", "--ledger", &ledger]).ok());
+    assert!(compared["objects"].is_array());
     seen.check("attest", "", lab.run_with("alice", &["attest", &ledger]));
     seen.check("show", "of a ceremony", lab.run(&["show", &ledger]));
     seen.check("audit", "", lab.run(&["audit", &ledger]).expect(6));

@@ -14,6 +14,8 @@ mod vault;
 mod adoptions;
 #[path = "operations_softhsm/backups.rs"]
 mod backups;
+#[path = "operations_softhsm/comparing.rs"]
+mod comparing;
 #[path = "operations_softhsm/crashes.rs"]
 mod crashes;
 #[path = "operations_softhsm/reissued.rs"]

@@ -27,7 +27,7 @@ use crate::{
         card::EnrolledCard,
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare},
     },
-    sealing::single,
+    sealing::recipient::ShareRecipient,
     sharing::{dealer, identity, share::UnverifiedShare},
 };
 
@@ -40,6 +40,8 @@ pub struct Members {
     pub administrators: Vec<Member>,
     /// Who signs what was seen.
     pub witnesses: Vec<Member>,
+    /// Certificates of authorities in DER, from the file that the plan names.
+    pub attestation_certificates: Vec<Base64>,
 }
 
 /// What a genesis deals.
@@ -63,7 +65,8 @@ pub fn deal(
     tokens: &mut dyn TokenSource,
     rng: &mut impl rand_core::CryptoRng,
 ) -> Result<Dealt, Error> {
-    let policy = plan.policy.policy();
+    let mut policy = plan.policy.policy();
+    policy.attestation.certificates = members.attestation_certificates;
     let mut targets = Vec::new();
     for table in &plan.targets {
         targets.push(observe_target(table, &policy, mode, tokens)?);
@@ -95,9 +98,8 @@ pub fn deal(
         commitments,
         sealed_shares,
     };
-    let roster = Roster::validate(document).map_err(|error| {
-        Error::refused(format!("the plan makes no roster: {error}"), "mend the plan, then propose again")
-    })?;
+    let roster = Roster::validate(document)
+        .map_err(|error| Error::refused(format!("the plan makes no roster: {error}"), error.hint()))?;
     check_reach(&roster, &targets)?;
     let mut pins = FreshPins::default();
     for target in &targets {
@@ -110,8 +112,8 @@ fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {
     let mut custodians = Vec::new();
     for member in members {
         let mut cards = Vec::new();
-        for envelope in &member.cards {
-            let card = EnrolledCard::from_envelope(envelope.clone()).map_err(|e| {
+        for file in &member.cards {
+            let card = EnrolledCard::from_file(file.clone()).map_err(|e| {
                 Error::refused(format!("{}: {e}", member.name), "have the card enrolled again")
             })?;
             if let Some(share_recipient) = card.enrolment().share_recipient.clone() {
@@ -141,12 +143,12 @@ fn deal_shares(
                 commitment: share.commitment,
             });
             for card in &custodian.cards {
-                let recipient = single::parse_x25519_recipient(&card.share_recipient)?;
+                let recipient = ShareRecipient::parse(&card.share_recipient)?;
                 sealed.push(SealedShare {
                     authority: authority.name.clone(),
                     custodian: custodian.name.clone(),
                     card: card.keyid,
-                    file: Base64(single::seal_to(&recipient, document.expose())?),
+                    file: Base64(recipient.seal(document.expose())?),
                 });
             }
         }

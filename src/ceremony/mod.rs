@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of files, cards or modules but through [`crate::ports`].
 
+mod ability;
 pub mod abort;
 mod access;
 mod act;
@@ -11,6 +12,7 @@ pub mod attest;
 pub mod audit;
 mod backup;
 mod collect;
+pub mod compare;
 mod conclude;
 mod credentials;
 mod deletion;
@@ -33,6 +35,7 @@ mod station;
 
 pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
+pub use pinning::target;
 
 use crate::{
     encoding::{dsse::Mode, time::Timestamp},

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World, adoption,
+    Error, World, ability, adoption,
     fresh_pins::{self, FreshPins},
     genesis, pinning, recognition,
     sign::{self, LineWriter},
@@ -99,6 +99,10 @@ pub fn draft(
         (Plan::Genesis(plan), None) => {
             let dealt =
                 genesis::deal(plan, request.members, world.mode, ledger, &secrets, world.tokens, &mut rng)?;
+            dealt
+                .roster
+                .check_attestation_dates(now)
+                .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
             Substance {
                 operation: Operation::Genesis { targets: dealt.targets },
                 pins: dealt.pins,
@@ -121,6 +125,7 @@ pub fn draft(
         (plan, Some(state)) => substance(world, state, plan)?,
     };
     let proposer = recognition::administrator(&substance.roster, request.card, "propose")?.name.clone();
+    ability::check(world, state, &substance.operation)?;
     let (title, hours) = request.plan.heading();
     let warnings = substance.roster.warnings();
     let proposal = Proposal {

@@ -3,6 +3,7 @@
 use super::{
     child::Worker,
     protocol::{Answer, Job, ListedSlot, Message, Reply, Request, SecretRole},
+    report::{Depth, ModuleReport, Which},
     settings::{Pkcs11Settings, Select},
 };
 use crate::{
@@ -13,7 +14,10 @@ use crate::{
         BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, PinChange, PinHolder, Progress,
         Reset, Run, Silent, Start, Token, TokenError,
     },
-    proposal::target::{Inventory, ObjectRecord, Observation, TokenIdentity},
+    proposal::{
+        capability::Lack,
+        target::{Inventory, ObjectRecord, Observation, TokenIdentity},
+    },
 };
 
 /// A token behind a PKCS#11 module. Each operation runs in a process of its own.
@@ -26,6 +30,14 @@ pub struct Pkcs11Token {
 pub fn list(settings: &Pkcs11Settings) -> Result<Vec<ListedSlot>, TokenError> {
     match converse(settings, Request::List, &[], &mut Listener::silent())? {
         Reply::Slots(slots) => Ok(slots),
+        _ => Err(mismatch(Effect::None)),
+    }
+}
+
+/// The module and its tokens as a person looks at them. The settings' choice of a token does not matter.
+pub fn report(settings: &Pkcs11Settings, which: Which, depth: Depth) -> Result<ModuleReport, TokenError> {
+    match converse(settings, Request::Report { which, depth }, &[], &mut Listener::silent())? {
+        Reply::Report(report) => Ok(report),
         _ => Err(mismatch(Effect::None)),
     }
 }
@@ -87,6 +99,13 @@ impl Token for Pkcs11Token {
     fn observe(&mut self) -> Result<Observation, TokenError> {
         match self.converse(Request::Observe, &[], &mut Listener::silent())? {
             Reply::Observation(observation) => Ok(observation),
+            _ => Err(mismatch(Effect::None)),
+        }
+    }
+
+    fn lacks(&mut self) -> Result<Vec<Lack>, TokenError> {
+        match self.converse(Request::Lacks, &[], &mut Listener::silent())? {
+            Reply::Lacks(lacks) => Ok(lacks),
             _ => Err(mismatch(Effect::None)),
         }
     }
@@ -310,6 +329,7 @@ fn converse(
                 Some(progress) => progress.step(&crate::encoding::text::printable(&what), done, total),
                 None => Silent.step(&what, done, total),
             },
+            Message::Spent { micros, calls } => settings.meter.add(micros, calls),
             Message::Done(reply) => {
                 worker.finish();
                 return Ok(reply);

@@ -7,6 +7,7 @@ use crate::{
     approval::authorization::{Authorization, PinAuthorization},
     encoding::{digest::Digest, text::Name},
     memory::{CredentialSecret, Pin},
+    proposal::capability::Lack,
     proposal::operation::Place,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
 };
@@ -15,6 +16,11 @@ use crate::{
 pub trait Token {
     /// Reads what is public: no login.
     fn observe(&mut self) -> Result<Observation, TokenError>;
+
+    /// What the token cannot do, as far as that shows without a login: asked when an act is proposed.
+    fn lacks(&mut self) -> Result<Vec<Lack>, TokenError> {
+        Ok(Vec::new())
+    }
 
     /// Logs the user in, once, and reads all token objects.
     fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError>;

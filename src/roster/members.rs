@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::deal::{Commitment, DealHeader, SealedShare};
+use super::{
+    attestation::Firmware,
+    card::EnrolmentFile,
+    deal::{Commitment, DealHeader, SealedShare},
+};
 use crate::encoding::{
-    dsse::Envelope,
+    digest::Digest,
+    strict::Base64,
     text::{Line, Name},
 };
 
@@ -18,8 +23,8 @@ pub struct Member {
     pub name: Name,
     /// As it is read aloud.
     pub full_name: Line,
-    /// Enrolments, each signed by its card.
-    pub cards: Vec<Envelope>,
+    /// Enrolments, each signed by its card, with their certificates.
+    pub cards: Vec<EnrolmentFile>,
 }
 
 /// What a ceremony can do.
@@ -87,6 +92,33 @@ pub struct Policy {
     pub allow_same_medium: bool,
     /// PINs shorter than 8 characters, where a token takes no longer ones.
     pub allow_short_pins: bool,
+    /// What hardware cards must prove.
+    pub attestation: AttestationPolicy,
+}
+
+/// What a production roster demands of its YubiKeys.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttestationPolicy {
+    /// Cards without attestation are refused. One that is there must hold in any case.
+    pub required: bool,
+    /// The oldest firmware.
+    pub min_firmware: Firmware,
+    /// SHA-256 of the certificates of other authorities than Yubico's.
+    pub roots: Vec<Digest>,
+    /// Certificates of authorities in DER, by which chains are completed. Only a digest makes one of them believed.
+    pub certificates: Vec<Base64>,
+}
+
+impl Default for AttestationPolicy {
+    fn default() -> Self {
+        Self {
+            required: true,
+            min_firmware: Firmware::WITHOUT_EUCLEAK,
+            roots: Vec::new(),
+            certificates: Vec::new(),
+        }
+    }
 }
 
 /// A roster, unchecked.

@@ -32,7 +32,7 @@ use crate::{
         plan::{MemberTable, ObjectSelector, Plan, StartKind, TargetTable},
         target::{ObjectClass, Role},
     },
-    roster::card::{ENROLMENT_TYPE, Enrolment},
+    roster::card::{ENROLMENT_TYPE, Enrolment, EnrolmentFile},
     softcard::SoftCard,
     storage::SystemClock,
 };
@@ -113,9 +113,9 @@ impl Cast {
                 .unlock(Pin::copy_of(pin.expose())?, FinalTry::Keep)?
                 .sign(&pae(ENROLMENT_TYPE, &payload))?;
             let keyid = description.signing_key.keyid();
-            let mut bytes = Envelope::new(ENROLMENT_TYPE.into(), payload, keyid, signature).write();
-            bytes.push(b'\n');
-            write_new(&enrolment_path(dir, &member.name, number), &bytes)?;
+            let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, keyid, signature);
+            let file = EnrolmentFile { statement, attestation: Vec::new() };
+            write_new(&enrolment_path(dir, &member.name, number), &file.write())?;
             write_new(&path.with_extension("pin"), pin.expose())?;
             self.cards.entry(member.name.clone()).or_insert((path, pin));
         }
@@ -185,8 +185,8 @@ impl Cast {
     }
 
     /// The administrator's card.
-    pub fn administrator(&self) -> Result<Dealt, Error> {
-        self.card(&self.administrator)
+    pub fn administrator(&self, terminal: Terminal) -> Result<Dealt, Error> {
+        self.card(terminal, &self.administrator)
     }
 
     /// The administrator, as he is called.
@@ -195,11 +195,11 @@ impl Cast {
     }
 
     /// A person's first card.
-    pub fn card(&self, name: &Name) -> Result<Dealt, Error> {
+    pub fn card(&self, terminal: Terminal, name: &Name) -> Result<Dealt, Error> {
         let (path, pin) = self.cards.get(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
         })?;
-        Dealt::new(&CardPlace::Soft(path.clone()), Some(Pin::copy_of(pin.expose())?))
+        Dealt::new(terminal, &CardPlace::Soft(path.clone()), Some(Pin::copy_of(pin.expose())?))
     }
 
     /// A person's name as it is read aloud.

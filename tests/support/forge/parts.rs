@@ -17,8 +17,8 @@ use quorate::{
         target::{Inventory, ObjectClass, ObjectRecord, Role, TokenIdentity},
     },
     roster::{
-        Member, OperationKind, Policy, RosterDocument,
-        card::{CardKind, ENROLMENT_TYPE, Enrolment},
+        AttestationPolicy, Member, OperationKind, Policy, RosterDocument,
+        card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
     },
@@ -105,7 +105,8 @@ fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
             created: time(START - MINUTE),
             attestation: Vec::new(),
         };
-        key.envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment))
+        let statement = key.envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
+        EnrolmentFile { statement, attestation: Vec::new() }
     };
     Member { name: name(who), full_name: full_name.clone(), cards: cards.iter().map(enrol).collect() }
 }
@@ -180,6 +181,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             copies: 2,
             allow_same_medium: true,
             allow_short_pins: false,
+            attestation: AttestationPolicy::default(),
         },
         deal,
         commitments,
