@@ -8,6 +8,8 @@ mod lab;
 #[allow(dead_code)]
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "support/yubikeys.rs"]
+mod yubikeys;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -99,7 +101,11 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let enroll =
         ["card", "enroll", "--card", &card, "--pin-file", &pin, "--name", "zoe", "--full-name", "Zoe", "-o"];
     seen.check("card enroll", "", lab.run(&[&enroll[..], &[&enrolment]].concat()));
-    seen.check("card show", "of a card", lab.run(&["card", "show", &card]));
+    seen.check("card show", "of a soft card", lab.run(&["card", "show", &card]));
+    let hands = yubikeys::Hands::new(&[("alice", virtual_card::Firmware::V5_7_1)]);
+    hands.enroll("alice", &[]).ok();
+    seen.check("card show", "of a YubiKey", hands.lab.run(&["card", "show", "yubikey"]));
+    seen.check("card list", "", hands.lab.run(&["card", "list"]));
     seen.check("card show", "of an enrolment", lab.run(&["card", "show", &enrolment]));
     seen.check("show", "of an enrolment", lab.run(&["show", &enrolment]));
     let root = certificates::Issuer::root("Root", certificates::Pair::p256("root"));
@@ -122,13 +128,18 @@ fn every_object_has_the_documented_keys_and_no_other() {
         PracticeToken::create_empty(&lab.path(&format!("tokens/{name}")), None).unwrap();
         practice_table(name, &lab.at(&format!("tokens/{name}")))
     };
-    let application = table("application").replace(
-        "user-pin = { authority = \"crypto-officer\", custody = \"held\" }",
-        &format!("user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{RECIPIENT}\" }}"),
+    let target = table("hsm") + &table("spare");
+    let reissued = lab.path("tokens/application");
+    PracticeToken::create_empty(&reissued, None).unwrap();
+    let application = format!(
+        "[[targets]]\nname = \"application\"\nkind = \"practice\"\npath = \"{}\"\nstart = \"initialise\"\n\
+         label = \"application\"\n[targets.credentials]\n\
+         so-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
+         user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{RECIPIENT}\" }}\n",
+        lab.at("tokens/application")
     );
-    assert!(application.contains(RECIPIENT));
-    let target = table("hsm") + &table("spare") + &application;
-    let text = lab.genesis_text(&CUSTODIANS, &target).replace("allow_soft_cards = true\n", "");
+    let text = lab.genesis_text(&CUSTODIANS, &(target + &application));
+    let text = text.replace("allow_soft_cards = true\n", "");
     let both = "[\"crypto-officer\", \"security-officer\"]";
     let text = text.replace("[\"crypto-officer\"]", both);
     let genesis = lab.plan("genesis", &text);

@@ -96,8 +96,9 @@ pub fn wanted_at_genesis(target: &GenesisTarget) -> Vec<Ability> {
             // A PIN that is set anew needs not be good before.
             let sets = held(Role::UserPin) || target.reissued().is_some();
             wanted.push(if sets { Ability::SetUserPin } else { Ability::LogIn });
+            // An empty token backs nothing up yet, whatever it will be able to do.
+            wanted.extend(held(Role::BackupKey).then_some(Ability::Backup));
         }
     }
-    wanted.extend(held(Role::BackupKey).then_some(Ability::Backup));
     wanted
 }
