@@ -213,6 +213,10 @@ fn words(name: &str, between: char) -> String {
 
 /// A Rust type as the pages call it.
 fn spoken(kind: &str, absent: &str) -> String {
+    // Where it lies in memory is nobody's business.
+    if let Some(inner) = kind.strip_prefix("Box<").and_then(|k| k.strip_suffix('>')) {
+        return spoken(inner, absent);
+    }
     let inside = |outer: &str| kind.strip_prefix(outer).and_then(|k| k.strip_suffix('>'));
     if let Some(inner) = inside("Option<") {
         format!("{}{absent}", spoken(inner, absent))
