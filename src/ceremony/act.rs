@@ -177,10 +177,14 @@ impl Acting<'_, '_> {
         if let Operation::Recover { ceremony, .. } = operation {
             return self.recover(*ceremony, &authorities, &mut grants);
         }
+        if let Operation::Retire { target, .. } = operation {
+            let summary = format!("{target} no longer belongs to the quorum; it was not touched");
+            return Ok(Acted::new(Outcome::Completed, summary));
+        }
         let credentials = self.open_credentials(self.ceremony, &authorities)?;
-        if let Operation::Genesis { targets } = operation {
+        if !operation.installs().is_empty() {
             drop(authorities);
-            let mut acted = self.genesis(targets, &credentials, &mut grants);
+            let mut acted = self.genesis(operation.installs(), &credentials, &mut grants);
             acted.hand_over(self.ceremony);
             return Ok(acted);
         }

@@ -42,7 +42,7 @@ impl Acting<'_, '_> {
             Operation::Restore { backup, .. } => self.state.backups.get(backup).map(|record| &record.target),
             operation => operation.target().map(|(name, _)| name),
         };
-        name.and_then(|name| self.state.targets.get(name)).ok_or_else(|| {
+        name.and_then(|name| self.state.any_target(name)).ok_or_else(|| {
             Error::refused("the backup is of no target of this quorum", "see 'quorate status'")
         })
     }

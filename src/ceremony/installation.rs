@@ -1,4 +1,4 @@
-//! A genesis in the act: the quorum's PINs go onto its targets.
+//! A genesis or an adoption in the act: the quorum's PINs go onto its targets.
 
 use super::{
     Error,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Acting<'_, '_> {
-    /// Installs the quorum's PINs on every target of a genesis.
+    /// Installs the quorum's PINs on every target of a genesis or an adoption.
     pub(super) fn genesis(
         &mut self,
         targets: &[GenesisTarget],
@@ -56,7 +56,7 @@ impl Acting<'_, '_> {
         credentials: &Credentials,
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Inventory, Acted> {
-        let what = format!("genesis of {}", target.name);
+        let what = format!("{} of {}", self.ceremony.kind(), target.name);
         let failed = |error: Error| Acted::new(Outcome::Failed, format!("{what}: {}", error.message));
         let custody = |role| target.rule(role).map(|rule| rule.custody);
         let user_pin = self.pin(credentials, &target.name, Role::UserPin).map_err(failed)?;

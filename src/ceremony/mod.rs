@@ -6,6 +6,7 @@ mod ability;
 pub mod abort;
 mod access;
 mod act;
+mod adoption;
 pub mod approve;
 pub mod attest;
 pub mod audit;

@@ -20,12 +20,14 @@ pub type PresentPins = BTreeMap<(Name, Role), Pin>;
 /// The PINs that the quorum does not hold and an execution needs, each with the reason.
 pub fn needed(state: &LedgerState, ceremony: &Ceremony) -> Vec<(Name, Role, String)> {
     match &ceremony.proposal.operation {
-        Operation::Genesis { targets } => targets.iter().flat_map(present_at_genesis).collect(),
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            operation.installs().iter().flat_map(present_at_genesis).collect()
+        }
         Operation::Recover { ceremony: number, intended: true, .. } => {
             let lost = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
             match lost.map(|c| (&c.proposal.operation, c)) {
-                Some((Operation::Genesis { targets }, _)) => {
-                    targets.iter().flat_map(present_at_genesis).collect()
+                Some((operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }), _)) => {
+                    operation.installs().iter().flat_map(present_at_genesis).collect()
                 }
                 Some((operation, lost)) => borrowed(state, operation, lost.kind()),
                 None => Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World, ability,
+    Error, World, ability, adoption,
     fresh_pins::{self, FreshPins},
     genesis, pinning, recognition,
     sign::{self, LineWriter},
@@ -227,6 +227,8 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
         Plan::Recover(_) => (recover(state)?, FreshPins::default()),
+        Plan::Adopt(plan) => adoption::adopt(world, state, &roster, plan)?,
+        Plan::Retire(plan) => adoption::retire(state, plan)?,
     };
     Ok(Substance { operation, pins, new_roster: None, roster })
 }

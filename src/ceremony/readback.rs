@@ -22,12 +22,14 @@ pub(super) fn look(
 ) -> Result<Vec<ObservedTarget>, Error> {
     let mut observed = Vec::new();
     match &ceremony.proposal.operation {
-        Operation::Genesis { targets } => {
-            for target in targets {
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            for target in operation.installs() {
                 let identity = look_at_genesis(world, target)?;
                 observed.push(ObservedTarget { name: target.name.clone(), identity });
             }
         }
+        // It may be gone already.
+        Operation::Retire { .. } => {}
         Operation::Recover { .. } => {
             for name in LedgerState::touched(Some(state), &ceremony.proposal.operation) {
                 // Who it is now is unknown until it is looked at: the interrupted operation may have changed it.

@@ -37,9 +37,12 @@ impl Acting<'_, '_> {
         }
         self.run = Run::Resumed;
         let mut acted = match &lost.proposal.operation {
-            Operation::Genesis { targets } => {
+            operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
                 let credentials = self.open_credentials(&lost, authorities)?;
-                self.genesis(targets, &credentials, grants)
+                self.genesis(operation.installs(), &credentials, grants)
+            }
+            Operation::Retire { .. } => {
+                return only_closed("as indeterminate; a target that is to leave is to be retired again");
             }
             Operation::Reset { target, new_label, .. } => {
                 let grant = grants

@@ -296,6 +296,7 @@ pub const REFERENCES: &[Reference] = &[
                 ("targets[].name", "in the roster"),
                 ("targets[].identity", "the token: maker, model, serial, label"),
                 ("targets[].inventory", "its objects on record, or null"),
+                ("retired", "targets that were let go, and by which ceremony"),
                 ("open", "the open ceremony, or null:"),
                 ("open.directory", "in the ledger"),
                 ("open.proposal", "digest of the proposal"),

@@ -55,6 +55,11 @@ pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
         (Plan::Recover(plan), Operation::Recover { ceremony, .. }) => {
             same(plan.ceremony == *ceremony, "ceremony")
         }
+        (Plan::Adopt(plan), Operation::Adopt { target }) => same(is_target(&plan.target, target), "target"),
+        (Plan::Retire(plan), Operation::Retire { target, identity }) => {
+            same(plan.target == *target, "target")?;
+            same(plan.serial == identity.serial && plan.label == identity.label, "serial or label")
+        }
         _ => Err("kind"),
     }
 }

@@ -177,6 +177,24 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
             ),
             objects_section("What will be in it", objects),
         ],
+        Operation::Adopt { target } => {
+            let mut section = genesis_target(target);
+            section.heading = "The target that joins the quorum".into();
+            vec![section]
+        }
+        Operation::Retire { target, identity } => vec![Section::new(
+            "The target that leaves the quorum",
+            with(
+                token(target.as_str(), identity),
+                [
+                    "it is NOT touched; from then on no plan can name it, and its name is not used again"
+                        .into(),
+                    "its credentials stay in this ledger: a quorum that opens them still opens the token"
+                        .into(),
+                    "only a reset before this makes them worthless".into(),
+                ],
+            ),
+        )],
         Operation::Recover { ceremony, last_line, interrupted, intended } => vec![Section::new(
             "What is recovered",
             vec![
@@ -184,7 +202,7 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
                 format!("its last line is {last_line}"),
                 match (intended, interrupted) {
                     (false, _) => "nothing had been tried: it ends as refused".into(),
-                    (true, OperationKind::Genesis | OperationKind::Reset) => {
+                    (true, OperationKind::Genesis | OperationKind::Reset | OperationKind::Adopt) => {
                         "it had begun: it ends as indeterminate, and its PINs are brought to their end here"
                             .into()
                     }

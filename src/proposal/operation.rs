@@ -198,6 +198,18 @@ pub enum Operation {
         /// Whether its intent had been written: then its outcome is unknown.
         intended: bool,
     },
+    /// Makes another target the quorum's.
+    Adopt {
+        /// Which.
+        target: Box<GenesisTarget>,
+    },
+    /// Lets a target go. It is not touched.
+    Retire {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was last recorded.
+        identity: TokenIdentity,
+    },
 }
 
 impl Operation {
@@ -211,23 +223,35 @@ impl Operation {
             Self::Backup { .. } => OperationKind::Backup,
             Self::Restore { .. } => OperationKind::Restore,
             Self::Recover { .. } => OperationKind::Recover,
+            Self::Adopt { .. } => OperationKind::Adopt,
+            Self::Retire { .. } => OperationKind::Retire,
         }
     }
 
     /// Whether setting PINs is what it does; other operations change those that their target has seen.
     pub fn sets_pins(&self) -> bool {
-        matches!(self, Self::Genesis { .. } | Self::Reset { .. })
+        matches!(self, Self::Genesis { .. } | Self::Adopt { .. } | Self::Reset { .. })
     }
 
-    /// The target of an operation on one target.
+    /// The targets that it makes the quorum's.
+    pub fn installs(&self) -> &[GenesisTarget] {
+        match self {
+            Self::Genesis { targets } => targets,
+            Self::Adopt { target } => std::slice::from_ref(target),
+            _ => &[],
+        }
+    }
+
+    /// The target of an operation on one target of the quorum.
     pub fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         match self {
-            Self::Genesis { .. } | Self::Recover { .. } => None,
+            Self::Genesis { .. } | Self::Recover { .. } | Self::Adopt { .. } => None,
             Self::Inventory { target, identity }
             | Self::Delete { target, identity, .. }
             | Self::Reset { target, identity, .. }
             | Self::Backup { target, identity, .. }
-            | Self::Restore { target, identity, .. } => Some((target, identity)),
+            | Self::Restore { target, identity, .. }
+            | Self::Retire { target, identity } => Some((target, identity)),
         }
     }
 }

@@ -36,6 +36,10 @@ pub enum Plan {
     Restore(RestorePlan),
     /// Closes a ceremony whose station was lost.
     Recover(RecoverPlan),
+    /// Makes another target the quorum's.
+    Adopt(Box<AdoptPlan>),
+    /// Lets a target go.
+    Retire(RetirePlan),
 }
 
 /// Why a plan was refused, with the place in the file.
@@ -311,6 +315,25 @@ simple_plan! {
     }
 }
 
+simple_plan! {
+    /// `kind = "adopt"`.
+    AdoptPlan {
+        /// As in a genesis: `[target]`.
+        target: TargetTable,
+    }
+}
+simple_plan! {
+    /// `kind = "retire"`.
+    RetirePlan {
+        /// Which target.
+        target: Name,
+        /// Its serial number, once more.
+        serial: Line,
+        /// Its label, once more.
+        label: Line,
+    }
+}
+
 /// Picks one object of the last inventory.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -349,6 +372,8 @@ impl Plan {
             OperationKind::Backup => Self::Backup(from_toml(text)?),
             OperationKind::Restore => Self::Restore(from_toml(text)?),
             OperationKind::Recover => Self::Recover(from_toml(text)?),
+            OperationKind::Adopt => Self::Adopt(from_toml(text)?),
+            OperationKind::Retire => Self::Retire(from_toml(text)?),
         };
         plan.check()?;
         Ok(plan)
@@ -364,6 +389,8 @@ impl Plan {
             Self::Backup(_) => OperationKind::Backup,
             Self::Restore(_) => OperationKind::Restore,
             Self::Recover(_) => OperationKind::Recover,
+            Self::Adopt(_) => OperationKind::Adopt,
+            Self::Retire(_) => OperationKind::Retire,
         }
     }
 
@@ -377,6 +404,8 @@ impl Plan {
             Self::Backup(p) => (&p.title, p.expires_in_hours),
             Self::Restore(p) => (&p.title, p.expires_in_hours),
             Self::Recover(p) => (&p.title, p.expires_in_hours),
+            Self::Adopt(p) => (&p.title, p.expires_in_hours),
+            Self::Retire(p) => (&p.title, p.expires_in_hours),
         }
     }
 
@@ -387,7 +416,7 @@ impl Plan {
             Self::Delete(p) => p.keep_pins,
             Self::Backup(p) => p.keep_pins,
             Self::Restore(p) => p.keep_pins,
-            Self::Genesis(_) | Self::Reset(_) | Self::Recover(_) => false,
+            Self::Genesis(_) | Self::Reset(_) | Self::Recover(_) | Self::Adopt(_) | Self::Retire(_) => false,
         }
     }
 
@@ -410,7 +439,9 @@ impl Plan {
                 Err(PlanError::new("new_label is the present label: a reset is recognised by a new one"))
             }
             Self::Reset(plan) => label_fits(&plan.new_label),
-            Self::Inventory(_) | Self::Recover(_) => Ok(()),
+            // Whether its authorities exist is for the roster in force to say.
+            Self::Adopt(plan) => plan.target.check(&|_| true),
+            Self::Inventory(_) | Self::Recover(_) | Self::Retire(_) => Ok(()),
         }
     }
 }

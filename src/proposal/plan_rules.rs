@@ -79,7 +79,7 @@ impl GenesisPlan {
 }
 
 impl TargetTable {
-    fn check(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
+    pub(super) fn check(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
         let fail = |message: String| Err(PlanError::new(format!("target {}: {message}", self.name)));
         match (self.kind, &self.module, &self.path) {
             (TargetKind::Pkcs11, Some(module), None) => absolute("module", module)?,

@@ -45,11 +45,18 @@ pub enum OperationKind {
     Restore,
     /// Closes a ceremony whose station was lost.
     Recover,
+    /// Makes another target the quorum's.
+    Adopt,
+    /// Lets a target go.
+    Retire,
 }
 
 impl OperationKind {
     /// The operations for which a roster names authorities.
     pub const GOVERNED: [Self; 5] = [Self::Inventory, Self::Delete, Self::Reset, Self::Backup, Self::Restore];
+
+    /// Those for which it may name some. Where it does not, they need all authorities.
+    pub const ALSO_GOVERNED: [Self; 2] = [Self::Adopt, Self::Retire];
 
     /// As in plans, directories and roster.
     pub const fn as_str(self) -> &'static str {
@@ -61,6 +68,8 @@ impl OperationKind {
             Self::Backup => "backup",
             Self::Restore => "restore",
             Self::Recover => "recover",
+            Self::Adopt => "adopt",
+            Self::Retire => "retire",
         }
     }
 }

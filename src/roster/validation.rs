@@ -148,6 +148,11 @@ impl Roster {
             OperationKind::Genesis | OperationKind::Recover => {
                 self.document.deal.authorities.iter().collect()
             }
+            OperationKind::Adopt | OperationKind::Retire
+                if !self.document.operations.contains_key(&operation) =>
+            {
+                self.document.deal.authorities.iter().collect()
+            }
             _ => {
                 let names = self.document.operations.get(&operation).map(Vec::as_slice).unwrap_or_default();
                 names.iter().filter_map(|name| self.document.deal.authority(name)).collect()
@@ -442,7 +447,8 @@ fn check_operations(document: &RosterDocument) -> Result<(), RosterError> {
     }
     for (&operation, authorities) in &document.operations {
         let fail = |reason: String| Err(RosterError::Operation { operation, reason });
-        if !OperationKind::GOVERNED.contains(&operation) {
+        if !OperationKind::GOVERNED.contains(&operation) && !OperationKind::ALSO_GOVERNED.contains(&operation)
+        {
             return fail("its rule is fixed and cannot be set".into());
         }
         if authorities.is_empty() {

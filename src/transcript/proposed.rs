@@ -175,24 +175,8 @@ fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding>
 /// The operation is on targets of the quorum as they are on record.
 fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("operation", message));
-    if let Operation::Genesis { targets } = &proposal.operation {
-        let strict = context.mode == Mode::Production && !roster.policy().allow_soft_cards;
-        if let Some(target) = targets.iter().find(|t| strict && t.place.is_practice()) {
-            return fail(format!(
-                "{}: a practice token in production, which the policy refuses",
-                target.name
-            ));
-        }
-        let unknown = |t: &GenesisTarget| {
-            t.credentials
-                .iter()
-                .find(|r| roster.deal().authority(&r.authority).is_none())
-                .map(|r| r.authority.clone())
-        };
-        return match targets.iter().find_map(unknown) {
-            Some(authority) => fail(format!("there is no authority {authority}")),
-            None => Ok(()),
-        };
+    for target in proposal.operation.installs() {
+        check_new_target(target, roster, context).map_err(|m| Finding::error("operation", m))?;
     }
     let Some((name, identity)) = proposal.operation.target() else { return Ok(()) };
     let Some((state, target)) = context.state.and_then(|s| s.targets.get(name).map(|t| (s, t))) else {
@@ -228,6 +212,27 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
         _ => {}
     }
     Ok(())
+}
+
+/// A target that is to join has a name of its own, is no target yet, and belongs to authorities that exist.
+fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'_>) -> Result<(), String> {
+    let name = &target.name;
+    let strict = context.mode == Mode::Production && !roster.policy().allow_soft_cards;
+    if strict && target.place.is_practice() {
+        return Err(format!("{name}: a practice token in production, which the policy refuses"));
+    }
+    let unknown = target.credentials.iter().find(|r| roster.deal().authority(&r.authority).is_none());
+    if let Some(rule) = unknown {
+        return Err(format!("there is no authority {}", rule.authority));
+    }
+    let Some(state) = context.state else { return Ok(()) };
+    if state.any_target(name).is_some() {
+        return Err(format!("{name} is the name of a target that the quorum has or had"));
+    }
+    match state.targets.iter().find(|(_, known)| known.is_token_of(target)) {
+        Some((known, _)) => Err(format!("{name} is the token that the quorum calls {known}")),
+        None => Ok(()),
+    }
 }
 
 /// Exactly the credentials that the operation makes, each once, with the next version, for one recipient.
@@ -267,7 +272,10 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
 fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("handover", message));
     let targets: Vec<&GenesisTarget> = match &proposal.operation {
-        Operation::Genesis { targets } => targets.iter().collect(),
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            operation.installs().iter().collect()
+        }
+        Operation::Retire { .. } => Vec::new(),
         operation => {
             let named = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
             named.map(|t| &t.target).into_iter().collect()
@@ -303,8 +311,8 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
 fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
     let mut wanted = BTreeSet::new();
     match &proposal.operation {
-        Operation::Genesis { targets } => {
-            for target in targets {
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            for target in operation.installs() {
                 for rule in target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed) {
                     wanted.insert((rule.authority.clone(), target.name.clone(), rule.role));
                 }
@@ -319,6 +327,7 @@ fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(N
                 wanted.extend(authority(holder).map(|authority| (authority, target.clone(), role)));
             }
         }
+        Operation::Retire { .. } => {}
         operation => {
             let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
             let keeps = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());

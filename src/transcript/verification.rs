@@ -103,6 +103,7 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
         genesis: ceremony.digest,
         roster: None,
         targets: BTreeMap::new(),
+        retired: BTreeMap::new(),
         backups: BTreeMap::new(),
         ceremonies: Vec::new(),
     });
@@ -177,6 +178,13 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
             );
             findings.push(Finding::new(Severity::Warning, "pin-unknown", message));
         }
+    }
+    for (name, retired) in &state.retired {
+        let message = format!(
+            "{name} was let go by ceremony {}: what this ledger holds of it still opens it, unless it was reset",
+            retired.by
+        );
+        findings.push(Finding::new(Severity::Note, "target-retired", message));
     }
     if let Some(roster) = &state.roster {
         for warning in roster.warnings() {

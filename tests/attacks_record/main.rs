@@ -27,6 +27,7 @@ mod recovery;
 mod renewals;
 mod screen;
 mod statements;
+mod targets;
 
 use std::{
     fs,

@@ -91,6 +91,17 @@ pub fn rewrite(
                 set("label", Value::String(target.identity.label.to_string()));
             }
         }
+        Plan::Adopt(_) => {
+            if let Some(target) = table.get_mut("target").and_then(Value::as_table_mut) {
+                cast.rewrite_target(target, dir);
+            }
+        }
+        Plan::Retire(plan) => {
+            if let Some(target) = state.and_then(|s| s.targets.get(&plan.target)) {
+                set("serial", Value::String(target.identity.serial.to_string()));
+                set("label", Value::String(target.identity.label.to_string()));
+            }
+        }
         Plan::Inventory(_) | Plan::Delete(_) | Plan::Recover(_) => {}
     }
     let path = dir.join("plans").join(format!("{number:04}-{}.toml", source.kind()));
