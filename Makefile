@@ -29,7 +29,10 @@ build_packages := gcc libc6-dev
 # faketime:         clocks that go back, approvals that expire
 # man-db, groff-base: the manual pages must render without a warning
 # openssl, jq:      the manual's check of a line by hand
-test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq
+# age:              a program that asks for a passphrase on the terminal
+# libengine-pkcs11-openssl: openssl with a key in a token, to sign a CRL
+test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq age \
+                  libengine-pkcs11-openssl
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \

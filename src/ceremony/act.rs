@@ -13,6 +13,7 @@ use crate::{
     ports::token::{Effect, Run, TokenError, Wanted},
     proposal::{
         operation::Operation,
+        program::ProgramRecord,
         target::{LeftOut, ObjectRecord, Role},
     },
     transcript::{
@@ -32,6 +33,9 @@ pub struct Acted {
     pub(super) restored: Vec<ObjectRecord>,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) backup: Option<BackupRecord>,
+    pub(super) program: Option<ProgramRecord>,
+    /// What a program complained of: for the operator only.
+    pub(super) said: Vec<String>,
     /// Whether this run ended before its first changing call; earlier runs may have come further.
     pub(super) untouched: bool,
 }
@@ -47,6 +51,8 @@ impl Acted {
             restored: Vec::new(),
             left_out: Vec::new(),
             backup: None,
+            program: None,
+            said: Vec::new(),
             untouched: false,
         }
     }
@@ -95,6 +101,7 @@ impl Acted {
         };
         let mut error = Error::problem(self.summary, self.hint);
         error.kind = kind;
+        error.details.extend(self.said);
         error.details.extend(self.left_out.iter().map(|l| format!("{}: {}", l.object, l.reason)));
         error.details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
         error
@@ -110,6 +117,7 @@ impl Acted {
             restored: self.restored,
             left_out: self.left_out,
             backup: self.backup,
+            program: self.program,
         }
     }
 }
@@ -164,6 +172,9 @@ impl Acting<'_, '_> {
         drop(authorities);
         let grant =
             grants.next().ok_or_else(|| Error::refused("the intent names no target", "audit the ledger"))?;
+        if matches!(operation, Operation::Command { .. }) {
+            return self.command(&credentials, grant);
+        }
         self.one_target(&credentials, grant, backup_identity, present_so_pin)
     }
 
@@ -203,6 +214,7 @@ impl Acting<'_, '_> {
             Operation::Delete { objects, .. } => {
                 Ok(self.delete(token.as_mut(), name, &user_pin, objects, &before, grant))
             }
+            Operation::Use { .. } => self.use_token(token.as_mut(), name, &user_pin, &before, grant),
             Operation::Inventory { .. } => {
                 let summary = format!("{name} holds {} objects", before.objects.len());
                 let mut acted = Acted::new(Outcome::Completed, summary);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, act::Acting, genesis::roles_for, pinning};
+use super::{Error, act::Acting, genesis::roles_of, pinning};
 use crate::{
     approval::quorum::Authorities,
     encoding::text::Name,
@@ -66,7 +66,7 @@ impl Acting<'_, '_> {
             && let Some(target) = self.state.targets.get(name)
             && ceremony.kind() != OperationKind::Reset
         {
-            let roles = roles_for(ceremony.kind());
+            let roles = roles_of(&ceremony.proposal.operation);
             sealed.extend(roles.iter().filter_map(|role| target.credentials.get(role)));
         }
         if matches!(ceremony.kind(), OperationKind::Backup | OperationKind::Restore) {

@@ -6,7 +6,9 @@ pub use super::genesis::Members;
 use super::{
     Error, World,
     genesis::{self, held_pin, seal_credential},
-    pinning, recognition,
+    pinning,
+    program_proposal::{self, HandedOver},
+    recognition,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -39,6 +41,8 @@ pub struct Request<'a> {
     pub plan: &'a Plan,
     /// At genesis: the people whose enrolments the plan names.
     pub members: Members,
+    /// At genesis: the credentials that the plan wants handed over.
+    pub handed_over: HandedOver,
     /// The administrator's card.
     pub card: &'a CardDescription,
 }
@@ -99,8 +103,16 @@ pub fn draft(
     let keys = secrets.keys()?;
     let substance = match (request.plan, state) {
         (Plan::Genesis(plan), None) => {
-            let dealt =
-                genesis::deal(plan, request.members, world.mode, ledger, &secrets, world.tokens, &mut rng)?;
+            let dealt = genesis::deal(
+                plan,
+                request.members,
+                &request.handed_over,
+                world.mode,
+                ledger,
+                &secrets,
+                world.tokens,
+                &mut rng,
+            )?;
             Substance {
                 operation: Operation::Genesis { targets: dealt.targets },
                 credentials: dealt.credentials,
@@ -163,6 +175,7 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
 
 fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<Substance, Error> {
     let roster = acting_roster(state, plan)?;
+    check_kind(state, plan)?;
     let (operation, credentials) = match plan {
         Plan::Genesis(_) => {
             return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
@@ -221,8 +234,30 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             (operation, Vec::new())
         }
         Plan::Recover(_) => (recover(state)?, Vec::new()),
+        Plan::Command(plan) => (program_proposal::command(world, state, &roster, plan)?, Vec::new()),
+        Plan::Use(plan) => (program_proposal::use_token(world, state, plan)?, Vec::new()),
     };
     Ok(Substance { operation, credentials, new_roster: None, roster })
+}
+
+/// A program takes commands, a token everything else.
+fn check_kind(state: &LedgerState, plan: &Plan) -> Result<(), Error> {
+    let name = match plan {
+        Plan::Genesis(_) | Plan::Recover(_) | Plan::Command(_) => return Ok(()),
+        Plan::Inventory(plan) => &plan.target,
+        Plan::Delete(plan) => &plan.target,
+        Plan::Reset(plan) => &plan.target,
+        Plan::Backup(plan) => &plan.target,
+        Plan::Restore(plan) => &plan.target,
+        Plan::Use(plan) => &plan.target,
+    };
+    match pinning::target(state, name)?.target.place.takes(plan.kind()) {
+        true => Ok(()),
+        false => Err(Error::refused(
+            format!("{name} is a program, not a token"),
+            "it takes plans of kind \"command\"",
+        )),
+    }
 }
 
 fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {

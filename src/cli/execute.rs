@@ -84,6 +84,11 @@ pub fn tell(terminal: Terminal, report: &Report) {
     if let Some(backup) = &concluded.backup {
         terminal.item(&format!("backup: {} bytes, SHA-256 {}", backup.length, backup.sha256));
     }
+    if let Some(seen) = concluded.program.as_ref().and_then(|p| p.run.as_ref()) {
+        for file in [&seen.stdout, &seen.stderr].into_iter().flatten().chain(&seen.outputs) {
+            terminal.item(&format!("{}: {} bytes, SHA-256 {}", file.name, file.length, file.sha256));
+        }
+    }
     for file in &report.set_aside {
         terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
     }
@@ -118,6 +123,7 @@ pub fn report_json(report: &Report) -> serde_json::Value {
         "left_out": report.concluded.left_out,
         "targets": report.concluded.targets,
         "backup": report.concluded.backup,
+        "program": report.concluded.program,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
     })

@@ -94,6 +94,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("left_out", "objects that a backup could not take, and why"),
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
+    ("program", "what was seen of a program, or null"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
 ];

@@ -6,6 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     plan_rules::{absolute, label_fits},
+    program_plan::{CommandPlan, UsePlan},
     target::{Custody, ObjectClass, Role},
 };
 use crate::{
@@ -36,6 +37,10 @@ pub enum Plan {
     Restore(RestorePlan),
     /// Closes a ceremony whose station was lost.
     Recover(RecoverPlan),
+    /// Runs a target's program.
+    Command(Box<CommandPlan>),
+    /// Runs a program with a token's user PIN.
+    Use(Box<UsePlan>),
 }
 
 /// Why a plan was refused, with the place in the file.
@@ -153,16 +158,32 @@ pub struct TargetTable {
     pub module: Option<String>,
     /// `practice`: the token's file, absolute.
     pub path: Option<String>,
-    /// Empty, or in use.
-    pub start: StartKind,
-    /// The label to give to an empty token, or the one that the token in use has.
-    pub label: Line,
+    /// `command`: the program's file, absolute.
+    pub program: Option<String>,
+    /// `command`: SHA-256 of the program's file.
+    pub sha256: Option<Digest>,
+    /// Tokens: empty, or in use.
+    pub start: Option<StartKind>,
+    /// Tokens: the label to give to an empty token, or the one that the token in use has.
+    pub label: Option<Line>,
     /// The serial number of a token in use.
     pub serial: Option<Line>,
     /// `pkcs11`: which slot, where several are empty.
     pub slot: Option<u64>,
     /// Which credentials the quorum keeps, and how.
     pub credentials: BTreeMap<Role, CredentialTable>,
+}
+
+impl TargetTable {
+    /// Empty or in use; there is nothing to begin with a program.
+    pub fn start(&self) -> StartKind {
+        self.start.unwrap_or(StartKind::TakeOver)
+    }
+
+    /// The label afterwards; a program is called as its target.
+    pub fn label(&self) -> Line {
+        self.label.clone().unwrap_or_else(|| Line::lossy(self.name.as_str()))
+    }
 }
 
 /// `kind` of a target.
@@ -173,6 +194,8 @@ pub enum TargetKind {
     Pkcs11,
     /// The built-in token for rehearsals.
     Practice,
+    /// A program that is handed credentials.
+    Command,
 }
 
 /// `start` of a target.
@@ -193,6 +216,20 @@ pub struct CredentialTable {
     pub authority: Name,
     /// How it is kept.
     pub custody: Custody,
+    /// `command`: where it comes from, if the quorum holds it.
+    #[serde(default)]
+    pub source: CredentialSource,
+}
+
+/// `credentials.ROLE.source`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialSource {
+    /// Random, made when it is proposed.
+    #[default]
+    Generated,
+    /// Its owner hands it over when it is proposed.
+    HandedOver,
 }
 
 macro_rules! simple_plan {
@@ -311,6 +348,8 @@ impl Plan {
             OperationKind::Backup => Self::Backup(from_toml(text)?),
             OperationKind::Restore => Self::Restore(from_toml(text)?),
             OperationKind::Recover => Self::Recover(from_toml(text)?),
+            OperationKind::Command => Self::Command(from_toml(text)?),
+            OperationKind::Use => Self::Use(from_toml(text)?),
         };
         plan.check()?;
         Ok(plan)
@@ -326,6 +365,8 @@ impl Plan {
             Self::Backup(_) => OperationKind::Backup,
             Self::Restore(_) => OperationKind::Restore,
             Self::Recover(_) => OperationKind::Recover,
+            Self::Command(_) => OperationKind::Command,
+            Self::Use(_) => OperationKind::Use,
         }
     }
 
@@ -339,6 +380,8 @@ impl Plan {
             Self::Backup(p) => (&p.title, p.expires_in_hours),
             Self::Restore(p) => (&p.title, p.expires_in_hours),
             Self::Recover(p) => (&p.title, p.expires_in_hours),
+            Self::Command(p) => (&p.title, p.expires_in_hours),
+            Self::Use(p) => (&p.title, p.expires_in_hours),
         }
     }
 
@@ -362,6 +405,8 @@ impl Plan {
             }
             Self::Reset(plan) => label_fits(&plan.new_label),
             Self::Inventory(_) | Self::Recover(_) => Ok(()),
+            Self::Command(plan) => plan.check(),
+            Self::Use(plan) => plan.check(),
         }
     }
 }

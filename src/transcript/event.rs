@@ -13,6 +13,7 @@ use crate::{
     },
     proposal::{
         environment::EnvironmentReading,
+        program::ProgramRecord,
         target::{Inventory, LeftOut, ObjectRecord, TokenIdentity},
     },
 };
@@ -121,6 +122,8 @@ event! { "concluded",
         left_out: Vec<LeftOut>,
         /// The backup that was written.
         backup: Option<BackupRecord>,
+        /// What was seen of a program.
+        program: Option<ProgramRecord>,
     }
 }
 event! { "closed",

@@ -8,6 +8,7 @@ use super::{
     finding::Finding,
     ledger::{Ceremony, LedgerState},
     outcome::Outcome,
+    program,
 };
 use crate::{
     approval::quorum::Tally,
@@ -93,7 +94,7 @@ pub(super) fn check_concluded(
             targets.iter().find(|t| t.name == *name).map(|t| t.identity.clone())
         }
         // It may put an update of the module on record; that only this differs, its proposal was checked for.
-        Operation::Inventory { identity, .. } => Some(identity.clone()),
+        Operation::Inventory { identity, .. } | Operation::Command { identity, .. } => Some(identity.clone()),
         _ => LedgerState::known_identity(state, name),
     };
     for target in &concluded.targets {
@@ -108,6 +109,7 @@ pub(super) fn check_concluded(
     {
         return outcome_error("the target is another token afterwards");
     }
+    program::check(&ceremony.proposal.operation, concluded)?;
     if concluded.outcome == Outcome::Completed {
         let operation = LedgerState::effective(state, &ceremony.proposal.operation);
         check_completed(operation, concluded, &touched)?;
@@ -128,7 +130,8 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
         && concluded.deleted.is_empty()
         && concluded.restored.is_empty()
         && concluded.left_out.is_empty()
-        && concluded.backup.is_none();
+        && concluded.backup.is_none()
+        && concluded.program.is_none();
     if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
 }
 
@@ -169,6 +172,8 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
         Operation::Genesis { targets } => {
             targets.iter().all(|target| seen(&target.name).is_some_and(|i| i.identity.label == target.label))
         }
+        // Of a program's own record, see `program`.
+        Operation::Command { .. } | Operation::Use { .. } => true,
         Operation::Inventory { .. } | Operation::Recover { .. } => true,
     };
     let keeps_to_itself = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();

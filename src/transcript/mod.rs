@@ -8,5 +8,6 @@ pub mod finding;
 pub mod ledger;
 pub mod line;
 pub mod outcome;
+mod program;
 mod proposed;
 pub mod verification;
