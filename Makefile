@@ -22,17 +22,20 @@ completion_fish := $(datadir)/fish/vendor_completions.d/quorate.fish
 man_sections := 1 5 7
 documents    := $(wildcard LICENSE LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md)
 
-# Debian packages. To build, only a linker for C objects; to test, real tokens and the means to mount the attacks.
-build_packages := gcc libc6-dev
+# Debian packages. To build, a linker for C objects, and the client library of PC/SC, by which smart cards are reached
+# (pkg-config finds it); to test, real tokens and the means to mount the attacks.
+build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # softhsm2, opensc: a PKCS#11 token, and a second program that looks at it
 # strace:           the order of fsyncs, and kills at each write
 # faketime:         clocks that go back, approvals that expire
 # man-db, groff-base: the manual pages must render without a warning
 # openssl, jq:      the manual's check of a line by hand
-# age:              a program that asks for a passphrase on the terminal
 # libengine-pkcs11-openssl: openssl with a key in a token, to sign a CRL
-test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq age \
-                  libengine-pkcs11-openssl
+# age:              also a program that asks for a passphrase on the terminal
+# pcscd, vsmartcard-vpcd: the way to the virtual YubiKey; util-linux has setpriv, which ends pcscd with its test
+# yubico-piv-tool, yubikey-manager, age: programs of others that must find that card to be one
+test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq \
+                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age libengine-pkcs11-openssl
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \
@@ -68,7 +71,7 @@ man: build-needs ## Write the manual pages anew from the command line's definiti
 	QUORATE_BLESS=1 $(CARGO) test --locked --test man_pages
 
 build: build-needs ## Build the program in release
-	$(CARGO) build --locked --release
+	$(CARGO) build --locked --release --package quorate
 
 # As a file, so that `sudo make install` after `make build` does not run cargo as root.
 $(built): $(sources)
@@ -106,7 +109,7 @@ toolchain:
 	    echo 'quorate needs a Rust toolchain, 1.89 or later: https://rustup.rs' >&2; exit 1; }
 
 build-needs: toolchain
-	@command -v cc >/dev/null || { $(call require,$(build_packages)); }
+	@command -v cc >/dev/null && pkg-config --exists libpcsclite 2>/dev/null || { $(call require,$(build_packages)); }
 
 test-needs: toolchain
 	@$(call require,$(test_packages))

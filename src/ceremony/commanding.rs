@@ -7,8 +7,6 @@ use super::{
     Error,
     act::{Acted, Acting},
     backup,
-    credentials::Credentials,
-    pinning,
 };
 use crate::{
     approval::authorization::Authorization,
@@ -97,20 +95,12 @@ impl Acting<'_, '_> {
     }
 
     /// A program with the credentials of its target.
-    pub(super) fn command(
-        &mut self,
-        credentials: &Credentials,
-        grant: Authorization,
-    ) -> Result<Acted, Error> {
+    pub(super) fn command(&mut self, secrets: &[Pin], grant: Authorization) -> Result<Acted, Error> {
         let operation = &self.ceremony.proposal.operation;
         let Operation::Command { target: name, identity, run, check, .. } = operation else {
             return Err(Error::refused("the proposal runs no program", "audit the ledger"));
         };
-        pinning::target(self.state, name)?;
-        let pins = run.credentials.iter().map(|c| self.pin(credentials, name, c.role));
-        let secrets = pins.collect::<Result<Vec<Pin>, Error>>()?;
-        let known = self.run_once(run, &secrets, grant)?;
-        drop(secrets);
+        let known = self.run_once(run, secrets, grant)?;
         let what = format!("command on {name}");
         let mut acted = match &known {
             Known::NotStarted(error) => {

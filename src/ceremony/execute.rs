@@ -118,7 +118,15 @@ pub fn execute(
         },
     };
     let acted = {
-        let mut acting = Acting { world, state: &state, ceremony: &ceremony, present: &request.present, run };
+        let mut acting = Acting {
+            world,
+            state: &state,
+            ceremony: &ceremony,
+            present: &request.present,
+            run,
+            gives_up: request.persistence == Persistence::GiveUp,
+            pins_touched: false,
+        };
         acting.act(quorum, &intent)
     };
     let gives_up = request.persistence == Persistence::GiveUp;

@@ -27,7 +27,7 @@ use crate::{
         card::EnrolledCard,
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare},
     },
-    sealing::single,
+    sealing::recipient::ShareRecipient,
     sharing::{dealer, identity, share::UnverifiedShare},
 };
 
@@ -112,8 +112,8 @@ fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {
     let mut custodians = Vec::new();
     for member in members {
         let mut cards = Vec::new();
-        for envelope in &member.cards {
-            let card = EnrolledCard::from_envelope(envelope.clone()).map_err(|e| {
+        for file in &member.cards {
+            let card = EnrolledCard::from_file(file.clone()).map_err(|e| {
                 Error::refused(format!("{}: {e}", member.name), "have the card enrolled again")
             })?;
             if let Some(share_recipient) = card.enrolment().share_recipient.clone() {
@@ -143,12 +143,12 @@ fn deal_shares(
                 commitment: share.commitment,
             });
             for card in &custodian.cards {
-                let recipient = single::parse_x25519_recipient(&card.share_recipient)?;
+                let recipient = ShareRecipient::parse(&card.share_recipient)?;
                 sealed.push(SealedShare {
                     authority: authority.name.clone(),
                     custodian: custodian.name.clone(),
                     card: card.keyid,
-                    file: Base64(single::seal_to(&recipient, document.expose())?),
+                    file: Base64(recipient.seal(document.expose())?),
                 });
             }
         }

@@ -2,7 +2,9 @@
 //!
 //! Nothing here knows of files, cards or modules but through [`crate::ports`].
 
+mod ability;
 pub mod abort;
+mod access;
 mod act;
 pub mod approve;
 pub mod attest;
@@ -10,11 +12,13 @@ pub mod audit;
 mod backup;
 mod collect;
 mod commanding;
+pub mod compare;
 mod conclude;
 mod credentials;
 mod deletion;
 mod error;
 pub mod execute;
+mod fresh_pins;
 mod genesis;
 mod giving_up;
 mod installation;
@@ -25,6 +29,7 @@ pub mod propose;
 mod readback;
 pub mod recognition;
 mod recovery;
+mod renewal;
 mod resetting;
 mod sign;
 mod station;
@@ -33,6 +38,7 @@ mod using;
 pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
 pub use program_proposal::{HandedOver, handed_over_needed};
+pub use pinning::target;
 
 use crate::{
     encoding::{dsse::Mode, time::Timestamp},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, World, backup, genesis::seal_credential, pinning};
+use super::{Error, World, backup, fresh_pins, genesis::seal_credential, pinning};
 use crate::{
     encoding::{
         digest::Digest,
@@ -133,8 +133,9 @@ fn check_credentials(target: &TargetInForce, roster: &Roster, plan: &CommandPlan
 pub(super) fn use_token(
     world: &mut World<'_>,
     state: &LedgerState,
+    roster: &Roster,
     plan: &UsePlan,
-) -> Result<Operation, Error> {
+) -> Result<(Operation, Vec<SealedCredential>), Error> {
     let target = pinning::target(state, &plan.target)?;
     if target.target.rule(Role::UserPin).is_none_or(|rule| rule.custody != Custody::Held) {
         return Err(Error::refused(
@@ -142,17 +143,20 @@ pub(super) fn use_token(
             "a program is handed only a PIN that is 'held': the owner of another can run it himself",
         ));
     }
-    let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+    let seen = pinning::observe(world.tokens, &plan.target, target)?;
+    let fresh = fresh_pins::renewal(state, roster, target, &seen, plan.keep_pins)?;
+    let identity = seen.identity;
     let inputs = digests(world, &plan.inputs)?;
     let run = plan.run(&|table| digest_of(&inputs, table));
     check_run(world, &run, None)?;
-    Ok(Operation::Use {
+    let operation = Operation::Use {
         target: plan.target.clone(),
         identity,
         run,
         repeatable: plan.repeatable,
         may_change_objects: plan.may_change_objects,
-    })
+    };
+    Ok((operation, fresh))
 }
 
 fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Vec<(Name, Digest)>, Error> {

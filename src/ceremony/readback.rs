@@ -1,6 +1,8 @@
 //! The last look before the intent: targets and files must be what the proposal pinned.
 
-use super::{Error, World, backup, pinning, program_proposal::check_run, propose::label_is_taken};
+use super::{
+    Error, World, backup, fresh_pins::label_is_taken, pinning, program_proposal::check_run,
+};
 use crate::{
     encoding::text::{Line, Name, printable},
     ports::token::Wanted,

@@ -11,7 +11,8 @@ use crate::{
     roster::{Person, deal::StationKeys},
     sealing::{
         document::{self, DocumentError, Reader},
-        single::{self},
+        recipient::ShareRecipient,
+        single,
     },
 };
 
@@ -64,12 +65,12 @@ impl StationSecrets {
     ) -> Result<(), Error> {
         for card in &admin.cards {
             let Some(recipient) = &card.enrolment().share_recipient else { continue };
-            let recipient = single::parse_x25519_recipient(recipient)?;
+            let recipient = ShareRecipient::parse(recipient)?;
             for (part, secret) in [("signing", Some(&self.signing)), ("identity", self.identity.as_ref())] {
                 let Some(secret) = secret else { continue };
                 let fields = fields(ledger, ceremony, part);
                 let document = document::write(TITLE, &fields, secret.expose())?;
-                let sealed = single::seal_to(&recipient, document.expose())?;
+                let sealed = recipient.seal(document.expose())?;
                 store.put(ledger, ceremony, &name(part, card.keyid()), &sealed)?;
             }
         }

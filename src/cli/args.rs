@@ -123,6 +123,12 @@ pub enum Verb {
         after_help = "Examples:\n  quorate card new soft:alice.card\n  quorate card enroll --card soft:alice.card --name alice --full-name \"Alice Archer\" \\\n    -o alice.json\n  quorate card show alice.json"
     )]
     Card(CardVerb),
+    /// Look at a PKCS#11 module and its tokens.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  quorate token list --module /usr/lib/softhsm/libsofthsm2.so\n  quorate token show --module /usr/lib/softhsm/libsofthsm2.so --label root-ca"
+    )]
+    Token(TokenVerb),
     /// Propose the ceremony that a plan describes.
     Propose(Propose),
     /// Approve the open proposal, and release your shares to the station.
@@ -141,6 +147,8 @@ pub enum Verb {
     Show(Show),
     /// Verify a ledger from public data only.
     Audit(Audit),
+    /// Say whether two targets hold the same keys; no PIN, no quorum.
+    Compare(Compare),
     /// Lead through a whole ceremony at one station.
     Run(Run),
     /// Rehearse a whole quorum on soft cards and a practice token.
@@ -202,6 +210,50 @@ pub struct CardShow {
     /// soft:FILE, or an enrolment's file.
     #[arg(value_name = "CARD|FILE")]
     pub what: String,
+}
+
+/// `quorate token`.
+#[derive(Subcommand, Debug)]
+pub enum TokenVerb {
+    /// List the tokens of a module; no PIN.
+    #[command(after_help = "Example:\n  quorate token list --module /usr/lib/softhsm/libsofthsm2.so")]
+    List(TokenList),
+    /// Show one token: its mechanisms, and what a quorum could do with it; no PIN.
+    #[command(
+        after_help = "Examples:\n  quorate token show --module /usr/lib/softhsm/libsofthsm2.so --label root-ca\n  A target of a quorum:\n    quorate token show --ledger ledger root-hsm"
+    )]
+    Show(TokenShow),
+}
+
+/// `quorate token list`.
+#[derive(Args, Debug)]
+pub struct TokenList {
+    /// The vendor's PKCS#11 library.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub module: PathBuf,
+}
+
+/// `quorate token show`.
+#[derive(Args, Debug)]
+pub struct TokenShow {
+    /// The vendor's PKCS#11 library.
+    #[arg(long, value_name = "FILE", conflicts_with = "ledger", required_unless_present = "ledger", value_hint = clap::ValueHint::FilePath)]
+    pub module: Option<PathBuf>,
+    /// The token with this label.
+    #[arg(long, value_name = "TEXT", requires = "module")]
+    pub label: Option<String>,
+    /// The token with this serial number.
+    #[arg(long, value_name = "TEXT", requires = "module")]
+    pub serial: Option<String>,
+    /// The token in this slot; slot numbers move.
+    #[arg(long, value_name = "N", requires = "module")]
+    pub slot: Option<u64>,
+    /// A ledger that has the token among its targets.
+    #[arg(long, value_name = "DIR", requires = "target", value_hint = clap::ValueHint::DirPath)]
+    pub ledger: Option<PathBuf>,
+    /// The target's name in the ledger.
+    #[arg(value_name = "TARGET", requires = "ledger")]
+    pub target: Option<Name>,
 }
 
 /// Where copies of the ledger lie.
@@ -390,6 +442,24 @@ pub struct Audit {
     /// Head of the last ceremony, from paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,
+}
+
+/// `quorate compare`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate compare root-hsm spare-hsm --ledger ledger")]
+pub struct Compare {
+    /// A target of the quorum.
+    #[arg(value_name = "TARGET")]
+    pub one: Name,
+    /// Another target of it.
+    #[arg(value_name = "OTHER")]
+    pub other: Name,
+    /// The ledger.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// Do not look at the tokens: compare the last inventories only.
+    #[arg(long)]
+    pub recorded: bool,
 }
 
 /// `quorate run`.

@@ -22,7 +22,7 @@ use crate::{
         card::{Card as _, CardDescription},
         clock::Clock as _,
     },
-    roster::card::{ENROLMENT_TYPE, EnrolledCard, Enrolment},
+    roster::card::{ENROLMENT_TYPE, EnrolledCard, Enrolment, EnrolmentFile},
     softcard::SoftCard,
     storage::SystemClock,
 };
@@ -104,11 +104,10 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     let signature = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, None)?
         .sign(&pae(ENROLMENT_TYPE, &payload))?;
     let envelope = Envelope::new(ENROLMENT_TYPE.into(), payload, description.signing_key.keyid(), signature);
-    EnrolledCard::from_envelope(envelope.clone())
+    let file = EnrolmentFile { statement: envelope, attestation: Vec::new() };
+    EnrolledCard::from_file(file.clone())
         .map_err(|e| Error::problem(format!("the enrolment does not verify: {e}"), "use another card"))?;
-    let mut bytes = envelope.write();
-    bytes.push(b'\n');
-    write_new(&args.output, &bytes)?;
+    write_new(&args.output, &file.write())?;
     let path = text::printable(&args.output.to_string_lossy());
     terminal.tell(&format!(
         "{} ({}) is enrolled with {}.",

@@ -6,6 +6,7 @@ pub mod args;
 mod attest;
 mod audit;
 mod card;
+mod compare;
 mod completions;
 mod execute;
 mod exit;
@@ -17,6 +18,7 @@ mod show;
 mod stage;
 mod status;
 mod terminal;
+mod token;
 mod wiring;
 
 use clap::FromArgMatches as _;
@@ -86,6 +88,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
     }
     match &cli.verb {
         Verb::Card(verb) => card::run(verb, terminal),
+        Verb::Token(verb) => token::run(verb, global, terminal),
         Verb::Propose(args) => propose::run(args, global, terminal),
         Verb::Approve(args) => approve::approve(args, global, terminal),
         Verb::Reject(args) => approve::reject(args, global, terminal),
@@ -95,6 +98,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
         Verb::Status(args) => status::run(args, global, terminal),
         Verb::Show(args) => show::run(args, global, terminal),
         Verb::Audit(args) => audit::run(args, global, terminal),
+        Verb::Compare(args) => compare::run(args, global, terminal),
         Verb::Run(args) => run::run(args, global, terminal),
         Verb::Rehearse(args) => rehearse::run(args, global),
         Verb::Completions(args) => Ok(completions::run(args, global)),
@@ -102,5 +106,13 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
 }
 
 fn handles_secrets(verb: &Verb) -> bool {
-    !matches!(verb, Verb::Status(_) | Verb::Show(_) | Verb::Audit(_) | Verb::Completions(_))
+    !matches!(
+        verb,
+        Verb::Token(_)
+            | Verb::Status(_)
+            | Verb::Show(_)
+            | Verb::Audit(_)
+            | Verb::Compare(_)
+            | Verb::Completions(_)
+    )
 }

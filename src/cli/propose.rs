@@ -144,7 +144,7 @@ fn member(table: &MemberTable, base: &Path) -> Result<Member, Error> {
                 "make the plan's full_name the one that was enrolled",
             ));
         }
-        cards.push(card.envelope().clone());
+        cards.push(card.file().clone());
     }
     Ok(Member { name: table.name.clone(), full_name: table.full_name.clone(), cards })
 }

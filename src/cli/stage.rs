@@ -151,7 +151,10 @@ impl Stage {
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
             Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
-        execute::execute(&mut self.wiring.world(), unlocked.as_mut(), request)
+        let begun = std::time::Instant::now();
+        let executed = execute::execute(&mut self.wiring.world(), unlocked.as_mut(), request);
+        super::execute::tell_time(self.terminal, begun.elapsed(), self.wiring.meter());
+        executed
     }
 
     /// Has somebody attest the head of the ceremony that just ended.

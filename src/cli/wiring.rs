@@ -21,7 +21,7 @@ use crate::{
         text::{self, Name},
     },
     memory::{CredentialSecret, Pin},
-    pkcs11::{Pkcs11Settings, Pkcs11Token, Select},
+    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
         card::{Card, CardDescription, FinalTry, UnlockedCard},
         token::{Token, TokenError, TokenSource, Wanted},
@@ -66,12 +66,17 @@ impl Wiring {
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
-            tokens: Tokens { time_limit: Duration::from_secs(global.module_timeout) },
+            tokens: tokens(global),
             artifacts: storage::FileArtifacts::new(),
             programs: command::Runner::new(root.programs()?),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),
         })
+    }
+
+    /// The time that went to calls of PKCS#11 modules so far.
+    pub fn meter(&self) -> &Meter {
+        &self.tokens.meter
     }
 
     /// As the ceremony sees it.
@@ -104,10 +109,17 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
     Ok(storage::StateRoot::open(&path, ledgers)?)
 }
 
+/// Where tokens are found, for those who only look.
+pub fn tokens(global: &Global) -> Tokens {
+    Tokens { time_limit: Duration::from_secs(global.module_timeout), meter: Meter::default() }
+}
+
 /// Opens tokens by their place.
 pub struct Tokens {
     /// One PKCS#11 call may take this long.
     time_limit: Duration,
+    /// The time that went to modules.
+    meter: Meter,
 }
 
 impl TokenSource for Tokens {
@@ -143,6 +155,7 @@ impl TokenSource for Tokens {
                     time_limit: self.time_limit,
                     module_sha256,
                     environment: Vec::new(),
+                    meter: self.meter.clone(),
                     worker: None,
                 };
                 Ok(Box::new(Pkcs11Token::open(name.clone(), settings)?))

@@ -2,14 +2,14 @@
 
 use super::image;
 use crate::{
-    approval::authorization::Authorization,
+    approval::authorization::{Authorization, PinAuthorization},
     encoding::{
         digest::Digest,
         text::{self, Line, Name},
     },
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Deletion, Installation, MODULE_CHANGED, Progress, Reset, Run, Token,
+        BackupSink, BackupSource, Deletion, Installation, MODULE_CHANGED, PinChange, PinHolder, Progress, Reset, Run, Token,
         TokenError,
     },
     proposal::target::{Inventory, LeftOut, ObjectRecord, Observation, TokenIdentity, Tries},
@@ -78,6 +78,18 @@ impl Token for ProgramTarget {
         _installation: &Installation<'_>,
         _progress: &mut dyn Progress,
     ) -> Result<(), TokenError> {
+        not_a_token()
+    }
+
+    fn change_pins(
+        &mut self,
+        _authorization: &PinAuthorization,
+        _change: &PinChange<'_>,
+    ) -> Result<(), TokenError> {
+        not_a_token()
+    }
+
+    fn prove_pin(&mut self, _holder: PinHolder, _pin: &Pin) -> Result<(), TokenError> {
         not_a_token()
     }
 

@@ -34,6 +34,9 @@ const FATAL: &[&str] = &[
     "CKR_USER_NOT_LOGGED_IN",
 ];
 
+/// The code of a function that is not there.
+pub(super) const NOT_SUPPORTED: &str = "CKR_FUNCTION_NOT_SUPPORTED";
+
 impl Fault {
     /// A refusal or a finding of the worker itself.
     pub(super) fn new(function: &str, message: impl Into<String>, hint: &str) -> Self {
@@ -50,10 +53,12 @@ impl Fault {
     pub(super) fn of_call(function: &str, error: &Error) -> Self {
         let code = match error {
             Error::Pkcs11(rv, _) => ckr_name(*rv),
+            // An entry of the function list that is NULL says the same as the code.
+            Error::NullFunctionPointer => NOT_SUPPORTED.to_owned(),
             _ => String::new(),
         };
         let message = match error {
-            Error::Pkcs11(..) => describe(&code).to_owned(),
+            Error::Pkcs11(..) | Error::NullFunctionPointer => describe(&code).to_owned(),
             other => printable(&other.to_string()),
         };
         let hint = hint_for(&code);
@@ -64,6 +69,11 @@ impl Fault {
     pub(super) fn with_effect(mut self, effect: Effect) -> Self {
         self.effect = Some(effect);
         self
+    }
+
+    /// Whether the module has no such function: then the call did nothing.
+    pub(super) fn is_unsupported(&self) -> bool {
+        self.is(NOT_SUPPORTED)
     }
 
     pub(super) fn is(&self, code: &str) -> bool {
@@ -132,7 +142,7 @@ fn describe(code: &str) -> &'static str {
         "CKR_ACTION_PROHIBITED" => "the token's policy or the object's attributes forbid it",
         "CKR_KEY_UNEXTRACTABLE" => "the key may not leave the token",
         "CKR_KEY_NOT_WRAPPABLE" => "the token cannot wrap this key",
-        "CKR_FUNCTION_NOT_SUPPORTED" => "the module has no such function",
+        NOT_SUPPORTED => "the module has no such function",
         "CKR_GENERAL_ERROR" | "CKR_FUNCTION_FAILED" => "the module failed without saying why",
         _ => "the module refused",
     }
@@ -145,7 +155,7 @@ fn hint_for(code: &str) -> &'static str {
         }
         "CKR_PIN_LOCKED" => "the token's manual says how a locked PIN is freed; the quorum cannot",
         "CKR_PIN_LEN_RANGE" | "CKR_PIN_INVALID" | "CKR_PIN_TOO_WEAK" => {
-            "look at the PIN lengths that 'pkcs11-tool --list-slots' shows, and at the token's PIN policy"
+            "look at the PIN lengths that 'quorate token show' shows, and at the token's PIN policy"
         }
         "CKR_SESSION_EXISTS" | "CKR_SESSION_READ_ONLY_EXISTS" => {
             "stop the applications that use the token, then run the same command again"
@@ -154,6 +164,9 @@ fn hint_for(code: &str) -> &'static str {
             "look at the token's connection and at its own log, then run the same command again"
         }
         "CKR_GENERAL_ERROR" | "CKR_FUNCTION_FAILED" => "look at the module's configuration and its own log",
+        NOT_SUPPORTED => {
+            "do this by the vendor's own means; 'quorate token show' says what the module can do"
+        }
         _ => "look the return value up in the module's manual",
     }
 }

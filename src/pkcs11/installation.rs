@@ -4,10 +4,11 @@ use cryptoki::slot::Slot;
 
 use super::{
     fault::{Fault, Outcome},
+    forced_change,
     link::Secrets,
     module::Module,
     protocol::SecretRole,
-    session::Who,
+    session::{Session, Who},
     settings::Select,
     slots::{self, Place},
 };
@@ -99,13 +100,24 @@ fn take_over(module: &Module<'_>, slot: Slot, run: Run, secrets: &Secrets) -> Ou
         let present = secrets.need(SecretRole::PresentSoPin)?;
         session.login(Who::SecurityOfficer, present)?;
         if let Some(new) = new_so_pin {
-            session.set_pin(present, new)?;
+            session.set_pin(present, new).map_err(|fault| unless_done(&session, present, fault))?;
         }
     }
     if let Some(new) = secrets.pin(SecretRole::NewUserPin) {
         session.init_pin(new)?;
+        let so_pin = match new_so_pin {
+            Some(so_pin) => so_pin,
+            None => secrets.need(SecretRole::PresentSoPin)?,
+        };
+        forced_change::satisfy(&session, so_pin, new)?;
     }
     session.logout()
+}
+
+/// A C_SetPIN that the module says it does not have: nothing was done, if the PIN that was just good still is.
+fn unless_done(session: &Session<'_>, present: &Pin, fault: Fault) -> Fault {
+    let still = || session.logout().and_then(|()| session.login(Who::SecurityOfficer, present));
+    if fault.is_unsupported() && still().is_ok() { fault.with_effect(Effect::None) } else { fault }
 }
 
 /// C_InitToken, and the token found again by its new label: an error may follow a completed call.
@@ -140,6 +152,7 @@ fn set_user_pin(module: &Module<'_>, slot: Slot, so_pin: &Pin, user_pin: &Pin) -
     let session = module.open_to_write(slot)?;
     session.login(Who::SecurityOfficer, so_pin)?;
     session.init_pin(user_pin)?;
+    forced_change::satisfy(&session, so_pin, user_pin)?;
     session.logout()
 }
 

@@ -12,33 +12,43 @@
 //! | `protocol` | the frames between the two |
 //! | `worker`, `link`, `fault` | the child: entry, its end of the line, its errors |
 //! | `module`, `session`, `slots`, `objects`, `public_key` | what PKCS#11 says, in our terms |
+//! | `probe`, `report` | what a module cannot do, and what it says of itself |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
-//! | `wrapping`, `attributes`, `proof` | keys under the backup key, and whether they come back |
+//! | `forced_change` | PINs that the user must change before anything else |
+//! | `wrapping`, `importing`, `attributes` | keys under the backup key |
+//! | `proof`, `signature` | whether they come back |
 
 mod attributes;
 mod backup;
 mod child;
 mod deletion;
 mod fault;
+mod forced_change;
+mod importing;
 mod installation;
 mod link;
 mod module;
 mod objects;
+mod probe;
 mod proof;
 mod protocol;
 mod public_key;
+mod renewal;
+mod report;
 mod reset;
 mod restoration;
 mod session;
 mod settings;
+mod signature;
 mod slots;
 mod token;
 mod worker;
 mod wrapping;
 
 pub use protocol::ListedSlot;
-pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Pkcs11Settings, Select, is_allowed};
-pub use token::{Pkcs11Token, list};
+pub use report::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, TokenReport, Which};
+pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, is_allowed};
+pub use token::{Pkcs11Token, list, report};
 pub use worker::worker_main;
 
 /// The hidden verb under which the program is a worker.

@@ -3,7 +3,7 @@
 use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path};
 
 use cryptoki::{
-    context::{CInitializeArgs, CInitializeFlags, Pkcs11},
+    context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11},
     error::Error,
     slot::{Slot, TokenInfo},
 };
@@ -45,7 +45,7 @@ impl<'l> Module<'l> {
             return Err(Fault { code: MODULE_CHANGED.into(), ..fault });
         }
         link.announce("dlopen")?;
-        let pkcs11 = Pkcs11::new(path).map_err(|e| load_fault(path, &e))?;
+        let pkcs11 = link.timed(|| Pkcs11::new(path)).map_err(|e| load_fault(path, &e))?;
         if identity_of(path).ok() != Some(before) {
             return Err(Fault::new(
                 "open",
@@ -75,7 +75,12 @@ impl<'l> Module<'l> {
         call: impl FnOnce(&Pkcs11) -> cryptoki::error::Result<T>,
     ) -> Outcome<T> {
         self.link.announce(function)?;
-        call(&self.pkcs11).map_err(|e| Fault::of_call(function, &e))
+        self.link.timed(|| call(&self.pkcs11)).map_err(|e| Fault::of_call(function, &e))
+    }
+
+    /// Whether the function list has an entry for it.
+    pub(super) fn has(&self, function: Function) -> bool {
+        self.pkcs11.is_fn_supported(function)
     }
 
     pub(super) fn slots_with_token(&self) -> Outcome<Vec<Slot>> {

@@ -7,11 +7,15 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::settings::Select;
+use super::{
+    report::{Depth, ModuleReport, Which},
+    settings::Select,
+};
 use crate::{
     encoding::digest::Digest,
     memory::LockedBytes,
-    ports::token::{Deletion, LeftOut, Run, TokenError},
+    ports::token::{Deletion, LeftOut, PinHolder, Run, TokenError},
+    proposal::capability::Lack,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
 };
 
@@ -36,6 +40,11 @@ pub(super) struct Job {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Request {
     List,
+    Report {
+        which: Which,
+        depth: Depth,
+    },
+    Lacks,
     Observe,
     Inventory,
     /// `label` is given for an empty token.
@@ -50,6 +59,11 @@ pub(super) enum Request {
     Reset {
         run: Run,
         new_label: String,
+    },
+    /// C_SetPIN by the user.
+    ChangePin,
+    ProvePin {
+        holder: PinHolder,
     },
     Backup,
     Restore,
@@ -77,6 +91,11 @@ pub(super) enum Message {
         done: usize,
         total: usize,
     },
+    /// Before the end: how much time went to calls of the module, and how many there were.
+    Spent {
+        micros: u64,
+        calls: u64,
+    },
     /// The next entry of a backup; the worker waits for [`Answer::Taken`].
     Entry(BackupEntry),
     /// The worker waits for [`Answer::Entry`].
@@ -98,10 +117,14 @@ pub(super) enum Answer {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Reply {
     Slots(Vec<ListedSlot>),
+    Report(ModuleReport),
+    Lacks(Vec<Lack>),
     Observation(Observation),
     Inventory(Inventory),
     /// The token as it is known from now on.
     Token(TokenIdentity),
+    /// The PIN was changed, or it holds.
+    Pin,
     Deletion(Deletion),
     LeftOut(Vec<LeftOut>),
     Restored(Vec<ObjectRecord>),

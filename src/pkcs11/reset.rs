@@ -7,6 +7,7 @@ use cryptoki::slot::Slot;
 
 use super::{
     fault::{Fault, Outcome},
+    forced_change,
     installation::{check_label, initialise, label_taken, prove, settled},
     link::Secrets,
     module::Module,
@@ -90,6 +91,7 @@ fn set_pins(
         }
     }
     session.init_pin(new_user_pin)?;
+    forced_change::satisfy(&session, new_so_pin, new_user_pin)?;
     session.logout()
 }
 

@@ -62,7 +62,9 @@ impl<'m> Session<'m> {
     ) -> Outcome<T> {
         self.module.link().announce(function)?;
         match &self.inner {
-            Some(session) => call(session).map_err(|e| Fault::of_call(function, &e)),
+            Some(session) => {
+                self.module.link().timed(|| call(session)).map_err(|e| Fault::of_call(function, &e))
+            }
             None => Err(Fault::new(function, "the session is closed", "run the same command again")),
         }
     }
@@ -123,6 +125,12 @@ impl<'m> Session<'m> {
     pub(super) fn init_pin(&self, new: &Pin) -> Outcome<()> {
         let new = auth_pin(new)?;
         self.change("C_InitPIN", |s| s.init_pin(&new))
+    }
+
+    /// C_InitPIN with nobody logged in, to be refused: not announced as a change.
+    pub(super) fn init_pin_as_nobody(&self, pin: &Pin) -> Outcome<()> {
+        let pin = auth_pin(pin)?;
+        self.call("C_InitPIN", |s| s.init_pin(&pin))
     }
 
     /// C_SetPIN of whoever is logged in; nobody being logged in, it would be the user's.

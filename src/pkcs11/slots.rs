@@ -69,10 +69,10 @@ impl Place {
 }
 
 /// A slot whose token cannot be read.
-type Unreadable = (Slot, Fault);
+pub(super) type Unreadable = (Slot, Fault);
 
 /// All tokens that can be read, and the faults of those that cannot.
-fn places(module: &Module<'_>) -> Outcome<(Vec<Place>, Vec<Unreadable>)> {
+pub(super) fn places(module: &Module<'_>) -> Outcome<(Vec<Place>, Vec<Unreadable>)> {
     let (mut places, mut faults) = (Vec::new(), Vec::new());
     for slot in module.slots_with_token()? {
         match module.token_info(slot) {
@@ -122,7 +122,7 @@ fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
     Fault::new(
         "C_GetSlotList",
         Line::lossy(&format!("no {select}; the module shows: {there}")).as_str(),
-        "look at 'pkcs11-tool --list-slots', at the token's connection and at the module's configuration",
+        "look at 'quorate token list', at the token's connection and at the module's configuration",
     )
 }
 
@@ -194,7 +194,7 @@ fn tries(info: &TokenInfo, locked: bool, last: bool, low: bool) -> Tries {
     }
 }
 
-/// Fields of CK_TOKEN_INFO are padded with blanks; some modules end them with NUL.
-fn trimmed(field: &str) -> String {
+/// Fields of CK_TOKEN_INFO and its like are padded with blanks; some modules end them with NUL.
+pub(super) fn trimmed(field: &str) -> String {
     field.split('\0').next().unwrap_or_default().trim_end_matches(' ').to_owned()
 }

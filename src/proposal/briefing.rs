@@ -74,6 +74,10 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
         });
         sections.push(Section::new("What each operation will need", operations.collect()));
     }
+    let pins = pins(proposal);
+    if !pins.is_empty() {
+        sections.push(Section::new("PINs", pins));
+    }
     if !proposal.credentials.is_empty() {
         let distinct: BTreeSet<String> = proposal
             .credentials
@@ -205,6 +209,20 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
             ],
         )],
     }
+}
+
+/// What becomes of the PIN that the target sees.
+fn pins(proposal: &Proposal) -> Vec<String> {
+    if Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins()) {
+        return vec![
+            "the user PIN is NOT CHANGED afterwards, although the target and its module see it".into(),
+        ];
+    }
+    let renewed = proposal.credentials.iter().any(|c| c.role == Role::UserPin);
+    if renewed && !proposal.operation.sets_pins() {
+        return vec!["the user PIN, which the target and its module see, is changed at the end".into()];
+    }
+    Vec::new()
 }
 
 fn genesis_target(target: &GenesisTarget) -> Section {

@@ -2,6 +2,8 @@
 
 pub mod agreement;
 pub mod briefing;
+pub mod capability;
+pub mod comparison;
 pub mod credential;
 pub mod document;
 pub mod environment;

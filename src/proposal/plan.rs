@@ -256,6 +256,9 @@ simple_plan! {
         target: Name,
         /// After an update of the module: SHA-256 of the file that the quorum takes for its module from now on.
         module_sha256: Option<Digest>,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -265,6 +268,9 @@ simple_plan! {
         target: Name,
         /// What to destroy; each entry must match exactly one object of the last inventory.
         objects: Vec<ObjectSelector>,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -289,6 +295,9 @@ simple_plan! {
         output: String,
         /// Whether to complete although some objects cannot be exported.
         allow_partial: bool,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -300,6 +309,9 @@ simple_plan! {
         backup: u32,
         /// The backup file, absolute.
         input: String,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -382,6 +394,18 @@ impl Plan {
             Self::Recover(p) => (&p.title, p.expires_in_hours),
             Self::Command(p) => (&p.title, p.expires_in_hours),
             Self::Use(p) => (&p.title, p.expires_in_hours),
+        }
+    }
+
+    /// Whether it leaves a held user PIN as it is, although its target has seen it.
+    pub fn keeps_pins(&self) -> bool {
+        match self {
+            Self::Inventory(p) => p.keep_pins,
+            Self::Delete(p) => p.keep_pins,
+            Self::Backup(p) => p.keep_pins,
+            Self::Restore(p) => p.keep_pins,
+            Self::Use(p) => p.keep_pins,
+            Self::Genesis(_) | Self::Reset(_) | Self::Recover(_) | Self::Command(_) => false,
         }
     }
 

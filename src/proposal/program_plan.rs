@@ -90,6 +90,9 @@ pub struct UsePlan {
     /// Whether it completes although the token's objects changed.
     #[serde(default)]
     pub may_change_objects: bool,
+    /// Whether the user PIN stays although the program has seen it.
+    #[serde(default)]
+    pub keep_pins: bool,
 }
 
 /// `[[inputs]]`.

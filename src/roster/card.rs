@@ -51,15 +51,35 @@ pub struct Enrolment {
     pub share_recipient: Option<String>,
     /// When it was enrolled, by the clock of the machine that did it.
     pub created: Timestamp,
-    /// X.509 certificates in DER that attest the keys; empty on a soft card.
+    /// SHA-256 of each certificate that attests the keys; empty for a soft card. The certificates themselves travel
+    /// beside the statement: an Ed25519 key on a YubiKey signs messages of about 1,000 bytes at most.
+    pub attestation: Vec<Digest>,
+}
+
+/// The file that `quorate card enroll` writes, and a card's place in a roster.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolmentFile {
+    /// The enrolment, signed by its card.
+    pub statement: Envelope,
+    /// X.509 certificates in DER, in the order in which the enrolment names their digests.
     pub attestation: Vec<Base64>,
+}
+
+impl EnrolmentFile {
+    /// The file's bytes.
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = strict::write(self);
+        bytes.push(b'\n');
+        bytes
+    }
 }
 
 /// An enrolment whose signature by its own card was checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EnrolledCard {
     enrolment: Enrolment,
-    envelope: Envelope,
+    file: EnrolmentFile,
 }
 
 /// Why an enrolment was refused.
@@ -74,23 +94,31 @@ pub enum EnrolmentError {
     /// Not signed by the card that it describes.
     #[error("not signed by the card it describes: {0}")]
     Signature(#[from] KeyError),
+    /// The certificates are others than those that the enrolment names.
+    #[error("its certificates are not those that the card's statement names")]
+    Certificates,
 }
 
 impl EnrolledCard {
     /// Parses the file that `quorate card enroll` writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnrolmentError> {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        Self::from_envelope(Envelope::parse(bytes)?)
+        Self::from_file(strict::parse(bytes)?)
     }
 
-    /// Checks type, spelling and signature.
-    pub fn from_envelope(envelope: Envelope) -> Result<Self, EnrolmentError> {
+    /// Checks type, spelling and signature, and that the certificates are the named ones. What they attest is for
+    /// the roster to judge.
+    pub fn from_file(file: EnrolmentFile) -> Result<Self, EnrolmentError> {
+        let envelope = &file.statement;
         if envelope.payload_type != ENROLMENT_TYPE {
             return Err(EnrolmentError::Type(crate::encoding::text::printable(&envelope.payload_type)));
         }
         let enrolment: Enrolment = strict::parse(&envelope.payload.0)?;
-        enrolment.signing_key.verify_envelope(&envelope)?;
-        Ok(Self { enrolment, envelope })
+        enrolment.signing_key.verify_envelope(envelope)?;
+        if !file.attestation.iter().map(|der| Digest::of(&der.0)).eq(enrolment.attestation.iter().copied()) {
+            return Err(EnrolmentError::Certificates);
+        }
+        Ok(Self { enrolment, file })
     }
 
     /// What was stated.
@@ -98,9 +126,14 @@ impl EnrolledCard {
         &self.enrolment
     }
 
-    /// The signed statement.
-    pub fn envelope(&self) -> &Envelope {
-        &self.envelope
+    /// Statement and certificates, as they stand in a roster.
+    pub fn file(&self) -> &EnrolmentFile {
+        &self.file
+    }
+
+    /// The certificates that attest the keys, in DER.
+    pub fn attestation(&self) -> impl Iterator<Item = &[u8]> {
+        self.file.attestation.iter().map(|der| der.0.as_slice())
     }
 
     /// `keyid` of the signing key: how the card is named everywhere.

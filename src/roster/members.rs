@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::deal::{Commitment, DealHeader, SealedShare};
-use crate::encoding::{
-    dsse::Envelope,
-    text::{Line, Name},
+use super::{
+    card::EnrolmentFile,
+    deal::{Commitment, DealHeader, SealedShare},
 };
+use crate::encoding::text::{Line, Name};
 
 /// A person with his enrolled cards.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -18,8 +18,8 @@ pub struct Member {
     pub name: Name,
     /// As it is read aloud.
     pub full_name: Line,
-    /// Enrolments, each signed by its card.
-    pub cards: Vec<Envelope>,
+    /// Enrolments, each signed by its card, with their certificates.
+    pub cards: Vec<EnrolmentFile>,
 }
 
 /// What a ceremony can do.

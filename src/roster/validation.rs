@@ -15,7 +15,7 @@ use crate::{
         strict,
         text::{Line, Name},
     },
-    sealing::single,
+    sealing::{recipient::ShareRecipient, single},
 };
 
 /// The largest number of custodians: share indexes are bytes, and 0 is the secret itself.
@@ -316,8 +316,8 @@ fn check_member(
         return Err(RosterError::NoCard(name.clone()));
     }
     let mut cards = Vec::new();
-    for envelope in &member.cards {
-        let card = EnrolledCard::from_envelope(envelope.clone())
+    for file in &member.cards {
+        let card = EnrolledCard::from_file(file.clone())
             .map_err(|source| RosterError::Enrolment { person: name.clone(), source })?;
         let enrolment = card.enrolment();
         if enrolment.holder != *name {
@@ -327,8 +327,7 @@ fn check_member(
             let (listed, enrolled) = (member.full_name.clone(), enrolment.full_name.clone());
             return Err(RosterError::OtherName { listed, enrolled });
         }
-        let bad_recipient =
-            |r: &String| enrolment.kind == CardKind::Soft && single::parse_x25519_recipient(r).is_err();
+        let bad_recipient = |r: &String| !is_share_key(enrolment.kind, r);
         if enrolment.share_recipient.as_ref().is_some_and(bad_recipient) {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
@@ -349,6 +348,14 @@ fn check_member(
         }
     }
     Ok(Person { name: name.clone(), full_name: member.full_name.clone(), standing, cards })
+}
+
+/// A card of each kind has share keys of one kind.
+fn is_share_key(kind: CardKind, recipient: &str) -> bool {
+    matches!(
+        (kind, ShareRecipient::parse(recipient)),
+        (CardKind::Soft, Ok(ShareRecipient::X25519(_))) | (CardKind::Yubikey, Ok(ShareRecipient::Piv(_)))
+    )
 }
 
 /// No serial and no key occurs twice, whoever has it and whatever it is for.

@@ -4,6 +4,8 @@
 //! one with stock `age` in an emergency can read it.
 
 pub mod document;
+pub mod piv_p256;
+pub mod recipient;
 pub mod release;
 pub mod single;
 pub mod under_pin;

@@ -9,6 +9,7 @@ use super::{
     ledger::{Ceremony, LedgerState},
     outcome::Outcome,
     program,
+    pins,
 };
 use crate::{
     approval::quorum::Tally,
@@ -110,6 +111,7 @@ pub(super) fn check_concluded(
         return outcome_error("the target is another token afterwards");
     }
     program::check(&ceremony.proposal.operation, concluded)?;
+    pins::check(&ceremony.proposal, concluded, state)?;
     if concluded.outcome == Outcome::Completed {
         let operation = LedgerState::effective(state, &ceremony.proposal.operation);
         check_completed(operation, concluded, &touched)?;
@@ -131,7 +133,8 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
         && concluded.restored.is_empty()
         && concluded.left_out.is_empty()
         && concluded.backup.is_none()
-        && concluded.program.is_none();
+        && concluded.program.is_none()
+        && concluded.pins.is_empty();
     if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
 }
 

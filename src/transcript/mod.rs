@@ -9,5 +9,6 @@ pub mod ledger;
 pub mod line;
 pub mod outcome;
 mod program;
+mod pins;
 mod proposed;
 pub mod verification;

@@ -291,7 +291,8 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
 }
 
 /// A genesis makes every held credential of its targets. A reset makes both PINs, the user PIN also for the authority
-/// of the SO PIN, which sets it.
+/// of the SO PIN, which sets it. Everything else renews the held PINs that its target will have seen, unless its plan
+/// keeps them.
 fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
     let mut wanted = BTreeSet::new();
     match &proposal.operation {
@@ -311,7 +312,15 @@ fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(N
                 wanted.extend(authority(holder).map(|authority| (authority, target.clone(), role)));
             }
         }
-        _ => {}
+        operation => {
+            let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
+            let keeps = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
+            if let Some(target) = target.filter(|_| !keeps) {
+                for rule in target.exposed() {
+                    wanted.insert((rule.authority.clone(), target.target.name.clone(), rule.role));
+                }
+            }
+        }
     }
     wanted
 }

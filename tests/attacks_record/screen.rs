@@ -119,7 +119,7 @@ fn an_approval_and_an_enrolment_cannot_write_on_the_screen() {
     let forge = Forge::new();
     let proposal = forge.delete();
     let rejection = String::from_utf8(strict::write(&forge.rejection(&proposal, "bob"))).unwrap();
-    let enrolment = forge.genesis().new_roster.unwrap().custodians[1].cards[0].clone();
+    let enrolment = forge.genesis().new_roster.unwrap().custodians[1].cards[0].statement.clone();
     let enrolled = String::from_utf8(enrolment.payload.0).unwrap();
     for hostile in HOSTILE {
         let payload = rejection.replace("\"no\"", &format!("\"{hostile}\"")).into_bytes();
@@ -129,8 +129,9 @@ fn an_approval_and_an_enrolment_cannot_write_on_the_screen() {
         quorate(&["show", path.to_str().unwrap()]).expect(3);
 
         let payload = enrolled.replace("BOB Example", hostile).into_bytes();
-        let card = Key::of("bob").envelope(enrolment.payload_type.clone(), payload);
-        fs::write(&path, card.write()).unwrap();
+        let statement = Key::of("bob").envelope(enrolment.payload_type.clone(), payload);
+        let file = quorate::roster::card::EnrolmentFile { statement, attestation: Vec::new() };
+        fs::write(&path, file.write()).unwrap();
         quorate(&["show", path.to_str().unwrap()]).expect(3);
     }
     let statement = Key::of("bob").envelope("text/\x1b[31m\u{202e}".into(), b"{}".to_vec());

@@ -33,7 +33,7 @@ fn signed(forge: &Forge, proposal: &Proposal, lines: &Transcript) -> Vec<(&'stat
 }
 
 fn proposal_enrolment(forge: &Forge) -> Envelope {
-    forge.genesis().new_roster.unwrap().custodians[0].cards[0].clone()
+    forge.genesis().new_roster.unwrap().custodians[0].cards[0].statement.clone()
 }
 
 #[test]

@@ -1,11 +1,18 @@
 /* A PKCS#11 module that forwards to a real one and misbehaves on order (PKCS#11 v2.40, CK_FUNCTION_LIST).
  *
- * The order is read from "<this file>.fault": function, number of its call (from 1), kind.
+ * The orders are read from "<this file>.fault", one a line: function, number of its call (from 1), kind.
  *   crash   SIGSEGV before the call          crash-after   after it
  *   hang    never returns                    exit0, exit3  exit before the call
  *   error   CKR_DEVICE_ERROR, not done       late-error    done, then CKR_DEVICE_ERROR
  *   print   writes to stdout, then forwards  remove        runs "<this file>.sh", then forwards
- *   flags   of C_GetTokenInfo: every call shows the flags whose bits are the number, too
+ *   rv=N    returns N, not done; with call number 0 at every call
+ * What a module may be, rather than what befalls it; these hold at every call:
+ *   missing            the function list has NULL there
+ *   flags, no-flags    of C_GetTokenInfo: the flags whose bits are the number are shown, or are not
+ *   hide               of C_GetMechanismList: the mechanism of this number is not listed
+ *   no-secrets         of C_CreateObject: takes no secret key in clear
+ *   spoil              of C_Sign, C_SignFinal: what is signed does not verify
+ *   forced             of C_InitPIN: the user must change a PIN that the SO has set, before anything else
  * Each call is noted in "<this file>.log", one name a line.
  *
  * All functions take integers and pointers only, so that one signature of eight words forwards each
@@ -40,8 +47,8 @@ static const char *names[68] = {
 
 static struct list *real;
 static char self[4096];
-static char faulty[64], kind[64];
-static int at, calls;
+static struct order { char function[64], kind[64]; long at; int calls; } orders[16];
+static int ordered;
 
 static FILE *beside(const char *suffix, const char *mode) {
     char path[4200];
@@ -49,29 +56,100 @@ static FILE *beside(const char *suffix, const char *mode) {
     return fopen(path, mode);
 }
 
+static struct order *standing(int i, const char *kind) {
+    for (int o = 0; o < ordered; o++)
+        if (!strcmp(orders[o].function, names[i]) && !strcmp(orders[o].kind, kind)) return &orders[o];
+    return 0;
+}
+
+/* A PIN that the SO has set stands in "<this file>.forced" until its user has changed it. */
+static int forced(void) {
+    FILE *there = beside(".forced", "r");
+    if (there) fclose(there);
+    return there != 0;
+}
+
+static void force(int on) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s.forced", self);
+    if (on) { FILE *made = fopen(path, "w"); if (made) fclose(made); } else remove(path);
+}
+
+struct attribute { word type; void *value; word length; };
+
+/* What this module is: an answer of its own, or none (1). */
+static int is_so(int i, word *result, word a, word b, word c, word d, word e, word f, word g, word h) {
+    static int as_user;
+    struct order *o;
+    if (i == 6 && (standing(i, "flags") || standing(i, "no-flags") || forced())) {
+        *result = real->call[i](a, b, c, d, e, f, g, h);
+        if (*result) return 1;
+        /* CK_TOKEN_INFO: 32 + 32 + 16 + 16 bytes of text, then the flags. */
+        word *flags = (word *)(b + 96);
+        if ((o = standing(i, "flags"))) *flags |= (word)o->at;
+        if ((o = standing(i, "no-flags"))) *flags &= ~(word)o->at;
+        if (forced()) *flags |= 0x80000;
+        return 1;
+    }
+    if (i == 7 && standing(i, "hide")) {
+        word *listed = (word *)b, *count = (word *)c, kept = 0;
+        *result = real->call[i](a, b, c, d, e, f, g, h);
+        if (*result || !listed) return 1;
+        for (word m = 0; m < *count; m++) {
+            int hidden = 0;
+            for (int n = 0; n < ordered; n++)
+                hidden |= !strcmp(orders[n].kind, "hide") && (word)orders[n].at == listed[m];
+            if (!hidden) listed[kept++] = listed[m];
+        }
+        *count = kept;
+        return 1;
+    }
+    if (i == 20 && standing(i, "no-secrets")) {
+        struct attribute *template = (struct attribute *)b;
+        for (word t = 0; t < c; t++)
+            if (template[t].type == 0 && *(word *)template[t].value == 4) { *result = 0xD1; return 1; }
+    }
+    if ((i == 43 || i == 45) && standing(i, "spoil")) {
+        unsigned char *signature = (unsigned char *)(i == 43 ? d : b);
+        word *length = (word *)(i == 43 ? e : c);
+        *result = real->call[i](a, b, c, d, e, f, g, h);
+        if (*result == 0 && signature) signature[*length - 1] ^= 1;
+        return 1;
+    }
+    if (i == 18) as_user = b == 1;
+    if (forced() && as_user && (i == 26 || i == 20 || i == 22 || i == 60)) { *result = 0xA3; return 1; }
+    if ((i == 10 && standing(i, "forced")) || (i == 11 && as_user && forced())) {
+        *result = real->call[i](a, b, c, d, e, f, g, h);
+        if (*result == 0) force(i == 10);
+        return 1;
+    }
+    return 0;
+}
+
 static word forward(int i, word a, word b, word c, word d, word e, word f, word g, word h) {
     FILE *log = beside(".log", "a");
     if (log) { fprintf(log, "%s\n", names[i]); fclose(log); }
-    if (i == 6 && !strcmp(kind, "flags")) {
-        word shown = real->call[i](a, b, c, d, e, f, g, h);
-        /* CK_TOKEN_INFO: 32 + 32 + 16 + 16 bytes of text, then the flags. */
-        if (shown == 0) *(word *)(b + 96) |= (word)at;
-        return shown;
+    word result;
+    const char *kind = "";
+    for (int o = 0; o < ordered; o++) {
+        if (strcmp(names[i], orders[o].function)) continue;
+        if (!strncmp(orders[o].kind, "rv=", 3) && orders[o].at == 0) return strtoul(orders[o].kind + 3, 0, 0);
+        if (++orders[o].calls == orders[o].at) kind = orders[o].kind;
     }
-    if (strcmp(names[i], faulty) != 0 || ++calls != at)
-        return real->call[i](a, b, c, d, e, f, g, h);
+    if (!*kind && is_so(i, &result, a, b, c, d, e, f, g, h)) return result;
     if (!strcmp(kind, "crash")) *(volatile int *)8 = 0;
     if (!strcmp(kind, "hang")) for (;;) pause();
     if (!strcmp(kind, "exit0")) exit(0);
     if (!strcmp(kind, "exit3")) exit(3);
     if (!strcmp(kind, "error")) return 0x30;
+    if (!strncmp(kind, "rv=", 3)) return strtoul(kind + 3, 0, 0);
     if (!strcmp(kind, "print")) { printf("0000 hello from the module\n"); fflush(stdout); }
     if (!strcmp(kind, "remove")) {
         char command[4300];
         snprintf(command, sizeof command, "sh '%s.sh'", self);
         if (system(command) != 0) return 0x05;
     }
-    word result = real->call[i](a, b, c, d, e, f, g, h);
+    result = real->call[i](a, b, c, d, e, f, g, h);
     if (!strcmp(kind, "crash-after")) *(volatile int *)8 = 0;
     return strcmp(kind, "late-error") ? result : 0x30;
 }
@@ -94,7 +172,12 @@ word C_GetFunctionList(struct list **out) {
     snprintf(self, sizeof self, "%s", info.dli_fname);
     FILE *order = beside(".fault", "r");
     if (order) {
-        if (fscanf(order, "%63s %d %63s", faulty, &at, kind) != 3) faulty[0] = 0;
+        struct order *next = orders;
+        while (ordered < 16 && fscanf(order, "%63s %li %63s", next->function, &next->at, next->kind) == 3) {
+            for (int i = 0; i < 68; i++)
+                if (!strcmp(next->kind, "missing") && !strcmp(next->function, names[i])) ours.call[i] = 0;
+            ordered++, next++;
+        }
         fclose(order);
     }
     void *library = dlopen(REAL_MODULE, RTLD_NOW | RTLD_LOCAL);

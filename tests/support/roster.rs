@@ -20,7 +20,7 @@ use quorate::{
     memory::AuthoritySecret,
     roster::{
         Member, OperationKind, Policy, Roster, RosterDocument,
-        card::{CardKind, ENROLMENT_TYPE, Enrolment},
+        card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
     },
@@ -207,6 +207,7 @@ fn member(number: u8) -> Member {
     };
     let payload = strict::write(&enrolment);
     let signature = signing(number).sign(&pae(ENROLMENT_TYPE, &payload)).to_vec();
-    let envelope = Envelope::new(ENROLMENT_TYPE.into(), payload, public(number).keyid(), signature);
-    Member { name: person(number), full_name, cards: vec![envelope] }
+    let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, public(number).keyid(), signature);
+    let card = EnrolmentFile { statement, attestation: Vec::new() };
+    Member { name: person(number), full_name, cards: vec![card] }
 }

@@ -148,6 +148,13 @@ impl FaultyModule {
         let _ = fs::remove_file(self.beside(".log"));
     }
 
+    /// Orders several, which may be what the module is rather than what befalls it.
+    pub fn orders(&self, orders: &[(&str, u32, &str)]) {
+        let lines: String = orders.iter().map(|(f, n, k)| format!("{f} {n} {k}\n")).collect();
+        fs::write(self.beside(".fault"), lines).unwrap();
+        let _ = fs::remove_file(self.beside(".log"));
+    }
+
     pub fn behave(&self) {
         self.order("none", 0, "none");
     }

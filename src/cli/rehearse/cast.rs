@@ -32,7 +32,7 @@ use crate::{
         plan::{GenesisPlan, MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
         target::{ObjectClass, Role},
     },
-    roster::card::{ENROLMENT_TYPE, Enrolment},
+    roster::card::{ENROLMENT_TYPE, Enrolment, EnrolmentFile},
     softcard::SoftCard,
     storage::SystemClock,
 };
@@ -108,9 +108,9 @@ impl Cast {
                 .unlock(Pin::copy_of(pin.expose())?, FinalTry::Keep)?
                 .sign(&pae(ENROLMENT_TYPE, &payload))?;
             let keyid = description.signing_key.keyid();
-            let mut bytes = Envelope::new(ENROLMENT_TYPE.into(), payload, keyid, signature).write();
-            bytes.push(b'\n');
-            write_new(&enrolment_path(dir, &member.name, number), &bytes)?;
+            let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, keyid, signature);
+            let file = EnrolmentFile { statement, attestation: Vec::new() };
+            write_new(&enrolment_path(dir, &member.name, number), &file.write())?;
             write_new(&path.with_extension("pin"), pin.expose())?;
             self.cards.entry(member.name.clone()).or_insert((path, pin));
         }

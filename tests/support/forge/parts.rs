@@ -18,7 +18,7 @@ use quorate::{
     },
     roster::{
         Member, OperationKind, Policy, RosterDocument,
-        card::{CardKind, ENROLMENT_TYPE, Enrolment},
+        card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
     },
@@ -105,7 +105,8 @@ fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
             created: time(START - MINUTE),
             attestation: Vec::new(),
         };
-        key.envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment))
+        let statement = key.envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
+        EnrolmentFile { statement, attestation: Vec::new() }
     };
     Member { name: name(who), full_name: full_name.clone(), cards: cards.iter().map(enrol).collect() }
 }
@@ -253,6 +254,8 @@ pub fn concluded(outcome: Outcome, deleted: &[ObjectRecord], objects: &[ObjectRe
         restored: Vec::new(),
         left_out: Vec::new(),
         backup: None,
+        pins: Vec::new(),
+        program: None,
     }
 }
 

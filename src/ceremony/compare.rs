@@ -1,0 +1,109 @@
+//! Two targets of a quorum, side by side: from the ledger, and from what shows without a login.
+
+use super::{Error, pinning};
+use crate::{
+    encoding::text::Name,
+    ports::token::TokenSource,
+    proposal::{
+        comparison::{self, Compared, Sameness},
+        operation::Operation,
+        target::{Inventory, ObjectClass, ObjectRecord},
+    },
+    transcript::{ledger::LedgerState, outcome::Outcome},
+};
+
+/// What the comparison came to.
+#[derive(Debug)]
+pub struct Comparison {
+    /// Object by object, from the inventories on record.
+    pub objects: Vec<Compared>,
+    /// What the tokens show now and the inventories do not have, or the other way round.
+    pub changes: Vec<String>,
+    /// For both, the ceremony that recorded the inventory.
+    pub recorded: [u32; 2],
+}
+
+impl Comparison {
+    /// Whether both are known to hold the same.
+    pub fn is_same(&self) -> bool {
+        self.changes.is_empty() && self.objects.iter().all(|c| c.verdict == Sameness::Same)
+    }
+}
+
+/// Compares what is recorded, and with `tokens` also what is visible now.
+pub fn compare(
+    state: &LedgerState,
+    one: &Name,
+    other: &Name,
+    tokens: Option<&mut dyn TokenSource>,
+) -> Result<Comparison, Error> {
+    if one == other {
+        return Err(Error::usage("a target is compared with itself", "name two targets of the quorum"));
+    }
+    let (first, second) = (inventory(state, one)?, inventory(state, other)?);
+    let is_proven = |object: &ObjectRecord| {
+        proven(state, one, other).contains(object) || proven(state, other, one).contains(object)
+    };
+    let objects = comparison::compare(&first.0.objects, &second.0.objects, &is_proven);
+    let mut changes = Vec::new();
+    if let Some(tokens) = tokens {
+        for (name, (inventory, _)) in [(one, &first), (other, &second)] {
+            changes.extend(look(state, name, inventory, tokens)?);
+        }
+    }
+    Ok(Comparison { objects, changes, recorded: [first.1, second.1] })
+}
+
+/// The last inventory of a target, and the ceremony that recorded it.
+fn inventory<'s>(state: &'s LedgerState, name: &Name) -> Result<(&'s Inventory, u32), Error> {
+    let target = pinning::target(state, name)?;
+    let number = state.ceremonies.iter().rev().find_map(|ceremony| {
+        let concluded = ceremony.concluded.as_ref()?;
+        let recorded = concluded.targets.iter().any(|t| t.name == *name && t.inventory.is_some());
+        recorded.then(|| ceremony.number())
+    });
+    target.inventory.as_ref().zip(number).ok_or_else(|| {
+        Error::refused(
+            format!("the ledger has no inventory of {name}"),
+            "run a ceremony of kind \"inventory\" on it first",
+        )
+    })
+}
+
+/// What `onto` proved to hold of `from`: its restores of backups of `from`, since it was last reset.
+fn proven(state: &LedgerState, from: &Name, onto: &Name) -> Vec<ObjectRecord> {
+    let mut proven = Vec::new();
+    for ceremony in &state.ceremonies {
+        let Some(concluded) = &ceremony.concluded else { continue };
+        match &ceremony.proposal.operation {
+            Operation::Reset { target, .. } if target == onto || target == from => proven.clear(),
+            Operation::Restore { target, backup, .. }
+                if target == onto && concluded.outcome == Outcome::Completed =>
+            {
+                if state.backups.get(backup).is_some_and(|record| record.target == *from) {
+                    proven.extend(concluded.restored.iter().cloned());
+                }
+            }
+            _ => {}
+        }
+    }
+    proven
+}
+
+/// What the token shows now against its inventory. Public keys and certificates show without a login.
+fn look(
+    state: &LedgerState,
+    name: &Name,
+    inventory: &Inventory,
+    tokens: &mut dyn TokenSource,
+) -> Result<Vec<String>, Error> {
+    let now = pinning::observe(tokens, name, pinning::target(state, name)?)?.public_objects;
+    let shows =
+        |object: &&ObjectRecord| matches!(object.class, ObjectClass::PublicKey | ObjectClass::Certificate);
+    let gone = inventory.objects.iter().filter(shows).filter(|object| !now.contains(object));
+    let come = now.iter().filter(|object| !inventory.objects.contains(object));
+    Ok(gone
+        .map(|object| format!("{name} no longer shows {object}, which its inventory has"))
+        .chain(come.map(|object| format!("{name} shows {object}, which its inventory has not")))
+        .collect())
+}

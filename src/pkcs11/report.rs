@@ -1,0 +1,245 @@
+//! A module and its tokens in words, for a person who looks: no PIN is needed.
+
+use cryptoki::{
+    context::Pkcs11,
+    mechanism::{MechanismInfo, MechanismType},
+    slot::TokenInfo,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    fault::Outcome,
+    module::Module,
+    probe,
+    slots::{self, Place, trimmed},
+};
+use crate::{
+    encoding::{digest::Digest, text::Line},
+    ports::token::TokenError,
+    proposal::{
+        capability::Lack,
+        target::{ObjectRecord, TokenIdentity, Tries},
+    },
+};
+
+/// Which slots are meant; all where nothing is said.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Which {
+    /// The slot's number now.
+    pub slot: Option<u64>,
+    /// CK_TOKEN_INFO label.
+    pub label: Option<String>,
+    /// CK_TOKEN_INFO serialNumber.
+    pub serial: Option<String>,
+}
+
+/// How much is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Depth {
+    /// What slot and token say of themselves.
+    Summary,
+    /// Also mechanisms, public objects, and what the token cannot do.
+    Full,
+}
+
+/// A module and its tokens.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ModuleReport {
+    /// SHA-256 of its file.
+    pub sha256: Digest,
+    /// What it says of itself: maker, description, version, and the standard's version; empty where it says nothing.
+    pub library: Line,
+    /// One for each slot that has a token.
+    pub slots: Vec<SlotReport>,
+}
+
+/// A slot that has a token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SlotReport {
+    /// Its number now; it moves.
+    pub slot: u64,
+    /// What the slot says of itself.
+    pub description: Line,
+    /// The token in it, or why it could not be read.
+    pub token: Result<TokenReport, TokenError>,
+}
+
+/// A token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TokenReport {
+    /// Who it is.
+    pub identity: TokenIdentity,
+    /// Versions of hardware and firmware.
+    pub versions: Line,
+    /// CK_TOKEN_INFO flags in words.
+    pub flags: Vec<String>,
+    /// Shortest and longest PIN; a longest of 0 is no limit.
+    pub pin_length: (usize, usize),
+    /// The tries left for the SO PIN.
+    pub so_tries: Tries,
+    /// The same for the user PIN.
+    pub user_tries: Tries,
+    /// What was found by looking closer; none in a summary.
+    pub detail: Option<Detail>,
+}
+
+/// What is found by looking closer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Detail {
+    /// The mechanisms that matter to a quorum.
+    pub mechanisms: Vec<MechanismReport>,
+    /// How many mechanisms with a name in the standard the token lists.
+    pub mechanisms_listed: usize,
+    /// What cannot be done with it, as far as that shows without a login.
+    pub lacks: Vec<Lack>,
+    /// The objects that are visible without a login, or why they could not be read.
+    pub public_objects: Result<Vec<ObjectRecord>, TokenError>,
+}
+
+/// A mechanism.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MechanismReport {
+    /// `CKM_AES_KEY_WRAP` …
+    pub name: String,
+    /// Sizes of keys, in bits or in bytes as the mechanism has it.
+    pub key_size: (usize, usize),
+    /// What it is good for: `wrap`, `sign` …
+    pub uses: Vec<String>,
+}
+
+/// The mechanisms that a quorum's operations use.
+const OF_INTEREST: &[MechanismType] = &[
+    MechanismType::AES_KEY_GEN,
+    MechanismType::GENERIC_SECRET_KEY_GEN,
+    MechanismType::AES_KEY_WRAP,
+    MechanismType::AES_KEY_WRAP_PAD,
+    MechanismType::AES_GCM,
+    MechanismType::RSA_PKCS_KEY_PAIR_GEN,
+    MechanismType::RSA_PKCS_OAEP,
+    MechanismType::RSA_PKCS,
+    MechanismType::RSA_PKCS_PSS,
+    MechanismType::ECC_KEY_PAIR_GEN,
+    MechanismType::ECDSA,
+    MechanismType::ECC_EDWARDS_KEY_PAIR_GEN,
+    MechanismType::EDDSA,
+];
+
+/// Looks at a module, and at those of its tokens that are meant.
+pub(super) fn report(module: &Module<'_>, which: &Which, depth: Depth) -> Outcome<ModuleReport> {
+    let library = module.call("C_GetInfo", Pkcs11::get_library_info).map_or_else(
+        |_| String::new(),
+        |info| {
+            format!(
+                "{}, {} {}, PKCS#11 {}",
+                trimmed(info.manufacturer_id()),
+                trimmed(info.library_description()),
+                info.library_version(),
+                info.cryptoki_version()
+            )
+        },
+    );
+    let (places, faults) = slots::places(module)?;
+    let mut reports = Vec::new();
+    for place in places.iter().filter(|place| is_meant(place, which)) {
+        let token = token(module, place, depth).map_err(|fault| fault.into_error(false));
+        let description = module.call("C_GetSlotInfo", |p| p.get_slot_info(place.slot));
+        let description = description.map_or_else(|_| String::new(), |d| trimmed(d.slot_description()));
+        reports.push(SlotReport { slot: place.slot.id(), description: Line::lossy(&description), token });
+    }
+    let by_name = which.label.is_some() || which.serial.is_some();
+    let unread = faults.into_iter().filter(|(slot, _)| match which.slot {
+        Some(wanted) => wanted == slot.id(),
+        None => !by_name,
+    });
+    reports.extend(unread.map(|(slot, fault)| SlotReport {
+        slot: slot.id(),
+        description: Line::lossy(""),
+        token: Err(fault.into_error(false)),
+    }));
+    reports.sort_by_key(|report| report.slot);
+    Ok(ModuleReport { sha256: module.sha256(), library: Line::lossy(&library), slots: reports })
+}
+
+fn is_meant(place: &Place, which: &Which) -> bool {
+    which.slot.is_none_or(|slot| slot == place.slot.id())
+        && which.label.as_ref().is_none_or(|label| *label == place.label())
+        && which.serial.as_ref().is_none_or(|serial| *serial == place.serial())
+}
+
+fn token(module: &Module<'_>, place: &Place, depth: Depth) -> Outcome<TokenReport> {
+    let info = &place.info;
+    Ok(TokenReport {
+        identity: place.identity(module),
+        versions: Line::lossy(&format!(
+            "hardware {}, firmware {}",
+            info.hardware_version(),
+            info.firmware_version()
+        )),
+        flags: flags(info),
+        pin_length: (info.min_pin_length(), info.max_pin_length()),
+        so_tries: slots::so_tries(info),
+        user_tries: slots::user_tries(info),
+        detail: match depth {
+            Depth::Summary => None,
+            Depth::Full => Some(detail(module, place)?),
+        },
+    })
+}
+
+fn detail(module: &Module<'_>, place: &Place) -> Outcome<Detail> {
+    let listed = module.call("C_GetMechanismList", |p| p.get_mechanism_list(place.slot)).unwrap_or_default();
+    let mut mechanisms = Vec::new();
+    for kind in OF_INTEREST.iter().filter(|kind| listed.contains(kind)) {
+        let info = module.call("C_GetMechanismInfo", |p| p.get_mechanism_info(place.slot, *kind));
+        mechanisms.push(MechanismReport {
+            name: kind.to_string(),
+            key_size: info.as_ref().map_or((0, 0), |i| (i.min_key_size(), i.max_key_size())),
+            uses: info.as_ref().map(uses).unwrap_or_default(),
+        });
+    }
+    Ok(Detail {
+        mechanisms,
+        mechanisms_listed: listed.len(),
+        lacks: probe::lacks(module, place)?,
+        public_objects: slots::public_objects(module, place).map_err(|fault| fault.into_error(false)),
+    })
+}
+
+/// CK_TOKEN_INFO flags in words; those of tries are told elsewhere.
+fn flags(info: &TokenInfo) -> Vec<String> {
+    let initialised = info.token_initialized();
+    [
+        (initialised, "initialised"),
+        (!initialised, "not initialised"),
+        (info.login_required(), "login required"),
+        (initialised && info.user_pin_initialized(), "user PIN set"),
+        (info.write_protected(), "write-protected"),
+        (info.protected_authentication_path(), "PINs typed at the token"),
+        (initialised && info.user_pin_to_be_changed(), "user PIN must be changed"),
+        (initialised && info.so_pin_to_be_changed(), "SO PIN must be changed"),
+        (info.error_state(), "error state"),
+        (info.rng(), "random numbers"),
+        (info.clock_on_token(), "clock"),
+    ]
+    .into_iter()
+    .filter(|(shown, _)| *shown)
+    .map(|(_, words)| words.to_owned())
+    .collect()
+}
+
+fn uses(info: &MechanismInfo) -> Vec<String> {
+    [
+        (info.generate(), "generate"),
+        (info.generate_key_pair(), "generate pairs"),
+        (info.wrap(), "wrap"),
+        (info.unwrap(), "unwrap"),
+        (info.sign(), "sign"),
+        (info.verify(), "verify"),
+        (info.encrypt(), "encrypt"),
+        (info.decrypt(), "decrypt"),
+    ]
+    .into_iter()
+    .filter(|(shown, _)| *shown)
+    .map(|(_, words)| words.to_owned())
+    .collect()
+}
