@@ -30,12 +30,12 @@ build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # faketime:         clocks that go back, approvals that expire
 # man-db, groff-base: the manual pages must render without a warning
 # openssl, jq:      the manual's check of a line by hand
-# libengine-pkcs11-openssl: openssl with a key in a token, to sign a CRL
+# gnutls-bin:       certtool, to sign a CRL with a key in a token
 # age:              also a program that asks for a passphrase on the terminal
 # pcscd, vsmartcard-vpcd: the way to the virtual YubiKey; util-linux has setpriv, which ends pcscd with its test
 # yubico-piv-tool, yubikey-manager, age: programs of others that must find that card to be one
 test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq \
-                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age libengine-pkcs11-openssl
+                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age gnutls-bin
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \

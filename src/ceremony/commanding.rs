@@ -55,11 +55,19 @@ impl Acting<'_, '_> {
         room(self.ceremony.digest)
     }
 
-    /// Runs the program, or says what is known of the run that was.
+    /// What the target was like before the program was first started, where that has been.
+    pub(super) fn kept_before(&self) -> Result<Option<Inventory>, Error> {
+        let (ledger, number) = (self.state.nonce, self.ceremony.number());
+        let kept = self.world.station.take(ledger, number, STARTED)?;
+        Ok(kept.and_then(|bytes| strict::parse(&bytes).ok()))
+    }
+
+    /// Runs the program, or says what is known of the run that was. `before` is kept from before its first start.
     pub(super) fn run_once(
         &mut self,
         run: &ProgramRun,
         secrets: &[Pin],
+        before: &[u8],
         grant: Authorization,
     ) -> Result<Known, Error> {
         let (ledger, number) = (self.state.nonce, self.ceremony.number());
@@ -76,7 +84,9 @@ impl Acting<'_, '_> {
                 "an earlier run started it, or was about to; it is not run twice".into(),
             ));
         }
-        self.world.station.put(ledger, number, STARTED, b"a program was about to be started\n")?;
+        if !earlier {
+            self.world.station.put(ledger, number, STARTED, before)?;
+        }
         let room = self.room();
         match self.world.programs.run(grant, &room, run, secrets) {
             Ok(record) => {
@@ -100,7 +110,7 @@ impl Acting<'_, '_> {
         let Operation::Command { target: name, identity, run, check, .. } = operation else {
             return Err(Error::refused("the proposal runs no program", "audit the ledger"));
         };
-        let known = self.run_once(run, secrets, grant)?;
+        let known = self.run_once(run, secrets, b"{}", grant)?;
         let what = format!("command on {name}");
         let mut acted = match &known {
             Known::NotStarted(error) => {

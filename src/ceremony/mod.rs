@@ -37,8 +37,8 @@ mod using;
 
 pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
-pub use program_proposal::{HandedOver, handed_over_needed};
 pub use pinning::target;
+pub use program_proposal::{HandedOver, handed_over_needed};
 
 use crate::{
     encoding::{dsse::Mode, time::Timestamp},

@@ -1,8 +1,6 @@
 //! The last look before the intent: targets and files must be what the proposal pinned.
 
-use super::{
-    Error, World, backup, fresh_pins::label_is_taken, pinning, program_proposal::check_run,
-};
+use super::{Error, World, backup, fresh_pins::label_is_taken, pinning, program_proposal::check_run};
 use crate::{
     encoding::text::{Line, Name, printable},
     ports::token::Wanted,

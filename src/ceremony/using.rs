@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     approval::authorization::Authorization,
-    encoding::text::Name,
+    encoding::{strict, text::Name},
     memory::Pin,
     ports::token::Token,
     proposal::{operation::Operation, program::ProgramRecord, target::Inventory},
@@ -30,7 +30,10 @@ impl Acting<'_, '_> {
         };
         let what = format!("use of {name}");
         let secrets = [Pin::copy_of(user_pin.expose())?];
-        let known = self.run_once(run, &secrets, grant)?;
+        // After the program has run, what is there now is not what was there before it.
+        let kept = self.kept_before()?;
+        let before = kept.as_ref().unwrap_or(before);
+        let known = self.run_once(run, &secrets, &strict::write(before), grant)?;
         drop(secrets);
         let record = ProgramRecord { run: known.record().cloned(), check_exit_code: None };
         if let Known::NotStarted(error) = &known {

@@ -9,8 +9,8 @@ use crate::{
     },
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Deletion, Installation, MODULE_CHANGED, PinChange, PinHolder, Progress, Reset, Run, Token,
-        TokenError,
+        BackupSink, BackupSource, Deletion, Installation, MODULE_CHANGED, PinChange, PinHolder, Progress,
+        Reset, Run, Token, TokenError,
     },
     proposal::target::{Inventory, LeftOut, ObjectRecord, Observation, TokenIdentity, Tries},
 };

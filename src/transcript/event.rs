@@ -122,10 +122,10 @@ event! { "concluded",
         left_out: Vec<LeftOut>,
         /// The backup that was written.
         backup: Option<BackupRecord>,
-        /// What was seen of a program.
-        program: Option<ProgramRecord>,
         /// Of the PINs that the proposal was to change: those that are known to hold afterwards.
         pins: Vec<PinInForce>,
+        /// What was seen of a program.
+        program: Option<ProgramRecord>,
     }
 }
 event! { "closed",

@@ -8,8 +8,7 @@ use super::{
     finding::Finding,
     ledger::{Ceremony, LedgerState},
     outcome::Outcome,
-    program,
-    pins,
+    pins, program,
 };
 use crate::{
     approval::quorum::Tally,

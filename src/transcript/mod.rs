@@ -8,7 +8,7 @@ pub mod finding;
 pub mod ledger;
 pub mod line;
 pub mod outcome;
-mod program;
 mod pins;
+mod program;
 mod proposed;
 pub mod verification;
