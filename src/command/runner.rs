@@ -102,6 +102,7 @@ pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, 
         deadline,
         stopped: None,
         ended: false,
+        buffer: Zeroizing::new(vec![0; 64 * 1024]),
     };
     listening.listen().map_err(|e| lost(&format!("while it was listened to ({e})")))?;
     match protocol::read(&mut reader) {
@@ -208,6 +209,7 @@ struct Listening<'a> {
     deadline: Instant,
     stopped: Option<Stopped>,
     ended: bool,
+    buffer: Zeroizing<Vec<u8>>,
 }
 
 /// Which stream was heard.
@@ -283,11 +285,10 @@ impl Listening<'_> {
             _ => (&mut self.ours.errors, &mut self.ran.stderr),
         };
         let Some(descriptor) = stream.take() else { return Ok(()) };
-        let mut buffer = Zeroizing::new(vec![0; 64 * 1024]);
-        match rustix::io::read(&descriptor, buffer.as_mut_slice()) {
+        match rustix::io::read(&descriptor, self.buffer.as_mut_slice()) {
             Ok(0) | Err(rustix::io::Errno::IO) => return Ok(()),
             Ok(read) => {
-                let bytes = buffer.get(..read).unwrap_or_default();
+                let bytes = self.buffer.get(..read).unwrap_or_default();
                 grow(kept, bytes);
                 if let (Some(conversation), Heard::Output) = (&mut self.conversation, heard) {
                     conversation.hear(bytes);
