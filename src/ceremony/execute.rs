@@ -26,7 +26,7 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{CardDescription, UnlockedCard},
+        card::{CardDescription, UnlockedCard, Uses},
         store::{Beside, Copies, Inbox},
         token::Run,
     },
@@ -37,6 +37,9 @@ use crate::{
         ledger::{Ceremony, LedgerState},
     },
 };
+
+/// Opens the station's two secrets.
+pub const USES: Uses = Uses { signs: 0, opens: 2 };
 
 /// What an operator brings to an execution besides the ledger.
 pub struct Request<'a> {

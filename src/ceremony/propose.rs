@@ -109,6 +109,10 @@ pub fn draft(
                 world.tokens,
                 &mut rng,
             )?;
+            dealt
+                .roster
+                .check_attestation_dates(now)
+                .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
             Substance {
                 operation: Operation::Genesis { targets: dealt.targets },
                 credentials: dealt.credentials,

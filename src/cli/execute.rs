@@ -30,7 +30,7 @@ use crate::{
 
 /// Executes the open ceremony.
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let mut card = wiring::card(&args.card.card)?;
+    let mut card = wiring::card(terminal, &args.card.card)?;
     let description = card.describe()?;
     let mut present = wiring::present_pins(&args.present)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
@@ -47,7 +47,8 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
-    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&roster))?;
+    let mut unlocked =
+        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&roster), execute::USES)?;
     let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };

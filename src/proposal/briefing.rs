@@ -57,13 +57,10 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
         ] {
             for member in members {
                 lines.push(format!("{what} {} ({}):", member.name, member.full_name));
-                lines.extend(
-                    roster
-                        .person(&member.name)
-                        .iter()
-                        .flat_map(|p| &p.cards)
-                        .map(|card| format!("  {card}, signing key {}", card.keyid())),
-                );
+                for card in roster.person(&member.name).iter().flat_map(|p| &p.cards) {
+                    lines.push(format!("  {card}, signing key {}", card.keyid()));
+                    lines.extend(roster.attested(card.keyid()).map(|attested| format!("    {attested}")));
+                }
             }
         }
         lines.push("each card listed for you must be yours: its holder can act as you".into());

@@ -14,7 +14,7 @@ use crate::{
         digest::Digest,
         text::{self, Line, Name},
     },
-    roster::{OperationKind, Policy},
+    roster::{AttestationPolicy, OperationKind, Policy, attestation::Firmware},
 };
 
 /// Longest plan: 1 MiB.
@@ -104,22 +104,46 @@ pub struct PolicyTable {
     copies: u8,
     allow_same_medium: bool,
     allow_short_pins: bool,
+    require_attestation: bool,
+    min_firmware: Firmware,
+    attestation_roots: Vec<Digest>,
+    attestation_certificates: Option<String>,
 }
 
 impl Default for PolicyTable {
     fn default() -> Self {
-        Self { allow_soft_cards: false, copies: 2, allow_same_medium: false, allow_short_pins: false }
+        Self {
+            allow_soft_cards: false,
+            copies: 2,
+            allow_same_medium: false,
+            allow_short_pins: false,
+            require_attestation: true,
+            min_firmware: Firmware::WITHOUT_EUCLEAK,
+            attestation_roots: Vec::new(),
+            attestation_certificates: None,
+        }
     }
 }
 
 impl PolicyTable {
-    /// As the roster has it.
+    /// The file with the certificates of authorities, relative to the plan.
+    pub fn attestation_certificates(&self) -> Option<&str> {
+        self.attestation_certificates.as_deref()
+    }
+
+    /// As the roster has it, but for the certificates of authorities, which stand in a file of their own.
     pub fn policy(&self) -> Policy {
         Policy {
             allow_soft_cards: self.allow_soft_cards,
             copies: self.copies,
             allow_same_medium: self.allow_same_medium,
             allow_short_pins: self.allow_short_pins,
+            attestation: AttestationPolicy {
+                required: self.require_attestation,
+                min_firmware: self.min_firmware,
+                roots: self.attestation_roots.clone(),
+                certificates: Vec::new(),
+            },
         }
     }
 }

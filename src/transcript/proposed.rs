@@ -98,6 +98,7 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
     let roster = match (&proposal.operation, &proposal.new_roster, in_force) {
         (Operation::Genesis { .. }, Some(document), None) if context.number == 0 => {
             let roster = Roster::validate(document.clone())
+                .and_then(|roster| roster.check_attestation_dates(proposal.created).map(|()| roster))
                 .map_err(|error| Finding::error("roster", error.to_string()))?;
             let deal = roster.deal();
             if deal.mode != context.mode || deal.ledger != proposal.ledger {

@@ -17,7 +17,7 @@ use quorate::{
         target::{Inventory, ObjectClass, ObjectRecord, Role, TokenIdentity},
     },
     roster::{
-        Member, OperationKind, Policy, RosterDocument,
+        AttestationPolicy, Member, OperationKind, Policy, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
@@ -181,6 +181,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             copies: 2,
             allow_same_medium: true,
             allow_short_pins: false,
+            attestation: AttestationPolicy::default(),
         },
         deal,
         commitments,
