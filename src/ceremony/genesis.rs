@@ -58,8 +58,7 @@ pub struct Dealt {
 /// within this call.
 pub fn deal(
     plan: &GenesisPlan,
-    members: Members,
-    handed_over: &HandedOver,
+    (members, handed_over): (Members, &HandedOver),
     mode: Mode,
     ledger: Digest,
     station: &StationSecrets,

@@ -101,8 +101,7 @@ pub fn draft(
         (Plan::Genesis(plan), None) => {
             let dealt = genesis::deal(
                 plan,
-                request.members,
-                &request.handed_over,
+                (request.members, &request.handed_over),
                 world.mode,
                 ledger,
                 &secrets,
