@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, World, backup, fresh_pins, genesis::seal_credential, pinning};
+use super::{
+    Error, World, backup,
+    fresh_pins::{self, FreshPins},
+    genesis::seal_credential,
+    pinning,
+};
 use crate::{
     encoding::{
         digest::Digest,
@@ -135,7 +140,7 @@ pub(super) fn use_token(
     state: &LedgerState,
     roster: &Roster,
     plan: &UsePlan,
-) -> Result<(Operation, Vec<SealedCredential>), Error> {
+) -> Result<(Operation, FreshPins), Error> {
     let target = pinning::target(state, &plan.target)?;
     if target.target.rule(Role::UserPin).is_none_or(|rule| rule.custody != Custody::Held) {
         return Err(Error::refused(

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World, ability, fresh_pins, genesis, pinning,
+    Error, World, ability,
+    fresh_pins::{self, FreshPins},
+    genesis, pinning,
     program_proposal::{self, HandedOver},
     recognition,
     sign::{self, LineWriter},
@@ -18,7 +20,7 @@ use crate::{
     },
     proposal::{
         document::{Proposal, Station},
-        operation::{Operation, SealedCredential},
+        operation::Operation,
         plan::Plan,
         target::{ObjectRecord, Role},
     },
@@ -70,7 +72,7 @@ pub struct Submitted {
 /// Everything that a proposal adds to its common frame.
 struct Substance {
     operation: Operation,
-    credentials: Vec<SealedCredential>,
+    pins: FreshPins,
     new_roster: Option<RosterDocument>,
     roster: Roster,
 }
@@ -114,7 +116,7 @@ pub fn draft(
                 .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
             Substance {
                 operation: Operation::Genesis { targets: dealt.targets },
-                credentials: dealt.credentials,
+                pins: dealt.pins,
                 new_roster: Some(dealt.roster.document().clone()),
                 roster: dealt.roster,
             }
@@ -151,7 +153,8 @@ pub fn draft(
         roster: substance.roster.digest(),
         new_roster: substance.new_roster,
         operation: substance.operation,
-        credentials: substance.credentials,
+        credentials: substance.pins.credentials,
+        handovers: substance.pins.handovers,
     };
     Ok(Draft { proposal, roster: substance.roster, warnings, secrets })
 }
@@ -176,7 +179,7 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
 fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<Substance, Error> {
     let roster = acting_roster(state, plan)?;
     check_kind(state, plan)?;
-    let (operation, credentials) = match plan {
+    let (operation, pins) = match plan {
         Plan::Genesis(_) => {
             return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
         }
@@ -235,11 +238,13 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             };
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
-        Plan::Recover(_) => (recover(state)?, Vec::new()),
-        Plan::Command(plan) => (program_proposal::command(world, state, &roster, plan)?, Vec::new()),
+        Plan::Recover(_) => (recover(state)?, FreshPins::default()),
+        Plan::Command(plan) => {
+            (program_proposal::command(world, state, &roster, plan)?, FreshPins::default())
+        }
         Plan::Use(plan) => program_proposal::use_token(world, state, &roster, plan)?,
     };
-    Ok(Substance { operation, credentials, new_roster: None, roster })
+    Ok(Substance { operation, pins, new_roster: None, roster })
 }
 
 /// A program takes commands, a token everything else.

@@ -111,6 +111,12 @@ pub fn tell(terminal: Terminal, report: &Report) {
             terminal.item(&format!("{}: {} bytes, SHA-256 {}", file.name, file.length, file.sha256));
         }
     }
+    for handover in &concluded.handovers {
+        terminal.item(&format!(
+            "THE APPLICATION of {} needs its new user PIN: 'quorate show LEDGER {} --handover {} -o FILE'",
+            handover.target, report.number, handover.target
+        ));
+    }
     for file in &report.set_aside {
         terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
     }
@@ -147,6 +153,7 @@ pub fn report_json(report: &Report) -> serde_json::Value {
         "backup": report.concluded.backup,
         "program": report.concluded.program,
         "pins": report.concluded.pins,
+        "handovers": report.concluded.handovers,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
     })

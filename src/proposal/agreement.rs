@@ -144,6 +144,9 @@ fn is_target(table: &TargetTable, target: &GenesisTarget) -> bool {
 fn have_rules(table: &TargetTable, target: &GenesisTarget) -> bool {
     table.credentials.len() == target.credentials.len()
         && table.credentials.iter().zip(&target.credentials).all(|((role, rule), found)| {
-            found.role == *role && found.authority == rule.authority && found.custody == rule.custody
+            found.role == *role
+                && found.authority == rule.authority
+                && found.custody == rule.custody
+                && found.recipient == rule.recipient
         })
 }
