@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Error,
     fresh_pins::{self, FreshPins},
+    program_proposal::{HandedOver, program_credentials},
     station::StationSecrets,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     ports::token::{TokenSource, Wanted},
     proposal::{
         credential::{CredentialName, fresh_pin},
-        operation::{CredentialRule, GenesisTarget, Place, SealedCredential, Start},
+        operation::{CredentialRule, GenesisTarget, Operation, Place, SealedCredential, Start},
         plan::{GenesisPlan, StartKind, TargetKind, TargetTable},
         target::{Custody, Observation, Role},
     },
@@ -58,7 +59,7 @@ pub struct Dealt {
 /// within this call.
 pub fn deal(
     plan: &GenesisPlan,
-    members: Members,
+    (members, handed_over): (Members, &HandedOver),
     mode: Mode,
     ledger: Digest,
     station: &StationSecrets,
@@ -103,6 +104,10 @@ pub fn deal(
     check_reach(&roster, &targets)?;
     let mut pins = FreshPins::default();
     for target in &targets {
+        if matches!(target.0.place, Place::Command { .. }) {
+            pins.credentials.extend(program_credentials(plan, &target.0, &roster, handed_over, rng)?);
+            continue;
+        }
         make_credentials(target, &|_| 1, &roster, rng, &mut pins)?;
     }
     Ok(Dealt { roster, targets: targets.into_iter().map(|(target, _)| target).collect(), pins })
@@ -158,7 +163,7 @@ fn deal_shares(
 
 /// Every operation must be able to open the held credentials that it needs.
 pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Result<(), Error> {
-    for operation in OperationKind::GOVERNED {
+    for operation in OperationKind::GOVERNED.into_iter().chain(OperationKind::OPTIONAL) {
         let reached: BTreeSet<Name> =
             roster.authorities_for(operation).iter().map(|a| a.name.clone()).collect();
         for (target, _) in targets {
@@ -184,12 +189,22 @@ pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observatio
     Ok(())
 }
 
-/// The credentials of its own target that an operation uses; a backup and a restore also use the backup key of
+/// The credentials of its own target that this operation uses.
+pub fn roles_of(operation: &Operation) -> Vec<Role> {
+    match operation {
+        Operation::Command { run, .. } => run.roles().into_iter().collect(),
+        operation => roles_for(operation.kind()).to_vec(),
+    }
+}
+
+/// The credentials of its own target that an operation can use; a backup and a restore also use the backup key of
 /// the target that the backup is of.
 pub fn roles_for(operation: OperationKind) -> &'static [Role] {
     match operation {
         OperationKind::Genesis | OperationKind::Recover | OperationKind::Adopt | OperationKind::Retire => &[],
         OperationKind::Reset => &[Role::SoPin],
+        OperationKind::Command => &[Role::Secret, Role::SecondSecret, Role::ThirdSecret, Role::FourthSecret],
+        OperationKind::Use => &[Role::UserPin],
         OperationKind::Inventory | OperationKind::Delete | OperationKind::Backup | OperationKind::Restore => {
             &[Role::UserPin]
         }
@@ -210,23 +225,25 @@ pub(super) fn observe_target(
             "rehearse with --rehearsal, or allow it in the plan: policy.allow_soft_cards = true",
         ));
     }
+    let label = table.label();
     let observation = {
-        let wanted = match (&table.start, &table.serial) {
+        let wanted = match (table.start(), &table.serial) {
+            _ if table.kind == TargetKind::Command => Wanted::Token { serial: "", label: label.as_str() },
             (StartKind::TakeOver, Some(serial)) => {
-                Wanted::Token { serial: serial.as_str(), label: table.label.as_str() }
+                Wanted::Token { serial: serial.as_str(), label: label.as_str() }
             }
             _ => Wanted::Empty,
         };
-        tokens.open(&table.name, &place, wanted, None)?.observe()?
+        tokens.open(&table.name, &place, wanted, table.sha256)?.observe()?
     };
     check_start(table, &observation)?;
-    if table.start == StartKind::Initialise
+    if table.start() == StartKind::Initialise
         && tokens
-            .open(&table.name, &place, Wanted::Labelled(table.label.as_str()), None)
+            .open(&table.name, &place, Wanted::Labelled(label.as_str()), None)
             .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
     {
         return Err(Error::refused(
-            format!("target {}: a token with the label \"{}\" exists there already", table.name, table.label),
+            format!("target {}: a token with the label \"{}\" exists there already", table.name, label),
             "choose another label: it must tell the new token from the old one",
         ));
     }
@@ -243,12 +260,12 @@ pub(super) fn observe_target(
     let target = GenesisTarget {
         name: table.name.clone(),
         place,
-        start: match table.start {
+        start: match table.start() {
             StartKind::Initialise => Start::Initialise,
             StartKind::TakeOver => Start::TakeOver,
         },
         identity: observation.identity.clone(),
-        label: table.label.clone(),
+        label,
         credentials,
     };
     Ok((target, observation))
@@ -256,7 +273,8 @@ pub(super) fn observe_target(
 
 fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Error> {
     let (name, identity) = (&table.name, &observation.identity);
-    match table.start {
+    match table.start() {
+        _ if table.kind == TargetKind::Command => Ok(()),
         StartKind::Initialise if observation.initialised => Err(Error::refused(
             format!("target {name}: the token \"{}\" is initialised already", identity.label),
             "use start = \"take-over\" with its serial, or name an empty slot",
@@ -265,7 +283,7 @@ fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Err
             Err(Error::refused(format!("target {name}: the token is empty"), "use start = \"initialise\""))
         }
         StartKind::TakeOver
-            if Some(&identity.serial) != table.serial.as_ref() || identity.label != table.label =>
+            if Some(&identity.serial) != table.serial.as_ref() || identity.label != table.label() =>
         {
             Err(Error::refused(
                 format!("target {name}: found serial {} with label \"{}\"", identity.serial, identity.label),
@@ -282,6 +300,7 @@ fn place(table: &TargetTable) -> Place {
             Place::Pkcs11 { module: table.module.clone().unwrap_or_default(), slot: table.slot }
         }
         TargetKind::Practice => Place::Practice { path: table.path.clone().unwrap_or_default() },
+        TargetKind::Command => Place::Command { program: table.program.clone().unwrap_or_default() },
     }
 }
 
@@ -300,7 +319,7 @@ pub(super) fn make_credentials(
                 rng.fill_bytes(key.expose_mut());
                 (CredentialSecret::new(key), 256)
             }
-            Role::SoPin | Role::UserPin => held_pin(&target.name, observed.pin_length, roster.policy(), rng)?,
+            _ => held_pin(&target.name, observed.pin_length, roster.policy(), rng)?,
         };
         let version = version(rule.role);
         into.credentials.push(seal_credential(roster, &target.name, rule, version, bits, &secret)?);

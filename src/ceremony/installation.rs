@@ -9,7 +9,7 @@ use crate::{
     approval::authorization::Authorization,
     ports::token::{Installation, Run, Start as TokenStart, Token, TokenError, Wanted},
     proposal::{
-        operation::{GenesisTarget, Start},
+        operation::{GenesisTarget, Place, Start},
         target::{Custody, Inventory, Role},
     },
     transcript::{event::TargetState, outcome::Outcome},
@@ -57,6 +57,17 @@ impl Acting<'_, '_> {
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Inventory, Acted> {
         let what = format!("{} of {}", self.ceremony.kind(), target.name);
+        if matches!(target.place, Place::Command { .. }) {
+            // Its credentials are sealed; nothing is done with the program before a command is approved.
+            let seen = self.start_token(target).and_then(|mut token| token.observe());
+            let seen = seen.map_err(|e| Acted::from_error(&what, &e))?;
+            return match grants.next() {
+                Some(_) if seen.identity == target.identity => {
+                    Ok(Inventory { identity: seen.identity, objects: Vec::new() })
+                }
+                _ => Err(Acted::new(Outcome::Failed, format!("{what}: its program is another one"))),
+            };
+        }
         let failed = |error: Error| Acted::new(Outcome::Failed, format!("{what}: {}", error.message));
         let custody = |role| target.rule(role).map(|rule| rule.custody);
         let user_pin = self.pin(credentials, &target.name, Role::UserPin).map_err(failed)?;

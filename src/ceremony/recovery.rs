@@ -32,6 +32,9 @@ impl Acting<'_, '_> {
         if lost.intended.is_none() {
             return only_closed("as refused: nothing had been tried");
         }
+        if lost.kind() == OperationKind::Command {
+            return only_closed("as indeterminate: whether its program ran, and how it ended, is not known");
+        }
         if lost.kind() == OperationKind::Recover {
             return only_closed("as indeterminate; what it was to recover is to be recovered again");
         }

@@ -118,6 +118,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("left_out", "objects that a backup could not take, and why"),
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
+    ("program", "what was seen of a program, or null"),
     ("pins", "which versions of changed PINs hold now"),
     ("handovers", "reissued PINs that wait for their applications"),
     ("set_aside", "approvals that did not count, and why"),

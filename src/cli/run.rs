@@ -64,6 +64,7 @@ impl Table<'_> {
 pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let head = wiring::paper("--head", args.head.as_ref())?;
     let present = wiring::present_pins(&args.present)?;
+    let handed_over = wiring::handed_over(&args.handed_over)?;
     let (_, plan) = propose::read_plan(&args.plan)?;
     let mut table = Table {
         terminal,
@@ -76,7 +77,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     })?;
     propose::make_ledger(&plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
-    let submitted = stage.propose(&args.plan, &mut admin)?;
+    let submitted = stage.propose(&args.plan, &mut admin, handed_over)?;
     propose::tell(terminal, &submitted, &plan, &args.ledger);
 
     terminal.heading("Approvals");

@@ -49,6 +49,10 @@ pub enum OperationKind {
     Adopt,
     /// Lets a target go.
     Retire,
+    /// Runs a target's program with its credentials.
+    Command,
+    /// Runs a program with the user PIN of a token.
+    Use,
 }
 
 impl OperationKind {
@@ -57,6 +61,9 @@ impl OperationKind {
 
     /// Those for which it may name some. Where it does not, they need all authorities.
     pub const ALSO_GOVERNED: [Self; 2] = [Self::Adopt, Self::Retire];
+    /// Those for which a roster may name authorities. Without them nothing is done by `command`, and a `use` needs what a
+    /// `delete` needs.
+    pub const OPTIONAL: [Self; 2] = [Self::Command, Self::Use];
 
     /// As in plans, directories and roster.
     pub const fn as_str(self) -> &'static str {
@@ -70,6 +77,8 @@ impl OperationKind {
             Self::Recover => "recover",
             Self::Adopt => "adopt",
             Self::Retire => "retire",
+            Self::Command => "command",
+            Self::Use => "use",
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     ceremony::Context,
     event::Proposed,
     finding::Finding,
-    ledger::{CeremonyFiles, LedgerState},
+    ledger::{CeremonyFiles, LedgerState, TargetInForce},
 };
 use crate::{
     encoding::{
@@ -17,7 +17,7 @@ use crate::{
     proposal::{
         agreement,
         document::Proposal,
-        operation::{GenesisTarget, Operation, SealedCredential},
+        operation::{GenesisTarget, Operation, Place, SealedCredential},
         plan::Plan,
         target::{Custody, Role, TokenIdentity},
     },
@@ -184,11 +184,16 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     };
     // Only an inventory whose plan says so takes another file for the target's module.
     let updates = matches!(Plan::parse(proposal.plan.as_bytes()),
-        Ok(Plan::Inventory(plan)) if plan.module_sha256.is_some());
+        Ok(Plan::Inventory(plan)) if plan.module_sha256.is_some())
+        || matches!(Plan::parse(proposal.plan.as_bytes()), Ok(Plan::Command(plan)) if plan.sha256.is_some());
     let module_sha256 = if updates { identity.module_sha256 } else { target.identity.module_sha256 };
     if *identity != (TokenIdentity { module_sha256, ..target.identity.clone() }) {
         return fail(format!("{name} is pinned as another token than the ledger has on record"));
     }
+    if !target.target.place.takes(proposal.operation.kind()) {
+        return fail(format!("{name} is a program or a token, and the operation is of the other kind"));
+    }
+    check_program(&proposal.operation, target).or_else(fail)?;
     let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();
     match &proposal.operation {
         Operation::Delete { objects, .. } => {
@@ -232,6 +237,33 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
     match state.targets.iter().find(|(_, known)| known.is_token_of(target)) {
         Some((known, _)) => Err(format!("{name} is the token that the quorum calls {known}")),
         None => Ok(()),
+    }
+}
+
+/// A program is the pinned one of its target, and is handed what the quorum keeps.
+fn check_program(operation: &Operation, target: &TargetInForce) -> Result<(), String> {
+    let Some(run) = operation.program() else { return Ok(()) };
+    run.check()?;
+    if let Operation::Command { check: Some(check), .. } = operation {
+        check.check()?;
+    }
+    let custody = |role| target.target.rule(role).map(|rule| rule.custody);
+    match (operation, &target.target.place) {
+        (Operation::Command { identity, .. }, Place::Command { program }) => {
+            let pinned = run.program == *program && Some(run.sha256) == identity.module_sha256;
+            let kept = run.roles().into_iter().all(|role| role.is_for_programs() && custody(role).is_some());
+            if pinned && kept { Ok(()) } else { Err("it is not the program of its target".into()) }
+        }
+        (Operation::Use { .. }, _) => {
+            let one = run.roles().into_iter().eq([Role::UserPin]);
+            let held = custody(Role::UserPin) == Some(Custody::Held);
+            if one && held {
+                Ok(())
+            } else {
+                Err("a use hands over the held user-pin, and nothing else".into())
+            }
+        }
+        _ => Err("it is not the program of its target".into()),
     }
 }
 

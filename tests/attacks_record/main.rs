@@ -22,6 +22,7 @@ mod lines;
 mod modes;
 mod outcomes;
 mod pins;
+mod programs;
 mod proposals;
 mod recovery;
 mod renewals;

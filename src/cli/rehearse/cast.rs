@@ -29,7 +29,7 @@ use crate::{
     },
     practice::{Extractable, PracticeToken, Sample},
     proposal::{
-        plan::{MemberTable, ObjectSelector, Plan, StartKind, TargetTable},
+        plan::{MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
         target::{ObjectClass, Role},
     },
     roster::card::{ENROLMENT_TYPE, Enrolment, EnrolmentFile},
@@ -131,12 +131,15 @@ impl Cast {
         terminal: Terminal,
     ) -> Result<(), Error> {
         for target in targets {
+            if target.kind == TargetKind::Command {
+                return Err(super::script::no_programs());
+            }
             let path = token_path(dir, target);
             PracticeToken::create_empty(&path, None)?;
             let mut token = PracticeToken::open(target.name.clone(), &path)?;
-            if target.start == StartKind::TakeOver {
+            if target.start() == StartKind::TakeOver {
                 let (so, user) = (random_pin()?, random_pin()?);
-                token.initialise(target.label.as_str(), &so, &user)?;
+                token.initialise(target.label().as_str(), &so, &user)?;
                 let serial = {
                     use crate::ports::token::Token as _;
                     token.observe()?.identity.serial.to_string()
