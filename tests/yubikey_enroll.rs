@@ -201,7 +201,7 @@ fn the_operator_may_keep_the_management_key() {
 #[test]
 fn two_cards_and_no_serial_are_refused_with_the_list() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1), ("bob", Firmware::V5_4_3)]);
-    let refused = hands.lab.run(&["card", "show", "yubikey"]).expect(1);
+    let refused = hands.lab.run(&["card", "show", "yubikey"]).expect(2);
     let error = refused.error();
     assert!(error.contains("10000001") && error.contains("10000002"), "{error}");
 }
