@@ -164,6 +164,28 @@ fn a_key_is_not_overwritten_unless_serial_and_slot_are_typed() {
 }
 
 #[test]
+fn a_key_is_replaced_when_serial_and_slot_were_typed() {
+    let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
+    let first = hands.enroll("alice", &[]).ok();
+    let keyid = || hands.lab.run(&["card", "show", "yubikey"]).ok().json["keyid"].clone();
+    for (typed, code) in [("10000001 9c", 3), ("yes", 3), ("10000001 9c 82", 0)] {
+        assert_eq!(keyid(), first.json["card"]["keyid"]);
+        let command = format!(
+            "{} card enroll --card yubikey --replace --pin-file {} --name alice --full-name Alice -o {}",
+            lab::QUORATE,
+            hands.lab.at("cards/pin"),
+            hands.lab.at(&format!("enrolments/again-{code}-{}.json", typed.len()))
+        );
+        let script = format!(
+            "set timeout 20; spawn {command}; expect \"serial and slot\" {{ send \"{typed}\\r\" }}; expect eof; exit [lindex [wait] 3]"
+        );
+        let ran = hands.daemon.command("expect").args(["-c", &script]).output().unwrap();
+        assert_eq!(ran.status.code(), Some(code), "{}", String::from_utf8_lossy(&ran.stdout));
+    }
+    assert_ne!(keyid(), first.json["card"]["keyid"]);
+}
+
+#[test]
 fn the_secrets_of_delivery_are_not_taken() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
     fs::write(hands.lab.path("cards/pin"), "123456\n").unwrap();
