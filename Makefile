@@ -51,7 +51,7 @@ rehearsal: build ## Hold a whole ceremony on soft cards: installs what is missin
 	'$(BINARY)' rehearse
 
 test: test-needs ## Run all tests: installs what they need
-	$(CARGO) test --locked
+	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" $(CARGO) test --locked
 
 lint: build-needs ## Check the formatting, the lints and, where cargo-deny is there, the dependencies
 	$(CARGO) fmt --check

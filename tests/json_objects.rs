@@ -23,6 +23,9 @@ use quorate::{
 };
 use serde_json::Value;
 
+/// An application's age recipient.
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
 /// What was seen of each verb: which of its objects.
 #[derive(Default)]
 struct Seen(BTreeSet<(String, String)>);
@@ -126,7 +129,19 @@ fn every_object_has_the_documented_keys_and_no_other() {
         practice_table(name, &lab.at(&format!("tokens/{name}")))
     };
     let target = table("hsm") + &table("spare");
-    let text = lab.genesis_text(&CUSTODIANS, &target).replace("allow_soft_cards = true\n", "");
+    let reissued = lab.path("tokens/application");
+    PracticeToken::create_empty(&reissued, None).unwrap();
+    let application = format!(
+        "[[targets]]\nname = \"application\"\nkind = \"practice\"\npath = \"{}\"\nstart = \"initialise\"\n\
+         label = \"application\"\n[targets.credentials]\n\
+         so-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
+         user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{RECIPIENT}\" }}\n",
+        lab.at("tokens/application")
+    );
+    let text = lab.genesis_text(&CUSTODIANS, &(target + &application));
+    let text = text.replace("allow_soft_cards = true\n", "");
+    let both = "[\"crypto-officer\", \"security-officer\"]";
+    let text = text.replace("[\"crypto-officer\"]", both);
     let genesis = lab.plan("genesis", &text);
     let ledger = lab.at("ledger");
     seen.check("show", "of a plan", lab.run(&["show", &genesis]));
@@ -137,6 +152,8 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let open = seen.check("status", "", lab.run(&["status", &ledger]));
     assert!(open["open"].is_object());
     seen.check("execute", "", lab.execute(&[]).ok());
+    let handover = ["show", &ledger, "--handover", "application", "-o", &lab.at("files/handover.age")];
+    seen.check("show", "of a handover", lab.run(&handover).ok());
     let closed = seen.check("status", "", lab.run(&["status", &ledger]));
     assert!(closed["targets"][0].is_object());
     let compared = seen.check("compare", "", lab.run(&["compare", "hsm", "spare", "--ledger", &ledger]).ok());
@@ -165,7 +182,7 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("abort", "", lab.run_with(ADMIN, &["abort", &ledger, "--reason", "done", "--copy", &copy]));
 
     let mut run = vec!["run".to_owned(), inventory, ledger, "--copy".into(), copy];
-    for name in [ADMIN, "alice", "bob", "carol"] {
+    for name in [ADMIN, "alice", "bob", "carol", "dave"] {
         run.extend(lab.with_card(name));
     }
     let run: Vec<&str> = run.iter().map(String::as_str).collect();

@@ -120,6 +120,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
     ("pins", "which versions of changed PINs hold now"),
+    ("handovers", "reissued PINs that wait for their applications"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
 ];
@@ -328,6 +329,16 @@ pub const REFERENCES: &[Reference] = &[
                     ("attempts", "what failed before, in this ceremony"),
                     ("concluded", "the outcome, or null"),
                     ("attestations", "of the head"),
+                ],
+            },
+            Object {
+                when: "of a handover",
+                keys: &[
+                    ("ceremony", "its directory in the ledger"),
+                    ("target", "what the PIN opens"),
+                    ("recipient", "the application's age recipient"),
+                    ("version", "of the PIN"),
+                    ("sha256", "of the file that was written"),
                 ],
             },
             Object {
