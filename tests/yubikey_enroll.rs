@@ -91,7 +91,9 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     let (public, out) = (at("public.pem"), at("request.pem"));
     fs::write(&public, EnrolledCard::parse(&file).unwrap().enrolment().signing_key.to_pem()).unwrap();
     card.reset_count();
-    let request = ["piv", "certificates", "request", "-s", "bob", "-P", yubikeys::PIN, "9c", &public, &out];
+    let request =
+        ["--device", "10000001", "piv", "certificates", "request", "-s", "bob", "-P", yubikeys::PIN, "9c"];
+    let request = [request.as_slice(), &[&public, &out]].concat();
     let signed = hands.daemon.command("ykman").args(request).output().unwrap();
     assert!(signed.status.success(), "{signed:?}");
     eprintln!("ykman signs with {} APDUs", card.count());
