@@ -47,6 +47,11 @@ impl Dealt {
         Ok(Self { card: wiring::card(terminal, place)?, pin })
     }
 
+    /// Looks whether the card is there.
+    pub fn look(&mut self) -> Result<(), Error> {
+        Ok(self.card.describe().map(drop)?)
+    }
+
     /// Presents the PIN, once. A wrong one is forgotten.
     fn unlock<'c>(
         &'c mut self,
