@@ -87,9 +87,23 @@ impl Session {
         call: impl FnOnce(&mut YubiKey) -> yubikey::Result<T>,
     ) -> Result<T, Fault> {
         self.attention.begin(&self.serial, waiting);
-        let result = guarded(|| call(&mut self.yubikey));
+        let result = guarded(|| call(&mut self.yubikey)).map_err(|fault| self.explained(fault));
         self.attention.end();
         result
+    }
+
+    /// A card that is pulled out while it works may answer with nothing, which the crate takes for a refusal. Asked for
+    /// its tries, PC/SC says that it is gone.
+    fn explained(&mut self, fault: Fault) -> Fault {
+        use yubikey::piv::{ManagementSlotId, SlotId};
+        if fault != Fault::Said(Crate::GenericError) {
+            return fault;
+        }
+        let pin = SlotId::Management(ManagementSlotId::Pin);
+        match guarded(|| piv::metadata(&mut self.yubikey, pin)) {
+            Err(other) if other.pcsc().is_some() => other,
+            _ => fault,
+        }
     }
 
     /// Whose key is in a slot; none if it is empty.
