@@ -88,11 +88,13 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     eprintln!("age with age-plugin-yubikey opens with {} APDUs", card.count());
 
     card.reset_count();
-    let public = ["piv", "keys", "export", "9c", &at("public.pem")];
-    assert!(hands.daemon.command("ykman").args(public).output().unwrap().status.success());
+    // The reader beside it is empty, which ykman takes for one more YubiKey.
+    let public = ["--device", "10000001", "piv", "keys", "export", "9c", &at("public.pem")];
+    let exported = hands.daemon.command("ykman").args(public).output().unwrap();
+    assert!(exported.status.success(), "{exported:?}");
     let (public, out) = (at("public.pem"), at("request.pem"));
     let request = ["piv", "certificates", "request", "-s", "bob", "-P", yubikeys::PIN, "9c", &public, &out];
-    let signed = hands.daemon.command("ykman").args(request).output().unwrap();
+    let signed = hands.daemon.command("ykman").args(["--device", "10000001"]).args(request).output().unwrap();
     assert!(signed.status.success(), "{signed:?}");
     eprintln!("ykman signs with {} APDUs", card.count());
     assert!(card.count() > 11);
