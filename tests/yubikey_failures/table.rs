@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
+    process::Command,
     sync::{Arc, OnceLock},
 };
 
@@ -115,10 +116,15 @@ impl Table {
 
     /// The same, with the PIN and other things as told.
     pub fn approve_with(&self, place: &str, more: &[&str]) -> Ran {
+        lab::ran(&mut self.approval(place, more))
+    }
+
+    /// The command for it.
+    pub fn approval(&self, place: &str, more: &[&str]) -> Command {
         let head = fs::read_to_string(self.lab.path("files/head")).unwrap();
         let (ledger, output) = (self.lab.at("ledger"), self.output());
         let args = ["approve", &ledger, "-o", output.to_str().unwrap(), "--head", &head, "--card", place];
-        self.lab.run_as("own", &[&args, more].concat())
+        self.lab.command_as("own", &[&args, more].concat())
     }
 
     /// The approval succeeds; its file is taken away.
