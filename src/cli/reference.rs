@@ -90,7 +90,7 @@ const YUBIKEY: &[(&str, &str)] = &[
     ("slots[].origin", "generated or imported"),
     ("slots[].pin_policy", "when it wants the PIN: never, once, always"),
     ("slots[].touch_policy", "when it wants a touch: never, cached, always"),
-    ("slots[].certificate", "whether a certificate is in the slot"),
+    ("slots[].certificate", "whether a certificate of its key is in the slot"),
     ("unknown", "slots with keys of a kind that is not known here"),
     ("missing", "what it lacks to serve, in words"),
 ];

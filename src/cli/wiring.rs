@@ -247,6 +247,7 @@ pub fn unlock<'c>(
     if pin.final_try && description.tries_left == Some(1) {
         terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it for ever. Try?"))?;
     }
+    card.check_tries(final_try)?;
     announce(terminal, card, description, roster, uses);
     let pin = match read_pin(pin)? {
         Some(pin) => pin,

@@ -90,6 +90,12 @@ pub(super) fn from_object(object: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// Whether it is a certificate of this key, as far as those care who look for the key by it: nothing is believed for it.
+pub(super) fn is_of(certificate: &[u8], spki: &[u8]) -> bool {
+    let whole = matches!(read_tlv(certificate), Some((SEQUENCE, _, [])));
+    whole && !spki.is_empty() && certificate.windows(spki.len()).any(|part| part == spki)
+}
+
 /// Tag, value and rest of the first of some BER-TLV objects with tags and lengths as PIV has them.
 pub(super) fn read_tlv(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;

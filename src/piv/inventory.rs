@@ -31,6 +31,17 @@ pub struct Secret {
     pub is_default: bool,
 }
 
+/// What is where the certificate of a key belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beside {
+    /// A certificate of the key.
+    Certificate,
+    /// Nothing.
+    Nothing,
+    /// A certificate of another key, or what is none.
+    Other,
+}
+
 /// Everything that a card says without a PIN.
 #[derive(Clone, Debug)]
 pub struct CardInventory {
@@ -40,8 +51,8 @@ pub struct CardInventory {
     pub firmware: String,
     /// Where it is.
     pub reader: String,
-    /// Keys, each with whether a certificate is in its slot.
-    pub keys: Vec<(SlotKey, bool)>,
+    /// Keys, each with what is beside it.
+    pub keys: Vec<(SlotKey, Beside)>,
     /// Slots with keys of a kind that is not known here: they are nobody's to overwrite.
     pub unknown: Vec<Slot>,
     /// The PIN.
@@ -67,9 +78,9 @@ impl CardInventory {
         self.key(slot).is_some() || self.unknown.contains(&slot)
     }
 
-    /// Whether a certificate is in this slot.
+    /// Whether the certificate of its key is in this slot.
     pub fn has_certificate(&self, slot: Slot) -> bool {
-        self.keys.iter().any(|(key, certified)| key.slot == slot && *certified)
+        self.keys.iter().any(|(key, beside)| key.slot == slot && *beside == Beside::Certificate)
     }
 
     /// The signing key.
@@ -97,7 +108,7 @@ impl CardInventory {
         };
         lacks(self.pin.is_default, "the PIN is the one of delivery");
         lacks(self.pin.tries_left == 0, "the PIN is blocked");
-        lacks(self.puk.is_default, "the PUK is the one of delivery");
+        lacks(self.puk.is_default && self.puk.tries_left > 0, "the PUK is the one of delivery");
         lacks(self.management_is_default, "the management key is the one of delivery");
         match self.signing_key() {
             None if self.is_occupied(Slot::SIGNING) => {
@@ -115,7 +126,7 @@ impl CardInventory {
 
     fn lacks_of(&self, key: &SlotKey, what: &str, lacks: &mut impl FnMut(bool, &str)) {
         let certified = !key.wants_certificate() || self.has_certificate(key.slot);
-        lacks(!certified, &format!("the {what} in slot {} has no certificate", key.slot));
+        lacks(!certified, &format!("the {what} in slot {} has no certificate of its own", key.slot));
         lacks(!key.generated, &format!("the {what} was imported: nothing attests it"));
         lacks(key.pin != PinPolicy::Always, &format!("the {what} does not want the PIN for each use"));
         lacks(key.touch_policy() != "always", &format!("the {what} does not want a touch for each use"));
@@ -178,7 +189,8 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
             }
             Err(fault) => return Err(failed(fault)),
         };
-        keys.push((key, certificate_in(session, slot).map_err(failed)?.is_some()));
+        let beside = beside(session, &key).map_err(failed)?;
+        keys.push((key, beside));
     }
     let protected = session.object(ADMIN_DATA).map_err(failed)?.is_some_and(|data| is_protected(&data));
     Ok(CardInventory {
@@ -200,6 +212,18 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
 
 pub(super) fn certificate_in(session: &mut Session, slot: Slot) -> Result<Option<Vec<u8>>, Fault> {
     Ok(session.object(slot.certificate_object())?.and_then(|object| certificate::from_object(&object)))
+}
+
+fn beside(session: &mut Session, key: &SlotKey) -> Result<Beside, Fault> {
+    let object = match session.object(key.slot.certificate_object()) {
+        Err(Fault::Said(yubikey::Error::SizeError | yubikey::Error::ParseError)) => return Ok(Beside::Other),
+        other => other?,
+    };
+    Ok(match object.map(|object| certificate::from_object(&object)) {
+        None => Beside::Nothing,
+        Some(Some(der)) if certificate::is_of(&der, &key.spki) => Beside::Certificate,
+        Some(_) => Beside::Other,
+    })
 }
 
 fn secret(session: &mut Session, of: Reference) -> Result<Secret, Fault> {

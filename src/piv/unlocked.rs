@@ -13,7 +13,7 @@ use super::{
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    ports::card::{CardError, UnlockedCard, Work},
+    ports::card::{CardError, Departure, UnlockedCard, Work},
     roster::key::PublicKey,
     sealing::piv_p256::{self, OpenError},
 };
@@ -137,9 +137,7 @@ pub(super) fn touch_fault(fault: Fault, serial: &Line, began: Instant, touches: 
         Fault::Said(Crate::AuthenticationError) if touches > 0 && began.elapsed() > TOUCH_PATIENCE => {
             CardError::NotTouched { serial }
         }
-        Fault::Said(Crate::AuthenticationError) => {
-            CardError::Gone { serial, reason: "another program took the card between PIN and touch" }
-        }
+        Fault::Said(Crate::AuthenticationError) => CardError::Gone { serial, how: Departure::Taken },
         other => other.of(&serial),
     }
 }

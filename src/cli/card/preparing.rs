@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::super::{
     args::{CardEnroll, TouchArg},
-    terminal::Terminal,
+    terminal::{Terminal, counted},
     wiring,
 };
 use super::inventory;
@@ -67,6 +67,8 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     let steps = plan(args, &card)?;
     tell(&steps, card.inventory(), terminal);
     confirm(&steps, card.inventory(), terminal)?;
+    let final_try = if args.card.pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
+    card.check_tries(final_try)?;
     let pin = pin(args, card.inventory(), terminal)?;
     let puk = puk(args, card.inventory(), terminal)?;
     let management = management(args, &steps, card.inventory(), terminal)?;
@@ -76,7 +78,6 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         return Err(Error::usage("PIN and PUK are the same", "choose another PUK, and keep it elsewhere"));
     }
 
-    let final_try = if args.card.pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
     card.unlock(Pin::copy_of(pin.expose())?, final_try)?;
     terminal.item("done: the PIN");
     if let Some(puk) = puk {
@@ -229,7 +230,8 @@ fn pin(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Pi
     if card.pin.is_default {
         return terminal.new_pin(&format!("New PIN for card {} (6 to 8 characters)", card.serial));
     }
-    terminal.pin(&format!("PIN of card {} ({} tries left)", card.serial, card.pin.tries_left))
+    let left = usize::try_from(card.pin.tries_left).unwrap_or(usize::MAX);
+    terminal.pin(&format!("PIN of card {} ({} left)", card.serial, counted(left, "try", "tries")))
 }
 
 fn puk(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Option<Pin>, Error> {
