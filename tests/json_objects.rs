@@ -106,6 +106,11 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let closed = seen.check("status", "", lab.run(&["status", &ledger]));
     assert!(closed["targets"][0].is_object());
     seen.check("attest", "", lab.run_with("alice", &["attest", &ledger]));
+    let (head, file) = (lab.head().unwrap(), lab.at("files/alice.drill"));
+    let drill = ["card", "drill", "--ledger", &ledger, "--head", &head, "-o", &file];
+    seen.check("card drill", "of a card", lab.run_with("alice", &drill));
+    let import = ["card", "drill", "--ledger", &ledger, "--import", &file];
+    seen.check("card drill", "with --import", lab.run(&import));
     seen.check("show", "of a ceremony", lab.run(&["show", &ledger]));
     seen.check("audit", "", lab.run(&["audit", &ledger]).expect(6));
 

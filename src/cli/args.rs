@@ -171,6 +171,11 @@ pub enum CardVerb {
     /// Show what a card or an enrolment says of itself; no PIN.
     #[command(after_help = "Example:\n  quorate card show soft:alice.card")]
     Show(CardShow),
+    /// Try alone that a card opens its shares, and sign that it does.
+    #[command(
+        after_help = "Examples:\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate card drill --ledger ledger --card soft:alice.card --head \"$(cat head.txt)\" -o alice.drill\n  Beside the ledger itself:\n    quorate card drill --ledger ledger --card soft:alice.card --copy /media/usb/ledger\n  The administrator takes in what was brought:\n    quorate card drill --ledger ledger --import alice.drill --copy /media/usb/ledger"
+    )]
+    Drill(CardDrill),
 }
 
 /// `quorate card new`.
@@ -202,6 +207,32 @@ pub struct CardEnroll {
     /// The enrolment to write; it must not exist.
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: PathBuf,
+}
+
+/// `quorate card drill`.
+#[derive(Args, Debug)]
+pub struct CardDrill {
+    /// The ledger.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// The card: soft:FILE.
+    #[arg(long, value_name = "CARD", required_unless_present = "import")]
+    pub card: Option<CardPlace>,
+    /// How its PIN comes.
+    #[command(flatten)]
+    pub pin: PinArgs,
+    /// Head of the last closed ceremony, from your paper: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub head: Option<String>,
+    /// Write the statement to this file, for the administrator; without it, it is put beside the ledger.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "copies", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Put a statement beside the ledger that was made elsewhere; no card. May be given again.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["card", "pin_file", "pin_fd", "head", "output"], value_hint = clap::ValueHint::FilePath)]
+    pub import: Vec<PathBuf>,
+    /// Copies.
+    #[command(flatten)]
+    pub copies: CopyArgs,
 }
 
 /// `quorate card show`.

@@ -1,4 +1,4 @@
-//! `quorate card new|enroll|show`.
+//! `quorate card new|enroll|show|drill`.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{
     Done,
-    args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb},
+    args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
+    drill,
     terminal::Terminal,
     wiring,
 };
@@ -27,12 +28,13 @@ use crate::{
     storage::SystemClock,
 };
 
-/// Runs one of the three.
-pub fn run(verb: &CardVerb, terminal: Terminal) -> Result<Done, Error> {
+/// Runs one of them.
+pub fn run(verb: &CardVerb, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     match verb {
         CardVerb::New(args) => new(args, terminal),
         CardVerb::Enroll(args) => enroll(args, terminal),
         CardVerb::Show(args) => show(args, terminal),
+        CardVerb::Drill(args) => drill::run(args, global, terminal),
     }
 }
 

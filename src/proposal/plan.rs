@@ -99,11 +99,18 @@ pub struct PolicyTable {
     copies: u8,
     allow_same_medium: bool,
     allow_short_pins: bool,
+    drill_every_days: Option<u32>,
 }
 
 impl Default for PolicyTable {
     fn default() -> Self {
-        Self { allow_soft_cards: false, copies: 2, allow_same_medium: false, allow_short_pins: false }
+        Self {
+            allow_soft_cards: false,
+            copies: 2,
+            allow_same_medium: false,
+            allow_short_pins: false,
+            drill_every_days: None,
+        }
     }
 }
 
@@ -115,6 +122,7 @@ impl PolicyTable {
             copies: self.copies,
             allow_same_medium: self.allow_same_medium,
             allow_short_pins: self.allow_short_pins,
+            drill_every_days: self.drill_every_days,
         }
     }
 }

@@ -324,6 +324,7 @@ impl Forge {
             plan: proposal.plan.clone().into_bytes(),
             attestations: Vec::new(),
             approvals: Vec::new(),
+            drills: Vec::new(),
         });
     }
 
