@@ -32,8 +32,9 @@ build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # openssl, jq:      the manual's check of a line by hand
 # pcscd, vsmartcard-vpcd: the way to the virtual YubiKey; util-linux has setpriv, which ends pcscd with its test
 # yubico-piv-tool, yubikey-manager, age: programs of others that must find that card to be one
+# python3, bsdutils: the way out without quorate, and a terminal for the PINs that age asks for
 test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq \
-                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age
+                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age python3 bsdutils
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \

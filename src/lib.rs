@@ -18,7 +18,7 @@
 //! ```text
 //! cli         the command line, terminal, exit codes; wires adapters into ports
 //! ceremony    propose, approve, execute, abort, attest, audit: the states
-//! pkcs11 · practice · softcard · storage    adapters; never each other
+//! piv · pkcs11 · practice · softcard · storage    adapters; never each other
 //! ports       small traits: cards, tokens, stores, clock
 //! transcript · approval · proposal · sharing · roster · sealing    the core: pure, no I/O
 //! memory · encoding    the bottom
@@ -36,6 +36,7 @@ pub mod cli;
 pub mod durable;
 pub mod encoding;
 pub mod memory;
+pub mod piv;
 pub mod pkcs11;
 pub mod ports;
 pub mod practice;

@@ -19,6 +19,8 @@ mod labels;
 mod modules;
 #[path = "attacks_targets/objects.rs"]
 mod objects;
+#[path = "attacks_targets/operations.rs"]
+mod operations;
 #[path = "attacks_targets/pins.rs"]
 mod pins;
 #[path = "attacks_targets/take_in.rs"]

@@ -1,10 +1,18 @@
 //! Every verb's `--json` object has the keys that `src/cli/reference.rs` documents, and no other.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "support/lab.rs"]
 mod lab;
+#[allow(dead_code)]
+#[path = "support/softhsm.rs"]
+mod softhsm;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use lab::{ADMIN, CUSTODIANS, Lab, Ran};
 use quorate::{
@@ -66,6 +74,14 @@ fn compare(object: &Object, json: &Value) {
     }
 }
 
+fn practice_table(name: &str, path: &str) -> String {
+    format!(
+        "[[targets]]\nname = \"{name}\"\nkind = \"practice\"\npath = \"{path}\"\nstart = \"initialise\"\nlabel = \"{name}\"\n\
+         [targets.credentials]\nso-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
+         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n"
+    )
+}
+
 #[test]
 fn every_object_has_the_documented_keys_and_no_other() {
     let mut seen = Seen::default();
@@ -83,15 +99,27 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("card show", "of a card", lab.run(&["card", "show", &card]));
     seen.check("card show", "of an enrolment", lab.run(&["card", "show", &enrolment]));
     seen.check("show", "of an enrolment", lab.run(&["show", &enrolment]));
+    let root = certificates::Issuer::root("Root", certificates::Pair::p256("root"));
+    let yubikey = certificates::Yubikey::made_by(&root, 7, [5, 7, 1]);
+    let slot = yubikey.attest("9c", &certificates::Pair::p256("key"));
+    let chain = [slot.as_slice(), &yubikey.f9.certificate, &root.certificate];
+    let chain: String = chain.iter().map(|der| certificates::pem("CERTIFICATE", der)).collect();
+    fs::write(lab.path("files/chain.pem"), chain).unwrap();
+    let trusted = root.digest().to_string();
+    let attestation = ["card", "attestation", &lab.at("files/chain.pem"), "--trust", &trusted];
+    seen.check("card attestation", "", lab.run(&attestation));
 
-    let token = lab.path("tokens/hsm");
-    PracticeToken::create_empty(&token, None).unwrap();
-    let target = format!(
-        "[[targets]]\nname = \"hsm\"\nkind = \"practice\"\npath = \"{}\"\nstart = \"initialise\"\nlabel = \"lab\"\n\
-         [targets.credentials]\nso-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
-         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n",
-        lab.at("tokens/hsm")
-    );
+    let hsm = softhsm::SoftHsm::with_token("lab");
+    lab.environment = hsm.environment();
+    seen.check("token list", "", lab.run(&["token", "list", "--module", softhsm::MODULE]));
+    let show = ["token", "show", "--module", softhsm::MODULE, "--label", "lab"];
+    seen.check("token show", "", lab.run(&show));
+
+    let table = |name: &str| {
+        PracticeToken::create_empty(&lab.path(&format!("tokens/{name}")), None).unwrap();
+        practice_table(name, &lab.at(&format!("tokens/{name}")))
+    };
+    let target = table("hsm") + &table("spare");
     let text = lab.genesis_text(&CUSTODIANS, &target).replace("allow_soft_cards = true\n", "");
     let genesis = lab.plan("genesis", &text);
     let ledger = lab.at("ledger");
@@ -105,6 +133,8 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("execute", "", lab.execute(&[]).ok());
     let closed = seen.check("status", "", lab.run(&["status", &ledger]));
     assert!(closed["targets"][0].is_object());
+    let compared = seen.check("compare", "", lab.run(&["compare", "hsm", "spare", "--ledger", &ledger]).ok());
+    assert!(compared["objects"].is_array());
     seen.check("attest", "", lab.run_with("alice", &["attest", &ledger]));
     let (head, file) = (lab.head().unwrap(), lab.at("files/alice.drill"));
     let drill = ["card", "drill", "--ledger", &ledger, "--head", &head, "-o", &file];

@@ -31,7 +31,10 @@ const FILES: [(&str, &str, &[&str]); 6] = [
         "LEDGER/NNNN-KIND/",
         "One ceremony: plan.toml, transcript.jsonl, approvals/, attestations/. Public to those who may know who \
       the custodians are, and confidential for ever all the same: what is sealed in it is opened by a quorum of cards.",
-        &["", "propose", "approve", "reject", "execute", "abort", "attest", "status", "show", "audit", "run"],
+        &[
+            "", "propose", "approve", "reject", "execute", "abort", "attest", "status", "show", "audit",
+            "compare", "run",
+        ],
     ),
     (
         "$XDG_STATE_HOME/quorate/, ~/.local/state/quorate/",
@@ -160,7 +163,7 @@ fn examples(command: &clap::Command) -> String {
 
 fn see_also(name: &str, command: &clap::Command) -> String {
     let mut others: Vec<(String, u8)> = Vec::new();
-    if name == "quorate" || name == "quorate-card" {
+    if command.has_subcommands() {
         others.extend(command.get_subcommands().map(|s| (format!("{name}-{}", s.get_name()), 1)));
     } else {
         others.extend(NEIGHBOURS.iter().filter(|(of, _)| *of == name).map(|(_, to)| ((*to).to_owned(), 1)));
@@ -183,11 +186,17 @@ fn see_also(name: &str, command: &clap::Command) -> String {
 }
 
 /// What is done before and after.
-const NEIGHBOURS: [(&str, &str); 20] = [
+const NEIGHBOURS: [(&str, &str); 26] = [
     ("quorate-card-new", "quorate-card-enroll"),
     ("quorate-card-enroll", "quorate-card-new"),
     ("quorate-card-enroll", "quorate-propose"),
     ("quorate-card-show", "quorate-card-enroll"),
+    ("quorate-token-list", "quorate-token-show"),
+    ("quorate-token-show", "quorate-token-list"),
+    ("quorate-token-show", "quorate-propose"),
+    ("quorate-token-show", "quorate-compare"),
+    ("quorate-compare", "quorate-token-show"),
+    ("quorate-compare", "quorate-status"),
     ("quorate-propose", "quorate-approve"),
     ("quorate-propose", "quorate-abort"),
     ("quorate-approve", "quorate-reject"),

@@ -12,7 +12,11 @@ mod vault;
 
 #[path = "operations_softhsm/backups.rs"]
 mod backups;
+#[path = "operations_softhsm/comparing.rs"]
+mod comparing;
 #[path = "operations_softhsm/crashes.rs"]
 mod crashes;
+#[path = "operations_softhsm/renewals.rs"]
+mod renewals;
 #[path = "operations_softhsm/resets.rs"]
 mod resets;

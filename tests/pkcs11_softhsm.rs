@@ -11,7 +11,7 @@ use std::{path::PathBuf, process::Command, time::Instant};
 use quorate::{
     encoding::{digest::Digest, text::Name},
     memory::Pin,
-    pkcs11::{Pkcs11Settings, Pkcs11Token, Select, list},
+    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, list},
     ports::token::{Effect, Token},
     proposal::target::{Inventory, ObjectClass, Tries},
 };
@@ -24,6 +24,7 @@ fn settings(hsm: &SoftHsm, label: &str) -> Pkcs11Settings {
         time_limit: TIME_LIMIT,
         module_sha256: None,
         environment: hsm.environment(),
+        meter: Meter::default(),
         worker: Some(PathBuf::from(env!("CARGO_BIN_EXE_quorate"))),
     }
 }

@@ -33,4 +33,23 @@ impl Authorization {
     pub fn intent(&self) -> Digest {
         self.intent
     }
+
+    /// The same proof for the PINs that are set around the act.
+    pub fn for_pins(&self) -> PinAuthorization {
+        PinAuthorization { target: self.target.clone() }
+    }
+}
+
+/// The right to change the PINs of one target in the ceremony that may act on it. Changing a PIN destroys nothing, and
+/// some ceremonies do it before and after the act: it is lent, not consumed.
+#[derive(Debug)]
+pub struct PinAuthorization {
+    target: Name,
+}
+
+impl PinAuthorization {
+    /// The target on which it is good.
+    pub fn target(&self) -> &Name {
+        &self.target
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     approval::statement::Abort,
     encoding::{digest::Digest, text::Line},
     ports::{
-        card::{CardDescription, UnlockedCard},
+        card::{CardDescription, UnlockedCard, Uses},
         store::Inbox,
     },
     transcript::event::Aborted,
@@ -22,6 +22,9 @@ pub struct Given {
     /// Its head.
     pub head: Digest,
 }
+
+/// Opens the station's two secrets and signs.
+pub const USES: Uses = Uses { signs: 1, opens: 2 };
 
 /// Has the administrator's card sign the abort, destroys releases and keys, and writes `aborted`.
 pub fn abort(

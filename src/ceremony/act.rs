@@ -3,21 +3,26 @@
 //! What counts is what is seen afterwards, never a return value alone.
 
 use super::{
-    Error, ErrorKind, World, backup, collect::SetAside, credentials::Credentials, pinning,
+    Error, ErrorKind, World,
+    access::{self, PresentPin},
+    backup,
+    collect::SetAside,
+    credentials::Credentials,
+    pinning,
     present::PresentPins,
 };
 use crate::{
     approval::{authorization::Authorization, intent::DurableIntent, quorum::Quorum},
-    encoding::text::Line,
+    encoding::text::{Line, Name},
     memory::Pin,
-    ports::token::{Effect, Run, TokenError, Wanted},
+    ports::token::{Effect, Run, Token, TokenError, Wanted},
     proposal::{
         operation::Operation,
-        target::{LeftOut, ObjectRecord, Role},
+        target::{Inventory, LeftOut, ObjectRecord, Role},
     },
     transcript::{
-        event::{BackupRecord, Concluded, TargetState},
-        ledger::{Ceremony, LedgerState},
+        event::{BackupRecord, Concluded, PinInForce, TargetState},
+        ledger::{Ceremony, LedgerState, TargetInForce},
         outcome::Outcome,
     },
 };
@@ -32,6 +37,7 @@ pub struct Acted {
     pub(super) restored: Vec<ObjectRecord>,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) backup: Option<BackupRecord>,
+    pub(super) pins: Vec<PinInForce>,
     /// Whether this run ended before its first changing call; earlier runs may have come further.
     pub(super) untouched: bool,
 }
@@ -47,6 +53,7 @@ impl Acted {
             restored: Vec::new(),
             left_out: Vec::new(),
             backup: None,
+            pins: Vec::new(),
             untouched: false,
         }
     }
@@ -110,6 +117,7 @@ impl Acted {
             restored: self.restored,
             left_out: self.left_out,
             backup: self.backup,
+            pins: self.pins,
         }
     }
 }
@@ -121,6 +129,10 @@ pub struct Acting<'a, 'w> {
     pub(super) ceremony: &'a Ceremony,
     pub(super) present: &'a PresentPins,
     pub(super) run: Run,
+    /// Whether this is the last run, however it ends.
+    pub(super) gives_up: bool,
+    /// Whether this run came to change a PIN.
+    pub(super) pins_touched: bool,
 }
 
 impl Acting<'_, '_> {
@@ -137,6 +149,9 @@ impl Acting<'_, '_> {
         let unseen = acted.outcome == Outcome::Failed && acted.targets.is_empty();
         if self.run == Run::Resumed && unseen && !only_reads {
             acted.outcome = Outcome::Indeterminate;
+        }
+        if self.run == Run::First && !self.pins_touched && acted.pins.is_empty() {
+            acted.pins = self.untouched_pins();
         }
         acted
     }
@@ -160,30 +175,35 @@ impl Acting<'_, '_> {
             Operation::Backup { .. } | Operation::Restore { .. } => Some(self.backup_identity(&authorities)?),
             _ => None,
         };
-        let present_so_pin = self.present_so_pin(self.ceremony, &authorities)?;
-        drop(authorities);
+        let missing = || Error::refused("the proposal names no target", "audit the ledger");
         let grant =
             grants.next().ok_or_else(|| Error::refused("the intent names no target", "audit the ledger"))?;
-        self.one_target(&credentials, grant, backup_identity, present_so_pin)
+        let (name, _) = operation.target().ok_or_else(missing)?;
+        let target = pinning::target(self.state, name)?;
+        if let Operation::Reset { new_label, .. } = operation {
+            let so_pins = self.present_so_pins(self.ceremony, &authorities)?;
+            drop(authorities);
+            return self.reset(name, target, new_label, so_pins, &credentials, grant);
+        }
+        let user_pins = self.present_pins(self.ceremony, target, Role::UserPin, &authorities)?;
+        drop(authorities);
+        self.one_target(target, &credentials, user_pins, grant, backup_identity)
     }
 
-    /// Everything that acts on one target of the quorum.
+    /// Everything that logs in to one target of the quorum: look, act, and change the PIN that it has seen.
     fn one_target(
         &mut self,
+        target: &TargetInForce,
         credentials: &Credentials,
+        user_pins: Vec<PresentPin>,
         grant: Authorization,
         backup_identity: Option<age::x25519::Identity>,
-        present_so_pin: Option<Pin>,
     ) -> Result<Acted, Error> {
         let operation = &self.ceremony.proposal.operation;
         let Some((name, identity)) = operation.target() else {
             return Err(Error::refused("the proposal names no target", "audit the ledger"));
         };
-        let target = pinning::target(self.state, name)?;
-        if let Operation::Reset { new_label, .. } = operation {
-            return self.reset(name, target, new_label, present_so_pin, credentials, grant);
-        }
-        let user_pin = self.pin(credentials, name, Role::UserPin)?;
+        let fresh = self.fresh_pin(self.ceremony, target, Role::UserPin, credentials)?;
         let what = format!("{} on {name}", operation.kind());
         let wanted = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
         let opened = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
@@ -191,17 +211,33 @@ impl Acting<'_, '_> {
             Ok(token) => token,
             Err(error) => return Ok(Acted::from_error(&what, &error)),
         };
-        let before = match token.inventory(&user_pin) {
-            Ok(inventory) if inventory.identity == *identity => inventory,
+        let (user_pin, before) = match access::log_in(token.as_mut(), user_pins) {
+            Ok((user_pin, inventory)) if inventory.identity == *identity => (user_pin, inventory),
             Ok(_) => {
                 let summary = format!("{what}: another token answers; nothing was changed");
                 return Ok(Acted::new(Outcome::Failed, summary));
             }
             Err(error) => return Ok(Acted::from_error(&what, &error)),
         };
+        let pins = grant.for_pins();
+        let at_hand = AtHand { user_pin: &user_pin.pin, credentials, backup_identity };
+        let acted = self.logged_in(token.as_mut(), name, before, &at_hand, grant)?;
+        Ok(self.renew(token.as_mut(), target, &user_pin, fresh.as_ref(), &pins, acted))
+    }
+
+    /// The operation itself, with the user PIN that holds.
+    fn logged_in(
+        &mut self,
+        token: &mut dyn Token,
+        name: &Name,
+        before: Inventory,
+        at_hand: &AtHand<'_>,
+        grant: Authorization,
+    ) -> Result<Acted, Error> {
+        let operation = &self.ceremony.proposal.operation;
         match operation {
             Operation::Delete { objects, .. } => {
-                Ok(self.delete(token.as_mut(), name, &user_pin, objects, &before, grant))
+                Ok(self.delete(token, name, at_hand.user_pin, objects, &before, grant))
             }
             Operation::Inventory { .. } => {
                 let summary = format!("{name} holds {} objects", before.objects.len());
@@ -210,7 +246,10 @@ impl Acting<'_, '_> {
                 Ok(acted)
             }
             Operation::Backup { objects, .. } if before.objects != *objects => {
-                let summary = format!("{what}: the token's objects are others than those that were approved");
+                let summary = format!(
+                    "{} on {name}: the token's objects are others than those that were approved",
+                    operation.kind()
+                );
                 let mut acted = Acted::new(Outcome::Failed, summary);
                 acted.advise(
                     "record them with an \"inventory\" and propose again, or find out who changed them",
@@ -220,13 +259,23 @@ impl Acting<'_, '_> {
             }
             Operation::Backup { .. } | Operation::Restore { .. } => {
                 let missing = || Error::refused("no backup key is at hand", "audit the ledger");
-                let identity = backup_identity.ok_or_else(missing)?;
+                let identity = at_hand.backup_identity.as_ref().ok_or_else(missing)?;
                 let source = self.backup_source(self.ceremony)?.target.name.clone();
-                let key = credentials.get(&(source, Role::BackupKey)).ok_or_else(missing)?;
-                let keys = backup::Keys { user_pin: &user_pin, backup_key: key, identity: &identity };
-                backup::act(self, token.as_mut(), name, keys, grant)
+                let key = at_hand.credentials.get(&(source, Role::BackupKey)).ok_or_else(missing)?;
+                let keys = backup::Keys { user_pin: at_hand.user_pin, backup_key: key, identity };
+                backup::act(self, token, name, keys, grant)
             }
             _ => Err(Error::refused("the proposal's operation is not on one target", "audit the ledger")),
         }
     }
+}
+
+/// What an operation on one target has at hand.
+struct AtHand<'a> {
+    /// Has logged in.
+    user_pin: &'a Pin,
+    /// What the proposal carries, and the backup key.
+    credentials: &'a Credentials,
+    /// Opens the backup's file.
+    backup_identity: Option<age::x25519::Identity>,
 }

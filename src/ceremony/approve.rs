@@ -11,7 +11,7 @@ use crate::{
     },
     memory::LockedBytes,
     ports::{
-        card::{CardDescription, UnlockedCard},
+        card::{CardDescription, UnlockedCard, Uses},
         clock::Clock,
         store::{Beside, CustodianMemory, StationStore},
     },
@@ -151,6 +151,11 @@ pub(super) fn continuity(
     } else {
         Ok(Continuity::Unknown)
     }
+}
+
+/// How often an approval uses the card: once for each share, once to sign.
+pub fn uses(matter: &Matter<'_>) -> Uses {
+    Uses { signs: 1, opens: u32::try_from(authorities(matter.ceremony).len()).unwrap_or(u32::MAX) }
 }
 
 /// Opens the custodian's shares on his card, checks each against the roster, seals them to the station and signs

@@ -196,6 +196,7 @@ fn backup(
             .backup_source(acting.ceremony)?
             .credentials
             .get(&Role::BackupKey)
+            .and_then(|keys| keys.first())
             .map_or(0, |c| c.version),
         sha256: counted.hasher.finish(),
         length: counted.length,

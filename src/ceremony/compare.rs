@@ -78,11 +78,11 @@ fn proven(state: &LedgerState, from: &Name, onto: &Name) -> Vec<ObjectRecord> {
         match &ceremony.proposal.operation {
             Operation::Reset { target, .. } if target == onto || target == from => proven.clear(),
             Operation::Restore { target, backup, .. }
-                if target == onto && concluded.outcome == Outcome::Completed =>
+                if target == onto
+                    && concluded.outcome == Outcome::Completed
+                    && state.backups.get(backup).is_some_and(|record| record.target == *from) =>
             {
-                if state.backups.get(backup).is_some_and(|record| record.target == *from) {
-                    proven.extend(concluded.restored.iter().cloned());
-                }
+                proven.extend(concluded.restored.iter().cloned());
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, act::Acting, genesis::roles_for, pinning};
+use super::{Error, access::PresentPin, act::Acting, pinning};
 use crate::{
     approval::quorum::Authorities,
     encoding::text::Name,
@@ -21,18 +21,19 @@ use crate::{
 pub(super) type Credentials = BTreeMap<(Name, Role), CredentialSecret>;
 
 impl Acting<'_, '_> {
-    /// The SO PIN that holds before a reset.
-    pub(super) fn present_so_pin(
+    /// The SO PINs that may hold before a reset.
+    pub(super) fn present_so_pins(
         &self,
         ceremony: &Ceremony,
         authorities: &Authorities,
-    ) -> Result<Option<Pin>, Error> {
-        let Operation::Reset { target, .. } = &ceremony.proposal.operation else { return Ok(None) };
-        let sealed = pinning::target(self.state, target)?.credentials.get(&Role::SoPin);
-        let sealed = sealed.ok_or_else(|| {
-            Error::refused(format!("the quorum holds no so-pin of {target}"), "audit the ledger")
-        })?;
-        Ok(Some(self.open(sealed, authorities)?.to_pin()?))
+    ) -> Result<Vec<PresentPin>, Error> {
+        match &ceremony.proposal.operation {
+            Operation::Reset { target, .. } => {
+                let target = pinning::target(self.state, target)?;
+                self.present_pins(ceremony, target, Role::SoPin, authorities)
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The target whose backup key wraps: the one that is backed up, or of which the backup is.
@@ -54,7 +55,7 @@ impl Acting<'_, '_> {
         Ok(identity::age_identity(secret)?)
     }
 
-    /// Opens the held credentials that an operation needs, each under the name that the ledger expects.
+    /// Opens the credentials that a proposal carries, and the backup key, each under the name that the ledger expects.
     pub(super) fn open_credentials(
         &self,
         ceremony: &Ceremony,
@@ -62,15 +63,9 @@ impl Acting<'_, '_> {
     ) -> Result<Credentials, Error> {
         let mut sealed: Vec<&SealedCredential> = ceremony.proposal.credentials.iter().collect();
         let mut opened = Credentials::new();
-        if let Some((name, _)) = ceremony.proposal.operation.target()
-            && let Some(target) = self.state.targets.get(name)
-            && ceremony.kind() != OperationKind::Reset
-        {
-            let roles = roles_for(ceremony.kind());
-            sealed.extend(roles.iter().filter_map(|role| target.credentials.get(role)));
-        }
         if matches!(ceremony.kind(), OperationKind::Backup | OperationKind::Restore) {
-            sealed.extend(self.backup_source(ceremony)?.credentials.get(&Role::BackupKey));
+            let keys = self.backup_source(ceremony)?.credentials.get(&Role::BackupKey);
+            sealed.extend(keys.and_then(|keys| keys.first()));
         }
         for credential in sealed {
             // A reset seals the new user PIN to the SO's authority as well, which need not hold the first one.
@@ -90,7 +85,7 @@ impl Acting<'_, '_> {
     }
 
     /// Opens one sealed credential.
-    fn open(
+    pub(super) fn open(
         &self,
         credential: &SealedCredential,
         authorities: &Authorities,
@@ -107,19 +102,6 @@ impl Acting<'_, '_> {
         name.open(&identity::age_identity(secret)?, &credential.file.0).map_err(|error| {
             Error::refused(error.to_string(), "nothing was touched; audit the ledger and its copies")
         })
-    }
-
-    /// The user PIN that the quorum holds of a target; none where it is borrowed.
-    pub(super) fn held_user_pin(
-        &self,
-        target: &TargetInForce,
-        authorities: &Authorities,
-    ) -> Result<Credentials, Error> {
-        let mut opened = Credentials::new();
-        if let Some(sealed) = target.credentials.get(&Role::UserPin) {
-            opened.insert((target.target.name.clone(), Role::UserPin), self.open(sealed, authorities)?);
-        }
-        Ok(opened)
     }
 
     /// A PIN: the quorum's, or the one that its owner handed over.

@@ -15,7 +15,7 @@ use crate::{
     },
     encoding::{digest::Digest, dsse::Envelope, text::Name},
     ports::{
-        card::{CardDescription, CardError, UnlockedCard},
+        card::{CardDescription, CardError, UnlockedCard, Uses},
         clock::Clock,
         store::{Beside, CustodianMemory, LedgerStore},
     },
@@ -68,6 +68,11 @@ fn in_force(state: &LedgerState) -> Result<(&Roster, &Ceremony), Error> {
             "drill after the genesis; approving it opens every share as well",
         )
     })
+}
+
+/// How often a drill uses the card: once for each share, once to sign.
+pub fn uses(subject: &Subject<'_>) -> Uses {
+    Uses { signs: 1, opens: u32::try_from(subject.authorities.len()).unwrap_or(u32::MAX) }
 }
 
 /// Opens and checks every share, then has the card sign that it did. Nothing is written here.

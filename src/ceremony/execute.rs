@@ -26,7 +26,7 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{CardDescription, UnlockedCard},
+        card::{CardDescription, UnlockedCard, Uses},
         store::{Beside, Copies, Inbox},
         token::Run,
     },
@@ -37,6 +37,9 @@ use crate::{
         ledger::{Ceremony, LedgerState},
     },
 };
+
+/// Opens the station's two secrets.
+pub const USES: Uses = Uses { signs: 0, opens: 2 };
 
 /// What an operator brings to an execution besides the ledger.
 pub struct Request<'a> {
@@ -118,7 +121,15 @@ pub fn execute(
         },
     };
     let acted = {
-        let mut acting = Acting { world, state: &state, ceremony: &ceremony, present: &request.present, run };
+        let mut acting = Acting {
+            world,
+            state: &state,
+            ceremony: &ceremony,
+            present: &request.present,
+            run,
+            gives_up: request.persistence == Persistence::GiveUp,
+            pins_touched: false,
+        };
         acting.act(quorum, &intent)
     };
     let gives_up = request.persistence == Persistence::GiveUp;

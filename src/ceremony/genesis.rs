@@ -36,6 +36,8 @@ pub struct Members {
     pub administrators: Vec<Member>,
     /// Who signs what was seen.
     pub witnesses: Vec<Member>,
+    /// Certificates of authorities in DER, from the file that the plan names.
+    pub attestation_certificates: Vec<Base64>,
 }
 
 /// What a genesis deals.
@@ -59,7 +61,8 @@ pub fn deal(
     tokens: &mut dyn TokenSource,
     rng: &mut impl rand_core::CryptoRng,
 ) -> Result<Dealt, Error> {
-    let policy = plan.policy.policy();
+    let mut policy = plan.policy.policy();
+    policy.attestation.certificates = members.attestation_certificates;
     let targets = observe_targets(plan, mode, tokens)?;
     let mut secrets: Vec<AuthoritySecret> = Vec::new();
     let mut authorities = Vec::new();
@@ -88,9 +91,8 @@ pub fn deal(
         commitments,
         sealed_shares,
     };
-    let roster = Roster::validate(document).map_err(|error| {
-        Error::refused(format!("the plan makes no roster: {error}"), "mend the plan, then propose again")
-    })?;
+    let roster = Roster::validate(document)
+        .map_err(|error| Error::refused(format!("the plan makes no roster: {error}"), error.hint()))?;
     check_reach(&roster, &targets)?;
     let mut credentials = Vec::new();
     for (target, observed) in &targets {

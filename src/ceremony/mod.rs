@@ -4,6 +4,7 @@
 
 mod ability;
 pub mod abort;
+mod access;
 mod act;
 pub mod approve;
 pub mod attest;
@@ -17,6 +18,7 @@ mod deletion;
 pub mod drill;
 mod error;
 pub mod execute;
+mod fresh_pins;
 mod genesis;
 mod giving_up;
 mod installation;
@@ -27,6 +29,7 @@ pub mod propose;
 mod readback;
 pub mod recognition;
 mod recovery;
+mod renewal;
 mod resetting;
 mod sign;
 mod station;

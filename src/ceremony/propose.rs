@@ -4,25 +4,21 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World, ability,
-    genesis::{self, held_pin, seal_credential},
-    pinning, recognition,
+    Error, World, ability, fresh_pins, genesis, pinning, recognition,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
 use crate::{
     encoding::{digest::Digest, text::Name, time::Timestamp},
-    memory::CredentialSecret,
     ports::{
         card::{CardDescription, UnlockedCard},
         store::LedgerStore,
-        token::Wanted,
     },
     proposal::{
         document::{Proposal, Station},
-        operation::{CredentialRule, Operation, SealedCredential},
-        plan::{Plan, ResetPlan},
-        target::{Custody, ObjectRecord, Role},
+        operation::{Operation, SealedCredential},
+        plan::Plan,
+        target::{ObjectRecord, Role},
     },
     roster::{Roster, RosterDocument},
     transcript::{
@@ -101,6 +97,10 @@ pub fn draft(
         (Plan::Genesis(plan), None) => {
             let dealt =
                 genesis::deal(plan, request.members, world.mode, ledger, &secrets, world.tokens, &mut rng)?;
+            dealt
+                .roster
+                .check_attestation_dates(now)
+                .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
             Substance {
                 operation: Operation::Genesis { targets: dealt.targets },
                 credentials: dealt.credentials,
@@ -173,20 +173,22 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             if plan.module_sha256.is_some() {
                 target.identity.module_sha256 = plan.module_sha256;
             }
-            let identity = pinning::observe(world.tokens, &plan.target, &target)?.identity;
-            (Operation::Inventory { target: plan.target.clone(), identity }, Vec::new())
+            let seen = pinning::observe(world.tokens, &plan.target, &target)?;
+            let pins = fresh_pins::renewal(state, &roster, &target, &seen, plan.keep_pins)?;
+            (Operation::Inventory { target: plan.target.clone(), identity: seen.identity }, pins)
         }
         Plan::Delete(plan) => {
             let target = pinning::target(state, &plan.target)?;
-            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            let seen = pinning::observe(world.tokens, &plan.target, target)?;
             let objects = pinning::select(&plan.target, target, &plan.objects)?;
-            (Operation::Delete { target: plan.target.clone(), identity, objects }, Vec::new())
+            let pins = fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?;
+            (Operation::Delete { target: plan.target.clone(), identity: seen.identity, objects }, pins)
         }
-        Plan::Reset(plan) => reset(world, state, &roster, plan)?,
+        Plan::Reset(plan) => fresh_pins::reset(world, state, &roster, plan)?,
         Plan::Backup(plan) => {
             let target = pinning::target(state, &plan.target)?;
             need_backup_key(target)?;
-            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            let seen = pinning::observe(world.tokens, &plan.target, target)?;
             if world.artifacts.exists(&plan.output) {
                 return Err(Error::refused(
                     format!("{} exists already", plan.output),
@@ -195,16 +197,16 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             }
             let operation = Operation::Backup {
                 target: plan.target.clone(),
-                identity,
+                identity: seen.identity.clone(),
                 objects: recorded(target),
                 output: plan.output.clone(),
                 allow_partial: plan.allow_partial,
             };
-            (operation, Vec::new())
+            (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
         Plan::Restore(plan) => {
             let target = pinning::target(state, &plan.target)?;
-            let identity = pinning::observe(world.tokens, &plan.target, target)?.identity;
+            let seen = pinning::observe(world.tokens, &plan.target, target)?;
             let record = state.backups.get(&plan.backup).ok_or_else(|| {
                 Error::refused(
                     format!("ceremony {} of this ledger made no backup", plan.backup),
@@ -213,20 +215,20 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             })?;
             let operation = Operation::Restore {
                 target: plan.target.clone(),
-                identity,
+                identity: seen.identity.clone(),
                 backup: plan.backup,
                 sha256: record.sha256,
                 input: plan.input.clone(),
                 objects: record.entries.iter().map(|e| e.object.clone()).collect(),
             };
-            (operation, Vec::new())
+            (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
         Plan::Recover(_) => (recover(state)?, Vec::new()),
     };
     Ok(Substance { operation, credentials, new_roster: None, roster })
 }
 
-fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {
+pub(super) fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {
     target.inventory.as_ref().map(|i| i.objects.clone()).unwrap_or_default()
 }
 
@@ -254,90 +256,6 @@ fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Roster, Error> {
             "no genesis of this ledger has completed: there is no roster in force",
             "begin another ledger with a plan of kind \"genesis\"",
         )),
-    }
-}
-
-fn reset(
-    world: &mut World<'_>,
-    state: &LedgerState,
-    roster: &Roster,
-    plan: &ResetPlan,
-) -> Result<(Operation, Vec<SealedCredential>), Error> {
-    let target = pinning::target(state, &plan.target)?;
-    let observation = pinning::observe(world.tokens, &plan.target, target)?;
-    let identity = observation.identity;
-    if label_is_taken(world, &plan.target, target, plan.new_label.as_str()) {
-        return Err(Error::refused(
-            format!("a token with the label \"{}\" exists there already", plan.new_label),
-            "choose another new_label: it must tell the reset token from every other",
-        ));
-    }
-    if identity.serial != plan.serial || identity.label != plan.label {
-        return Err(Error::refused(
-            format!(
-                "the plan names serial {} and label \"{}\", the token has {} and \"{}\"",
-                plan.serial, plan.label, identity.serial, identity.label
-            ),
-            "a reset destroys everything: name the token exactly",
-        ));
-    }
-    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let mut credentials = Vec::new();
-    for role in [Role::SoPin, Role::UserPin] {
-        let rule =
-            target.target.rule(role).filter(|rule| rule.custody == Custody::Held).ok_or_else(|| {
-                Error::refused(
-                    format!(
-                        "a reset sets a new {role}, and the quorum does not hold the one of {}",
-                        plan.target
-                    ),
-                    "only a target whose so-pin and user-pin are 'held' can be reset",
-                )
-            })?;
-        let (secret, bits) = held_pin(&plan.target, observation.pin_length, roster.policy(), &mut rng)?;
-        let version = state.next_version(&plan.target, role);
-        credentials.push(seal_credential(roster, &plan.target, rule, version, bits, &secret)?);
-        if role == Role::UserPin {
-            credentials.extend(twin_for_reset(roster, target, rule, version, bits, &secret)?);
-        }
-    }
-    let operation = Operation::Reset {
-        target: plan.target.clone(),
-        identity,
-        objects: recorded(target),
-        new_label: plan.new_label.clone(),
-    };
-    Ok((operation, credentials))
-}
-
-/// Whether another token behind the same module has this label.
-pub(super) fn label_is_taken(
-    world: &mut World<'_>,
-    name: &Name,
-    target: &TargetInForce,
-    label: &str,
-) -> bool {
-    let pinned = target.identity.module_sha256;
-    let found = world.tokens.open(name, &target.target.place, Wanted::Labelled(label), pinned);
-    found.is_ok_and(|mut token| token.observe().is_ok_and(|seen| seen.initialised))
-}
-
-/// The authority of the SO PIN sets the user PIN at a reset, and must open the new one. That gives it nothing that the
-/// SO PIN does not: an SO can set a user PIN at any time.
-fn twin_for_reset(
-    roster: &Roster,
-    target: &TargetInForce,
-    rule: &CredentialRule,
-    version: u32,
-    bits: u32,
-    secret: &CredentialSecret,
-) -> Result<Option<SealedCredential>, Error> {
-    match target.target.rule(Role::SoPin) {
-        Some(so) if so.authority != rule.authority => {
-            let twin = CredentialRule { authority: so.authority.clone(), ..rule.clone() };
-            seal_credential(roster, &target.target.name, &twin, version, bits, secret).map(Some)
-        }
-        _ => Ok(None),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The last look before the intent: targets and files must be what the proposal pinned.
 
-use super::{Error, World, backup, pinning, propose::label_is_taken};
+use super::{Error, World, backup, fresh_pins::label_is_taken, pinning};
 use crate::{
     encoding::text::{Line, Name, printable},
     ports::token::Wanted,

@@ -9,6 +9,22 @@ use crate::{
 /// The person of the roster who holds this card.
 pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Person, Error> {
     let Some((person, enrolled)) = roster.holder(card.signing_key.keyid()) else {
+        let same_serial = roster.people().iter().find(|person| {
+            person
+                .cards
+                .iter()
+                .map(crate::roster::card::EnrolledCard::enrolment)
+                .any(|enrolment| enrolment.kind == card.kind && enrolment.serial == card.serial)
+        });
+        if let Some(person) = same_serial {
+            return Err(Error::refused(
+                format!(
+                    "{}'s card {} has another signing key than when it was enrolled",
+                    person.name, card.serial
+                ),
+                "somebody made new keys on it; use a spare card, or have the member replaced",
+            ));
+        }
         return Err(Error::refused(
             format!("card {} is on nobody's list in this quorum", card.serial),
             "insert the card that was enrolled for it",
@@ -20,7 +36,10 @@ pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Pers
         enrolment.share_recipient.is_none() || enrolment.share_recipient == card.share_recipient;
     if enrolment.kind != card.kind || enrolment.serial != card.serial || !same_share_key {
         return Err(Error::refused(
-            format!("{}'s card is not as it was enrolled: serial or share key differ", person.name),
+            format!(
+                "{}'s card {} is not as it was enrolled: serial or share key differ",
+                person.name, card.serial
+            ),
             "use a spare card, or have the member replaced",
         ));
     }

@@ -1,7 +1,7 @@
 //! Closing a ceremony whose station was lost. What must not stay half-done, PINs, is brought to its end.
 
 use super::{
-    Error,
+    Error, access,
     act::{Acted, Acting},
     pinning,
 };
@@ -49,40 +49,68 @@ impl Acting<'_, '_> {
                     .next()
                     .ok_or_else(|| Error::refused("the intent names no target", "audit the ledger"))?;
                 let credentials = self.open_credentials(&lost, authorities)?;
-                let present = self.present_so_pin(&lost, authorities)?;
+                let so_pins = self.present_so_pins(&lost, authorities)?;
                 let taken_in = pinning::target(self.state, target)?;
-                self.reset(target, taken_in, new_label, present, &credentials, grant)?
+                self.reset(target, taken_in, new_label, so_pins, &credentials, grant)?
             }
-            _ => return self.look(&closes, &lost, authorities),
+            _ => return self.look(&closes, &lost, authorities, grants),
         };
         acted.summary = format!("{closes} is closed; {}", acted.summary);
         Ok(acted)
     }
 
-    /// Everything else is only looked at. That it cannot be looked at does not keep it open.
-    fn look(&mut self, closes: &str, lost: &Ceremony, authorities: &Authorities) -> Result<Acted, Error> {
+    /// Everything else is only looked at; a change of a PIN is brought to its end. That it cannot be looked at does not
+    /// keep it open.
+    fn look(
+        &mut self,
+        closes: &str,
+        lost: &Ceremony,
+        authorities: &Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error> {
         let operation = &lost.proposal.operation;
         let Some((name, identity)) = operation.target() else {
             return Err(Error::refused("the lost ceremony names no target", "audit the ledger"));
         };
         let target = pinning::target(self.state, name)?;
         let wanted = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
-        let user_pin = self
-            .held_user_pin(target, authorities)
-            .and_then(|credentials| self.pin(&credentials, name, Role::UserPin));
-        let seen = user_pin.map_err(|error| error.message).and_then(|user_pin| {
-            let token = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
-            token.and_then(|mut t| t.inventory(&user_pin)).map_err(|error| error.to_string())
-        });
-        let same = |inventory: &Inventory| inventory.identity == *identity;
-        let told = match &seen {
-            Ok(inventory) if same(inventory) => observed(operation, inventory),
-            Ok(_) => "another token answers now".to_owned(),
-            Err(error) => format!("{name} cannot be looked at: {error}"),
+        let mut acted = Acted::new(Outcome::Completed, format!("{closes} is closed as indeterminate"));
+        let mut blind = |reason: &str| {
+            acted.summary = format!("{}; {name} cannot be looked at: {reason}", acted.summary);
+            acted.targets = vec![TargetState { name: name.clone(), inventory: None }];
         };
-        let mut acted =
-            Acted::new(Outcome::Completed, format!("{closes} is closed as indeterminate; {told}"));
-        acted.targets = vec![TargetState { name: name.clone(), inventory: seen.ok().filter(same) }];
+        let user_pins = match self.present_pins(lost, target, Role::UserPin, authorities) {
+            Ok(user_pins) => user_pins,
+            Err(error) => {
+                blind(&error.message);
+                return Ok(acted);
+            }
+        };
+        let opened = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
+        let seen = opened.and_then(|mut token| {
+            let (user_pin, inventory) = access::log_in(token.as_mut(), user_pins)?;
+            Ok((token, user_pin, inventory))
+        });
+        let (mut token, user_pin, inventory) = match seen {
+            Ok(seen) => seen,
+            Err(error) => {
+                blind(&error.to_string());
+                return Ok(acted);
+            }
+        };
+        if inventory.identity != *identity {
+            acted.summary = format!("{}; another token answers now", acted.summary);
+            acted.targets = vec![TargetState { name: name.clone(), inventory: None }];
+            return Ok(acted);
+        }
+        acted.summary = format!("{}; {}", acted.summary, observed(operation, &inventory));
+        acted.targets = vec![TargetState { name: name.clone(), inventory: Some(inventory) }];
+        let credentials = self.open_credentials(lost, authorities).unwrap_or_default();
+        let fresh = self.fresh_pin(lost, target, Role::UserPin, &credentials)?;
+        if let Some(grant) = grants.next() {
+            acted = self.renew(token.as_mut(), target, &user_pin, fresh.as_ref(), &grant.for_pins(), acted);
+        }
+        acted.outcome = Outcome::Completed;
         Ok(acted)
     }
 }

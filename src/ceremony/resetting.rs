@@ -2,14 +2,14 @@
 
 use super::{
     Error,
+    access::{PresentPin, first_that_holds},
     act::{Acted, Acting},
     credentials::Credentials,
 };
 use crate::{
     approval::authorization::Authorization,
     encoding::text::{Line, Name},
-    memory::Pin,
-    ports::token::{Reset, Run, Token, TokenError, Wanted},
+    ports::token::{PinHolder, Reset, Run, Token, TokenError, Wanted},
     proposal::target::Role,
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
 };
@@ -21,24 +21,24 @@ impl Acting<'_, '_> {
         name: &Name,
         target: &TargetInForce,
         new_label: &Line,
-        present_so_pin: Option<Pin>,
+        so_pins: Vec<PresentPin>,
         credentials: &Credentials,
         grant: Authorization,
     ) -> Result<Acted, Error> {
         let what = format!("reset of {name}");
-        let so_pin = present_so_pin
-            .ok_or_else(|| Error::refused(format!("no so-pin of {name} is at hand"), "audit the ledger"))?;
         let new_so_pin = self.pin(credentials, name, Role::SoPin)?;
         let new_user_pin = self.pin(credentials, name, Role::UserPin)?;
-        let reset = Reset {
-            run: self.run,
-            so_pin: &so_pin,
-            new_label: new_label.as_str(),
-            new_so_pin: &new_so_pin,
-            new_user_pin: &new_user_pin,
-        };
-        let opened = self.token_to_reset(name, target, new_label);
-        let result = opened.and_then(|mut token| token.reset(grant, &reset, self.world.progress));
+        let result = self.token_to_reset(name, target, new_label).and_then(|mut token| {
+            let so_pin = which_holds(token.as_mut(), so_pins)?;
+            let reset = Reset {
+                run: self.run,
+                so_pin: &so_pin.pin,
+                new_label: new_label.as_str(),
+                new_so_pin: &new_so_pin,
+                new_user_pin: &new_user_pin,
+            };
+            token.reset(grant, &reset, self.world.progress)
+        });
         let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let labelled = Wanted::Labelled(new_label.as_str());
         let looked = self
@@ -87,4 +87,15 @@ impl Acting<'_, '_> {
             _ => token,
         }
     }
+}
+
+/// The SO PIN that holds. Where only one can, the reset itself tries it.
+fn which_holds(token: &mut dyn Token, mut so_pins: Vec<PresentPin>) -> Result<PresentPin, TokenError> {
+    if so_pins.len() == 1
+        && let Some(only) = so_pins.pop()
+    {
+        return Ok(only);
+    }
+    let holds = first_that_holds(so_pins, |pin| token.prove_pin(PinHolder::SecurityOfficer, pin))?;
+    Ok(holds.0)
 }

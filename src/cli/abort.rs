@@ -18,7 +18,7 @@ use crate::{
 pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reason = Line::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
-    let mut card = wiring::card(&args.card.card)?;
+    let mut card = wiring::card(terminal, &args.card.card)?;
     let description = card.describe()?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
@@ -26,8 +26,14 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     let ceremony = execute::open_ceremony(&state)?;
     recognition::administrator(&ceremony.roster, &description, "abort")?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
-    let mut unlocked =
-        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&ceremony.roster))?;
+    let mut unlocked = wiring::unlock(
+        terminal,
+        card.as_mut(),
+        &description,
+        &args.card.pin,
+        Some(&ceremony.roster),
+        abort::USES,
+    )?;
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let given = abort::abort(&mut wiring.world(), &description, unlocked.as_mut(), &mut inbox, reason)?;
     terminal.tell(&format!("Ceremony {} is aborted; its releases and keys are destroyed.", given.directory));

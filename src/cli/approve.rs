@@ -22,7 +22,7 @@ use crate::{
         text::{self, Line},
     },
     ports::{
-        card::{CardDescription, UnlockedCard},
+        card::{CardDescription, UnlockedCard, Uses},
         store::{CustodianMemory as _, StationStore as _},
     },
     proposal::briefing::briefing,
@@ -51,7 +51,7 @@ fn decide(
     terminal: Terminal,
 ) -> Result<Done, Error> {
     let head = wiring::paper("--head", decision.head.as_ref())?;
-    let mut card = wiring::card(&card_args.card)?;
+    let mut card = wiring::card(terminal, &card_args.card)?;
     let description = card.describe()?;
     let state = ceremony::check(&storage::ledger::read(ledger)?, wiring::mode(global))?;
     let root = wiring::state_root(global, &[ledger])?;
@@ -65,8 +65,15 @@ fn decide(
     let who = matter.custodian.name.clone();
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };
     terminal.confirm(&format!("{verb} this proposal as {}?", matter.custodian.full_name))?;
-    let mut unlocked =
-        wiring::unlock(terminal, card.as_mut(), &description, &card_args.pin, Some(&matter.ceremony.roster))?;
+    let uses = if rejection.is_some() { Uses::SIGNATURE } else { approve::uses(&matter) };
+    let mut unlocked = wiring::unlock(
+        terminal,
+        card.as_mut(),
+        &description,
+        &card_args.pin,
+        Some(&matter.ceremony.roster),
+        uses,
+    )?;
     let file = sign(&matter, &description, unlocked.as_mut(), rejection.as_ref())?;
     drop(unlocked);
     // Remembered first: if the file is lost now, he still knows that this proposal exists.

@@ -14,6 +14,7 @@ use crate::{
         attest::{self, Opinion},
     },
     encoding::text::Line,
+    ports::card::Uses,
     storage::SystemClock,
     transcript::ledger::LedgerState,
 };
@@ -22,7 +23,7 @@ use crate::{
 pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let said = args.disagree.as_ref().or(args.remark.as_ref()).map(String::as_str).unwrap_or_default();
     let remark = Line::new(said).map_err(|e| Error::usage(e.to_string(), "give one line of plain text"))?;
-    let mut card = wiring::card(&args.card.card)?;
+    let mut card = wiring::card(terminal, &args.card.card)?;
     let description = card.describe()?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
@@ -31,8 +32,14 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let question = if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };
     terminal.confirm(question)?;
     let (ceremony, _) = attest::subject(&state, &description)?;
-    let mut unlocked =
-        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&ceremony.roster))?;
+    let mut unlocked = wiring::unlock(
+        terminal,
+        card.as_mut(),
+        &description,
+        &args.card.pin,
+        Some(&ceremony.roster),
+        Uses::SIGNATURE,
+    )?;
     let attested =
         attest::attest(&mut wiring.ledger, &state, &description, unlocked.as_mut(), opinion, &SystemClock)?;
     terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.directory));

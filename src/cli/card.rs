@@ -1,4 +1,7 @@
-//! `quorate card new|enroll|show|drill`.
+//! `quorate card new|enroll|list|show|drill|attestation`.
+
+mod inventory;
+mod preparing;
 
 use std::path::Path;
 
@@ -7,7 +10,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
-    drill,
+    attestation, drill,
     terminal::Terminal,
     wiring,
 };
@@ -15,12 +18,13 @@ use crate::{
     ceremony::Error,
     durable,
     encoding::{
+        digest::Digest,
         dsse::{Envelope, pae},
-        strict,
+        strict::{self, Base64},
         text::{self, Line},
     },
     ports::{
-        card::{Card as _, CardDescription},
+        card::{Card as _, CardDescription, FinalTry, Uses},
         clock::Clock as _,
     },
     roster::card::{ENROLMENT_TYPE, EnrolledCard, Enrolment, EnrolmentFile},
@@ -33,19 +37,21 @@ pub fn run(verb: &CardVerb, global: &Global, terminal: Terminal) -> Result<Done,
     match verb {
         CardVerb::New(args) => new(args, terminal),
         CardVerb::Enroll(args) => enroll(args, terminal),
+        CardVerb::List => inventory::list(terminal),
         CardVerb::Show(args) => show(args, terminal),
         CardVerb::Drill(args) => drill::run(args, global, terminal),
+        CardVerb::Attestation(args) => attestation::run(args, terminal),
     }
 }
 
 fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
-    let CardPlace::Soft(path) = &args.card;
-    if path.exists() {
-        return Err(Error::problem(
-            format!("{} exists", text::printable(&path.to_string_lossy())),
-            "nothing is overwritten: name a file that does not exist",
+    let CardPlace::Soft(path) = &args.card else {
+        return Err(Error::usage(
+            "only soft cards are made; a YubiKey is there already",
+            "make it ready with 'quorate card enroll --card yubikey'",
         ));
-    }
+    };
+    check_free(path)?;
     let pin = match wiring::read_pin(&args.pin)? {
         Some(pin) => pin,
         None => terminal.new_pin("PIN for the new card (6 to 64 characters)")?,
@@ -90,7 +96,18 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     if full_name.as_str().trim().is_empty() {
         return Err(Error::usage("--full-name is empty", "give the name as it is read aloud"));
     }
-    let mut card = wiring::card(&args.card.card)?;
+    check_free(&args.output)?;
+    let prepared = match args.card.card {
+        CardPlace::Yubikey(serial) => Some(preparing::prepare(args, serial, terminal)?),
+        CardPlace::Soft(_) => None,
+    };
+    let place = match &prepared {
+        Some(prepared) => CardPlace::Yubikey(prepared.serial),
+        None => args.card.card.clone(),
+    };
+    let attestation: Vec<Base64> =
+        prepared.iter().flat_map(|p| &p.attestation).map(|der| Base64(der.clone())).collect();
+    let mut card = wiring::card(terminal, &place)?;
     let description = card.describe()?;
     let enrolment = Enrolment {
         holder: args.name.clone(),
@@ -100,13 +117,20 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         signing_key: description.signing_key.clone(),
         share_recipient: if args.witness { None } else { description.share_recipient.clone() },
         created: SystemClock.now(),
-        attestation: Vec::new(),
+        attestation: attestation.iter().map(|der| Digest::of(&der.0)).collect(),
     };
     let payload = strict::write(&enrolment);
-    let signature = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, None)?
-        .sign(&pae(ENROLMENT_TYPE, &payload))?;
+    let mut unlocked = match prepared {
+        Some(prepared) => {
+            wiring::announce(terminal, card.as_mut(), &description, None, Uses::SIGNATURE);
+            card.unlock(prepared.pin, FinalTry::Keep)?
+        }
+        None => wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, None, Uses::SIGNATURE)?,
+    };
+    let signature = unlocked.sign(&pae(ENROLMENT_TYPE, &payload))?;
+    drop(unlocked);
     let envelope = Envelope::new(ENROLMENT_TYPE.into(), payload, description.signing_key.keyid(), signature);
-    let file = EnrolmentFile { statement: envelope, attestation: Vec::new() };
+    let file = EnrolmentFile { statement: envelope, attestation };
     EnrolledCard::from_file(file.clone())
         .map_err(|e| Error::problem(format!("the enrolment does not verify: {e}"), "use another card"))?;
     write_new(&args.output, &file.write())?;
@@ -119,6 +143,17 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     ));
     terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
     Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))
+}
+
+/// Refuses a file that is there already, before anything is done to a card.
+fn check_free(path: &Path) -> Result<(), Error> {
+    if !path.exists() {
+        return Ok(());
+    }
+    Err(Error::problem(
+        format!("{} exists", text::printable(&path.to_string_lossy())),
+        "nothing is overwritten: name a file that does not exist",
+    ))
 }
 
 /// Writes a file that must not exist, whole or not at all.
@@ -134,8 +169,11 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
+    if let Ok(CardPlace::Yubikey(serial)) = args.what.parse::<CardPlace>() {
+        return inventory::show(serial, terminal);
+    }
     if let Ok(place) = args.what.parse::<CardPlace>() {
-        let description = wiring::card(&place)?.describe()?;
+        let description = wiring::card(terminal, &place)?.describe()?;
         terminal.tell(&place.to_string());
         describe(&description, terminal);
         return Ok(Done::ok(card_json(&description)));
@@ -144,7 +182,7 @@ fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
     let card = EnrolledCard::parse(&bytes).map_err(|e| {
         Error::refused(
             format!("{}: {e}", text::printable(&args.what)),
-            "give soft:FILE, or a file that 'quorate card enroll' wrote",
+            "give yubikey, soft:FILE, or a file that 'quorate card enroll' wrote",
         )
     })?;
     Ok(Done::ok(show_enrolment(&card, terminal)))

@@ -31,7 +31,7 @@ pub fn run(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done
 
 fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let head = wiring::paper("--head", args.head.as_ref())?;
-    let mut card = wiring::card(place)?;
+    let mut card = wiring::card(terminal, place)?;
     let description = card.describe()?;
     let mut ledger = open(args)?;
     let files = match &mut ledger {
@@ -44,8 +44,8 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     brief(terminal, &subject, &description);
     check_continuity(terminal, &state, &subject.continuity)?;
     terminal.confirm("Try this card?")?;
-    let roster = Some(subject.roster);
-    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.pin, roster)?;
+    let (roster, uses) = (Some(subject.roster), drill::uses(&subject));
+    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.pin, roster, uses)?;
     let signed = drill::drill(&subject, &description, unlocked.as_mut(), &SystemClock)?;
     drop(unlocked);
     let bytes = drill::to_file(signed.envelope());
@@ -105,11 +105,6 @@ fn brief(terminal: Terminal, subject: &Subject<'_>, card: &CardDescription) {
         terminal.item(&format!("it opens its share of {names}; each is compared with the roster, and wiped"));
     }
     terminal.item("then it signs that it did, with the date; nothing else is written");
-    let touches = card.touches.1.saturating_mul(u32::try_from(subject.authorities.len()).unwrap_or(u32::MAX));
-    let touches = touches.saturating_add(card.touches.0);
-    if touches > 0 {
-        terminal.item(&format!("{} to come", counted(touches as usize, "touch", "touches")));
-    }
 }
 
 fn tell_done(terminal: Terminal, subject: &Subject<'_>, file: Option<&str>) {

@@ -1,6 +1,10 @@
 //! `quorate execute`.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -18,6 +22,7 @@ use crate::{
     },
     encoding::text::{self, Name},
     memory::Pin,
+    pkcs11::Meter,
     proposal::target::Role,
     storage::FileInbox,
     transcript::{ledger::LedgerState, outcome::Outcome},
@@ -25,7 +30,7 @@ use crate::{
 
 /// Executes the open ceremony.
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let mut card = wiring::card(&args.card.card)?;
+    let mut card = wiring::card(terminal, &args.card.card)?;
     let description = card.describe()?;
     let mut present = wiring::present_pins(&args.present)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
@@ -42,11 +47,15 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
-    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&roster))?;
+    let mut unlocked =
+        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&roster), execute::USES)?;
     let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };
-    let report = execute::execute(&mut wiring.world(), unlocked.as_mut(), request)?;
+    let begun = Instant::now();
+    let executed = execute::execute(&mut wiring.world(), unlocked.as_mut(), request);
+    tell_time(terminal, begun.elapsed(), wiring.meter());
+    let report = executed?;
     tell(terminal, &report);
     tell_next(terminal, &report, &args.ledger);
     Ok(Done::new(report.outcome.into(), report_json(&report)))
@@ -66,6 +75,19 @@ pub fn ask_present(
         }
     }
     Ok(())
+}
+
+/// Says whose the time was, where it was long enough to wonder.
+pub fn tell_time(terminal: Terminal, all: Duration, meter: &Meter) {
+    if meter.calls() > 0 && all >= Duration::from_secs(2) {
+        let in_module = meter.in_modules();
+        terminal.tell(&format!(
+            "Time: {:.1} s in the module ({} calls), {:.1} s in quorate.",
+            in_module.as_secs_f64(),
+            meter.calls(),
+            all.saturating_sub(in_module).as_secs_f64()
+        ));
+    }
 }
 
 /// Says how it ended.
@@ -118,6 +140,7 @@ pub fn report_json(report: &Report) -> serde_json::Value {
         "left_out": report.concluded.left_out,
         "targets": report.concluded.targets,
         "backup": report.concluded.backup,
+        "pins": report.concluded.pins,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
     })

@@ -3,7 +3,9 @@
 mod abort;
 mod approve;
 pub mod args;
+mod attention;
 mod attest;
+mod attestation;
 mod audit;
 mod card;
 mod compare;

@@ -15,26 +15,41 @@ use crate::{
         Error,
         propose::{self, Draft, Members, Request, Submitted},
     },
-    encoding::{digest::Digest, strict, text},
-    ports::card::Card,
+    encoding::{
+        digest::Digest,
+        strict::{self, Base64},
+        text,
+    },
+    ports::card::{Card, Uses},
     proposal::{
         briefing::briefing,
         plan::{GenesisPlan, MAX_PLAN, MemberTable, Plan},
     },
-    roster::{Member, card::EnrolledCard},
+    roster::{
+        Member,
+        attestation::{self, Bundled},
+        card::EnrolledCard,
+    },
     storage::LedgerDirectory,
 };
 
 /// Proposes a plan.
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let mut card = wiring::card(&args.card.card)?;
+    let mut card = wiring::card(terminal, &args.card.card)?;
     let (text, plan) = read_plan(&args.plan)?;
     make_ledger(&plan, &args.ledger)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
         let description = card.describe()?;
         terminal.confirm("Sign this proposal?")?;
-        let mut unlocked = wiring::unlock(terminal, card, &description, &args.card.pin, Some(&draft.roster))?;
+        let mut unlocked = wiring::unlock(
+            terminal,
+            card,
+            &description,
+            &args.card.pin,
+            Some(&draft.roster),
+            Uses::SIGNATURE,
+        )?;
         propose::submit(&mut wiring.world(), draft, &description, unlocked.as_mut())
     };
     let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut())?;
@@ -95,7 +110,29 @@ fn members(plan: &GenesisPlan, base: &Path) -> Result<Members, Error> {
         custodians: load(&plan.custodians)?,
         administrators: load(&plan.administrators)?,
         witnesses: load(&plan.witnesses)?,
+        attestation_certificates: match plan.policy.attestation_certificates() {
+            Some(file) => authorities(&base.join(file))?,
+            None => Vec::new(),
+        },
     })
+}
+
+/// The certificates of a file, by which the attestations of cards are completed.
+fn authorities(path: &Path) -> Result<Vec<Base64>, Error> {
+    let shown = text::printable(&path.to_string_lossy());
+    let refused = |what: String| {
+        Error::refused(
+            format!("{shown}: {what}"),
+            "name a file with the certificates of Yubico's authorities, in PEM",
+        )
+    };
+    let entries = attestation::read_bundle(&wiring::read_file(path, attestation::MAX_BUNDLE)?)
+        .map_err(|error| refused(error.to_string()))?;
+    let certificate = |entry: &Bundled| match entry {
+        Bundled::Certificate(certificate) => Ok(Base64(certificate.der().to_vec())),
+        Bundled::PublicKey(_) => Err(refused("a public key stands there".into())),
+    };
+    entries.iter().map(certificate).collect()
 }
 
 fn member(table: &MemberTable, base: &Path) -> Result<Member, Error> {

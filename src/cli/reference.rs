@@ -94,6 +94,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("left_out", "objects that a backup could not take, and why"),
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
+    ("pins", "which versions of changed PINs hold now"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
 ];
@@ -148,6 +149,33 @@ pub const REFERENCES: &[Reference] = &[
                 ],
             },
         ],
+    },
+    Reference {
+        verb: "card attestation",
+        exits: LOOK,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("verdict", "verified or refused"),
+                ("attestations[].sha256", "of the slot's certificate"),
+                ("attestations[].subject", "its name"),
+                ("attestations[].reason", "why it is refused, or null; then the rest is missing:"),
+                ("attestations[].slot", "where the key is"),
+                ("attestations[].key", "rsa-2048, p-256, p-384, ed25519, x25519 …"),
+                ("attestations[].key_sha256", "SHA-256 of its SPKI"),
+                ("attestations[].serial", "of the card, or null"),
+                ("attestations[].firmware", "of the card"),
+                ("attestations[].pin_policy", "never, once, always, match-once or match-always"),
+                ("attestations[].touch_policy", "never, always or cached"),
+                ("attestations[].form_factor", "in words, or null"),
+                ("attestations[].fips", "whether it says that it is of the FIPS series"),
+                ("attestations[].authority", "Yubico's name for it, or null where --trust named it"),
+                (
+                    "attestations[].chain",
+                    "from the slot's certificate up: subject, sha256, not_before, not_after",
+                ),
+            ],
+        }],
     },
     Reference {
         verb: "token list",

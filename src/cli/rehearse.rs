@@ -117,7 +117,7 @@ fn play(
 ) -> Result<Act, Error> {
     let terminal = stage.terminal;
     terminal.heading(&format!("Ceremony {number}: {kind}"));
-    let mut admin = cast.administrator()?;
+    let mut admin = cast.administrator(terminal)?;
     let submitted = stage.propose(plan, &mut admin)?;
     terminal.tell(&format!(
         "{} proposes it; the card signs exactly what is shown above.",
@@ -135,7 +135,7 @@ fn play(
         if needed.is_met(&approved) {
             break;
         }
-        let mut dealt = cast.card(name)?;
+        let mut dealt = cast.card(terminal, name)?;
         let who = stage.approve(&mut dealt, None)?;
         terminal.tell(&format!(
             "{} approves: the card opens {}; they are checked and released to the station.",

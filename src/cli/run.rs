@@ -37,12 +37,14 @@ impl Table<'_> {
                 if typed.trim() == "done" {
                     return Ok(None);
                 }
-                typed.trim().parse().map_err(|e: String| Error::usage(e, "for example soft:alice.card"))?
+                typed.trim().parse().map_err(|e: String| {
+                    Error::usage(e, "for example yubikey, yubikey:12345678 or soft:alice.card")
+                })?
             }
             None => return Ok(None),
         };
         let pin = self.pin_files.next().map(|file| wiring::pin_from_file(file)).transpose()?;
-        Dealt::new(&place, pin).map(Some)
+        Dealt::new(self.terminal, &place, pin).map(Some)
     }
 
     /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony.
@@ -69,7 +71,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         pin_files: args.pin_files.iter(),
         asks: args.cards.is_empty() && terminal.is_interactive(),
     };
-    let mut admin = table.next("Administrator's card (soft:FILE)")?.ok_or_else(|| {
+    let mut admin = table.next("Administrator's card (yubikey or soft:FILE)")?.ok_or_else(|| {
         Error::usage("no card is given", "give --card and --pin-file for each card, or run it in a terminal")
     })?;
     propose::make_ledger(&plan, &args.ledger)?;
@@ -115,7 +117,7 @@ fn approvals(
             needed.count,
             missing.join(", ")
         ));
-        let next = table.next("Next card (soft:FILE or done)");
+        let next = table.next("Next card (yubikey, soft:FILE or done)");
         let Some(next) = table.forgives(next)? else { continue };
         let Some(mut dealt) = next else { break };
         let tried = stage.approve(&mut dealt, head);

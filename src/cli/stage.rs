@@ -26,7 +26,7 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{Card, CardDescription, FinalTry, UnlockedCard},
+        card::{Card, CardDescription, FinalTry, UnlockedCard, Uses},
         store::CustodianMemory as _,
     },
     proposal::target::Role,
@@ -43,8 +43,8 @@ pub struct Dealt {
 
 impl Dealt {
     /// Opens the card.
-    pub fn new(place: &CardPlace, pin: Option<Pin>) -> Result<Self, Error> {
-        Ok(Self { card: wiring::card(place)?, pin })
+    pub fn new(terminal: Terminal, place: &CardPlace, pin: Option<Pin>) -> Result<Self, Error> {
+        Ok(Self { card: wiring::card(terminal, place)?, pin })
     }
 
     /// Presents the PIN, once. A wrong one is forgotten.
@@ -53,7 +53,9 @@ impl Dealt {
         terminal: Terminal,
         description: &CardDescription,
         roster: Option<&Roster>,
+        uses: Uses,
     ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+        wiring::announce(terminal, self.card.as_mut(), description, roster, uses);
         let pin = match self.pin.take() {
             Some(pin) => pin,
             None => wiring::ask_pin(terminal, description, roster)?,
@@ -95,7 +97,7 @@ impl Stage {
             propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, admin.card.as_mut())?;
         self.terminal.confirm("Sign this proposal?")?;
         let description = admin.card.describe()?;
-        let mut unlocked = admin.unlock(self.terminal, &description, Some(&draft.roster))?;
+        let mut unlocked = admin.unlock(self.terminal, &description, Some(&draft.roster), Uses::SIGNATURE)?;
         submit(&mut self.wiring.world(), draft, &description, unlocked.as_mut())
     }
 
@@ -108,7 +110,12 @@ impl Stage {
         approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
-        let mut unlocked = dealt.unlock(self.terminal, &description, Some(&matter.ceremony.roster))?;
+        let mut unlocked = dealt.unlock(
+            self.terminal,
+            &description,
+            Some(&matter.ceremony.roster),
+            approve::uses(&matter),
+        )?;
         let file = approve::approve(&matter, &description, unlocked.as_mut(), &SystemClock)?;
         let (number, digest) = (matter.ceremony.number(), matter.ceremony.digest);
         self.wiring.memory.remember(state.nonce, &who, number, digest)?;
@@ -140,11 +147,14 @@ impl Stage {
         let roster = &execute::open_ceremony(&state)?.roster;
         recognition::administrator(roster, &description, "execute")?;
         super::execute::ask_present(self.terminal, &state, &mut present)?;
-        let mut unlocked = admin.unlock(self.terminal, &description, Some(roster))?;
+        let mut unlocked = admin.unlock(self.terminal, &description, Some(roster), execute::USES)?;
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
             Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
-        execute::execute(&mut self.wiring.world(), unlocked.as_mut(), request)
+        let begun = std::time::Instant::now();
+        let executed = execute::execute(&mut self.wiring.world(), unlocked.as_mut(), request);
+        super::execute::tell_time(self.terminal, begun.elapsed(), self.wiring.meter());
+        executed
     }
 
     /// Has somebody attest the head of the ceremony that just ended.
@@ -152,7 +162,8 @@ impl Stage {
         let state = self.state()?;
         let description = dealt.card.describe()?;
         let (ceremony, _) = attest::subject(&state, &description)?;
-        let mut unlocked = dealt.unlock(self.terminal, &description, Some(&ceremony.roster))?;
+        let mut unlocked =
+            dealt.unlock(self.terminal, &description, Some(&ceremony.roster), Uses::SIGNATURE)?;
         let opinion = Opinion { agrees: true, remark: Line::lossy("") };
         attest::attest(
             &mut self.wiring.ledger,

@@ -94,6 +94,11 @@ impl Terminal {
         self.print("");
     }
 
+    /// Something that somebody in the room should do now. On standard error in any case.
+    pub fn notice(self, prose: &str) {
+        to_stderr(&wrap(prose, 0));
+    }
+
     /// The one object of `--json`.
     pub fn result(self, value: &serde_json::Value) {
         if self.json {

@@ -13,7 +13,9 @@ use super::{
 use crate::{
     ceremony::{self, Error},
     encoding::{digest::Digest, text},
-    pkcs11::{Depth, Detail, ModuleReport, Pkcs11Settings, Select, SlotReport, TokenReport, Which, report},
+    pkcs11::{
+        Depth, Detail, Meter, ModuleReport, Pkcs11Settings, Select, SlotReport, TokenReport, Which, report,
+    },
     ports::token::TokenError,
     proposal::{capability::Ability, operation::Place, target::Tries},
     storage,
@@ -41,6 +43,7 @@ fn settings(module: &Path, pinned: Option<Digest>, global: &Global) -> Result<Pk
         time_limit: Duration::from_secs(global.module_timeout),
         module_sha256: pinned,
         environment: Vec::new(),
+        meter: Meter::default(),
         worker: None,
     })
 }

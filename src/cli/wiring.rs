@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -9,7 +10,8 @@ use zeroize::Zeroize as _;
 
 use super::{
     args::{CardPlace, Global, PinArgs},
-    terminal::{ProgressLines, Terminal},
+    attention::CardPrompts,
+    terminal::{ProgressLines, Terminal, counted},
 };
 use crate::{
     ceremony::{Error, World},
@@ -20,9 +22,10 @@ use crate::{
         text::{self, Name},
     },
     memory::Pin,
-    pkcs11::{Pkcs11Settings, Pkcs11Token, Select},
+    piv::PivCard,
+    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
-        card::{Card, CardDescription, FinalTry, UnlockedCard},
+        card::{Attention, Card, CardDescription, FinalTry, UnlockedCard, Uses},
         token::{Token, TokenError, TokenSource, Wanted},
     },
     practice::PracticeToken,
@@ -71,6 +74,11 @@ impl Wiring {
         })
     }
 
+    /// The time that went to calls of PKCS#11 modules so far.
+    pub fn meter(&self) -> &Meter {
+        &self.tokens.meter
+    }
+
     /// As the ceremony sees it.
     pub fn world(&mut self) -> World<'_> {
         World {
@@ -102,13 +110,15 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
 
 /// Where tokens are found, for those who only look.
 pub fn tokens(global: &Global) -> Tokens {
-    Tokens { time_limit: Duration::from_secs(global.module_timeout) }
+    Tokens { time_limit: Duration::from_secs(global.module_timeout), meter: Meter::default() }
 }
 
 /// Opens tokens by their place.
 pub struct Tokens {
     /// One PKCS#11 call may take this long.
     time_limit: Duration,
+    /// The time that went to modules.
+    meter: Meter,
 }
 
 impl TokenSource for Tokens {
@@ -139,6 +149,7 @@ impl TokenSource for Tokens {
                     time_limit: self.time_limit,
                     module_sha256,
                     environment: Vec::new(),
+                    meter: self.meter.clone(),
                     worker: None,
                 };
                 Ok(Box::new(Pkcs11Token::open(name.clone(), settings)?))
@@ -170,9 +181,31 @@ fn check_wanted(token: &mut dyn Token, wanted: Wanted<'_>) -> Result<(), TokenEr
 }
 
 /// Finds a card.
-pub fn card(place: &CardPlace) -> Result<Box<dyn Card>, Error> {
+pub fn card(terminal: Terminal, place: &CardPlace) -> Result<Box<dyn Card>, Error> {
     match place {
         CardPlace::Soft(path) => Ok(Box::new(SoftCard::open(path)?)),
+        CardPlace::Yubikey(serial) => Ok(Box::new(PivCard::open(*serial, attention(terminal))?)),
+    }
+}
+
+/// Who is told what a card waits for.
+pub fn attention(terminal: Terminal) -> Arc<dyn Attention> {
+    Arc::new(CardPrompts::new(terminal))
+}
+
+/// Says how many touches will come. Then those who hold the card can have their finger ready.
+pub fn announce(
+    terminal: Terminal,
+    card: &mut dyn Card,
+    description: &CardDescription,
+    roster: Option<&Roster>,
+    uses: Uses,
+) {
+    let touches = uses.touches(description);
+    card.announce(touches);
+    if touches > 0 {
+        let times = counted(usize::try_from(touches).unwrap_or(usize::MAX), "touch", "touches");
+        terminal.tell(&format!("{}: {times} will be asked for.", whose(description, roster)));
     }
 }
 
@@ -190,19 +223,22 @@ pub fn short_serial(description: &CardDescription) -> String {
     description.serial.as_str().chars().take(12).collect()
 }
 
-/// Gets the PIN and presents it, once. The prompt says whose card it is, and how many tries are left.
+/// Says how many touches come, gets the PIN and presents it, once. The prompt says whose card it is, and how many tries
+/// are left.
 pub fn unlock<'c>(
     terminal: Terminal,
     card: &'c mut dyn Card,
     description: &CardDescription,
     pin: &PinArgs,
     roster: Option<&Roster>,
+    uses: Uses,
 ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
     let whose = whose(description, roster);
     let final_try = if pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
     if pin.final_try && description.tries_left == Some(1) {
         terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it for ever. Try?"))?;
     }
+    announce(terminal, card, description, roster, uses);
     let pin = match read_pin(pin)? {
         Some(pin) => pin,
         None => ask_pin(terminal, description, roster)?,

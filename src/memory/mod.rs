@@ -10,4 +10,4 @@ mod secrets;
 
 pub use hardening::{Hardening, HardeningError, Residency, harden, lock_all};
 pub use locked::{LockedBytes, MemoryError, Protection, kind};
-pub use secrets::{AuthoritySecret, CredentialSecret, Pin, ShareSecret, StationSecret};
+pub use secrets::{AuthoritySecret, CredentialSecret, ManagementSecret, Pin, ShareSecret, StationSecret};

@@ -48,6 +48,11 @@ secret! {
     StationSecret
 }
 
+secret! {
+    /// A card's management key.
+    ManagementSecret
+}
+
 impl CredentialSecret {
     /// The credential as a PIN, in a locked copy.
     pub fn to_pin(&self) -> Result<Pin, MemoryError> {

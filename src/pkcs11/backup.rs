@@ -7,7 +7,7 @@ use super::{
     fault::{Fault, Outcome},
     module::Module,
     objects::{self, Found},
-    proof,
+    proof::{self, Prover},
     protocol::Message,
     session::{Session, Who},
     settings::Select,
@@ -37,7 +37,8 @@ pub(super) fn backup(
     let mut left_out = Vec::new();
     for (done, found) in all.iter().enumerate() {
         module.link().progress("objects backed up", done, all.len())?;
-        match entry(&session, wrapper.as_ref(), found) {
+        let prover = wrapper.as_ref().map(|wrapper| Prover { session: &session, wrapper, user_pin });
+        match entry(&session, prover, found) {
             Ok(entry) => {
                 module.link().ask(&Message::Entry(entry))?;
             }
@@ -55,10 +56,10 @@ fn is_key(class: ObjectClass) -> bool {
     matches!(class, ObjectClass::PrivateKey | ObjectClass::SecretKey)
 }
 
-fn entry(session: &Session<'_>, wrapper: Option<&Wrapper<'_, '_>>, found: &Found) -> Outcome<BackupEntry> {
+fn entry(session: &Session<'_>, prover: Option<Prover<'_, '_>>, found: &Found) -> Outcome<BackupEntry> {
     let read = session.attributes(found.handle, &attributes::kept(found.record.class))?;
-    match wrapper {
-        Some(wrapper) if is_key(found.record.class) => wrapped(session, wrapper, found, &read),
+    match prover {
+        Some(prover) if is_key(found.record.class) => wrapped(prover, found, &read),
         _ => copied(found, &read),
     }
 }
@@ -84,12 +85,8 @@ fn copied(found: &Found, read: &[Attribute]) -> Outcome<BackupEntry> {
 
 /// A key under the backup key. It is unwrapped again at once, into a session object that must prove to
 /// be the key: what cannot be restored is no backup.
-fn wrapped(
-    session: &Session<'_>,
-    wrapper: &Wrapper<'_, '_>,
-    found: &Found,
-    read: &[Attribute],
-) -> Outcome<BackupEntry> {
+fn wrapped(prover: Prover<'_, '_>, found: &Found, read: &[Attribute]) -> Outcome<BackupEntry> {
+    let Prover { session, wrapper, .. } = prover;
     let record = &found.record;
     if record.extractable == Some(false) {
         return Err(Fault::new("C_WrapKey", "CKA_EXTRACTABLE is false: the key may not leave the token", ""));
@@ -107,8 +104,7 @@ fn wrapped(
     for wrapping in wrapper.fitting(secret_bits) {
         match wrapper.wrap(wrapping, found.handle, &template) {
             Ok((blob, copy)) => {
-                let proven =
-                    proof::check(session, wrapper, wrapping, copy, &blob, record, found.spki.as_deref());
+                let proven = proof::check(prover, wrapping, copy, &blob, record, found.spki.as_deref());
                 let _ = session.call("C_DestroyObject", |s| s.destroy_object(copy));
                 proven?;
                 return Ok(BackupEntry {

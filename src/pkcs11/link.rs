@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     io,
     os::{fd::AsFd, unix::net::UnixStream},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -16,6 +17,8 @@ use crate::memory::{CredentialSecret, Pin};
 pub(super) struct Link {
     stream: RefCell<UnixStream>,
     changing: Cell<bool>,
+    in_module: Cell<Duration>,
+    calls: Cell<u64>,
 }
 
 /// The secrets of a job, in locked memory.
@@ -49,7 +52,12 @@ impl Link {
         let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         // Anything but a socket is a person who typed the hidden verb.
         stream.peer_addr()?;
-        Ok(Self { stream: RefCell::new(stream), changing: Cell::new(false) })
+        Ok(Self {
+            stream: RefCell::new(stream),
+            changing: Cell::new(false),
+            in_module: Cell::new(Duration::ZERO),
+            calls: Cell::new(0),
+        })
     }
 
     /// The job and its secrets.
@@ -83,6 +91,21 @@ impl Link {
     /// Whether a changing call was announced.
     pub(super) fn has_changed(&self) -> bool {
         self.changing.get()
+    }
+
+    /// A call of the module, on the clock.
+    pub(super) fn timed<T>(&self, call: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let result = call();
+        self.in_module.set(self.in_module.get().saturating_add(begun.elapsed()));
+        self.calls.set(self.calls.get().saturating_add(1));
+        result
+    }
+
+    /// How much of the time was the module's.
+    pub(super) fn spent(&self) -> Message {
+        let micros = u64::try_from(self.in_module.get().as_micros()).unwrap_or(u64::MAX);
+        Message::Spent { micros, calls: self.calls.get() }
     }
 
     /// Tells how far it has come.

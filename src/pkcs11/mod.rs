@@ -15,7 +15,8 @@
 //! | `probe`, `report` | what a module cannot do, and what it says of itself |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
 //! | `forced_change` | PINs that the user must change before anything else |
-//! | `wrapping`, `attributes`, `proof` | keys under the backup key, and whether they come back |
+//! | `wrapping`, `importing`, `attributes` | keys under the backup key |
+//! | `proof`, `signature` | whether they come back |
 
 mod attributes;
 mod backup;
@@ -23,6 +24,7 @@ mod child;
 mod deletion;
 mod fault;
 mod forced_change;
+mod importing;
 mod installation;
 mod link;
 mod module;
@@ -31,11 +33,13 @@ mod probe;
 mod proof;
 mod protocol;
 mod public_key;
+mod renewal;
 mod report;
 mod reset;
 mod restoration;
 mod session;
 mod settings;
+mod signature;
 mod slots;
 mod token;
 mod worker;
@@ -43,7 +47,7 @@ mod wrapping;
 
 pub use protocol::ListedSlot;
 pub use report::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, TokenReport, Which};
-pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Pkcs11Settings, Select, is_allowed};
+pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, is_allowed};
 pub use token::{Pkcs11Token, list, report};
 pub use worker::worker_main;
 

@@ -45,7 +45,7 @@ impl<'l> Module<'l> {
             return Err(Fault { code: MODULE_CHANGED.into(), ..fault });
         }
         link.announce("dlopen")?;
-        let pkcs11 = Pkcs11::new(path).map_err(|e| load_fault(path, &e))?;
+        let pkcs11 = link.timed(|| Pkcs11::new(path)).map_err(|e| load_fault(path, &e))?;
         if identity_of(path).ok() != Some(before) {
             return Err(Fault::new(
                 "open",
@@ -75,7 +75,7 @@ impl<'l> Module<'l> {
         call: impl FnOnce(&Pkcs11) -> cryptoki::error::Result<T>,
     ) -> Outcome<T> {
         self.link.announce(function)?;
-        call(&self.pkcs11).map_err(|e| Fault::of_call(function, &e))
+        self.link.timed(|| call(&self.pkcs11)).map_err(|e| Fault::of_call(function, &e))
     }
 
     /// Whether the function list has an entry for it.

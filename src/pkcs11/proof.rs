@@ -1,35 +1,39 @@
 //! Whether a key that was made from a backup is the key that was backed up.
 
-use cryptoki::{
-    mechanism::{
-        Mechanism,
-        eddsa::{EddsaParams, EddsaSignatureScheme},
-    },
-    object::{Attribute, AttributeType, ObjectHandle},
-};
+use cryptoki::object::ObjectHandle;
 
 use super::{
     fault::{Fault, Outcome},
     objects,
     session::Session,
+    signature,
     wrapping::{Wrapper, Wrapping},
 };
 use crate::{
     encoding::digest::Digest,
+    memory::Pin,
     proposal::target::{ObjectClass, ObjectRecord},
 };
 
-/// Type and check value as recorded; wraps to the same bytes again; and, where the host can verify
-/// such signatures (P-256, Ed25519), signs what verifies with the recorded public key.
+/// Who proves keys: a session of the user, the backup key in it, and the PIN for keys that want it at each use.
+#[derive(Clone, Copy)]
+pub(super) struct Prover<'a, 'm> {
+    pub(super) session: &'a Session<'m>,
+    pub(super) wrapper: &'a Wrapper<'a, 'm>,
+    pub(super) user_pin: &'a Pin,
+}
+
+/// Type and check value as recorded; wraps to the same bytes again; and, where token and host have a signature in common
+/// (P-256, P-384, Ed25519, RSA), signs what verifies with the recorded public key.
 pub(super) fn check(
-    session: &Session<'_>,
-    wrapper: &Wrapper<'_, '_>,
+    prover: Prover<'_, '_>,
     wrapping: Wrapping,
     key: ObjectHandle,
     blob: &[u8],
     record: &ObjectRecord,
     spki: Option<&[u8]>,
 ) -> Outcome<()> {
+    let Prover { session, wrapper, user_pin } = prover;
     let now = objects::one(session, record.class, key)?.record;
     if !same_type(record, &now) {
         return Err(wrong(record, &format!("it is of type {}", now.key_type)));
@@ -51,7 +55,14 @@ pub(super) fn check(
         return Err(wrong(record, "wrapped again, it gives other bytes"));
     }
     match spki {
-        Some(spki) if record.class == ObjectClass::PrivateKey => signs(session, key, record, spki),
+        Some(spki) if record.class == ObjectClass::PrivateKey => {
+            match signature::check(session, user_pin, key, &record.key_type, spki)? {
+                signature::Verdict::Wrong => {
+                    Err(wrong(record, "its signature does not verify with the recorded public key"))
+                }
+                signature::Verdict::Verified | signature::Verdict::NotAsked => Ok(()),
+            }
+        }
         _ => Ok(()),
     }
 }
@@ -62,45 +73,6 @@ pub(super) fn same_type(record: &ObjectRecord, now: &ObjectRecord) -> bool {
     record.key_type == now.key_type
         || (record.class == ObjectClass::SecretKey
             && record.key_type.rsplit_once('-').is_some_and(|(kind, _)| kind == now.key_type))
-}
-
-fn signs(session: &Session<'_>, key: ObjectHandle, record: &ObjectRecord, spki: &[u8]) -> Outcome<()> {
-    let may = session.attributes(key, &[AttributeType::Sign, AttributeType::AlwaysAuthenticate])?;
-    if !may.contains(&Attribute::Sign(true)) || may.contains(&Attribute::AlwaysAuthenticate(true)) {
-        return Ok(());
-    }
-    let message = Digest::of(spki);
-    let verified = match record.key_type.as_str() {
-        "ec-p256" => {
-            let signature = session.call("C_Sign", |s| s.sign(&Mechanism::Ecdsa, key, message.as_bytes()))?;
-            verify_p256(spki, message.as_bytes(), &signature)
-        }
-        "ed25519" => {
-            let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
-            let signature = session.call("C_Sign", |s| s.sign(&mechanism, key, message.as_bytes()))?;
-            verify_ed25519(spki, message.as_bytes(), &signature)
-        }
-        _ => return Ok(()),
-    };
-    match verified {
-        Some(()) => Ok(()),
-        None => Err(wrong(record, "its signature does not verify with the recorded public key")),
-    }
-}
-
-/// `prehash` is signed as it is (CKM_ECDSA); the signature is r and s.
-fn verify_p256(spki: &[u8], prehash: &[u8], signature: &[u8]) -> Option<()> {
-    use p256::{ecdsa::signature::hazmat::PrehashVerifier as _, pkcs8::DecodePublicKey as _};
-    let key = p256::ecdsa::VerifyingKey::from_public_key_der(spki).ok()?;
-    let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
-    key.verify_prehash(prehash, &signature).ok()
-}
-
-fn verify_ed25519(spki: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
-    use ed25519_dalek::pkcs8::DecodePublicKey as _;
-    let key = ed25519_dalek::VerifyingKey::from_public_key_der(spki).ok()?;
-    let signature = ed25519_dalek::Signature::from_slice(signature).ok()?;
-    key.verify_strict(message, &signature).ok()
 }
 
 fn wrong(record: &ObjectRecord, why: &str) -> Fault {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     encoding::digest::Digest,
     memory::LockedBytes,
-    ports::token::{Deletion, LeftOut, Run, TokenError},
+    ports::token::{Deletion, LeftOut, PinHolder, Run, TokenError},
     proposal::capability::Lack,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
 };
@@ -60,6 +60,11 @@ pub(super) enum Request {
         run: Run,
         new_label: String,
     },
+    /// C_SetPIN by the user.
+    ChangePin,
+    ProvePin {
+        holder: PinHolder,
+    },
     Backup,
     Restore,
 }
@@ -85,6 +90,11 @@ pub(super) enum Message {
         what: String,
         done: usize,
         total: usize,
+    },
+    /// Before the end: how much time went to calls of the module, and how many there were.
+    Spent {
+        micros: u64,
+        calls: u64,
     },
     /// The next entry of a backup; the worker waits for [`Answer::Taken`].
     Entry(BackupEntry),
@@ -113,6 +123,8 @@ pub(super) enum Reply {
     Inventory(Inventory),
     /// The token as it is known from now on.
     Token(TokenIdentity),
+    /// The PIN was changed, or it holds.
+    Pin,
     Deletion(Deletion),
     LeftOut(Vec<LeftOut>),
     Restored(Vec<ObjectRecord>),

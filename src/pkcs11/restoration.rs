@@ -8,9 +8,9 @@ use super::{
     fault::{Fault, Outcome},
     module::Module,
     objects::{self, Found},
-    proof,
+    proof::{self, Prover},
     protocol::{Answer, Message},
-    session::{Session, Who},
+    session::Who,
     settings::Select,
     slots,
     wrapping::{Wrapper, Wrapping},
@@ -35,7 +35,7 @@ pub(super) fn restore(
     let mut wanted = Vec::new();
     while let Answer::Entry(Some(entry)) = module.link().ask(&Message::WantEntry)? {
         module.link().progress("objects restored", wanted.len(), wanted.len() + 1)?;
-        one(&session, &wrapper, &before, &entry)?;
+        one(Prover { session: &session, wrapper: &wrapper, user_pin }, &before, &entry)?;
         wanted.push(entry.object);
     }
     // Public halves are known only now that all objects are back.
@@ -43,12 +43,8 @@ pub(super) fn restore(
     wanted.iter().map(|record| found_again(record, &after)).collect()
 }
 
-fn one(
-    session: &Session<'_>,
-    wrapper: &Wrapper<'_, '_>,
-    before: &[Found],
-    entry: &BackupEntry,
-) -> Outcome<()> {
+fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome<()> {
+    let Prover { session, wrapper, .. } = prover;
     let record = &entry.object;
     let same: Vec<&Found> = before.iter().filter(|f| could_be(record, &f.record)).collect();
     let present = match same.as_slice() {
@@ -78,7 +74,7 @@ fn one(
         None => wrapper.unwrap_into_token(wrapping, &entry.blob.0, &template)?,
     };
     let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
-    let proven = proof::check(session, wrapper, wrapping, key, &entry.blob.0, record, spki.as_deref());
+    let proven = proof::check(prover, wrapping, key, &entry.blob.0, record, spki.as_deref());
     if proven.is_err() && present.is_none() {
         // What was made here and is not the key does not stay.
         let _ = session.destroy(key);

@@ -62,7 +62,9 @@ impl<'m> Session<'m> {
     ) -> Outcome<T> {
         self.module.link().announce(function)?;
         match &self.inner {
-            Some(session) => call(session).map_err(|e| Fault::of_call(function, &e)),
+            Some(session) => {
+                self.module.link().timed(|| call(session)).map_err(|e| Fault::of_call(function, &e))
+            }
             None => Err(Fault::new(function, "the session is closed", "run the same command again")),
         }
     }

@@ -1,6 +1,13 @@
 //! Which module, which token in it, and what its process may see of the environment.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +26,31 @@ pub struct Pkcs11Settings {
     pub module_sha256: Option<Digest>,
     /// Variables for the module's process, besides those of [`ALLOWED_VARIABLES`].
     pub environment: Vec<(String, String)>,
+    /// Counts the time that goes to the module.
+    pub meter: Meter,
     /// The program that runs as the module's process; this very program where none is given.
     pub worker: Option<PathBuf>,
+}
+
+/// The time that went to calls of modules, summed up over operations; its clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<(AtomicU64, AtomicU64)>);
+
+impl Meter {
+    pub(super) fn add(&self, micros: u64, calls: u64) {
+        self.0.0.fetch_add(micros, Ordering::Relaxed);
+        self.0.1.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    /// The time spent in modules.
+    pub fn in_modules(&self) -> Duration {
+        Duration::from_micros(self.0.0.load(Ordering::Relaxed))
+    }
+
+    /// How many calls that were.
+    pub fn calls(&self) -> u64 {
+        self.0.1.load(Ordering::Relaxed)
+    }
 }
 
 /// How a token is found among the slots of a module. Slot numbers move, so that they only serve for

@@ -8,13 +8,14 @@ mod backup;
 mod delete;
 mod faults;
 mod install;
+mod proofs;
 mod reset;
 
 use std::path::{Path, PathBuf};
 
 use softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, TIME_LIMIT, USER_PIN, quorate_program};
 
-use super::{Pkcs11Settings, Pkcs11Token, Select};
+use super::{Meter, Pkcs11Settings, Pkcs11Token, Select};
 use crate::{
     approval::authorization::Authorization,
     encoding::text::Name,
@@ -46,6 +47,7 @@ fn settings(hsm: &SoftHsm, module: &Path, select: Select) -> Pkcs11Settings {
         time_limit: TIME_LIMIT,
         module_sha256: None,
         environment: hsm.environment(),
+        meter: Meter::default(),
         worker: Some(quorate_program()),
     }
 }

@@ -7,12 +7,12 @@ use super::{
     settings::{Pkcs11Settings, Select},
 };
 use crate::{
-    approval::authorization::Authorization,
+    approval::authorization::{Authorization, PinAuthorization},
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Progress, Reset, Run, Silent,
-        Start, Token, TokenError,
+        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, PinChange, PinHolder, Progress,
+        Reset, Run, Silent, Start, Token, TokenError,
     },
     proposal::{
         capability::Lack,
@@ -55,13 +55,17 @@ impl Pkcs11Token {
     }
 
     fn accept(&self, authorization: Authorization) -> Result<(), TokenError> {
-        if *authorization.target() == self.name {
+        self.accept_on(authorization.target())
+    }
+
+    fn accept_on(&self, target: &Name) -> Result<(), TokenError> {
+        if *target == self.name {
             return Ok(());
         }
         Err(TokenError::before(
             "authorization",
             "",
-            format!("the quorum authorised an act on {}, not on {}", authorization.target(), self.name),
+            format!("the quorum authorised an act on {target}, not on {}", self.name),
             "this is a defect of quorate: report it",
         ))
     }
@@ -133,6 +137,44 @@ impl Token for Pkcs11Token {
         let request = Request::Install { run: installation.run, label };
         let reply = self.converse(request, &secrets, &mut Listener::new(progress))?;
         self.settle(reply)
+    }
+
+    fn change_pins(
+        &mut self,
+        authorization: &PinAuthorization,
+        change: &PinChange<'_>,
+    ) -> Result<(), TokenError> {
+        self.accept_on(authorization.target())?;
+        let (request, secrets) = match *change {
+            PinChange::ByUser { present, new } => (
+                Request::ChangePin,
+                given(&[(SecretRole::UserPin, Some(present)), (SecretRole::NewUserPin, Some(new))]),
+            ),
+            PinChange::ByOfficer { present, new, user_pin } => (
+                Request::Install { run: Run::First, label: None },
+                given(&[
+                    (SecretRole::PresentSoPin, Some(present)),
+                    (SecretRole::NewSoPin, new),
+                    (SecretRole::NewUserPin, Some(user_pin)),
+                ]),
+            ),
+        };
+        match self.converse(request, &secrets, &mut Listener::silent())? {
+            Reply::Pin | Reply::Token(_) => Ok(()),
+            _ => Err(mismatch(Effect::Unknown)),
+        }
+    }
+
+    fn prove_pin(&mut self, holder: PinHolder, pin: &Pin) -> Result<(), TokenError> {
+        let role = match holder {
+            PinHolder::SecurityOfficer => SecretRole::PresentSoPin,
+            PinHolder::User => SecretRole::UserPin,
+        };
+        let request = Request::ProvePin { holder };
+        match self.converse(request, &[(role, pin.expose())], &mut Listener::silent())? {
+            Reply::Pin => Ok(()),
+            _ => Err(mismatch(Effect::None)),
+        }
     }
 
     fn delete(
@@ -287,6 +329,7 @@ fn converse(
                 Some(progress) => progress.step(&crate::encoding::text::printable(&what), done, total),
                 None => Silent.step(&what, done, total),
             },
+            Message::Spent { micros, calls } => settings.meter.add(micros, calls),
             Message::Done(reply) => {
                 worker.finish();
                 return Ok(reply);

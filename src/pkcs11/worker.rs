@@ -10,7 +10,7 @@ use super::{
     module::Module,
     objects, probe,
     protocol::{Job, Message, Reply, Request, SecretRole},
-    report, reset, restoration,
+    renewal, report, reset, restoration,
     session::Who,
     slots,
 };
@@ -30,6 +30,7 @@ pub fn worker_main() -> io::Result<()> {
     };
     let result = perform(&module, &job, &secrets);
     drop(secrets);
+    let _ = link.send(&link.spent());
     let _ = link.send(&match result {
         Ok(reply) => Message::Done(reply),
         Err(fault) => Message::Failed(fault.into_error(link.has_changed())),
@@ -60,6 +61,14 @@ fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> 
         }
         Request::Install { run, label: None } => {
             installation::in_use(module, select, *run, secrets).map(Reply::Token)
+        }
+        Request::ChangePin => {
+            renewal::change_user_pin(module, select, secrets)?;
+            Ok(Reply::Pin)
+        }
+        Request::ProvePin { holder } => {
+            renewal::prove_pin(module, select, *holder, secrets)?;
+            Ok(Reply::Pin)
         }
         Request::Delete { run, objects } => {
             deletion::delete(module, select, *run, secrets.need(SecretRole::UserPin)?, objects)

@@ -4,17 +4,16 @@
 //! is wrapped with each and unwrapped on the host; a mechanism counts as the RFC's if the bytes come back.
 //! CKM_AES_KEY_WRAP_KWP (0x210B) cannot be reached through the crate cryptoki, which has no name for it.
 
-use cryptoki::{
-    mechanism::{Mechanism, MechanismType},
-    object::{Attribute, KeyType, ObjectClass, ObjectHandle},
-};
-use zeroize::Zeroize as _;
-
 use super::{
     fault::{Fault, Outcome},
+    importing::Importer,
     session::Session,
 };
 use crate::memory::CredentialSecret;
+use cryptoki::{
+    mechanism::{Mechanism, MechanismType},
+    object::{Attribute, KeyType, ObjectHandle},
+};
 
 /// How a key is wrapped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,8 +59,8 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         let host_key: &[u8; 32] = backup_key.expose().try_into().map_err(|_| {
             Fault::new("open", "the backup key has not 32 bytes", "give the backup key of this target")
         })?;
-        let key = import(
-            session,
+        let mut importer = Importer::new(session);
+        let key = importer.import(
             KeyType::AES,
             host_key,
             &[
@@ -80,7 +79,7 @@ impl<'s, 'm> Wrapper<'s, 'm> {
             (Wrapping::Kwp, MechanismType::AES_KEY_WRAP_PAD, &[20, 32][..]),
             (Wrapping::Kw, MechanismType::AES_KEY_WRAP, &[32][..]),
         ] {
-            if listed.contains(&kind) && wrapper.passes_trial(wrapping, host_key, lengths)? {
+            if listed.contains(&kind) && wrapper.passes_trial(&mut importer, wrapping, host_key, lengths)? {
                 wrapper.usable.push(wrapping);
             }
         }
@@ -95,14 +94,20 @@ impl<'s, 'm> Wrapper<'s, 'm> {
     }
 
     /// Whether throw-away keys of these lengths, wrapped, come back on the host.
-    fn passes_trial(&self, wrapping: Wrapping, host_key: &[u8; 32], lengths: &[usize]) -> Outcome<bool> {
+    fn passes_trial(
+        &self,
+        importer: &mut Importer<'_, '_>,
+        wrapping: Wrapping,
+        host_key: &[u8; 32],
+        lengths: &[usize],
+    ) -> Outcome<bool> {
         for length in lengths {
             let mut known = vec![0; *length];
             getrandom::fill(&mut known).map_err(|e| {
                 Fault::new("worker", format!("no random numbers: {e}"), "run the same command again")
             })?;
             let attributes = [Attribute::Sensitive(false), Attribute::Extractable(true)];
-            let throw_away = import(self.session, KeyType::GENERIC_SECRET, &known, &attributes)?;
+            let throw_away = importer.import(KeyType::GENERIC_SECRET, &known, &attributes)?;
             let wrapped = self.wrap_raw(wrapping, throw_away);
             let _ = self.session.call("C_DestroyObject", |s| s.destroy_object(throw_away));
             let right = match wrapped {
@@ -174,29 +179,6 @@ impl<'s, 'm> Wrapper<'s, 'm> {
 /// The whole blob, and what remains of it while eight zeros are cut from its end.
 fn candidates(blob: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(Some(blob), |b| b.strip_suffix(&[0; 8])).filter(|b| b.len() >= 16)
-}
-
-/// A secret key as a session object (C_CreateObject); our copy is wiped.
-fn import(session: &Session<'_>, kind: KeyType, value: &[u8], more: &[Attribute]) -> Outcome<ObjectHandle> {
-    let mut template = vec![
-        Attribute::Class(ObjectClass::SECRET_KEY),
-        Attribute::KeyType(kind),
-        Attribute::Token(false),
-        Attribute::Private(true),
-        Attribute::Value(value.to_vec()),
-    ];
-    template.extend_from_slice(more);
-    let result = session.call("C_CreateObject", |s| s.create_object(&template));
-    for attribute in &mut template {
-        if let Attribute::Value(bytes) = attribute {
-            bytes.zeroize();
-        }
-    }
-    result.map_err(|mut fault| {
-        fault.message = format!("the token does not take the backup key as it is: {}", fault.message);
-        fault.hint = "this token's keys can only be backed up by the vendor's own means".to_owned();
-        fault
-    })
 }
 
 fn unwrap_on_host(wrapping: Wrapping, key: &[u8; 32], blob: &[u8]) -> Option<Vec<u8>> {

@@ -30,6 +30,9 @@ pub trait Card {
     /// Reads what is public. No PIN, no touch, no try lost.
     fn describe(&mut self) -> Result<CardDescription, CardError>;
 
+    /// Says how many touches the work to come will cost, so that prompts can count them.
+    fn announce(&mut self, _touches: u32) {}
+
     /// Presents the PIN once. A wrong PIN costs one try; the last try is refused with
     /// [`CardError::FinalTry`] unless `final_try` allows it.
     fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<Box<dyn UnlockedCard + '_>, CardError>;
@@ -43,6 +46,62 @@ pub trait UnlockedCard {
 
     /// Opens an age file that is sealed to this card, and to nobody else (one stanza besides grease).
     fn open(&mut self, sealed: &[u8]) -> Result<LockedBytes, CardError>;
+}
+
+/// Told what the card waits for, so that its holder knows what to do. `begin` is called just before the card is asked,
+/// `end` when it answered.
+pub trait Attention: Send + Sync {
+    /// The card, or the reader, that is asked.
+    fn begin(&self, serial: &Line, waiting: Waiting);
+    /// It answered, or failed.
+    fn end(&self);
+}
+
+/// What a card waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waiting {
+    /// Nothing: it should answer at once, unless another program has it.
+    Answer,
+    /// Nothing, but making a key takes some seconds.
+    KeyGeneration,
+    /// A touch.
+    Touch {
+        /// The how manieth.
+        number: u32,
+        /// Of how many.
+        of: u32,
+        /// For what.
+        work: Work,
+    },
+}
+
+/// What a key on a card is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// A signature.
+    Sign,
+    /// Opening what is sealed to the card.
+    Open,
+}
+
+/// How often a piece of work uses the keys of a card.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Uses {
+    /// Signatures.
+    pub signs: u32,
+    /// Openings.
+    pub opens: u32,
+}
+
+impl Uses {
+    /// One signature.
+    pub const SIGNATURE: Self = Self { signs: 1, opens: 0 };
+
+    /// Touches that this card wants for it.
+    pub fn touches(self, card: &CardDescription) -> u32 {
+        let (sign, open) = card.touches;
+        self.signs.saturating_mul(sign).saturating_add(self.opens.saturating_mul(open))
+    }
 }
 
 /// Whether a card may be tried when one wrong PIN would block it.
@@ -107,6 +166,46 @@ pub enum CardError {
         /// Why not.
         reason: String,
     },
+    /// The card cannot serve as it is.
+    #[error("card {serial} cannot serve: {reason}")]
+    Unfit {
+        /// Serial of the card.
+        serial: Line,
+        /// Why not.
+        reason: String,
+    },
+    /// More than one card is there, and none was named.
+    #[error("{} YubiKeys are there: {}", found.len(), found.join(", "))]
+    Several {
+        /// Each with its reader.
+        found: Vec<String>,
+    },
+    /// The smart card service is not there.
+    #[error("the smart card service (pcscd) cannot be used: {reason}")]
+    NoService {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Another program has the card for itself.
+    #[error("{place} is held by another program")]
+    Busy {
+        /// The card or its reader.
+        place: String,
+    },
+    /// The card was there, and is not any more.
+    #[error("card {serial} went away: {reason}")]
+    Gone {
+        /// Serial of the card.
+        serial: Line,
+        /// How.
+        reason: &'static str,
+    },
+    /// Nobody touched it.
+    #[error("card {serial} was not touched in time")]
+    NotTouched {
+        /// Serial of the card.
+        serial: Line,
+    },
     /// The card, the reader or the file failed.
     #[error("card {serial}: {reason}")]
     Failed {
@@ -128,6 +227,22 @@ impl CardError {
             Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",
             Self::Blocked { .. } => "use a spare card; the share on this one is out of reach",
             Self::Sealed { .. } => "check that this is the card that the roster names",
+            Self::Unfit { .. } => {
+                "look at it with 'quorate card show', and enroll it with 'quorate card enroll'"
+            }
+            Self::Several { .. } => "name one with --card yubikey:SERIAL, or take the others out",
+            Self::NoService { .. } => {
+                "start pcscd (systemctl start pcscd.socket), then run the same command again"
+            }
+            Self::Busy { .. } => {
+                "end the other program (gpg's scdaemon, a browser), then run the same command again"
+            }
+            Self::Gone { .. } => {
+                "nothing was signed; put the card in, leave it there, and run the same command again"
+            }
+            Self::NotTouched { .. } => {
+                "nothing was signed and no try was lost; run the same command again and touch the card when asked"
+            }
             Self::Failed { .. } => "check the card and its medium, then run the same command again",
         }
     }

@@ -4,7 +4,7 @@
 //! excluded, because an error return may follow a completed operation.
 
 use crate::{
-    approval::authorization::Authorization,
+    approval::authorization::{Authorization, PinAuthorization},
     encoding::{digest::Digest, text::Name},
     memory::{CredentialSecret, Pin},
     proposal::capability::Lack,
@@ -33,6 +33,17 @@ pub trait Token {
         installation: &Installation<'_>,
         progress: &mut dyn Progress,
     ) -> Result<(), TokenError>;
+
+    /// Changes PINs of a token in use, each old one presented once. That it worked is proven with
+    /// [`Token::prove_pin`]: an error may follow a completed change.
+    fn change_pins(
+        &mut self,
+        authorization: &PinAuthorization,
+        change: &PinChange<'_>,
+    ) -> Result<(), TokenError>;
+
+    /// Logs in once, never on the last try, and out again. `CKR_PIN_INCORRECT` if it is another PIN that holds.
+    fn prove_pin(&mut self, holder: PinHolder, pin: &Pin) -> Result<(), TokenError>;
 
     /// Destroys exactly `objects`, each found by its whole record, in one session. Refuses before the
     /// first one is destroyed if one of them is ambiguous, resembled by another object, or (in a first run) missing.
@@ -137,6 +148,36 @@ pub enum Start<'a> {
     InUse {
         /// The SO PIN that holds now; needed to change it, or to set a user PIN.
         present_so_pin: Option<&'a Pin>,
+    },
+}
+
+/// Whose PIN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinHolder {
+    /// CKU_SO.
+    SecurityOfficer,
+    /// CKU_USER.
+    User,
+}
+
+/// A change of the PINs of a token in use.
+pub enum PinChange<'a> {
+    /// C_SetPIN by the user.
+    ByUser {
+        /// The user PIN that holds.
+        present: &'a Pin,
+        /// The one that holds afterwards.
+        new: &'a Pin,
+    },
+    /// C_InitPIN by the security officer, after C_SetPIN of his own PIN if a new one is given.
+    ByOfficer {
+        /// The SO PIN that holds.
+        present: &'a Pin,
+        /// The one that holds afterwards.
+        new: Option<&'a Pin>,
+        /// The user PIN that holds afterwards.
+        user_pin: &'a Pin,
     },
 }
 

@@ -203,6 +203,15 @@ impl Session<'_> {
             let message = "the security officer is not logged in";
             return Err(TokenError::before(function, "CKR_USER_NOT_LOGGED_IN", message, "give the SO PIN"));
         }
+        self.replace_pin(function, whose, pin)
+    }
+
+    /// C_SetPIN of whoever is logged in.
+    pub(super) fn set_own_pin(&self, pin: &Pin) -> Result<(), TokenError> {
+        self.replace_pin("C_SetPIN", self.user, pin)
+    }
+
+    fn replace_pin(&self, function: &str, whose: User, pin: &Pin) -> Result<(), TokenError> {
         let slot = PinSlot::new(function, pin, self.master.expose())?;
         self.update(|state| {
             *whose.slot(state) = Some(slot);

@@ -9,14 +9,14 @@ use super::{
     state::State,
 };
 use crate::{
-    approval::authorization::Authorization,
+    approval::authorization::{Authorization, PinAuthorization},
     encoding::text::{Line, Name},
     memory::{CredentialSecret, Pin},
     ports::{
         card::FinalTry,
         token::{
-            BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Progress, Reset, Run, Token,
-            TokenError,
+            BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, PinChange, PinHolder,
+            Progress, Reset, Run, Silent, Start, Token, TokenError,
         },
     },
     proposal::target::{Inventory, ObjectRecord, Observation},
@@ -65,13 +65,17 @@ impl PracticeToken {
 
     /// An authorization is good on one target only.
     fn admit(&self, function: &str, authorization: &Authorization) -> Result<(), TokenError> {
-        if *authorization.target() == self.name {
+        self.admit_on(function, authorization.target())
+    }
+
+    fn admit_on(&self, function: &str, target: &Name) -> Result<(), TokenError> {
+        if *target == self.name {
             return Ok(());
         }
         Err(TokenError::before(
             function,
             "",
-            format!("the authorization is for target {}, this is {}", authorization.target(), self.name),
+            format!("the authorization is for target {target}, this is {}", self.name),
             "open the target that the proposal names",
         ))
     }
@@ -95,6 +99,34 @@ impl Token for PracticeToken {
     ) -> Result<(), TokenError> {
         self.admit("install", &authorization)?;
         in_run(installation.run, installation::install(&self.device, installation, progress))
+    }
+
+    fn change_pins(
+        &mut self,
+        authorization: &PinAuthorization,
+        change: &PinChange<'_>,
+    ) -> Result<(), TokenError> {
+        self.admit_on("change_pins", authorization.target())?;
+        match *change {
+            PinChange::ByUser { present, new } => self.session(present)?.set_own_pin(new),
+            PinChange::ByOfficer { present, new, user_pin } => {
+                let installation = Installation {
+                    run: Run::First,
+                    start: Start::InUse { present_so_pin: Some(present) },
+                    new_so_pin: new,
+                    new_user_pin: Some(user_pin),
+                };
+                installation::install(&self.device, &installation, &mut Silent)
+            }
+        }
+    }
+
+    fn prove_pin(&mut self, holder: PinHolder, pin: &Pin) -> Result<(), TokenError> {
+        let user = match holder {
+            PinHolder::SecurityOfficer => User::Officer,
+            PinHolder::User => User::Normal,
+        };
+        self.device.login(user, pin, FinalTry::Keep).map(drop)
     }
 
     fn delete(

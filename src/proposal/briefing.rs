@@ -56,13 +56,10 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
         ] {
             for member in members {
                 lines.push(format!("{what} {} ({}):", member.name, member.full_name));
-                lines.extend(
-                    roster
-                        .person(&member.name)
-                        .iter()
-                        .flat_map(|p| &p.cards)
-                        .map(|card| format!("  {card}, signing key {}", card.keyid())),
-                );
+                for card in roster.person(&member.name).iter().flat_map(|p| &p.cards) {
+                    lines.push(format!("  {card}, signing key {}", card.keyid()));
+                    lines.extend(roster.attested(card.keyid()).map(|attested| format!("    {attested}")));
+                }
             }
         }
         lines.push("each card listed for you must be yours: its holder can act as you".into());
@@ -72,6 +69,10 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
             format!("{operation} needs {names}")
         });
         sections.push(Section::new("What each operation will need", operations.collect()));
+    }
+    let pins = pins(proposal);
+    if !pins.is_empty() {
+        sections.push(Section::new("PINs", pins));
     }
     if !proposal.credentials.is_empty() {
         let distinct: BTreeSet<String> = proposal
@@ -198,6 +199,20 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
             ],
         )],
     }
+}
+
+/// What becomes of the PIN that the target sees.
+fn pins(proposal: &Proposal) -> Vec<String> {
+    if Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins()) {
+        return vec![
+            "the user PIN is NOT CHANGED afterwards, although the target and its module see it".into(),
+        ];
+    }
+    let renewed = proposal.credentials.iter().any(|c| c.role == Role::UserPin);
+    if renewed && !proposal.operation.sets_pins() {
+        return vec!["the user PIN, which the target and its module see, is changed at the end".into()];
+    }
+    Vec::new()
 }
 
 fn genesis_target(target: &GenesisTarget) -> Section {

@@ -193,6 +193,11 @@ impl Operation {
         }
     }
 
+    /// Whether setting PINs is what it does; other operations change those that their target has seen.
+    pub fn sets_pins(&self) -> bool {
+        matches!(self, Self::Genesis { .. } | Self::Reset { .. })
+    }
+
     /// The target of an operation on one target.
     pub fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         match self {

@@ -13,7 +13,7 @@ use crate::{
         digest::Digest,
         text::{self, Line, Name},
     },
-    roster::{OperationKind, Policy},
+    roster::{AttestationPolicy, OperationKind, Policy, attestation::Firmware},
 };
 
 /// Longest plan: 1 MiB.
@@ -100,6 +100,10 @@ pub struct PolicyTable {
     allow_same_medium: bool,
     allow_short_pins: bool,
     drill_every_days: Option<u32>,
+    require_attestation: bool,
+    min_firmware: Firmware,
+    attestation_roots: Vec<Digest>,
+    attestation_certificates: Option<String>,
 }
 
 impl Default for PolicyTable {
@@ -110,12 +114,21 @@ impl Default for PolicyTable {
             allow_same_medium: false,
             allow_short_pins: false,
             drill_every_days: None,
+            require_attestation: true,
+            min_firmware: Firmware::WITHOUT_EUCLEAK,
+            attestation_roots: Vec::new(),
+            attestation_certificates: None,
         }
     }
 }
 
 impl PolicyTable {
-    /// As the roster has it.
+    /// The file with the certificates of authorities, relative to the plan.
+    pub fn attestation_certificates(&self) -> Option<&str> {
+        self.attestation_certificates.as_deref()
+    }
+
+    /// As the roster has it, but for the certificates of authorities, which stand in a file of their own.
     pub fn policy(&self) -> Policy {
         Policy {
             allow_soft_cards: self.allow_soft_cards,
@@ -123,6 +136,12 @@ impl PolicyTable {
             allow_same_medium: self.allow_same_medium,
             allow_short_pins: self.allow_short_pins,
             drill_every_days: self.drill_every_days,
+            attestation: AttestationPolicy {
+                required: self.require_attestation,
+                min_firmware: self.min_firmware,
+                roots: self.attestation_roots.clone(),
+                certificates: Vec::new(),
+            },
         }
     }
 }
@@ -227,6 +246,9 @@ simple_plan! {
         target: Name,
         /// After an update of the module: SHA-256 of the file that the quorum takes for its module from now on.
         module_sha256: Option<Digest>,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -236,6 +258,9 @@ simple_plan! {
         target: Name,
         /// What to destroy; each entry must match exactly one object of the last inventory.
         objects: Vec<ObjectSelector>,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -260,6 +285,9 @@ simple_plan! {
         output: String,
         /// Whether to complete although some objects cannot be exported.
         allow_partial: bool,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -271,6 +299,9 @@ simple_plan! {
         backup: u32,
         /// The backup file, absolute.
         input: String,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
     }
 }
 simple_plan! {
@@ -347,6 +378,17 @@ impl Plan {
             Self::Backup(p) => (&p.title, p.expires_in_hours),
             Self::Restore(p) => (&p.title, p.expires_in_hours),
             Self::Recover(p) => (&p.title, p.expires_in_hours),
+        }
+    }
+
+    /// Whether it leaves a held user PIN as it is, although its target has seen it.
+    pub fn keeps_pins(&self) -> bool {
+        match self {
+            Self::Inventory(p) => p.keep_pins,
+            Self::Delete(p) => p.keep_pins,
+            Self::Backup(p) => p.keep_pins,
+            Self::Restore(p) => p.keep_pins,
+            Self::Genesis(_) | Self::Reset(_) | Self::Recover(_) => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Why a roster is refused: one case for each rule, with the person, the card and the number.
 
 use super::{
+    attestation::AttestationError,
     card::{CardKind, EnrolmentError},
     members::OperationKind,
     validation::{MAX_CUSTODIANS, MAX_DRILL_DAYS},
@@ -73,11 +74,37 @@ pub enum RosterError {
         person: Name,
     },
     /// Anybody can write an enrolment that says it is a hardware card's.
-    #[error("{person}'s card says that it is hardware, and nothing attests that")]
+    #[error("{person}'s card {serial} says that it is hardware, and nothing attests that")]
     Unattested {
         /// Whose.
         person: Name,
+        /// Which card.
+        serial: Line,
     },
+    /// An administrator signs proposals, and a YubiKey signs no long text with Ed25519.
+    #[error(
+        "{person}'s YubiKey {serial} has an Ed25519 signing key, which signs no text as long as a proposal: enroll it \
+         with --administrator"
+    )]
+    ShortSignatures {
+        /// Whose.
+        person: Name,
+        /// Which card.
+        serial: Line,
+    },
+    /// What came with the enrolment does not attest the card's keys.
+    #[error("{person}'s yubikey card {serial}: {source}")]
+    Attestation {
+        /// Whose.
+        person: Name,
+        /// Which card.
+        serial: Line,
+        /// What is wrong.
+        source: Box<AttestationError>,
+    },
+    /// The policy's certificates of authorities.
+    #[error("policy.attestation.certificates: {0}")]
+    AttestationCertificates(AttestationError),
     /// Rehearsals want soft cards.
     #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
     HardCard {
@@ -132,4 +159,18 @@ pub enum RosterError {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl RosterError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Attestation { source, .. } => source.hint(),
+            Self::AttestationCertificates(source) => source.hint(),
+            Self::Unattested { .. } => {
+                "have the card enrolled again with its attestations, or waive them: policy.require_attestation = false"
+            }
+            _ => "mend the plan, then propose again",
+        }
+    }
 }

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    attestation::Firmware,
     card::EnrolmentFile,
     deal::{Commitment, DealHeader, SealedShare},
 };
-use crate::encoding::text::{Line, Name};
+use crate::encoding::{
+    digest::Digest,
+    strict::Base64,
+    text::{Line, Name},
+};
 
 /// A person with his enrolled cards.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -80,6 +85,33 @@ pub struct Policy {
     pub allow_short_pins: bool,
     /// Days after which each card is to be drilled again; none: nothing is demanded.
     pub drill_every_days: Option<u32>,
+    /// What hardware cards must prove.
+    pub attestation: AttestationPolicy,
+}
+
+/// What a production roster demands of its YubiKeys.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttestationPolicy {
+    /// Cards without attestation are refused. One that is there must hold in any case.
+    pub required: bool,
+    /// The oldest firmware.
+    pub min_firmware: Firmware,
+    /// SHA-256 of the certificates of other authorities than Yubico's.
+    pub roots: Vec<Digest>,
+    /// Certificates of authorities in DER, by which chains are completed. Only a digest makes one of them believed.
+    pub certificates: Vec<Base64>,
+}
+
+impl Default for AttestationPolicy {
+    fn default() -> Self {
+        Self {
+            required: true,
+            min_firmware: Firmware::WITHOUT_EUCLEAK,
+            roots: Vec::new(),
+            certificates: Vec::new(),
+        }
+    }
 }
 
 /// A roster, unchecked.

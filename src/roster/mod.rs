@@ -1,5 +1,7 @@
 //! Who belongs to a quorum: people, their cards and keys, authorities, thresholds.
 
+pub mod attestation;
+mod attested;
 pub mod card;
 pub mod deal;
 mod error;
@@ -8,5 +10,5 @@ mod members;
 mod validation;
 
 pub use error::RosterError;
-pub use members::{Member, OperationKind, Policy, RosterDocument};
+pub use members::{AttestationPolicy, Member, OperationKind, Policy, RosterDocument};
 pub use validation::{Person, Roster, Standing};

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
+    attestation::AttestedCard,
+    attested,
     card::{CardKind, EnrolledCard},
     deal::{Authority, DealHeader, DealtCard, DealtCustodian},
     error::RosterError,
@@ -70,6 +72,7 @@ impl Person {
 pub struct Roster {
     document: RosterDocument,
     people: Vec<Person>,
+    attested: Vec<(Digest, AttestedCard)>,
     digest: Digest,
     dealing_id: Digest,
 }
@@ -78,6 +81,7 @@ impl Roster {
     /// Checks a roster for a quorum of this mode.
     pub fn validate(document: RosterDocument) -> Result<Self, RosterError> {
         let people = check_people(&document)?;
+        let attested = attested::check(&document, &people)?;
         check_keys(&document, &people)?;
         check_authorities(&document.deal)?;
         check_operations(&document)?;
@@ -90,7 +94,8 @@ impl Roster {
             return Err(RosterError::DrillDays(days));
         }
         let dealing_id = document.deal.dealing_id();
-        let roster = Self { digest: Digest::of(&strict::write(&document)), document, people, dealing_id };
+        let roster =
+            Self { digest: Digest::of(&strict::write(&document)), document, people, attested, dealing_id };
         roster.check_deal()?;
         Ok(roster)
     }
@@ -175,6 +180,11 @@ impl Roster {
         Some(&found.file.0)
     }
 
+    /// What a card proved of itself; none if nothing attests it.
+    pub fn attested(&self, card: Digest) -> Option<&AttestedCard> {
+        self.attested.iter().find(|(keyid, _)| *keyid == card).map(|(_, attested)| attested)
+    }
+
     /// What an auditor should know although it is allowed.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -200,6 +210,9 @@ impl Roster {
         }
         if self.document.deal.mode == Mode::Production && self.document.policy.allow_soft_cards {
             warnings.push("deviation: soft cards are allowed: a share is worth the PIN of a file".into());
+        }
+        if self.document.deal.mode == Mode::Production {
+            warnings.extend(attested::warnings(self));
         }
         if self.document.policy.copies == 1 {
             warnings.push(
@@ -333,15 +346,19 @@ fn check_member(
         if enrolment.share_recipient.as_ref().is_some_and(bad_recipient) {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
+        if standing == Standing::Administrator
+            && enrolment.kind == CardKind::Yubikey
+            && enrolment.signing_key.algorithm() == "ed25519"
+        {
+            let serial = enrolment.serial.clone();
+            return Err(RosterError::ShortSignatures { person: name.clone(), serial });
+        }
         if standing != Standing::Witness && enrolment.share_recipient.is_none() {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
         match (document.deal.mode, enrolment.kind) {
             (Mode::Production, CardKind::Soft) if !document.policy.allow_soft_cards => {
                 return Err(RosterError::SoftCard { person: name.clone() });
-            }
-            (Mode::Production, CardKind::Yubikey) => {
-                return Err(RosterError::Unattested { person: name.clone() });
             }
             (Mode::Rehearsal, kind) if kind != CardKind::Soft => {
                 return Err(RosterError::HardCard { person: name.clone(), kind });

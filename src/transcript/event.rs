@@ -13,7 +13,7 @@ use crate::{
     },
     proposal::{
         environment::EnvironmentReading,
-        target::{Inventory, LeftOut, ObjectRecord, TokenIdentity},
+        target::{Inventory, LeftOut, ObjectRecord, Role, TokenIdentity},
     },
 };
 
@@ -121,6 +121,8 @@ event! { "concluded",
         left_out: Vec<LeftOut>,
         /// The backup that was written.
         backup: Option<BackupRecord>,
+        /// Of the PINs that the proposal was to change: those that are known to hold afterwards.
+        pins: Vec<PinInForce>,
     }
 }
 event! { "closed",
@@ -156,6 +158,18 @@ pub struct TargetState {
     pub name: Name,
     /// Its token and objects, if they could be read.
     pub inventory: Option<Inventory>,
+}
+
+/// A PIN that holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinInForce {
+    /// Of which target.
+    pub target: Name,
+    /// Whose.
+    pub role: Role,
+    /// Version of the sealed credential.
+    pub version: u32,
 }
 
 /// A backup as the ledger knows it.

@@ -8,6 +8,7 @@ use super::{
     finding::Finding,
     ledger::{Ceremony, LedgerState},
     outcome::Outcome,
+    pins,
 };
 use crate::{
     approval::quorum::Tally,
@@ -108,6 +109,7 @@ pub(super) fn check_concluded(
     {
         return outcome_error("the target is another token afterwards");
     }
+    pins::check(&ceremony.proposal, concluded, state)?;
     if concluded.outcome == Outcome::Completed {
         let operation = LedgerState::effective(state, &ceremony.proposal.operation);
         check_completed(operation, concluded, &touched)?;
@@ -128,7 +130,8 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
         && concluded.deleted.is_empty()
         && concluded.restored.is_empty()
         && concluded.left_out.is_empty()
-        && concluded.backup.is_none();
+        && concluded.backup.is_none()
+        && concluded.pins.is_empty();
     if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
 }
 

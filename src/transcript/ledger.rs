@@ -149,8 +149,9 @@ pub struct TargetInForce {
     pub identity: TokenIdentity,
     /// Its objects when they were last recorded.
     pub inventory: Option<Inventory>,
-    /// Credentials in force.
-    pub credentials: BTreeMap<Role, SealedCredential>,
+    /// Credentials in force, by role: one of each, unless a change of the PIN was cut off. Then they are those that may
+    /// hold, the newest first.
+    pub credentials: BTreeMap<Role, Vec<SealedCredential>>,
 }
 
 /// What the verified ceremonies of a ledger add up to.
@@ -271,6 +272,7 @@ impl LedgerState {
                 _ => self.take_effect(ceremony, concluded),
             }
         }
+        self.take_pins(ceremony, concluded);
         for state in &concluded.targets {
             if let (Some(target), Some(inventory)) = (self.targets.get_mut(&state.name), &state.inventory) {
                 target.identity = inventory.identity.clone();
@@ -287,6 +289,11 @@ impl LedgerState {
         let recorded = lost.concluded.as_ref().map(|c| c.outcome);
         let seen = if lost.intended.is_some() { Outcome::Indeterminate } else { Outcome::Refused };
         lost.end = Some(End::Recovered { by: recovery.number(), outcome: recorded.unwrap_or(seen) });
+        if recorded.is_none() && lost.intended.is_some() && !lost.proposal.operation.sets_pins() {
+            let lost = lost.clone();
+            self.take_pins(&lost, concluded);
+            return;
+        }
         let finishes = recorded.is_none()
             && lost.intended.is_some()
             && matches!(lost.kind(), OperationKind::Genesis | OperationKind::Reset);
@@ -309,14 +316,13 @@ impl LedgerState {
                 self.targets.insert(target.name.clone(), in_force);
             }
         }
-        for credential in &ceremony.proposal.credentials {
-            if let Some(target) = self.targets.get_mut(&credential.target)
-                && target
-                    .target
-                    .rule(credential.role)
-                    .is_some_and(|rule| rule.authority == credential.authority)
-            {
-                target.credentials.insert(credential.role, credential.clone());
+        if ceremony.proposal.operation.sets_pins() {
+            for credential in &ceremony.proposal.credentials {
+                if let Some(target) = self.targets.get_mut(&credential.target)
+                    && target.keeps(credential)
+                {
+                    target.credentials.insert(credential.role, vec![credential.clone()]);
+                }
             }
         }
         if let Some(backup) = &concluded.backup {

@@ -9,5 +9,6 @@ pub mod finding;
 pub mod ledger;
 pub mod line;
 pub mod outcome;
+mod pins;
 mod proposed;
 pub mod verification;

@@ -98,6 +98,7 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
     let roster = match (&proposal.operation, &proposal.new_roster, in_force) {
         (Operation::Genesis { .. }, Some(document), None) if context.number == 0 => {
             let roster = Roster::validate(document.clone())
+                .and_then(|roster| roster.check_attestation_dates(proposal.created).map(|()| roster))
                 .map_err(|error| Finding::error("roster", error.to_string()))?;
             let deal = roster.deal();
             if deal.mode != context.mode || deal.ledger != proposal.ledger {
@@ -259,7 +260,8 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
 }
 
 /// A genesis makes every held credential of its targets. A reset makes both PINs, the user PIN also for the authority
-/// of the SO PIN, which sets it.
+/// of the SO PIN, which sets it. Everything else renews the held PINs that its target will have seen, unless its plan
+/// keeps them.
 fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
     let mut wanted = BTreeSet::new();
     match &proposal.operation {
@@ -279,7 +281,15 @@ fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(N
                 wanted.extend(authority(holder).map(|authority| (authority, target.clone(), role)));
             }
         }
-        _ => {}
+        operation => {
+            let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
+            let keeps = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
+            if let Some(target) = target.filter(|_| !keeps) {
+                for rule in target.exposed() {
+                    wanted.insert((rule.authority.clone(), target.target.name.clone(), rule.role));
+                }
+            }
+        }
     }
     wanted
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     approval::statement::Signed,
     encoding::{digest::Digest, dsse::Mode},
+    proposal::plan::Plan,
 };
 
 /// A ledger after verification: the state as far as it could be followed, and what was found.
@@ -159,6 +160,15 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
                 .push(Finding::new(Severity::Warning, "ceremony-unfinished", message).of(&open.directory));
         }
     }
+    for (name, target) in &state.targets {
+        for (role, candidates) in target.credentials.iter().filter(|(_, of_role)| of_role.len() > 1) {
+            let message = format!(
+                "which of {} versions of the {role} of {name} holds is unknown: the next ceremony tries each once",
+                candidates.len()
+            );
+            findings.push(Finding::new(Severity::Warning, "pin-unknown", message));
+        }
+    }
     if let Some(roster) = &state.roster {
         for warning in roster.warnings() {
             findings.push(Finding::new(Severity::Warning, "roster-warning", warning));
@@ -175,6 +185,12 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
     {
         let message = "the copies of the ledger lay on one file system";
         findings.push(at(Finding::new(Severity::Warning, "same-medium", message)));
+    }
+    let keeps = Plan::parse(ceremony.proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
+    if keeps && ceremony.intended.is_some() {
+        let message =
+            "deviation: the user PIN that the target and its module saw was not changed (keep_pins)";
+        findings.push(at(Finding::new(Severity::Warning, "pins-kept", message)));
     }
     for credential in &ceremony.proposal.credentials {
         if credential.bits < 128 {

@@ -23,6 +23,7 @@ mod outcomes;
 mod pins;
 mod proposals;
 mod recovery;
+mod renewals;
 mod screen;
 mod statements;
 

@@ -14,7 +14,7 @@ fn extractable(hsm: &SoftHsm, kind: &str, label: &str, id: &str) {
 }
 
 /// A token `lab` with EC, RSA and AES keys that can leave it, not the quorum's yet.
-fn exportable() -> Vault {
+pub fn exportable() -> Vault {
     let hsm = SoftHsm::with_token("lab");
     extractable(&hsm, "EC:prime256v1", "ec", "01");
     extractable(&hsm, "rsa:2048", "rsa", "02");
@@ -22,7 +22,7 @@ fn exportable() -> Vault {
     Vault::new(hsm)
 }
 
-fn backup(vault: &Vault, file: &str, allow_partial: bool) -> String {
+pub fn backup(vault: &Vault, file: &str, allow_partial: bool) -> String {
     format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\n\
          allow_partial = {allow_partial}\n",
@@ -30,7 +30,7 @@ fn backup(vault: &Vault, file: &str, allow_partial: bool) -> String {
     )
 }
 
-fn restore(vault: &Vault, target: &str, backup: u32, file: &str) -> String {
+pub fn restore(vault: &Vault, target: &str, backup: u32, file: &str) -> String {
     format!(
         "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"{target}\"\nbackup = {backup}\n\
          input = \"{}\"\n",

@@ -10,8 +10,9 @@ type Fault = (&'static str, u32, &'static str, i32);
 
 fn go_through(vault: &Vault, module: &FaultyModule, fault: Fault) {
     let (function, nth, kind, code) = fault;
+    let limit = if kind == "hang" { "1" } else { "60" };
     module.order(function, nth, kind);
-    let ran = vault.execute::<&str>(&[]);
+    let ran = vault.execute(&["--module-timeout", limit]);
     module.behave();
     assert_eq!(ran.code, Some(code), "{fault:?}\n{}{}", ran.stdout, ran.stderr);
     if code != 0 {
@@ -27,11 +28,30 @@ fn a_reset_survives_its_module() {
         ("C_InitToken", 1, "crash-after", 5),
         ("C_InitToken", 1, "error", 4),
         ("C_InitToken", 1, "late-error", 0),
+        ("C_InitToken", 1, "hang", 5),
+        ("C_InitToken", 1, "exit0", 5),
+        ("C_OpenSession", 1, "crash", 1),
+        ("C_OpenSession", 1, "hang", 1),
+        ("C_OpenSession", 1, "exit0", 1),
+        ("C_OpenSession", 1, "error", 1),
+        ("C_OpenSession", 2, "crash", 5),
         ("C_Login", 1, "crash", 5),
+        ("C_Login", 1, "hang", 5),
+        ("C_Login", 1, "exit0", 5),
+        ("C_Login", 1, "error", 5),
+        ("C_Login", 1, "late-error", 5),
         ("C_SetPIN", 1, "crash", 5),
         ("C_SetPIN", 1, "crash-after", 5),
+        ("C_SetPIN", 1, "hang", 5),
+        ("C_SetPIN", 1, "exit0", 5),
+        ("C_SetPIN", 1, "error", 5),
+        ("C_SetPIN", 1, "late-error", 5),
         ("C_InitPIN", 1, "crash", 5),
         ("C_InitPIN", 1, "crash-after", 5),
+        ("C_InitPIN", 1, "hang", 5),
+        ("C_InitPIN", 1, "exit0", 5),
+        ("C_InitPIN", 1, "error", 5),
+        ("C_InitPIN", 1, "late-error", 5),
     ];
     let vault = Vault::new(SoftHsm::with_token("lab-0"));
     let module = FaultyModule::compile(vault.lab.dir.path());
@@ -52,14 +72,29 @@ fn a_reset_survives_its_module() {
 fn a_backup_and_a_restore_survive_their_module() {
     const BACKUP: &[Fault] = &[
         ("C_Login", 1, "crash", 4),
+        ("C_Login", 1, "hang", 4),
+        ("C_Login", 1, "exit0", 4),
+        ("C_OpenSession", 1, "error", 1),
+        ("C_OpenSession", 2, "crash", 4),
         ("C_WrapKey", 1, "crash", 4),
+        ("C_WrapKey", 1, "hang", 4),
+        ("C_WrapKey", 3, "exit0", 4),
+        ("C_WrapKey", 3, "error", 4),
+        ("C_WrapKey", 7, "late-error", 4),
+        ("C_UnwrapKey", 1, "crash-after", 4),
+        ("C_UnwrapKey", 1, "error", 4),
         ("C_WrapKey", 2, "crash-after", 4),
         ("C_CreateObject", 1, "crash", 4),
     ];
     const RESTORE: &[Fault] = &[
         ("C_Login", 1, "crash", 4),
+        ("C_OpenSession", 1, "exit0", 1),
         ("C_UnwrapKey", 1, "crash", 5),
+        ("C_UnwrapKey", 1, "hang", 5),
+        ("C_UnwrapKey", 1, "exit0", 5),
+        ("C_UnwrapKey", 1, "error", 5),
         ("C_UnwrapKey", 2, "crash-after", 5),
+        ("C_WrapKey", 7, "crash", 5),
         ("C_UnwrapKey", 1, "late-error", 5),
         // The backup key and three keys for trials come before: those are gone with the session.
         ("C_CreateObject", 5, "crash-after", 5),
@@ -116,4 +151,38 @@ fn empty(vault: &Vault) {
     }
     plan += "[[objects]]\nclass = \"secret-key\"\nid = \"03\"\n";
     vault.ceremony(&plan, THREE).ok();
+}
+
+/// The disk of the ledger is lost after the PINs were set, in the middle of the reset or at its end: the second medium has
+/// all that is needed to go on.
+#[test]
+fn the_second_medium_has_all_when_the_ledgers_disk_is_lost() {
+    let vault = Vault::new(SoftHsm::with_token("lab-0"));
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
+    let (ledger, copy) = (vault.lab.path("ledger"), vault.lab.path("copy"));
+    let lose = || {
+        std::fs::remove_dir_all(&ledger).unwrap();
+        let copied = std::process::Command::new("cp").arg("-r").args([&copy, &ledger]).status().unwrap();
+        assert!(copied.success());
+    };
+    let serial = vault.hsm.serial("lab-0");
+    for (number, fault) in
+        (1..).zip([("C_SetPIN", "crash-after"), ("C_InitPIN", "crash-after"), ("none", "none")])
+    {
+        let (old, new) = (format!("lab-{}", number - 1), format!("lab-{number}"));
+        vault.approved(&reset(&serial, &old, &new), FOUR);
+        module.order(fault.0, 1, fault.1);
+        let ran = vault.execute::<&str>(&[]);
+        assert_eq!(ran.code, Some(if fault.0 == "none" { 0 } else { 5 }), "{}", ran.stderr);
+        lose();
+        module.behave();
+        if ran.code == Some(5) {
+            vault.execute::<&str>(&[]).ok();
+        }
+        // With the PINs that only the copy had.
+        vault.ceremony(&inventory("hsm"), THREE).ok();
+    }
+    vault.lab.run(&["audit", &vault.lab.at("ledger"), &vault.lab.at("copy")]).expect(6);
 }

@@ -36,6 +36,13 @@ pub const DELETE: &str = "kind = \"delete\"\ntitle = \"Delete old\"\nexpires_in_
 pub const INVENTORY: &str =
     "kind = \"inventory\"\ntitle = \"Look\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n";
 
+/// A backup at a place that every copy of a stand has for itself.
+pub const BACKUP: &str = "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
+    output = \"/proc/self/cwd/files/b.age\"\nallow_partial = false\n";
+/// The restore of that backup, made by ceremony 1.
+pub const RESTORE: &str = "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
+    backup = 1\ninput = \"/proc/self/cwd/files/b.age\"\n";
+
 /// A lab and its token.
 pub struct Stand {
     pub lab: Lab,
@@ -81,6 +88,29 @@ impl Stand {
         hsm.make_key("lab", "EC:prime256v1", "keep", "02");
         let target = softhsm_in_use("lab", &hsm.serial("lab")).replace(softhsm::MODULE, module);
         Self::over(hsm).with_genesis(&target)
+    }
+
+    /// Like [`Stand::taken_over`], and the keys may leave the token.
+    pub fn exportable() -> Self {
+        in_memory();
+        let hsm = SoftHsm::with_token("lab");
+        for (label, id) in [("old", "01"), ("keep", "02")] {
+            let args = ["--keypairgen", "--key-type", "EC:prime256v1", "--label", label, "--id", id];
+            hsm.user("lab", softhsm::USER_PIN, &[&args[..], &["--extractable", "--usage-sign"]].concat());
+        }
+        let serial = hsm.serial("lab");
+        let target = softhsm_in_use("lab", &serial);
+        let stand = Self::over(hsm).with_genesis(&target);
+        stand.lab.plan("backup", BACKUP);
+        stand.lab.plan("restore", RESTORE);
+        let reset = format!(
+            "kind = \"reset\"\ntitle = \"Reset\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"{serial}\"\n\
+             label = \"lab\"\nnew_label = \"again\"\n"
+        );
+        stand.lab.plan("reset", &reset);
+        stand.proposed("genesis", &THREE);
+        stand.execute(&[]).ok();
+        stand
     }
 
     /// With a genesis that completed by take-over.

@@ -80,7 +80,9 @@ fn parse(log: &str, home: &str) -> Vec<Call> {
         *nth += 1;
         let on = rest.rsplit_once(") ").map_or(rest, |(on, _)| on).replace(home, "");
         let succeeded = !rest.contains(" = -1 ");
-        calls.push(Call { name: name.into(), nth: *nth, on, is_on_disk: rest.contains(home), succeeded });
+        // A plan in a stand that is copied names its files by the working directory.
+        let is_on_disk = rest.contains(home) || rest.contains("/proc/self/cwd/");
+        calls.push(Call { name: name.into(), nth: *nth, on, is_on_disk, succeeded });
     }
     calls
 }

@@ -11,6 +11,7 @@
  *   flags, no-flags    of C_GetTokenInfo: the flags whose bits are the number are shown, or are not
  *   hide               of C_GetMechanismList: the mechanism of this number is not listed
  *   no-secrets         of C_CreateObject: takes no secret key in clear
+ *   spoil              of C_Sign, C_SignFinal: what is signed does not verify
  *   forced             of C_InitPIN: the user must change a PIN that the SO has set, before anything else
  * Each call is noted in "<this file>.log", one name a line.
  *
@@ -107,6 +108,13 @@ static int is_so(int i, word *result, word a, word b, word c, word d, word e, wo
         struct attribute *template = (struct attribute *)b;
         for (word t = 0; t < c; t++)
             if (template[t].type == 0 && *(word *)template[t].value == 4) { *result = 0xD1; return 1; }
+    }
+    if ((i == 43 || i == 45) && standing(i, "spoil")) {
+        unsigned char *signature = (unsigned char *)(i == 43 ? d : b);
+        word *length = (word *)(i == 43 ? e : c);
+        *result = real->call[i](a, b, c, d, e, f, g, h);
+        if (*result == 0 && signature) signature[*length - 1] ^= 1;
+        return 1;
     }
     if (i == 18) as_user = b == 1;
     if (forced() && as_user && (i == 26 || i == 20 || i == 22 || i == 60)) { *result = 0xA3; return 1; }

@@ -27,7 +27,7 @@ use quorate::{
     },
     roster::OperationKind,
     transcript::{
-        event::{Approved, Closed, Entry, Event, Proposed, payload},
+        event::{Approved, Closed, Entry, Event, PinInForce, Proposed, payload},
         ledger::{CeremonyFiles, LedgerState},
         outcome::Outcome,
         verification::{self, Verified},
@@ -205,18 +205,27 @@ impl Forge {
         proposal
     }
 
-    /// An honest deletion of `old`.
+    /// An honest deletion of `old`, which keeps the user PIN.
     pub fn delete(&self) -> Proposal {
         let plan = "kind = \"delete\"\ntitle = \"Delete old\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
-                    [[objects]]\nclass = \"private-key\"\nid = \"01\"\n";
+                    keep_pins = true\n[[objects]]\nclass = \"private-key\"\nid = \"01\"\n";
         let objects = vec![object("old", "01")];
         let operation = Operation::Delete { target: name("hsm"), identity: identity(), objects };
         self.proposal("Delete old", plan.into(), operation)
     }
 
+    /// The same with a new user PIN of this version.
+    pub fn renewing_delete(&self, version: u32) -> Proposal {
+        let mut proposal = self.delete();
+        proposal.plan = proposal.plan.replace("keep_pins = true\n", "");
+        proposal.credentials = vec![credential(Role::UserPin, "crypto-officer", version)];
+        proposal
+    }
+
     /// An honest inventory.
     pub fn inventory(&self) -> Proposal {
-        let plan = "kind = \"inventory\"\ntitle = \"Inventory\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n";
+        let plan = "kind = \"inventory\"\ntitle = \"Inventory\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
+                    keep_pins = true\n";
         let operation = Operation::Inventory { target: name("hsm"), identity: identity() };
         self.proposal("Inventory", plan.into(), operation)
     }
@@ -330,11 +339,13 @@ impl Forge {
 
     /// An honest deletion, from beginning to end.
     pub fn complete_delete(&mut self) -> (Proposal, Transcript) {
-        let proposal = self.delete();
+        let version = self.state().next_version(&name("hsm"), Role::UserPin);
+        let proposal = self.renewing_delete(version);
         let mut lines = self.begin(&proposal);
         self.approve(&mut lines, &proposal, &TWO);
-        let gone = [object("old", "01")];
-        lines.add(intended(&TWO)).add(concluded(Outcome::Completed, &gone, &[object("keep", "02")]));
+        let mut told = concluded(Outcome::Completed, &[object("old", "01")], &[object("keep", "02")]);
+        told.pins = vec![PinInForce { target: name("hsm"), role: Role::UserPin, version }];
+        lines.add(intended(&TWO)).add(told);
         lines.add(Closed { releases_destroyed: 2 });
         self.push(&proposal, &lines);
         (proposal, lines)

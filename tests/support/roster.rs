@@ -19,7 +19,7 @@ use quorate::{
     },
     memory::AuthoritySecret,
     roster::{
-        Member, OperationKind, Policy, Roster, RosterDocument,
+        AttestationPolicy, Member, OperationKind, Policy, Roster, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
@@ -127,6 +127,7 @@ impl Recipe {
                 allow_same_medium: false,
                 allow_short_pins: false,
                 drill_every_days: None,
+                attestation: AttestationPolicy::default(),
             },
             deal: header,
             commitments,

@@ -175,8 +175,8 @@ impl Cast {
     }
 
     /// The administrator's card.
-    pub fn administrator(&self) -> Result<Dealt, Error> {
-        self.card(&self.administrator)
+    pub fn administrator(&self, terminal: Terminal) -> Result<Dealt, Error> {
+        self.card(terminal, &self.administrator)
     }
 
     /// The administrator, as he is called.
@@ -185,11 +185,11 @@ impl Cast {
     }
 
     /// A person's first card.
-    pub fn card(&self, name: &Name) -> Result<Dealt, Error> {
+    pub fn card(&self, terminal: Terminal, name: &Name) -> Result<Dealt, Error> {
         let (path, pin) = self.cards.get(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
         })?;
-        Dealt::new(&CardPlace::Soft(path.clone()), Some(Pin::copy_of(pin.expose())?))
+        Dealt::new(terminal, &CardPlace::Soft(path.clone()), Some(Pin::copy_of(pin.expose())?))
     }
 
     /// A person's name as it is read aloud.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[derive(Default)]
-struct Tape(Vec<BackupEntry>, bool);
+pub(super) struct Tape(pub(super) Vec<BackupEntry>, pub(super) bool);
 
 impl BackupSink for Tape {
     fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error> {
@@ -20,7 +20,7 @@ impl BackupSink for Tape {
     }
 }
 
-struct Player(std::vec::IntoIter<BackupEntry>);
+pub(super) struct Player(pub(super) std::vec::IntoIter<BackupEntry>);
 
 impl BackupSource for Player {
     fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error> {
@@ -28,18 +28,18 @@ impl BackupSource for Player {
     }
 }
 
-fn backup_key(byte: u8) -> CredentialSecret {
+pub(super) fn backup_key(byte: u8) -> CredentialSecret {
     CredentialSecret::copy_of(&[byte; 32]).unwrap()
 }
 
-fn extractable(hsm: &SoftHsm, kind: &str, label: &str, id: &str) {
+pub(super) fn extractable(hsm: &SoftHsm, kind: &str, label: &str, id: &str) {
     let args =
         ["--keypairgen", "--key-type", kind, "--label", label, "--id", id, "--usage-sign", "--extractable"];
     hsm.user("ca", USER_PIN, &args);
 }
 
 /// Keys of every kind that SoftHSM makes, a certificate's place taken by a data object.
-fn filled() -> SoftHsm {
+pub(super) fn filled() -> SoftHsm {
     let hsm = SoftHsm::with_token("ca");
     extractable(&hsm, "EC:prime256v1", "p256", "01");
     extractable(&hsm, "EC:secp384r1", "p384", "02");

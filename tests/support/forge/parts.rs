@@ -17,7 +17,7 @@ use quorate::{
         target::{Inventory, ObjectClass, ObjectRecord, Role, TokenIdentity},
     },
     roster::{
-        Member, OperationKind, Policy, RosterDocument,
+        AttestationPolicy, Member, OperationKind, Policy, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
@@ -182,6 +182,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             allow_same_medium: true,
             allow_short_pins: false,
             drill_every_days: None,
+            attestation: AttestationPolicy::default(),
         },
         deal,
         commitments,
@@ -255,6 +256,7 @@ pub fn concluded(outcome: Outcome, deleted: &[ObjectRecord], objects: &[ObjectRe
         restored: Vec::new(),
         left_out: Vec::new(),
         backup: None,
+        pins: Vec::new(),
     }
 }
 

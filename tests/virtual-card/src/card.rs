@@ -189,9 +189,16 @@ impl Card {
         self.changed.notify_all();
     }
 
-    /// Power off, power on and reset are alike: what is not in memory is gone.
-    pub(crate) fn power_cycle(&self) {
+    /// Reset and power on: what is not in memory is gone.
+    pub(crate) fn reset(&self) {
         self.lock().session = Session::default();
+    }
+
+    /// Power off. Nobody reset the card, so until now everybody could use its keys, if the PIN was verified.
+    pub(crate) fn power_off(&self) {
+        let mut core = self.lock();
+        core.script.left_unlocked += usize::from(core.session.pin_verified);
+        core.session = Session::default();
     }
 
     // --- orders ---
@@ -291,6 +298,12 @@ impl Card {
     /// Whether the PIN is verified at this moment: whoever comes next could use the keys.
     pub fn is_unlocked(&self) -> bool {
         self.lock().session.pin_verified
+    }
+
+    /// How often a program went away from the card without resetting it, the PIN verified: until pcscd cut the power,
+    /// every other program could use the keys.
+    pub fn times_left_unlocked(&self) -> usize {
+        self.lock().script.left_unlocked
     }
 
     // --- what somebody did to it before ---

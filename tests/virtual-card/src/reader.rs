@@ -4,9 +4,11 @@
 //! a message of one byte is the reader's own: 0 off, 1 on, 2 reset, 4 "your ATR?".
 
 use std::{
+    fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, TcpStream},
     os::linux::net::TcpStreamExt,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -14,10 +16,10 @@ use std::{
 
 use crate::card::{Card, Outcome};
 
-/// How often pcscd looks for cards. A card must be away this long for its absence to be seen.
-const POLL: Duration = Duration::from_millis(400);
 /// How long anything may take before a test stops.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often we look whether pcscd has seen something.
+const LOOK: Duration = Duration::from_millis(2);
 
 #[derive(Default)]
 struct State {
@@ -28,14 +30,18 @@ struct State {
     powered: bool,
     /// The thread serves a connection.
     serving: bool,
-    gone_at: Option<Instant>,
+    /// How many cards pcscd found here since it runs. It looks now and then only: one that is swapped faster than it
+    /// looks would seem never to have left.
+    found: usize,
     closing: bool,
 }
 
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// What pcscd writes when it sees that a card is gone, and where.
+    log: PathBuf,
+    removal: String,
 }
 
 /// One slot, and its thread.
@@ -45,8 +51,14 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn on(port: u16) -> Self {
-        let shared = Arc::<Shared>::default();
+    /// The one called `name`, on `port`, of the pcscd that writes to `log`.
+    pub(crate) fn new(name: &str, port: u16, log: &Path) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            log: log.to_owned(),
+            removal: format!("Card Removed From {name}"),
+        });
         let of_thread = Arc::clone(&shared);
         let thread = thread::Builder::new().name(format!("reader {port}")).spawn(move || of_thread.run(port));
         Self { shared, thread: Some(thread.expect("a thread for each reader")) }
@@ -69,11 +81,18 @@ impl Reader {
         drop(self.shared.wait("pcscd sees the card", |state| state.powered || state.card.is_none()));
     }
 
-    /// Waits until pcscd must have seen that a card is gone.
+    /// Waits until pcscd has seen that a card is gone.
     pub(crate) fn wait_absence(&self) {
-        if let Some(gone_at) = self.shared.lock().gone_at {
-            thread::sleep(absence(gone_at));
+        let begin = Instant::now();
+        while !self.shared.looks_empty() {
+            assert!(begin.elapsed() < PATIENCE, "pcscd does not see that the card is gone");
+            thread::sleep(LOOK);
         }
+    }
+
+    /// A pcscd starts that has found nothing yet.
+    pub(crate) fn begin(&self) {
+        self.shared.wait("the old connection is closed", |state| !state.serving).found = 0;
     }
 }
 
@@ -88,12 +107,14 @@ impl Drop for Reader {
     }
 }
 
-/// How long the slot must still look empty.
-fn absence(gone_at: Instant) -> Duration {
-    (POLL + Duration::from_millis(50)).saturating_sub(gone_at.elapsed())
-}
-
 impl Shared {
+    /// Whether pcscd has seen every card go that it found.
+    fn looks_empty(&self) -> bool {
+        let found = self.lock().found;
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter(|line| line.ends_with(&self.removal)).count() >= found
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,10 +159,9 @@ impl Shared {
             if state.closing {
                 return;
             }
-            let pause = state.gone_at.map(absence).unwrap_or_default();
             drop(state);
-            if !pause.is_zero() {
-                thread::sleep(pause.min(Duration::from_millis(10)));
+            if !self.looks_empty() {
+                thread::sleep(LOOK);
                 continue;
             }
             let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
@@ -163,12 +183,11 @@ impl Shared {
         };
         let successor = self.converse(&mut stream, &card).unwrap_or(None);
         let _ = stream.shutdown(Shutdown::Both);
-        card.power_cycle();
+        card.reset();
         let mut state = self.lock();
         state.serving = false;
         state.powered = false;
         state.stream = None;
-        state.gone_at = Some(Instant::now());
         drop(state);
         if let Some(successor) = successor {
             self.put(&successor);
@@ -179,13 +198,18 @@ impl Shared {
     /// Until the connection ends. What is put in next, if the card was swapped.
     fn converse(&self, stream: &mut TcpStream, card: &Card) -> io::Result<Option<Card>> {
         stream.set_nodelay(true)?;
-        let mut switched_on = false;
+        let (mut found, mut switched_on) = (false, false);
         loop {
             let message = receive(stream)?;
+            if !found {
+                found = true;
+                self.lock().found += 1;
+            }
             match message.as_slice() {
-                [0] | [2] => card.power_cycle(),
+                [0] => card.power_off(),
+                [2] => card.reset(),
                 [1] => {
-                    card.power_cycle();
+                    card.reset();
                     switched_on = true;
                 }
                 [4] => {

@@ -99,6 +99,7 @@ pub(crate) struct Script {
     /// A finger came while it blinked.
     pub(crate) finger: bool,
     pub(crate) touches: usize,
+    pub(crate) left_unlocked: usize,
     pub(crate) log: Vec<LoggedApdu>,
     counts: BTreeMap<u8, usize>,
 }
@@ -112,6 +113,7 @@ impl Script {
             blinking: None,
             finger: false,
             touches: 0,
+            left_unlocked: 0,
             log: Vec::new(),
             counts: BTreeMap::new(),
         }
@@ -129,6 +131,7 @@ impl Script {
         self.log.clear();
         self.counts.clear();
         self.touches = 0;
+        self.left_unlocked = 0;
     }
 
     pub(crate) fn total(&self) -> usize {

@@ -1,0 +1,134 @@
+//! `quorate card list`, and `quorate card show` of a YubiKey: what is on it, read without a PIN.
+
+use serde_json::{Value, json};
+
+use super::super::{
+    Done,
+    terminal::{Terminal, counted},
+    wiring,
+};
+use crate::{
+    ceremony::Error,
+    piv::{self, CardInventory, Seen, SlotKey},
+};
+
+/// Every reader with what is in it.
+pub fn list(terminal: Terminal) -> Result<Done, Error> {
+    let seen = piv::readers(&wiring::attention(terminal))?;
+    if seen.is_empty() {
+        terminal.tell("No smart card reader is there.");
+    }
+    for found in &seen {
+        terminal.tell(&format!("Reader {}", found.reader));
+        match &found.card {
+            Ok(card) => tell(card, terminal),
+            Err(reason) => terminal.item(reason),
+        }
+    }
+    let readers: Vec<Value> = seen.iter().map(seen_json).collect();
+    Ok(Done::ok(json!({ "readers": readers })))
+}
+
+/// One YubiKey.
+pub fn show(serial: Option<u32>, terminal: Terminal) -> Result<Done, Error> {
+    let card = piv::inventory(serial, &wiring::attention(terminal))?;
+    terminal.tell(&format!("Reader {}", card.reader));
+    tell(&card, terminal);
+    Ok(Done::ok(card_json(&card)))
+}
+
+/// In words.
+pub fn tell(card: &CardInventory, terminal: Terminal) {
+    terminal.item(&format!("YubiKey {}, firmware {}", card.serial, card.firmware));
+    let delivered = |is_default: bool| if is_default { ", as delivered" } else { "" };
+    terminal.item(&format!("PIN           {}{}", tries(card.pin.tries_left), delivered(card.pin.is_default)));
+    terminal.item(&format!("PUK           {}{}", tries(card.puk.tries_left), delivered(card.puk.is_default)));
+    let kept = match (card.management_is_default, card.management_is_protected) {
+        (true, _) => "as delivered",
+        (false, true) => "kept under the PIN",
+        (false, false) => "kept by somebody",
+    };
+    terminal.item(&format!("management    {}, {kept}", card.management_algorithm));
+    for (key, certified) in &card.keys {
+        let certificate = if *certified { "certificate" } else { "no certificate" };
+        terminal.item(&format!(
+            "slot {}       {}, {}, PIN {}, touch {}, {certificate}{}",
+            key.slot,
+            key.algorithm(),
+            key.origin(),
+            key.pin_policy(),
+            key.touch_policy(),
+            serves(card, key)
+        ));
+    }
+    let missing = card.missing();
+    if missing.is_empty() {
+        terminal.item("It can serve.");
+        return;
+    }
+    terminal.item("To serve as a card of a quorum:");
+    for what in missing {
+        terminal.item(&format!("- {what}"));
+    }
+}
+
+fn tries(left: u32) -> String {
+    match left {
+        0 => "blocked".into(),
+        left => format!("{} left", counted(usize::try_from(left).unwrap_or(usize::MAX), "try", "tries")),
+    }
+}
+
+fn serves(card: &CardInventory, key: &SlotKey) -> &'static str {
+    if card.signing_key() == Some(key) {
+        ": signing key"
+    } else if card.share_key() == Some(key) {
+        ": share key"
+    } else {
+        ""
+    }
+}
+
+fn seen_json(found: &Seen) -> Value {
+    match &found.card {
+        Ok(card) => json!({ "reader": found.reader, "card": card_json(card), "reason": null }),
+        Err(reason) => json!({ "reader": found.reader, "card": null, "reason": reason }),
+    }
+}
+
+/// The object of `--json`.
+pub fn card_json(card: &CardInventory) -> Value {
+    let signing = card.signing_key().and_then(SlotKey::signing_key);
+    let slots: Vec<Value> = card
+        .keys
+        .iter()
+        .map(|(key, certified)| {
+            json!({
+                "slot": key.slot.to_string(),
+                "algorithm": key.algorithm(),
+                "origin": key.origin(),
+                "pin_policy": key.pin_policy(),
+                "touch_policy": key.touch_policy(),
+                "certificate": certified,
+            })
+        })
+        .collect();
+    json!({
+        "kind": "yubikey",
+        "serial": card.serial,
+        "keyid": signing.as_ref().map(crate::roster::key::PublicKey::keyid),
+        "algorithm": signing.as_ref().map(crate::roster::key::PublicKey::algorithm),
+        "share_recipient": card.share_key().and_then(SlotKey::recipient).map(|r| r.to_string()),
+        "tries_left": card.pin.tries_left,
+        "firmware": card.firmware,
+        "reader": card.reader,
+        "pin_is_default": card.pin.is_default,
+        "puk_tries_left": card.puk.tries_left,
+        "puk_is_default": card.puk.is_default,
+        "management_algorithm": card.management_algorithm,
+        "management_is_default": card.management_is_default,
+        "management_is_protected": card.management_is_protected,
+        "slots": slots,
+        "missing": card.missing(),
+    })
+}

@@ -1,0 +1,329 @@
+//! `quorate card enroll` of a YubiKey: first it is made ready, step by step. A step that is done already is not done
+//! again, so that an attempt that was cut off is taken up by the next.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::super::{
+    args::{CardEnroll, TouchArg},
+    terminal::Terminal,
+    wiring,
+};
+use super::inventory;
+use crate::{
+    ceremony::Error,
+    encoding::text,
+    memory::{ManagementSecret, Pin},
+    piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey, TouchRule},
+    ports::{card::FinalTry, clock::Clock as _},
+    storage::SystemClock,
+};
+
+/// Longest file with a management key in hex.
+const MAX_KEY_FILE: usize = 256;
+
+/// A card that is ready, and what attests it.
+pub struct Prepared {
+    /// Its PIN, for the enrolment's signature.
+    pub pin: Pin,
+    /// Its number, so that nothing else is taken for it.
+    pub serial: Option<u32>,
+    /// Certificates: slot f9, signing key, share key. Empty where nothing attests the keys.
+    pub attestation: Vec<Vec<u8>>,
+}
+
+/// What is to be done to a slot.
+#[derive(Clone, PartialEq, Eq)]
+enum Step {
+    /// The key stays.
+    Keep(SlotKey),
+    /// A key is made in an empty slot.
+    Make(Slot),
+    /// A key is made, and another one is lost.
+    Replace(Slot),
+}
+
+impl Step {
+    fn of(slot: Slot, present: Option<&SlotKey>) -> Self {
+        if present.is_some() { Self::Replace(slot) } else { Self::Make(slot) }
+    }
+}
+
+/// Everything that will be done.
+struct Steps {
+    algorithm: SigningAlgorithm,
+    touch: TouchRule,
+    signing: Step,
+    /// None for a witness.
+    share: Option<Step>,
+}
+
+/// Makes a YubiKey ready.
+pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Result<Prepared, Error> {
+    let mut card = Preparation::open(serial, &wiring::attention(terminal))?;
+    terminal.tell(&format!("Reader {}", card.inventory().reader));
+    inventory::tell(card.inventory(), terminal);
+    let steps = plan(args, &card)?;
+    tell(&steps, card.inventory(), terminal);
+    confirm(&steps, card.inventory(), terminal)?;
+    let pin = pin(args, card.inventory(), terminal)?;
+    let puk = puk(args, card.inventory(), terminal)?;
+    let management = management(args, &steps, card.inventory(), terminal)?;
+    if let Some(puk) = &puk
+        && puk.expose() == pin.expose()
+    {
+        return Err(Error::usage("PIN and PUK are the same", "choose another PUK, and keep it elsewhere"));
+    }
+
+    let final_try = if args.card.pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
+    card.unlock(Pin::copy_of(pin.expose())?, final_try)?;
+    terminal.item("done: the PIN");
+    if let Some(puk) = puk {
+        card.set_puk(&puk)?;
+        terminal.item("done: the PUK");
+    }
+    if let Some(management) = management {
+        card.manage(&management)?;
+        terminal.item("done: the management key");
+    }
+    let attestation = make_keys(args, &steps, &mut card, terminal)?;
+    let serial = card.serial().as_str().parse().ok();
+    Ok(Prepared { pin, serial, attestation })
+}
+
+fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
+    let algorithm = if args.administrator || !card.has_ed25519() {
+        SigningAlgorithm::P256
+    } else {
+        SigningAlgorithm::Ed25519
+    };
+    let touch = match args.touch {
+        TouchArg::Always => TouchRule::Always,
+        TouchArg::Cached => TouchRule::Cached,
+        TouchArg::Never => TouchRule::Never,
+    };
+    let inventory = card.inventory();
+    let signing = inventory.key(Slot::SIGNING);
+    let signing = match signing {
+        Some(key) if !args.replace && fits(key, args) => Step::Keep(key.clone()),
+        other => Step::of(Slot::SIGNING, other),
+    };
+    let share = if args.witness { None } else { Some(share_step(args, inventory)?) };
+    let steps = Steps { algorithm, touch, signing, share };
+    let replaced: Vec<String> = steps.replaced().map(|slot| slot.to_string()).collect();
+    if !replaced.is_empty() && !args.replace {
+        return Err(Error::refused(
+            format!(
+                "card {} has a key in slot {} that cannot serve, and it is not overwritten",
+                inventory.serial,
+                replaced.join(" and ")
+            ),
+            "see 'quorate card show'; give --replace if the key is needed no more, or take another card",
+        ));
+    }
+    Ok(steps)
+}
+
+impl Steps {
+    fn all(&self) -> impl Iterator<Item = &Step> {
+        [Some(&self.signing), self.share.as_ref()].into_iter().flatten()
+    }
+
+    fn replaced(&self) -> impl Iterator<Item = Slot> {
+        self.all().filter_map(|step| match step {
+            Step::Replace(slot) => Some(*slot),
+            _ => None,
+        })
+    }
+}
+
+/// Whether a signing key that is there can stay: made on the card, wants the PIN each time, and signs what is wanted.
+fn fits(key: &SlotKey, args: &CardEnroll) -> bool {
+    key.signing_key().is_some_and(|public| !(args.administrator && public.algorithm() == "ed25519"))
+        && key.pin_policy() == "always"
+        && key.origin() == "generated"
+}
+
+fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Error> {
+    let present = inventory.share_key();
+    match (present, args.slot) {
+        (Some(key), wanted) if wanted.is_none_or(|slot| slot == key.slot) => {
+            Ok(if args.replace || key.origin() != "generated" {
+                Step::Replace(key.slot)
+            } else {
+                Step::Keep(key.clone())
+            })
+        }
+        (Some(key), Some(_)) => Err(Error::refused(
+            format!("card {} has a share key in slot {} already", inventory.serial, key.slot),
+            "leave --slot away: a card has one share key",
+        )),
+        (_, Some(slot)) => Ok(Step::of(slot, inventory.key(slot))),
+        (_, None) => inventory.free_slot().map(Step::Make).ok_or_else(|| {
+            Error::refused(
+                format!("card {} is full: each of its slots 82 to 95 has a key", inventory.serial),
+                "name one that is needed no more with --slot and --replace, or take another card",
+            )
+        }),
+    }
+}
+
+fn tell(steps: &Steps, card: &CardInventory, terminal: Terminal) {
+    terminal.tell("What will be done:");
+    let step = |condition: bool, what: String| {
+        if condition {
+            terminal.item(&format!("- {what}"));
+        }
+    };
+    step(card.pin.is_default, "set a new PIN".into());
+    step(card.puk.is_default && card.puk.tries_left > 0, "set a new PUK".into());
+    step(card.management_is_default, "set a new management key".into());
+    let algorithm = match steps.algorithm {
+        SigningAlgorithm::Ed25519 => "Ed25519",
+        SigningAlgorithm::P256 => "P-256",
+    };
+    for (what, algorithm, planned) in
+        [("signing key", algorithm, Some(&steps.signing)), ("share key", "P-256", steps.share.as_ref())]
+    {
+        match planned {
+            Some(Step::Make(slot)) => step(true, format!("make the {what}, {algorithm}, in slot {slot}")),
+            Some(Step::Replace(slot)) => {
+                step(
+                    true,
+                    format!("DESTROY the key in slot {slot}, and make the {what}, {algorithm}, there"),
+                );
+            }
+            Some(Step::Keep(key)) => {
+                step(true, format!("go on with the {what} that is in slot {}", key.slot))
+            }
+            None => {}
+        }
+    }
+    step(true, "put a certificate beside each P-256 key, and sign the enrolment: a touch each".into());
+    if steps.touch != TouchRule::Always {
+        terminal.tell("Keys that want no touch for each use serve outside production only.");
+    }
+}
+
+/// What destroys a key is typed by a person, with serial and slot; `--yes` is no answer to that.
+fn confirm(steps: &Steps, card: &CardInventory, terminal: Terminal) -> Result<(), Error> {
+    let replaced: Vec<String> = steps.replaced().map(|slot| slot.to_string()).collect();
+    if replaced.is_empty() {
+        return terminal.confirm(&format!("Make card {} ready?", card.serial));
+    }
+    let wanted = format!("{} {}", card.serial, replaced.join(" "));
+    let typed = terminal.ask(&format!(
+        "What is sealed to a key that is destroyed is lost. Type \"{wanted}\" (serial and slot) to go on"
+    ))?;
+    if typed.trim() == wanted {
+        return Ok(());
+    }
+    Err(Error::refused("not confirmed: nothing was done", "type serial and slot as they are shown"))
+}
+
+fn pin(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Pin, Error> {
+    if let Some(pin) = wiring::read_pin(&args.card.pin)? {
+        return Ok(pin);
+    }
+    if card.pin.is_default {
+        return terminal.new_pin(&format!("New PIN for card {} (6 to 8 characters)", card.serial));
+    }
+    terminal.pin(&format!("PIN of card {} ({} tries left)", card.serial, card.pin.tries_left))
+}
+
+fn puk(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Option<Pin>, Error> {
+    if !card.puk.is_default || card.puk.tries_left == 0 {
+        return Ok(None);
+    }
+    match &args.puk_file {
+        Some(path) => wiring::pin_from_file(path).map(Some),
+        None if !terminal.is_interactive() => Err(Error::usage(
+            format!("card {} has the PUK of delivery, and nobody can be asked for a new one", card.serial),
+            "give it with --puk-file FILE",
+        )),
+        None => {
+            let prompt = format!("New PUK for card {}, which unblocks it (6 to 8 characters)", card.serial);
+            terminal.new_pin(&prompt).map(Some)
+        }
+    }
+}
+
+fn is_certified(key: &SlotKey, card: &CardInventory) -> bool {
+    !key.wants_certificate() || card.has_certificate(key.slot)
+}
+
+/// The management key is wanted only if something is written that needs it.
+fn management(
+    args: &CardEnroll,
+    steps: &Steps,
+    card: &CardInventory,
+    terminal: Terminal,
+) -> Result<Option<ManagementKey>, Error> {
+    let ready = |step: &Step| matches!(step, Step::Keep(key) if is_certified(key, card));
+    if let Some(path) = &args.management_key {
+        return management_from_file(path).map(|key| Some(ManagementKey::Operator(key)));
+    }
+    if !card.management_is_default && steps.all().all(ready) {
+        return Ok(None);
+    }
+    if card.management_is_default || card.management_is_protected || !terminal.is_interactive() {
+        return Ok(Some(ManagementKey::UnderPin));
+    }
+    let typed = terminal.pin(&format!("Management key of card {}, in hex", card.serial))?;
+    from_hex(typed.expose()).map(|key| Some(ManagementKey::Operator(key)))
+}
+
+fn management_from_file(path: &Path) -> Result<ManagementSecret, Error> {
+    let bytes = Zeroizing::new(wiring::read_file(path, MAX_KEY_FILE)?);
+    from_hex(bytes.trim_ascii()).map_err(|error| Error {
+        message: format!("{}: {}", text::printable(&path.to_string_lossy()), error.message),
+        ..error
+    })
+}
+
+fn from_hex(hex: &[u8]) -> Result<ManagementSecret, Error> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    let decoded = base16ct::mixed::decode(hex, bytes.as_mut_slice())
+        .ok()
+        .filter(|key| matches!(key.len(), 16 | 24 | 32));
+    let key = decoded.ok_or_else(|| {
+        Error::usage("not a management key", "write 16, 24 or 32 bytes in hex, as the card's algorithm wants")
+    })?;
+    Ok(ManagementSecret::copy_of(key)?)
+}
+
+fn make_keys(
+    args: &CardEnroll,
+    steps: &Steps,
+    card: &mut Preparation,
+    terminal: Terminal,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let name = format!("{} ({})", args.full_name, args.name);
+    let signing = match &steps.signing {
+        Step::Keep(key) => key.clone(),
+        Step::Make(_) | Step::Replace(_) => card.make_signing_key(steps.algorithm, steps.touch)?,
+    };
+    terminal.item(&format!("done: the signing key in slot {}", signing.slot));
+    let mut keys = vec![signing];
+    if let Some(step) = &steps.share {
+        let share = match step {
+            Step::Keep(key) => key.clone(),
+            Step::Make(slot) | Step::Replace(slot) => card.make_share_key(*slot, steps.touch)?,
+        };
+        terminal.item(&format!("done: the share key in slot {}", share.slot));
+        keys.push(share);
+    }
+    let uncertified: Vec<&SlotKey> = keys.iter().filter(|key| !is_certified(key, card.inventory())).collect();
+    let touches = uncertified.iter().map(|key| key.touches()).sum();
+    card.announce(touches);
+    for key in uncertified {
+        card.certify(key, &name, SystemClock.now())?;
+        terminal.item(&format!("done: the certificate in slot {}", key.slot));
+    }
+    let attested = card.attestation(&keys.iter().collect::<Vec<_>>())?;
+    if attested.is_none() {
+        terminal.tell("Nothing attests where these keys were made: production refuses such a card.");
+    }
+    Ok(attested.unwrap_or_default())
+}

@@ -1,0 +1,281 @@
+//! A YubiKey as a card: it describes itself, and takes a PIN.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    fault::Fault,
+    reader,
+    session::{Reference, Session},
+    slots::{Slot, SlotKey},
+    unlocked::UnlockedPiv,
+};
+use crate::{
+    encoding::text::Line,
+    memory::Pin,
+    ports::card::{
+        Attention, Card, CardDescription, CardError, CardKind, FinalTry, UnlockedCard, Waiting, Work,
+    },
+    roster::key::PublicKey,
+    sealing::piv_p256::PivRecipient,
+};
+
+/// SP 800-73-4, part 2, 2.4.3: a PIN has 6 to 8 characters. YubiKeys take any bytes; what can be typed everywhere is
+/// printable ASCII.
+const PIN_LENGTH: std::ops::RangeInclusive<usize> = 6..=8;
+
+/// Tries that were read longer ago are read again before the PIN is presented: another program may have spent some.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// A YubiKey in a reader.
+pub struct PivCard {
+    number: u32,
+    pub(super) serial: Line,
+    attention: Arc<dyn Attention>,
+    /// None after the card was let go; then it is opened anew.
+    session: Option<Session>,
+    keys: Option<Keys>,
+    tries: Option<(u32, Instant)>,
+    /// Touches that come until the work is done, and how many of them were asked for.
+    announced: u32,
+    touched: u32,
+}
+
+/// The two keys that a ceremony uses.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Keys {
+    pub(super) signing: SlotKey,
+    pub(super) public: PublicKey,
+    pub(super) share: Option<(SlotKey, PivRecipient)>,
+}
+
+impl PivCard {
+    /// The YubiKey with this serial; without one, the only YubiKey that is there.
+    pub fn open(serial: Option<u32>, attention: Arc<dyn Attention>) -> Result<Self, CardError> {
+        let session = reader::find(serial, &attention)?;
+        Ok(Self {
+            number: session.number(),
+            serial: session.serial().clone(),
+            attention,
+            session: Some(session),
+            keys: None,
+            tries: None,
+            announced: 0,
+            touched: 0,
+        })
+    }
+
+    /// The connection, opened anew if the card was let go meanwhile: by its serial, and only if its keys are those that
+    /// were described.
+    fn connect(&mut self) -> Result<&mut Session, CardError> {
+        if self.session.is_none() {
+            let mut session = reader::find(Some(self.number), &self.attention)?;
+            if let Some(known) = &self.keys
+                && read_keys(&mut session)? != *known
+            {
+                session.leave();
+                return Err(CardError::Unfit {
+                    serial: self.serial.clone(),
+                    reason: "its keys are not those that it had a moment ago".into(),
+                });
+            }
+            self.session = Some(session);
+        }
+        let serial = &self.serial;
+        self.session
+            .as_mut()
+            .ok_or_else(|| CardError::Gone { serial: serial.clone(), reason: "it was let go" })
+    }
+
+    fn gone(&self, reason: &'static str) -> CardError {
+        CardError::Gone { serial: self.serial.clone(), reason }
+    }
+
+    /// Asks the card for something that changes nothing. If it was reset or taken out and put in since, it is opened
+    /// anew, compared, and asked once more.
+    fn ask<T>(&mut self, ask: impl Fn(&mut Session) -> Result<T, Fault>) -> Result<T, CardError> {
+        let first = ask(self.connect()?);
+        match first {
+            Err(fault) if fault.is_reset() => {
+                self.session = None;
+                let again = ask(self.connect()?);
+                again.map_err(|fault| fault.of(&self.serial))
+            }
+            other => other.map_err(|fault| fault.of(&self.serial)),
+        }
+    }
+
+    fn read_tries(&mut self) -> Result<u32, CardError> {
+        let left = self.ask(|session| session.tries(Reference::Pin))?;
+        self.tries = Some((left, Instant::now()));
+        Ok(left)
+    }
+
+    /// The number of the next touch, and what it does.
+    pub(super) fn next_touch(&mut self, key: &SlotKey, work: Work) -> Waiting {
+        if key.touches() == 0 {
+            return Waiting::Answer;
+        }
+        self.touched = self.touched.saturating_add(1);
+        Waiting::Touch { number: self.touched, of: self.announced.max(self.touched), work }
+    }
+
+    /// Lets the card go, so that the PIN serves nobody else.
+    pub(super) fn release(&mut self) {
+        self.announced = 0;
+        self.touched = 0;
+        if let Some(session) = self.session.take() {
+            session.reset();
+        }
+    }
+
+    /// The connection to a card whose PIN was presented; a card that was let go since is never asked again.
+    pub(super) fn unlocked_session(&mut self) -> Result<&mut Session, CardError> {
+        if self.session.is_none() {
+            return Err(self.gone("it was let go"));
+        }
+        self.connect()
+    }
+
+    /// Presents the PIN, once, to the card to which we are connected.
+    pub(super) fn verify(&mut self, pin: &Pin) -> Result<(), CardError> {
+        use yubikey::Error as Crate;
+        let serial = self.serial.clone();
+        let verified = self.unlocked_session()?.verify(pin);
+        // What is known of the tries is known no more.
+        self.tries = None;
+        match verified {
+            Ok(()) => Ok(()),
+            Err(Fault::Said(Crate::WrongPin { tries: 0 } | Crate::PinLocked)) => {
+                Err(CardError::Blocked { serial })
+            }
+            Err(Fault::Said(Crate::WrongPin { tries })) => {
+                Err(CardError::WrongPin { serial, tries_left: tries.into() })
+            }
+            Err(fault) => Err(fault.of(&serial)),
+        }
+    }
+
+    fn check_tries(&mut self, final_try: FinalTry) -> Result<(), CardError> {
+        let tries = match self.tries {
+            Some((left, at)) if at.elapsed() < FRESH => left,
+            _ => self.read_tries()?,
+        };
+        match (tries, final_try) {
+            (0, _) => Err(CardError::Blocked { serial: self.serial.clone() }),
+            (1, FinalTry::Keep) => Err(CardError::FinalTry { serial: self.serial.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    fn known_keys(&mut self) -> Result<Keys, CardError> {
+        let session = self.connect()?;
+        let keys = read_keys(session)?;
+        self.keys = Some(keys.clone());
+        Ok(keys)
+    }
+}
+
+impl Drop for PivCard {
+    fn drop(&mut self) {
+        // No PIN was given to a session that is still here.
+        if let Some(session) = self.session.take() {
+            session.leave();
+        }
+    }
+}
+
+impl Card for PivCard {
+    fn describe(&mut self) -> Result<CardDescription, CardError> {
+        let tries = self.read_tries()?;
+        let keys = self.known_keys()?;
+        let share = keys.share.as_ref();
+        Ok(CardDescription {
+            kind: CardKind::Yubikey,
+            serial: self.serial.clone(),
+            signing_key: keys.public,
+            share_recipient: share.map(|(_, recipient)| recipient.to_string()),
+            tries_left: Some(tries),
+            touches: (keys.signing.touches(), share.map_or(0, |(key, _)| key.touches())),
+        })
+    }
+
+    fn announce(&mut self, touches: u32) {
+        self.announced = touches;
+        self.touched = 0;
+    }
+
+    fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<Box<dyn UnlockedCard + '_>, CardError> {
+        check_pin(&pin)?;
+        let keys = match &self.keys {
+            Some(keys) => keys.clone(),
+            None => self.known_keys()?,
+        };
+        self.check_tries(final_try)?;
+        match self.verify(&pin) {
+            Ok(()) => Ok(Box::new(UnlockedPiv::new(self, keys, pin))),
+            Err(error) => {
+                self.release();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Refuses what is no PIN, before it costs a try. The crate takes an empty one for a question.
+pub(super) fn check_pin(pin: &Pin) -> Result<(), CardError> {
+    let printable = pin.expose().iter().all(|b| (b' '..=b'~').contains(b));
+    if printable && PIN_LENGTH.contains(&pin.expose().len()) {
+        return Ok(());
+    }
+    Err(CardError::PinForm {
+        reason: format!(
+            "a YubiKey's PIN or PUK has {} to {} printable ASCII characters",
+            PIN_LENGTH.start(),
+            PIN_LENGTH.end()
+        ),
+    })
+}
+
+/// Reads both keys: the one of slot 9c, and the first of the retired slots that can be a share key. One APDU for each
+/// slot, so two if the share key is in slot 82, where it is if the card was empty.
+pub(super) fn read_keys(session: &mut Session) -> Result<Keys, CardError> {
+    let serial = session.serial().clone();
+    let unfit = |reason: &str| CardError::Unfit { serial: serial.clone(), reason: reason.to_owned() };
+    let signing = match session.key(Slot::SIGNING) {
+        Ok(Some(key)) => key,
+        Ok(None) => return Err(unfit("slot 9c is empty: it has no signing key")),
+        Err(Fault::Said(yubikey::Error::NotSupported)) => return Err(too_old(session)),
+        Err(fault) => return Err(fault.of(&serial)),
+    };
+    let Some(public) = signing.signing_key() else {
+        return Err(unfit("the key in slot 9c is neither Ed25519 nor P-256"));
+    };
+    Ok(Keys { signing, public, share: read_share_key(session)? })
+}
+
+/// The first key that can be a share key.
+pub(super) fn read_share_key(session: &mut Session) -> Result<Option<(SlotKey, PivRecipient)>, CardError> {
+    for slot in Slot::retired() {
+        let key = match session.key(slot) {
+            Ok(Some(key)) => key,
+            // A key of an algorithm that the crate does not know is none of ours.
+            Ok(None) | Err(Fault::Said(yubikey::Error::AlgorithmError)) => continue,
+            Err(fault) => return Err(fault.of(session.serial())),
+        };
+        if let Some(recipient) = key.recipient().filter(|_| key.serves_shares()) {
+            return Ok(Some((key, recipient)));
+        }
+    }
+    Ok(None)
+}
+
+/// Of firmware without metadata.
+pub(super) fn too_old(session: &Session) -> CardError {
+    CardError::Unfit {
+        serial: session.serial().clone(),
+        reason: format!("its firmware is {}; 5.3.0 is the oldest that can serve", session.firmware()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Self-signed certificates (RFC 5280) of P-256 keys for the slots, by which other programs find the keys.
+//!
+//! They prove nothing: what a key is and where it was made, its attestation says.
+
+use super::slots::SlotKey;
+use crate::encoding::time::Timestamp;
+
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const UTF8_STRING: u8 = 0x0c;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+
+const ORGANIZATION: &[u8] = &[0x55, 4, 10];
+const ORGANIZATIONAL_UNIT: &[u8] = &[0x55, 4, 11];
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+/// 1.2.840.10045.4.3.2
+const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+/// 1.3.6.1.4.1.41482.3.8: PIN and touch policy, two bytes, as attestations have it.
+const POLICIES: &[u8] = &[0x2b, 6, 1, 4, 1, 0x82, 0xc4, 0x0a, 3, 8];
+
+/// The plugin whose certificates the share keys have, and the version that was followed.
+const PLUGIN: &str = "age-plugin-yubikey";
+const PLUGIN_VERSION: &str = "0.5.1";
+
+/// Who a certificate says that the key is.
+pub(super) struct Subject {
+    organization: &'static str,
+    unit: &'static str,
+    name: String,
+}
+
+impl Subject {
+    /// As age-plugin-yubikey writes and looks for it.
+    pub(super) fn share_key(name: &str) -> Self {
+        Self { organization: PLUGIN, unit: PLUGIN_VERSION, name: name.to_owned() }
+    }
+
+    pub(super) fn signing_key(name: &str) -> Self {
+        Self { organization: "quorate", unit: env!("CARGO_PKG_VERSION"), name: name.to_owned() }
+    }
+}
+
+/// What is signed, and then `finish`ed with its signature.
+pub(super) struct Unsigned {
+    tbs: Vec<u8>,
+    algorithm: Vec<u8>,
+}
+
+impl Unsigned {
+    pub(super) fn new(key: &SlotKey, subject: &Subject, serial: [u8; 16], now: Timestamp) -> Self {
+        let algorithm = tlv(SEQUENCE, &[&tlv(OBJECT_IDENTIFIER, &[ECDSA_WITH_SHA256])]);
+        let name = name(subject);
+        let validity = tlv(SEQUENCE, &[&time(now), &tlv(GENERALIZED_TIME, &[b"99991231235959Z"])]);
+        let policies = tlv(
+            SEQUENCE,
+            &[&tlv(OBJECT_IDENTIFIER, &[POLICIES]), &tlv(0x04, &[&[key.pin.into(), key.touch.into()]])],
+        );
+        let extensions = tlv(0xa3, &[&tlv(SEQUENCE, &[&policies])]);
+        // [0] version 3; a serial of 17 bytes whose first is 1 is positive and minimal.
+        let version = [0xa0, 3, 2, 1, 2];
+        let serial = tlv(0x02, &[&[1], &serial]);
+        let tbs =
+            tlv(SEQUENCE, &[&version, &serial, &algorithm, &name, &validity, &name, &key.spki, &extensions]);
+        Self { tbs, algorithm }
+    }
+
+    /// What the key signs.
+    pub(super) fn message(&self) -> &[u8] {
+        &self.tbs
+    }
+
+    /// The certificate in DER.
+    pub(super) fn finish(&self, signature: &[u8]) -> Vec<u8> {
+        tlv(SEQUENCE, &[&self.tbs, &self.algorithm, &tlv(0x03, &[&[0], signature])])
+    }
+}
+
+/// A certificate as a PIV data object (SP 800-73-4, part 1, appendix A): certificate, not compressed, no error code.
+pub(super) fn object(certificate: &[u8]) -> Vec<u8> {
+    [tlv(0x70, &[certificate]), vec![0x71, 1, 0, 0xfe, 0]].concat()
+}
+
+/// The certificate in a data object; none where there is none, or a compressed one.
+pub(super) fn from_object(object: &[u8]) -> Option<Vec<u8>> {
+    match read_tlv(object)? {
+        (0x70, certificate, _) if !certificate.is_empty() => Some(certificate.to_vec()),
+        _ => None,
+    }
+}
+
+/// Tag, value and rest of the first of some BER-TLV objects with tags and lengths as PIV has them.
+pub(super) fn read_tlv(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, rest) = bytes.split_first()?;
+    let (first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(*first), rest),
+        0x81 => {
+            let (length, rest) = rest.split_first()?;
+            (usize::from(*length), rest)
+        }
+        0x82 => {
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            (usize::from(u16::from_be_bytes(*length)), rest)
+        }
+        _ => return None,
+    };
+    let (value, rest) = rest.split_at_checked(length)?;
+    Some((*tag, value, rest))
+}
+
+fn name(subject: &Subject) -> Vec<u8> {
+    let part = |oid: &[u8], text: &str| {
+        let pair = tlv(SEQUENCE, &[&tlv(OBJECT_IDENTIFIER, &[oid]), &tlv(UTF8_STRING, &[text.as_bytes()])]);
+        tlv(SET, &[&pair])
+    };
+    // RFC 5280: a common name has 64 characters at most.
+    let common: String = subject.name.chars().take(64).collect();
+    tlv(
+        SEQUENCE,
+        &[
+            &part(ORGANIZATION, subject.organization),
+            &part(ORGANIZATIONAL_UNIT, subject.unit),
+            &part(COMMON_NAME, &common),
+        ],
+    )
+}
+
+/// UTCTime until 2049, then GeneralizedTime.
+fn time(time: Timestamp) -> Vec<u8> {
+    let digits: String = time.to_string().chars().filter(char::is_ascii_digit).collect();
+    match digits.strip_prefix("20") {
+        Some(short) if digits.as_str() < "2050" => tlv(UTC_TIME, &[short.as_bytes(), b"Z"]),
+        _ => tlv(GENERALIZED_TIME, &[digits.as_bytes(), b"Z"]),
+    }
+}
+
+/// Lengths stay under 65,536 here: names are cut, keys are short, and the object's limit on a card is 3 kB.
+fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let value = parts.concat();
+    let [high, low] = u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let mut out = vec![tag];
+    match value.len() {
+        0..=0x7f => out.push(low),
+        0x80..=0xff => out.extend([0x81, low]),
+        _ => out.extend([0x82, high, low]),
+    }
+    out.extend(value);
+    out
+}

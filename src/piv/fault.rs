@@ -1,0 +1,104 @@
+//! What the card, the reader or the smart card service said, in words.
+
+use pcsc::Error as Pcsc;
+use yubikey::Error as Crate;
+
+use crate::{encoding::text::Line, ports::card::CardError};
+
+/// Why a call did not succeed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    /// The crate's own error.
+    Said(Crate),
+    /// The crate panicked over what the card answered.
+    Nonsense,
+}
+
+impl From<Crate> for Fault {
+    fn from(error: Crate) -> Self {
+        Self::Said(error)
+    }
+}
+
+impl Fault {
+    /// What PC/SC said, if it was that.
+    pub(super) fn pcsc(self) -> Option<Pcsc> {
+        match self {
+            Self::Said(Crate::PcscError { inner }) => inner,
+            _ => None,
+        }
+    }
+
+    /// Whether the card was pulled out, put in again, or reset by another program, so that nothing reached it.
+    pub(super) fn is_reset(self) -> bool {
+        matches!(self.pcsc(), Some(Pcsc::ResetCard | Pcsc::RemovedCard))
+    }
+
+    /// Of a card that is known.
+    pub(super) fn of(self, serial: &Line) -> CardError {
+        let serial = serial.clone();
+        let gone = |reason: &'static str| CardError::Gone { serial: serial.clone(), reason };
+        match self.pcsc() {
+            Some(
+                Pcsc::RemovedCard
+                | Pcsc::NoSmartcard
+                | Pcsc::NotTransacted
+                | Pcsc::UnresponsiveCard
+                | Pcsc::UnpoweredCard
+                | Pcsc::CommDataLost
+                | Pcsc::CommError
+                | Pcsc::UnknownReader
+                | Pcsc::ReaderUnavailable,
+            ) => gone("it was pulled out"),
+            Some(Pcsc::ResetCard) => gone("another program reset it"),
+            Some(
+                Pcsc::NoService
+                | Pcsc::ServiceStopped
+                | Pcsc::InvalidHandle
+                | Pcsc::ServerTooBusy
+                | Pcsc::Shutdown,
+            ) => gone("the smart card service (pcscd) was stopped or restarted"),
+            Some(Pcsc::SharingViolation) => CardError::Busy { place: format!("card {serial}") },
+            Some(other) => CardError::Failed { serial, reason: format!("PC/SC says: {other}") },
+            None => CardError::Failed { serial, reason: self.words().into() },
+        }
+    }
+
+    /// Of a place where no card is known yet.
+    pub(super) fn at(self, place: &str) -> CardError {
+        let absent = |reason: &str| CardError::Absent { place: place.to_owned(), reason: reason.to_owned() };
+        match self.pcsc() {
+            Some(Pcsc::NoService | Pcsc::ServiceStopped | Pcsc::InvalidHandle) => {
+                CardError::NoService { reason: "it does not answer" }
+            }
+            Some(Pcsc::NoAccess) => CardError::NoService { reason: "it lets this user use no card" },
+            Some(Pcsc::NoReadersAvailable | Pcsc::UnknownReader | Pcsc::ReaderUnavailable) => {
+                absent("no smart card reader is there")
+            }
+            Some(Pcsc::NoSmartcard | Pcsc::RemovedCard) => absent("no card is in it"),
+            Some(Pcsc::UnresponsiveCard | Pcsc::UnpoweredCard | Pcsc::ProtoMismatch) => {
+                absent("the card in it does not answer; it may be in the wrong way round")
+            }
+            Some(Pcsc::SharingViolation) => CardError::Busy { place: place.to_owned() },
+            Some(other) => absent(&format!("PC/SC says: {other}")),
+            None => absent(self.words()),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Nonsense => "it answered with something that no YubiKey answers",
+            Self::Said(Crate::AppletNotFound { .. }) => {
+                "the card has no PIV application, or it is switched off"
+            }
+            Self::Said(Crate::NotSupported) => "its firmware does not know the command",
+            Self::Said(Crate::NotFound) => "what was looked for is not there",
+            Self::Said(Crate::AuthenticationError) => "it refused: not authenticated",
+            Self::Said(Crate::PinLocked) => "the PIN or PUK is blocked",
+            Self::Said(Crate::SizeError | Crate::ParseError | Crate::InvalidObject) => {
+                "what it answered cannot be understood"
+            }
+            Self::Said(_) => "it refused the command",
+        }
+    }
+}

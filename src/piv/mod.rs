@@ -1,0 +1,29 @@
+//! YubiKeys: the PIV application (SP 800-73) over PC/SC, by the `yubikey` crate.
+//!
+//! The signing key is in slot 9c, the share key in one of the retired slots 82 to 95, where age-plugin-yubikey looks for
+//! it. What the crate does not do, or does otherwise than a ceremony wants, is guarded in one place each:
+//!
+//! - it panics at some answers that no honest card gives, and at messages of 255 bytes: [`session`] catches it;
+//! - `reconnect` sends the PIN again to whatever card is there: it is not used, and a card that was reset or swapped is
+//!   opened anew and compared ([`card`]);
+//! - the tries left read as 0 when the PIN is verified: they are read from the metadata, before it is;
+//! - its signer hashes before Ed25519: messages are given to it raw, and each signature is verified ([`unlocked`]);
+//! - it writes APDUs to `log`, with PINs in them: nothing in this program listens;
+//! - it keeps the last PIN in a buffer that it does not wipe, until the card is let go.
+//!
+//! Firmware before 5.3 has no metadata, by which keys, policies and tries are read without a PIN: it is refused.
+
+mod card;
+mod certificate;
+mod fault;
+mod inventory;
+mod preparation;
+mod reader;
+mod session;
+mod slots;
+mod unlocked;
+
+pub use card::PivCard;
+pub use inventory::{CardInventory, Secret, Seen, inventory, readers};
+pub use preparation::{ManagementKey, Preparation, SigningAlgorithm, TouchRule};
+pub use slots::{Slot, SlotKey};

@@ -1,0 +1,383 @@
+//! Making a YubiKey ready: its PIN, PUK and management key changed, its keys made on the card.
+//!
+//! Each step leaves a card with which the next attempt goes on: what is done already is found and not done again.
+
+use std::{sync::Arc, time::Instant};
+
+use getrandom::SysRng;
+use yubikey::{MgmAlgorithmId, MgmKey, TouchPolicy, piv::AlgorithmId};
+
+use super::{
+    card::check_pin,
+    certificate::{self, Subject, Unsigned},
+    fault::Fault,
+    inventory::{self, ADMIN_DATA, CardInventory, certificate_in},
+    reader,
+    session::{Protected, Session},
+    slots::{Slot, SlotKey},
+    unlocked::{signed, touch_fault},
+};
+use crate::{
+    encoding::{text::Line, time::Timestamp},
+    memory::{ManagementSecret, Pin},
+    ports::card::{Attention, CardError, FinalTry, Waiting, Work},
+};
+
+/// What every card is delivered with. Tried only where the card itself says that they still hold (DESIGN: never blindly).
+const DELIVERED_PIN: &[u8] = b"123456";
+const DELIVERED_PUK: &[u8] = b"12345678";
+const DELIVERED_KEY: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+
+/// The data object that can be read only with the PIN; Yubico's tools keep the management key there, `88 { 89 { key } }`.
+const PRINTED: u32 = 0x005f_c109;
+
+/// When a key wants a touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TouchRule {
+    /// For each use: production.
+    Always,
+    /// For the first use within 15 seconds.
+    Cached,
+    /// Never.
+    Never,
+}
+
+impl From<TouchRule> for TouchPolicy {
+    fn from(rule: TouchRule) -> Self {
+        match rule {
+            TouchRule::Always => Self::Always,
+            TouchRule::Cached => Self::Cached,
+            TouchRule::Never => Self::Never,
+        }
+    }
+}
+
+/// Who keeps the management key.
+pub enum ManagementKey {
+    /// The card, under its PIN.
+    UnderPin,
+    /// The operator.
+    Operator(ManagementSecret),
+}
+
+/// What a signing key is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SigningAlgorithm {
+    /// Ed25519, from firmware 5.7 on; signs messages of about 1,000 bytes at most.
+    Ed25519,
+    /// ECDSA on P-256, which every firmware has.
+    P256,
+}
+
+/// A card in the making.
+pub struct Preparation {
+    session: Option<Session>,
+    inventory: CardInventory,
+    pin: Option<Pin>,
+    touches: (u32, u32),
+}
+
+impl Drop for Preparation {
+    fn drop(&mut self) {
+        let touched = self.pin.is_some();
+        match self.session.take() {
+            Some(session) if touched => session.reset(),
+            Some(session) => session.leave(),
+            None => {}
+        }
+    }
+}
+
+impl Preparation {
+    /// Opens the card and reads what is on it.
+    pub fn open(serial: Option<u32>, attention: &Arc<dyn Attention>) -> Result<Self, CardError> {
+        let mut session = reader::find(serial, attention)?;
+        let inventory = match inventory::read(&mut session) {
+            Ok(inventory) => inventory,
+            Err(error) => {
+                session.leave();
+                return Err(error);
+            }
+        };
+        Ok(Self { session: Some(session), inventory, pin: None, touches: (0, 0) })
+    }
+
+    /// What is on it.
+    pub fn inventory(&self) -> &CardInventory {
+        &self.inventory
+    }
+
+    /// Whether its firmware has Ed25519.
+    pub fn has_ed25519(&self) -> bool {
+        self.session.as_ref().is_some_and(|s| {
+            let version = s.firmware();
+            (version.major, version.minor) >= (5, 7)
+        })
+    }
+
+    /// How many touches will come, so that prompts can count them.
+    pub fn announce(&mut self, touches: u32) {
+        self.touches = (0, touches);
+    }
+
+    fn session(&mut self) -> Result<&mut Session, CardError> {
+        let serial = self.inventory.serial.clone();
+        self.session.as_mut().ok_or(CardError::Gone { serial, reason: "it was let go" })
+    }
+
+    fn of(&self, fault: Fault) -> CardError {
+        use yubikey::Error as Crate;
+        let serial = self.inventory.serial.clone();
+        match fault {
+            Fault::Said(Crate::WrongPin { tries: 0 } | Crate::PinLocked) => CardError::Blocked { serial },
+            Fault::Said(Crate::WrongPin { tries }) => {
+                CardError::WrongPin { serial, tries_left: tries.into() }
+            }
+            other => other.of(&serial),
+        }
+    }
+
+    fn refuse(&self, reason: &str) -> CardError {
+        CardError::Failed { serial: self.inventory.serial.clone(), reason: reason.to_owned() }
+    }
+
+    /// Presents the PIN; where the card still has the one of delivery, makes this its PIN instead.
+    pub fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<(), CardError> {
+        check_pin(&pin)?;
+        if pin.expose() == DELIVERED_PIN {
+            return Err(CardError::PinForm {
+                reason: "this is the PIN with which every card is delivered".into(),
+            });
+        }
+        let serial = self.inventory.serial.clone();
+        match (self.inventory.pin.tries_left, final_try) {
+            (0, _) => return Err(CardError::Blocked { serial }),
+            (1, FinalTry::Keep) => return Err(CardError::FinalTry { serial }),
+            _ => {}
+        }
+        if self.inventory.pin.is_default {
+            let changed = self.session()?.change_pin(DELIVERED_PIN, &pin);
+            changed.map_err(|fault| self.of(fault))?;
+            self.inventory.pin.is_default = false;
+        }
+        let verified = self.session()?.verify(&pin);
+        verified.map_err(|fault| self.of(fault))?;
+        self.pin = Some(pin);
+        Ok(())
+    }
+
+    /// Makes this the PUK, where the card still has the one of delivery.
+    pub fn set_puk(&mut self, puk: &Pin) -> Result<(), CardError> {
+        check_pin(puk)?;
+        if puk.expose() == DELIVERED_PUK || puk.expose() == DELIVERED_PIN {
+            return Err(CardError::PinForm {
+                reason: "this is the PUK with which every card is delivered".into(),
+            });
+        }
+        let changed = self.session()?.change_puk(DELIVERED_PUK, puk);
+        changed.map_err(|fault| self.of(fault))?;
+        self.inventory.puk.is_default = false;
+        Ok(())
+    }
+
+    fn management_algorithm(&self) -> MgmAlgorithmId {
+        match self.inventory.management_algorithm {
+            "AES-128" => MgmAlgorithmId::Aes128,
+            "AES-192" => MgmAlgorithmId::Aes192,
+            "AES-256" => MgmAlgorithmId::Aes256,
+            _ => MgmAlgorithmId::ThreeDes,
+        }
+    }
+
+    fn given_key(&self, secret: &ManagementSecret) -> Result<MgmKey, CardError> {
+        MgmKey::from_bytes(secret.expose(), Some(self.management_algorithm())).map_err(|_| {
+            self.refuse(&format!(
+                "the management key is {}, and what was given has another length",
+                self.inventory.management_algorithm
+            ))
+        })
+    }
+
+    /// Authenticates with the management key; where the card still has the one of delivery, changes it first. The PIN
+    /// has been presented.
+    pub fn manage(&mut self, key: &ManagementKey) -> Result<(), CardError> {
+        if self.inventory.management_is_default {
+            return self.replace_management(key);
+        }
+        let current = match key {
+            ManagementKey::Operator(secret) => self.given_key(secret)?,
+            ManagementKey::UnderPin => self.session()?.protected_management().map_err(|_| {
+                self.refuse("its management key is neither the one of delivery nor kept under the PIN: give it with --management-key FILE")
+            })?,
+        };
+        self.authenticate(&current)
+    }
+
+    fn authenticate(&mut self, key: &MgmKey) -> Result<(), CardError> {
+        match self.session()?.authenticate(key) {
+            Err(Fault::Said(yubikey::Error::AuthenticationError)) => {
+                Err(self.refuse("the management key is not the one that was given, or that the card keeps"))
+            }
+            other => other.map_err(|fault| self.of(fault)),
+        }
+    }
+
+    /// A key that goes under the PIN is written there before it is set: after a crash in between the card still has the
+    /// one of delivery, and after one behind it the key can be read.
+    fn replace_management(&mut self, key: &ManagementKey) -> Result<(), CardError> {
+        let algorithm = self.management_algorithm();
+        let delivered = MgmKey::from_bytes(DELIVERED_KEY, Some(algorithm))
+            .map_err(|_| self.refuse("a management key of this kind is none of delivery"))?;
+        let (new, protected) = match key {
+            ManagementKey::Operator(secret) => (self.given_key(secret)?, Protected::No),
+            ManagementKey::UnderPin => {
+                let new = MgmKey::generate(algorithm, &mut SysRng)
+                    .map_err(|_| self.refuse("no random numbers for its management key"))?;
+                (new, Protected::UnderPin)
+            }
+        };
+        if new.as_ref() == DELIVERED_KEY {
+            return Err(self.refuse("this is the management key with which every card is delivered"));
+        }
+        self.authenticate(&delivered)?;
+        if protected == Protected::UnderPin {
+            self.store_under_pin(&new)?;
+        }
+        let set = self.session()?.set_management(&new, protected);
+        set.map_err(|fault| self.of(fault))?;
+        self.inventory.management_is_default = false;
+        self.inventory.management_is_protected = protected == Protected::UnderPin;
+        Ok(())
+    }
+
+    fn store_under_pin(&mut self, key: &MgmKey) -> Result<(), CardError> {
+        let present = self.session()?.object(PRINTED);
+        if present.map_err(|fault| self.of(fault))?.is_some_and(|object| object.first() != Some(&0x88)) {
+            return Err(self.refuse(
+                "something else is where the management key would be kept under the PIN: give one with --management-key FILE",
+            ));
+        }
+        let bytes: &[u8] = key.as_ref();
+        let length = u8::try_from(bytes.len()).unwrap_or(0);
+        let mut object = zeroize::Zeroizing::new(vec![0x88, length.saturating_add(2), 0x89, length]);
+        object.extend_from_slice(bytes);
+        let stored = self.session()?.put_object(PRINTED, &mut object);
+        stored.map_err(|fault| self.of(fault))?;
+        let session = self.session()?;
+        let flagged = match session.object(ADMIN_DATA) {
+            Ok(None) => session.put_object(ADMIN_DATA, &mut [0x80, 3, 0x81, 1, 2]),
+            other => other.map(drop),
+        };
+        flagged.map_err(|fault| self.of(fault))
+    }
+
+    /// Makes the signing key.
+    pub fn make_signing_key(
+        &mut self,
+        algorithm: SigningAlgorithm,
+        touch: TouchRule,
+    ) -> Result<SlotKey, CardError> {
+        let algorithm = match algorithm {
+            SigningAlgorithm::Ed25519 => AlgorithmId::Ed25519,
+            SigningAlgorithm::P256 => AlgorithmId::EccP256,
+        };
+        self.make_key(Slot::SIGNING, algorithm, touch)
+    }
+
+    /// Makes the share key.
+    pub fn make_share_key(&mut self, slot: Slot, touch: TouchRule) -> Result<SlotKey, CardError> {
+        self.make_key(slot, AlgorithmId::EccP256, touch)
+    }
+
+    fn make_key(
+        &mut self,
+        slot: Slot,
+        algorithm: AlgorithmId,
+        touch: TouchRule,
+    ) -> Result<SlotKey, CardError> {
+        let made = self.session()?.generate(slot, algorithm, touch.into());
+        made.map_err(|fault| self.of(fault))?;
+        // What the metadata says is what counts later.
+        let read = self.session()?.key(slot);
+        let key = read
+            .map_err(|fault| self.of(fault))?
+            .ok_or_else(|| self.refuse(&format!("it made a key in slot {slot}, and shows none")))?;
+        self.inventory.keys.retain(|(other, _)| other.slot != slot);
+        self.inventory.keys.push((key.clone(), false));
+        self.inventory.keys.sort_by_key(|(key, _)| key.slot);
+        Ok(key)
+    }
+
+    /// Puts a self-signed certificate beside a key: one touch.
+    pub fn certify(&mut self, key: &SlotKey, name: &str, now: Timestamp) -> Result<(), CardError> {
+        let subject =
+            if key.slot == Slot::SIGNING { Subject::signing_key(name) } else { Subject::share_key(name) };
+        let mut serial = [0; 16];
+        getrandom::fill(&mut serial).map_err(|_| self.refuse("no random numbers for its certificate"))?;
+        let unsigned = Unsigned::new(key, &subject, serial, now);
+        let signature = self.sign(key, unsigned.message())?;
+        let mut object = certificate::object(&unsigned.finish(&signature));
+        match self.session()?.put_object(key.slot.certificate_object(), &mut object) {
+            Err(Fault::Said(yubikey::Error::GenericError)) => {
+                return Err(self.refuse("it did not take the certificate; it may be full"));
+            }
+            other => other.map_err(|fault| self.of(fault))?,
+        }
+        if let Some((_, certified)) = self.inventory.keys.iter_mut().find(|(other, _)| other.slot == key.slot)
+        {
+            *certified = true;
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self, key: &SlotKey, message: &[u8]) -> Result<Vec<u8>, CardError> {
+        let serial = self.inventory.serial.clone();
+        let public = key.signing_key().ok_or_else(|| self.refuse("this key signs nothing"))?;
+        let waiting = self.next_touch(key);
+        signed(key, &public, &serial, message, |input| {
+            let pin = self.pin.as_ref().ok_or_else(|| CardError::Gone {
+                serial: serial.clone(),
+                reason: "its PIN was not presented",
+            })?;
+            let session = self
+                .session
+                .as_mut()
+                .ok_or_else(|| CardError::Gone { serial: serial.clone(), reason: "it was let go" })?;
+            session.verify(pin).map_err(|fault| fault.of(&serial))?;
+            let began = Instant::now();
+            session
+                .sign(waiting, key, input)
+                .map_err(|fault| touch_fault(fault, &serial, began, key.touches()))
+        })
+    }
+
+    fn next_touch(&mut self, key: &SlotKey) -> Waiting {
+        if key.touches() == 0 {
+            return Waiting::Answer;
+        }
+        let number = self.touches.0.saturating_add(1);
+        self.touches.0 = number;
+        Waiting::Touch { number, of: self.touches.1.max(number), work: Work::Sign }
+    }
+
+    /// The certificates that attest the keys: that of slot f9, then one for each key. None where a key was imported,
+    /// or where the card has no key that attests.
+    pub fn attestation(&mut self, keys: &[&SlotKey]) -> Result<Option<Vec<Vec<u8>>>, CardError> {
+        let session = self.session()?;
+        let Ok(Some(device)) = certificate_in(session, Slot::ATTESTING) else { return Ok(None) };
+        let mut certificates = vec![device];
+        for key in keys.iter().filter(|key| key.generated) {
+            match self.session()?.attest(key.slot) {
+                Ok(certificate) => certificates.push(certificate),
+                Err(fault) if fault.pcsc().is_some() => return Err(self.of(fault)),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok((certificates.len() > keys.len()).then_some(certificates))
+    }
+
+    /// Whose card it is.
+    pub fn serial(&self) -> &Line {
+        &self.inventory.serial
+    }
+}

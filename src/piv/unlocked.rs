@@ -1,0 +1,159 @@
+//! A YubiKey whose PIN was right.
+
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+use yubikey::{PinPolicy, piv::AlgorithmId};
+
+use super::{
+    card::{Keys, PivCard},
+    fault::Fault,
+    slots::SlotKey,
+};
+use crate::{
+    encoding::text::Line,
+    memory::{LockedBytes, Pin},
+    ports::card::{CardError, UnlockedCard, Work},
+    roster::key::PublicKey,
+    sealing::piv_p256::{self, OpenError},
+};
+
+/// Longest plaintext that a card opens: shares have about 150 bytes, a station's state some thousands.
+const MAX_OPENED: usize = 256 * 1024;
+
+/// The crate has a buffer of 1,024 bytes for what is signed.
+const LONGEST_ED25519: usize = 1000;
+/// The crate miscounts the bytes of this length, and panics.
+const MISCOUNTED: usize = 255;
+
+/// Who waits that long for a touch gets the same answer as one whose PIN is not there. A YubiKey waits about 15 s.
+const TOUCH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The PIN stays in locked memory as long as this lives, because the card wants it before each use of a key: the person
+/// types it once.
+pub(super) struct UnlockedPiv<'c> {
+    card: &'c mut PivCard,
+    keys: Keys,
+    pin: Pin,
+    /// Whether the PIN was presented, and no key was used since.
+    fresh: bool,
+}
+
+impl Drop for UnlockedPiv<'_> {
+    fn drop(&mut self) {
+        self.card.release();
+    }
+}
+
+impl<'c> UnlockedPiv<'c> {
+    pub(super) fn new(card: &'c mut PivCard, keys: Keys, pin: Pin) -> Self {
+        Self { card, keys, pin, fresh: true }
+    }
+
+    /// Presents the PIN again if the key wants that. The connection is the one on which it was right: a card that was
+    /// reset or swapped since is refused by PC/SC, and gets nothing.
+    fn prepare(&mut self, key: &SlotKey) -> Result<(), CardError> {
+        if !self.fresh && key.pin == PinPolicy::Always {
+            self.card.verify(&self.pin)?;
+        }
+        self.fresh = false;
+        Ok(())
+    }
+
+    fn failed(&mut self, fault: Fault, began: Instant, touches: u32) -> CardError {
+        self.card.release();
+        touch_fault(fault, &self.card.serial, began, touches)
+    }
+
+    fn sign_raw(&mut self, input: &[u8]) -> Result<Vec<u8>, CardError> {
+        let key = self.keys.signing.clone();
+        self.prepare(&key)?;
+        let waiting = self.card.next_touch(&key, Work::Sign);
+        let began = Instant::now();
+        let signed = self.card.unlocked_session()?.sign(waiting, &key, input);
+        signed.map_err(|fault| self.failed(fault, began, key.touches()))
+    }
+}
+
+impl UnlockedCard for UnlockedPiv<'_> {
+    fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, CardError> {
+        let keys = self.keys.clone();
+        let serial = self.card.serial.clone();
+        signed(&keys.signing, &keys.public, &serial, message, |input| self.sign_raw(input))
+    }
+
+    fn open(&mut self, sealed: &[u8]) -> Result<LockedBytes, CardError> {
+        let sealed_error =
+            |card: &PivCard, reason: String| CardError::Sealed { serial: card.serial.clone(), reason };
+        let Some((key, recipient)) = self.keys.share.clone() else {
+            return Err(sealed_error(self.card, "it has no share key".into()));
+        };
+        let opened = piv_p256::open_on_card(&recipient, sealed, MAX_OPENED, |point| {
+            self.prepare(&key)?;
+            let waiting = self.card.next_touch(&key, Work::Open);
+            let began = Instant::now();
+            let shared = self.card.unlocked_session()?.multiply(waiting, &key, point);
+            shared.map_err(|fault| self.failed(fault, began, key.touches()))
+        });
+        opened.map_err(|error| match error {
+            OpenError::Card(error) => error,
+            OpenError::Seal(error) => sealed_error(self.card, error.to_string()),
+        })
+    }
+}
+
+/// Has a key sign a message: the message itself for Ed25519 (RFC 8032, not prehashed), its SHA-256 for ECDSA, whose `s`
+/// is made the low one. The signature is verified.
+pub(super) fn signed(
+    key: &SlotKey,
+    public: &PublicKey,
+    serial: &Line,
+    message: &[u8],
+    raw: impl FnOnce(&[u8]) -> Result<Vec<u8>, CardError>,
+) -> Result<Vec<u8>, CardError> {
+    let refuse = |reason: String| CardError::Failed { serial: serial.clone(), reason };
+    let signature = match key.algorithm {
+        AlgorithmId::Ed25519 => {
+            check_length(message.len()).map_err(refuse)?;
+            raw(message)?
+        }
+        _ => {
+            let der = raw(&Sha256::digest(message))?;
+            let signature = p256::ecdsa::Signature::from_der(&der)
+                .map_err(|_| refuse("it gave something that is no ECDSA signature".into()))?;
+            signature.normalize_s().to_der().as_bytes().to_vec()
+        }
+    };
+    let verified = public.verify(message, &signature);
+    verified.map_err(|e| refuse(format!("it signed, but not this, or not with this key: {e}")))?;
+    Ok(signature)
+}
+
+/// Why a use of a key failed. A card that was not touched says the same as one that lacks the PIN.
+pub(super) fn touch_fault(fault: Fault, serial: &Line, began: Instant, touches: u32) -> CardError {
+    use yubikey::Error as Crate;
+    let serial = serial.clone();
+    match fault {
+        Fault::Said(Crate::AuthenticationError) if touches > 0 && began.elapsed() > TOUCH_PATIENCE => {
+            CardError::NotTouched { serial }
+        }
+        Fault::Said(Crate::AuthenticationError) => {
+            CardError::Gone { serial, reason: "another program took the card between PIN and touch" }
+        }
+        other => other.of(&serial),
+    }
+}
+
+/// Refuses what an Ed25519 key on a card cannot sign: the card wants the whole message, not its digest.
+fn check_length(length: usize) -> Result<(), String> {
+    match length {
+        MISCOUNTED => Err(format!(
+            "a statement of exactly {MISCOUNTED} bytes cannot be given to it; change a word of the text"
+        )),
+        0..=LONGEST_ED25519 => Ok(()),
+        _ => Err(format!(
+            "its Ed25519 key signs at most {LONGEST_ED25519} bytes, and this statement has {length}: use a card with a \
+             P-256 signing key"
+        )),
+    }
+}

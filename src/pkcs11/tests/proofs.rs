@@ -1,0 +1,102 @@
+//! Keys that are taken under RSA-OAEP only, and the proof that a key came back.
+
+use super::{
+    backup::{Player, Tape, backup_key, extractable, filled},
+    *,
+};
+use crate::{ports::token::LeftOut, proposal::target::ObjectClass};
+
+fn backup_through(hsm: &SoftHsm, module: &FaultyModule) -> (Tape, Result<Vec<LeftOut>, TokenError>) {
+    let mut tape = Tape::default();
+    let mut token = faulty_token(hsm, module, by_label("ca"));
+    let left = token.backup(right(), &pin(USER_PIN), &backup_key(7), &mut tape, &mut Silent);
+    (tape, left)
+}
+
+fn restore_through(
+    hsm: &SoftHsm,
+    module: &FaultyModule,
+    tape: &Tape,
+) -> Result<Vec<ObjectRecord>, TokenError> {
+    let mut player = Player(tape.0.clone().into_iter());
+    let mut token = faulty_token(hsm, module, by_label("spare"));
+    token.restore(right(), &pin(USER_PIN), &backup_key(7), &mut player, &mut Silent)
+}
+
+#[test]
+fn a_token_that_takes_no_key_in_clear_gets_it_under_oaep() {
+    let hsm = filled();
+    let module = faulty(&hsm);
+    let (in_clear, left_in_clear) = backup_through(&hsm, &module);
+    assert_eq!(module.calls("C_GenerateKeyPair"), 0);
+    module.orders(&[("C_CreateObject", 0, "no-secrets")]);
+    let (under_oaep, left) = backup_through(&hsm, &module);
+    assert_eq!(left.unwrap(), left_in_clear.unwrap());
+    assert_eq!(module.calls("C_GenerateKeyPair"), 1);
+    // Both RFCs are deterministic: the same bytes come of the same backup key, so that it got there unchanged.
+    assert_eq!(in_clear.0, under_oaep.0);
+    hsm.init_token("spare");
+    let restored = restore_through(&hsm, &module, &under_oaep).unwrap();
+    assert_eq!(restored.len(), under_oaep.0.len());
+    assert_eq!(hsm.count("spare", USER_PIN, "p384"), 2);
+    // Neither way: said, with both reasons, and nothing is changed.
+    module.orders(&[("C_CreateObject", 0, "no-secrets"), ("C_GenerateKeyPair", 0, "rv=0x54")]);
+    let error = backup_through(&hsm, &module).1.unwrap_err();
+    assert!(error.message.contains("neither as it is") && error.message.contains("RSA-OAEP"), "{error}");
+}
+
+#[test]
+fn each_kind_of_key_signs_before_it_counts_as_restored() {
+    let hsm = filled();
+    let module = faulty(&hsm);
+    let (tape, left) = backup_through(&hsm, &module);
+    left.unwrap();
+    let private = |label: &str| {
+        let found = tape
+            .0
+            .iter()
+            .find(|e| e.object.class == ObjectClass::PrivateKey && e.object.label.as_str() == label);
+        Tape(vec![found.unwrap().clone()], false)
+    };
+    hsm.init_token("spare");
+    for label in ["p256", "p384", "rsa"] {
+        module.orders(&[("C_Sign", 0, "spoil")]);
+        let error = restore_through(&hsm, &module, &private(label)).unwrap_err();
+        assert!(error.message.contains("does not verify with the recorded public key"), "{label}: {error}");
+        // What was made and did not prove itself does not stay.
+        assert_eq!(hsm.count("spare", USER_PIN, label), 0);
+        module.behave();
+        restore_through(&hsm, &module, &private(label)).unwrap();
+        // Once to ask for the length, once to sign.
+        assert_eq!((module.calls("C_Sign"), hsm.count("spare", USER_PIN, label)), (2, 1), "{label}");
+    }
+    // A backup does not count a key that does not prove itself either.
+    module.orders(&[("C_Sign", 0, "spoil")]);
+    let (_, left) = backup_through(&hsm, &module);
+    let left = left.unwrap();
+    for label in ["p256", "p384", "rsa"] {
+        assert!(left.iter().any(|l| l.object.label.as_str() == label), "{label}: {left:?}");
+    }
+}
+
+#[test]
+fn a_key_that_wants_the_pin_at_each_use_is_given_it_once_more() {
+    let hsm = SoftHsm::with_token("ca");
+    let args = ["--keypairgen", "--key-type", "rsa:2048", "--label", "careful", "--id", "01", "--usage-sign"];
+    hsm.user("ca", USER_PIN, &[&args[..], &["--extractable", "--always-auth"]].concat());
+    extractable(&hsm, "EC:prime256v1", "p256", "02");
+    let module = faulty(&hsm);
+    let (tape, left) = backup_through(&hsm, &module);
+    assert_eq!(left.unwrap(), []);
+    // The user's login, and that of the key.
+    assert_eq!((module.calls("C_Login"), module.calls("C_SignFinal")), (2, 2));
+    hsm.init_token("spare");
+    module.orders(&[("C_SignFinal", 0, "spoil")]);
+    let error = restore_through(&hsm, &module, &tape).unwrap_err();
+    assert!(error.message.contains("does not verify"), "{error}");
+    module.behave();
+    restore_through(&hsm, &module, &tape).unwrap();
+    assert_eq!(hsm.count("spare", USER_PIN, "careful"), 2);
+    let listed = hsm.user("spare", USER_PIN, &["-O", "--type", "privkey"]);
+    assert!(listed.contains("always authenticate") || listed.contains("Always auth"), "{listed}");
+}

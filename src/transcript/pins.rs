@@ -1,0 +1,119 @@
+//! The PINs that ceremonies change because their target has seen them: what a record may say of them, and what holds
+//! afterwards.
+//!
+//! A record that says nothing of a PIN that was to be changed leaves two that may hold. Both are kept: the next ceremony
+//! tries each once.
+
+use super::{
+    event::{Concluded, PinInForce},
+    finding::Finding,
+    ledger::{Ceremony, LedgerState, TargetInForce},
+    outcome::Outcome,
+};
+use crate::proposal::{
+    document::Proposal,
+    operation::{CredentialRule, Operation, SealedCredential},
+    target::{Custody, Role},
+};
+
+impl TargetInForce {
+    /// The held PINs that an operation hands to the target, so that they are changed at its end.
+    pub fn exposed(&self) -> Vec<&CredentialRule> {
+        let user_pin = self.target.rule(Role::UserPin);
+        user_pin.into_iter().filter(|rule| rule.custody == Custody::Held).collect()
+    }
+
+    /// Whether the ledger keeps this credential for later ceremonies: the quorum holds it, and it is sealed to its own
+    /// authority, not to another one that must only install it.
+    pub fn keeps(&self, credential: &SealedCredential) -> bool {
+        self.target
+            .rule(credential.role)
+            .is_some_and(|rule| rule.custody == Custody::Held && rule.authority == credential.authority)
+    }
+}
+
+impl LedgerState {
+    /// The proposal whose PINs a ceremony changes: its own, or that of the ceremony that it recovers.
+    fn changing<'p>(&'p self, proposal: &'p Proposal) -> Option<&'p Proposal> {
+        let proposal = match &proposal.operation {
+            Operation::Recover { ceremony, intended: true, .. } => {
+                let lost = self.ceremonies.iter().find(|c| c.number() == *ceremony)?;
+                if lost.concluded.is_some() {
+                    return None;
+                }
+                &lost.proposal
+            }
+            _ => proposal,
+        };
+        (!proposal.operation.sets_pins()).then_some(proposal)
+    }
+
+    /// Takes in what is known of the PINs that a ceremony was to change.
+    pub(super) fn take_pins(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
+        if ceremony.intended.is_none() || ceremony.proposal.operation.sets_pins() {
+            return;
+        }
+        for credential in &ceremony.proposal.credentials {
+            let Some(target) = self.targets.get_mut(&credential.target).filter(|t| t.keeps(credential))
+            else {
+                continue;
+            };
+            let candidates = target.credentials.entry(credential.role).or_default();
+            candidates.insert(0, credential.clone());
+            let known = concluded.pins.iter().find(|pin| pin.is(credential));
+            if let Some(known) = known {
+                candidates.retain(|candidate| candidate.version == known.version);
+            }
+        }
+    }
+}
+
+impl PinInForce {
+    fn is(&self, credential: &SealedCredential) -> bool {
+        self.target == credential.target && self.role == credential.role
+    }
+}
+
+/// What is said to hold was proposed or held before, is said once, and a completion has all that was proposed.
+pub(super) fn check(
+    proposal: &Proposal,
+    concluded: &Concluded,
+    state: Option<&LedgerState>,
+) -> Result<(), Finding> {
+    let fail = |message: &str| Err(Finding::error("pins", message));
+    let Some((state, changing)) = state.and_then(|s| s.changing(proposal).map(|p| (s, p))) else {
+        return match concluded.pins.is_empty() {
+            true => Ok(()),
+            false => fail("it tells of changed PINs, and was not to change any"),
+        };
+    };
+    for (place, pin) in concluded.pins.iter().enumerate() {
+        let said = |other: &PinInForce| other.target == pin.target && other.role == pin.role;
+        if concluded.pins.iter().take(place).any(said) {
+            return fail("it tells of one PIN twice");
+        }
+        let Some(target) = state.targets.get(&pin.target) else {
+            return fail("it tells of a PIN of a target that the quorum does not have");
+        };
+        let proposed = changing.credentials.iter().filter(|c| pin.is(c) && target.keeps(c));
+        if proposed.clone().next().is_none() {
+            return fail("it tells of a PIN that was not to be changed");
+        }
+        let before = target.credentials.get(&pin.role).into_iter().flatten();
+        if !proposed.chain(before).any(|candidate| candidate.version == pin.version) {
+            return fail("the PIN that it says to hold was neither proposed nor in force before");
+        }
+    }
+    // A recovery completes when the lost ceremony is closed; its PINs may stay unknown.
+    let recovers = matches!(proposal.operation, Operation::Recover { .. });
+    if concluded.outcome == Outcome::Completed && !recovers {
+        let changed = |c: &&SealedCredential| {
+            concluded.pins.iter().any(|pin| pin.is(c) && pin.version == c.version)
+                || !state.targets.get(&c.target).is_some_and(|target| target.keeps(c))
+        };
+        if !changing.credentials.iter().all(|c| changed(&c)) {
+            return fail("completed, but a PIN that was to be changed is not said to be");
+        }
+    }
+    Ok(())
+}
