@@ -31,10 +31,12 @@ build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # man-db, groff-base: the manual pages must render without a warning
 # openssl, jq:      the manual's check of a line by hand
 # pcscd, vsmartcard-vpcd: the way to the virtual YubiKey; util-linux has setpriv, which ends pcscd with its test
-# yubico-piv-tool, yubikey-manager, age: programs of others that must find that card to be one
+# yubico-piv-tool, yubikey-manager, age, expect (who types PINs): programs of others that must find that card to be one
 # python3, bsdutils: the way out without quorate, and a terminal for the PINs that age asks for
 test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq \
-                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age python3 bsdutils
+                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age expect python3 bsdutils
+# Not in Debian: the plugin by which stock age opens what is sealed to a YubiKey.
+age_plugin_version := 0.5.1
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \
@@ -49,7 +51,7 @@ rehearsal: build ## Hold a whole ceremony on soft cards: installs what is missin
 	'$(BINARY)' rehearse
 
 test: test-needs ## Run all tests: installs what they need
-	$(CARGO) test --locked
+	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" $(CARGO) test --locked
 
 lint: build-needs ## Check the formatting, the lints and, where cargo-deny is there, the dependencies
 	$(CARGO) fmt --check
@@ -112,6 +114,10 @@ build-needs: toolchain
 
 test-needs: toolchain
 	@$(call require,$(test_packages))
+	@command -v age-plugin-yubikey >/dev/null || [ -x "$${CARGO_HOME:-$$HOME/.cargo}/bin/age-plugin-yubikey" ] || { \
+	    echo 'Installing age-plugin-yubikey $(age_plugin_version)'; \
+	    env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install age-plugin-yubikey --quiet --locked --debug \
+	        --version $(age_plugin_version); }
 
 # Shell code that installs those of the packages $(1) that are missing.
 define require

@@ -152,6 +152,21 @@ fn execute_a_deletion() {
     sweep("execute a deletion", &stand, &execute, &go_on, KILL);
 }
 
+/// Two PINs are set in it, the application's twice: whatever moment it was, the application gets one that holds.
+#[test]
+fn execute_a_deletion_with_a_reissued_pin() {
+    let stand = Stand::reissued();
+    let before = stand.handed_over();
+    stand.proposed("delete", &THREE);
+    let go_on = |stand: &Stand, _: &Ran| {
+        to_the_end(stand, "0001-delete");
+        deleted_once(stand, "0001-delete");
+        let pin = stand.handed_over();
+        assert!(stand.hsm.can_log_in("lab", "user", &pin) && !stand.hsm.can_log_in("lab", "user", &before));
+    };
+    sweep("execute a deletion, reissued PIN", &stand, &execute, &go_on, KILL);
+}
+
 #[test]
 fn abort_a_deletion() {
     let stand = Stand::taken_over();

@@ -8,6 +8,8 @@ mod lab;
 #[allow(dead_code)]
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "support/yubikeys.rs"]
+mod yubikeys;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +22,9 @@ use quorate::{
     practice::PracticeToken,
 };
 use serde_json::Value;
+
+/// An application's age recipient.
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 /// What was seen of each verb: which of its objects.
 #[derive(Default)]
@@ -96,7 +101,11 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let enroll =
         ["card", "enroll", "--card", &card, "--pin-file", &pin, "--name", "zoe", "--full-name", "Zoe", "-o"];
     seen.check("card enroll", "", lab.run(&[&enroll[..], &[&enrolment]].concat()));
-    seen.check("card show", "of a card", lab.run(&["card", "show", &card]));
+    seen.check("card show", "of a soft card", lab.run(&["card", "show", &card]));
+    let hands = yubikeys::Hands::new(&[("alice", virtual_card::Firmware::V5_7_1)]);
+    hands.enroll("alice", &[]).ok();
+    seen.check("card show", "of a YubiKey", hands.lab.run(&["card", "show", "yubikey"]));
+    seen.check("card list", "", hands.lab.run(&["card", "list"]));
     seen.check("card show", "of an enrolment", lab.run(&["card", "show", &enrolment]));
     seen.check("show", "of an enrolment", lab.run(&["show", &enrolment]));
     let root = certificates::Issuer::root("Root", certificates::Pair::p256("root"));
@@ -120,7 +129,19 @@ fn every_object_has_the_documented_keys_and_no_other() {
         practice_table(name, &lab.at(&format!("tokens/{name}")))
     };
     let target = table("hsm") + &table("spare");
-    let text = lab.genesis_text(&CUSTODIANS, &target).replace("allow_soft_cards = true\n", "");
+    let reissued = lab.path("tokens/application");
+    PracticeToken::create_empty(&reissued, None).unwrap();
+    let application = format!(
+        "[[targets]]\nname = \"application\"\nkind = \"practice\"\npath = \"{}\"\nstart = \"initialise\"\n\
+         label = \"application\"\n[targets.credentials]\n\
+         so-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
+         user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{RECIPIENT}\" }}\n",
+        lab.at("tokens/application")
+    );
+    let text = lab.genesis_text(&CUSTODIANS, &(target + &application));
+    let text = text.replace("allow_soft_cards = true\n", "");
+    let both = "[\"crypto-officer\", \"security-officer\"]";
+    let text = text.replace("[\"crypto-officer\"]", both);
     let genesis = lab.plan("genesis", &text);
     let ledger = lab.at("ledger");
     seen.check("show", "of a plan", lab.run(&["show", &genesis]));
@@ -131,6 +152,8 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let open = seen.check("status", "", lab.run(&["status", &ledger]));
     assert!(open["open"].is_object());
     seen.check("execute", "", lab.execute(&[]).ok());
+    let handover = ["show", &ledger, "--handover", "application", "-o", &lab.at("files/handover.age")];
+    seen.check("show", "of a handover", lab.run(&handover).ok());
     let closed = seen.check("status", "", lab.run(&["status", &ledger]));
     assert!(closed["targets"][0].is_object());
     let compared = seen.check("compare", "", lab.run(&["compare", "hsm", "spare", "--ledger", &ledger]).ok());
@@ -164,7 +187,7 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("abort", "", lab.run_with(ADMIN, &["abort", &ledger, "--reason", "done", "--copy", &copy]));
 
     let mut run = vec!["run".to_owned(), inventory, ledger, "--copy".into(), copy];
-    for name in [ADMIN, "alice", "bob", "carol"] {
+    for name in [ADMIN, "alice", "bob", "carol", "dave"] {
         run.extend(lab.with_card(name));
     }
     let run: Vec<&str> = run.iter().map(String::as_str).collect();

@@ -175,6 +175,8 @@ fn see_also(name: &str, command: &clap::Command) -> String {
         ("quorate-plan".into(), 5),
         ("quorate-transcript".into(), 5),
         ("quorate-ceremony".into(), 7),
+        ("quorate-yubikey".into(), 7),
+        ("quorate-attestation".into(), 7),
     ]);
     let last = others.len() - 1;
     let mut out = String::from(".SH \"SEE ALSO\"\n");

@@ -16,6 +16,8 @@ mod backups;
 mod comparing;
 #[path = "operations_softhsm/crashes.rs"]
 mod crashes;
+#[path = "operations_softhsm/reissued.rs"]
+mod reissued;
 #[path = "operations_softhsm/renewals.rs"]
 mod renewals;
 #[path = "operations_softhsm/resets.rs"]

@@ -1,5 +1,5 @@
 //! YubiKeys: listing them, making them ready, enrolling them. Against virtual cards through the real PC/SC stack.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
 #[path = "support/lab.rs"]
 mod lab;
@@ -8,7 +8,7 @@ mod yubikeys;
 
 use std::fs;
 
-use quorate::roster::card::EnrolledCard;
+use quorate::{roster::card::EnrolledCard, sealing::recipient::ShareRecipient};
 use virtual_card::{Card, Firmware, Touch};
 use yubikeys::Hands;
 
@@ -59,6 +59,43 @@ fn other_programs_know_the_keys() {
     let info = hands.daemon.command("ykman").args(["--device", "10000002", "piv", "info"]).output().unwrap();
     let info = format!("{info:?}");
     assert!(info.contains("Slot 9c") && info.contains("Management key is stored on the YubiKey"), "{info}");
+}
+
+/// In an emergency, stock age with age-plugin-yubikey opens what quorate sealed; and what that and a signature by ykman
+/// cost, beside the 10 or 11 APDUs of an approval, which opens, signs, and looks at serial, tries and both keys first.
+#[test]
+fn stock_age_opens_what_is_sealed_to_the_card() {
+    let hands = Hands::new(&[("bob", Firmware::V5_4_3)]);
+    let enrolled = hands.enroll("bob", &[]).ok();
+    let recipient = enrolled.json["card"]["share_recipient"].as_str().unwrap().to_owned();
+    let sealed = ShareRecipient::parse(&recipient).unwrap().seal(b"a share").unwrap();
+    let at = |name: &str| hands.lab.at(&format!("files/{name}"));
+    fs::write(at("sealed"), sealed).unwrap();
+    let identity = ["--identity", "--serial", "10000001", "--slot", "1"];
+    let identity = hands.daemon.command("age-plugin-yubikey").args(identity).output().unwrap();
+    fs::write(at("identity"), identity.stdout).unwrap();
+
+    let card = &hands.cards["bob"];
+    card.reset_count();
+    let open = format!("age -d -i {} -o {} {}", at("identity"), at("opened"), at("sealed"));
+    let script = format!(
+        "set timeout 20; spawn {open}; expect \"Enter PIN\" {{ send \"{}\\r\" }}; expect eof; exit [lindex [wait] 3]",
+        yubikeys::PIN
+    );
+    let opened = hands.daemon.command("expect").args(["-c", &script]).output().unwrap();
+    assert!(opened.status.success(), "{opened:?}");
+    assert_eq!(fs::read_to_string(at("opened")).unwrap(), "a share");
+    eprintln!("age with age-plugin-yubikey opens with {} APDUs", card.count());
+
+    card.reset_count();
+    let public = ["piv", "keys", "export", "9c", &at("public.pem")];
+    assert!(hands.daemon.command("ykman").args(public).output().unwrap().status.success());
+    let (public, out) = (at("public.pem"), at("request.pem"));
+    let request = ["piv", "certificates", "request", "-s", "bob", "-P", yubikeys::PIN, "9c", &public, &out];
+    let signed = hands.daemon.command("ykman").args(request).output().unwrap();
+    assert!(signed.status.success(), "{signed:?}");
+    eprintln!("ykman signs with {} APDUs", card.count());
+    assert!(card.count() > 11);
 }
 
 #[test]

@@ -5,10 +5,13 @@
 
 use super::{Error, act::Acting, credentials::Credentials};
 use crate::{
-    approval::quorum::Authorities,
+    approval::{authorization::PinAuthorization, quorum::Authorities},
     memory::Pin,
-    ports::token::{Run, Token, TokenError},
-    proposal::target::{Inventory, Role},
+    ports::token::{PinChange, Run, Token, TokenError},
+    proposal::{
+        credential,
+        target::{Inventory, Role, TokenIdentity},
+    },
     transcript::ledger::{Ceremony, TargetInForce},
 };
 
@@ -22,7 +25,36 @@ pub(super) struct PresentPin {
     pub(super) pin: Pin,
 }
 
+/// How an operation comes to log in as the user.
+pub(super) enum Access {
+    /// With one of these user PINs.
+    User(Vec<PresentPin>),
+    /// With a temporary user PIN, which the SO sets: an application's PIN is not the quorum's.
+    Officer(Vec<PresentPin>),
+}
+
+/// The PINs that logged in.
+pub(super) struct LoggedIn {
+    /// The user's; a temporary one has no version.
+    pub(super) user: PresentPin,
+    /// The SO's, where that set the user's.
+    pub(super) officer: Option<PresentPin>,
+}
+
 impl Acting<'_, '_> {
+    /// The PINs that a ceremony logs in with.
+    pub(super) fn access(
+        &self,
+        ceremony: &Ceremony,
+        target: &TargetInForce,
+        authorities: &Authorities,
+    ) -> Result<Access, Error> {
+        match target.target.reissued() {
+            Some(_) => self.present_pins(ceremony, target, Role::SoPin, authorities).map(Access::Officer),
+            None => self.present_pins(ceremony, target, Role::UserPin, authorities).map(Access::User),
+        }
+    }
+
     /// The PINs of a role that may hold, in the order in which they are tried. After a run that was cut off, the one that
     /// held before comes first: most runs break before they change it, and then no try is lost.
     pub(super) fn present_pins(
@@ -51,12 +83,40 @@ impl Acting<'_, '_> {
     }
 }
 
-/// Logs the user in with the PIN that holds, and reads all objects.
+/// Logs the user in, once for each PIN that may hold until one does, and reads all objects. None if the token is another
+/// one than `identity`.
 pub(super) fn log_in(
     token: &mut dyn Token,
-    candidates: Vec<PresentPin>,
-) -> Result<(PresentPin, Inventory), TokenError> {
-    first_that_holds(candidates, |pin| token.inventory(pin))
+    access: Access,
+    identity: &TokenIdentity,
+    pins: &PinAuthorization,
+) -> Result<Option<(LoggedIn, Inventory)>, TokenError> {
+    let (logged_in, inventory) = match access {
+        Access::User(candidates) => {
+            let (user, inventory) = first_that_holds(candidates, |pin| token.inventory(pin))?;
+            (LoggedIn { user, officer: None }, inventory)
+        }
+        Access::Officer(candidates) => {
+            let seen = token.observe()?;
+            if seen.identity != *identity {
+                return Ok(None);
+            }
+            let user = PresentPin { version: None, pin: temporary(seen.pin_length)? };
+            let (officer, ()) = first_that_holds(candidates, |present| {
+                token.change_pins(pins, &PinChange::ByOfficer { present, new: None, user_pin: &user.pin })
+            })?;
+            let inventory = token.inventory(&user.pin)?;
+            (LoggedIn { user, officer: Some(officer) }, inventory)
+        }
+    };
+    Ok((inventory.identity == *identity).then_some((logged_in, inventory)))
+}
+
+/// A user PIN for one run. It is kept nowhere: with the SO PIN another one can always be set.
+fn temporary((shortest, longest): (usize, usize)) -> Result<Pin, TokenError> {
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let made = credential::fresh_pin(shortest, longest, &mut rng).and_then(|fresh| fresh.secret.to_pin());
+    made.map_err(|error| TokenError::before("temporary PIN", "", error.to_string(), error.hint()))
 }
 
 /// Tries each PIN once, until one is not wrong.

@@ -4,12 +4,13 @@
 
 use super::{
     Error, ErrorKind, World,
-    access::{self, PresentPin},
+    access::{self, Access},
     backup,
     collect::SetAside,
     credentials::Credentials,
     pinning,
     present::PresentPins,
+    renewal,
 };
 use crate::{
     approval::{authorization::Authorization, intent::DurableIntent, quorum::Quorum},
@@ -21,7 +22,7 @@ use crate::{
         target::{Inventory, LeftOut, ObjectRecord, Role},
     },
     transcript::{
-        event::{BackupRecord, Concluded, PinInForce, TargetState},
+        event::{BackupRecord, Concluded, HandedOver, PinInForce, TargetState},
         ledger::{Ceremony, LedgerState, TargetInForce},
         outcome::Outcome,
     },
@@ -38,6 +39,7 @@ pub struct Acted {
     pub(super) left_out: Vec<LeftOut>,
     pub(super) backup: Option<BackupRecord>,
     pub(super) pins: Vec<PinInForce>,
+    pub(super) handovers: Vec<HandedOver>,
     /// Whether this run ended before its first changing call; earlier runs may have come further.
     pub(super) untouched: bool,
 }
@@ -54,6 +56,7 @@ impl Acted {
             left_out: Vec::new(),
             backup: None,
             pins: Vec::new(),
+            handovers: Vec::new(),
             untouched: false,
         }
     }
@@ -82,6 +85,13 @@ impl Acted {
         acted.untouched = false;
         acted.summary = format!("{what}: done as far as known, but not confirmed: {error}");
         acted
+    }
+
+    /// Once all of it is done, the reissued PINs hold: each has logged in.
+    pub(super) fn hand_over(&mut self, ceremony: &Ceremony) {
+        if self.is_completed() {
+            self.handovers = renewal::handed_over(ceremony);
+        }
     }
 
     /// What to do before the next run.
@@ -118,6 +128,7 @@ impl Acted {
             left_out: self.left_out,
             backup: self.backup,
             pins: self.pins,
+            handovers: self.handovers,
         }
     }
 }
@@ -169,7 +180,9 @@ impl Acting<'_, '_> {
         let credentials = self.open_credentials(self.ceremony, &authorities)?;
         if let Operation::Genesis { targets } = operation {
             drop(authorities);
-            return Ok(self.genesis(targets, &credentials, &mut grants));
+            let mut acted = self.genesis(targets, &credentials, &mut grants);
+            acted.hand_over(self.ceremony);
+            return Ok(acted);
         }
         let backup_identity = match operation {
             Operation::Backup { .. } | Operation::Restore { .. } => Some(self.backup_identity(&authorities)?),
@@ -183,11 +196,13 @@ impl Acting<'_, '_> {
         if let Operation::Reset { new_label, .. } = operation {
             let so_pins = self.present_so_pins(self.ceremony, &authorities)?;
             drop(authorities);
-            return self.reset(name, target, new_label, so_pins, &credentials, grant);
+            let mut acted = self.reset(name, target, new_label, so_pins, &credentials, grant)?;
+            acted.hand_over(self.ceremony);
+            return Ok(acted);
         }
-        let user_pins = self.present_pins(self.ceremony, target, Role::UserPin, &authorities)?;
+        let access = self.access(self.ceremony, target, &authorities)?;
         drop(authorities);
-        self.one_target(target, &credentials, user_pins, grant, backup_identity)
+        self.one_target(target, &credentials, access, grant, backup_identity)
     }
 
     /// Everything that logs in to one target of the quorum: look, act, and change the PIN that it has seen.
@@ -195,7 +210,7 @@ impl Acting<'_, '_> {
         &mut self,
         target: &TargetInForce,
         credentials: &Credentials,
-        user_pins: Vec<PresentPin>,
+        access: Access,
         grant: Authorization,
         backup_identity: Option<age::x25519::Identity>,
     ) -> Result<Acted, Error> {
@@ -203,7 +218,7 @@ impl Acting<'_, '_> {
         let Some((name, identity)) = operation.target() else {
             return Err(Error::refused("the proposal names no target", "audit the ledger"));
         };
-        let fresh = self.fresh_pin(self.ceremony, target, Role::UserPin, credentials)?;
+        let renewed = self.renewed(self.ceremony, target, credentials)?;
         let what = format!("{} on {name}", operation.kind());
         let wanted = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
         let opened = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
@@ -211,18 +226,18 @@ impl Acting<'_, '_> {
             Ok(token) => token,
             Err(error) => return Ok(Acted::from_error(&what, &error)),
         };
-        let (user_pin, before) = match access::log_in(token.as_mut(), user_pins) {
-            Ok((user_pin, inventory)) if inventory.identity == *identity => (user_pin, inventory),
-            Ok(_) => {
+        let pins = grant.for_pins();
+        let (present, before) = match access::log_in(token.as_mut(), access, identity, &pins) {
+            Ok(Some(logged_in)) => logged_in,
+            Ok(None) => {
                 let summary = format!("{what}: another token answers; nothing was changed");
                 return Ok(Acted::new(Outcome::Failed, summary));
             }
             Err(error) => return Ok(Acted::from_error(&what, &error)),
         };
-        let pins = grant.for_pins();
-        let at_hand = AtHand { user_pin: &user_pin.pin, credentials, backup_identity };
+        let at_hand = AtHand { user_pin: &present.user.pin, credentials, backup_identity };
         let acted = self.logged_in(token.as_mut(), name, before, &at_hand, grant)?;
-        Ok(self.renew(token.as_mut(), target, &user_pin, fresh.as_ref(), &pins, acted))
+        Ok(self.renew(token.as_mut(), target, &present, renewed, &pins, acted))
     }
 
     /// The operation itself, with the user PIN that holds.

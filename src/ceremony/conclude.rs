@@ -16,6 +16,8 @@ use crate::{
 pub struct Report {
     /// Directory of the ceremony.
     pub directory: String,
+    /// Its number.
+    pub number: u32,
     /// Which of the four ends.
     pub outcome: Outcome,
     /// The ceremony's head.
@@ -61,6 +63,7 @@ pub(super) fn close(
     world.station.destroy_all(state.nonce, ceremony.number())?;
     Ok(Report {
         directory: ceremony.directory.clone(),
+        number: ceremony.number(),
         outcome: concluded.outcome,
         head,
         concluded,

@@ -7,47 +7,66 @@ use super::{
     propose::recorded,
 };
 use crate::{
-    encoding::text::Name,
+    encoding::{strict::Base64, text::Name},
     memory::CredentialSecret,
     ports::token::Wanted,
     proposal::{
-        operation::{CredentialRule, Operation, SealedCredential},
+        operation::{CredentialRule, Operation, SealedCredential, SealedHandover},
         plan::ResetPlan,
         target::{Custody, Observation, Role},
     },
     roster::Roster,
+    sealing::single,
     transcript::ledger::{LedgerState, TargetInForce},
 };
 
-/// A new PIN in the place of each held one that the operation hands to the target, sealed to the same authority.
+/// What a proposal carries besides its operation.
+#[derive(Default)]
+pub(super) struct FreshPins {
+    /// Sealed to authorities.
+    pub(super) credentials: Vec<SealedCredential>,
+    /// Sealed to applications.
+    pub(super) handovers: Vec<SealedHandover>,
+}
+
+/// A new PIN in the place of the held one that the operation hands to the target, sealed to the same authority, and a
+/// reissued one for its application.
 pub(super) fn renewal(
     state: &LedgerState,
     roster: &Roster,
     target: &TargetInForce,
     seen: &Observation,
     keep_pins: bool,
-) -> Result<Vec<SealedCredential>, Error> {
-    if keep_pins && target.exposed().is_empty() {
+) -> Result<FreshPins, Error> {
+    let name = &target.target.name;
+    if keep_pins && target.exposed().is_none() {
         return Err(Error::refused(
-            format!(
-                "keep_pins: the quorum holds no user-pin of {} that could be changed",
-                target.target.name
-            ),
+            format!("keep_pins: the quorum holds no PIN of {name} that could be changed"),
             "leave it out of the plan",
         ));
     }
-    if keep_pins {
-        return Ok(Vec::new());
-    }
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let name = &target.target.name;
-    let mut credentials = Vec::new();
-    for rule in target.exposed() {
+    let mut fresh = FreshPins::default();
+    let renewed = target.exposed().filter(|_| !keep_pins);
+    for rule in renewed.into_iter().chain(target.target.reissued()) {
         let (secret, bits) = held_pin(name, seen.pin_length, roster.policy(), &mut rng)?;
         let version = state.next_version(name, rule.role);
-        credentials.push(seal_credential(roster, name, rule, version, bits, &secret)?);
+        fresh.credentials.push(seal_credential(roster, name, rule, version, bits, &secret)?);
+        fresh.handovers.extend(handover(name, rule, version, &secret)?);
     }
-    Ok(credentials)
+    Ok(fresh)
+}
+
+/// A reissued PIN for its application; none where the rule's custody is another one.
+pub(super) fn handover(
+    target: &Name,
+    rule: &CredentialRule,
+    version: u32,
+    secret: &CredentialSecret,
+) -> Result<Option<SealedHandover>, Error> {
+    let (Custody::Reissued, Some(recipient)) = (rule.custody, &rule.recipient) else { return Ok(None) };
+    let file = Base64(single::seal_to(&single::parse_x25519_recipient(recipient)?, secret.expose())?);
+    Ok(Some(SealedHandover { target: target.clone(), recipient: recipient.clone(), version, file }))
 }
 
 /// A reset with its two new PINs.
@@ -56,7 +75,7 @@ pub(super) fn reset(
     state: &LedgerState,
     roster: &Roster,
     plan: &ResetPlan,
-) -> Result<(Operation, Vec<SealedCredential>), Error> {
+) -> Result<(Operation, FreshPins), Error> {
     let target = pinning::target(state, &plan.target)?;
     let observation = pinning::observe(world.tokens, &plan.target, target)?;
     let identity = observation.identity;
@@ -76,23 +95,24 @@ pub(super) fn reset(
         ));
     }
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let mut credentials = Vec::new();
+    let mut fresh = FreshPins::default();
     for role in [Role::SoPin, Role::UserPin] {
         let rule =
-            target.target.rule(role).filter(|rule| rule.custody == Custody::Held).ok_or_else(|| {
+            target.target.rule(role).filter(|rule| rule.custody != Custody::Borrowed).ok_or_else(|| {
                 Error::refused(
                     format!(
                         "a reset sets a new {role}, and the quorum does not hold the one of {}",
                         plan.target
                     ),
-                    "only a target whose so-pin and user-pin are 'held' can be reset",
+                    "only a target whose so-pin is 'held', and whose user-pin is 'held' or 'reissued', can be reset",
                 )
             })?;
         let (secret, bits) = held_pin(&plan.target, observation.pin_length, roster.policy(), &mut rng)?;
         let version = state.next_version(&plan.target, role);
-        credentials.push(seal_credential(roster, &plan.target, rule, version, bits, &secret)?);
+        fresh.credentials.push(seal_credential(roster, &plan.target, rule, version, bits, &secret)?);
+        fresh.handovers.extend(handover(&plan.target, rule, version, &secret)?);
         if role == Role::UserPin {
-            credentials.extend(twin_for_reset(roster, target, rule, version, bits, &secret)?);
+            fresh.credentials.extend(twin_for_reset(roster, target, rule, version, bits, &secret)?);
         }
     }
     let operation = Operation::Reset {
@@ -101,7 +121,7 @@ pub(super) fn reset(
         objects: recorded(target),
         new_label: plan.new_label.clone(),
     };
-    Ok((operation, credentials))
+    Ok((operation, fresh))
 }
 
 /// Whether another token behind the same module has this label.

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Error, station::StationSecrets};
+use super::{
+    Error,
+    fresh_pins::{self, FreshPins},
+    station::StationSecrets,
+};
 use crate::{
     encoding::{
         digest::Digest,
@@ -46,8 +50,8 @@ pub struct Dealt {
     pub roster: Roster,
     /// The targets as they are now.
     pub targets: Vec<GenesisTarget>,
-    /// The credentials that the quorum will hold.
-    pub credentials: Vec<SealedCredential>,
+    /// The credentials that the quorum will hold, and what goes to applications.
+    pub(super) pins: FreshPins,
 }
 
 /// Deals authorities to custodians and makes the credentials, all sealed. The authorities' secrets exist only
@@ -94,11 +98,11 @@ pub fn deal(
     let roster = Roster::validate(document)
         .map_err(|error| Error::refused(format!("the plan makes no roster: {error}"), error.hint()))?;
     check_reach(&roster, &targets)?;
-    let mut credentials = Vec::new();
+    let mut pins = FreshPins::default();
     for (target, observed) in &targets {
-        make_credentials(target, observed, &roster, &policy, rng, &mut credentials)?;
+        make_credentials(target, observed, &roster, &policy, rng, &mut pins)?;
     }
-    Ok(Dealt { roster, targets: targets.into_iter().map(|(target, _)| target).collect(), credentials })
+    Ok(Dealt { roster, targets: targets.into_iter().map(|(target, _)| target).collect(), pins })
 }
 
 fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {
@@ -159,7 +163,7 @@ fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Res
             let backup_key = backs_up.then_some(Role::BackupKey);
             for role in roles_for(operation).iter().chain(&backup_key) {
                 let Some(rule) = target.rule(*role) else { continue };
-                if rule.custody == Custody::Held && !reached.contains(&rule.authority) {
+                if rule.custody != Custody::Borrowed && !reached.contains(&rule.authority) {
                     return Err(Error::refused(
                         format!(
                             "operation {operation} needs the {role} of {}, which only {} opens, and the plan does not name that authority for it",
@@ -230,6 +234,7 @@ fn observe_targets(
                 role: *role,
                 authority: rule.authority.clone(),
                 custody: rule.custody,
+                recipient: rule.recipient.clone(),
             })
             .collect();
         let target = GenesisTarget {
@@ -285,9 +290,9 @@ fn make_credentials(
     roster: &Roster,
     policy: &Policy,
     rng: &mut impl rand_core::CryptoRng,
-    into: &mut Vec<SealedCredential>,
+    into: &mut FreshPins,
 ) -> Result<(), Error> {
-    for rule in target.credentials.iter().filter(|rule| rule.custody == Custody::Held) {
+    for rule in target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed) {
         let (secret, bits) = match rule.role {
             Role::BackupKey => {
                 let mut key = LockedBytes::zeroed(32)?;
@@ -296,7 +301,8 @@ fn make_credentials(
             }
             Role::SoPin | Role::UserPin => held_pin(&target.name, observed.pin_length, policy, rng)?,
         };
-        into.push(seal_credential(roster, &target.name, rule, 1, bits, &secret)?);
+        into.credentials.push(seal_credential(roster, &target.name, rule, 1, bits, &secret)?);
+        into.handovers.extend(fresh_pins::handover(&target.name, rule, 1, &secret)?);
     }
     Ok(())
 }

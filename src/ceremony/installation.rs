@@ -64,7 +64,8 @@ impl Acting<'_, '_> {
             Some(Custody::Held) => Some(self.pin(credentials, &target.name, Role::SoPin).map_err(failed)?),
             _ => None,
         };
-        let sets_user = custody(Role::UserPin) == Some(Custody::Held) || target.start == Start::Initialise;
+        let sets_user =
+            custody(Role::UserPin) != Some(Custody::Borrowed) || target.start == Start::Initialise;
         let grant =
             grants.next().ok_or_else(|| Acted::new(Outcome::Failed, format!("{what}: not authorized")))?;
         if held_so.is_some() || sets_user {

@@ -50,8 +50,8 @@ fn borrowed(state: &LedgerState, operation: &Operation, kind: OperationKind) -> 
 fn present_at_genesis(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
     let custody = |role| target.rule(role).map(|rule| rule.custody);
     let mut needed = Vec::new();
-    let changes =
-        custody(Role::SoPin) == Some(Custody::Held) || custody(Role::UserPin) == Some(Custody::Held);
+    let changes = custody(Role::SoPin) == Some(Custody::Held)
+        || matches!(custody(Role::UserPin), Some(Custody::Held | Custody::Reissued));
     if target.start == Start::TakeOver && changes {
         needed.push((
             target.name.clone(),

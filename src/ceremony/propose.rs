@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World, ability, fresh_pins, genesis, pinning, recognition,
+    Error, World, ability,
+    fresh_pins::{self, FreshPins},
+    genesis, pinning, recognition,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -16,7 +18,7 @@ use crate::{
     },
     proposal::{
         document::{Proposal, Station},
-        operation::{Operation, SealedCredential},
+        operation::Operation,
         plan::Plan,
         target::{ObjectRecord, Role},
     },
@@ -66,7 +68,7 @@ pub struct Submitted {
 /// Everything that a proposal adds to its common frame.
 struct Substance {
     operation: Operation,
-    credentials: Vec<SealedCredential>,
+    pins: FreshPins,
     new_roster: Option<RosterDocument>,
     roster: Roster,
 }
@@ -103,7 +105,7 @@ pub fn draft(
                 .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
             Substance {
                 operation: Operation::Genesis { targets: dealt.targets },
-                credentials: dealt.credentials,
+                pins: dealt.pins,
                 new_roster: Some(dealt.roster.document().clone()),
                 roster: dealt.roster,
             }
@@ -140,7 +142,8 @@ pub fn draft(
         roster: substance.roster.digest(),
         new_roster: substance.new_roster,
         operation: substance.operation,
-        credentials: substance.credentials,
+        credentials: substance.pins.credentials,
+        handovers: substance.pins.handovers,
     };
     Ok(Draft { proposal, roster: substance.roster, warnings, secrets })
 }
@@ -164,7 +167,7 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
 
 fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<Substance, Error> {
     let roster = acting_roster(state, plan)?;
-    let (operation, credentials) = match plan {
+    let (operation, pins) = match plan {
         Plan::Genesis(_) => {
             return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
         }
@@ -223,9 +226,9 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             };
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
-        Plan::Recover(_) => (recover(state)?, Vec::new()),
+        Plan::Recover(_) => (recover(state)?, FreshPins::default()),
     };
-    Ok(Substance { operation, credentials, new_roster: None, roster })
+    Ok(Substance { operation, pins, new_roster: None, roster })
 }
 
 pub(super) fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {

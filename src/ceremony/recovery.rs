@@ -8,10 +8,7 @@ use super::{
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
     ports::token::{Run, Wanted},
-    proposal::{
-        operation::Operation,
-        target::{Inventory, Role},
-    },
+    proposal::{operation::Operation, target::Inventory},
     roster::OperationKind,
     transcript::{event::TargetState, ledger::Ceremony, outcome::Outcome},
 };
@@ -55,6 +52,7 @@ impl Acting<'_, '_> {
             }
             _ => return self.look(&closes, &lost, authorities, grants),
         };
+        acted.hand_over(&lost);
         acted.summary = format!("{closes} is closed; {}", acted.summary);
         Ok(acted)
     }
@@ -79,37 +77,37 @@ impl Acting<'_, '_> {
             acted.summary = format!("{}; {name} cannot be looked at: {reason}", acted.summary);
             acted.targets = vec![TargetState { name: name.clone(), inventory: None }];
         };
-        let user_pins = match self.present_pins(lost, target, Role::UserPin, authorities) {
-            Ok(user_pins) => user_pins,
-            Err(error) => {
+        let granted = grants.next().map(|grant| grant.for_pins());
+        let (access, pins) = match (self.access(lost, target, authorities), granted) {
+            (Ok(access), Some(pins)) => (access, pins),
+            (Err(error), _) => {
                 blind(&error.message);
                 return Ok(acted);
             }
+            (_, None) => return Err(Error::refused("the intent names no target", "audit the ledger")),
         };
         let opened = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
         let seen = opened.and_then(|mut token| {
-            let (user_pin, inventory) = access::log_in(token.as_mut(), user_pins)?;
-            Ok((token, user_pin, inventory))
+            let logged_in = access::log_in(token.as_mut(), access, identity, &pins)?;
+            Ok(logged_in.map(|(present, inventory)| (token, present, inventory)))
         });
-        let (mut token, user_pin, inventory) = match seen {
-            Ok(seen) => seen,
+        let (mut token, present, inventory) = match seen {
+            Ok(Some(seen)) => seen,
+            Ok(None) => {
+                acted.summary = format!("{}; another token answers now", acted.summary);
+                acted.targets = vec![TargetState { name: name.clone(), inventory: None }];
+                return Ok(acted);
+            }
             Err(error) => {
                 blind(&error.to_string());
                 return Ok(acted);
             }
         };
-        if inventory.identity != *identity {
-            acted.summary = format!("{}; another token answers now", acted.summary);
-            acted.targets = vec![TargetState { name: name.clone(), inventory: None }];
-            return Ok(acted);
-        }
         acted.summary = format!("{}; {}", acted.summary, observed(operation, &inventory));
         acted.targets = vec![TargetState { name: name.clone(), inventory: Some(inventory) }];
         let credentials = self.open_credentials(lost, authorities).unwrap_or_default();
-        let fresh = self.fresh_pin(lost, target, Role::UserPin, &credentials)?;
-        if let Some(grant) = grants.next() {
-            acted = self.renew(token.as_mut(), target, &user_pin, fresh.as_ref(), &grant.for_pins(), acted);
-        }
+        let renewed = self.renewed(lost, target, &credentials)?;
+        acted = self.renew(token.as_mut(), target, &present, renewed, &pins, acted);
         acted.outcome = Outcome::Completed;
         Ok(acted)
     }

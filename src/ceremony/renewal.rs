@@ -1,11 +1,12 @@
-//! The end of an operation: the PIN that the target has seen is changed, and the new one is proven by a login.
+//! The end of an operation: the held PIN that the target has seen is changed, an application's user PIN is set anew, and
+//! each is proven by a login.
 //!
-//! The new PIN stands in the proposal, sealed to the same authority. An error may follow a completed change, so that what
-//! counts is which of the two logs in.
+//! The new PINs stand in the proposal, sealed. An error may follow a completed change, so that what counts is which PIN
+//! logs in.
 
 use super::{
     Error,
-    access::{PresentPin, WRONG_PIN},
+    access::{LoggedIn, PresentPin, WRONG_PIN},
     act::{Acted, Acting},
     credentials::Credentials,
 };
@@ -14,81 +15,76 @@ use crate::{
     ports::token::{Effect, PinChange, PinHolder, Token, TokenError},
     proposal::target::Role,
     transcript::{
-        event::PinInForce,
+        event::{HandedOver, PinInForce},
         ledger::{Ceremony, TargetInForce},
         outcome::Outcome,
     },
 };
 
+/// What a ceremony sets on one target at its end.
+pub(super) struct Renewed {
+    /// The user's PIN: a held one, or the application's.
+    user: Option<PresentPin>,
+    /// The SO's, where that was handed to the target.
+    officer: Option<PresentPin>,
+    /// What is recorded once the application's PIN holds.
+    handovers: Vec<HandedOver>,
+}
+
 impl Acting<'_, '_> {
-    /// The PIN that a ceremony sets at its end; none where it keeps what holds.
-    pub(super) fn fresh_pin(
+    /// The PINs that a ceremony sets on one target at its end; none of those that it keeps.
+    pub(super) fn renewed(
         &self,
         ceremony: &Ceremony,
         target: &TargetInForce,
-        role: Role,
         credentials: &Credentials,
-    ) -> Result<Option<PresentPin>, Error> {
+    ) -> Result<Renewed, Error> {
         let name = &target.target.name;
-        let proposed = ceremony
-            .proposal
-            .credentials
-            .iter()
-            .find(|c| c.target == *name && c.role == role && target.keeps(c));
-        match (proposed, credentials.get(&(name.clone(), role))) {
-            (Some(sealed), Some(secret)) => {
-                Ok(Some(PresentPin { version: Some(sealed.version), pin: secret.to_pin()? }))
-            }
-            _ => Ok(None),
-        }
+        let fresh = |role| -> Result<Option<PresentPin>, Error> {
+            let mut proposed = ceremony.proposal.credentials.iter();
+            let proposed = proposed.find(|c| c.target == *name && c.role == role);
+            let Some((sealed, secret)) = proposed.zip(credentials.get(&(name.clone(), role))) else {
+                return Ok(None);
+            };
+            Ok(Some(PresentPin { version: Some(sealed.version), pin: secret.to_pin()? }))
+        };
+        let handovers = handed_over(ceremony);
+        Ok(Renewed { user: fresh(Role::UserPin)?, officer: fresh(Role::SoPin)?, handovers })
     }
 
-    /// Changes the user PIN once the operation is at its end: done, or given up.
+    /// Sets the new PINs once the operation is at its end: done, or given up.
     pub(super) fn renew(
         &mut self,
         token: &mut dyn Token,
         target: &TargetInForce,
-        present: &PresentPin,
-        fresh: Option<&PresentPin>,
+        present: &LoggedIn,
+        renewed: Renewed,
         pins: &PinAuthorization,
         mut acted: Acted,
     ) -> Acted {
-        let Some(fresh) = fresh else { return acted };
-        let name = &target.target.name;
-        let holds = |pin: &PresentPin| {
-            pin.version.map(|version| PinInForce { target: name.clone(), role: Role::UserPin, version })
-        };
-        if present.version == fresh.version {
-            // An earlier run came this far.
-            acted.pins.extend(holds(fresh));
-            return acted;
-        }
-        if !acted.is_completed() && !self.gives_up {
+        let Some(user) = &renewed.user else { return acted };
+        if !acted.is_completed() && !self.gives_up && user.version != present.user.version {
+            if present.officer.is_some() {
+                acted.hint =
+                    format!("the application cannot log in until this ceremony ends; {}", acted.hint);
+            }
             return acted;
         }
         self.pins_touched = true;
-        let change = PinChange::ByUser { present: &present.pin, new: &fresh.pin };
-        let changed = token.change_pins(pins, &change);
-        let before = matches!(&changed, Err(error) if error.effect == Effect::None);
-        // Where nothing was changed, a login with the new PIN would only cost a try.
-        let proven = match &changed {
-            Err(error) if before => Err(error.clone()),
-            _ => token.prove_pin(PinHolder::User, &fresh.pin),
-        };
-        let Err(unproven) = proven else {
-            acted.pins.extend(holds(fresh));
-            acted.summary = format!("{}; its user PIN is new", acted.summary);
-            return acted;
-        };
-        let error = changed.err().unwrap_or_else(|| unproven.clone());
-        // A call that did not return may still be at work: then both PINs stay on record.
-        let returned = before || !error.code.is_empty();
-        let old_holds =
-            before || (unproven.code == WRONG_PIN && token.prove_pin(PinHolder::User, &present.pin).is_ok());
-        if returned && old_holds {
-            acted.pins.extend(holds(present));
+        let mut ending = Ending { token, target, pins, acted };
+        match &present.officer {
+            Some(officer) => ending.reissue(officer, &renewed, user),
+            // An earlier run came this far.
+            None if user.version == present.user.version => ending.know(Role::UserPin, user),
+            None => {
+                let change = PinChange::ByUser { present: &present.user.pin, new: &user.pin };
+                match ending.change(&change, Role::UserPin, &present.user, user) {
+                    Changed::Proven(_) => ending.tell("its user PIN is new"),
+                    Changed::Not(error) => ending.fail(&error, "its user PIN was not changed"),
+                }
+            }
         }
-        not_changed(acted, &error, old_holds)
+        ending.acted
     }
 
     /// The PINs that this run has certainly left as they were.
@@ -107,19 +103,115 @@ impl Acting<'_, '_> {
     }
 }
 
-fn not_changed(mut acted: Acted, error: &TokenError, old_holds: bool) -> Acted {
-    let which = if old_holds { "the one that it has seen still holds" } else { "which one holds is unknown" };
-    acted.summary = format!("{}; but its user PIN was not changed, {which}: {error}", acted.summary);
-    if acted.is_completed() {
-        acted.outcome = Outcome::Indeterminate;
-        if error.code == "CKR_FUNCTION_NOT_SUPPORTED" {
-            acted.hint =
-                "the module cannot change PINs: end it with 'quorate execute --give-up', and propose with \
-                          keep_pins = true from now on"
-                    .into();
-        } else {
-            acted.advise(&error.hint);
+/// What is recorded of the PINs that a ceremony hands over, once they hold.
+pub(super) fn handed_over(ceremony: &Ceremony) -> Vec<HandedOver> {
+    ceremony.proposal.handovers.iter().map(HandedOver::of).collect()
+}
+
+/// What became of the change of a held PIN.
+enum Changed {
+    /// The new one logs in, whatever the call returned.
+    Proven(Result<(), TokenError>),
+    /// It does not, as far as known.
+    Not(TokenError),
+}
+
+/// A target at the end of an operation.
+struct Ending<'a> {
+    token: &'a mut dyn Token,
+    target: &'a TargetInForce,
+    pins: &'a PinAuthorization,
+    acted: Acted,
+}
+
+impl Ending<'_> {
+    /// The SO sets his own new PIN and the application's, which is handed over when it logs in.
+    fn reissue(&mut self, present: &PresentPin, renewed: &Renewed, user: &PresentPin) {
+        let user_pin = &user.pin;
+        let by_officer = |new| PinChange::ByOfficer { present: &present.pin, new, user_pin };
+        let changed = match &renewed.officer {
+            Some(fresh) if fresh.version != present.version => {
+                self.change(&by_officer(Some(&fresh.pin)), Role::SoPin, present, fresh)
+            }
+            kept_or_set => {
+                if let Some(set) = kept_or_set {
+                    self.know(Role::SoPin, set);
+                }
+                Changed::Proven(self.token.change_pins(self.pins, &by_officer(None)))
+            }
+        };
+        let (officer_done, error) = match changed {
+            Changed::Proven(result) => (true, result.err()),
+            Changed::Not(error) => (false, Some(error)),
+        };
+        let untouched = error.as_ref().is_some_and(|error| error.effect == Effect::None);
+        let holds = match error {
+            Some(error) if untouched => Err(error),
+            error => self.token.prove_pin(PinHolder::User, user_pin).map_err(|e| error.unwrap_or(e)),
+        };
+        match holds {
+            Ok(()) if officer_done => {
+                self.acted.handovers.clone_from(&renewed.handovers);
+                self.tell("the application's user PIN is new");
+            }
+            Ok(()) => {
+                self.acted.handovers.clone_from(&renewed.handovers);
+                let error = TokenError::unclear("C_SetPIN", "", "the SO PIN was not changed", "");
+                self.fail(&error, "the application's user PIN is new");
+            }
+            Err(error) => self.fail(&error, "THE APPLICATION HAS NO USER PIN"),
         }
     }
-    acted
+
+    /// Changes one held PIN, and finds out which one holds.
+    fn change(&mut self, change: &PinChange<'_>, role: Role, old: &PresentPin, new: &PresentPin) -> Changed {
+        let holder = if role == Role::SoPin { PinHolder::SecurityOfficer } else { PinHolder::User };
+        let changed = match self.token.change_pins(self.pins, change) {
+            Err(error) if error.effect == Effect::None => {
+                // Nothing was changed: a login with the new PIN would only cost a try.
+                self.know(role, old);
+                return Changed::Not(error);
+            }
+            changed => changed,
+        };
+        let Err(unproven) = self.token.prove_pin(holder, &new.pin) else {
+            self.know(role, new);
+            return Changed::Proven(changed);
+        };
+        let old_holds = unproven.code == WRONG_PIN && self.token.prove_pin(holder, &old.pin).is_ok();
+        let error = changed.err().unwrap_or(unproven);
+        // A call that did not return may still be at work: then both PINs stay on record.
+        if old_holds && !error.code.is_empty() {
+            self.know(role, old);
+        }
+        let which = if old_holds { "the old one still holds" } else { "which one holds is unknown" };
+        Changed::Not(TokenError { message: format!("{which}: {}", error.message), ..error })
+    }
+
+    /// Records the version of a PIN that holds.
+    fn know(&mut self, role: Role, pin: &PresentPin) {
+        let target = &self.target.target.name;
+        let known = pin.version.map(|version| PinInForce { target: target.clone(), role, version });
+        self.acted.pins.extend(known);
+    }
+
+    fn tell(&mut self, what: &str) {
+        self.acted.summary = format!("{}; {what}", self.acted.summary);
+    }
+
+    fn fail(&mut self, error: &TokenError, what: &str) {
+        self.tell(&format!("but {what}: {error}"));
+        if !self.acted.is_completed() {
+            return;
+        }
+        self.acted.outcome = Outcome::Indeterminate;
+        if error.code == "CKR_FUNCTION_NOT_SUPPORTED" {
+            self.acted.hint =
+                "the module cannot change PINs: end it with 'quorate execute --give-up', and propose \
+                               with keep_pins = true from now on"
+                    .into();
+        } else {
+            self.acted.advise(&error.hint);
+        }
+    }
 }

@@ -174,7 +174,7 @@ fn facts(attested: &Attestation) -> Vec<String> {
         format!("firmware      {firmware}{weak}"),
         format!("slot          {}", attested.slot()),
         format!("key           {}, SHA-256", attested.key().algorithm()),
-        format!("              {}", attested.key_digest()),
+        format!("  {}", attested.key_digest()),
         "generated     on the card".to_owned(),
         format!("PIN           {}", attested.pin_policy()),
         format!("touch         {}", attested.touch_policy()),

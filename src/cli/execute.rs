@@ -106,6 +106,12 @@ pub fn tell(terminal: Terminal, report: &Report) {
     if let Some(backup) = &concluded.backup {
         terminal.item(&format!("backup: {} bytes, SHA-256 {}", backup.length, backup.sha256));
     }
+    for handover in &concluded.handovers {
+        terminal.item(&format!(
+            "THE APPLICATION of {} needs its new user PIN: 'quorate show LEDGER {} --handover {} -o FILE'",
+            handover.target, report.number, handover.target
+        ));
+    }
     for file in &report.set_aside {
         terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
     }
@@ -141,6 +147,7 @@ pub fn report_json(report: &Report) -> serde_json::Value {
         "targets": report.concluded.targets,
         "backup": report.concluded.backup,
         "pins": report.concluded.pins,
+        "handovers": report.concluded.handovers,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
     })

@@ -62,12 +62,36 @@ const ACT: &[Exit] = &[
 ];
 
 const CARD: &[(&str, &str)] = &[
-    ("kind", "soft"),
+    ("kind", "soft, or yubikey"),
     ("serial", "the card's serial"),
     ("keyid", "SHA-256 of the signing key's SPKI"),
     ("algorithm", "of the signing key"),
     ("share_recipient", "age recipient of the share key, or null"),
     ("tries_left", "PIN tries left, or null"),
+];
+
+const YUBIKEY: &[(&str, &str)] = &[
+    ("kind", "yubikey"),
+    ("serial", "the card's serial"),
+    ("keyid", "SHA-256 of the signing key's SPKI, or null"),
+    ("algorithm", "of the signing key, or null"),
+    ("share_recipient", "age recipient of the share key, or null"),
+    ("tries_left", "PIN tries left"),
+    ("firmware", "for example 5.7.1"),
+    ("reader", "the reader's name"),
+    ("pin_is_default", "whether the PIN is the one of delivery"),
+    ("puk_tries_left", "PUK tries left"),
+    ("puk_is_default", "whether the PUK is the one of delivery"),
+    ("management_algorithm", "of the management key: 3DES, AES-192 …"),
+    ("management_is_default", "whether it is the one of delivery"),
+    ("management_is_protected", "whether the card keeps it under its PIN"),
+    ("slots[].slot", "for example 9c"),
+    ("slots[].algorithm", "of the key in it"),
+    ("slots[].origin", "generated or imported"),
+    ("slots[].pin_policy", "when it wants the PIN: never, once, always"),
+    ("slots[].touch_policy", "when it wants a touch: never, cached, always"),
+    ("slots[].certificate", "whether a certificate is in the slot"),
+    ("missing", "what it lacks to serve, in words"),
 ];
 
 const ENROLMENT: &[(&str, &str)] = &[
@@ -95,6 +119,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
     ("pins", "which versions of changed PINs hold now"),
+    ("handovers", "reissued PINs that wait for their applications"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
 ];
@@ -115,10 +140,23 @@ pub const REFERENCES: &[Reference] = &[
         }],
     },
     Reference {
+        verb: "card list",
+        exits: LOOK,
+        objects: &[Object {
+            when: "",
+            keys: &[
+                ("readers[].reader", "the reader's name"),
+                ("readers[].card", "the YubiKey in it, as of 'card show', or null"),
+                ("readers[].reason", "why there is none, or null"),
+            ],
+        }],
+    },
+    Reference {
         verb: "card show",
         exits: LOOK,
         objects: &[
-            Object { when: "of a card", keys: CARD },
+            Object { when: "of a soft card", keys: CARD },
+            Object { when: "of a YubiKey", keys: YUBIKEY },
             Object { when: "of an enrolment", keys: ENROLMENT },
         ],
     },
@@ -321,6 +359,16 @@ pub const REFERENCES: &[Reference] = &[
                     ("attempts", "what failed before, in this ceremony"),
                     ("concluded", "the outcome, or null"),
                     ("attestations", "of the head"),
+                ],
+            },
+            Object {
+                when: "of a handover",
+                keys: &[
+                    ("ceremony", "its directory in the ledger"),
+                    ("target", "what the PIN opens"),
+                    ("recipient", "the application's age recipient"),
+                    ("version", "of the PIN"),
+                    ("sha256", "of the file that was written"),
                 ],
             },
             Object {

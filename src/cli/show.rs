@@ -1,5 +1,7 @@
 //! `quorate show`.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{
@@ -16,14 +18,24 @@ use crate::{
     proposal::{briefing::briefing, plan::Plan},
     roster::card::EnrolledCard,
     storage,
-    transcript::ledger::{Ceremony, LedgerState},
+    transcript::{
+        event::HandedOver,
+        ledger::{Ceremony, LedgerState},
+    },
 };
 
 /// Shows a ledger's ceremony, or a file.
 pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     if args.what.is_dir() {
         let state = ceremony::check(&storage::ledger::read(&args.what)?, wiring::mode(global))?;
-        return show_ceremony(terminal, &state, args.ceremony);
+        let ceremony = find(&state, args.ceremony)?;
+        return match (&args.handover, &args.output) {
+            (Some(target), Some(output)) => write_handover(terminal, ceremony, target, output),
+            _ => Ok(show_ceremony(terminal, ceremony)),
+        };
+    }
+    if args.handover.is_some() {
+        return Err(Error::usage("--handover is of a ceremony", "give the ledger's directory"));
     }
     let bytes = wiring::read_file(&args.what, strict::MAX_DOCUMENT)?;
     let shown = text::printable(&args.what.to_string_lossy());
@@ -71,21 +83,56 @@ fn show_approval(terminal: Terminal, file: &ApprovalFile, shown: &str) -> Result
     Ok(Done::ok(json!({ "approval": said, "release": file.release.is_some() })))
 }
 
-fn show_ceremony(terminal: Terminal, state: &LedgerState, number: Option<u32>) -> Result<Done, Error> {
+fn find(state: &LedgerState, number: Option<u32>) -> Result<&Ceremony, Error> {
     let found = match number {
         Some(number) => state.ceremonies.iter().find(|c| c.number() == number),
         None => state.ceremonies.last(),
     };
-    let ceremony = found.ok_or_else(|| {
+    found.ok_or_else(|| {
         Error::refused(
             "there is no such ceremony in this ledger",
             format!("it has ceremonies 0 to {}", state.ceremonies.len().saturating_sub(1)),
         )
+    })
+}
+
+/// Writes the sealed PIN that a ceremony handed over. Only one that was seen to hold: an application that tries another
+/// one loses tries.
+fn write_handover(
+    terminal: Terminal,
+    ceremony: &Ceremony,
+    target: &str,
+    output: &Path,
+) -> Result<Done, Error> {
+    let told = ceremony.concluded.iter().flat_map(|c| &c.handovers).find(|h| h.target.as_str() == target);
+    let told = told.ok_or_else(|| {
+        Error::refused(
+            format!("{} handed over no user PIN of {}", ceremony.directory, text::printable(target)),
+            "see 'quorate show' for what it handed over; a PIN is there once the ceremony has concluded",
+        )
     })?;
+    let sealed = ceremony.proposal.handovers.iter().find(|h| HandedOver::of(h) == *told);
+    let sealed =
+        sealed.ok_or_else(|| Error::problem("the sealed PIN is not in the proposal", "audit the ledger"))?;
+    super::card::write_new(output, &sealed.file.0)?;
+    terminal.tell(&format!(
+        "The user PIN of {} (version {}) for {}. Its owner opens it with 'age -d -i KEY {}'.",
+        told.target,
+        told.version,
+        text::printable(&told.recipient),
+        text::printable(&output.to_string_lossy())
+    ));
+    Ok(Done::ok(json!({
+        "ceremony": ceremony.directory, "target": told.target, "recipient": told.recipient,
+        "version": told.version, "sha256": told.sha256,
+    })))
+}
+
+fn show_ceremony(terminal: Terminal, ceremony: &Ceremony) -> Done {
     terminal.heading(&ceremony.directory);
     terminal.sections(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
     tell_record(terminal, ceremony);
-    Ok(Done::ok(json!({
+    Done::ok(json!({
         "directory": ceremony.directory,
         "proposal": ceremony.proposal,
         "proposal_digest": ceremony.digest,
@@ -97,7 +144,7 @@ fn show_ceremony(terminal: Terminal, state: &LedgerState, number: Option<u32>) -
         "attempts": ceremony.attempts,
         "concluded": ceremony.concluded,
         "attestations": ceremony.attestations.iter().map(|a| a.statement()).collect::<Vec<_>>(),
-    })))
+    }))
 }
 
 fn tell_record(terminal: Terminal, ceremony: &Ceremony) {
@@ -120,6 +167,17 @@ fn tell_record(terminal: Terminal, ceremony: &Ceremony) {
     }
     if let Some(concluded) = &ceremony.concluded {
         terminal.item(&format!("outcome {}: {}", concluded.outcome, concluded.summary));
+        for pin in &concluded.pins {
+            terminal
+                .item(&format!("the {} of {} that holds is version {}", pin.role, pin.target, pin.version));
+        }
+        for handover in &concluded.handovers {
+            let recipient = text::printable(&handover.recipient);
+            terminal.item(&format!(
+                "user PIN of {}, version {}, handed over to {recipient}",
+                handover.target, handover.version
+            ));
+        }
         for state in &concluded.targets {
             let Some(inventory) = &state.inventory else { continue };
             terminal.item(&format!("{} afterwards:", state.name));

@@ -59,6 +59,11 @@ impl Fault {
         };
         let message = match error {
             Error::Pkcs11(..) | Error::NullFunctionPointer => describe(&code).to_owned(),
+            Error::ParseInt(_) => {
+                "the module's answer is not as the standard has it: letters where digits belong, \
+                                   in a token's time say"
+                    .to_owned()
+            }
             other => printable(&other.to_string()),
         };
         let hint = hint_for(&code);

@@ -111,7 +111,10 @@ fn is_target(table: &TargetTable, target: &GenesisTarget) -> bool {
     };
     let rules = table.credentials.len() == target.credentials.len()
         && table.credentials.iter().zip(&target.credentials).all(|((role, rule), found)| {
-            found.role == *role && found.authority == rule.authority && found.custody == rule.custody
+            found.role == *role
+                && found.authority == rule.authority
+                && found.custody == rule.custody
+                && found.recipient == rule.recipient
         });
     place && start && rules && table.name == target.name && table.label == target.label
 }

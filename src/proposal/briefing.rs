@@ -203,16 +203,24 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
 
 /// What becomes of the PIN that the target sees.
 fn pins(proposal: &Proposal) -> Vec<String> {
-    if Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins()) {
-        return vec![
-            "the user PIN is NOT CHANGED afterwards, although the target and its module see it".into(),
-        ];
+    let mut lines = Vec::new();
+    for handover in &proposal.handovers {
+        lines.push(format!(
+            "THE APPLICATION STOPS: the user PIN of {} is set anew, and what it logs in with now holds no longer",
+            handover.target
+        ));
+        let recipient = crate::encoding::text::printable(&handover.recipient);
+        lines.push(format!("the new one is in this ledger, sealed to {recipient}"));
     }
-    let renewed = proposal.credentials.iter().any(|c| c.role == Role::UserPin);
-    if renewed && !proposal.operation.sets_pins() {
-        return vec!["the user PIN, which the target and its module see, is changed at the end".into()];
+    let kept = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
+    let role = if proposal.handovers.is_empty() { Role::UserPin } else { Role::SoPin };
+    if kept {
+        lines
+            .push(format!("the {role} is NOT CHANGED afterwards, although the target and its module see it"));
+    } else if proposal.credentials.iter().any(|c| c.role == role) && !proposal.operation.sets_pins() {
+        lines.push(format!("the {role}, which the target and its module see, is changed at the end"));
     }
-    Vec::new()
+    lines
 }
 
 fn genesis_target(target: &GenesisTarget) -> Section {
@@ -237,9 +245,18 @@ fn genesis_target(target: &GenesisTarget) -> Section {
             }
             (Custody::Held, _) => "held: a new random one is set, only the quorum has it",
             (Custody::Borrowed, _) => "borrowed: its owner keeps it and hands it over at each ceremony",
+            (Custody::Reissued, _) => {
+                "reissued: each ceremony sets a new one and hands it to the application"
+            }
         };
         lines.push(format!("{} ({}): {meaning}", rule.role, rule.authority));
-        if rule.role == Role::UserPin && rule.custody == Custody::Borrowed {
+        if let Some(recipient) = &rule.recipient {
+            lines.push(format!(
+                "  the application's recipient is {}",
+                crate::encoding::text::printable(recipient)
+            ));
+        }
+        if rule.role == Role::UserPin && rule.custody != Custody::Held {
             lines.push("whoever has this user PIN can delete keys WITHOUT the quorum".into());
         }
     }

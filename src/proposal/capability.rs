@@ -95,8 +95,9 @@ pub fn wanted_at_genesis(target: &GenesisTarget) -> Vec<Ability> {
             wanted.extend(held(Role::SoPin).then_some(Ability::TakeOver));
             // A PIN that is set anew needs not be good before.
             wanted.push(if held(Role::UserPin) { Ability::SetUserPin } else { Ability::LogIn });
+            // An empty token backs nothing up yet, whatever it will be able to do.
+            wanted.extend(held(Role::BackupKey).then_some(Ability::Backup));
         }
     }
-    wanted.extend(held(Role::BackupKey).then_some(Ability::Backup));
     wanted
 }

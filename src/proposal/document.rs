@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::operation::{Operation, SealedCredential};
+use super::operation::{Operation, SealedCredential, SealedHandover};
 use crate::{
     encoding::{
         digest::Digest,
@@ -55,6 +55,8 @@ pub struct Proposal {
     pub operation: Operation,
     /// Credentials made for it.
     pub credentials: Vec<SealedCredential>,
+    /// Reissued PINs for their applications.
+    pub handovers: Vec<SealedHandover>,
 }
 
 impl Proposal {

@@ -57,6 +57,8 @@ pub struct CredentialRule {
     pub authority: Name,
     /// How it is kept.
     pub custody: Custody,
+    /// Of a reissued PIN: the application's age recipient.
+    pub recipient: Option<String>,
 }
 
 /// A target as a genesis makes it the quorum's.
@@ -78,6 +80,11 @@ pub struct GenesisTarget {
 }
 
 impl GenesisTarget {
+    /// The rule of its user PIN, if each ceremony sets it anew for an application.
+    pub fn reissued(&self) -> Option<&CredentialRule> {
+        self.rule(Role::UserPin).filter(|rule| rule.custody == Custody::Reissued)
+    }
+
     /// The rule for a role.
     pub fn rule(&self, role: Role) -> Option<&CredentialRule> {
         self.credentials.iter().find(|rule| rule.role == role)
@@ -99,6 +106,20 @@ pub struct SealedCredential {
     /// Entropy in bits; under 256 where the token takes no longer PIN.
     pub bits: u32,
     /// An age file with one recipient.
+    pub file: Base64,
+}
+
+/// A reissued user PIN, sealed to its application.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedHandover {
+    /// Which target it opens.
+    pub target: Name,
+    /// The application's age recipient.
+    pub recipient: String,
+    /// As of the same PIN sealed to its authority.
+    pub version: u32,
+    /// An age file with one recipient; its plaintext is the PIN and nothing else.
     pub file: Base64,
 }
 

@@ -220,6 +220,8 @@ pub struct CredentialTable {
     pub authority: Name,
     /// How it is kept.
     pub custody: Custody,
+    /// `reissued`: the application's age recipient (X25519), to which each new PIN is sealed.
+    pub recipient: Option<String>,
 }
 
 macro_rules! simple_plan {

@@ -1,10 +1,13 @@
 //! What a plan must fulfil beyond its shape, each with an error that says what to change.
 
 use super::{
-    plan::{DeletePlan, GenesisPlan, PlanError, StartKind, TargetKind, TargetTable},
+    plan::{CredentialTable, DeletePlan, GenesisPlan, PlanError, StartKind, TargetKind, TargetTable},
     target::{Custody, Role},
 };
-use crate::encoding::text::{self, Line, Name};
+use crate::{
+    encoding::text::{self, Line, Name},
+    sealing::single,
+};
 
 impl DeletePlan {
     pub(super) fn check(&self) -> Result<(), PlanError> {
@@ -104,6 +107,9 @@ impl TargetTable {
             if *role == Role::BackupKey && rule.custody != Custody::Held {
                 return fail("credentials.backup-key: a backup key is 'held'".into());
             }
+            if let Err(message) = self.check_recipient(*role, rule) {
+                return fail(format!("credentials.{role}: {message}"));
+            }
         }
         let has = |role| self.credentials.contains_key(&role);
         if self.start == StartKind::Initialise && !(has(Role::SoPin) && has(Role::UserPin)) {
@@ -118,6 +124,35 @@ impl TargetTable {
             return fail("credentials.user-pin is missing: without it the objects cannot be read".into());
         }
         Ok(())
+    }
+}
+
+impl TargetTable {
+    /// A reissued PIN is the user's, is set by the quorum's SO PIN, and goes to somebody.
+    fn check_recipient(&self, role: Role, rule: &CredentialTable) -> Result<(), String> {
+        let so_pin = self.credentials.get(&Role::SoPin);
+        match (rule.custody, &rule.recipient) {
+            (Custody::Reissued, _) if role != Role::UserPin => {
+                Err("only a user-pin can be 'reissued': the SO sets it".into())
+            }
+            (Custody::Reissued, None) => {
+                Err("a reissued PIN is sealed to its application's 'recipient' (age1…)".into())
+            }
+            (Custody::Reissued, Some(text)) => {
+                single::parse_x25519_recipient(text)
+                    .map_err(|_| "'recipient' is no age recipient (age1…, X25519)".to_owned())?;
+                match so_pin {
+                    Some(so) if so.custody == Custody::Held && so.authority == rule.authority => Ok(()),
+                    Some(so) if so.custody == Custody::Held => Err(format!(
+                        "the SO PIN sets it: its authority is that of credentials.so-pin, {}",
+                        so.authority
+                    )),
+                    _ => Err("the SO PIN sets it: credentials.so-pin must be 'held'".into()),
+                }
+            }
+            (_, Some(_)) => Err(format!("'recipient' is for a reissued PIN, this one is '{}'", rule.custody)),
+            (_, None) => Ok(()),
+        }
     }
 }
 

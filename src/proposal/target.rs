@@ -61,6 +61,9 @@ pub enum Custody {
     Held,
     /// An application lives with it; its owner hands it over at execute. Tried once, never stored.
     Borrowed,
+    /// An application lives with it, and the quorum, which holds the SO PIN, sets it anew in each ceremony: a temporary one
+    /// for the operation, then a fresh one sealed to the application's recipient.
+    Reissued,
 }
 
 impl std::fmt::Display for Custody {
@@ -68,6 +71,7 @@ impl std::fmt::Display for Custody {
         f.pad(match self {
             Self::Held => "held",
             Self::Borrowed => "borrowed",
+            Self::Reissued => "reissued",
         })
     }
 }

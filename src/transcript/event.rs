@@ -123,6 +123,8 @@ event! { "concluded",
         backup: Option<BackupRecord>,
         /// Of the PINs that the proposal was to change: those that are known to hold afterwards.
         pins: Vec<PinInForce>,
+        /// Reissued PINs that were seen to hold, for their applications.
+        handovers: Vec<HandedOver>,
     }
 }
 event! { "closed",
@@ -170,6 +172,20 @@ pub struct PinInForce {
     pub role: Role,
     /// Version of the sealed credential.
     pub version: u32,
+}
+
+/// A reissued PIN that holds. Its sealed file stands in the proposal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandedOver {
+    /// Which target it opens.
+    pub target: Name,
+    /// The application's age recipient.
+    pub recipient: String,
+    /// Version of the PIN.
+    pub version: u32,
+    /// SHA-256 of the sealed file.
+    pub sha256: Digest,
 }
 
 /// A backup as the ledger knows it.

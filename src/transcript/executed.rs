@@ -131,7 +131,8 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
         && concluded.restored.is_empty()
         && concluded.left_out.is_empty()
         && concluded.backup.is_none()
-        && concluded.pins.is_empty();
+        && concluded.pins.is_empty()
+        && concluded.handovers.is_empty();
     if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
 }
 

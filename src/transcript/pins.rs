@@ -5,22 +5,26 @@
 //! tries each once.
 
 use super::{
-    event::{Concluded, PinInForce},
+    event::{Concluded, HandedOver, PinInForce},
     finding::Finding,
     ledger::{Ceremony, LedgerState, TargetInForce},
     outcome::Outcome,
 };
-use crate::proposal::{
-    document::Proposal,
-    operation::{CredentialRule, Operation, SealedCredential},
-    target::{Custody, Role},
+use crate::{
+    encoding::digest::Digest,
+    proposal::{
+        document::Proposal,
+        operation::{CredentialRule, Operation, SealedCredential, SealedHandover},
+        target::{Custody, Role},
+    },
 };
 
 impl TargetInForce {
-    /// The held PINs that an operation hands to the target, so that they are changed at its end.
-    pub fn exposed(&self) -> Vec<&CredentialRule> {
-        let user_pin = self.target.rule(Role::UserPin);
-        user_pin.into_iter().filter(|rule| rule.custody == Custody::Held).collect()
+    /// The held PIN that an operation hands to the target, so that it is changed at its end: the user's, or the SO's where
+    /// that sets a reissued one.
+    pub fn exposed(&self) -> Option<&CredentialRule> {
+        let role = if self.target.reissued().is_some() { Role::SoPin } else { Role::UserPin };
+        self.target.rule(role).filter(|rule| rule.custody == Custody::Held)
     }
 
     /// Whether the ledger keeps this credential for later ceremonies: the quorum holds it, and it is sealed to its own
@@ -33,19 +37,13 @@ impl TargetInForce {
 }
 
 impl LedgerState {
-    /// The proposal whose PINs a ceremony changes: its own, or that of the ceremony that it recovers.
-    fn changing<'p>(&'p self, proposal: &'p Proposal) -> Option<&'p Proposal> {
-        let proposal = match &proposal.operation {
-            Operation::Recover { ceremony, intended: true, .. } => {
-                let lost = self.ceremonies.iter().find(|c| c.number() == *ceremony)?;
-                if lost.concluded.is_some() {
-                    return None;
-                }
-                &lost.proposal
-            }
-            _ => proposal,
+    /// The proposal whose PINs a ceremony sets: its own, or that of the ceremony that it recovers.
+    fn setting<'p>(state: Option<&'p Self>, proposal: &'p Proposal) -> Option<&'p Proposal> {
+        let Operation::Recover { ceremony, intended, .. } = &proposal.operation else {
+            return Some(proposal);
         };
-        (!proposal.operation.sets_pins()).then_some(proposal)
+        let lost = state?.ceremonies.iter().find(|c| c.number() == *ceremony)?;
+        (*intended && lost.concluded.is_none()).then_some(&lost.proposal)
     }
 
     /// Takes in what is known of the PINs that a ceremony was to change.
@@ -81,7 +79,10 @@ pub(super) fn check(
     state: Option<&LedgerState>,
 ) -> Result<(), Finding> {
     let fail = |message: &str| Err(Finding::error("pins", message));
-    let Some((state, changing)) = state.and_then(|s| s.changing(proposal).map(|p| (s, p))) else {
+    let setting = LedgerState::setting(state, proposal);
+    check_handovers(proposal, setting, concluded)?;
+    let changing = setting.filter(|setting| !setting.operation.sets_pins());
+    let Some((state, changing)) = state.zip(changing) else {
         return match concluded.pins.is_empty() {
             true => Ok(()),
             false => fail("it tells of changed PINs, and was not to change any"),
@@ -116,4 +117,41 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// What was handed over is what was proposed, to whom it was proposed; a completion has handed over all of it.
+fn check_handovers(
+    proposal: &Proposal,
+    setting: Option<&Proposal>,
+    concluded: &Concluded,
+) -> Result<(), Finding> {
+    let fail = |message: &str| Err(Finding::error("handover", message));
+    let proposed = setting.map(|p| p.handovers.as_slice()).unwrap_or_default();
+    for (place, told) in concluded.handovers.iter().enumerate() {
+        if concluded.handovers.iter().take(place).any(|other| other.target == told.target) {
+            return fail("it tells of one PIN twice");
+        }
+        if !proposed.iter().any(|handover| *told == HandedOver::of(handover)) {
+            return fail("it tells of a PIN that was not to be handed over, or not to this recipient");
+        }
+    }
+    let recovers = matches!(proposal.operation, Operation::Recover { .. });
+    let must = concluded.outcome == Outcome::Completed
+        && (!recovers || setting.is_some_and(|setting| setting.operation.sets_pins()));
+    if must && concluded.handovers.len() != proposed.len() {
+        return fail("completed, but a PIN that was to be handed over is not said to hold");
+    }
+    Ok(())
+}
+
+impl HandedOver {
+    /// What is recorded of a handover.
+    pub fn of(handover: &SealedHandover) -> Self {
+        Self {
+            target: handover.target.clone(),
+            recipient: handover.recipient.clone(),
+            version: handover.version,
+            sha256: Digest::of(&handover.file.0),
+        }
+    }
 }

@@ -10,11 +10,14 @@ use super::{
     ledger::{CeremonyFiles, LedgerState},
 };
 use crate::{
-    encoding::{dsse::Mode, text::Name},
+    encoding::{
+        dsse::Mode,
+        text::{Name, printable},
+    },
     proposal::{
         agreement,
         document::Proposal,
-        operation::{GenesisTarget, Operation},
+        operation::{GenesisTarget, Operation, SealedCredential},
         plan::Plan,
         target::{Custody, Role, TokenIdentity},
     },
@@ -39,7 +42,8 @@ pub(super) fn check(
     check_station(proposal, roster, context)?;
     check_plan(files, proposal)?;
     check_operation(proposal, roster, context)?;
-    check_credentials(proposal, roster, context)
+    check_credentials(proposal, roster, context)?;
+    check_handovers(proposal, context)
 }
 
 /// Ledger, number and predecessor, in the line and in the proposal.
@@ -259,15 +263,49 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
     }
 }
 
-/// A genesis makes every held credential of its targets. A reset makes both PINs, the user PIN also for the authority
+/// Each PIN that is set anew for an application is sealed to that application, and nothing else is.
+fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
+    let fail = |message: String| Err(Finding::error("handover", message));
+    let targets: Vec<&GenesisTarget> = match &proposal.operation {
+        Operation::Genesis { targets } => targets.iter().collect(),
+        operation => {
+            let named = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
+            named.map(|t| &t.target).into_iter().collect()
+        }
+    };
+    let wanted: Vec<_> = targets.iter().filter_map(|t| t.reissued().map(|rule| (&t.name, rule))).collect();
+    for handover in &proposal.handovers {
+        let target = &handover.target;
+        let of_target = wanted.iter().find(|(name, _)| *name == target);
+        if of_target.is_none_or(|(_, rule)| rule.recipient.as_ref() != Some(&handover.recipient)) {
+            return fail(format!("the user-pin of {target} is not for {}", printable(&handover.recipient)));
+        }
+        let same = |c: &SealedCredential| {
+            c.target == *target && c.role == Role::UserPin && c.version == handover.version
+        };
+        if !proposal.credentials.iter().any(same) {
+            return fail(format!("the user-pin of {target} that is handed over is not the one that is set"));
+        }
+        if !matches!(single::count_stanzas(&handover.file.0), Ok(1)) {
+            return fail(format!("the user-pin of {target} is not sealed to one recipient"));
+        }
+    }
+    let each = |name: &Name| proposal.handovers.iter().filter(|h| h.target == *name).count();
+    match wanted.iter().find(|(name, _)| each(name) != 1) {
+        Some((name, _)) => fail(format!("the user-pin of {name} is to be handed over once")),
+        None => Ok(()),
+    }
+}
+
+/// A genesis makes every held credential of its targets, and every reissued PIN. A reset makes both PINs, the user PIN also for the authority
 /// of the SO PIN, which sets it. Everything else renews the held PINs that its target will have seen, unless its plan
-/// keeps them.
+/// keeps them, and sets a reissued one.
 fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
     let mut wanted = BTreeSet::new();
     match &proposal.operation {
         Operation::Genesis { targets } => {
             for target in targets {
-                for rule in target.credentials.iter().filter(|rule| rule.custody == Custody::Held) {
+                for rule in target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed) {
                     wanted.insert((rule.authority.clone(), target.name.clone(), rule.role));
                 }
             }
@@ -284,8 +322,9 @@ fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(N
         operation => {
             let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
             let keeps = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
-            if let Some(target) = target.filter(|_| !keeps) {
-                for rule in target.exposed() {
+            if let Some(target) = target {
+                let renewed = target.exposed().filter(|_| !keeps);
+                for rule in renewed.into_iter().chain(target.target.reissued()) {
                     wanted.insert((rule.authority.clone(), target.target.name.clone(), rule.role));
                 }
             }

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     approval::statement::Signed,
     encoding::{digest::Digest, dsse::Mode},
-    proposal::plan::Plan,
+    proposal::{
+        plan::Plan,
+        target::{Custody, Role},
+    },
 };
 
 /// A ledger after verification: the state as far as it could be followed, and what was found.
@@ -161,6 +164,15 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
         }
     }
     for (name, target) in &state.targets {
+        if let Some(rule) = target.target.rule(Role::UserPin)
+            && rule.custody != Custody::Held
+        {
+            let message = format!(
+                "the user PIN of {name} is {}: whoever has it can delete keys without the quorum",
+                rule.custody
+            );
+            findings.push(Finding::new(Severity::Warning, "application-pin-can-delete", message));
+        }
         for (role, candidates) in target.credentials.iter().filter(|(_, of_role)| of_role.len() > 1) {
             let message = format!(
                 "which of {} versions of the {role} of {name} holds is unknown: the next ceremony tries each once",
@@ -188,8 +200,7 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
     }
     let keeps = Plan::parse(ceremony.proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
     if keeps && ceremony.intended.is_some() {
-        let message =
-            "deviation: the user PIN that the target and its module saw was not changed (keep_pins)";
+        let message = "deviation: the PIN that the target and its module saw was not changed (keep_pins)";
         findings.push(at(Finding::new(Severity::Warning, "pins-kept", message)));
     }
     for credential in &ceremony.proposal.credentials {

@@ -131,6 +131,23 @@ fn every_kind_of_authority_is_followed_through_its_intermediates() {
 }
 
 #[test]
+fn every_kind_of_key_in_slot_f9_attests() {
+    let root = root();
+    let key = Pair::p256("key");
+    for pair in [Pair::rsa(2048), Pair::p256("f9"), Pair::p384("f9").signing_sha256()] {
+        let extensions = vec![yubico(3, &[5, 7, 4]), authority(Some(0))];
+        let f9 = Issuer::under(Some(&root), "Yubico PIV Attestation", pair, extensions, LONG);
+        let card = Yubikey { serial: 7, firmware: [5, 7, 4], f9 };
+        judge(&[&card.attest("9c", &key), &card.f9.certificate], &root).ok();
+    }
+    // RSA of 1024 bits is shown where it is attested, and attests nothing.
+    let f9 =
+        Issuer::under(Some(&root), "Yubico PIV Attestation", Pair::rsa(1024), vec![authority(Some(0))], LONG);
+    let card = Yubikey { serial: 7, firmware: [5, 7, 4], f9 };
+    refused(judge(&[&card.attest("9c", &key), &card.f9.certificate], &root), "was not signed by");
+}
+
+#[test]
 fn a_root_that_only_has_the_name_is_refused() {
     let (root, other) = (root(), Issuer::root("Test PIV Root", Pair::p256("another root")));
     let card = Yubikey::made_by(&other, 7, [5, 7, 1]);

@@ -22,6 +22,7 @@ use quorate::{
 
 use super::{
     certificates::{Issuer, LONG, Pair, Yubikey, authority, pem, yubico},
+    forge::Forge,
     founded::{enrolled, genesis_text, practice_target},
     lab::{CUSTODIANS, Lab, Ran},
 };
@@ -77,6 +78,11 @@ impl Spare {
     }
 
     fn file(&self, holder: &str, share: bool) -> EnrolmentFile {
+        let full_name = format!("{}{} Example", holder[..1].to_uppercase(), &holder[1..]);
+        self.file_of(holder, &full_name, share)
+    }
+
+    fn file_of(&self, holder: &str, full_name: &str, share: bool) -> EnrolmentFile {
         let key = PublicKey::from_p256(*self.signing.verifying_key()).unwrap();
         let recipient = match self.kind {
             CardKind::Yubikey => PivRecipient::new(self.share.verifying_key().into()).unwrap().to_string(),
@@ -84,7 +90,7 @@ impl Spare {
         };
         let enrolment = Enrolment {
             holder: Name::new(holder).unwrap(),
-            full_name: Line::lossy(&format!("{}{} Example", holder[..1].to_uppercase(), &holder[1..])),
+            full_name: Line::lossy(full_name),
             kind: self.kind,
             serial: Line::lossy(&self.serial),
             signing_key: key.clone(),
@@ -405,4 +411,40 @@ fn a_bad_file_of_authorities_is_refused() {
         assert!(matches!(ran.code, Some(1 | 3)), "{ran:?}");
         assert!(ran.error().contains(words), "{}", ran.error());
     }
+}
+
+/// A station that checks nothing, and an administrator who signs what it made.
+#[test]
+fn a_forged_genesis_with_a_card_that_is_not_attested_is_no_ledger() {
+    let audit = |spare: &Spare, change: &dyn Fn(&mut quorate::roster::AttestationPolicy)| {
+        let mut forge = Forge::new();
+        forge.files.clear();
+        let mut proposal = forge.genesis();
+        let roster = proposal.new_roster.as_mut().unwrap();
+        let full_name = roster.custodians[0].full_name.to_string();
+        roster.custodians[0].cards.push(spare.file_of("alice", &full_name, true));
+        change(&mut roster.policy.attestation);
+        proposal.roster = Digest::of(&strict::write(roster));
+        let lines = forge.begin(&proposal);
+        forge.push(&proposal, &lines);
+        let lab = Lab::bare();
+        forge.write(&lab.path("ledger"));
+        let ran = lab.run(&["audit", &lab.at("ledger")]).expect(3);
+        let finding =
+            ran.json["findings"].as_array().unwrap().iter().find(|f| f["code"] == "roster").unwrap();
+        finding["message"].as_str().unwrap().to_owned()
+    };
+    let mut bare = Spare::new();
+    bare.certificates.clear();
+    let believed = |policy: &mut quorate::roster::AttestationPolicy| {
+        policy.roots = vec![root().digest()];
+        policy.certificates = vec![Base64(root().certificate)];
+    };
+    assert!(audit(&bare, &believed).contains("nothing attests"));
+    assert!(audit(&Spare::new(), &|_| ()).contains("the certificate of its issuer"));
+    let card = Spare::new();
+    let touchless = card.card.attest_with("9c", &Pair::P256(card.signing.clone()), [3, 1]);
+    assert!(audit(&card.with(1, touchless), &believed).contains("asks for a touch: never"));
+    // A good one gets past these rules, to the deal that knows nothing of the card.
+    assert!(audit(&Spare::new(), &believed).contains("the deal does not fit the members"));
 }

@@ -4,6 +4,8 @@
 
 #[path = "../support/certificates.rs"]
 mod certificates;
+#[path = "../support/forge.rs"]
+mod forge;
 #[path = "../support/founded.rs"]
 mod founded;
 #[path = "../support/lab.rs"]

@@ -116,6 +116,12 @@ const HOMES: &[Home] = &[
     strictly(home(&["unsafe_code"], &["src/memory/"], "all the unsafe code is in memory")),
     strictly(crate_home("sharks", &["src/sharing/"], "only verified shares reach the Shamir library")),
     strictly(crate_home("cryptoki", &["src/pkcs11/"], "PKCS#11 is one adapter's business")),
+    strictly(crate_home(
+        "yubikey",
+        &["src/piv/", "tests/virtual-card/"],
+        "PIV cards are one adapter's business",
+    )),
+    strictly(crate_home("pcsc", &["src/piv/"], "PIV cards are one adapter's business")),
     strictly(crate_home("clap", &["src/cli/"], "the command line is the cli's business")),
     strictly(crate_home("dialoguer", TERMINAL, "only the terminal module asks")),
 ];

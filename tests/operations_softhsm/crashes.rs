@@ -16,7 +16,8 @@ fn go_through(vault: &Vault, module: &FaultyModule, fault: Fault) {
     module.behave();
     assert_eq!(ran.code, Some(code), "{fault:?}\n{}{}", ran.stdout, ran.stderr);
     if code != 0 {
-        assert_eq!(vault.events("attempted"), 1, "{fault:?}");
+        // Before the intent nothing is tried, and nothing recorded.
+        assert_eq!(vault.events("attempted"), usize::from(code != 1), "{fault:?}");
         vault.execute::<&str>(&[]).ok();
     }
 }
@@ -75,7 +76,6 @@ fn a_backup_and_a_restore_survive_their_module() {
         ("C_Login", 1, "hang", 4),
         ("C_Login", 1, "exit0", 4),
         ("C_OpenSession", 1, "error", 1),
-        ("C_OpenSession", 2, "crash", 4),
         ("C_WrapKey", 1, "crash", 4),
         ("C_WrapKey", 1, "hang", 4),
         ("C_WrapKey", 3, "exit0", 4),

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 use ed25519_dalek::pkcs8::EncodePublicKey as _;
-use p256::ecdsa::signature::{SignatureEncoding as _, Signer as _};
+use p256::ecdsa::signature::{SignatureEncoding as _, Signer as _, hazmat::PrehashSigner as _};
 use quorate::encoding::digest::Digest;
 
 /// Tag, length, content.
@@ -61,6 +61,8 @@ fn name(common_name: &str) -> Vec<u8> {
 pub enum Pair {
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
+    /// P-384 that signs SHA-256, as a card does whatever its key.
+    P384Sha256(p384::ecdsa::SigningKey),
     Rsa(Box<rsa::RsaPrivateKey>),
     Ed25519(ed25519_dalek::SigningKey),
     /// Only the public half is there.
@@ -79,6 +81,14 @@ impl Pair {
         Self::P384(p384::ecdsa::SigningKey::from_slice(&bytes).unwrap())
     }
 
+    /// The same key, for a card's slot f9.
+    pub fn signing_sha256(self) -> Self {
+        match self {
+            Self::P384(key) => Self::P384Sha256(key),
+            other => other,
+        }
+    }
+
     pub fn ed25519(seed: &str) -> Self {
         Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(Digest::of(seed.as_bytes()).as_bytes()))
     }
@@ -92,7 +102,7 @@ impl Pair {
     pub fn spki(&self) -> Vec<u8> {
         match self {
             Self::P256(key) => key.verifying_key().to_public_key_der().unwrap().into_vec(),
-            Self::P384(key) => {
+            Self::P384(key) | Self::P384Sha256(key) => {
                 let algorithm = sequence(&[&oid("1.2.840.10045.2.1"), &oid("1.3.132.0.34")]);
                 let point = key.verifying_key().to_sec1_point(false);
                 sequence(&[&algorithm, &tlv(3, &[&[0], point.as_bytes()].concat())])
@@ -115,6 +125,11 @@ impl Pair {
             Self::P384(key) => {
                 let signature: p384::ecdsa::Signature = key.sign(message);
                 (sequence(&[&oid("1.2.840.10045.4.3.3")]), signature.to_der().to_vec())
+            }
+            Self::P384Sha256(key) => {
+                let digest = Digest::of(message);
+                let signature: p384::ecdsa::Signature = key.sign_prehash(digest.as_bytes()).unwrap();
+                (sequence(&[&oid("1.2.840.10045.4.3.2")]), signature.to_der().to_vec())
             }
             Self::Rsa(key) => {
                 let signer = rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new((**key).clone());

@@ -121,6 +121,38 @@ impl Stand {
         stand
     }
 
+    /// The same, the user PIN being handed to an application anew in each ceremony.
+    pub fn reissued() -> Self {
+        let stand = Self::in_use();
+        let plan = stand.lab.at("plans/genesis.toml");
+        let made = Command::new("age-keygen").arg("-o").arg(stand.lab.path("app.key")).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let key = fs::read_to_string(stand.lab.path("app.key")).unwrap();
+        let recipient = key.lines().find_map(|l| l.strip_prefix("# public key: ")).unwrap();
+        let held = "user-pin = { authority = \"crypto-officer\", custody = \"held\" }";
+        let reissued = format!(
+            "user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{recipient}\" }}"
+        );
+        let text = fs::read_to_string(&plan).unwrap();
+        assert!(text.contains(held));
+        let text = text.replace(held, &reissued).replace("[\"crypto-officer\"]", "[\"security-officer\"]");
+        fs::write(plan, text).unwrap();
+        stand.proposed("genesis", &THREE);
+        stand.execute(&[]).ok();
+        stand
+    }
+
+    /// The application's PIN as the last ceremony handed it over.
+    pub fn handed_over(&self) -> String {
+        let file = self.lab.at("files/handover.age");
+        let _ = fs::remove_file(&file);
+        self.lab.run(&["show", &self.lab.at("ledger"), "--handover", "hsm", "-o", &file]).ok();
+        let key = self.lab.at("app.key");
+        let opened = Command::new("age").args(["-d", "-i", &key, &file]).output().unwrap();
+        assert!(opened.status.success(), "{opened:?}");
+        String::from_utf8(opened.stdout).unwrap()
+    }
+
     /// The same through a module that misbehaves on order.
     pub fn through_faulty() -> (Self, FaultyModule) {
         let dir = tempfile::tempdir().unwrap();

@@ -178,13 +178,18 @@ impl Forge {
             new_roster: None,
             operation,
             credentials: Vec::new(),
+            handovers: Vec::new(),
         }
     }
 
     /// An honest genesis.
     pub fn genesis(&self) -> Proposal {
-        let rule =
-            |role, authority| CredentialRule { role, authority: name(authority), custody: Custody::Held };
+        let rule = |role, authority| CredentialRule {
+            role,
+            authority: name(authority),
+            custody: Custody::Held,
+            recipient: None,
+        };
         let target = GenesisTarget {
             name: name("hsm"),
             place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },

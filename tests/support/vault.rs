@@ -52,6 +52,8 @@ pub struct Target {
     /// Custody of the SO PIN and of the user PIN; without one, the quorum keeps out of it.
     pub so_pin: Option<&'static str>,
     pub user_pin: &'static str,
+    /// Of a reissued user PIN.
+    pub recipient: Option<String>,
 }
 
 impl Target {
@@ -63,7 +65,13 @@ impl Target {
             serial: None,
             so_pin: Some("held"),
             user_pin: "held",
+            recipient: None,
         }
+    }
+
+    /// With a user PIN that each ceremony hands to this application.
+    pub fn reissued(self, application: &Application) -> Self {
+        Self { user_pin: "reissued", recipient: Some(application.recipient.clone()), ..self }
     }
 
     pub fn in_use(hsm: &SoftHsm, label: &str) -> Self {
@@ -89,7 +97,15 @@ impl Target {
         if let Some(custody) = self.so_pin {
             text += &credential("so-pin", "security-officer", custody);
         }
-        text += &credential("user-pin", "crypto-officer", self.user_pin);
+        match &self.recipient {
+            Some(recipient) => {
+                text += &format!(
+                    "user-pin = {{ authority = \"security-officer\", custody = \"{}\", recipient = \"{recipient}\" }}\n",
+                    self.user_pin
+                );
+            }
+            None => text += &credential("user-pin", "crypto-officer", self.user_pin),
+        }
         text + &credential("backup-key", "security-officer", "held")
     }
 }
@@ -143,7 +159,11 @@ impl Vault {
     /// Proposes a genesis over these targets, and has everybody approve it. The fingerprint.
     pub fn approved_genesis(&self, targets: &[Target]) -> String {
         let tables: String = targets.iter().map(Target::table).collect();
-        let plan = self.lab.plan("genesis", &self.lab.genesis_text(&CUSTODIANS, &tables));
+        let mut text = self.lab.genesis_text(&CUSTODIANS, &tables);
+        if targets.iter().any(|t| t.recipient.is_some()) {
+            text = text.replace("[\"crypto-officer\"]", "[\"security-officer\"]");
+        }
+        let plan = self.lab.plan("genesis", &text);
         let proposed = self.lab.propose(&plan).ok();
         for name in CUSTODIANS {
             self.lab.approve(name).ok();
@@ -156,7 +176,7 @@ impl Vault {
         let genesis = self.approved_genesis(targets);
         let mut args = Vec::new();
         for target in targets {
-            let held = target.so_pin == Some("held") || target.user_pin == "held";
+            let held = target.so_pin == Some("held") || target.user_pin != "borrowed";
             if target.serial.is_some() && held {
                 args.extend([
                     "--present-pin".into(),
@@ -301,4 +321,38 @@ pub fn reset(serial: &str, label: &str, new_label: &str) -> String {
         "kind = \"reset\"\ntitle = \"Reset\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"{serial}\"\n\
          label = \"{label}\"\nnew_label = \"{new_label}\"\n"
     )
+}
+
+/// An application's owner, with his age key.
+pub struct Application {
+    key: PathBuf,
+    pub recipient: String,
+}
+
+impl Application {
+    /// With a key made by `age-keygen`, in the lab.
+    pub fn new(lab: &Lab, name: &str) -> Self {
+        let key = lab.path(&format!("{name}.key"));
+        let made = Command::new("age-keygen").arg("-o").arg(&key).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let text = fs::read_to_string(&key).unwrap();
+        let line = text.lines().find_map(|l| l.strip_prefix("# public key: ")).unwrap();
+        Self { recipient: line.trim().to_owned(), key }
+    }
+
+    /// What `age` finds in a file that is sealed to him.
+    pub fn opens(&self, file: &str) -> Option<String> {
+        let output = Command::new("age").args(["-d", "-i"]).arg(&self.key).arg(file).output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// The user PIN of `hsm` that the last ceremony handed over.
+    pub fn takes(&self, vault: &Vault) -> String {
+        let file = vault.lab.at("files/handover.age");
+        let _ = fs::remove_file(&file);
+        let ledger = vault.lab.at("ledger");
+        let shown = vault.lab.run(&["show", &ledger, "--handover", "hsm", "-o", &file]).ok();
+        assert_eq!(shown.text("recipient"), self.recipient);
+        self.opens(&file).unwrap()
+    }
 }

@@ -117,10 +117,7 @@ pub fn verify(
         return Err(no_attestation("it is an authority's certificate"));
     }
     check_extensions(slot)?;
-    if card.claimed_slot().is_some()
-        || card.extensions().policies.is_some()
-        || card.extensions().serial.is_some()
-    {
+    if card.claimed_slot().is_some() || card.extensions().policies.is_some() {
         return Err(AttestationError::SlotAsCard(card.subject().to_owned()));
     }
     check_issued(slot, card)?;

@@ -10,13 +10,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    apdu::{Answer, Command, Sw, response},
-    management,
+    apdu::{Command, Sw, response},
     management_key::{AES_192, TDES},
     manufacturer::{Attestation, Manufacturer},
-    memory::{Hex, Memory, certificate_object},
+    memory::Memory,
     piv,
     script::{Action, LoggedApdu, Script, Touch, Trigger},
+    session::Session,
 };
 
 /// A version of the firmware, which decides what the card can do.
@@ -48,7 +48,7 @@ impl fmt::Display for Firmware {
 
 /// What the chip is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(crate) enum Kind {
     YubiKey,
     /// Some other card: no application that anybody here knows.
     Stranger,
@@ -56,35 +56,10 @@ enum Kind {
     PlainPiv,
 }
 
-/// Which application answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Applet {
-    Piv,
-    Management,
-    Otp,
-}
-
-/// What is lost without power, on reset, and when another application is selected.
-#[derive(Default, Debug)]
-pub(crate) struct Session {
-    pub(crate) applet: Option<Applet>,
-    pub(crate) pin_verified: bool,
-    /// Verified, and no private key used since.
-    pub(crate) pin_fresh: bool,
-    pub(crate) managed: bool,
-    /// Witness or challenge that waits for its answer.
-    pub(crate) expected: Option<Vec<u8>>,
-    /// The touch for this very command came.
-    pub(crate) touched: bool,
-    pub(crate) touch_cached_until: Option<Instant>,
-    chain: Vec<u8>,
-    remainder: Vec<u8>,
-}
-
 /// Everything that a command can change.
 #[derive(Debug)]
 pub(crate) struct Core {
-    kind: Kind,
+    pub(crate) kind: Kind,
     pub(crate) memory: Memory,
     pub(crate) session: Session,
     pub(crate) script: Script,
@@ -117,9 +92,6 @@ const YUBIKEY_ATR: &[u8] = &[
 ];
 /// T=0 and T=1, no historical bytes.
 const STRANGER_ATR: &[u8] = &[0x3B, 0x80, 0x80, 0x01, 0x01];
-
-/// How much a short answer carries.
-const SHORT: usize = 256;
 
 impl Card {
     /// A new YubiKey, as it comes from the factory.
@@ -306,55 +278,6 @@ impl Card {
         self.lock().script.left_unlocked
     }
 
-    // --- what somebody did to it before ---
-
-    /// Leaves so many tries to the PIN.
-    pub fn set_pin_tries(&self, tries: u8) {
-        self.lock().memory.pin.tries = tries;
-    }
-
-    /// Leaves so many tries to the PUK.
-    pub fn set_puk_tries(&self, tries: u8) {
-        self.lock().memory.puk.tries = tries;
-    }
-
-    /// No object fits any more.
-    pub fn fill(&self) {
-        let mut core = self.lock();
-        core.memory.capacity = core.memory.used();
-    }
-
-    /// Puts these bytes where the object was; none removes it.
-    pub fn set_object(&self, id: u32, content: Option<&[u8]>) {
-        let mut core = self.lock();
-        match content {
-            Some(content) => core.memory.objects.insert(id, Hex(content.to_vec())),
-            None => core.memory.objects.remove(&id),
-        };
-    }
-
-    /// An object's bytes, as they are in the card.
-    pub fn object(&self, id: u32) -> Option<Vec<u8>> {
-        self.lock().memory.objects.get(&id).map(|object| object.0.clone())
-    }
-
-    /// Puts a certificate into a slot, whatever it says.
-    pub fn set_certificate(&self, slot: u8, der: &[u8]) {
-        let id = piv::certificate_id(slot).expect("a slot with a certificate");
-        self.set_object(id, Some(&certificate_object(der)));
-    }
-
-    /// The object in which the certificate of a slot lies.
-    pub fn certificate_id(slot: u8) -> Option<u32> {
-        piv::certificate_id(slot)
-    }
-
-    /// Another attestation key and certificate in slot f9.
-    pub fn set_attestation(&self, attestation: Attestation) {
-        self.set_certificate(0xF9, attestation.certificate());
-        self.lock().memory.attestation = attestation;
-    }
-
     // --- commands ---
 
     /// Runs one command as it came over the wire.
@@ -437,77 +360,5 @@ impl Card {
             let wait = self.changed.wait_timeout(core, until.saturating_sub(waited));
             core = wait.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-}
-
-impl Session {
-    /// The whole command once its last part is there.
-    fn assembled(&mut self, part: &Command) -> Option<Command> {
-        if part.is_chained() {
-            self.chain.extend_from_slice(&part.data);
-            return None;
-        }
-        let mut whole = part.clone();
-        whole.data = [std::mem::take(&mut self.chain), whole.data].concat();
-        Some(whole)
-    }
-
-    /// The answer, or as much of it as one response takes.
-    fn reply(&mut self, answer: Answer, extended: bool) -> Vec<u8> {
-        match answer {
-            Ok(data) if extended || data.len() <= SHORT => response(&data, Sw::OK),
-            Ok(data) => {
-                let (first, rest) = data.split_at(SHORT);
-                self.remainder = rest.to_vec();
-                response(first, Sw::more(rest.len()))
-            }
-            Err(sw) => response(&[], sw),
-        }
-    }
-}
-
-impl Core {
-    fn answer(&mut self, command: &Command) -> Answer {
-        if command.cla & !0x10 != 0 {
-            return Err(Sw::UNKNOWN_CLASS);
-        }
-        match command.ins {
-            0xC0 => return Ok(std::mem::take(&mut self.session.remainder)),
-            0xA4 if command.p1 == 0x04 => return self.select(&command.data),
-            _ => self.session.remainder.clear(),
-        }
-        match self.session.applet {
-            Some(Applet::Piv) if self.kind == Kind::PlainPiv && command.ins >= 0xE0 => {
-                Err(Sw::UNKNOWN_INSTRUCTION)
-            }
-            Some(Applet::Piv) => piv::run(self, command),
-            Some(Applet::Management) => management::run(self, command),
-            Some(Applet::Otp) => management::run_otp(self, command),
-            None => Err(Sw::UNKNOWN_INSTRUCTION),
-        }
-    }
-
-    /// SELECT by name. A new selection forgets the PIN, even of the application that was selected.
-    fn select(&mut self, name: &[u8]) -> Answer {
-        let is = |whole: &[u8]| name.len() >= 5 && whole.starts_with(name);
-        let applet = match self.kind {
-            Kind::Stranger => None,
-            _ if is(piv::AID) => Some(Applet::Piv),
-            Kind::PlainPiv => None,
-            Kind::YubiKey if is(management::AID) => Some(Applet::Management),
-            Kind::YubiKey if is(management::OTP_AID) => Some(Applet::Otp),
-            Kind::YubiKey => None,
-        };
-        let applet = applet.ok_or(Sw::NOT_FOUND)?;
-        self.session = Session {
-            applet: Some(applet),
-            touch_cached_until: self.session.touch_cached_until,
-            ..Session::default()
-        };
-        Ok(match applet {
-            Applet::Piv => piv::SELECTED.to_vec(),
-            Applet::Management => management::greeting(self.memory.firmware),
-            Applet::Otp => management::otp_status(self.memory.firmware),
-        })
     }
 }

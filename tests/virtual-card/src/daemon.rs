@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -112,9 +113,31 @@ impl Daemon {
         old
     }
 
-    /// Waits until pcscd has seen every card that is in.
+    /// Another program that has the card of a reader for itself, until this is dropped.
+    pub fn hold(&self, reader: usize) -> Held {
+        let mut child = self
+            .command("/usr/bin/python3")
+            .args(["-c", HOLD, &self.reader_name(reader)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3, which ykman brings");
+        let mut line = String::new();
+        let said = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
+        assert!(line == "held\n", "the card is not to be had: {said:?} {line}");
+        Held(child)
+    }
+
+    /// Waits until pcscd runs, if it is being started again, and has seen every card that is in.
     pub fn wait_for_cards(&self) {
+        let begin = Instant::now();
+        while !self.is_running() {
+            assert!(begin.elapsed() < PATIENCE, "pcscd does not run");
+            thread::sleep(Duration::from_millis(2));
+        }
         self.readers.iter().for_each(Reader::wait_powered);
+        let found = self.readers.iter().map(Reader::found).sum();
+        self.readers.iter().for_each(|reader| reader.wait_published(found));
     }
 
     /// Whether pcscd runs.
@@ -158,6 +181,26 @@ impl Daemon {
         fs::read_to_string(self.dir.path().join(OUTPUT)).unwrap_or_default()
     }
 }
+
+/// A program that holds a card; it lets go when this is dropped.
+pub struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It waits for the end of its input.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+const HOLD: &str = "import sys
+from smartcard.scard import *
+result, context = SCardEstablishContext(SCARD_SCOPE_USER)
+result, card, protocol = SCardConnect(context, sys.argv[1], SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T1)
+print('held' if result == SCARD_S_SUCCESS else SCardGetErrorMessage(result), flush=True)
+sys.stdin.read()
+SCardDisconnect(card, SCARD_RESET_CARD)
+";
 
 const SOCKET: &str = "pcscd.comm";
 const OUTPUT: &str = "pcscd.log";

@@ -29,15 +29,17 @@ mod management;
 mod management_key;
 mod manufacturer;
 mod memory;
+mod past;
 mod piv;
 mod ports;
 mod reader;
 mod script;
+mod session;
 mod tlv;
 
 pub use card::{Card, Firmware};
 pub use certificate::{Certificate, Extension};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, Held};
 pub use key::{Algorithm, PrivateKey};
 pub use manufacturer::{Attestation, Manufacturer};
 pub use script::{Action, LoggedApdu, Touch, Trigger};

@@ -33,6 +33,10 @@ struct State {
     /// How many cards pcscd found here since it runs. It looks now and then only: one that is swapped faster than it
     /// looks would seem never to have left.
     found: usize,
+    /// Which pcscd that is.
+    life: usize,
+    /// How many ATRs pcscd had published when it found the card that is in.
+    before: usize,
     closing: bool,
 }
 
@@ -78,7 +82,25 @@ impl Reader {
 
     /// Waits until pcscd has powered the card that is in. No card: nothing to wait for.
     pub(crate) fn wait_powered(&self) {
-        drop(self.shared.wait("pcscd sees the card", |state| state.powered || state.card.is_none()));
+        let state = self.shared.wait("pcscd sees the card", |state| state.powered || state.card.is_none());
+        let (card, before) = (state.card.is_some(), state.before);
+        drop(state);
+        // pcscd has the ATR, and is about to publish it.
+        self.wait_published(if card { before + 1 } else { 0 });
+    }
+
+    /// Waits until pcscd has published so many ATRs since it runs: not for ever, as one that was found and left at once
+    /// may never be.
+    pub(crate) fn wait_published(&self, number: usize) {
+        let begin = Instant::now();
+        while self.shared.published() < number && begin.elapsed() < Duration::from_secs(1) {
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// How many cards pcscd found here since it runs.
+    pub(crate) fn found(&self) -> usize {
+        self.shared.lock().found
     }
 
     /// Waits until pcscd has seen that a card is gone.
@@ -90,9 +112,13 @@ impl Reader {
         }
     }
 
-    /// A pcscd starts that has found nothing yet.
+    /// A pcscd starts that has found nothing yet. A connection to the one before may not be closed yet: this can run on
+    /// its own thread.
     pub(crate) fn begin(&self) {
-        self.shared.wait("the old connection is closed", |state| !state.serving).found = 0;
+        let mut state = self.shared.lock();
+        state.life += 1;
+        state.found = 0;
+        state.powered = false;
     }
 }
 
@@ -108,6 +134,12 @@ impl Drop for Reader {
 }
 
 impl Shared {
+    /// How many ATRs pcscd has published, of whichever card.
+    fn published(&self) -> usize {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter(|line| line.contains(" Card ATR: ")).count()
+    }
+
     /// Whether pcscd has seen every card go that it found.
     fn looks_empty(&self) -> bool {
         let found = self.lock().found;
@@ -159,6 +191,7 @@ impl Shared {
             if state.closing {
                 return;
             }
+            let life = state.life;
             drop(state);
             if !self.looks_empty() {
                 thread::sleep(LOOK);
@@ -169,11 +202,11 @@ impl Shared {
                 thread::sleep(Duration::from_millis(1));
                 continue;
             };
-            self.serve(stream);
+            self.serve(stream, life);
         }
     }
 
-    fn serve(&self, mut stream: TcpStream) {
+    fn serve(&self, mut stream: TcpStream, life: usize) {
         let card = {
             let mut state = self.lock();
             let Some(card) = state.card.clone() else { return };
@@ -181,7 +214,7 @@ impl Shared {
             state.serving = true;
             card
         };
-        let successor = self.converse(&mut stream, &card).unwrap_or(None);
+        let successor = self.converse(&mut stream, &card, life).unwrap_or(None);
         let _ = stream.shutdown(Shutdown::Both);
         card.reset();
         let mut state = self.lock();
@@ -196,14 +229,17 @@ impl Shared {
     }
 
     /// Until the connection ends. What is put in next, if the card was swapped.
-    fn converse(&self, stream: &mut TcpStream, card: &Card) -> io::Result<Option<Card>> {
+    fn converse(&self, stream: &mut TcpStream, card: &Card, life: usize) -> io::Result<Option<Card>> {
         stream.set_nodelay(true)?;
         let (mut found, mut switched_on) = (false, false);
         loop {
             let message = receive(stream)?;
             if !found {
                 found = true;
-                self.lock().found += 1;
+                let before = self.published();
+                let mut state = self.lock();
+                state.before = before;
+                state.found += usize::from(state.life == life);
             }
             match message.as_slice() {
                 [0] => card.power_off(),

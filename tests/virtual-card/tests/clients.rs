@@ -1,18 +1,15 @@
 //! The programs of others, against this card: through libpcsclite, pcscd and vpcd, as they would against a real one.
 
-use std::{fs, process::Output, time::Instant};
+use std::{fs, time::Instant};
 
 use virtual_card::{Card, Daemon, Firmware, Manufacturer};
 
 /// The program's standard output; it must succeed.
 fn run(daemon: &Daemon, program: &str, args: &[&str]) -> String {
-    let output = outcome(daemon, program, args);
+    let output =
+        daemon.command(program).args(args).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(output.status.success(), "{program} {args:?}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn outcome(daemon: &Daemon, program: &str, args: &[&str]) -> Output {
-    daemon.command(program).args(args).output().unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
 fn has(text: &str, part: &str) {
@@ -112,4 +109,93 @@ fn a_card_is_quick() {
     let begin = Instant::now();
     drop(daemon);
     println!("all is gone after {:?}", begin.elapsed());
+}
+
+/// A conversation on a terminal: the command, then what is waited for and what is typed.
+fn converse(daemon: &Daemon, command: &str, turns: &[(&str, &str)]) -> String {
+    let mut script = format!("set timeout 20\nspawn {command}\n");
+    for (prompt, answer) in turns {
+        script += &format!(
+            "expect {{\n  \"{prompt}\" {{ send \"{answer}\\r\" }}\n  eof {{ exit 90 }}\n  timeout {{ exit 91 }}\n}}\n"
+        );
+    }
+    script += "expect {\n  eof {}\n  timeout { exit 92 }\n}\nexit [lindex [wait] 3]\n";
+    run(daemon, "expect", &["-c", &script])
+}
+
+#[test]
+fn age_plugin_yubikey_seals_and_opens() {
+    let card = Card::new(&Manufacturer::new(), 9, Firmware::V5_4_3);
+    let daemon = Daemon::with_cards(&[&card]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+
+    run(&daemon, "ykman", &["--device", "9", "piv", "access", "change-pin", "-P", "123456", "-n", "246802"]);
+    run(
+        &daemon,
+        "ykman",
+        &["--device", "9", "piv", "access", "change-puk", "-p", "12345678", "-n", "87654321"],
+    );
+    let generate = "age-plugin-yubikey --generate --serial 9 --slot 1 --name test --pin-policy always --touch-policy always";
+    // The key's policy wants the PIN again, for the signature over the certificate.
+    let said = converse(
+        &daemon,
+        generate,
+        &[("Enter PIN", "246802"), ("Generating certificate*Enter PIN", "246802")],
+    );
+    let identities = run(&daemon, "age-plugin-yubikey", &["--identity", "--serial", "9", "--slot", "1"]);
+    fs::write(path("identity"), identities).unwrap();
+    let recipient = run(&daemon, "age-plugin-yubikey", &["--list"]);
+    let recipient =
+        recipient.lines().find(|line| line.starts_with("age1yubikey1")).unwrap_or_else(|| panic!("{said}"));
+
+    fs::write(path("plain"), "a share").unwrap();
+    run(&daemon, "age", &["-r", recipient, "-o", &path("sealed"), &path("plain")]);
+    card.reset_count();
+    let open = format!("age -d -i {} -o {} {}", path("identity"), path("opened"), path("sealed"));
+    converse(&daemon, &open, &[("Enter PIN", "246802")]);
+    assert_eq!(fs::read_to_string(path("opened")).unwrap(), "a share");
+    assert_eq!((card.count_of(0x20), card.count_of(0x87), card.touches()), (1, 1, 1));
+    println!("age-plugin-yubikey opens with {} commands:", card.count());
+    card.log().iter().for_each(|apdu| println!("  {apdu}"));
+}
+
+#[test]
+fn opensc_lists_and_signs() {
+    let card = Card::new(&Manufacturer::new(), 11, Firmware::V5_7_1);
+    let daemon = Daemon::with_cards(&[&card]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let ykman = |args: &[&str]| run(&daemon, "ykman", &[&["--device", "11", "piv"], args].concat());
+    let managed = ["-P", "123456", "-m", "010203040506070801020304050607080102030405060708"];
+
+    ykman(&[&["keys", "generate", "-a", "ECCP256", "9c", &path("public.pem")], managed.as_slice()].concat());
+    ykman(
+        &[&["certificates", "generate", "-s", "test", "9c", &path("public.pem")], managed.as_slice()]
+            .concat(),
+    );
+    let objects = run(&daemon, "pkcs11-tool", &["--list-objects"]);
+    has(&objects, "SIGN pubkey");
+
+    fs::write(path("message"), "what is signed").unwrap();
+    card.reset_count();
+    let sign = ["--sign", "--mechanism", "ECDSA-SHA256", "--id", "02", "--signature-format", "openssl"];
+    let files = ["--input-file", &path("message"), "--output-file", &path("signature")];
+    let pins = ["--login", "--pin", "123456", "--login-type", "user"];
+    run(&daemon, "pkcs11-tool", &[sign.as_slice(), &files, &pins].concat());
+    println!("pkcs11-tool signs with {} commands", card.count());
+    let verified = run(
+        &daemon,
+        "openssl",
+        &[
+            "dgst",
+            "-sha256",
+            "-verify",
+            &path("public.pem"),
+            "-signature",
+            &path("signature"),
+            &path("message"),
+        ],
+    );
+    has(&verified, "Verified OK");
 }

@@ -4,6 +4,8 @@ mod authenticate;
 mod keys;
 mod objects;
 mod pin;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     apdu::{Answer, Command, Sw},
