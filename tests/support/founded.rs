@@ -18,9 +18,9 @@ use quorate::practice::PracticeToken;
 
 use crate::lab::{ADMIN, CUSTODIANS, Lab, ran};
 
-/// A ceremony that changes nothing: 3 of 5.
-pub const INVENTORY: &str =
-    "kind = \"inventory\"\ntitle = \"Look at hsm\"\nexpires_in_hours = 24\ntarget = \"hsm\"\n";
+/// A ceremony that changes nothing, not even the PIN: the labs of one program share their token. 3 of 5.
+pub const INVENTORY: &str = "kind = \"inventory\"\ntitle = \"Look at hsm\"\nexpires_in_hours = 24\ntarget = \"hsm\"\n\
+    keep_pins = true\n";
 
 /// Makes an empty practice token and returns its `[[targets]]` table.
 pub fn practice_target(file: &Path) -> String {

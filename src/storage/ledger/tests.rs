@@ -90,7 +90,7 @@ fn a_ceremony_appears_grows_and_is_read() {
     assert_eq!(files[1].approvals, [("alice.json".to_owned(), b"{}".to_vec())]);
     assert_eq!(files[1].attestations, [("bob.json".to_owned(), b"[]".to_vec())]);
     let inside = fixture.path("ledger").join(DELETE);
-    assert_eq!(entries(&inside), ["approvals", "attestations", "plan.toml", "transcript.jsonl"]);
+    assert_eq!(entries(&inside), ["approvals", "attestations", "drills", "plan.toml", "transcript.jsonl"]);
     assert_eq!(fs::metadata(&inside).unwrap().mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(inside.join(TRANSCRIPT)).unwrap().mode() & 0o777, 0o600);
 }
@@ -271,6 +271,6 @@ fn a_write_that_is_cut_short_leaves_nothing() {
     assert_eq!(fs::read(fixture.transcript("ledger", GENESIS)).unwrap(), b"line 0\nsmall\n");
     assert_eq!(entries(&fixture.path("ledger")), [GENESIS]);
     let inside = fixture.path("ledger").join(GENESIS);
-    assert_eq!(entries(&inside), ["approvals", "attestations", "plan.toml", "transcript.jsonl"]);
+    assert_eq!(entries(&inside), ["approvals", "attestations", "drills", "plan.toml", "transcript.jsonl"]);
     assert!(entries(&inside.join("approvals")).is_empty());
 }
