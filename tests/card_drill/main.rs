@@ -400,6 +400,6 @@ fn a_sealed_share_that_was_replaced_in_the_ledger_is_found_before_the_pin() {
     fs::write(&transcript, format!("{}\n{rest}", first.replace(outer, &changed))).unwrap();
     fs::write(lab.pin_file("alice"), "000000\n").unwrap();
     let ran = on_own_machine(&lab, "alice", "ledger", &["--head", &head]);
-    assert!(ran.error().contains("statement-signature"), "{}", ran.error());
+    assert!(ran.error().contains("roster-digest"), "{}", ran.error());
     refused(&lab, "alice", ran, "the ledger does not verify");
 }
