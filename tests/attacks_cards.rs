@@ -31,7 +31,11 @@ fn a_wrong_pin_costs_one_try_and_the_last_is_kept() {
     fs::write(&wrong, "000000\n").unwrap();
     for left in (1..8).rev() {
         let ran = enroll(&lab, &["--pin-file", &wrong]).expect(1);
-        assert!(ran.error().contains(&format!("{left} tries left")), "{}", ran.error());
+        assert!(
+            ran.error().contains(&format!("{left} {} left", if left == 1 { "try" } else { "tries" })),
+            "{}",
+            ran.error()
+        );
         assert_eq!(tries(&lab, "alice"), left);
         assert!(!lab.path("files/again.json").exists());
         if left == 6 {

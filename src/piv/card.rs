@@ -16,7 +16,8 @@ use crate::{
     encoding::text::Line,
     memory::Pin,
     ports::card::{
-        Attention, Card, CardDescription, CardError, CardKind, FinalTry, UnlockedCard, Waiting, Work,
+        Attention, Card, CardDescription, CardError, CardKind, Departure, FinalTry, Rescue, UnlockedCard,
+        Waiting, Work,
     },
     roster::key::PublicKey,
     sealing::piv_p256::PivRecipient,
@@ -79,18 +80,20 @@ impl PivCard {
                 return Err(CardError::Unfit {
                     serial: self.serial.clone(),
                     reason: "its keys are not those that it had a moment ago".into(),
+                    next: "another program made new keys on it: use a spare card",
                 });
             }
             self.session = Some(session);
         }
         let serial = &self.serial;
-        self.session
-            .as_mut()
-            .ok_or_else(|| CardError::Gone { serial: serial.clone(), reason: "it was let go" })
+        self.session.as_mut().ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })
     }
 
-    fn gone(&self, reason: &'static str) -> CardError {
-        CardError::Gone { serial: self.serial.clone(), reason }
+    /// Nobody can use it any more but with its PUK, if that is not blocked as well.
+    fn blocked(&mut self) -> CardError {
+        let puk = self.ask(|session| session.tries(Reference::Puk));
+        let rescue = if matches!(puk, Ok(0)) { Rescue::PukBlocked } else { Rescue::Puk };
+        CardError::Blocked { serial: self.serial.clone(), rescue }
     }
 
     /// Asks the card for something that changes nothing. If it was reset or taken out and put in since, it is opened
@@ -101,9 +104,16 @@ impl PivCard {
             Err(fault) if fault.is_reset() => {
                 self.session = None;
                 let again = ask(self.connect()?);
-                again.map_err(|fault| fault.of(&self.serial))
+                again.map_err(|fault| self.said(fault))
             }
-            other => other.map_err(|fault| fault.of(&self.serial)),
+            other => other.map_err(|fault| self.said(fault)),
+        }
+    }
+
+    fn said(&self, fault: Fault) -> CardError {
+        match (fault, &self.session) {
+            (Fault::Said(yubikey::Error::NotSupported), Some(session)) => too_old(session),
+            _ => fault.of(&self.serial),
         }
     }
 
@@ -134,7 +144,7 @@ impl PivCard {
     /// The connection to a card whose PIN was presented; a card that was let go since is never asked again.
     pub(super) fn unlocked_session(&mut self) -> Result<&mut Session, CardError> {
         if self.session.is_none() {
-            return Err(self.gone("it was let go"));
+            return Err(CardError::Gone { serial: self.serial.clone(), how: Departure::LetGo });
         }
         self.connect()
     }
@@ -148,25 +158,11 @@ impl PivCard {
         self.tries = None;
         match verified {
             Ok(()) => Ok(()),
-            Err(Fault::Said(Crate::WrongPin { tries: 0 } | Crate::PinLocked)) => {
-                Err(CardError::Blocked { serial })
-            }
+            Err(Fault::Said(Crate::WrongPin { tries: 0 } | Crate::PinLocked)) => Err(self.blocked()),
             Err(Fault::Said(Crate::WrongPin { tries })) => {
                 Err(CardError::WrongPin { serial, tries_left: tries.into() })
             }
             Err(fault) => Err(fault.of(&serial)),
-        }
-    }
-
-    fn check_tries(&mut self, final_try: FinalTry) -> Result<(), CardError> {
-        let tries = match self.tries {
-            Some((left, at)) if at.elapsed() < FRESH => left,
-            _ => self.read_tries()?,
-        };
-        match (tries, final_try) {
-            (0, _) => Err(CardError::Blocked { serial: self.serial.clone() }),
-            (1, FinalTry::Keep) => Err(CardError::FinalTry { serial: self.serial.clone() }),
-            _ => Ok(()),
         }
     }
 
@@ -207,6 +203,18 @@ impl Card for PivCard {
         self.touched = 0;
     }
 
+    fn check_tries(&mut self, final_try: FinalTry) -> Result<(), CardError> {
+        let tries = match self.tries {
+            Some((left, at)) if at.elapsed() < FRESH => left,
+            _ => self.read_tries()?,
+        };
+        match (tries, final_try) {
+            (0, _) => Err(self.blocked()),
+            (1, FinalTry::Keep) => Err(CardError::FinalTry { serial: self.serial.clone() }),
+            _ => Ok(()),
+        }
+    }
+
     fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<Box<dyn UnlockedCard + '_>, CardError> {
         check_pin(&pin)?;
         let keys = match &self.keys {
@@ -239,19 +247,23 @@ pub(super) fn check_pin(pin: &Pin) -> Result<(), CardError> {
     })
 }
 
+/// To do with a card that has no key that could sign.
+const NO_KEY: &str = "insert the card that was enrolled; if it is this one, its key was destroyed: use a spare card, or have the member replaced";
+
 /// Reads both keys: the one of slot 9c, and the first of the retired slots that can be a share key. One APDU for each
 /// slot, so two if the share key is in slot 82, where it is if the card was empty.
 pub(super) fn read_keys(session: &mut Session) -> Result<Keys, CardError> {
     let serial = session.serial().clone();
-    let unfit = |reason: &str| CardError::Unfit { serial: serial.clone(), reason: reason.to_owned() };
+    let unfit =
+        |reason: &str, next| CardError::Unfit { serial: serial.clone(), reason: reason.to_owned(), next };
     let signing = match session.key(Slot::SIGNING) {
         Ok(Some(key)) => key,
-        Ok(None) => return Err(unfit("slot 9c is empty: it has no signing key")),
+        Ok(None) => return Err(unfit("slot 9c is empty: it has no signing key", NO_KEY)),
         Err(Fault::Said(yubikey::Error::NotSupported)) => return Err(too_old(session)),
         Err(fault) => return Err(fault.of(&serial)),
     };
     let Some(public) = signing.signing_key() else {
-        return Err(unfit("the key in slot 9c is neither Ed25519 nor P-256"));
+        return Err(unfit("the key in slot 9c is neither Ed25519 nor P-256", NO_KEY));
     };
     Ok(Keys { signing, public, share: read_share_key(session)? })
 }
@@ -261,8 +273,9 @@ pub(super) fn read_share_key(session: &mut Session) -> Result<Option<(SlotKey, P
     for slot in Slot::retired() {
         let key = match session.key(slot) {
             Ok(Some(key)) => key,
-            // A key of an algorithm that the crate does not know is none of ours.
-            Ok(None) | Err(Fault::Said(yubikey::Error::AlgorithmError)) => continue,
+            // A key of a kind that the crate does not know is none of ours.
+            Ok(None) => continue,
+            Err(fault) if fault.pcsc().is_none() => continue,
             Err(fault) => return Err(fault.of(session.serial())),
         };
         if let Some(recipient) = key.recipient().filter(|_| key.serves_shares()) {
@@ -277,5 +290,6 @@ pub(super) fn too_old(session: &Session) -> CardError {
     CardError::Unfit {
         serial: session.serial().clone(),
         reason: format!("its firmware is {}; 5.3.0 is the oldest that can serve", session.firmware()),
+        next: "use a newer YubiKey: firmware cannot be renewed",
     }
 }

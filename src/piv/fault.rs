@@ -3,7 +3,10 @@
 use pcsc::Error as Pcsc;
 use yubikey::Error as Crate;
 
-use crate::{encoding::text::Line, ports::card::CardError};
+use crate::{
+    encoding::text::Line,
+    ports::card::{CardError, Departure},
+};
 
 /// Why a call did not succeed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +40,7 @@ impl Fault {
     /// Of a card that is known.
     pub(super) fn of(self, serial: &Line) -> CardError {
         let serial = serial.clone();
-        let gone = |reason: &'static str| CardError::Gone { serial: serial.clone(), reason };
+        let gone = |how| CardError::Gone { serial: serial.clone(), how };
         match self.pcsc() {
             Some(
                 Pcsc::RemovedCard
@@ -46,18 +49,19 @@ impl Fault {
                 | Pcsc::UnresponsiveCard
                 | Pcsc::UnpoweredCard
                 | Pcsc::CommDataLost
-                | Pcsc::CommError
                 | Pcsc::UnknownReader
                 | Pcsc::ReaderUnavailable,
-            ) => gone("it was pulled out"),
-            Some(Pcsc::ResetCard) => gone("another program reset it"),
+            ) => gone(Departure::PulledOut),
+            Some(Pcsc::ResetCard) => gone(Departure::Taken),
             Some(
                 Pcsc::NoService
                 | Pcsc::ServiceStopped
                 | Pcsc::InvalidHandle
+                // libpcsclite's word for a service that ended while it was asked.
+                | Pcsc::CommError
                 | Pcsc::ServerTooBusy
                 | Pcsc::Shutdown,
-            ) => gone("the smart card service (pcscd) was stopped or restarted"),
+            ) => gone(Departure::Service),
             Some(Pcsc::SharingViolation) => CardError::Busy { place: format!("card {serial}") },
             Some(other) => CardError::Failed { serial, reason: format!("PC/SC says: {other}") },
             None => CardError::Failed { serial, reason: self.words().into() },
@@ -68,7 +72,7 @@ impl Fault {
     pub(super) fn at(self, place: &str) -> CardError {
         let absent = |reason: &str| CardError::Absent { place: place.to_owned(), reason: reason.to_owned() };
         match self.pcsc() {
-            Some(Pcsc::NoService | Pcsc::ServiceStopped | Pcsc::InvalidHandle) => {
+            Some(Pcsc::NoService | Pcsc::ServiceStopped | Pcsc::InvalidHandle | Pcsc::CommError) => {
                 CardError::NoService { reason: "it does not answer" }
             }
             Some(Pcsc::NoAccess) => CardError::NoService { reason: "it lets this user use no card" },

@@ -31,6 +31,17 @@ pub struct Secret {
     pub is_default: bool,
 }
 
+/// What is where the certificate of a key belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beside {
+    /// A certificate of the key.
+    Certificate,
+    /// Nothing.
+    Nothing,
+    /// A certificate of another key, or what is none.
+    Other,
+}
+
 /// Everything that a card says without a PIN.
 #[derive(Clone, Debug)]
 pub struct CardInventory {
@@ -40,8 +51,10 @@ pub struct CardInventory {
     pub firmware: String,
     /// Where it is.
     pub reader: String,
-    /// Keys, each with whether a certificate is in its slot.
-    pub keys: Vec<(SlotKey, bool)>,
+    /// Keys, each with what is beside it.
+    pub keys: Vec<(SlotKey, Beside)>,
+    /// Slots with keys of a kind that is not known here: they are nobody's to overwrite.
+    pub unknown: Vec<Slot>,
     /// The PIN.
     pub pin: Secret,
     /// The PIN unblocking key.
@@ -60,9 +73,14 @@ impl CardInventory {
         self.keys.iter().map(|(key, _)| key).find(|key| key.slot == slot)
     }
 
-    /// Whether a certificate is in this slot.
+    /// Whether anything is in this slot, be it known or not.
+    pub fn is_occupied(&self, slot: Slot) -> bool {
+        self.key(slot).is_some() || self.unknown.contains(&slot)
+    }
+
+    /// Whether the certificate of its key is in this slot.
     pub fn has_certificate(&self, slot: Slot) -> bool {
-        self.keys.iter().any(|(key, certified)| key.slot == slot && *certified)
+        self.keys.iter().any(|(key, beside)| key.slot == slot && *beside == Beside::Certificate)
     }
 
     /// The signing key.
@@ -77,7 +95,7 @@ impl CardInventory {
 
     /// The first retired slot without a key.
     pub fn free_slot(&self) -> Option<Slot> {
-        Slot::retired().find(|slot| self.key(*slot).is_none())
+        Slot::retired().find(|slot| !self.is_occupied(*slot))
     }
 
     /// What it lacks to serve as a custodian's card, in words; a witness's card needs no share key.
@@ -90,10 +108,10 @@ impl CardInventory {
         };
         lacks(self.pin.is_default, "the PIN is the one of delivery");
         lacks(self.pin.tries_left == 0, "the PIN is blocked");
-        lacks(self.puk.is_default, "the PUK is the one of delivery");
+        lacks(self.puk.is_default && self.puk.tries_left > 0, "the PUK is the one of delivery");
         lacks(self.management_is_default, "the management key is the one of delivery");
         match self.signing_key() {
-            None if self.key(Slot::SIGNING).is_some() => {
+            None if self.is_occupied(Slot::SIGNING) => {
                 lacks(true, "the key in slot 9c signs no statements: want Ed25519 or P-256");
             }
             None => lacks(true, "there is no signing key in slot 9c"),
@@ -108,7 +126,7 @@ impl CardInventory {
 
     fn lacks_of(&self, key: &SlotKey, what: &str, lacks: &mut impl FnMut(bool, &str)) {
         let certified = !key.wants_certificate() || self.has_certificate(key.slot);
-        lacks(!certified, &format!("the {what} in slot {} has no certificate", key.slot));
+        lacks(!certified, &format!("the {what} in slot {} has no certificate of its own", key.slot));
         lacks(!key.generated, &format!("the {what} was imported: nothing attests it"));
         lacks(key.pin != PinPolicy::Always, &format!("the {what} does not want the PIN for each use"));
         lacks(key.touch_policy() != "always", &format!("the {what} does not want a touch for each use"));
@@ -160,14 +178,19 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
     };
     let puk = secret(session, Reference::Puk).map_err(failed)?;
     let management = session.metadata(Reference::Management).map_err(failed)?;
-    let mut keys = Vec::new();
+    let (mut keys, mut unknown) = (Vec::new(), Vec::new());
     for slot in Slot::all() {
         let key = match session.key(slot) {
             Ok(Some(key)) => key,
-            Ok(None) | Err(Fault::Said(yubikey::Error::AlgorithmError)) => continue,
+            Ok(None) => continue,
+            Err(fault) if fault.pcsc().is_none() => {
+                unknown.push(slot);
+                continue;
+            }
             Err(fault) => return Err(failed(fault)),
         };
-        keys.push((key, certificate_in(session, slot).map_err(failed)?.is_some()));
+        let beside = beside(session, &key).map_err(failed)?;
+        keys.push((key, beside));
     }
     let protected = session.object(ADMIN_DATA).map_err(failed)?.is_some_and(|data| is_protected(&data));
     Ok(CardInventory {
@@ -175,6 +198,7 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
         firmware: session.firmware().to_string(),
         reader: crate::encoding::text::printable(session.reader()),
         keys,
+        unknown,
         pin,
         puk,
         management_algorithm: match management.algorithm {
@@ -188,6 +212,18 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
 
 pub(super) fn certificate_in(session: &mut Session, slot: Slot) -> Result<Option<Vec<u8>>, Fault> {
     Ok(session.object(slot.certificate_object())?.and_then(|object| certificate::from_object(&object)))
+}
+
+fn beside(session: &mut Session, key: &SlotKey) -> Result<Beside, Fault> {
+    let object = match session.object(key.slot.certificate_object()) {
+        Err(Fault::Said(yubikey::Error::SizeError | yubikey::Error::ParseError)) => return Ok(Beside::Other),
+        other => other?,
+    };
+    Ok(match object.map(|object| certificate::from_object(&object)) {
+        None => Beside::Nothing,
+        Some(Some(der)) if certificate::is_of(&der, &key.spki) => Beside::Certificate,
+        Some(_) => Beside::Other,
+    })
 }
 
 fn secret(session: &mut Session, of: Reference) -> Result<Secret, Fault> {

@@ -11,7 +11,7 @@ use super::{
     card::check_pin,
     certificate::{self, Subject, Unsigned},
     fault::Fault,
-    inventory::{self, ADMIN_DATA, CardInventory, certificate_in},
+    inventory::{self, ADMIN_DATA, Beside, CardInventory, certificate_in},
     reader,
     session::{Protected, Session},
     slots::{Slot, SlotKey},
@@ -20,13 +20,16 @@ use super::{
 use crate::{
     encoding::{text::Line, time::Timestamp},
     memory::{ManagementSecret, Pin},
-    ports::card::{Attention, CardError, FinalTry, Waiting, Work},
+    ports::card::{Attention, CardError, Departure, FinalTry, Rescue, Waiting, Work},
 };
 
 /// What every card is delivered with. Tried only where the card itself says that they still hold (DESIGN: never blindly).
 const DELIVERED_PIN: &[u8] = b"123456";
 const DELIVERED_PUK: &[u8] = b"12345678";
 const DELIVERED_KEY: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+
+/// What does not fit.
+const UNDER_PIN: &str = "its management key under the PIN";
 
 /// The data object that can be read only with the PIN; Yubico's tools keep the management key there, `88 { 89 { key } }`.
 const PRINTED: u32 = 0x005f_c109;
@@ -122,14 +125,14 @@ impl Preparation {
 
     fn session(&mut self) -> Result<&mut Session, CardError> {
         let serial = self.inventory.serial.clone();
-        self.session.as_mut().ok_or(CardError::Gone { serial, reason: "it was let go" })
+        self.session.as_mut().ok_or(CardError::Gone { serial, how: Departure::LetGo })
     }
 
     fn of(&self, fault: Fault) -> CardError {
         use yubikey::Error as Crate;
         let serial = self.inventory.serial.clone();
         match fault {
-            Fault::Said(Crate::WrongPin { tries: 0 } | Crate::PinLocked) => CardError::Blocked { serial },
+            Fault::Said(Crate::WrongPin { tries: 0 } | Crate::PinLocked) => self.blocked(),
             Fault::Said(Crate::WrongPin { tries }) => {
                 CardError::WrongPin { serial, tries_left: tries.into() }
             }
@@ -137,8 +140,35 @@ impl Preparation {
         }
     }
 
+    fn blocked(&self) -> CardError {
+        let rescue = match self.inventory.puk.tries_left {
+            0 => Rescue::PukBlocked,
+            _ => Rescue::Puk,
+        };
+        CardError::Blocked { serial: self.inventory.serial.clone(), rescue }
+    }
+
+    /// What was put on the card, or why not. The crate has one error for all refusals, and lack of room is the usual one.
+    fn put<T>(&self, what: &str, done: Result<T, Fault>) -> Result<T, CardError> {
+        match done {
+            Err(Fault::Said(yubikey::Error::GenericError)) => {
+                Err(CardError::Full { serial: self.inventory.serial.clone(), what: what.to_owned() })
+            }
+            other => other.map_err(|fault| self.of(fault)),
+        }
+    }
+
     fn refuse(&self, reason: &str) -> CardError {
         CardError::Failed { serial: self.inventory.serial.clone(), reason: reason.to_owned() }
+    }
+
+    /// Refuses a card whose PIN is blocked, or whose last try is to be kept, before anybody types a PIN.
+    pub fn check_tries(&self, final_try: FinalTry) -> Result<(), CardError> {
+        match (self.inventory.pin.tries_left, final_try) {
+            (0, _) => Err(self.blocked()),
+            (1, FinalTry::Keep) => Err(CardError::FinalTry { serial: self.inventory.serial.clone() }),
+            _ => Ok(()),
+        }
     }
 
     /// Presents the PIN; where the card still has the one of delivery, makes this its PIN instead.
@@ -149,12 +179,7 @@ impl Preparation {
                 reason: "this is the PIN with which every card is delivered".into(),
             });
         }
-        let serial = self.inventory.serial.clone();
-        match (self.inventory.pin.tries_left, final_try) {
-            (0, _) => return Err(CardError::Blocked { serial }),
-            (1, FinalTry::Keep) => return Err(CardError::FinalTry { serial }),
-            _ => {}
-        }
+        self.check_tries(final_try)?;
         if self.inventory.pin.is_default {
             let changed = self.session()?.change_pin(DELIVERED_PIN, &pin);
             changed.map_err(|fault| self.of(fault))?;
@@ -244,7 +269,7 @@ impl Preparation {
             self.store_under_pin(&new)?;
         }
         let set = self.session()?.set_management(&new, protected);
-        set.map_err(|fault| self.of(fault))?;
+        self.put("its management key", set)?;
         self.inventory.management_is_default = false;
         self.inventory.management_is_protected = protected == Protected::UnderPin;
         Ok(())
@@ -262,13 +287,13 @@ impl Preparation {
         let mut object = zeroize::Zeroizing::new(vec![0x88, length.saturating_add(2), 0x89, length]);
         object.extend_from_slice(bytes);
         let stored = self.session()?.put_object(PRINTED, &mut object);
-        stored.map_err(|fault| self.of(fault))?;
+        self.put(UNDER_PIN, stored)?;
         let session = self.session()?;
         let flagged = match session.object(ADMIN_DATA) {
             Ok(None) => session.put_object(ADMIN_DATA, &mut [0x80, 3, 0x81, 1, 2]),
             other => other.map(drop),
         };
-        flagged.map_err(|fault| self.of(fault))
+        self.put(UNDER_PIN, flagged)
     }
 
     /// Makes the signing key.
@@ -296,14 +321,14 @@ impl Preparation {
         touch: TouchRule,
     ) -> Result<SlotKey, CardError> {
         let made = self.session()?.generate(slot, algorithm, touch.into());
-        made.map_err(|fault| self.of(fault))?;
+        self.put(&format!("a new key in slot {slot}"), made)?;
         // What the metadata says is what counts later.
         let read = self.session()?.key(slot);
         let key = read
             .map_err(|fault| self.of(fault))?
             .ok_or_else(|| self.refuse(&format!("it made a key in slot {slot}, and shows none")))?;
         self.inventory.keys.retain(|(other, _)| other.slot != slot);
-        self.inventory.keys.push((key.clone(), false));
+        self.inventory.keys.push((key.clone(), Beside::Nothing));
         self.inventory.keys.sort_by_key(|(key, _)| key.slot);
         Ok(key)
     }
@@ -317,15 +342,10 @@ impl Preparation {
         let unsigned = Unsigned::new(key, &subject, serial, now);
         let signature = self.sign(key, unsigned.message())?;
         let mut object = certificate::object(&unsigned.finish(&signature));
-        match self.session()?.put_object(key.slot.certificate_object(), &mut object) {
-            Err(Fault::Said(yubikey::Error::GenericError)) => {
-                return Err(self.refuse("it did not take the certificate; it may be full"));
-            }
-            other => other.map_err(|fault| self.of(fault))?,
-        }
-        if let Some((_, certified)) = self.inventory.keys.iter_mut().find(|(other, _)| other.slot == key.slot)
-        {
-            *certified = true;
+        let put = self.session()?.put_object(key.slot.certificate_object(), &mut object);
+        self.put(&format!("the certificate of slot {}", key.slot), put)?;
+        if let Some((_, beside)) = self.inventory.keys.iter_mut().find(|(other, _)| other.slot == key.slot) {
+            *beside = Beside::Certificate;
         }
         Ok(())
     }
@@ -335,14 +355,14 @@ impl Preparation {
         let public = key.signing_key().ok_or_else(|| self.refuse("this key signs nothing"))?;
         let waiting = self.next_touch(key);
         signed(key, &public, &serial, message, |input| {
-            let pin = self.pin.as_ref().ok_or_else(|| CardError::Gone {
-                serial: serial.clone(),
-                reason: "its PIN was not presented",
-            })?;
+            let pin = self
+                .pin
+                .as_ref()
+                .ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })?;
             let session = self
                 .session
                 .as_mut()
-                .ok_or_else(|| CardError::Gone { serial: serial.clone(), reason: "it was let go" })?;
+                .ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })?;
             session.verify(pin).map_err(|fault| fault.of(&serial))?;
             let began = Instant::now();
             session

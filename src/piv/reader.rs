@@ -34,7 +34,11 @@ pub(super) fn open_all(
     for reader in readers {
         let name = text::printable(&reader.name());
         attention.begin(&Line::lossy(&name), Waiting::Answer);
-        let card = guarded(|| reader.open());
+        // A card that is pulled out while it answers looks like one that is no YubiKey.
+        let card = match guarded(|| reader.open()) {
+            Err(Fault::Said(yubikey::Error::GenericError)) => guarded(|| reader.open()),
+            other => other,
+        };
         attention.end();
         seen.push(Reader { name, card: card.map(|card| Session::new(card, Arc::clone(attention))) });
         if seen.last().is_some_and(&mut enough) {
@@ -83,8 +87,12 @@ fn nothing(wanted: Option<u32>, seen: &[String], faults: &[(String, Fault)]) -> 
     if let Some((name, fault)) = faults.iter().find(|(_, f)| f.pcsc() == Some(Pcsc::SharingViolation)) {
         return fault.at(&format!("the card in reader {name}"));
     }
-    let gone =
-        |f: &Fault| matches!(f.pcsc(), Some(Pcsc::NoService | Pcsc::ServiceStopped | Pcsc::InvalidHandle));
+    let gone = |f: &Fault| {
+        matches!(
+            f.pcsc(),
+            Some(Pcsc::NoService | Pcsc::ServiceStopped | Pcsc::InvalidHandle | Pcsc::CommError)
+        )
+    };
     if let Some((_, fault)) = faults.iter().find(|(_, f)| gone(f)) {
         return fault.at(&place);
     }
@@ -106,9 +114,10 @@ pub(super) fn why(fault: Fault) -> String {
     use pcsc::Error as Pcsc;
     match (fault.pcsc(), fault) {
         (Some(Pcsc::NoSmartcard | Pcsc::RemovedCard), _) => "no card is in it".into(),
-        (Some(Pcsc::UnresponsiveCard | Pcsc::UnpoweredCard | Pcsc::ProtoMismatch), _) => {
-            "the card in it does not answer".into()
-        }
+        (
+            Some(Pcsc::UnresponsiveCard | Pcsc::UnpoweredCard | Pcsc::ProtoMismatch | Pcsc::NotTransacted),
+            _,
+        ) => "the card in it does not answer, or was pulled out".into(),
         (Some(Pcsc::SharingViolation), _) => "another program holds the card".into(),
         (Some(other), _) => format!("PC/SC says: {other}"),
         (None, Fault::Said(yubikey::Error::AppletNotFound { .. })) => {

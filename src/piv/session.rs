@@ -88,8 +88,23 @@ impl Session {
     ) -> Result<T, Fault> {
         self.attention.begin(&self.serial, waiting);
         let result = guarded(|| call(&mut self.yubikey));
+        let result = result.map_err(|fault| self.explain(fault));
         self.attention.end();
         result
+    }
+
+    /// A card that was pulled out while it worked gives an empty answer now and then, which the crate takes for a
+    /// refusal. One that is there says how many tries its PIN has.
+    fn explain(&mut self, fault: Fault) -> Fault {
+        use yubikey::piv::{ManagementSlotId, SlotId};
+        if fault != Fault::Said(Crate::GenericError) {
+            return fault;
+        }
+        match guarded(|| piv::metadata(&mut self.yubikey, SlotId::Management(ManagementSlotId::Pin))) {
+            Ok(_) => fault,
+            Err(other) if other.pcsc().is_some() => other,
+            Err(_) => Fault::Said(Crate::PcscError { inner: Some(pcsc::Error::RemovedCard) }),
+        }
     }
 
     /// Whose key is in a slot; none if it is empty.

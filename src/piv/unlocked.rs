@@ -13,7 +13,7 @@ use super::{
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    ports::card::{CardError, UnlockedCard, Work},
+    ports::card::{CardError, Departure, UnlockedCard, Work},
     roster::key::PublicKey,
     sealing::piv_p256::{self, OpenError},
 };
@@ -137,9 +137,7 @@ pub(super) fn touch_fault(fault: Fault, serial: &Line, began: Instant, touches: 
         Fault::Said(Crate::AuthenticationError) if touches > 0 && began.elapsed() > TOUCH_PATIENCE => {
             CardError::NotTouched { serial }
         }
-        Fault::Said(Crate::AuthenticationError) => {
-            CardError::Gone { serial, reason: "another program took the card between PIN and touch" }
-        }
+        Fault::Said(Crate::AuthenticationError) => CardError::Gone { serial, how: Departure::Taken },
         other => other.of(&serial),
     }
 }
@@ -155,5 +153,19 @@ fn check_length(length: usize) -> Result<(), String> {
             "its Ed25519 key signs at most {LONGEST_ED25519} bytes, and this statement has {length}: use a card with a \
              P-256 signing key"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_crate_cannot_take_is_refused_before_it_panics() {
+        assert!(
+            check_length(254).is_ok() && check_length(256).is_ok() && check_length(LONGEST_ED25519).is_ok()
+        );
+        assert!(check_length(255).is_err_and(|reason| reason.contains("255")));
+        assert!(check_length(LONGEST_ED25519 + 1).is_err());
     }
 }

@@ -33,6 +33,9 @@ pub trait Card {
     /// Says how many touches the work to come will cost, so that prompts can count them.
     fn announce(&mut self, _touches: u32) {}
 
+    /// Refuses a card whose PIN is blocked, or whose last try is to be kept, before anybody types a PIN.
+    fn check_tries(&mut self, final_try: FinalTry) -> Result<(), CardError>;
+
     /// Presents the PIN once. A wrong PIN costs one try; the last try is refused with
     /// [`CardError::FinalTry`] unless `final_try` allows it.
     fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<Box<dyn UnlockedCard + '_>, CardError>;
@@ -113,6 +116,72 @@ pub enum FinalTry {
     Spend,
 }
 
+/// What can be done about a blocked PIN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rescue {
+    /// Nothing: there is no PUK.
+    None,
+    /// The PUK sets a new PIN.
+    Puk,
+    /// Nothing: the PUK is blocked as well.
+    PukBlocked,
+}
+
+impl Rescue {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::None => "use a spare card; the share on this one is out of reach",
+            Self::Puk => {
+                "use a spare card, or set a new PIN with this one's PUK ('ykman piv access unblock-pin')"
+            }
+            Self::PukBlocked => {
+                "use a spare card; the PUK of this one is blocked too, and its keys are out of reach"
+            }
+        }
+    }
+}
+
+/// How a card went away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Departure {
+    /// By somebody's hand.
+    PulledOut,
+    /// Another program reset it, or used it in between.
+    Taken,
+    /// With the smart card service.
+    Service,
+    /// By us.
+    LetGo,
+}
+
+impl std::fmt::Display for Departure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PulledOut => "it was pulled out",
+            Self::Taken => "another program used or reset it",
+            Self::Service => "the smart card service (pcscd) was stopped or restarted",
+            Self::LetGo => "it was let go",
+        })
+    }
+}
+
+impl Departure {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::PulledOut => {
+                "nothing was signed; put the card in, leave it there, and run the same command again"
+            }
+            Self::Taken => {
+                "nothing was signed; end the other program (gpg's scdaemon, a browser), then run the same command again"
+            }
+            Self::Service => {
+                "nothing was signed; see that pcscd runs (systemctl status pcscd), then run the same command again"
+            }
+            Self::LetGo => "nothing was signed; run the same command again",
+        }
+    }
+}
+
 /// What went wrong with a card. `serial` says which one.
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
@@ -139,7 +208,7 @@ pub enum CardError {
         reason: String,
     },
     /// The PIN was wrong; one try was spent.
-    #[error("wrong PIN for card {serial}: {tries_left} tries left")]
+    #[error("wrong PIN for card {serial}: {tries_left} {} left", if *tries_left == 1 { "try" } else { "tries" })]
     WrongPin {
         /// Serial of the card.
         serial: Line,
@@ -157,6 +226,8 @@ pub enum CardError {
     Blocked {
         /// Serial of the card.
         serial: Line,
+        /// What can be done about it.
+        rescue: Rescue,
     },
     /// The sealed file is not for this card, is damaged, or has more than one recipient.
     #[error("card {serial} cannot open it: {reason}")]
@@ -173,6 +244,8 @@ pub enum CardError {
         serial: Line,
         /// Why not.
         reason: String,
+        /// What to do about that.
+        next: &'static str,
     },
     /// More than one card is there, and none was named.
     #[error("{} YubiKeys are there: {}", found.len(), found.join(", "))]
@@ -193,18 +266,26 @@ pub enum CardError {
         place: String,
     },
     /// The card was there, and is not any more.
-    #[error("card {serial} went away: {reason}")]
+    #[error("card {serial} went away: {how}")]
     Gone {
         /// Serial of the card.
         serial: Line,
         /// How.
-        reason: &'static str,
+        how: Departure,
     },
     /// Nobody touched it.
     #[error("card {serial} was not touched in time")]
     NotTouched {
         /// Serial of the card.
         serial: Line,
+    },
+    /// It took no more.
+    #[error("card {serial} did not take {what}: it may be full")]
+    Full {
+        /// Serial of the card.
+        serial: Line,
+        /// What was to be put on it.
+        what: String,
     },
     /// The card, the reader or the file failed.
     #[error("card {serial}: {reason}")]
@@ -225,11 +306,9 @@ impl CardError {
             Self::PinForm { .. } => "type the PIN again; no try was spent",
             Self::WrongPin { .. } => "ask the card's holder for the PIN; nothing was signed",
             Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",
-            Self::Blocked { .. } => "use a spare card; the share on this one is out of reach",
+            Self::Blocked { rescue, .. } => rescue.hint(),
             Self::Sealed { .. } => "check that this is the card that the roster names",
-            Self::Unfit { .. } => {
-                "look at it with 'quorate card show', and enroll it with 'quorate card enroll'"
-            }
+            Self::Unfit { next, .. } => next,
             Self::Several { .. } => "name one with --card yubikey:SERIAL, or take the others out",
             Self::NoService { .. } => {
                 "start pcscd (systemctl start pcscd.socket), then run the same command again"
@@ -237,11 +316,12 @@ impl CardError {
             Self::Busy { .. } => {
                 "end the other program (gpg's scdaemon, a browser), then run the same command again"
             }
-            Self::Gone { .. } => {
-                "nothing was signed; put the card in, leave it there, and run the same command again"
-            }
+            Self::Gone { how, .. } => how.hint(),
             Self::NotTouched { .. } => {
                 "nothing was signed and no try was lost; run the same command again and touch the card when asked"
+            }
+            Self::Full { .. } => {
+                "take another card, or delete certificates and objects that are needed no more ('ykman piv')"
             }
             Self::Failed { .. } => "check the card and its medium, then run the same command again",
         }

@@ -13,7 +13,7 @@ use crate::{
     durable::{self, DirectoryLock},
     encoding::{digest::Digest, strict::Base64, text::Line, time::Timestamp},
     memory::{LockedBytes, Pin},
-    ports::card::{Card, CardDescription, CardError, CardKind, FinalTry, UnlockedCard},
+    ports::card::{Card, CardDescription, CardError, CardKind, FinalTry, Rescue, UnlockedCard},
     roster::key::PublicKey,
     sealing::{
         single::{self, SealError},
@@ -91,21 +91,26 @@ impl SoftCard {
         durable::replace(&self.path, &file.write()).map_err(|e| self.failed(e))
     }
 
+    fn check(&self, tries_left: u32, final_try: FinalTry) -> Result<(), CardError> {
+        match (tries_left, final_try) {
+            (0, _) => Err(CardError::Blocked { serial: self.serial.clone(), rescue: Rescue::None }),
+            (1, FinalTry::Keep) => Err(CardError::FinalTry { serial: self.serial.clone() }),
+            _ => Ok(()),
+        }
+    }
+
     /// Spends a try, then opens the secrets. The lock keeps a second process from reading the counter between
     /// our reading and our writing it.
     fn open_secrets(&self, pin: &Pin, final_try: FinalTry) -> Result<LockedBytes, CardError> {
         let _lock = DirectoryLock::acquire(&self.path, PATIENCE).map_err(|e| self.failed(e))?;
         let mut file = self.read()?;
-        file.tries_left = match (file.tries_left, final_try) {
-            (0, _) => return Err(CardError::Blocked { serial: self.serial.clone() }),
-            (1, FinalTry::Keep) => return Err(CardError::FinalTry { serial: self.serial.clone() }),
-            (left, _) => left - 1,
-        };
+        self.check(file.tries_left, final_try)?;
+        file.tries_left = file.tries_left.saturating_sub(1);
         self.write(&file)?;
         let secrets = match under_pin::open(pin, WorkFactor::CARD, &file.sealed.0, 64) {
             Ok(secrets) => secrets,
             Err(SealError::NotOurs) if file.tries_left == 0 => {
-                return Err(CardError::Blocked { serial: self.serial.clone() });
+                return Err(CardError::Blocked { serial: self.serial.clone(), rescue: Rescue::None });
             }
             Err(SealError::NotOurs) => {
                 return Err(CardError::WrongPin { serial: self.serial.clone(), tries_left: file.tries_left });
@@ -144,6 +149,10 @@ impl Card for SoftCard {
             tries_left: Some(file.tries_left),
             touches: (0, 0),
         })
+    }
+
+    fn check_tries(&mut self, final_try: FinalTry) -> Result<(), CardError> {
+        self.check(self.read()?.tries_left, final_try)
     }
 
     fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<Box<dyn UnlockedCard + '_>, CardError> {

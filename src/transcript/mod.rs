@@ -10,5 +10,6 @@ pub mod ledger;
 pub mod line;
 pub mod outcome;
 mod pins;
+mod program;
 mod proposed;
 pub mod verification;

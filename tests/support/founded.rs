@@ -92,20 +92,22 @@ fn enroll_witness(lab: &Lab) {
 }
 
 /// A directory that lives as long as this test program's results.
-fn kept_directory(name: &str) -> PathBuf {
+pub fn kept_directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME")).join(name);
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
     path
 }
 
-fn keep(name: &str, lab: &Lab) -> PathBuf {
+/// Keeps a lab as a template.
+pub fn keep(name: &str, lab: &Lab) -> PathBuf {
     let path = kept_directory(name);
     copy(lab.dir.path(), &path);
     path
 }
 
-fn copy_of(template: &Path) -> Lab {
+/// A lab like the template.
+pub fn copy_of(template: &Path) -> Lab {
     let lab = Lab { dir: tempfile::tempdir().unwrap(), environment: Vec::new(), rehearsal: false };
     copy(template, lab.dir.path());
     lab

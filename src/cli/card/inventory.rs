@@ -9,7 +9,7 @@ use super::super::{
 };
 use crate::{
     ceremony::Error,
-    piv::{self, CardInventory, Seen, SlotKey},
+    piv::{self, Beside, CardInventory, Seen, SlotKey},
 };
 
 /// Every reader with what is in it.
@@ -43,14 +43,21 @@ pub fn tell(card: &CardInventory, terminal: Terminal) {
     let delivered = |is_default: bool| if is_default { ", as delivered" } else { "" };
     terminal.item(&format!("PIN           {}{}", tries(card.pin.tries_left), delivered(card.pin.is_default)));
     terminal.item(&format!("PUK           {}{}", tries(card.puk.tries_left), delivered(card.puk.is_default)));
+    if card.puk.tries_left == 0 {
+        terminal.item("              if the PIN is blocked too, nobody can set a new one");
+    }
     let kept = match (card.management_is_default, card.management_is_protected) {
         (true, _) => "as delivered",
         (false, true) => "kept under the PIN",
         (false, false) => "kept by somebody",
     };
     terminal.item(&format!("management    {}, {kept}", card.management_algorithm));
-    for (key, certified) in &card.keys {
-        let certificate = if *certified { "certificate" } else { "no certificate" };
+    for (key, beside) in &card.keys {
+        let certificate = match beside {
+            Beside::Certificate => "certificate",
+            Beside::Nothing => "no certificate",
+            Beside::Other => "something else than its certificate",
+        };
         terminal.item(&format!(
             "slot {}       {}, {}, PIN {}, touch {}, {certificate}{}",
             key.slot,
@@ -60,6 +67,9 @@ pub fn tell(card: &CardInventory, terminal: Terminal) {
             key.touch_policy(),
             serves(card, key)
         ));
+    }
+    for slot in &card.unknown {
+        terminal.item(&format!("slot {slot}       a key of a kind that is not known here"));
     }
     let missing = card.missing();
     if missing.is_empty() {
@@ -102,14 +112,14 @@ pub fn card_json(card: &CardInventory) -> Value {
     let slots: Vec<Value> = card
         .keys
         .iter()
-        .map(|(key, certified)| {
+        .map(|(key, beside)| {
             json!({
                 "slot": key.slot.to_string(),
                 "algorithm": key.algorithm(),
                 "origin": key.origin(),
                 "pin_policy": key.pin_policy(),
                 "touch_policy": key.touch_policy(),
-                "certificate": certified,
+                "certificate": *beside == Beside::Certificate,
             })
         })
         .collect();
@@ -129,6 +139,7 @@ pub fn card_json(card: &CardInventory) -> Value {
         "management_is_default": card.management_is_default,
         "management_is_protected": card.management_is_protected,
         "slots": slots,
+        "unknown": card.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "missing": card.missing(),
     })
 }

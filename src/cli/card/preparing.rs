@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::super::{
     args::{CardEnroll, TouchArg},
-    terminal::Terminal,
+    terminal::{Terminal, counted},
     wiring,
 };
 use super::inventory;
@@ -45,8 +45,8 @@ enum Step {
 }
 
 impl Step {
-    fn of(slot: Slot, present: Option<&SlotKey>) -> Self {
-        if present.is_some() { Self::Replace(slot) } else { Self::Make(slot) }
+    fn of(slot: Slot, card: &CardInventory) -> Self {
+        if card.is_occupied(slot) { Self::Replace(slot) } else { Self::Make(slot) }
     }
 }
 
@@ -67,6 +67,8 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     let steps = plan(args, &card)?;
     tell(&steps, card.inventory(), terminal);
     confirm(&steps, card.inventory(), terminal)?;
+    let final_try = if args.card.pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
+    card.check_tries(final_try)?;
     let pin = pin(args, card.inventory(), terminal)?;
     let puk = puk(args, card.inventory(), terminal)?;
     let management = management(args, &steps, card.inventory(), terminal)?;
@@ -76,7 +78,6 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         return Err(Error::usage("PIN and PUK are the same", "choose another PUK, and keep it elsewhere"));
     }
 
-    let final_try = if args.card.pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
     card.unlock(Pin::copy_of(pin.expose())?, final_try)?;
     terminal.item("done: the PIN");
     if let Some(puk) = puk {
@@ -107,7 +108,7 @@ fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
     let signing = inventory.key(Slot::SIGNING);
     let signing = match signing {
         Some(key) if !args.replace && fits(key, args) => Step::Keep(key.clone()),
-        other => Step::of(Slot::SIGNING, other),
+        _ => Step::of(Slot::SIGNING, inventory),
     };
     let share = if args.witness { None } else { Some(share_step(args, inventory)?) };
     let steps = Steps { algorithm, touch, signing, share };
@@ -159,7 +160,7 @@ fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Erro
             format!("card {} has a share key in slot {} already", inventory.serial, key.slot),
             "leave --slot away: a card has one share key",
         )),
-        (_, Some(slot)) => Ok(Step::of(slot, inventory.key(slot))),
+        (_, Some(slot)) => Ok(Step::of(slot, inventory)),
         (_, None) => inventory.free_slot().map(Step::Make).ok_or_else(|| {
             Error::refused(
                 format!("card {} is full: each of its slots 82 to 95 has a key", inventory.serial),
@@ -229,7 +230,8 @@ fn pin(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Pi
     if card.pin.is_default {
         return terminal.new_pin(&format!("New PIN for card {} (6 to 8 characters)", card.serial));
     }
-    terminal.pin(&format!("PIN of card {} ({} tries left)", card.serial, card.pin.tries_left))
+    let left = usize::try_from(card.pin.tries_left).unwrap_or(usize::MAX);
+    terminal.pin(&format!("PIN of card {} ({} left)", card.serial, counted(left, "try", "tries")))
 }
 
 fn puk(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Option<Pin>, Error> {

@@ -172,13 +172,14 @@ impl Shared {
         let mut state = self.lock();
         let card = state.card.take();
         state.powered = false;
+        // Before anybody can notice.
+        if let Some(card) = &card {
+            card.set_present(false);
+        }
         if let Some(stream) = state.stream.take() {
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(state);
-        if let Some(card) = &card {
-            card.set_present(false);
-        }
         self.changed.notify_all();
         card
     }

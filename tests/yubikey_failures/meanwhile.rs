@@ -1,0 +1,157 @@
+//! What happens to the card while its holder types the PIN, and what another program does.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use virtual_card::{Algorithm, Card, Firmware, Manufacturer};
+
+use crate::{
+    lab::Ran,
+    table::{ALICE, Said, Table, VERIFY},
+    yubikeys::PIN,
+};
+
+/// Longer than tries that were read are believed.
+const SLOW: Duration = Duration::from_millis(2200);
+const QUICK: Duration = Duration::ZERO;
+
+/// Approves; when the card was recognised and the PIN is waited for, `meanwhile` happens, and after `pause` the PIN comes.
+fn approve_while(table: &Table, pause: Duration, meanwhile: impl FnOnce()) -> Ran {
+    let mut command = table.approval(ALICE, &["--pin-fd", "0"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut prose = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = String::new();
+    while !stderr.contains("touches will be asked for") {
+        assert!(prose.read_line(&mut stderr).unwrap() > 0, "{stderr}");
+    }
+    meanwhile();
+    thread::sleep(pause);
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "{PIN}").unwrap();
+    drop(input);
+    prose.read_to_string(&mut stderr).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    Ran { code: output.status.code(), json: serde_json::from_str(&stdout).unwrap(), stderr, stdout }
+}
+
+const PULLED_OUT: Said<'_> = Said {
+    code: 1,
+    message: "card 10000001 went away: it was pulled out",
+    hint: "nothing was signed; put the card in, leave it there, and run the same command again",
+};
+
+#[test]
+fn the_card_is_swapped_for_another_before_the_pin_comes() {
+    let table = Table::with(&["alice"]);
+    table.fails(PULLED_OUT, |table| approve_while(table, QUICK, || drop(table.daemon.swap(0, &table.bob))));
+    table.daemon.swap(0, &table.alice);
+    let message = format!(
+        "YubiKey 10000001: it is in no reader; there is YubiKey 10000002 in reader {}",
+        table.daemon.reader_name(0)
+    );
+    let said = Said { code: 1, message: &message, hint: "insert the card, or give its place with --card" };
+    table.fails(said, |table| approve_while(table, SLOW, || drop(table.daemon.swap(0, &table.bob))));
+    assert_eq!(table.bob.count_of(VERIFY), 0, "Bob's card got Alice's PIN");
+}
+
+#[test]
+fn the_card_is_swapped_for_one_with_its_serial() {
+    let table = Table::with(&["alice"]);
+    let clone = Card::new(&Manufacturer::new(), 10_000_001, Firmware::V5_7_1);
+    for (slot, algorithm) in [(0x9C, Algorithm::Ed25519), (0x82, Algorithm::P256)] {
+        clone.generate(slot, algorithm, 3, 2);
+    }
+    let said = Said {
+        code: 1,
+        message: "card 10000001 cannot serve: its keys are not those that it had a moment ago",
+        hint: "another program made new keys on it: use a spare card",
+    };
+    table.fails(said, |table| approve_while(table, SLOW, || drop(table.daemon.swap(0, &clone))));
+    assert_eq!(clone.count_of(VERIFY), 0, "it got Alice's PIN");
+}
+
+#[test]
+fn the_card_is_pulled_out_and_put_in_again() {
+    let table = Table::with(&["alice"]);
+    let put_in_again = || drop(table.daemon.swap(0, &table.alice));
+    table.fails(PULLED_OUT, |table| approve_while(table, QUICK, put_in_again));
+    // Slower, it is found again, and compared before it gets the PIN.
+    approve_while(&table, SLOW, put_in_again).ok();
+    assert_eq!(table.alice.tries(), (3, 3));
+    assert_eq!(table.alice.times_left_unlocked(), 0);
+}
+
+#[test]
+fn another_program_spends_tries() {
+    let table = Table::with(&["alice"]);
+    let said = Said {
+        code: 1,
+        message: "card 10000001 has one PIN try left; it was not spent",
+        hint: "use a spare card, or spend the try with --final-try",
+    };
+    let tries = [(1, 3), (3, 3), (3, 3)];
+    table.fails_and_costs(said, tries, |table| approve_while(table, SLOW, || table.alice.set_pin_tries(1)));
+    assert_eq!(table.alice.count_of(VERIFY), 0);
+}
+
+/// Resets the card, as gpg's daemon does when it lets one go; or has a transaction with it until its input ends.
+const OTHER: &str = "import sys
+from smartcard.scard import *
+result, context = SCardEstablishContext(SCARD_SCOPE_USER)
+result, card, protocol = SCardConnect(context, sys.argv[1], SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1)
+if sys.argv[2] == 'hold':
+    result = SCardBeginTransaction(card)
+print('ready' if result == SCARD_S_SUCCESS else SCardGetErrorMessage(result), flush=True)
+if sys.argv[2] == 'hold':
+    sys.stdin.read()
+    SCardEndTransaction(card, SCARD_LEAVE_CARD)
+SCardDisconnect(card, SCARD_RESET_CARD if sys.argv[2] == 'reset' else SCARD_LEAVE_CARD)
+";
+
+fn other_program(table: &Table, what: &str) -> Child {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", OTHER, &table.daemon.reader_name(0), what]).envs(table.daemon.environment());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    child
+}
+
+#[test]
+fn another_program_resets_the_card() {
+    let table = Table::with(&["alice"]);
+    let reset = || assert!(other_program(&table, "reset").wait().unwrap().success());
+    let said = Said {
+        code: 1,
+        message: "card 10000001 went away: another program used or reset it",
+        hint: "nothing was signed; end the other program (gpg's scdaemon, a browser), then run the same command again",
+    };
+    table.fails(said, |table| approve_while(table, QUICK, reset));
+    approve_while(&table, SLOW, reset).ok();
+    assert_eq!(table.alice.tries(), (3, 3));
+}
+
+#[test]
+fn another_program_is_in_the_middle_of_something() {
+    let table = Table::with(&["alice"]);
+    let mut other = other_program(&table, "hold");
+    let mut command = table.approval(ALICE, &["--pin-file", &table.lab.at("cards/pin")]);
+    let waiting = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_secs(5));
+    drop(other.stdin.take());
+    let output = waiting.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let reader = table.daemon.reader_name(0);
+    let still = format!("Still waiting for card {reader} to answer: another program may be using it.");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&still), "{said}");
+    assert!(other.wait().unwrap().success());
+}
