@@ -301,7 +301,7 @@ fn yubikeys_are_drilled_by_their_holders_alone() {
     // Nobody touches it: nothing is signed, nothing is written, no try is lost.
     let card = &hands.cards["carol"];
     card.set_touch(Touch::Never);
-    card.set_touch_timeout(Duration::from_secs(2));
+    card.set_touch_timeout(Duration::from_secs(6));
     let file = hands.lab.at("files/carol.drill");
     let into_file = ["card", "drill", "--ledger", &ledger, "--head", &head, "-o", &file];
     let ran = hands.run("carol", &into_file).expect(1);
