@@ -18,7 +18,7 @@
 //! ```text
 //! cli         the command line, terminal, exit codes; wires adapters into ports
 //! ceremony    propose, approve, execute, abort, attest, audit: the states
-//! piv · pkcs11 · practice · softcard · storage    adapters; never each other
+//! piv · pkcs11 · practice · command · softcard · storage    adapters; never each other
 //! ports       small traits: cards, tokens, stores, clock
 //! transcript · approval · proposal · sharing · roster · sealing    the core: pure, no I/O
 //! memory · encoding    the bottom
@@ -33,6 +33,7 @@
 pub mod approval;
 pub mod ceremony;
 pub mod cli;
+pub mod command;
 pub mod durable;
 pub mod encoding;
 pub mod memory;

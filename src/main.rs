@@ -2,18 +2,23 @@
 
 use std::process::ExitCode;
 
-use quorate::{cli, memory, pkcs11};
+use quorate::{cli, command, memory, pkcs11};
 
 fn main() -> ExitCode {
     // Before anything else, and in the child that loads a module too: no core dumps, no tracing, no new privileges.
     if let Err(error) = memory::harden() {
         return cli::unhardened(&error).into();
     }
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == pkcs11::WORKER_VERB) {
-        return match pkcs11::worker_main() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::from(2),
-        };
+    // The verbs that no person types: the child that loads a module, and the two processes before a program.
+    let verb = std::env::args_os().nth(1);
+    let hidden = match verb.as_deref().and_then(std::ffi::OsStr::to_str) {
+        Some(pkcs11::WORKER_VERB) => pkcs11::worker_main,
+        Some(command::SUPERVISOR_VERB) => command::supervisor_main,
+        Some(command::LAUNCHER_VERB) => command::launcher_main,
+        _ => return cli::main().into(),
+    };
+    match hidden() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(2),
     }
-    cli::main().into()
 }

@@ -13,7 +13,7 @@ mod softhsm;
 use std::process::Command;
 
 use crash::{KILL, Stand, THREE, sweep};
-use lab::Ran;
+use lab::{EMPTY_SOFTHSM, Ran};
 
 /// The next run completes, or says that there is nothing left to do.
 #[track_caller]
@@ -165,6 +165,22 @@ fn execute_a_deletion_with_a_reissued_pin() {
         assert!(stand.hsm.can_log_in("lab", "user", &pin) && !stand.hsm.can_log_in("lab", "user", &before));
     };
     sweep("execute a deletion, reissued PIN", &stand, &execute, &go_on, KILL);
+}
+
+#[test]
+fn execute_an_adoption() {
+    let stand = Stand::taken_over();
+    let target = EMPTY_SOFTHSM.replace("[[targets]]", "[target]").replace("[targets.", "[target.");
+    let target = target.replace("name = \"hsm\"", "name = \"spare\"").replace("\"lab\"", "\"lab-2\"");
+    let plan = format!("kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n{target}");
+    stand.lab.plan("adopt", &plan);
+    stand.proposed("adopt", &THREE);
+    let go_on = |stand: &Stand, _: &Ran| {
+        to_the_end(stand, "0001-adopt");
+        let slots = stand.hsm.tool(&["--list-token-slots"]);
+        assert_eq!(slots.matches("token initialized").count(), 2, "another slot was initialised\n{slots}");
+    };
+    sweep("execute an adoption, empty slot", &stand, &execute, &go_on, KILL);
 }
 
 #[test]

@@ -23,12 +23,13 @@ const TRANSCRIPT: &str = "man/quorate-transcript.5";
 const PLAN: &str = "man/quorate-plan.5";
 
 /// Where the types of ledgers, approvals and backups stand.
-const FORMATS: [&str; 13] = [
+const FORMATS: [&str; 14] = [
     "src/encoding/dsse.rs",
     "src/transcript/event.rs",
     "src/transcript/outcome.rs",
     "src/proposal/document.rs",
     "src/proposal/operation.rs",
+    "src/proposal/program.rs",
     "src/proposal/target.rs",
     "src/proposal/environment.rs",
     "src/roster/card.rs",
@@ -213,6 +214,10 @@ fn words(name: &str, between: char) -> String {
 
 /// A Rust type as the pages call it.
 fn spoken(kind: &str, absent: &str) -> String {
+    // Where it lies in memory is nobody's business.
+    if let Some(inner) = kind.strip_prefix("Box<").and_then(|k| k.strip_suffix('>')) {
+        return spoken(inner, absent);
+    }
     let inside = |outer: &str| kind.strip_prefix(outer).and_then(|k| k.strip_suffix('>'));
     if let Some(inner) = inside("Option<") {
         format!("{}{absent}", spoken(inner, absent))
@@ -315,6 +320,10 @@ fn every_field_of_the_ledger_is_documented() {
 fn every_field_of_a_plan_is_documented() {
     let mut types = declared(&code("src/proposal/plan.rs"), ", optional");
     types.extend(declared(&code("src/proposal/target.rs"), "").into_iter().filter(|(n, _)| n == "Custody"));
+    types.extend(declared(&code("src/proposal/program_plan.rs"), ", optional"));
+    let handed = ["HandedCredential", "Handing", "OutputFile", "ProgramCheck"];
+    let programs = declared(&code("src/proposal/program.rs"), ", optional");
+    types.extend(programs.into_iter().filter(|(name, _)| handed.contains(&name.as_str())));
     compare(PLAN, types);
 }
 
@@ -350,7 +359,19 @@ fn the_words_are_those_of_the_program() {
 #[test]
 fn every_plan_in_the_manual_is_a_plan() {
     let examples = examples(&read(PLAN));
-    let kinds = ["genesis", "inventory", "delete", "reset", "backup", "restore", "recover"];
+    let kinds = [
+        "genesis",
+        "inventory",
+        "delete",
+        "reset",
+        "backup",
+        "restore",
+        "recover",
+        "adopt",
+        "retire",
+        "command",
+        "use",
+    ];
     for kind in kinds {
         let text = examples.get(kind).unwrap_or_else(|| panic!("no example of kind {kind}"));
         let plan = Plan::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{kind}: {e}"));

@@ -23,16 +23,10 @@ use vault::{FOUR, Target, Vault, reset};
 
 /// SoftHSM waits for the disk at each object: a thousand of them are minutes on a disk, and none of that is ours.
 fn in_memory() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        if Path::new("/dev/shm").is_dir() {
-            // SAFETY: nothing else in this program reads or writes the environment before this has run.
-            #[allow(unsafe_code, reason = "the test chooses where its temporary directories are")]
-            unsafe {
-                std::env::set_var("TMPDIR", "/dev/shm");
-            }
-        }
-    });
+    let memory = Path::new("/dev/shm");
+    if tempfile::tempdir_in(memory).is_ok() {
+        let _ = tempfile::env::override_temp_dir(memory);
+    }
 }
 
 /// Makes AES keys (size 0) or data objects of a size, by a program of a few lines of C.

@@ -10,6 +10,8 @@ mod softhsm;
 #[path = "support/vault.rs"]
 mod vault;
 
+#[path = "operations_softhsm/adoptions.rs"]
+mod adoptions;
 #[path = "operations_softhsm/backups.rs"]
 mod backups;
 #[path = "operations_softhsm/comparing.rs"]

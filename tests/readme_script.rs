@@ -32,7 +32,8 @@ fn block(info: &str) -> String {
 fn the_script_of_the_readme_ends_with_a_verified_audit_and_the_key_gone() {
     let hsm = softhsm::SoftHsm::new();
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("script"), block("bash quorum-from-nothing")).unwrap();
+    let script = block("bash quorum-from-nothing") + &block("bash programs");
+    fs::write(dir.path().join("script"), script).unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_quorate")).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let output = Command::new("bash")
@@ -51,6 +52,7 @@ fn the_script_of_the_readme_ends_with_a_verified_audit_and_the_key_gone() {
     assert!(said.contains("VERIFIED"), "{said}");
     let public = hsm.tool(&["--token-label", "root-2026", "--list-objects"]);
     assert!(!public.contains("root-2019") && public.contains("root-2026"), "{public}");
+    assert!(said.contains("verify OK") && said.contains("Signature Verified Successfully"), "{said}");
 }
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -16,7 +16,7 @@ use std::{
 
 use lab::Ran;
 use softhsm::SoftHsm;
-use virtual_card::{Firmware, Touch};
+use virtual_card::{Action, Card, Firmware, Touch, Trigger};
 use yubikeys::Hands;
 
 /// VERIFY and GENERAL AUTHENTICATE.
@@ -218,4 +218,60 @@ fn a_card_that_is_not_touched_costs_nothing() {
     assert!(!card.is_unlocked());
     card.set_touch(Touch::Now);
     quorum.approve("bob").ok();
+}
+
+#[test]
+fn a_card_that_is_pulled_out_at_any_apdu_loses_nothing() {
+    let quorum = Quorum::founded();
+    let hands = &quorum.hands;
+    let inventory = hands.lab.plan("inventory", INVENTORY);
+    quorum.propose(&inventory).ok();
+    let card = &hands.cards["alice"];
+    let mut cut = 0;
+    for at in 1.. {
+        card.reset_count();
+        card.pull_out_at(at);
+        let ran = quorum.approve("alice");
+        card.forget_orders();
+        if ran.code == Some(0) {
+            break;
+        }
+        assert_eq!(ran.code, Some(1), "pulled out at {at}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(card.tries(), (3, 3), "pulled out at {at}");
+        let status = hands.lab.run(&["status", &hands.lab.at("ledger")]).ok();
+        assert_eq!(status.json["open"]["approved"].as_array().map_or(0, Vec::len), 0, "{}", status.stdout);
+        cut += 1;
+        hands.daemon.insert(0, card);
+        hands.daemon.wait_for_cards();
+    }
+    assert_eq!(cut, 11, "the approval of an Ed25519 card takes 11 APDUs");
+}
+
+#[test]
+fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
+    let quorum = Quorum::founded();
+    let hands = &quorum.hands;
+    let inventory = hands.lab.plan("inventory", INVENTORY);
+    quorum.propose(&inventory).ok();
+    let card = &hands.cards["alice"];
+    let other = Card::new(&hands.maker, 10_000_001, Firmware::V5_7_1);
+    other.set_touch(Touch::Now);
+    // At the first VERIFY, at the opening, at the second VERIFY, at the signature.
+    for trigger in [Trigger::NthOf(VERIFY, 1), Trigger::NthOf(AUTHENTICATE, 1), Trigger::NthOf(VERIFY, 2)] {
+        card.reset_count();
+        other.reset_count();
+        card.order(trigger, Action::SwapFor(other.clone()));
+        let refused = quorum.approve("alice").expect(1);
+        assert!(refused.error().contains("card 10000001 went away"), "{}", refused.error());
+        assert_eq!(other.count_of(VERIFY), 0, "the PIN went to another card");
+        assert_eq!((card.tries(), other.tries()), ((3, 3), (3, 3)));
+        card.forget_orders();
+        hands.daemon.swap(0, card);
+        hands.daemon.wait_for_cards();
+    }
+    // Even a card with the same serial is compared before its PIN is asked for.
+    hands.daemon.swap(0, &other);
+    hands.daemon.wait_for_cards();
+    quorum.approve("alice").expect(1);
+    assert_eq!(other.count_of(VERIFY), 0);
 }

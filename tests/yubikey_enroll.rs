@@ -87,14 +87,14 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     assert_eq!(fs::read_to_string(at("opened")).unwrap(), "a share");
     eprintln!("age with age-plugin-yubikey opens with {} APDUs", card.count());
 
-    card.reset_count();
-    // The reader beside it is empty, which ykman takes for one more YubiKey.
-    let public = ["--device", "10000001", "piv", "keys", "export", "9c", &at("public.pem")];
-    let exported = hands.daemon.command("ykman").args(public).output().unwrap();
-    assert!(exported.status.success(), "{exported:?}");
+    let file = fs::read(hands.lab.path("enrolments/bob.json")).unwrap();
     let (public, out) = (at("public.pem"), at("request.pem"));
-    let request = ["piv", "certificates", "request", "-s", "bob", "-P", yubikeys::PIN, "9c", &public, &out];
-    let signed = hands.daemon.command("ykman").args(["--device", "10000001"]).args(request).output().unwrap();
+    fs::write(&public, EnrolledCard::parse(&file).unwrap().enrolment().signing_key.to_pem()).unwrap();
+    card.reset_count();
+    let request =
+        ["--device", "10000001", "piv", "certificates", "request", "-s", "bob", "-P", yubikeys::PIN, "9c"];
+    let request = [request.as_slice(), &[&public, &out]].concat();
+    let signed = hands.daemon.command("ykman").args(request).output().unwrap();
     assert!(signed.status.success(), "{signed:?}");
     eprintln!("ykman signs with {} APDUs", card.count());
     assert!(card.count() > 11);
@@ -166,6 +166,28 @@ fn a_key_is_not_overwritten_unless_serial_and_slot_are_typed() {
 }
 
 #[test]
+fn a_key_is_replaced_when_serial_and_slot_were_typed() {
+    let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
+    let first = hands.enroll("alice", &[]).ok();
+    let keyid = || hands.lab.run(&["card", "show", "yubikey"]).ok().json["keyid"].clone();
+    for (typed, code) in [("10000001 9c", 3), ("yes", 3), ("10000001 9c 82", 0)] {
+        assert_eq!(keyid(), first.json["card"]["keyid"]);
+        let command = format!(
+            "{} card enroll --card yubikey --replace --pin-file {} --name alice --full-name Alice -o {}",
+            lab::QUORATE,
+            hands.lab.at("cards/pin"),
+            hands.lab.at(&format!("enrolments/again-{code}-{}.json", typed.len()))
+        );
+        let script = format!(
+            "set timeout 20; spawn {command}; expect \"serial and slot\" {{ send \"{typed}\\r\" }}; expect eof; exit [lindex [wait] 3]"
+        );
+        let ran = hands.daemon.command("expect").args(["-c", &script]).output().unwrap();
+        assert_eq!(ran.status.code(), Some(code), "{}", String::from_utf8_lossy(&ran.stdout));
+    }
+    assert_ne!(keyid(), first.json["card"]["keyid"]);
+}
+
+#[test]
 fn the_secrets_of_delivery_are_not_taken() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
     fs::write(hands.lab.path("cards/pin"), "123456\n").unwrap();
@@ -203,7 +225,7 @@ fn the_operator_may_keep_the_management_key() {
 #[test]
 fn two_cards_and_no_serial_are_refused_with_the_list() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1), ("bob", Firmware::V5_4_3)]);
-    let refused = hands.lab.run(&["card", "show", "yubikey"]).expect(1);
+    let refused = hands.lab.run(&["card", "show", "yubikey"]).expect(2);
     let error = refused.error();
     assert!(error.contains("10000001") && error.contains("10000002"), "{error}");
 }

@@ -17,8 +17,8 @@ pub(super) fn check(
     state: Option<&LedgerState>,
     operation: &Operation,
 ) -> Result<(), Error> {
-    if let Operation::Genesis { targets } = operation {
-        for target in targets {
+    if !operation.installs().is_empty() {
+        for target in operation.installs() {
             let wanted = match target.start {
                 Start::Initialise => Wanted::Empty,
                 Start::TakeOver => Wanted::Token {

@@ -19,6 +19,7 @@ use crate::{
     ports::token::{Effect, Run, Token, TokenError, Wanted},
     proposal::{
         operation::Operation,
+        program::ProgramRecord,
         target::{Inventory, LeftOut, ObjectRecord, Role},
     },
     transcript::{
@@ -38,6 +39,9 @@ pub struct Acted {
     pub(super) restored: Vec<ObjectRecord>,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) backup: Option<BackupRecord>,
+    pub(super) program: Option<ProgramRecord>,
+    /// What a program complained of: for the operator only.
+    pub(super) said: Vec<String>,
     pub(super) pins: Vec<PinInForce>,
     pub(super) handovers: Vec<HandedOver>,
     /// Whether this run ended before its first changing call; earlier runs may have come further.
@@ -55,6 +59,8 @@ impl Acted {
             restored: Vec::new(),
             left_out: Vec::new(),
             backup: None,
+            program: None,
+            said: Vec::new(),
             pins: Vec::new(),
             handovers: Vec::new(),
             untouched: false,
@@ -112,6 +118,7 @@ impl Acted {
         };
         let mut error = Error::problem(self.summary, self.hint);
         error.kind = kind;
+        error.details.extend(self.said);
         error.details.extend(self.left_out.iter().map(|l| format!("{}: {}", l.object, l.reason)));
         error.details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
         error
@@ -127,6 +134,7 @@ impl Acted {
             restored: self.restored,
             left_out: self.left_out,
             backup: self.backup,
+            program: self.program,
             pins: self.pins,
             handovers: self.handovers,
         }
@@ -177,10 +185,14 @@ impl Acting<'_, '_> {
         if let Operation::Recover { ceremony, .. } = operation {
             return self.recover(*ceremony, &authorities, &mut grants);
         }
+        if let Operation::Retire { target, .. } = operation {
+            let summary = format!("{target} no longer belongs to the quorum; it was not touched");
+            return Ok(Acted::new(Outcome::Completed, summary));
+        }
         let credentials = self.open_credentials(self.ceremony, &authorities)?;
-        if let Operation::Genesis { targets } = operation {
+        if !operation.installs().is_empty() {
             drop(authorities);
-            let mut acted = self.genesis(targets, &credentials, &mut grants);
+            let mut acted = self.genesis(operation.installs(), &credentials, &mut grants);
             acted.hand_over(self.ceremony);
             return Ok(acted);
         }
@@ -199,6 +211,11 @@ impl Acting<'_, '_> {
             let mut acted = self.reset(name, target, new_label, so_pins, &credentials, grant)?;
             acted.hand_over(self.ceremony);
             return Ok(acted);
+        }
+        if matches!(operation, Operation::Command { .. }) {
+            let secrets = self.program_secrets(target, &credentials, &authorities)?;
+            drop(authorities);
+            return self.command(&secrets, grant);
         }
         let access = self.access(self.ceremony, target, &authorities)?;
         drop(authorities);
@@ -254,6 +271,7 @@ impl Acting<'_, '_> {
             Operation::Delete { objects, .. } => {
                 Ok(self.delete(token, name, at_hand.user_pin, objects, &before, grant))
             }
+            Operation::Use { .. } => self.use_token(token, name, at_hand.user_pin, &before, grant),
             Operation::Inventory { .. } => {
                 let summary = format!("{name} holds {} objects", before.objects.len());
                 let mut acted = Acted::new(Outcome::Completed, summary);

@@ -1,6 +1,6 @@
 //! The outcome, the destruction of what was secret, and the last line.
 
-use super::{Error, World, act::Acted, collect::SetAside, sign::LineWriter};
+use super::{Error, World, act::Acted, collect::SetAside, commanding, sign::LineWriter};
 use crate::{
     encoding::digest::Digest,
     ports::store::Inbox,
@@ -60,6 +60,9 @@ pub(super) fn close(
     let line = lines.line(world.clock.now(), Closed { releases_destroyed: destroyed });
     let head = Digest::of(&line);
     world.append(&ceremony.directory, &[line])?;
+    if ceremony.proposal.operation.program().is_some() {
+        world.programs.clear(&commanding::room(ceremony.digest))?;
+    }
     world.station.destroy_all(state.nonce, ceremony.number())?;
     Ok(Report {
         directory: ceremony.directory.clone(),
@@ -90,7 +93,8 @@ pub(super) fn destroy_releases(
         }
     }
     for name in world.station.names(ledger, number)? {
-        if !name.starts_with("signing-") {
+        let of_program = name == commanding::STARTED || name == commanding::ENDED;
+        if !name.starts_with("signing-") && !of_program {
             world.station.destroy(ledger, number, &name)?;
             destroyed = destroyed.saturating_add(1);
         }

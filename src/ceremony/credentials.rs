@@ -42,7 +42,7 @@ impl Acting<'_, '_> {
             Operation::Restore { backup, .. } => self.state.backups.get(backup).map(|record| &record.target),
             operation => operation.target().map(|(name, _)| name),
         };
-        name.and_then(|name| self.state.targets.get(name)).ok_or_else(|| {
+        name.and_then(|name| self.state.any_target(name)).ok_or_else(|| {
             Error::refused("the backup is of no target of this quorum", "see 'quorate status'")
         })
     }
@@ -82,6 +82,23 @@ impl Acting<'_, '_> {
             opened.insert((credential.target.clone(), credential.role), secret);
         }
         Ok(opened)
+    }
+
+    /// The credentials of a program in the order in which it is handed them: the quorum's, or those that were handed over
+    /// just now.
+    pub(super) fn program_secrets(
+        &self,
+        target: &TargetInForce,
+        credentials: &Credentials,
+        authorities: &Authorities,
+    ) -> Result<Vec<Pin>, Error> {
+        let run = self.ceremony.proposal.operation.program();
+        let run = run.ok_or_else(|| Error::refused("the proposal runs no program", "audit the ledger"))?;
+        let secret = |role| match target.credentials.get(&role).and_then(|held| held.first()) {
+            Some(sealed) => Ok(self.open(sealed, authorities)?.to_pin()?),
+            None => self.pin(credentials, &target.target.name, role),
+        };
+        run.credentials.iter().map(|credential| secret(credential.role)).collect()
     }
 
     /// Opens one sealed credential.

@@ -81,7 +81,11 @@ impl From<StoreError> for Error {
 
 impl From<CardError> for Error {
     fn from(error: CardError) -> Self {
-        Self::problem(error.to_string(), error.hint())
+        let kind = match error {
+            CardError::Several { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Problem,
+        };
+        Self::new(kind, error.to_string(), error.hint())
     }
 }
 

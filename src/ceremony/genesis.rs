@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Error,
     fresh_pins::{self, FreshPins},
+    program_proposal::{HandedOver, program_credentials},
     station::StationSecrets,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     ports::token::{TokenSource, Wanted},
     proposal::{
         credential::{CredentialName, fresh_pin},
-        operation::{CredentialRule, GenesisTarget, Place, SealedCredential, Start},
+        operation::{CredentialRule, GenesisTarget, Operation, Place, SealedCredential, Start},
         plan::{GenesisPlan, StartKind, TargetKind, TargetTable},
         target::{Custody, Observation, Role},
     },
@@ -58,7 +59,7 @@ pub struct Dealt {
 /// within this call.
 pub fn deal(
     plan: &GenesisPlan,
-    members: Members,
+    (members, handed_over): (Members, &HandedOver),
     mode: Mode,
     ledger: Digest,
     station: &StationSecrets,
@@ -67,7 +68,10 @@ pub fn deal(
 ) -> Result<Dealt, Error> {
     let mut policy = plan.policy.policy();
     policy.attestation.certificates = members.attestation_certificates;
-    let targets = observe_targets(plan, mode, tokens)?;
+    let mut targets = Vec::new();
+    for table in &plan.targets {
+        targets.push(observe_target(table, &policy, mode, tokens)?);
+    }
     let mut secrets: Vec<AuthoritySecret> = Vec::new();
     let mut authorities = Vec::new();
     for table in &plan.authorities {
@@ -99,8 +103,12 @@ pub fn deal(
         .map_err(|error| Error::refused(format!("the plan makes no roster: {error}"), error.hint()))?;
     check_reach(&roster, &targets)?;
     let mut pins = FreshPins::default();
-    for (target, observed) in &targets {
-        make_credentials(target, observed, &roster, &policy, rng, &mut pins)?;
+    for target in &targets {
+        if matches!(target.0.place, Place::Command { .. }) {
+            pins.credentials.extend(program_credentials(plan, &target.0, &roster, handed_over, rng)?);
+            continue;
+        }
+        make_credentials(target, &|_| 1, &roster, rng, &mut pins)?;
     }
     Ok(Dealt { roster, targets: targets.into_iter().map(|(target, _)| target).collect(), pins })
 }
@@ -154,8 +162,8 @@ fn deal_shares(
 }
 
 /// Every operation must be able to open the held credentials that it needs.
-fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Result<(), Error> {
-    for operation in OperationKind::GOVERNED {
+pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Result<(), Error> {
+    for operation in OperationKind::GOVERNED.into_iter().chain(OperationKind::OPTIONAL) {
         let reached: BTreeSet<Name> =
             roster.authorities_for(operation).iter().map(|a| a.name.clone()).collect();
         for (target, _) in targets {
@@ -166,10 +174,13 @@ fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Res
                 if rule.custody != Custody::Borrowed && !reached.contains(&rule.authority) {
                     return Err(Error::refused(
                         format!(
-                            "operation {operation} needs the {role} of {}, which only {} opens, and the plan does not name that authority for it",
+                            "operation {operation} needs the {role} of {}, which only {} opens, and that authority is not named for it",
                             target.name, rule.authority
                         ),
-                        format!("add \"{}\" to operations.{operation}", rule.authority),
+                        format!(
+                            "a genesis adds \"{}\" to operations.{operation}; later, name an authority that the roster has for it",
+                            rule.authority
+                        ),
                     ));
                 }
             }
@@ -178,84 +189,92 @@ fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Res
     Ok(())
 }
 
-/// The credentials of its own target that an operation uses; a backup and a restore also use the backup key of
+/// The credentials of its own target that this operation uses.
+pub fn roles_of(operation: &Operation) -> Vec<Role> {
+    match operation {
+        Operation::Command { run, .. } => run.roles().into_iter().collect(),
+        operation => roles_for(operation.kind()).to_vec(),
+    }
+}
+
+/// The credentials of its own target that an operation can use; a backup and a restore also use the backup key of
 /// the target that the backup is of.
 pub fn roles_for(operation: OperationKind) -> &'static [Role] {
     match operation {
-        OperationKind::Genesis | OperationKind::Recover => &[],
+        OperationKind::Genesis | OperationKind::Recover | OperationKind::Adopt | OperationKind::Retire => &[],
         OperationKind::Reset => &[Role::SoPin],
+        OperationKind::Command => &[Role::Secret, Role::SecondSecret, Role::ThirdSecret, Role::FourthSecret],
+        OperationKind::Use => &[Role::UserPin],
         OperationKind::Inventory | OperationKind::Delete | OperationKind::Backup | OperationKind::Restore => {
             &[Role::UserPin]
         }
     }
 }
 
-fn observe_targets(
-    plan: &GenesisPlan,
+/// A target that is to join, as it is now.
+pub(super) fn observe_target(
+    table: &TargetTable,
+    policy: &Policy,
     mode: Mode,
     tokens: &mut dyn TokenSource,
-) -> Result<Vec<(GenesisTarget, Observation)>, Error> {
-    let mut targets = Vec::new();
-    for table in &plan.targets {
-        let place = place(table);
-        if mode == Mode::Production && place.is_practice() && !plan.policy.policy().allow_soft_cards {
-            return Err(Error::refused(
-                format!("target {}: the practice token protects nothing", table.name),
-                "rehearse with --rehearsal, or allow it in the plan: policy.allow_soft_cards = true",
-            ));
-        }
-        let observation = {
-            let wanted = match (&table.start, &table.serial) {
-                (StartKind::TakeOver, Some(serial)) => {
-                    Wanted::Token { serial: serial.as_str(), label: table.label.as_str() }
-                }
-                _ => Wanted::Empty,
-            };
-            tokens.open(&table.name, &place, wanted, None)?.observe()?
-        };
-        check_start(table, &observation)?;
-        if table.start == StartKind::Initialise
-            && tokens
-                .open(&table.name, &place, Wanted::Labelled(table.label.as_str()), None)
-                .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
-        {
-            return Err(Error::refused(
-                format!(
-                    "target {}: a token with the label \"{}\" exists there already",
-                    table.name, table.label
-                ),
-                "choose another label: it must tell the new token from the old one",
-            ));
-        }
-        let credentials = table
-            .credentials
-            .iter()
-            .map(|(role, rule)| CredentialRule {
-                role: *role,
-                authority: rule.authority.clone(),
-                custody: rule.custody,
-                recipient: rule.recipient.clone(),
-            })
-            .collect();
-        let target = GenesisTarget {
-            name: table.name.clone(),
-            place,
-            start: match table.start {
-                StartKind::Initialise => Start::Initialise,
-                StartKind::TakeOver => Start::TakeOver,
-            },
-            identity: observation.identity.clone(),
-            label: table.label.clone(),
-            credentials,
-        };
-        targets.push((target, observation));
+) -> Result<(GenesisTarget, Observation), Error> {
+    let place = place(table);
+    if mode == Mode::Production && place.is_practice() && !policy.allow_soft_cards {
+        return Err(Error::refused(
+            format!("target {}: the practice token protects nothing", table.name),
+            "rehearse with --rehearsal, or allow it in the plan: policy.allow_soft_cards = true",
+        ));
     }
-    Ok(targets)
+    let label = table.label();
+    let observation = {
+        let wanted = match (table.start(), &table.serial) {
+            _ if table.kind == TargetKind::Command => Wanted::Token { serial: "", label: label.as_str() },
+            (StartKind::TakeOver, Some(serial)) => {
+                Wanted::Token { serial: serial.as_str(), label: label.as_str() }
+            }
+            _ => Wanted::Empty,
+        };
+        tokens.open(&table.name, &place, wanted, table.sha256)?.observe()?
+    };
+    check_start(table, &observation)?;
+    if table.start() == StartKind::Initialise
+        && tokens
+            .open(&table.name, &place, Wanted::Labelled(label.as_str()), None)
+            .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
+    {
+        return Err(Error::refused(
+            format!("target {}: a token with the label \"{}\" exists there already", table.name, label),
+            "choose another label: it must tell the new token from the old one",
+        ));
+    }
+    let credentials = table
+        .credentials
+        .iter()
+        .map(|(role, rule)| CredentialRule {
+            role: *role,
+            authority: rule.authority.clone(),
+            custody: rule.custody,
+            recipient: rule.recipient.clone(),
+        })
+        .collect();
+    let target = GenesisTarget {
+        name: table.name.clone(),
+        place,
+        start: match table.start() {
+            StartKind::Initialise => Start::Initialise,
+            StartKind::TakeOver => Start::TakeOver,
+        },
+        identity: observation.identity.clone(),
+        label,
+        credentials,
+    };
+    Ok((target, observation))
 }
 
 fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Error> {
     let (name, identity) = (&table.name, &observation.identity);
-    match table.start {
+    match table.start() {
+        _ if table.kind == TargetKind::Command => Ok(()),
         StartKind::Initialise if observation.initialised => Err(Error::refused(
             format!("target {name}: the token \"{}\" is initialised already", identity.label),
             "use start = \"take-over\" with its serial, or name an empty slot",
@@ -264,7 +283,7 @@ fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Err
             Err(Error::refused(format!("target {name}: the token is empty"), "use start = \"initialise\""))
         }
         StartKind::TakeOver
-            if Some(&identity.serial) != table.serial.as_ref() || identity.label != table.label =>
+            if Some(&identity.serial) != table.serial.as_ref() || identity.label != table.label() =>
         {
             Err(Error::refused(
                 format!("target {name}: found serial {} with label \"{}\"", identity.serial, identity.label),
@@ -281,14 +300,15 @@ fn place(table: &TargetTable) -> Place {
             Place::Pkcs11 { module: table.module.clone().unwrap_or_default(), slot: table.slot }
         }
         TargetKind::Practice => Place::Practice { path: table.path.clone().unwrap_or_default() },
+        TargetKind::Command => Place::Command { program: table.program.clone().unwrap_or_default() },
     }
 }
 
-fn make_credentials(
-    target: &GenesisTarget,
-    observed: &Observation,
+/// Every credential of a new target that the quorum holds or hands over; `version` is what the next one has.
+pub(super) fn make_credentials(
+    (target, observed): &(GenesisTarget, Observation),
+    version: &dyn Fn(Role) -> u32,
     roster: &Roster,
-    policy: &Policy,
     rng: &mut impl rand_core::CryptoRng,
     into: &mut FreshPins,
 ) -> Result<(), Error> {
@@ -299,10 +319,11 @@ fn make_credentials(
                 rng.fill_bytes(key.expose_mut());
                 (CredentialSecret::new(key), 256)
             }
-            Role::SoPin | Role::UserPin => held_pin(&target.name, observed.pin_length, policy, rng)?,
+            _ => held_pin(&target.name, observed.pin_length, roster.policy(), rng)?,
         };
-        into.credentials.push(seal_credential(roster, &target.name, rule, 1, bits, &secret)?);
-        into.handovers.extend(fresh_pins::handover(&target.name, rule, 1, &secret)?);
+        let version = version(rule.role);
+        into.credentials.push(seal_credential(roster, &target.name, rule, version, bits, &secret)?);
+        into.handovers.extend(fresh_pins::handover(&target.name, rule, version, &secret)?);
     }
     Ok(())
 }

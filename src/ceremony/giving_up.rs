@@ -20,11 +20,10 @@ pub(super) fn check(
     acted: &Acted,
 ) -> Result<(), Error> {
     let changes_pins = match &ceremony.proposal.operation {
-        Operation::Genesis { .. } | Operation::Reset { .. } => true,
         Operation::Recover { .. } => {
             !LedgerState::touched(Some(state), &ceremony.proposal.operation).is_empty()
         }
-        _ => false,
+        operation => operation.sets_pins(),
     };
     if changes_pins && acted.outcome != Outcome::Failed && answers(world, state, ceremony, acted) {
         return Err(Error::refused(
@@ -47,8 +46,8 @@ fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acte
     {
         operation = &lost.proposal.operation;
     }
-    if let Operation::Genesis { targets } = operation {
-        for target in targets {
+    if !operation.installs().is_empty() {
+        for target in operation.installs() {
             let labels = vec![target.label.to_string()];
             asked.push((target.name.clone(), target.place.clone(), target.identity.module_sha256, labels));
         }

@@ -1,4 +1,4 @@
-//! A genesis in the act: the quorum's PINs go onto its targets.
+//! A genesis or an adoption in the act: the quorum's PINs go onto its targets.
 
 use super::{
     Error,
@@ -9,14 +9,14 @@ use crate::{
     approval::authorization::Authorization,
     ports::token::{Installation, Run, Start as TokenStart, Token, TokenError, Wanted},
     proposal::{
-        operation::{GenesisTarget, Start},
+        operation::{GenesisTarget, Place, Start},
         target::{Custody, Inventory, Role},
     },
     transcript::{event::TargetState, outcome::Outcome},
 };
 
 impl Acting<'_, '_> {
-    /// Installs the quorum's PINs on every target of a genesis.
+    /// Installs the quorum's PINs on every target of a genesis or an adoption.
     pub(super) fn genesis(
         &mut self,
         targets: &[GenesisTarget],
@@ -56,7 +56,18 @@ impl Acting<'_, '_> {
         credentials: &Credentials,
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Inventory, Acted> {
-        let what = format!("genesis of {}", target.name);
+        let what = format!("{} of {}", self.ceremony.kind(), target.name);
+        if matches!(target.place, Place::Command { .. }) {
+            // Its credentials are sealed; nothing is done with the program before a command is approved.
+            let seen = self.start_token(target).and_then(|mut token| token.observe());
+            let seen = seen.map_err(|e| Acted::from_error(&what, &e))?;
+            return match grants.next() {
+                Some(_) if seen.identity == target.identity => {
+                    Ok(Inventory { identity: seen.identity, objects: Vec::new() })
+                }
+                _ => Err(Acted::new(Outcome::Failed, format!("{what}: its program is another one"))),
+            };
+        }
         let failed = |error: Error| Acted::new(Outcome::Failed, format!("{what}: {}", error.message));
         let custody = |role| target.rule(role).map(|rule| rule.custody);
         let user_pin = self.pin(credentials, &target.name, Role::UserPin).map_err(failed)?;

@@ -6,11 +6,13 @@ mod ability;
 pub mod abort;
 mod access;
 mod act;
+mod adoption;
 pub mod approve;
 pub mod attest;
 pub mod audit;
 mod backup;
 mod collect;
+mod commanding;
 pub mod compare;
 mod conclude;
 mod credentials;
@@ -23,6 +25,7 @@ mod giving_up;
 mod installation;
 mod pinning;
 mod present;
+mod program_proposal;
 pub mod propose;
 mod readback;
 pub mod recognition;
@@ -31,15 +34,18 @@ mod renewal;
 mod resetting;
 mod sign;
 mod station;
+mod using;
 
 pub use conclude::{Report, forget_ended};
 pub use error::{Error, ErrorKind};
 pub use pinning::target;
+pub use program_proposal::{HandedOver, handed_over_needed};
 
 use crate::{
     encoding::{dsse::Mode, time::Timestamp},
     ports::{
         clock::Clock,
+        program::Programs,
         store::{Artifacts, LedgerStore, StationStore},
         token::{Progress, TokenSource},
     },
@@ -62,6 +68,8 @@ pub struct World<'a> {
     pub tokens: &'a mut dyn TokenSource,
     /// Where backups go.
     pub artifacts: &'a mut dyn Artifacts,
+    /// What runs programs.
+    pub programs: &'a mut dyn Programs,
     /// The host's clock.
     pub clock: &'a dyn Clock,
     /// What the station says of itself.

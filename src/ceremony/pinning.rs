@@ -14,6 +14,12 @@ use crate::{
 /// The target of this name.
 pub fn target<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s TargetInForce, Error> {
     state.targets.get(name).ok_or_else(|| {
+        if let Some(retired) = state.retired.get(name) {
+            return Error::refused(
+                format!("{name} was let go by ceremony {}", retired.by),
+                "a token that is to come back is adopted under another name",
+            );
+        }
         let known = state.targets.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
         Error::refused(format!("{name} is no target of this quorum"), format!("its targets are: {known}"))
     })

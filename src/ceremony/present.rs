@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::genesis::roles_for;
+use super::genesis::roles_of;
 use crate::{
     encoding::text::Name,
     memory::Pin,
@@ -10,7 +10,6 @@ use crate::{
         operation::{GenesisTarget, Operation, Start},
         target::{Custody, Role},
     },
-    roster::OperationKind,
     transcript::ledger::{Ceremony, LedgerState},
 };
 
@@ -20,25 +19,27 @@ pub type PresentPins = BTreeMap<(Name, Role), Pin>;
 /// The PINs that the quorum does not hold and an execution needs, each with the reason.
 pub fn needed(state: &LedgerState, ceremony: &Ceremony) -> Vec<(Name, Role, String)> {
     match &ceremony.proposal.operation {
-        Operation::Genesis { targets } => targets.iter().flat_map(present_at_genesis).collect(),
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            operation.installs().iter().flat_map(present_at_genesis).collect()
+        }
         Operation::Recover { ceremony: number, intended: true, .. } => {
             let lost = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
-            match lost.map(|c| (&c.proposal.operation, c)) {
-                Some((Operation::Genesis { targets }, _)) => {
-                    targets.iter().flat_map(present_at_genesis).collect()
+            match lost.map(|c| &c.proposal.operation) {
+                Some(operation @ (Operation::Genesis { .. } | Operation::Adopt { .. })) => {
+                    operation.installs().iter().flat_map(present_at_genesis).collect()
                 }
-                Some((operation, lost)) => borrowed(state, operation, lost.kind()),
+                Some(operation) => borrowed(state, operation),
                 None => Vec::new(),
             }
         }
-        operation => borrowed(state, operation, operation.kind()),
+        operation => borrowed(state, operation),
     }
 }
 
-fn borrowed(state: &LedgerState, operation: &Operation, kind: OperationKind) -> Vec<(Name, Role, String)> {
+fn borrowed(state: &LedgerState, operation: &Operation) -> Vec<(Name, Role, String)> {
     let Some((name, _)) = operation.target() else { return Vec::new() };
     let Some(target) = state.targets.get(name) else { return Vec::new() };
-    roles_for(kind)
+    roles_of(operation)
         .iter()
         .filter(|role| target.target.rule(**role).is_some_and(|rule| rule.custody == Custody::Borrowed))
         .map(|role| {

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World, ability,
+    Error, World, ability, adoption,
     fresh_pins::{self, FreshPins},
-    genesis, pinning, recognition,
+    genesis, pinning,
+    program_proposal::{self, HandedOver},
+    recognition,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -37,6 +39,8 @@ pub struct Request<'a> {
     pub plan: &'a Plan,
     /// At genesis: the people whose enrolments the plan names.
     pub members: Members,
+    /// At genesis: the credentials that the plan wants handed over.
+    pub handed_over: HandedOver,
     /// The administrator's card.
     pub card: &'a CardDescription,
 }
@@ -97,8 +101,15 @@ pub fn draft(
     let keys = secrets.keys()?;
     let substance = match (request.plan, state) {
         (Plan::Genesis(plan), None) => {
-            let dealt =
-                genesis::deal(plan, request.members, world.mode, ledger, &secrets, world.tokens, &mut rng)?;
+            let dealt = genesis::deal(
+                plan,
+                (request.members, &request.handed_over),
+                world.mode,
+                ledger,
+                &secrets,
+                world.tokens,
+                &mut rng,
+            )?;
             dealt
                 .roster
                 .check_attestation_dates(now)
@@ -167,6 +178,7 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
 
 fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<Substance, Error> {
     let roster = acting_roster(state, plan)?;
+    check_kind(state, plan)?;
     let (operation, pins) = match plan {
         Plan::Genesis(_) => {
             return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
@@ -227,8 +239,36 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
         Plan::Recover(_) => (recover(state)?, FreshPins::default()),
+        Plan::Adopt(plan) => adoption::adopt(world, state, &roster, plan)?,
+        Plan::Retire(plan) => adoption::retire(state, plan)?,
+        Plan::Command(plan) => {
+            (program_proposal::command(world, state, &roster, plan)?, FreshPins::default())
+        }
+        Plan::Use(plan) => program_proposal::use_token(world, state, &roster, plan)?,
     };
     Ok(Substance { operation, pins, new_roster: None, roster })
+}
+
+/// A program takes commands, a token everything else.
+fn check_kind(state: &LedgerState, plan: &Plan) -> Result<(), Error> {
+    let name = match plan {
+        Plan::Genesis(_) | Plan::Recover(_) | Plan::Adopt(_) | Plan::Retire(_) | Plan::Command(_) => {
+            return Ok(());
+        }
+        Plan::Inventory(plan) => &plan.target,
+        Plan::Delete(plan) => &plan.target,
+        Plan::Reset(plan) => &plan.target,
+        Plan::Backup(plan) => &plan.target,
+        Plan::Restore(plan) => &plan.target,
+        Plan::Use(plan) => &plan.target,
+    };
+    match pinning::target(state, name)?.target.place.takes(plan.kind()) {
+        true => Ok(()),
+        false => Err(Error::refused(
+            format!("{name} is a program, not a token"),
+            "it takes plans of kind \"command\"",
+        )),
+    }
 }
 
 pub(super) fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {

@@ -1,6 +1,6 @@
 //! The last look before the intent: targets and files must be what the proposal pinned.
 
-use super::{Error, World, backup, fresh_pins::label_is_taken, pinning};
+use super::{Error, World, backup, fresh_pins::label_is_taken, pinning, program_proposal::check_run};
 use crate::{
     encoding::text::{Line, Name, printable},
     ports::token::Wanted,
@@ -22,12 +22,14 @@ pub(super) fn look(
 ) -> Result<Vec<ObservedTarget>, Error> {
     let mut observed = Vec::new();
     match &ceremony.proposal.operation {
-        Operation::Genesis { targets } => {
-            for target in targets {
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            for target in operation.installs() {
                 let identity = look_at_genesis(world, target)?;
                 observed.push(ObservedTarget { name: target.name.clone(), identity });
             }
         }
+        // It may be gone already.
+        Operation::Retire { .. } => {}
         Operation::Recover { .. } => {
             for name in LedgerState::touched(Some(state), &ceremony.proposal.operation) {
                 // Who it is now is unknown until it is looked at: the interrupted operation may have changed it.
@@ -37,8 +39,8 @@ pub(super) fn look(
         operation => {
             if let Some((name, pinned)) = operation.target() {
                 let mut target = pinning::target(state, name)?.clone();
-                if matches!(operation, Operation::Inventory { .. }) {
-                    // The quorum may have approved an update of the module.
+                if matches!(operation, Operation::Inventory { .. } | Operation::Command { .. }) {
+                    // The quorum may have approved an update of the module, or of the program.
                     target.identity.module_sha256 = pinned.module_sha256;
                 }
                 let found = pinning::observe(world.tokens, name, &target)?;
@@ -82,6 +84,8 @@ fn check_files(world: &mut World<'_>, operation: &Operation) -> Result<(), Error
                 "bring the right file, then execute again; nothing was touched",
             ))
         }
+        Operation::Command { run, check, .. } => check_run(world, run, check.as_ref()),
+        Operation::Use { run, .. } => check_run(world, run, None),
         _ => Ok(()),
     }
 }

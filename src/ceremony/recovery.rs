@@ -32,14 +32,20 @@ impl Acting<'_, '_> {
         if lost.intended.is_none() {
             return only_closed("as refused: nothing had been tried");
         }
+        if lost.kind() == OperationKind::Command {
+            return only_closed("as indeterminate: whether its program ran, and how it ended, is not known");
+        }
         if lost.kind() == OperationKind::Recover {
             return only_closed("as indeterminate; what it was to recover is to be recovered again");
         }
         self.run = Run::Resumed;
         let mut acted = match &lost.proposal.operation {
-            Operation::Genesis { targets } => {
+            operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
                 let credentials = self.open_credentials(&lost, authorities)?;
-                self.genesis(targets, &credentials, grants)
+                self.genesis(operation.installs(), &credentials, grants)
+            }
+            Operation::Retire { .. } => {
+                return only_closed("as indeterminate; a target that is to leave is to be retired again");
             }
             Operation::Reset { target, new_label, .. } => {
                 let grant = grants

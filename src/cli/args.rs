@@ -307,6 +307,9 @@ pub struct Propose {
     /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
+    /// A credential of a program that its owner hands over to the quorum, from a file: TARGET:secret=FILE.
+    #[arg(long = "hand-over", value_name = "TARGET:ROLE=FILE")]
+    pub handed_over: Vec<String>,
 }
 
 /// `quorate approve`.
@@ -493,6 +496,9 @@ pub struct Run {
     /// A PIN that the quorum does not hold: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
     #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
     pub present: Vec<String>,
+    /// A credential of a program that its owner hands over to the quorum, from a file: TARGET:secret=FILE.
+    #[arg(long = "hand-over", value_name = "TARGET:ROLE=FILE")]
+    pub handed_over: Vec<String>,
     /// Head of the last closed ceremony, from paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// After a touch was asked for, it is asked for again.
 const REMINDER: Duration = Duration::from_secs(5);
 
+/// Enough to print a line.
+const STACK: usize = 128 * 1024;
+
 /// Prompts on the terminal. A thread repeats them until the card answers.
 pub struct CardPrompts {
     terminal: Terminal,
@@ -36,12 +39,15 @@ impl CardPrompts {
     fn remind(&self, reminder: String, after: Duration) {
         let terminal = self.terminal;
         let (answered, wait) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
+        let repeat = move || {
             while wait.recv_timeout(after) == Err(RecvTimeoutError::Timeout) {
                 terminal.notice(&reminder);
             }
-        });
-        *self.reminder.lock().unwrap_or_else(PoisonError::into_inner) = Some((answered, thread));
+        };
+        // All memory is locked, and of that a user has little: without room for the stack there is no reminder.
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn(repeat);
+        *self.reminder.lock().unwrap_or_else(PoisonError::into_inner) =
+            thread.ok().map(|thread| (answered, thread));
     }
 }
 

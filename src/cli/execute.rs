@@ -106,6 +106,11 @@ pub fn tell(terminal: Terminal, report: &Report) {
     if let Some(backup) = &concluded.backup {
         terminal.item(&format!("backup: {} bytes, SHA-256 {}", backup.length, backup.sha256));
     }
+    if let Some(seen) = concluded.program.as_ref().and_then(|p| p.run.as_ref()) {
+        for file in [&seen.stdout, &seen.stderr].into_iter().flatten().chain(&seen.outputs) {
+            terminal.item(&format!("{}: {} bytes, SHA-256 {}", file.name, file.length, file.sha256));
+        }
+    }
     for handover in &concluded.handovers {
         terminal.item(&format!(
             "THE APPLICATION of {} needs its new user PIN: 'quorate show LEDGER {} --handover {} -o FILE'",
@@ -146,6 +151,7 @@ pub fn report_json(report: &Report) -> serde_json::Value {
         "left_out": report.concluded.left_out,
         "targets": report.concluded.targets,
         "backup": report.concluded.backup,
+        "program": report.concluded.program,
         "pins": report.concluded.pins,
         "handovers": report.concluded.handovers,
         "set_aside": report.set_aside,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ceremony::{
-        Error,
+        Error, HandedOver, handed_over_needed,
         propose::{self, Draft, Members, Request, Submitted},
     },
     encoding::{
@@ -20,6 +20,7 @@ use crate::{
         strict::{self, Base64},
         text,
     },
+    memory::CredentialSecret,
     ports::card::{Card, Uses},
     proposal::{
         briefing::briefing,
@@ -36,7 +37,9 @@ use crate::{
 /// Proposes a plan.
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let mut card = wiring::card(terminal, &args.card.card)?;
+    let mut handed_over = wiring::handed_over(&args.handed_over)?;
     let (text, plan) = read_plan(&args.plan)?;
+    ask_handed_over(terminal, &plan, &mut handed_over)?;
     make_ledger(&plan, &args.ledger)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
@@ -52,7 +55,7 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
         )?;
         propose::submit(&mut wiring.world(), draft, &description, unlocked.as_mut())
     };
-    let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut())?;
+    let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut(), handed_over)?;
     let submitted = unlock(card.as_mut(), draft, &mut wiring)?;
     tell(terminal, &submitted, &plan, &args.ledger);
     tell_next(terminal, &submitted, &args.ledger);
@@ -79,6 +82,25 @@ pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Asks for the credentials that are handed over to the quorum and were not given.
+pub fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) -> Result<(), Error> {
+    let wanted = handed_over_needed(plan);
+    if let Some((target, role)) = given.keys().find(|key| !wanted.contains(key)) {
+        return Err(Error::usage(
+            format!("--hand-over {target}:{role}: the plan does not want it"),
+            "in the plan of a genesis, the credential has source = \"handed-over\"",
+        ));
+    }
+    for (target, role) in wanted {
+        if !given.contains_key(&(target.clone(), role)) && terminal.is_interactive() {
+            terminal.tell(&format!("{target}, {role}: its owner hands it over to the quorum"));
+            let typed = terminal.new_pin(&format!("{role} of {target}"))?;
+            given.insert((target, role), CredentialSecret::copy_of(typed.expose())?);
+        }
+    }
+    Ok(())
+}
+
 /// Makes the draft and shows its briefing.
 pub fn prepare(
     terminal: Terminal,
@@ -87,6 +109,7 @@ pub fn prepare(
     text: &str,
     plan: &Plan,
     card: &mut dyn Card,
+    handed_over: HandedOver,
 ) -> Result<Draft, Error> {
     let members = match plan {
         Plan::Genesis(genesis) => members(genesis, path.parent().unwrap_or(Path::new(".")))?,
@@ -95,7 +118,7 @@ pub fn prepare(
     let description = card.describe()?;
     let mut world = wiring.world();
     let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
-    let request = Request { plan_text: text, plan, members, card: &description };
+    let request = Request { plan_text: text, plan, members, handed_over, card: &description };
     let draft = propose::draft(&mut world, state.as_ref(), request)?;
     let digest = Digest::of(&strict::write(&draft.proposal));
     terminal.briefing(&briefing(&draft.proposal, digest, &draft.roster));

@@ -91,6 +91,7 @@ const YUBIKEY: &[(&str, &str)] = &[
     ("slots[].pin_policy", "when it wants the PIN: never, once, always"),
     ("slots[].touch_policy", "when it wants a touch: never, cached, always"),
     ("slots[].certificate", "whether a certificate of its key is in the slot"),
+    ("unknown", "slots with keys of a kind that is not known here"),
     ("missing", "what it lacks to serve, in words"),
 ];
 
@@ -118,6 +119,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("left_out", "objects that a backup could not take, and why"),
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
+    ("program", "what was seen of a program, or null"),
     ("pins", "which versions of changed PINs hold now"),
     ("handovers", "reissued PINs that wait for their applications"),
     ("set_aside", "approvals that did not count, and why"),
@@ -296,6 +298,7 @@ pub const REFERENCES: &[Reference] = &[
                 ("targets[].name", "in the roster"),
                 ("targets[].identity", "the token: maker, model, serial, label"),
                 ("targets[].inventory", "its objects on record, or null"),
+                ("retired", "targets that were let go, and by which ceremony"),
                 ("open", "the open ceremony, or null:"),
                 ("open.directory", "in the ledger"),
                 ("open.proposal", "digest of the proposal"),

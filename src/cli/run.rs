@@ -47,6 +47,14 @@ impl Table<'_> {
         Dealt::new(self.terminal, &place, pin).map(Some)
     }
 
+    /// Waits until this card is in a reader again: where there is one reader, each takes his card out after his turn.
+    fn wait_for(&self, dealt: &mut Dealt, whose: &str) -> Result<(), Error> {
+        while self.forgives(dealt.look())?.is_none() {
+            self.terminal.ask(&format!("Put the card of {whose} in and type yes"))?;
+        }
+        Ok(())
+    }
+
     /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony.
     fn forgives<T>(&self, tried: Result<T, Error>) -> Result<Option<T>, Error> {
         match tried {
@@ -64,6 +72,7 @@ impl Table<'_> {
 pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let head = wiring::paper("--head", args.head.as_ref())?;
     let present = wiring::present_pins(&args.present)?;
+    let handed_over = wiring::handed_over(&args.handed_over)?;
     let (_, plan) = propose::read_plan(&args.plan)?;
     let mut table = Table {
         terminal,
@@ -76,20 +85,22 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     })?;
     propose::make_ledger(&plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
-    let submitted = stage.propose(&args.plan, &mut admin)?;
+    let submitted = stage.propose(&args.plan, &mut admin, handed_over)?;
     propose::tell(terminal, &submitted, &plan, &args.ledger);
 
     terminal.heading("Approvals");
     let (approved, mut people) = approvals(&mut stage, &mut table, head)?;
 
     terminal.heading("Execution");
+    table.wait_for(&mut admin, "the administrator")?;
     let report = stage.execute(&mut admin, present)?;
     tell(terminal, &report);
 
     if report.outcome == Outcome::Completed {
         terminal.heading("Attestation");
         terminal.confirm("Do all who approved attest this head?")?;
-        for dealt in &mut people {
+        for (who, dealt) in &mut people {
+            table.wait_for(dealt, who.as_str())?;
             let attested = stage.attest(dealt)?;
             terminal.tell(&format!("{} attested the head.", attested.person));
         }
@@ -104,7 +115,7 @@ fn approvals(
     stage: &mut Stage,
     table: &mut Table<'_>,
     head: Option<Digest>,
-) -> Result<(BTreeSet<Name>, Vec<Dealt>), Error> {
+) -> Result<(BTreeSet<Name>, Vec<(Name, Dealt)>), Error> {
     let needed = stage.needed()?;
     let mut people = Vec::new();
     let mut approved = BTreeSet::new();
@@ -123,8 +134,8 @@ fn approvals(
         let tried = stage.approve(&mut dealt, head);
         let Some(who) = table.forgives(tried)? else { continue };
         stage.terminal.tell(&format!("{who} approved."));
-        if approved.insert(who) {
-            people.push(dealt);
+        if approved.insert(who.clone()) {
+            people.push((who, dealt));
         }
     }
     Ok((approved, people))

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ceremony::{
-        Error, Report, approve,
+        Error, HandedOver, Report, approve,
         attest::{self, Attested, Opinion},
         execute::{self, Persistence, Request},
         propose::{Submitted, submit},
@@ -45,6 +45,11 @@ impl Dealt {
     /// Opens the card.
     pub fn new(terminal: Terminal, place: &CardPlace, pin: Option<Pin>) -> Result<Self, Error> {
         Ok(Self { card: wiring::card(terminal, place)?, pin })
+    }
+
+    /// Looks whether the card is there.
+    pub fn look(&mut self) -> Result<(), Error> {
+        Ok(self.card.describe().map(drop)?)
     }
 
     /// Presents the PIN, once. A wrong one is forgotten.
@@ -91,10 +96,17 @@ impl Stage {
     }
 
     /// Proposes a plan.
-    pub fn propose(&mut self, plan_path: &Path, admin: &mut Dealt) -> Result<Submitted, Error> {
+    pub fn propose(
+        &mut self,
+        plan_path: &Path,
+        admin: &mut Dealt,
+        mut handed_over: HandedOver,
+    ) -> Result<Submitted, Error> {
         let (text, plan) = propose::read_plan(plan_path)?;
+        propose::ask_handed_over(self.terminal, &plan, &mut handed_over)?;
+        let card = admin.card.as_mut();
         let draft =
-            propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, admin.card.as_mut())?;
+            propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, card, handed_over)?;
         self.terminal.confirm("Sign this proposal?")?;
         let description = admin.card.describe()?;
         let mut unlocked = admin.unlock(self.terminal, &description, Some(&draft.roster), Uses::SIGNATURE)?;

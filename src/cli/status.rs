@@ -60,6 +60,9 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
         "targets": state.targets.values().map(|t| json!({
             "name": t.target.name, "identity": t.identity, "inventory": t.inventory,
         })).collect::<Vec<_>>(),
+        "retired": state.retired.iter().map(|(name, retired)| json!({
+            "name": name, "identity": retired.target.identity, "by": retired.by,
+        })).collect::<Vec<_>>(),
         "open": open,
     })))
 }
@@ -78,7 +81,7 @@ fn people(terminal: Terminal, state: &LedgerState) {
 }
 
 fn targets(terminal: Terminal, state: &LedgerState) {
-    if state.targets.is_empty() {
+    if state.targets.is_empty() && state.retired.is_empty() {
         return;
     }
     terminal.heading("Targets");
@@ -88,6 +91,13 @@ fn targets(terminal: Terminal, state: &LedgerState) {
         for object in target.inventory.iter().flat_map(|i| &i.objects) {
             terminal.item(&format!("  {object}"));
         }
+    }
+    for (name, retired) in &state.retired {
+        let identity = &retired.target.identity;
+        terminal.item(&format!(
+            "{name}: let go by ceremony {}; it was token \"{}\", serial {}",
+            retired.by, identity.label, identity.serial
+        ));
     }
     for (ceremony, backup) in &state.backups {
         terminal.item(&format!(

@@ -14,14 +14,15 @@ use super::{
     terminal::{ProgressLines, Terminal, counted},
 };
 use crate::{
-    ceremony::{Error, World},
+    ceremony::{Error, HandedOver, World},
+    command::{self, ProgramTarget},
     durable,
     encoding::{
         digest::Digest,
         dsse::Mode,
         text::{self, Name},
     },
-    memory::Pin,
+    memory::{CredentialSecret, Pin},
     piv::PivCard,
     pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
@@ -51,6 +52,7 @@ pub struct Wiring {
     pub clock: storage::SystemClock,
     tokens: Tokens,
     artifacts: storage::FileArtifacts,
+    programs: command::Runner,
     environment: EnvironmentReading,
     progress: ProgressLines,
 }
@@ -69,6 +71,7 @@ impl Wiring {
             clock: storage::SystemClock,
             tokens: tokens(global),
             artifacts: storage::FileArtifacts::new(),
+            programs: command::Runner::new(root.programs()?),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),
         })
@@ -87,6 +90,7 @@ impl Wiring {
             station: &mut self.station,
             tokens: &mut self.tokens,
             artifacts: &mut self.artifacts,
+            programs: &mut self.programs,
             clock: &self.clock,
             environment: self.environment.clone(),
             progress: &mut self.progress,
@@ -134,6 +138,11 @@ impl TokenSource for Tokens {
                 let mut token = PracticeToken::open(name.clone(), Path::new(path))?;
                 check_wanted(&mut token, wanted)?;
                 Ok(Box::new(token))
+            }
+            Place::Command { program } => {
+                let mut target = ProgramTarget::open(name, program, module_sha256)?;
+                check_wanted(&mut target, wanted)?;
+                Ok(Box::new(target))
             }
             Place::Pkcs11 { module, slot } => {
                 let select = match wanted {
@@ -332,6 +341,30 @@ pub fn present_pins(specs: &[String]) -> Result<std::collections::BTreeMap<(Name
         }
     }
     Ok(pins)
+}
+
+/// `TARGET:ROLE=FILE` of credentials that are handed over when they are proposed: all bytes of the file but one line
+/// feed at its end.
+pub fn handed_over(specs: &[String]) -> Result<HandedOver, Error> {
+    let mut found = HandedOver::new();
+    for spec in specs {
+        let bad = || {
+            let hint = "write TARGET:secret=FILE, or second-secret, third-secret, fourth-secret";
+            Error::usage(format!("--hand-over {}", text::printable(spec)), hint)
+        };
+        let (what, file) = spec.split_once('=').ok_or_else(bad)?;
+        let (target, role) = what.split_once(':').ok_or_else(bad)?;
+        let known = [Role::Secret, Role::SecondSecret, Role::ThirdSecret, Role::FourthSecret];
+        let role = known.into_iter().find(|known| known.to_string() == role).ok_or_else(bad)?;
+        let target = Name::new(target).map_err(|_| bad())?;
+        let mut bytes = read_file(Path::new(file), MAX_PIN_FILE)?;
+        let secret = CredentialSecret::copy_of(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
+        bytes.zeroize();
+        if found.insert((target, role), secret?).is_some() {
+            return Err(Error::usage(format!("{} is given twice", text::printable(what)), "give it once"));
+        }
+    }
+    Ok(found)
 }
 
 /// A digest from paper, as an option gave it.

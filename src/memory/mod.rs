@@ -2,8 +2,9 @@
 //!
 //! Everything in this crate that is secret is held by a [`LockedBytes`] inside one of the types of
 //! [`secrets`]; none of them can be printed, copied or serialised. All of the crate's `unsafe`
-//! is in `locked` and `hardening`.
+//! is in `locked`, `hardening` and `descriptors`.
 
+pub mod descriptors;
 pub mod hardening;
 mod locked;
 mod secrets;

@@ -273,8 +273,9 @@ pub(super) fn read_share_key(session: &mut Session) -> Result<Option<(SlotKey, P
     for slot in Slot::retired() {
         let key = match session.key(slot) {
             Ok(Some(key)) => key,
-            // A key of an algorithm that the crate does not know is none of ours.
-            Ok(None) | Err(Fault::Said(yubikey::Error::AlgorithmError)) => continue,
+            // A key of a kind that the crate does not know is none of ours.
+            Ok(None) => continue,
+            Err(fault) if fault.pcsc().is_none() => continue,
             Err(fault) => return Err(fault.of(session.serial())),
         };
         if let Some(recipient) = key.recipient().filter(|_| key.serves_shares()) {

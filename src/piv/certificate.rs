@@ -155,3 +155,29 @@ fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     out.extend(value);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_object_makes_the_reader_stumble() {
+        let good = object(&[7; 300]);
+        assert_eq!(from_object(&good), Some(vec![7; 300]));
+        for at in 0..good.len() {
+            let _ = from_object(&good[..at]);
+        }
+        for bad in
+            [&[][..], &[0x70], &[0x70, 0], &[0x70, 0x82, 1], &[0x70, 0x84, 0, 0, 0, 1, 9], &[0x53, 1, 1]]
+        {
+            assert_eq!(from_object(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn times_after_2049_are_spelled_in_full() {
+        let at = |text: &str| time(Timestamp::parse(text).unwrap());
+        assert_eq!(at("2026-11-23T16:00:00Z"), b"\x17\x0d261123160000Z");
+        assert_eq!(at("2050-01-01T00:00:00Z"), b"\x18\x0f20500101000000Z");
+    }
+}

@@ -53,6 +53,8 @@ pub struct CardInventory {
     pub reader: String,
     /// Keys, each with what is beside it.
     pub keys: Vec<(SlotKey, Beside)>,
+    /// Slots with keys of a kind that is not known here: they are nobody's to overwrite.
+    pub unknown: Vec<Slot>,
     /// The PIN.
     pub pin: Secret,
     /// The PIN unblocking key.
@@ -69,6 +71,11 @@ impl CardInventory {
     /// The key in this slot.
     pub fn key(&self, slot: Slot) -> Option<&SlotKey> {
         self.keys.iter().map(|(key, _)| key).find(|key| key.slot == slot)
+    }
+
+    /// Whether anything is in this slot, be it known or not.
+    pub fn is_occupied(&self, slot: Slot) -> bool {
+        self.key(slot).is_some() || self.unknown.contains(&slot)
     }
 
     /// Whether the certificate of its key is in this slot.
@@ -88,7 +95,7 @@ impl CardInventory {
 
     /// The first retired slot without a key.
     pub fn free_slot(&self) -> Option<Slot> {
-        Slot::retired().find(|slot| self.key(*slot).is_none())
+        Slot::retired().find(|slot| !self.is_occupied(*slot))
     }
 
     /// What it lacks to serve as a custodian's card, in words; a witness's card needs no share key.
@@ -104,7 +111,7 @@ impl CardInventory {
         lacks(self.puk.is_default && self.puk.tries_left > 0, "the PUK is the one of delivery");
         lacks(self.management_is_default, "the management key is the one of delivery");
         match self.signing_key() {
-            None if self.key(Slot::SIGNING).is_some() => {
+            None if self.is_occupied(Slot::SIGNING) => {
                 lacks(true, "the key in slot 9c signs no statements: want Ed25519 or P-256");
             }
             None => lacks(true, "there is no signing key in slot 9c"),
@@ -171,11 +178,15 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
     };
     let puk = secret(session, Reference::Puk).map_err(failed)?;
     let management = session.metadata(Reference::Management).map_err(failed)?;
-    let mut keys = Vec::new();
+    let (mut keys, mut unknown) = (Vec::new(), Vec::new());
     for slot in Slot::all() {
         let key = match session.key(slot) {
             Ok(Some(key)) => key,
-            Ok(None) | Err(Fault::Said(yubikey::Error::AlgorithmError)) => continue,
+            Ok(None) => continue,
+            Err(fault) if fault.pcsc().is_none() => {
+                unknown.push(slot);
+                continue;
+            }
             Err(fault) => return Err(failed(fault)),
         };
         let beside = beside(session, &key).map_err(failed)?;
@@ -187,6 +198,7 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
         firmware: session.firmware().to_string(),
         reader: crate::encoding::text::printable(session.reader()),
         keys,
+        unknown,
         pin,
         puk,
         management_algorithm: match management.algorithm {

@@ -87,22 +87,23 @@ impl Session {
         call: impl FnOnce(&mut YubiKey) -> yubikey::Result<T>,
     ) -> Result<T, Fault> {
         self.attention.begin(&self.serial, waiting);
-        let result = guarded(|| call(&mut self.yubikey)).map_err(|fault| self.explained(fault));
+        let result = guarded(|| call(&mut self.yubikey));
+        let result = result.map_err(|fault| self.explain(fault));
         self.attention.end();
         result
     }
 
-    /// A card that is pulled out while it works may answer with nothing, which the crate takes for a refusal. Asked for
-    /// its tries, PC/SC says that it is gone.
-    fn explained(&mut self, fault: Fault) -> Fault {
+    /// A card that was pulled out while it worked gives an empty answer now and then, which the crate takes for a
+    /// refusal. One that is there says how many tries its PIN has.
+    fn explain(&mut self, fault: Fault) -> Fault {
         use yubikey::piv::{ManagementSlotId, SlotId};
         if fault != Fault::Said(Crate::GenericError) {
             return fault;
         }
-        let pin = SlotId::Management(ManagementSlotId::Pin);
-        match guarded(|| piv::metadata(&mut self.yubikey, pin)) {
+        match guarded(|| piv::metadata(&mut self.yubikey, SlotId::Management(ManagementSlotId::Pin))) {
+            Ok(_) => fault,
             Err(other) if other.pcsc().is_some() => other,
-            _ => fault,
+            Err(_) => Fault::Said(Crate::PcscError { inner: Some(pcsc::Error::RemovedCard) }),
         }
     }
 

@@ -155,3 +155,17 @@ fn check_length(length: usize) -> Result<(), String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_crate_cannot_take_is_refused_before_it_panics() {
+        assert!(
+            check_length(254).is_ok() && check_length(256).is_ok() && check_length(LONGEST_ED25519).is_ok()
+        );
+        assert!(check_length(255).is_err_and(|reason| reason.contains("255")));
+        assert!(check_length(LONGEST_ED25519 + 1).is_err());
+    }
+}

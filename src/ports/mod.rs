@@ -2,5 +2,6 @@
 
 pub mod card;
 pub mod clock;
+pub mod program;
 pub mod store;
 pub mod token;

@@ -4,9 +4,13 @@ use super::{
     document::Proposal,
     operation::{GenesisTarget, Operation, Place, Start},
     plan::{GenesisPlan, MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
+    program_plan::{InputTable, is_run},
     target::ObjectRecord,
 };
-use crate::roster::{Member, RosterDocument};
+use crate::{
+    encoding::digest::Digest,
+    roster::{Member, RosterDocument},
+};
 
 /// What differs, in a few words.
 type Difference = &'static str;
@@ -55,6 +59,27 @@ pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
         (Plan::Recover(plan), Operation::Recover { ceremony, .. }) => {
             same(plan.ceremony == *ceremony, "ceremony")
         }
+        (Plan::Adopt(plan), Operation::Adopt { target }) => same(is_target(&plan.target, target), "target"),
+        (Plan::Retire(plan), Operation::Retire { target, identity }) => {
+            same(plan.target == *target, "target")?;
+            same(plan.serial == identity.serial && plan.label == identity.label, "serial or label")
+        }
+        (Plan::Command(plan), Operation::Command { target, identity, run, check, repeatable }) => {
+            same(plan.target == *target, "target")?;
+            same(plan.sha256.is_none() || plan.sha256 == identity.module_sha256, "sha256")?;
+            let meant = |of: &dyn Fn(&InputTable) -> Digest| {
+                plan.run(&run.program, identity.module_sha256.unwrap_or(run.sha256), of)
+            };
+            same(is_run(run, meant), "what is run")?;
+            same(plan.check == *check, "check")?;
+            same(plan.repeatable == *repeatable, "repeatable")
+        }
+        (Plan::Use(plan), Operation::Use { target, run, repeatable, may_change_objects, .. }) => {
+            same(plan.target == *target, "target")?;
+            same(is_run(run, |of| plan.run(of)), "what is run")?;
+            same(plan.repeatable == *repeatable, "repeatable")?;
+            same(plan.may_change_objects == *may_change_objects, "may_change_objects")
+        }
         _ => Err("kind"),
     }
 }
@@ -99,22 +124,34 @@ fn is_target(table: &TargetTable, target: &GenesisTarget) -> bool {
             table.module.as_ref() == Some(module) && table.slot == *slot
         }
         (Place::Practice { path }, TargetKind::Practice) => table.path.as_ref() == Some(path),
+        (Place::Command { program }, TargetKind::Command) => {
+            let named =
+                table.program.as_ref() == Some(program) && table.sha256 == target.identity.module_sha256;
+            return named
+                && target.start == Start::TakeOver
+                && have_rules(table, target)
+                && table.name == target.name;
+        }
         _ => false,
     };
-    let start = match table.start {
+    let start = match table.start() {
         StartKind::Initialise => target.start == Start::Initialise,
         StartKind::TakeOver => {
             target.start == Start::TakeOver
                 && table.serial.as_ref() == Some(&target.identity.serial)
-                && table.label == target.identity.label
+                && table.label() == target.identity.label
         }
     };
-    let rules = table.credentials.len() == target.credentials.len()
+    let rules = have_rules(table, target);
+    place && start && rules && table.name == target.name && table.label() == target.label
+}
+
+fn have_rules(table: &TargetTable, target: &GenesisTarget) -> bool {
+    table.credentials.len() == target.credentials.len()
         && table.credentials.iter().zip(&target.credentials).all(|((role, rule), found)| {
             found.role == *role
                 && found.authority == rule.authority
                 && found.custody == rule.custody
                 && found.recipient == rule.recipient
-        });
-    place && start && rules && table.name == target.name && table.label == target.label
+        })
 }

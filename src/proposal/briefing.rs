@@ -6,6 +6,7 @@ use super::{
     document::Proposal,
     operation::{GenesisTarget, Operation, Place, Start},
     plan::Plan,
+    program_briefing,
     target::{Custody, ObjectRecord, Role, TokenIdentity},
 };
 use crate::{
@@ -23,7 +24,7 @@ pub struct Section {
 }
 
 impl Section {
-    fn new(heading: &str, lines: Vec<String>) -> Self {
+    pub(super) fn new(heading: &str, lines: Vec<String>) -> Self {
         Self { heading: heading.into(), lines }
     }
 }
@@ -78,7 +79,12 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
         let distinct: BTreeSet<String> = proposal
             .credentials
             .iter()
-            .map(|c| format!("{} of {}, {} bits, sealed to {}", c.role, c.target, c.bits, c.authority))
+            .map(|c| match c.bits {
+                0 => {
+                    format!("{} of {}, HANDED OVER by its owner, sealed to {}", c.role, c.target, c.authority)
+                }
+                bits => format!("{} of {}, {bits} bits, sealed to {}", c.role, c.target, c.authority),
+            })
             .collect();
         sections
             .push(Section::new("New credentials, in this ledger already", distinct.into_iter().collect()));
@@ -177,6 +183,29 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
             ),
             objects_section("What will be in it", objects),
         ],
+        Operation::Adopt { target } => {
+            let mut section = genesis_target(target);
+            section.heading = "The target that joins the quorum".into();
+            vec![section]
+        }
+        Operation::Retire { target, identity } => vec![Section::new(
+            "The target that leaves the quorum",
+            with(
+                token(target.as_str(), identity),
+                [
+                    "it is NOT touched; from then on no plan can name it, and its name is not used again"
+                        .into(),
+                    "its credentials stay in this ledger: a quorum that opens them still opens the token"
+                        .into(),
+                    "only a reset before this makes them worthless".into(),
+                ],
+            ),
+        )],
+        Operation::Command { .. } | Operation::Use { .. } => {
+            let updated = matches!(Plan::parse(proposal.plan.as_bytes()),
+                Ok(Plan::Command(plan)) if plan.sha256.is_some());
+            program_briefing::sections(&proposal.operation, updated)
+        }
         Operation::Recover { ceremony, last_line, interrupted, intended } => vec![Section::new(
             "What is recovered",
             vec![
@@ -184,7 +213,7 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
                 format!("its last line is {last_line}"),
                 match (intended, interrupted) {
                     (false, _) => "nothing had been tried: it ends as refused".into(),
-                    (true, OperationKind::Genesis | OperationKind::Reset) => {
+                    (true, OperationKind::Genesis | OperationKind::Reset | OperationKind::Adopt) => {
                         "it had begun: it ends as indeterminate, and its PINs are brought to their end here"
                             .into()
                     }
@@ -221,6 +250,12 @@ fn pins(proposal: &Proposal) -> Vec<String> {
 
 fn genesis_target(target: &GenesisTarget) -> Section {
     let mut lines = match target.start {
+        _ if matches!(target.place, Place::Command { .. }) => {
+            vec![format!(
+                "{}: a program that is handed credentials; nothing is done with it now",
+                target.name
+            )]
+        }
         Start::Initialise => vec![
             format!("{}: an EMPTY token, initialised with the label \"{}\"", target.name, target.label),
             format!("model {} by {}", target.identity.model, target.identity.manufacturer),
@@ -233,11 +268,19 @@ fn genesis_target(target: &GenesisTarget) -> Section {
     lines.push(match &target.place {
         Place::Pkcs11 { module, .. } => format!("module {}", crate::encoding::text::printable(module)),
         Place::Practice { .. } => "the built-in practice token: nothing real is in it".into(),
+        Place::Command { program } => format!(
+            "program {}, SHA-256 {}",
+            crate::encoding::text::printable(program),
+            target.identity.module_sha256.map_or_else(String::new, |sha256| sha256.to_string())
+        ),
     });
     for rule in &target.credentials {
         let meaning = match (rule.custody, rule.role) {
             (Custody::Held, Role::BackupKey) => {
                 "held: random, only the quorum has it; backups are wrapped under it"
+            }
+            (Custody::Held, role) if role.is_for_programs() => {
+                "held: only the quorum has it, if it is made here; whoever handed it over may know it still"
             }
             (Custody::Held, _) => "held: a new random one is set, only the quorum has it",
             (Custody::Borrowed, _) => "borrowed: its owner keeps it and hands it over at each ceremony",
@@ -259,14 +302,14 @@ fn genesis_target(target: &GenesisTarget) -> Section {
     Section::new("A target", lines)
 }
 
-fn token(name: &str, identity: &TokenIdentity) -> Vec<String> {
+pub(super) fn token(name: &str, identity: &TokenIdentity) -> Vec<String> {
     vec![
         format!("{name}: token \"{}\", serial {}", identity.label, identity.serial),
         format!("model {} by {}", identity.model, identity.manufacturer),
     ]
 }
 
-fn with<const N: usize>(mut lines: Vec<String>, more: [String; N]) -> Vec<String> {
+pub(super) fn with<const N: usize>(mut lines: Vec<String>, more: [String; N]) -> Vec<String> {
     lines.extend(more);
     lines
 }

@@ -85,7 +85,7 @@ pub fn wanted(operation: &Operation) -> &'static [Ability] {
     }
 }
 
-/// What a genesis wants of one of its targets.
+/// What a genesis or an adoption wants of one of its targets.
 pub fn wanted_at_genesis(target: &GenesisTarget) -> Vec<Ability> {
     let held = |role| target.rule(role).is_some_and(|rule| rule.custody == Custody::Held);
     let mut wanted = Vec::new();
@@ -94,7 +94,8 @@ pub fn wanted_at_genesis(target: &GenesisTarget) -> Vec<Ability> {
         Start::TakeOver => {
             wanted.extend(held(Role::SoPin).then_some(Ability::TakeOver));
             // A PIN that is set anew needs not be good before.
-            wanted.push(if held(Role::UserPin) { Ability::SetUserPin } else { Ability::LogIn });
+            let sets = held(Role::UserPin) || target.reissued().is_some();
+            wanted.push(if sets { Ability::SetUserPin } else { Ability::LogIn });
             // An empty token backs nothing up yet, whatever it will be able to do.
             wanted.extend(held(Role::BackupKey).then_some(Ability::Backup));
         }

@@ -10,4 +10,7 @@ pub mod environment;
 pub mod operation;
 pub mod plan;
 mod plan_rules;
+pub mod program;
+mod program_briefing;
+pub mod program_plan;
 pub mod target;

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::target::{Custody, ObjectRecord, Role, TokenIdentity};
+use super::{
+    program::{ProgramCheck, ProgramRun},
+    target::{Custody, ObjectRecord, Role, TokenIdentity},
+};
 use crate::{
     encoding::{
         digest::Digest,
@@ -28,12 +31,22 @@ pub enum Place {
         /// Its file, absolute.
         path: String,
     },
+    /// A program that is handed credentials.
+    Command {
+        /// The program's file, absolute. Its digest stands in the identity.
+        program: String,
+    },
 }
 
 impl Place {
     /// Whether it is the built-in token, which keeps nothing from whoever has its file.
     pub fn is_practice(&self) -> bool {
         matches!(self, Self::Practice { .. })
+    }
+
+    /// Whether plans of this kind are for a target there.
+    pub fn takes(&self, kind: OperationKind) -> bool {
+        matches!(self, Self::Command { .. }) == (kind == OperationKind::Command)
     }
 }
 
@@ -103,7 +116,7 @@ pub struct SealedCredential {
     pub role: Role,
     /// Counts from 1.
     pub version: u32,
-    /// Entropy in bits; under 256 where the token takes no longer PIN.
+    /// Entropy in bits; under 256 where the token takes no longer PIN, 0 where its owner handed it over.
     pub bits: u32,
     /// An age file with one recipient.
     pub file: Base64,
@@ -198,6 +211,44 @@ pub enum Operation {
         /// Whether its intent had been written: then its outcome is unknown.
         intended: bool,
     },
+    /// Makes another target the quorum's.
+    Adopt {
+        /// Which.
+        target: Box<GenesisTarget>,
+    },
+    /// Lets a target go. It is not touched.
+    Retire {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was last recorded.
+        identity: TokenIdentity,
+    },
+    /// Runs a target's program with its credentials.
+    Command {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was proposed.
+        identity: TokenIdentity,
+        /// What is run.
+        run: ProgramRun,
+        /// What looks afterwards whether it was carried out.
+        check: Option<ProgramCheck>,
+        /// Whether it may be run again where it is not known how an earlier run ended.
+        repeatable: bool,
+    },
+    /// Runs a program with the user PIN of a token.
+    Use {
+        /// Which target.
+        target: Name,
+        /// Who it was when it was proposed.
+        identity: TokenIdentity,
+        /// What is run.
+        run: ProgramRun,
+        /// Whether it may be run again where it is not known how an earlier run ended.
+        repeatable: bool,
+        /// Whether it completes although the token's objects changed.
+        may_change_objects: bool,
+    },
 }
 
 impl Operation {
@@ -211,23 +262,52 @@ impl Operation {
             Self::Backup { .. } => OperationKind::Backup,
             Self::Restore { .. } => OperationKind::Restore,
             Self::Recover { .. } => OperationKind::Recover,
+            Self::Adopt { .. } => OperationKind::Adopt,
+            Self::Retire { .. } => OperationKind::Retire,
+            Self::Command { .. } => OperationKind::Command,
+            Self::Use { .. } => OperationKind::Use,
         }
+    }
+
+    /// The program that it runs.
+    pub fn program(&self) -> Option<&ProgramRun> {
+        match self {
+            Self::Command { run, .. } | Self::Use { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+
+    /// Whether its program may be run again where it is not known how an earlier run ended.
+    pub fn is_repeatable(&self) -> bool {
+        matches!(self, Self::Command { repeatable: true, .. } | Self::Use { repeatable: true, .. })
     }
 
     /// Whether setting PINs is what it does; other operations change those that their target has seen.
     pub fn sets_pins(&self) -> bool {
-        matches!(self, Self::Genesis { .. } | Self::Reset { .. })
+        matches!(self, Self::Genesis { .. } | Self::Adopt { .. } | Self::Reset { .. })
     }
 
-    /// The target of an operation on one target.
+    /// The targets that it makes the quorum's.
+    pub fn installs(&self) -> &[GenesisTarget] {
+        match self {
+            Self::Genesis { targets } => targets,
+            Self::Adopt { target } => std::slice::from_ref(target),
+            _ => &[],
+        }
+    }
+
+    /// The target of an operation on one target of the quorum.
     pub fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         match self {
-            Self::Genesis { .. } | Self::Recover { .. } => None,
+            Self::Genesis { .. } | Self::Recover { .. } | Self::Adopt { .. } => None,
             Self::Inventory { target, identity }
             | Self::Delete { target, identity, .. }
             | Self::Reset { target, identity, .. }
             | Self::Backup { target, identity, .. }
-            | Self::Restore { target, identity, .. } => Some((target, identity)),
+            | Self::Restore { target, identity, .. }
+            | Self::Retire { target, identity }
+            | Self::Command { target, identity, .. }
+            | Self::Use { target, identity, .. } => Some((target, identity)),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     plan_rules::{absolute, label_fits},
+    program_plan::{CommandPlan, UsePlan},
     target::{Custody, ObjectClass, Role},
 };
 use crate::{
@@ -36,6 +37,14 @@ pub enum Plan {
     Restore(RestorePlan),
     /// Closes a ceremony whose station was lost.
     Recover(RecoverPlan),
+    /// Makes another target the quorum's.
+    Adopt(Box<AdoptPlan>),
+    /// Lets a target go.
+    Retire(RetirePlan),
+    /// Runs a target's program.
+    Command(Box<CommandPlan>),
+    /// Runs a program with a token's user PIN.
+    Use(Box<UsePlan>),
 }
 
 /// Why a plan was refused, with the place in the file.
@@ -177,16 +186,32 @@ pub struct TargetTable {
     pub module: Option<String>,
     /// `practice`: the token's file, absolute.
     pub path: Option<String>,
-    /// Empty, or in use.
-    pub start: StartKind,
-    /// The label to give to an empty token, or the one that the token in use has.
-    pub label: Line,
+    /// `command`: the program's file, absolute.
+    pub program: Option<String>,
+    /// `command`: SHA-256 of the program's file.
+    pub sha256: Option<Digest>,
+    /// Tokens: empty, or in use.
+    pub start: Option<StartKind>,
+    /// Tokens: the label to give to an empty token, or the one that the token in use has.
+    pub label: Option<Line>,
     /// The serial number of a token in use.
     pub serial: Option<Line>,
     /// `pkcs11`: which slot, where several are empty.
     pub slot: Option<u64>,
     /// Which credentials the quorum keeps, and how.
     pub credentials: BTreeMap<Role, CredentialTable>,
+}
+
+impl TargetTable {
+    /// Empty or in use; there is nothing to begin with a program.
+    pub fn start(&self) -> StartKind {
+        self.start.unwrap_or(StartKind::TakeOver)
+    }
+
+    /// The label afterwards; a program is called as its target.
+    pub fn label(&self) -> Line {
+        self.label.clone().unwrap_or_else(|| Line::lossy(self.name.as_str()))
+    }
 }
 
 /// `kind` of a target.
@@ -197,6 +222,8 @@ pub enum TargetKind {
     Pkcs11,
     /// The built-in token for rehearsals.
     Practice,
+    /// A program that is handed credentials.
+    Command,
 }
 
 /// `start` of a target.
@@ -219,6 +246,20 @@ pub struct CredentialTable {
     pub custody: Custody,
     /// `reissued`: the application's age recipient (X25519), to which each new PIN is sealed.
     pub recipient: Option<String>,
+    /// `command`: where it comes from, if the quorum holds it.
+    #[serde(default)]
+    pub source: CredentialSource,
+}
+
+/// `credentials.ROLE.source`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialSource {
+    /// Random, made when it is proposed.
+    #[default]
+    Generated,
+    /// Its owner hands it over when it is proposed.
+    HandedOver,
 }
 
 macro_rules! simple_plan {
@@ -311,6 +352,25 @@ simple_plan! {
     }
 }
 
+simple_plan! {
+    /// `kind = "adopt"`.
+    AdoptPlan {
+        /// As in a genesis: `[target]`.
+        target: TargetTable,
+    }
+}
+simple_plan! {
+    /// `kind = "retire"`.
+    RetirePlan {
+        /// Which target.
+        target: Name,
+        /// Its serial number, once more.
+        serial: Line,
+        /// Its label, once more.
+        label: Line,
+    }
+}
+
 /// Picks one object of the last inventory.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -349,6 +409,10 @@ impl Plan {
             OperationKind::Backup => Self::Backup(from_toml(text)?),
             OperationKind::Restore => Self::Restore(from_toml(text)?),
             OperationKind::Recover => Self::Recover(from_toml(text)?),
+            OperationKind::Adopt => Self::Adopt(from_toml(text)?),
+            OperationKind::Retire => Self::Retire(from_toml(text)?),
+            OperationKind::Command => Self::Command(from_toml(text)?),
+            OperationKind::Use => Self::Use(from_toml(text)?),
         };
         plan.check()?;
         Ok(plan)
@@ -364,6 +428,10 @@ impl Plan {
             Self::Backup(_) => OperationKind::Backup,
             Self::Restore(_) => OperationKind::Restore,
             Self::Recover(_) => OperationKind::Recover,
+            Self::Adopt(_) => OperationKind::Adopt,
+            Self::Retire(_) => OperationKind::Retire,
+            Self::Command(_) => OperationKind::Command,
+            Self::Use(_) => OperationKind::Use,
         }
     }
 
@@ -377,6 +445,10 @@ impl Plan {
             Self::Backup(p) => (&p.title, p.expires_in_hours),
             Self::Restore(p) => (&p.title, p.expires_in_hours),
             Self::Recover(p) => (&p.title, p.expires_in_hours),
+            Self::Adopt(p) => (&p.title, p.expires_in_hours),
+            Self::Retire(p) => (&p.title, p.expires_in_hours),
+            Self::Command(p) => (&p.title, p.expires_in_hours),
+            Self::Use(p) => (&p.title, p.expires_in_hours),
         }
     }
 
@@ -387,7 +459,13 @@ impl Plan {
             Self::Delete(p) => p.keep_pins,
             Self::Backup(p) => p.keep_pins,
             Self::Restore(p) => p.keep_pins,
-            Self::Genesis(_) | Self::Reset(_) | Self::Recover(_) => false,
+            Self::Use(p) => p.keep_pins,
+            Self::Genesis(_)
+            | Self::Reset(_)
+            | Self::Recover(_)
+            | Self::Adopt(_)
+            | Self::Retire(_)
+            | Self::Command(_) => false,
         }
     }
 
@@ -410,7 +488,14 @@ impl Plan {
                 Err(PlanError::new("new_label is the present label: a reset is recognised by a new one"))
             }
             Self::Reset(plan) => label_fits(&plan.new_label),
-            Self::Inventory(_) | Self::Recover(_) => Ok(()),
+            Self::Adopt(plan) if plan.target.kind == TargetKind::Command => {
+                Err(PlanError::new("a program becomes a target in a genesis only: an adoption takes a token"))
+            }
+            // Whether its authorities exist is for the roster in force to say.
+            Self::Adopt(plan) => plan.target.check(&|_| true),
+            Self::Inventory(_) | Self::Recover(_) | Self::Retire(_) => Ok(()),
+            Self::Command(plan) => plan.check(),
+            Self::Use(plan) => plan.check(),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What a plan must fulfil beyond its shape, each with an error that says what to change.
 
 use super::{
-    plan::{CredentialTable, DeletePlan, GenesisPlan, PlanError, StartKind, TargetKind, TargetTable},
+    plan::{
+        CredentialSource, CredentialTable, DeletePlan, GenesisPlan, PlanError, StartKind, TargetKind,
+        TargetTable,
+    },
     target::{Custody, Role},
 };
 use crate::{
@@ -79,31 +82,48 @@ impl GenesisPlan {
 }
 
 impl TargetTable {
-    fn check(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
+    pub(super) fn check(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
         let fail = |message: String| Err(PlanError::new(format!("target {}: {message}", self.name)));
+        for (role, rule) in &self.credentials {
+            if !known(&rule.authority) {
+                return fail(format!("credentials.{role}: there is no authority {}", rule.authority));
+            }
+        }
+        if self.kind == TargetKind::Command {
+            return self.check_program();
+        }
+        if self.program.is_some() || self.sha256.is_some() {
+            return fail("'program' and 'sha256' are of targets of kind \"command\"".into());
+        }
+        if let Some(role) = self.credentials.keys().find(|role| role.is_for_programs()) {
+            return fail(format!("credentials.{role}: that is of targets of kind \"command\""));
+        }
+        if self.credentials.values().any(|rule| rule.source != CredentialSource::Generated) {
+            return fail("only a credential of a target of kind \"command\" is handed over".into());
+        }
+        let (Some(start), Some(label)) = (self.start, &self.label) else {
+            return fail("a token has 'start' and 'label'".into());
+        };
         match (self.kind, &self.module, &self.path) {
             (TargetKind::Pkcs11, Some(module), None) => absolute("module", module)?,
-            (TargetKind::Pkcs11, ..) => return fail("a pkcs11 target has 'module' and no 'path'".into()),
             (TargetKind::Practice, None, Some(path)) if self.slot.is_none() => absolute("path", path)?,
             (TargetKind::Practice, ..) => {
                 return fail("a practice target has 'path', no 'module' and no 'slot'".into());
             }
+            _ => return fail("a pkcs11 target has 'module' and no 'path'".into()),
         }
-        match (self.start, &self.serial) {
+        match (start, &self.serial) {
             (StartKind::TakeOver, None) => {
                 return fail("a token in use is named by its 'serial' as well".into());
             }
             (StartKind::Initialise, Some(_)) => return fail("an empty token has no 'serial' yet".into()),
             _ => {}
         }
-        label_fits(&self.label)?;
+        label_fits(label)?;
         if self.credentials.is_empty() {
             return fail("credentials is empty: the quorum would keep nothing".into());
         }
         for (role, rule) in &self.credentials {
-            if !known(&rule.authority) {
-                return fail(format!("credentials.{role}: there is no authority {}", rule.authority));
-            }
             if *role == Role::BackupKey && rule.custody != Custody::Held {
                 return fail("credentials.backup-key: a backup key is 'held'".into());
             }
@@ -112,10 +132,10 @@ impl TargetTable {
             }
         }
         let has = |role| self.credentials.contains_key(&role);
-        if self.start == StartKind::Initialise && !(has(Role::SoPin) && has(Role::UserPin)) {
+        if start == StartKind::Initialise && !(has(Role::SoPin) && has(Role::UserPin)) {
             return fail("an empty token needs credentials.so-pin and credentials.user-pin".into());
         }
-        if self.start == StartKind::Initialise
+        if start == StartKind::Initialise
             && self.credentials.get(&Role::SoPin).is_some_and(|r| r.custody != Custody::Held)
         {
             return fail("credentials.so-pin of an empty token is 'held'".into());
@@ -128,6 +148,40 @@ impl TargetTable {
 }
 
 impl TargetTable {
+    /// A program has credentials of its own kind, and nothing of a token.
+    fn check_program(&self) -> Result<(), PlanError> {
+        let fail = |message: String| Err(PlanError::new(format!("target {}: {message}", self.name)));
+        let of_tokens = self.module.is_some()
+            || self.path.is_some()
+            || self.slot.is_some()
+            || self.serial.is_some()
+            || self.start.is_some()
+            || self.label.is_some();
+        let (Some(program), Some(_), false) = (&self.program, &self.sha256, of_tokens) else {
+            return fail(
+                "a command target has 'program', 'sha256' and 'credentials', and nothing else".into(),
+            );
+        };
+        absolute("program", program)?;
+        if self.credentials.is_empty() {
+            return fail("credentials is empty: the quorum would keep nothing".into());
+        }
+        for (role, rule) in &self.credentials {
+            if !role.is_for_programs() {
+                return fail(format!("credentials.{role}: a program's are secret, second-secret, …"));
+            }
+            if rule.custody == Custody::Reissued || rule.recipient.is_some() {
+                return fail(format!("credentials.{role}: a program's is 'held' or 'borrowed'"));
+            }
+            if rule.custody != Custody::Held && rule.source != CredentialSource::Generated {
+                return fail(format!(
+                    "credentials.{role}: only a held one is handed over when it is proposed"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// A reissued PIN is the user's, is set by the quorum's SO PIN, and goes to somebody.
     fn check_recipient(&self, role: Role, rule: &CredentialTable) -> Result<(), String> {
         let so_pin = self.credentials.get(&Role::SoPin);

@@ -41,6 +41,21 @@ pub enum Role {
     UserPin,
     /// The AES-256 key under which backups are wrapped.
     BackupKey,
+    /// What a program is handed.
+    Secret,
+    /// A second one.
+    SecondSecret,
+    /// A third one.
+    ThirdSecret,
+    /// A fourth one.
+    FourthSecret,
+}
+
+impl Role {
+    /// Whether it is of a target of kind `command`; all others are of tokens.
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Self::Secret | Self::SecondSecret | Self::ThirdSecret | Self::FourthSecret)
+    }
 }
 
 impl std::fmt::Display for Role {
@@ -49,6 +64,10 @@ impl std::fmt::Display for Role {
             Self::SoPin => "so-pin",
             Self::UserPin => "user-pin",
             Self::BackupKey => "backup-key",
+            Self::Secret => "secret",
+            Self::SecondSecret => "second-secret",
+            Self::ThirdSecret => "third-secret",
+            Self::FourthSecret => "fourth-secret",
         })
     }
 }

@@ -148,8 +148,19 @@ impl Roster {
             OperationKind::Genesis | OperationKind::Recover => {
                 self.document.deal.authorities.iter().collect()
             }
+            OperationKind::Adopt | OperationKind::Retire
+                if !self.document.operations.contains_key(&operation) =>
+            {
+                self.document.deal.authorities.iter().collect()
+            }
             _ => {
-                let names = self.document.operations.get(&operation).map(Vec::as_slice).unwrap_or_default();
+                let named = |operation| self.document.operations.get(&operation).map(Vec::as_slice);
+                // A program that has the user PIN can do what a deletion does.
+                let names = match (named(operation), operation) {
+                    (None, OperationKind::Use) => named(OperationKind::Delete),
+                    (names, _) => names,
+                }
+                .unwrap_or_default();
                 names.iter().filter_map(|name| self.document.deal.authority(name)).collect()
             }
         }
@@ -442,7 +453,9 @@ fn check_operations(document: &RosterDocument) -> Result<(), RosterError> {
     }
     for (&operation, authorities) in &document.operations {
         let fail = |reason: String| Err(RosterError::Operation { operation, reason });
-        if !OperationKind::GOVERNED.contains(&operation) {
+        let settable =
+            [&OperationKind::GOVERNED[..], &OperationKind::ALSO_GOVERNED, &OperationKind::OPTIONAL];
+        if !settable.iter().any(|kinds| kinds.contains(&operation)) {
             return fail("its rule is fixed and cannot be set".into());
         }
         if authorities.is_empty() {

@@ -54,6 +54,11 @@ impl StateRoot {
         Ok(Self(path))
     }
 
+    /// Where programs work.
+    pub fn programs(&self) -> Result<PathBuf, StoreError> {
+        self.directory("programs")
+    }
+
     /// A directory in it: made if it is not there, and as private.
     pub(super) fn directory(&self, name: &str) -> Result<PathBuf, StoreError> {
         private_directory(self.0.join(name))

@@ -13,6 +13,7 @@ use crate::{
     },
     proposal::{
         environment::EnvironmentReading,
+        program::ProgramRecord,
         target::{Inventory, LeftOut, ObjectRecord, Role, TokenIdentity},
     },
 };
@@ -125,6 +126,8 @@ event! { "concluded",
         pins: Vec<PinInForce>,
         /// Reissued PINs that were seen to hold, for their applications.
         handovers: Vec<HandedOver>,
+        /// What was seen of a program.
+        program: Option<ProgramRecord>,
     }
 }
 event! { "closed",

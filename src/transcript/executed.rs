@@ -8,7 +8,7 @@ use super::{
     finding::Finding,
     ledger::{Ceremony, LedgerState},
     outcome::Outcome,
-    pins,
+    pins, program,
 };
 use crate::{
     approval::quorum::Tally,
@@ -47,7 +47,9 @@ pub(super) fn check_intended(
         return Err(Finding::error("intent-targets", "it names other targets than the operation has"));
     }
     let pinned = |name: &Name| match &ceremony.proposal.operation {
-        Operation::Genesis { targets } => targets.iter().find(|t| t.name == *name).map(|t| &t.identity),
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            operation.installs().iter().find(|t| t.name == *name).map(|t| &t.identity)
+        }
         operation => operation.target().map(|(_, identity)| identity),
     };
     // In a recovery who answers is not known until it is looked at.
@@ -90,11 +92,11 @@ pub(super) fn check_concluded(
         return outcome_error("it tells of targets that the operation does not have, or of one twice");
     }
     let known = |name: &Name| match &ceremony.proposal.operation {
-        Operation::Genesis { targets } => {
-            targets.iter().find(|t| t.name == *name).map(|t| t.identity.clone())
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            operation.installs().iter().find(|t| t.name == *name).map(|t| t.identity.clone())
         }
         // It may put an update of the module on record; that only this differs, its proposal was checked for.
-        Operation::Inventory { identity, .. } => Some(identity.clone()),
+        Operation::Inventory { identity, .. } | Operation::Command { identity, .. } => Some(identity.clone()),
         _ => LedgerState::known_identity(state, name),
     };
     for target in &concluded.targets {
@@ -109,6 +111,7 @@ pub(super) fn check_concluded(
     {
         return outcome_error("the target is another token afterwards");
     }
+    program::check(&ceremony.proposal.operation, concluded)?;
     pins::check(&ceremony.proposal, concluded, state)?;
     if concluded.outcome == Outcome::Completed {
         let operation = LedgerState::effective(state, &ceremony.proposal.operation);
@@ -131,6 +134,7 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
         && concluded.restored.is_empty()
         && concluded.left_out.is_empty()
         && concluded.backup.is_none()
+        && concluded.program.is_none()
         && concluded.pins.is_empty()
         && concluded.handovers.is_empty();
     if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
@@ -170,10 +174,13 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
         Operation::Restore { objects, target, .. } => seen(target).is_some_and(|i| {
             objects.iter().all(|object| i.objects.iter().any(|found| found.is_again(object)))
         }),
-        Operation::Genesis { targets } => {
-            targets.iter().all(|target| seen(&target.name).is_some_and(|i| i.identity.label == target.label))
-        }
-        Operation::Inventory { .. } | Operation::Recover { .. } => true,
+        Operation::Genesis { .. } | Operation::Adopt { .. } => operation
+            .installs()
+            .iter()
+            .all(|target| seen(&target.name).is_some_and(|i| i.identity.label == target.label)),
+        // Of a program's own record, see `program`.
+        Operation::Command { .. } | Operation::Use { .. } => true,
+        Operation::Inventory { .. } | Operation::Recover { .. } | Operation::Retire { .. } => true,
     };
     let keeps_to_itself = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
     let deletes = matches!(operation, Operation::Delete { .. }) || concluded.deleted.is_empty();

@@ -145,6 +145,15 @@ pub struct TargetInForce {
     pub credentials: BTreeMap<Role, Vec<SealedCredential>>,
 }
 
+/// A target that the quorum let go.
+#[derive(Clone, Debug)]
+pub struct Retired {
+    /// As it was in force last: its credentials may still open it, and its backup key opens its backups.
+    pub target: TargetInForce,
+    /// Number of the ceremony that let it go.
+    pub by: u32,
+}
+
 /// What the verified ceremonies of a ledger add up to.
 #[derive(Clone, Debug)]
 pub struct LedgerState {
@@ -158,6 +167,8 @@ pub struct LedgerState {
     pub roster: Option<Roster>,
     /// Targets by name.
     pub targets: BTreeMap<Name, TargetInForce>,
+    /// Targets that the quorum let go.
+    pub retired: BTreeMap<Name, Retired>,
     /// Backups by the number of the ceremony that made them.
     pub backups: BTreeMap<u32, BackupRecord>,
     /// All ceremonies; only the last one can be open.
@@ -176,7 +187,7 @@ impl LedgerState {
         self.open().or_else(|| self.ceremonies.iter().rev().find(|c| c.end.is_none()))
     }
 
-    /// The operation whose effect a ceremony has: its own, or that of the genesis or reset that it recovers.
+    /// The operation whose effect a ceremony has: its own, or that of the genesis, adoption or reset that it recovers.
     pub fn effective<'o>(state: Option<&'o Self>, operation: &'o Operation) -> &'o Operation {
         let Operation::Recover { ceremony, .. } = operation else { return operation };
         let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
@@ -184,7 +195,7 @@ impl LedgerState {
             Some(lost)
                 if lost.intended.is_some()
                     && lost.concluded.is_none()
-                    && matches!(lost.kind(), OperationKind::Genesis | OperationKind::Reset) =>
+                    && lost.proposal.operation.sets_pins() =>
             {
                 &lost.proposal.operation
             }
@@ -192,24 +203,28 @@ impl LedgerState {
         }
     }
 
-    /// Who a target was when it was last recorded, or when a genesis proposed it.
+    /// A target that the quorum has, or had.
+    pub fn any_target(&self, name: &Name) -> Option<&TargetInForce> {
+        self.targets.get(name).or_else(|| self.retired.get(name).map(|retired| &retired.target))
+    }
+
+    /// Who a target was when it was last recorded, or when it was to join.
     pub fn known_identity(state: Option<&Self>, name: &Name) -> Option<TokenIdentity> {
         let state = state?;
         if let Some(target) = state.targets.get(name) {
             return Some(target.identity.clone());
         }
-        state.ceremonies.iter().find_map(|c| match &c.proposal.operation {
-            Operation::Genesis { targets } => {
-                targets.iter().find(|t| t.name == *name).map(|t| t.identity.clone())
-            }
-            _ => None,
-        })
+        let mut joining = state.ceremonies.iter().rev().flat_map(|c| c.proposal.operation.installs());
+        joining.find(|t| t.name == *name).map(|t| t.identity.clone())
     }
 
     /// The targets that an operation touches.
     pub fn touched(state: Option<&Self>, operation: &Operation) -> Vec<Name> {
         match operation {
-            Operation::Genesis { targets } => targets.iter().map(|t| t.name.clone()).collect(),
+            Operation::Genesis { .. } | Operation::Adopt { .. } => {
+                operation.installs().iter().map(|t| t.name.clone()).collect()
+            }
+            Operation::Retire { .. } => Vec::new(),
             Operation::Recover { ceremony, intended, .. } => {
                 let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
                 match lost {
@@ -285,9 +300,7 @@ impl LedgerState {
             self.take_pins(&lost, concluded);
             return;
         }
-        let finishes = recorded.is_none()
-            && lost.intended.is_some()
-            && matches!(lost.kind(), OperationKind::Genesis | OperationKind::Reset);
+        let finishes = recorded.is_none() && lost.intended.is_some() && lost.proposal.operation.sets_pins();
         if finishes {
             let lost = lost.clone();
             self.take_effect(&lost, concluded);
@@ -295,17 +308,22 @@ impl LedgerState {
     }
 
     fn take_effect(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
-        if let Operation::Genesis { targets } = &ceremony.proposal.operation {
+        if ceremony.kind() == OperationKind::Genesis {
             self.roster = Some(ceremony.roster.clone());
-            for target in targets {
-                let in_force = TargetInForce {
-                    identity: target.identity.clone(),
-                    target: target.clone(),
-                    inventory: None,
-                    credentials: BTreeMap::new(),
-                };
-                self.targets.insert(target.name.clone(), in_force);
-            }
+        }
+        for target in ceremony.proposal.operation.installs() {
+            let in_force = TargetInForce {
+                identity: target.identity.clone(),
+                target: target.clone(),
+                inventory: None,
+                credentials: BTreeMap::new(),
+            };
+            self.targets.insert(target.name.clone(), in_force);
+        }
+        if let Operation::Retire { target: name, .. } = &ceremony.proposal.operation
+            && let Some(target) = self.targets.remove(name)
+        {
+            self.retired.insert(name.clone(), Retired { target, by: ceremony.number() });
         }
         if ceremony.proposal.operation.sets_pins() {
             for credential in &ceremony.proposal.credentials {

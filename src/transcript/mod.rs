@@ -9,5 +9,6 @@ pub mod ledger;
 pub mod line;
 pub mod outcome;
 mod pins;
+mod program;
 mod proposed;
 pub mod verification;

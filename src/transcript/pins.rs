@@ -14,12 +14,22 @@ use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operation::{CredentialRule, Operation, SealedCredential, SealedHandover},
+        operation::{
+            CredentialRule, GenesisTarget, Operation, Place, SealedCredential, SealedHandover, Start,
+        },
         target::{Custody, Role},
     },
 };
 
 impl TargetInForce {
+    /// Whether a target that is to join is this very token.
+    pub fn is_token_of(&self, joining: &GenesisTarget) -> bool {
+        match (&self.target.place, &joining.place) {
+            (Place::Practice { path }, Place::Practice { path: other }) => path == other,
+            _ => joining.start == Start::TakeOver && self.identity == joining.identity,
+        }
+    }
+
     /// The held PIN that an operation hands to the target, so that it is changed at its end: the user's, or the SO's where
     /// that sets a reissued one.
     pub fn exposed(&self) -> Option<&CredentialRule> {

@@ -7,7 +7,7 @@ use super::{
     ceremony::Context,
     event::Proposed,
     finding::Finding,
-    ledger::{CeremonyFiles, LedgerState},
+    ledger::{CeremonyFiles, LedgerState, TargetInForce},
 };
 use crate::{
     encoding::{
@@ -17,7 +17,7 @@ use crate::{
     proposal::{
         agreement,
         document::Proposal,
-        operation::{GenesisTarget, Operation, SealedCredential},
+        operation::{GenesisTarget, Operation, Place, SealedCredential},
         plan::Plan,
         target::{Custody, Role, TokenIdentity},
     },
@@ -175,24 +175,8 @@ fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding>
 /// The operation is on targets of the quorum as they are on record.
 fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("operation", message));
-    if let Operation::Genesis { targets } = &proposal.operation {
-        let strict = context.mode == Mode::Production && !roster.policy().allow_soft_cards;
-        if let Some(target) = targets.iter().find(|t| strict && t.place.is_practice()) {
-            return fail(format!(
-                "{}: a practice token in production, which the policy refuses",
-                target.name
-            ));
-        }
-        let unknown = |t: &GenesisTarget| {
-            t.credentials
-                .iter()
-                .find(|r| roster.deal().authority(&r.authority).is_none())
-                .map(|r| r.authority.clone())
-        };
-        return match targets.iter().find_map(unknown) {
-            Some(authority) => fail(format!("there is no authority {authority}")),
-            None => Ok(()),
-        };
+    for target in proposal.operation.installs() {
+        check_new_target(target, roster, context).map_err(|m| Finding::error("operation", m))?;
     }
     let Some((name, identity)) = proposal.operation.target() else { return Ok(()) };
     let Some((state, target)) = context.state.and_then(|s| s.targets.get(name).map(|t| (s, t))) else {
@@ -200,11 +184,16 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     };
     // Only an inventory whose plan says so takes another file for the target's module.
     let updates = matches!(Plan::parse(proposal.plan.as_bytes()),
-        Ok(Plan::Inventory(plan)) if plan.module_sha256.is_some());
+        Ok(Plan::Inventory(plan)) if plan.module_sha256.is_some())
+        || matches!(Plan::parse(proposal.plan.as_bytes()), Ok(Plan::Command(plan)) if plan.sha256.is_some());
     let module_sha256 = if updates { identity.module_sha256 } else { target.identity.module_sha256 };
     if *identity != (TokenIdentity { module_sha256, ..target.identity.clone() }) {
         return fail(format!("{name} is pinned as another token than the ledger has on record"));
     }
+    if !target.target.place.takes(proposal.operation.kind()) {
+        return fail(format!("{name} is a program or a token, and the operation is of the other kind"));
+    }
+    check_program(&proposal.operation, target).or_else(fail)?;
     let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();
     match &proposal.operation {
         Operation::Delete { objects, .. } => {
@@ -228,6 +217,54 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
         _ => {}
     }
     Ok(())
+}
+
+/// A target that is to join has a name of its own, is no target yet, and belongs to authorities that exist.
+fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'_>) -> Result<(), String> {
+    let name = &target.name;
+    let strict = context.mode == Mode::Production && !roster.policy().allow_soft_cards;
+    if strict && target.place.is_practice() {
+        return Err(format!("{name}: a practice token in production, which the policy refuses"));
+    }
+    let unknown = target.credentials.iter().find(|r| roster.deal().authority(&r.authority).is_none());
+    if let Some(rule) = unknown {
+        return Err(format!("there is no authority {}", rule.authority));
+    }
+    let Some(state) = context.state else { return Ok(()) };
+    if state.any_target(name).is_some() {
+        return Err(format!("{name} is the name of a target that the quorum has or had"));
+    }
+    match state.targets.iter().find(|(_, known)| known.is_token_of(target)) {
+        Some((known, _)) => Err(format!("{name} is the token that the quorum calls {known}")),
+        None => Ok(()),
+    }
+}
+
+/// A program is the pinned one of its target, and is handed what the quorum keeps.
+fn check_program(operation: &Operation, target: &TargetInForce) -> Result<(), String> {
+    let Some(run) = operation.program() else { return Ok(()) };
+    run.check()?;
+    if let Operation::Command { check: Some(check), .. } = operation {
+        check.check()?;
+    }
+    let custody = |role| target.target.rule(role).map(|rule| rule.custody);
+    match (operation, &target.target.place) {
+        (Operation::Command { identity, .. }, Place::Command { program }) => {
+            let pinned = run.program == *program && Some(run.sha256) == identity.module_sha256;
+            let kept = run.roles().into_iter().all(|role| role.is_for_programs() && custody(role).is_some());
+            if pinned && kept { Ok(()) } else { Err("it is not the program of its target".into()) }
+        }
+        (Operation::Use { .. }, _) => {
+            let one = run.roles().into_iter().eq([Role::UserPin]);
+            let held = custody(Role::UserPin) == Some(Custody::Held);
+            if one && held {
+                Ok(())
+            } else {
+                Err("a use hands over the held user-pin, and nothing else".into())
+            }
+        }
+        _ => Err("it is not the program of its target".into()),
+    }
 }
 
 /// Exactly the credentials that the operation makes, each once, with the next version, for one recipient.
@@ -267,7 +304,10 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
 fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("handover", message));
     let targets: Vec<&GenesisTarget> = match &proposal.operation {
-        Operation::Genesis { targets } => targets.iter().collect(),
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            operation.installs().iter().collect()
+        }
+        Operation::Retire { .. } => Vec::new(),
         operation => {
             let named = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
             named.map(|t| &t.target).into_iter().collect()
@@ -303,8 +343,8 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
 fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
     let mut wanted = BTreeSet::new();
     match &proposal.operation {
-        Operation::Genesis { targets } => {
-            for target in targets {
+        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            for target in operation.installs() {
                 for rule in target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed) {
                     wanted.insert((rule.authority.clone(), target.name.clone(), rule.role));
                 }
@@ -319,6 +359,7 @@ fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(N
                 wanted.extend(authority(holder).map(|authority| (authority, target.clone(), role)));
             }
         }
+        Operation::Retire { .. } => {}
         operation => {
             let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
             let keeps = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());

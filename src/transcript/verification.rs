@@ -103,6 +103,7 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
         genesis: ceremony.digest,
         roster: None,
         targets: BTreeMap::new(),
+        retired: BTreeMap::new(),
         backups: BTreeMap::new(),
         ceremonies: Vec::new(),
     });
@@ -178,6 +179,13 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
             findings.push(Finding::new(Severity::Warning, "pin-unknown", message));
         }
     }
+    for (name, retired) in &state.retired {
+        let message = format!(
+            "{name} was let go by ceremony {}: what this ledger holds of it still opens it, unless it was reset",
+            retired.by
+        );
+        findings.push(Finding::new(Severity::Note, "target-retired", message));
+    }
     if let Some(roster) = &state.roster {
         for warning in roster.warnings() {
             findings.push(Finding::new(Severity::Warning, "roster-warning", warning));
@@ -201,13 +209,26 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
         findings.push(at(Finding::new(Severity::Warning, "pins-kept", message)));
     }
     for credential in &ceremony.proposal.credentials {
-        if credential.bits < 128 {
+        if credential.bits == 0 {
+            let message = format!(
+                "the {} of {} was handed over by its owner, who may know it still",
+                credential.role, credential.target
+            );
+            findings.push(at(Finding::new(Severity::Note, "handed-over", message)));
+        } else if credential.bits < 128 {
             let message = format!(
                 "the {} of {} has {} bits only: the token takes no longer PIN",
                 credential.role, credential.target, credential.bits
             );
             findings.push(at(Finding::new(Severity::Warning, "short-pin", message)));
         }
+    }
+    if let Some(seen) =
+        ceremony.concluded.as_ref().and_then(|c| c.program.as_ref()).and_then(|p| p.run.as_ref())
+        && seen.credential_written
+    {
+        let message = "a program wrote a credential that it was handed; what it wrote was not kept";
+        findings.push(at(Finding::new(Severity::Warning, "credential-written", message)));
     }
     let said: Vec<_> = ceremony.attestations.iter().map(Signed::statement).collect();
     for attestation in said.iter().filter(|a| !a.agrees) {

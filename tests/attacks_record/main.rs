@@ -22,11 +22,13 @@ mod lines;
 mod modes;
 mod outcomes;
 mod pins;
+mod programs;
 mod proposals;
 mod recovery;
 mod renewals;
 mod screen;
 mod statements;
+mod targets;
 
 use std::{
     fs,

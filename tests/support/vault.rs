@@ -310,6 +310,20 @@ pub fn delete_one(class: &str, id: &str) -> String {
     )
 }
 
+/// A plan to adopt a target.
+pub fn adopt(target: &Target) -> String {
+    let table = target.table().replace("[[targets]]", "[target]").replace("[targets.", "[target.");
+    format!("kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n{table}")
+}
+
+/// A plan to retire a target.
+pub fn retire(target: &str, serial: &str, label: &str) -> String {
+    format!(
+        "kind = \"retire\"\ntitle = \"Retire\"\nexpires_in_hours = 1\ntarget = \"{target}\"\nserial = \"{serial}\"\n\
+         label = \"{label}\"\n"
+    )
+}
+
 /// A plan to take an inventory.
 pub fn inventory(target: &str) -> String {
     format!("kind = \"inventory\"\ntitle = \"Look\"\nexpires_in_hours = 1\ntarget = \"{target}\"\n")

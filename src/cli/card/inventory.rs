@@ -68,6 +68,9 @@ pub fn tell(card: &CardInventory, terminal: Terminal) {
             serves(card, key)
         ));
     }
+    for slot in &card.unknown {
+        terminal.item(&format!("slot {slot}       a key of a kind that is not known here"));
+    }
     let missing = card.missing();
     if missing.is_empty() {
         terminal.item("It can serve.");
@@ -136,6 +139,7 @@ pub fn card_json(card: &CardInventory) -> Value {
         "management_is_default": card.management_is_default,
         "management_is_protected": card.management_is_protected,
         "slots": slots,
+        "unknown": card.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "missing": card.missing(),
     })
 }

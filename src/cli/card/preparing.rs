@@ -45,8 +45,8 @@ enum Step {
 }
 
 impl Step {
-    fn of(slot: Slot, present: Option<&SlotKey>) -> Self {
-        if present.is_some() { Self::Replace(slot) } else { Self::Make(slot) }
+    fn of(slot: Slot, card: &CardInventory) -> Self {
+        if card.is_occupied(slot) { Self::Replace(slot) } else { Self::Make(slot) }
     }
 }
 
@@ -108,7 +108,7 @@ fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
     let signing = inventory.key(Slot::SIGNING);
     let signing = match signing {
         Some(key) if !args.replace && fits(key, args) => Step::Keep(key.clone()),
-        other => Step::of(Slot::SIGNING, other),
+        _ => Step::of(Slot::SIGNING, inventory),
     };
     let share = if args.witness { None } else { Some(share_step(args, inventory)?) };
     let steps = Steps { algorithm, touch, signing, share };
@@ -160,7 +160,7 @@ fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Erro
             format!("card {} has a share key in slot {} already", inventory.serial, key.slot),
             "leave --slot away: a card has one share key",
         )),
-        (_, Some(slot)) => Ok(Step::of(slot, inventory.key(slot))),
+        (_, Some(slot)) => Ok(Step::of(slot, inventory)),
         (_, None) => inventory.free_slot().map(Step::Make).ok_or_else(|| {
             Error::refused(
                 format!("card {} is full: each of its slots 82 to 95 has a key", inventory.serial),

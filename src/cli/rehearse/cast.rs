@@ -29,7 +29,7 @@ use crate::{
     },
     practice::{Extractable, PracticeToken, Sample},
     proposal::{
-        plan::{GenesisPlan, MemberTable, ObjectSelector, Plan, StartKind, TargetTable},
+        plan::{MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
         target::{ObjectClass, Role},
     },
     roster::card::{ENROLMENT_TYPE, Enrolment, EnrolmentFile},
@@ -83,7 +83,12 @@ impl Cast {
                 ));
             }
         }
-        cast.tokens(genesis, plans, dir, terminal)?;
+        let adopted = plans.iter().filter_map(|source| match &source.plan {
+            Plan::Adopt(plan) => Some(&plan.target),
+            _ => None,
+        });
+        let targets: Vec<&TargetTable> = genesis.targets.iter().chain(adopted).collect();
+        cast.tokens(&targets, plans, dir, terminal)?;
         Ok(cast)
     }
 
@@ -120,18 +125,21 @@ impl Cast {
 
     fn tokens(
         &mut self,
-        genesis: &GenesisPlan,
+        targets: &[&TargetTable],
         plans: &[Source],
         dir: &Path,
         terminal: Terminal,
     ) -> Result<(), Error> {
-        for target in &genesis.targets {
+        for target in targets {
+            if target.kind == TargetKind::Command {
+                return Err(super::script::no_programs());
+            }
             let path = token_path(dir, target);
             PracticeToken::create_empty(&path, None)?;
             let mut token = PracticeToken::open(target.name.clone(), &path)?;
-            if target.start == StartKind::TakeOver {
+            if target.start() == StartKind::TakeOver {
                 let (so, user) = (random_pin()?, random_pin()?);
-                token.initialise(target.label.as_str(), &so, &user)?;
+                token.initialise(target.label().as_str(), &so, &user)?;
                 let serial = {
                     use crate::ports::token::Token as _;
                     token.observe()?.identity.serial.to_string()
@@ -162,15 +170,20 @@ impl Cast {
             }
         }
         for target in tables(table, "targets") {
-            let name = target.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let path = dir.join("tokens").join(format!("{name}.token"));
-            target.insert("kind".into(), Value::String("practice".into()));
-            target.insert("path".into(), Value::String(path.to_string_lossy().into_owned()));
-            target.remove("module");
-            target.remove("slot");
-            if let Some(serial) = Name::new(&name).ok().and_then(|name| self.serials.get(&name)) {
-                target.insert("serial".into(), Value::String(serial.clone()));
-            }
+            self.rewrite_target(target, dir);
+        }
+    }
+
+    /// Puts a practice token in the place of a target.
+    pub fn rewrite_target(&self, target: &mut Table, dir: &Path) {
+        let name = target.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let path = dir.join("tokens").join(format!("{name}.token"));
+        target.insert("kind".into(), Value::String("practice".into()));
+        target.insert("path".into(), Value::String(path.to_string_lossy().into_owned()));
+        target.remove("module");
+        target.remove("slot");
+        if let Some(serial) = Name::new(&name).ok().and_then(|name| self.serials.get(&name)) {
+            target.insert("serial".into(), Value::String(serial.clone()));
         }
     }
 

@@ -91,10 +91,30 @@ pub fn rewrite(
                 set("label", Value::String(target.identity.label.to_string()));
             }
         }
+        Plan::Adopt(_) => {
+            if let Some(target) = table.get_mut("target").and_then(Value::as_table_mut) {
+                cast.rewrite_target(target, dir);
+            }
+        }
+        Plan::Retire(plan) => {
+            if let Some(target) = state.and_then(|s| s.targets.get(&plan.target)) {
+                set("serial", Value::String(target.identity.serial.to_string()));
+                set("label", Value::String(target.identity.label.to_string()));
+            }
+        }
+        Plan::Command(_) | Plan::Use(_) => return Err(no_programs()),
         Plan::Inventory(_) | Plan::Delete(_) | Plan::Recover(_) => {}
     }
     let path = dir.join("plans").join(format!("{number:04}-{}.toml", source.kind()));
     let text = toml::to_string(&table).map_err(|e| broken(e.to_string()))?;
     super::super::card::write_new(&path, text.as_bytes())?;
     Ok(path)
+}
+
+/// A program has nothing to work with in a rehearsal, and would do in earnest what it does.
+pub fn no_programs() -> Error {
+    Error::refused(
+        "a rehearsal runs no programs",
+        "leave targets of kind \"command\" and plans of kind \"command\" or \"use\" out of it",
+    )
 }

@@ -256,6 +256,7 @@ pub fn concluded(outcome: Outcome, deleted: &[ObjectRecord], objects: &[ObjectRe
         left_out: Vec::new(),
         backup: None,
         pins: Vec::new(),
+        program: None,
         handovers: Vec::new(),
     }
 }

@@ -1,0 +1,280 @@
+//! A program in the act. It is started once: what the station keeps beside its secrets tells a later run whether it may have
+//! been started, and how it ended.
+
+use std::io::{Read as _, Write as _};
+
+use super::{
+    Error,
+    act::{Acted, Acting},
+    backup,
+};
+use crate::{
+    approval::authorization::Authorization,
+    encoding::{digest::Digest, strict, text},
+    memory::Pin,
+    ports::token::{Effect, TokenError},
+    proposal::{
+        operation::Operation,
+        program::{ProgramCheck, ProgramRecord, ProgramRun, RunRecord, WrittenFile},
+        target::Inventory,
+    },
+    transcript::{event::TargetState, outcome::Outcome},
+};
+
+/// What the station keeps from just before a program is started.
+pub(super) const STARTED: &str = "program-started";
+/// What it keeps from its end on: what was seen of the run.
+pub(super) const ENDED: &str = "program-ended";
+
+/// Longest piece of what a program complained of that is shown.
+const MOST_SHOWN: usize = 2000;
+
+/// What is known of a program's run.
+pub(super) enum Known {
+    /// How it ended.
+    Ended(RunRecord),
+    /// It was not started, now or before.
+    NotStarted(TokenError),
+    /// It was, or may have been, and its end is not known.
+    Unknown(String),
+}
+
+impl Known {
+    /// The record, where there is one.
+    pub(super) fn record(&self) -> Option<&RunRecord> {
+        match self {
+            Self::Ended(record) => Some(record),
+            _ => None,
+        }
+    }
+}
+
+impl Acting<'_, '_> {
+    /// Where the program of this ceremony works.
+    fn room(&self) -> String {
+        room(self.ceremony.digest)
+    }
+
+    /// What the target was like before the program was first started, where that has been.
+    pub(super) fn kept_before(&self) -> Result<Option<Inventory>, Error> {
+        let (ledger, number) = (self.state.nonce, self.ceremony.number());
+        let kept = self.world.station.take(ledger, number, STARTED)?;
+        Ok(kept.and_then(|bytes| strict::parse(&bytes).ok()))
+    }
+
+    /// Runs the program, or says what is known of the run that was. `before` is kept from before its first start.
+    pub(super) fn run_once(
+        &mut self,
+        run: &ProgramRun,
+        secrets: &[Pin],
+        before: &[u8],
+        grant: Authorization,
+    ) -> Result<Known, Error> {
+        let (ledger, number) = (self.state.nonce, self.ceremony.number());
+        let repeatable = self.ceremony.proposal.operation.is_repeatable();
+        let kept = self.world.station.take(ledger, number, ENDED)?;
+        if let Some(record) = kept.and_then(|bytes| strict::parse::<RunRecord>(&bytes).ok())
+            && (record.is_success(run) || !repeatable)
+        {
+            return Ok(Known::Ended(record));
+        }
+        let earlier = self.world.station.take(ledger, number, STARTED)?.is_some();
+        if earlier && !repeatable {
+            return Ok(Known::Unknown(
+                "an earlier run started it, or was about to; it is not run twice".into(),
+            ));
+        }
+        if !earlier {
+            self.world.station.put(ledger, number, STARTED, before)?;
+        }
+        let room = self.room();
+        match self.world.programs.run(grant, &room, run, secrets) {
+            Ok(record) => {
+                self.world.station.put(ledger, number, ENDED, &strict::write(&record))?;
+                Ok(Known::Ended(record))
+            }
+            Err(error) if error.effect == Effect::None && earlier => {
+                Ok(Known::Unknown(format!("an earlier run may have started it, this one did not: {error}")))
+            }
+            Err(error) if error.effect == Effect::None => {
+                self.world.station.destroy(ledger, number, STARTED)?;
+                Ok(Known::NotStarted(error))
+            }
+            Err(error) => Ok(Known::Unknown(error.to_string())),
+        }
+    }
+
+    /// A program with the credentials of its target.
+    pub(super) fn command(&mut self, secrets: &[Pin], grant: Authorization) -> Result<Acted, Error> {
+        let operation = &self.ceremony.proposal.operation;
+        let Operation::Command { target: name, identity, run, check, .. } = operation else {
+            return Err(Error::refused("the proposal runs no program", "audit the ledger"));
+        };
+        let known = self.run_once(run, secrets, b"{}", grant)?;
+        let what = format!("command on {name}");
+        let mut acted = match &known {
+            Known::NotStarted(error) => {
+                let mut acted = Acted::from_error(&what, error);
+                acted.program = Some(ProgramRecord::default());
+                acted
+            }
+            _ => {
+                let code = check.as_ref().map(|check| self.look_by_check(check));
+                self.judge_command(&what, run, &known, code)
+            }
+        };
+        let inventory = Inventory { identity: identity.clone(), objects: Vec::new() };
+        let completed = acted.is_completed();
+        acted.targets = vec![TargetState { name: name.clone(), inventory: completed.then_some(inventory) }];
+        Ok(acted)
+    }
+
+    /// Runs the check.
+    fn look_by_check(&mut self, check: &ProgramCheck) -> Option<u8> {
+        let room = self.room();
+        self.world.programs.check(&room, check).unwrap_or(None)
+    }
+
+    /// `checked` is none where the plan has no check; its code is none where it did not end by itself.
+    fn judge_command(
+        &mut self,
+        what: &str,
+        run: &ProgramRun,
+        known: &Known,
+        checked: Option<Option<u8>>,
+    ) -> Acted {
+        let success = known.record().is_some_and(|record| record.is_success(run));
+        let published = if success { self.publish(run, known) } else { Ok(()) };
+        let written = known.record().is_some_and(|record| record.credential_written);
+        let nothing_missing = success || (run.outputs.is_empty() && !written);
+        let (mut outcome, seen) = match checked {
+            None if success => (Outcome::Completed, ""),
+            None => (Outcome::Indeterminate, "; nothing can look whether it was carried out"),
+            Some(Some(0)) if nothing_missing => {
+                (Outcome::Completed, "; the check sees that it was carried out")
+            }
+            Some(Some(0)) => (Outcome::Indeterminate, "; the check sees that it was carried out"),
+            Some(Some(1)) if success => {
+                (Outcome::Indeterminate, "; but the check sees that it was not carried out")
+            }
+            Some(Some(1)) => (Outcome::Failed, "; the check sees that it was not carried out"),
+            Some(_) => (Outcome::Indeterminate, "; the check could not tell whether it was carried out"),
+        };
+        let mut summary = format!("{what}: {}{seen}", describe(run, known));
+        let mut hint = None;
+        if let Err(error) = published {
+            outcome = Outcome::Indeterminate;
+            summary.push_str(&format!("; {}", error.message));
+            hint = Some(error.hint);
+        }
+        let mut acted = Acted::new(outcome, summary);
+        self.tell_more(&mut acted, known, hint);
+        acted.program =
+            Some(ProgramRecord { run: known.record().cloned(), check_exit_code: checked.flatten() });
+        acted
+    }
+
+    /// What the operator can do, and what the program complained of.
+    pub(super) fn tell_more(&mut self, acted: &mut Acted, known: &Known, hint: Option<String>) {
+        match (hint, self.ceremony.proposal.operation.is_repeatable()) {
+            (Some(hint), _) => acted.advise(&hint),
+            (None, true) => {}
+            (None, false) => {
+                acted.hint = "it is not run again: look at what it was to change, end the ceremony with \
+                              'quorate execute --give-up', and propose again if need be"
+                    .into();
+            }
+        }
+        if !acted.is_completed()
+            && let Some(record) = known.record().filter(|record| !record.credential_written)
+        {
+            acted.said = self.complaint(record);
+        }
+    }
+
+    /// The end of what a program printed on standard error, or at its terminal: for the operator, not for the record.
+    fn complaint(&mut self, record: &RunRecord) -> Vec<String> {
+        let room = self.room();
+        let told = [&record.stderr, &record.stdout].into_iter().flatten().find(|file| file.length > 0);
+        let Some(file) = told else { return Vec::new() };
+        let mut bytes = Vec::new();
+        let read = self.world.programs.written(&room, &file.name).map(|mut f| f.read_to_end(&mut bytes));
+        if !matches!(read, Ok(Ok(_))) || Digest::of(&bytes) != file.sha256 {
+            return Vec::new();
+        }
+        let end = bytes.get(bytes.len().saturating_sub(MOST_SHOWN)..).unwrap_or_default();
+        let lines = String::from_utf8_lossy(end);
+        lines
+            .lines()
+            .filter(|l| !l.trim().is_empty())
+            .map(|l| format!("it said: {}", text::printable(l)))
+            .collect()
+    }
+
+    /// Gives the outputs their names. One that is there already is left if it is the very one: an earlier run put it there.
+    pub(super) fn publish(&mut self, run: &ProgramRun, known: &Known) -> Result<(), Error> {
+        let Some(record) = known.record() else { return Ok(()) };
+        for (output, written) in run.outputs.iter().zip(&record.outputs) {
+            let there = self.world.artifacts.exists(&output.path);
+            if there && backup::hash(self.world.artifacts.open(&output.path)?)? == written.sha256 {
+                continue;
+            }
+            if there {
+                return Err(Error::refused(
+                    format!("{} exists, and is not this program's output", text::printable(&output.path)),
+                    "nothing is overwritten: move it away",
+                ));
+            }
+            self.publish_one(&output.path, written)?;
+        }
+        Ok(())
+    }
+
+    fn publish_one(&mut self, path: &str, written: &WrittenFile) -> Result<(), Error> {
+        let room = self.room();
+        let failed = |e: std::io::Error| {
+            Error::problem(format!("{}: {e}", text::printable(path)), "make room, or mend the medium")
+        };
+        let mut from = self.world.programs.written(&room, &written.name)?;
+        let mut to = self.world.artifacts.begin(path)?;
+        let (mut hasher, mut buffer) = (crate::encoding::digest::Hasher::default(), vec![0; 64 * 1024]);
+        loop {
+            let read = from.read(&mut buffer).map_err(failed)?;
+            let bytes = buffer.get(..read).unwrap_or_default();
+            if bytes.is_empty() {
+                break;
+            }
+            hasher.update(bytes);
+            to.write_all(bytes).map_err(failed)?;
+        }
+        drop(to);
+        if hasher.finish() != written.sha256 {
+            self.world.artifacts.remove(path)?;
+            return Err(Error::problem(
+                format!("the output {} changed after the program had ended", written.name),
+                "find out who writes in the station's state directory",
+            ));
+        }
+        Ok(self.world.artifacts.publish(path)?)
+    }
+}
+
+/// Name of a ceremony's working directory.
+pub(super) fn room(proposal: Digest) -> String {
+    proposal.to_string().chars().take(32).collect()
+}
+
+/// The end of a run in words.
+pub(super) fn describe(run: &ProgramRun, known: &Known) -> String {
+    match known {
+        Known::Ended(record) => {
+            let outputs: Vec<&str> =
+                run.outputs.iter().filter(|_| record.is_success(run)).map(|o| o.path.as_str()).collect();
+            let written =
+                if outputs.is_empty() { String::new() } else { format!("; wrote {}", outputs.join(", ")) };
+            format!("{}{written}", record.describe(run))
+        }
+        Known::NotStarted(error) => format!("it was not started: {error}"),
+        Known::Unknown(why) => format!("how it ended is not known: {why}"),
+    }
+}

@@ -1,0 +1,215 @@
+//! Plans that run programs, as they are proposed: everything pinned, and seen to be possible.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Error, World, backup,
+    fresh_pins::{self, FreshPins},
+    genesis::seal_credential,
+    pinning,
+};
+use crate::{
+    encoding::{
+        digest::Digest,
+        text::{Name, printable},
+    },
+    memory::CredentialSecret,
+    proposal::{
+        credential::fresh_pin,
+        operation::{CredentialRule, GenesisTarget, Operation, Place, SealedCredential},
+        plan::{CredentialSource, GenesisPlan, Plan, TargetTable},
+        program::{ProgramCheck, ProgramRun},
+        program_plan::{CommandPlan, InputTable, UsePlan},
+        target::{Custody, Role},
+    },
+    roster::{OperationKind, Roster},
+    transcript::ledger::{LedgerState, TargetInForce},
+};
+
+/// Credentials that their owners hand over when a genesis is proposed.
+pub type HandedOver = BTreeMap<(Name, Role), CredentialSecret>;
+
+/// The longest credential that can be handed over.
+const LONGEST: usize = 4000;
+
+/// Which credentials a plan wants handed over.
+pub fn handed_over_needed(plan: &Plan) -> Vec<(Name, Role)> {
+    let Plan::Genesis(plan) = plan else { return Vec::new() };
+    let of = |table: &TargetTable| -> Vec<(Name, Role)> {
+        let wanted = table.credentials.iter().filter(|(_, rule)| rule.source == CredentialSource::HandedOver);
+        wanted.map(|(role, _)| (table.name.clone(), *role)).collect()
+    };
+    plan.targets.iter().flat_map(of).collect()
+}
+
+/// The held credentials of a genesis' programs, sealed.
+pub(super) fn program_credentials(
+    plan: &GenesisPlan,
+    target: &GenesisTarget,
+    roster: &Roster,
+    handed_over: &HandedOver,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<Vec<SealedCredential>, Error> {
+    let held = target.credentials.iter().filter(|rule| rule.custody == Custody::Held);
+    held.map(|rule| {
+        let table = plan.targets.iter().find(|table| table.name == target.name);
+        let source = table.and_then(|table| table.credentials.get(&rule.role)).map(|rule| rule.source);
+        let seal =
+            |bits, secret: &CredentialSecret| seal_credential(roster, &target.name, rule, 1, bits, secret);
+        match source {
+            Some(CredentialSource::HandedOver) => seal(0, handed(&target.name, rule, handed_over)?),
+            _ => {
+                let fresh = fresh_pin(0, 0, rng)?;
+                seal(fresh.bits, &fresh.secret)
+            }
+        }
+    })
+    .collect()
+}
+
+fn handed<'h>(
+    target: &Name,
+    rule: &CredentialRule,
+    handed_over: &'h HandedOver,
+) -> Result<&'h CredentialSecret, Error> {
+    let role = rule.role;
+    let found = handed_over.get(&(target.clone(), role)).ok_or_else(|| {
+        Error::usage(
+            format!("the {role} of {target} is to be handed over, and was not"),
+            format!("give it with --hand-over {target}:{role}=FILE, or run it in a terminal"),
+        )
+    })?;
+    if (1..=LONGEST).contains(&found.expose().len()) {
+        return Ok(found);
+    }
+    Err(Error::refused(
+        format!("the {role} of {target} has {} bytes", found.expose().len()),
+        format!("1 to {LONGEST} bytes can be handed over"),
+    ))
+}
+
+pub(super) fn command(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    roster: &Roster,
+    plan: &CommandPlan,
+) -> Result<Operation, Error> {
+    let mut target = pinning::target(state, &plan.target)?.clone();
+    let Place::Command { program } = target.target.place.clone() else {
+        return Err(Error::refused(
+            format!("{} is a token: a plan of kind \"command\" is for a program", plan.target),
+            "for a program that works with a token, there is the kind \"use\"",
+        ));
+    };
+    check_credentials(&target, roster, plan)?;
+    if plan.sha256.is_some() {
+        target.identity.module_sha256 = plan.sha256;
+    }
+    let identity = pinning::observe(world.tokens, &plan.target, &target)?.identity;
+    let inputs = digests(world, &plan.inputs)?;
+    let sha256 = identity.module_sha256.unwrap_or(Digest::from_bytes([0; 32]));
+    let run = plan.run(&program, sha256, &|table| digest_of(&inputs, table));
+    check_run(world, &run, plan.check.as_ref())?;
+    let (check, repeatable) = (plan.check.clone(), plan.repeatable);
+    Ok(Operation::Command { target: plan.target.clone(), identity, run, check, repeatable })
+}
+
+/// What is handed to the program is there, and can be opened by those who decide.
+fn check_credentials(target: &TargetInForce, roster: &Roster, plan: &CommandPlan) -> Result<(), Error> {
+    let reached = roster.authorities_for(OperationKind::Command);
+    for credential in &plan.credentials {
+        let (role, name) = (credential.role, &plan.target);
+        let rule = target.target.rule(role).ok_or_else(|| {
+            Error::refused(format!("the quorum keeps no {role} of {name}"), "see 'quorate show LEDGER 0'")
+        })?;
+        if rule.custody == Custody::Held && !reached.iter().any(|a| a.name == rule.authority) {
+            return Err(Error::refused(
+                format!(
+                    "a command cannot open the {role} of {name}: the roster names {} not for it",
+                    rule.authority
+                ),
+                "its genesis would have had to name it under operations.command",
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn use_token(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    roster: &Roster,
+    plan: &UsePlan,
+) -> Result<(Operation, FreshPins), Error> {
+    let target = pinning::target(state, &plan.target)?;
+    if target.target.rule(Role::UserPin).is_none_or(|rule| rule.custody != Custody::Held) {
+        return Err(Error::refused(
+            format!("the quorum does not hold the user-pin of {}", plan.target),
+            "a program is handed only a PIN that is 'held': the owner of another can run it himself",
+        ));
+    }
+    let seen = pinning::observe(world.tokens, &plan.target, target)?;
+    let fresh = fresh_pins::renewal(state, roster, target, &seen, plan.keep_pins)?;
+    let identity = seen.identity;
+    let inputs = digests(world, &plan.inputs)?;
+    let run = plan.run(&|table| digest_of(&inputs, table));
+    check_run(world, &run, None)?;
+    let operation = Operation::Use {
+        target: plan.target.clone(),
+        identity,
+        run,
+        repeatable: plan.repeatable,
+        may_change_objects: plan.may_change_objects,
+    };
+    Ok((operation, fresh))
+}
+
+fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Vec<(Name, Digest)>, Error> {
+    let mut found = Vec::new();
+    for table in tables {
+        found.push((table.name.clone(), backup::hash(world.artifacts.open(&table.path)?)?));
+    }
+    Ok(found)
+}
+
+fn digest_of(found: &[(Name, Digest)], table: &InputTable) -> Digest {
+    let known = found.iter().find(|(name, _)| *name == table.name).map(|(_, digest)| *digest);
+    table.sha256.or(known).unwrap_or(Digest::from_bytes([0; 32]))
+}
+
+/// Programs and inputs are the pinned ones, and nothing is where outputs go. Looked at when proposing, and again before the
+/// intent.
+pub(super) fn check_run(
+    world: &mut World<'_>,
+    run: &ProgramRun,
+    check: Option<&ProgramCheck>,
+) -> Result<(), Error> {
+    let programs = [(&run.program, run.sha256)].into_iter().chain(check.map(|c| (&c.program, c.sha256)));
+    for (program, pinned) in programs {
+        let found = world.programs.digest(program)?;
+        if found != pinned {
+            return Err(Error::refused(
+                format!("{} is not the program that is pinned (SHA-256 differs)", printable(program)),
+                "find out who changed it; if it was updated, let the quorum approve the new one",
+            )
+            .with(vec![format!("the file has the SHA-256 {found}")]));
+        }
+    }
+    for input in &run.inputs {
+        if backup::hash(world.artifacts.open(&input.path)?)? != input.sha256 {
+            return Err(Error::refused(
+                format!("{} is not the input that is pinned (SHA-256 differs)", printable(&input.path)),
+                "bring the right file; nothing was touched",
+            ));
+        }
+    }
+    for output in &run.outputs {
+        if world.artifacts.exists(&output.path) {
+            return Err(Error::refused(
+                format!("{} exists already", printable(&output.path)),
+                "nothing is overwritten: move it away, or name another file",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! A program as it was pinned: read once into sealed memory, hashed there, and executed from there.
+//!
+//! What runs is what was hashed, whatever happens to the file meanwhile. What the program itself loads, libraries and
+//! configuration, is not pinned by this.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::fd::OwnedFd,
+    path::Path,
+};
+
+use rustix::{
+    fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create},
+    io::Errno,
+};
+
+use crate::{
+    durable,
+    encoding::{
+        digest::{Digest, Hasher},
+        text,
+    },
+    ports::token::{MODULE_CHANGED, TokenError},
+};
+
+/// The longest program: 512 MiB.
+const LONGEST: u64 = 512 << 20;
+
+/// SHA-256 of a program's file; refused where it is none that can be run from memory.
+pub fn digest(path: &str) -> Result<Digest, TokenError> {
+    let mut hasher = Hasher::default();
+    read(path, |bytes| {
+        hasher.update(bytes);
+        Ok(())
+    })?;
+    Ok(hasher.finish())
+}
+
+/// The program in sealed memory, if its file is the pinned one.
+pub(super) fn seal(path: &str, pinned: Digest) -> Result<OwnedFd, TokenError> {
+    let memory = executable_memory().map_err(|e| failed(path, &e.into()))?;
+    let mut file = File::from(memory);
+    let mut hasher = Hasher::default();
+    read(path, |bytes| {
+        hasher.update(bytes);
+        file.write_all(bytes)
+    })?;
+    if hasher.finish() != pinned {
+        return Err(TokenError::before(
+            "program",
+            MODULE_CHANGED,
+            format!("{} is not the program that was pinned (SHA-256 differs)", text::printable(path)),
+            "find out who changed it; nothing was started",
+        ));
+    }
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    fcntl_add_seals(&file, seals).map_err(|e| failed(path, &e.into()))?;
+    Ok(file.into())
+}
+
+/// A secret in sealed memory, for a descriptor: it can be opened and read again, as files can.
+pub(super) fn seal_secret(secret: &[u8]) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let memory =
+        memfd_create("quorate-credential", flags | MemfdFlags::NOEXEC_SEAL).or_else(|e| match e {
+            Errno::INVAL => memfd_create("quorate-credential", flags),
+            e => Err(e),
+        })?;
+    let mut file = File::from(memory);
+    file.write_all(secret)?;
+    io::Seek::rewind(&mut file)?;
+    fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
+    Ok(file.into())
+}
+
+/// Kernels before 6.3 do not know the flag that allows to execute it, and allow it.
+fn executable_memory() -> rustix::io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    memfd_create("quorate-program", flags | MemfdFlags::EXEC).or_else(|e| match e {
+        Errno::INVAL => memfd_create("quorate-program", flags),
+        e => Err(e),
+    })
+}
+
+fn read(path: &str, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), TokenError> {
+    let mut file = durable::open_plain(Path::new(path)).map_err(|e| failed(path, &e))?.take(LONGEST + 1);
+    let mut buffer = vec![0; 64 * 1024];
+    let mut length = 0_u64;
+    loop {
+        let read = file.read(&mut buffer).map_err(|e| failed(path, &e))?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if length == 0 {
+            check_kind(path, bytes)?;
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        length = length.saturating_add(bytes.len() as u64);
+        if length > LONGEST {
+            return Err(refused(path, "is longer than 512 MiB", "name the program itself"));
+        }
+        take(bytes).map_err(|e| failed(path, &e))?;
+    }
+}
+
+/// A script is run by whatever its first line names, which nobody pinned.
+fn check_kind(path: &str, bytes: &[u8]) -> Result<(), TokenError> {
+    if bytes.starts_with(b"\x7fELF") {
+        Ok(())
+    } else if bytes.starts_with(b"#!") {
+        let hint = "name its interpreter as the program, and the script as an input: then both are pinned";
+        Err(refused(path, "is a script", hint))
+    } else {
+        Err(refused(path, "is no program (no ELF file)", "name the program's file itself"))
+    }
+}
+
+fn refused(path: &str, what: &str, hint: &str) -> TokenError {
+    TokenError::before("program", "", format!("{} {what}", text::printable(path)), hint)
+}
+
+fn failed(path: &str, error: &io::Error) -> TokenError {
+    let message = format!("{} cannot be read: {}", text::printable(path), durable::reason(error));
+    let hint = "name the program's file itself, not a symbolic link to it, and check that it may be read";
+    TokenError::before("program", "", message, hint)
+}

@@ -1,0 +1,102 @@
+//! A program in words, for those who decide whether it gets a credential.
+
+use super::{
+    briefing::{Section, with},
+    operation::Operation,
+    program::{Handing, ProgramCheck, ProgramRun},
+    target::TokenIdentity,
+};
+use crate::encoding::text::printable;
+
+/// What a command, or a use, runs.
+pub(super) fn sections(operation: &Operation, updated: bool) -> Vec<Section> {
+    match operation {
+        Operation::Command { target, run, check, repeatable, .. } => {
+            let mut lines = vec![format!("{target}: the program {}", printable(&run.program))];
+            if updated {
+                lines.push(
+                    "ANOTHER FILE IS TAKEN FOR ITS PROGRAM from then on, and is given its credentials".into(),
+                );
+            }
+            let mut sections = vec![Section::new("The target", lines), program(run, *repeatable)];
+            sections.extend(files(run));
+            sections.push(looks(check.as_ref()));
+            sections
+        }
+        Operation::Use { target, identity, run, repeatable, may_change_objects } => {
+            let objects = if *may_change_objects {
+                "it completes even if the token's OBJECTS ARE OTHERS afterwards"
+            } else {
+                "it completes only if the token's objects are the same before and after"
+            };
+            let lines = with(
+                token(target.as_str(), identity),
+                [
+                    "a program logs in to it with the user PIN, and can do all that this PIN can: use, make and DELETE keys".into(),
+                    objects.into(),
+                ],
+            );
+            let mut sections = vec![Section::new("The target", lines), program(run, *repeatable)];
+            sections.extend(files(run));
+            sections
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn token(name: &str, identity: &TokenIdentity) -> Vec<String> {
+    super::briefing::token(name, identity)
+}
+
+fn program(run: &ProgramRun, repeatable: bool) -> Section {
+    let mut lines = vec![printable(&run.program), format!("SHA-256 {}", run.sha256)];
+    lines.extend(
+        (1_usize..).zip(&run.arguments).map(|(n, argument)| format!("argument {n}: {}", printable(argument))),
+    );
+    lines.extend(run.environment.iter().map(|(name, value)| format!("{name}={}", printable(value))));
+    for credential in &run.credentials {
+        let role = credential.role;
+        lines.push(match (credential.to, &credential.prompt) {
+            (Handing::Prompt, Some(prompt)) => format!("THE {role} is typed at its prompt \"{prompt}\""),
+            (Handing::Prompt, None) => format!("THE {role} is typed at a prompt"),
+            (Handing::Stdin, _) => format!("THE {role} is written to its standard input"),
+            (Handing::Descriptor, _) => {
+                format!("THE {role} is in the file {{fd:{role}}}, a descriptor of its own")
+            }
+        });
+    }
+    lines.push("it sees what it is handed, and can keep it: libraries and configuration that it loads are not pinned".into());
+    lines.push(format!("it is killed after {} s", run.time_limit_seconds));
+    lines.push(
+        if repeatable {
+            "it MAY BE RUN AGAIN if it is not known how a run ended"
+        } else {
+            "it is started once, whatever happens"
+        }
+        .into(),
+    );
+    Section::new("What is run, and what it is handed", lines)
+}
+
+fn files(run: &ProgramRun) -> Option<Section> {
+    let mut lines = Vec::new();
+    for input in &run.inputs {
+        lines.push(format!("reads {}: a copy of {}", input.name, printable(&input.path)));
+        lines.push(format!("  SHA-256 {}", input.sha256));
+    }
+    lines.extend(run.outputs.iter().map(|o| format!("writes {}: it goes to {}", o.name, printable(&o.path))));
+    (!lines.is_empty()).then(|| Section::new("Files", lines))
+}
+
+fn looks(check: Option<&ProgramCheck>) -> Section {
+    let lines = match check {
+        None => vec!["exit code 0 is taken for success; nothing looks whether it was carried out".into()],
+        Some(check) => {
+            let mut lines = vec![printable(&check.program), format!("SHA-256 {}", check.sha256)];
+            lines.extend(check.arguments.iter().map(|argument| format!("argument: {}", printable(argument))));
+            lines.push("exit code 0: it was carried out; 1: it was not".into());
+            lines
+        }
+    };
+    Section::new("What looks afterwards", lines)
+}
