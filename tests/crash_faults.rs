@@ -99,6 +99,33 @@ fn approve_on_a_bad_disk() {
     sweep("approve on a bad disk", &stand, &approve, &go_on, BAD_DISK);
 }
 
+#[test]
+fn drill_on_a_bad_disk() {
+    let stand = Stand::taken_over();
+    let head = stand.lab.head().unwrap();
+    let drill = |stand: &Stand, place: [&str; 2]| {
+        let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
+        let mut args = vec!["card", "drill", "--ledger", &ledger, "--head", &head, place[0], place[1]];
+        args.extend(card.iter().map(String::as_str));
+        stand.lab.command_as("bob", &args)
+    };
+    let beside = |stand: &Stand| drill(stand, ["--copy", &stand.lab.at("copy")]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        lab::ran(&mut beside(stand)).ok();
+        stand.level();
+        stand.nothing_is_left();
+    };
+    sweep("drill beside the ledger on a bad disk", &stand, &beside, &go_on, BAD_DISK);
+    let into_file = |stand: &Stand| drill(stand, ["-o", &stand.lab.at("files/bob.drill")]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        let again = lab::ran(&mut into_file(stand));
+        assert!(again.code == Some(0) || again.error().contains("exists"), "{}", again.stderr);
+        let (ledger, file) = (stand.lab.at("ledger"), stand.lab.at("files/bob.drill"));
+        stand.lab.run(&["card", "drill", "--ledger", &ledger, "--import", &file]).ok();
+    };
+    sweep("drill into a file on a bad disk", &stand, &into_file, &go_on, BAD_DISK);
+}
+
 /// A ledger on a medium that is mounted read-only, as far as this user can make it so.
 #[test]
 fn a_read_only_ledger_is_audited_and_not_written() {

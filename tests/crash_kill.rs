@@ -199,3 +199,53 @@ fn abort_a_deletion() {
     };
     sweep("abort a deletion", &stand, &abort, &go_on, KILL);
 }
+
+/// A drill at home, with the head from paper.
+fn drill(stand: &Stand, head: &str, more: &[&str]) -> Command {
+    let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
+    let mut args = vec!["card", "drill", "--ledger", &ledger, "--head", head];
+    args.extend(more);
+    args.extend(card.iter().map(String::as_str));
+    stand.lab.command_as("bob", &args)
+}
+
+/// Every drill in the ledger counts, and none is half there.
+#[track_caller]
+fn drills_count(stand: &Stand) {
+    let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
+    let drills = &status.json["drills"];
+    assert_eq!(drills["set_aside"], serde_json::json!([]));
+    let of_bob = drills["cards"].as_array().unwrap().iter().find(|c| c["person"] == "bob").unwrap();
+    assert_eq!(of_bob["by"], "drill");
+    stand.level();
+    stand.nothing_is_left();
+}
+
+#[test]
+fn drill_into_a_file() {
+    let stand = Stand::taken_over();
+    let head = stand.lab.head().unwrap();
+    let into_file = |stand: &Stand| drill(stand, &head, &["-o", &stand.lab.at("files/bob.drill")]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        let again = lab::ran(&mut into_file(stand));
+        // A file under its name is whole: it need not be made again.
+        assert!(again.code == Some(0) || again.error().contains("exists"), "{}", again.stderr);
+        let (ledger, copy, file) =
+            (stand.lab.at("ledger"), stand.lab.at("copy"), stand.lab.at("files/bob.drill"));
+        stand.lab.run(&["card", "drill", "--ledger", &ledger, "--copy", &copy, "--import", &file]).ok();
+        drills_count(stand);
+    };
+    sweep("drill into a file", &stand, &into_file, &go_on, KILL);
+}
+
+#[test]
+fn drill_beside_the_ledger() {
+    let stand = Stand::taken_over();
+    let head = stand.lab.head().unwrap();
+    let beside = |stand: &Stand| drill(stand, &head, &["--copy", &stand.lab.at("copy")]);
+    let go_on = |stand: &Stand, _: &Ran| {
+        lab::ran(&mut beside(stand)).ok();
+        drills_count(stand);
+    };
+    sweep("drill beside the ledger", &stand, &beside, &go_on, KILL);
+}

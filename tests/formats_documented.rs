@@ -23,7 +23,7 @@ const TRANSCRIPT: &str = "man/quorate-transcript.5";
 const PLAN: &str = "man/quorate-plan.5";
 
 /// Where the types of ledgers, approvals and backups stand.
-const FORMATS: [&str; 14] = [
+const FORMATS: [&str; 15] = [
     "src/encoding/dsse.rs",
     "src/transcript/event.rs",
     "src/transcript/outcome.rs",
@@ -36,6 +36,7 @@ const FORMATS: [&str; 14] = [
     "src/roster/deal.rs",
     "src/roster/members.rs",
     "src/approval/statement.rs",
+    "src/approval/drill.rs",
     "src/ceremony/backup.rs",
     "src/proposal/plan.rs",
 ];

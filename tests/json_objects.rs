@@ -159,6 +159,11 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let compared = seen.check("compare", "", lab.run(&["compare", "hsm", "spare", "--ledger", &ledger]).ok());
     assert!(compared["objects"].is_array());
     seen.check("attest", "", lab.run_with("alice", &["attest", &ledger]));
+    let (head, file) = (lab.head().unwrap(), lab.at("files/alice.drill"));
+    let drill = ["card", "drill", "--ledger", &ledger, "--head", &head, "-o", &file];
+    seen.check("card drill", "of a card", lab.run_with("alice", &drill));
+    let import = ["card", "drill", "--ledger", &ledger, "--import", &file];
+    seen.check("card drill", "with --import", lab.run(&import));
     seen.check("show", "of a ceremony", lab.run(&["show", &ledger]));
     seen.check("audit", "", lab.run(&["audit", &ledger]).expect(6));
 

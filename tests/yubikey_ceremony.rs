@@ -275,3 +275,39 @@ fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
     quorum.approve("alice").expect(1);
     assert_eq!(other.count_of(VERIFY), 0);
 }
+
+#[test]
+fn yubikeys_are_drilled_by_their_holders_alone() {
+    let quorum = Quorum::founded();
+    let hands = &quorum.hands;
+    let (ledger, copy, head) = (hands.lab.at("ledger"), hands.lab.at("copy"), hands.lab.head().unwrap());
+    let drill = ["card", "drill", "--ledger", &ledger, "--copy", &copy, "--head", &head];
+    for name in ["alice", "alice-spare", "bob", "frank"] {
+        let card = &hands.cards[name];
+        card.reset_count();
+        let ran = hands.run(name, &drill).ok();
+        let uses = if name == "frank" { 1 } else { 3 };
+        assert_eq!(ran.json["authorities"].as_array().unwrap().len() + 1, uses, "{name}");
+        assert_eq!(card.touches(), uses, "{name}");
+        assert!(ran.stderr.contains("will be asked for"), "{}", ran.stderr);
+        assert!(!card.is_unlocked(), "{name}'s card was not reset");
+        assert_eq!(card.tries(), (3, 3), "{name} lost a try");
+    }
+    let status = hands.lab.run(&["status", &ledger]).ok();
+    let drilled = status.json["drills"]["cards"].as_array().unwrap().iter().filter(|c| c["by"] == "drill");
+    assert_eq!(drilled.count(), 4);
+    assert_eq!(status.json["drills"]["set_aside"], serde_json::json!([]));
+
+    // Nobody touches it: nothing is signed, nothing is written, no try is lost.
+    let card = &hands.cards["carol"];
+    card.set_touch(Touch::Never);
+    card.set_touch_timeout(Duration::from_secs(2));
+    let file = hands.lab.at("files/carol.drill");
+    let into_file = ["card", "drill", "--ledger", &ledger, "--head", &head, "-o", &file];
+    let ran = hands.run("carol", &into_file).expect(1);
+    assert!(ran.error().contains("was not touched in time"), "{}", ran.error());
+    assert!(!hands.lab.path("files/carol.drill").exists());
+    assert_eq!(card.tries(), (3, 3));
+    card.set_touch(Touch::Now);
+    hands.run("carol", &into_file).ok();
+}

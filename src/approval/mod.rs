@@ -1,6 +1,7 @@
 //! Approvals, the one place that counts them, and what a quorum may do.
 
 pub mod authorization;
+pub mod drill;
 pub mod intent;
 pub mod quorum;
 pub mod statement;

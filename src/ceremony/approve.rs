@@ -1,6 +1,6 @@
 //! A custodian's decision: he verifies, is briefed, opens his shares and releases them to the station, or rejects.
 
-use super::{Error, World, check_clock, collect::kept_name, recognition, sign};
+use super::{Error, World, check_clock, collect::kept_name, opening, recognition, sign};
 use crate::{
     approval::statement::{Approval, ApprovalFile, Rejection},
     encoding::{
@@ -17,7 +17,6 @@ use crate::{
     },
     roster::{Person, Standing},
     sealing::release,
-    sharing::share::UnverifiedShare,
     transcript::{
         ceremony::authorities,
         ledger::{Ceremony, LedgerState},
@@ -83,7 +82,7 @@ pub fn matter<'s>(
             "see 'quorate status'",
         ));
     }
-    let continuity = continuity(state, ceremony, memory, &custodian.name, head)?;
+    let continuity = continuity(state, ceremony.number(), memory, &custodian.name, head)?;
     Ok(Matter { state, ceremony, custodian, continuity })
 }
 
@@ -102,10 +101,11 @@ fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s 
     Ok(person)
 }
 
-/// No rollback, and no second child of one predecessor.
-fn continuity(
+/// No rollback, and no second child of one predecessor. `next` is the number of the ceremony that is decided on, or that
+/// would come next.
+pub(super) fn continuity(
     state: &LedgerState,
-    ceremony: &Ceremony,
+    next: u32,
     memory: &dyn CustodianMemory,
     who: &Name,
     head: Option<Digest>,
@@ -143,7 +143,7 @@ fn continuity(
             ))
         };
     }
-    if ceremony.number() > 0 && !seen.is_empty() {
+    if next > 0 && !seen.is_empty() {
         Ok(Continuity::Remembered { proposals: seen.len() })
     } else if state.head().is_none() {
         // Also while a genesis is recovered whose station was lost: there is no head on anybody's paper yet.
@@ -172,20 +172,7 @@ pub fn approve(
     let keyid = description.signing_key.keyid();
     let mut documents: Vec<LockedBytes> = Vec::new();
     for authority in authorities(ceremony) {
-        let sealed = roster.sealed_share(&authority.name, keyid).ok_or_else(|| {
-            Error::refused(
-                format!("no share of {} is sealed to this card", authority.name),
-                "use the card that was enrolled",
-            )
-        })?;
-        let opened = card.open(sealed)?;
-        let (unverified, rest) =
-            UnverifiedShare::read(opened.expose()).map_err(|error| bad_share(&error.to_string()))?;
-        if !rest.is_empty() {
-            return Err(bad_share("something follows the share"));
-        }
-        let share =
-            unverified.verify(roster, &authority.name, who).map_err(|error| bad_share(&error.to_string()))?;
+        let share = opening::open_share(roster, &authority.name, who, keyid, card)?;
         documents.extend(share.to_document(roster)?);
     }
     let station = &ceremony.proposal.station.keys;
@@ -200,13 +187,6 @@ pub fn approve(
     };
     let statement = sign::statement(card, &description.signing_key, matter.state.mode, &approval)?;
     Ok(ApprovalFile { statement, release: Some(Base64(release)) })
-}
-
-fn bad_share(what: &str) -> Error {
-    Error::refused(
-        format!("the share on this card is not good: {what}"),
-        "nothing was signed; tell the administrator: at genesis nobody should go on, later a spare card may serve",
-    )
 }
 
 /// Signs a rejection.

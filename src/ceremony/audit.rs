@@ -78,9 +78,11 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins) ->
 fn add_statements(files: &mut [CeremonyFiles], copy: &[CeremonyFiles]) {
     for other in copy {
         let Some(file) = files.iter_mut().find(|f| f.directory == other.directory) else { continue };
-        for (into, from) in
-            [(&mut file.attestations, &other.attestations), (&mut file.approvals, &other.approvals)]
-        {
+        for (into, from) in [
+            (&mut file.attestations, &other.attestations),
+            (&mut file.approvals, &other.approvals),
+            (&mut file.drills, &other.drills),
+        ] {
             for (name, bytes) in from {
                 if !into.iter().any(|(_, known)| known == bytes) {
                     into.push((name.clone(), bytes.clone()));

@@ -61,7 +61,7 @@ fn decide(
     check_output(decision, &matter, &root, event)?;
     let ceremony = matter.ceremony;
     terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
-    check_continuity(terminal, &matter)?;
+    check_continuity(terminal, matter.state, &matter.continuity)?;
     let who = matter.custodian.name.clone();
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };
     terminal.confirm(&format!("{verb} this proposal as {}?", matter.custodian.full_name))?;
@@ -144,11 +144,15 @@ fn check_output(
 
 /// Says how the ledger is known to be whole. Where nothing is known, a person compares the head with his paper; `--yes`
 /// is no answer to that.
-pub fn check_continuity(terminal: Terminal, matter: &Matter<'_>) -> Result<(), Error> {
-    match &matter.continuity {
+pub fn check_continuity(
+    terminal: Terminal,
+    state: &LedgerState,
+    continuity: &Continuity,
+) -> Result<(), Error> {
+    match continuity {
         Continuity::Genesis => {
-            if matter.ceremony.number() > 0 {
-                terminal.digest("Genesis fingerprint of this ledger", matter.state.genesis);
+            if state.ceremonies.len() > 1 {
+                terminal.digest("Genesis fingerprint of this ledger", state.genesis);
             }
             terminal.tell(
                 "No ceremony of this ledger has ended yet. Compare these digests and the station's fingerprint with \
@@ -161,7 +165,7 @@ pub fn check_continuity(terminal: Terminal, matter: &Matter<'_>) -> Result<(), E
             ));
         }
         Continuity::Head(_) => terminal.tell("The ledger ends with the head that you gave."),
-        Continuity::Unknown => unknown(terminal, matter.state)?,
+        Continuity::Unknown => unknown(terminal, state)?,
     }
     Ok(())
 }

@@ -189,6 +189,11 @@ pub enum CardVerb {
         after_help = "Examples:\n  quorate card show yubikey\n  quorate card show yubikey:12345678\n  quorate card show soft:alice.card\n  quorate card show alice.json"
     )]
     Show(CardShow),
+    /// Try alone that a card opens its shares, and sign that it does.
+    #[command(
+        after_help = "Examples:\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate card drill --ledger ledger --card soft:alice.card --head \"$(cat head.txt)\" -o alice.drill\n  Beside the ledger itself:\n    quorate card drill --ledger ledger --card soft:alice.card --copy /media/usb/ledger\n  The administrator takes in what was brought:\n    quorate card drill --ledger ledger --import alice.drill --copy /media/usb/ledger"
+    )]
+    Drill(CardDrill),
     /// Verify PIV attestations of YubiKeys: no card, no ledger.
     #[command(
         after_help = "Examples:\n  With yubico-piv-tool or ykman you get the two certificates from a card:\n    ykman piv keys attest 9c key.pem; ykman piv certificates export f9 card.pem\n    quorate card attestation key.pem card.pem --roots yubico.pem\n  Is it the attestation of this key?\n    quorate card attestation key.pem card.pem public.pem --roots yubico.pem"
@@ -260,6 +265,32 @@ pub struct CardEnroll {
     /// The enrolment to write; it must not exist.
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: PathBuf,
+}
+
+/// `quorate card drill`.
+#[derive(Args, Debug)]
+pub struct CardDrill {
+    /// The ledger.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// The card: soft:FILE, or yubikey[:SERIAL].
+    #[arg(long, value_name = "CARD", required_unless_present = "import")]
+    pub card: Option<CardPlace>,
+    /// How its PIN comes.
+    #[command(flatten)]
+    pub pin: PinArgs,
+    /// Head of the last closed ceremony, from your paper: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub head: Option<String>,
+    /// Write the statement to this file, for the administrator; without it, it is put beside the ledger.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "copies", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Put a statement beside the ledger that was made elsewhere; no card. May be given again.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["card", "pin_file", "pin_fd", "head", "output"], value_hint = clap::ValueHint::FilePath)]
+    pub import: Vec<PathBuf>,
+    /// Copies.
+    #[command(flatten)]
+    pub copies: CopyArgs,
 }
 
 /// When a key on a YubiKey wants a touch.

@@ -1,4 +1,4 @@
-//! `quorate card new|enroll|list|show|attestation`.
+//! `quorate card new|enroll|list|show|drill|attestation`.
 
 mod inventory;
 mod preparing;
@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{
     Done,
-    args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb},
-    attestation,
+    args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
+    attestation, drill,
     terminal::Terminal,
     wiring,
 };
@@ -33,12 +33,13 @@ use crate::{
 };
 
 /// Runs one of them.
-pub fn run(verb: &CardVerb, terminal: Terminal) -> Result<Done, Error> {
+pub fn run(verb: &CardVerb, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     match verb {
         CardVerb::New(args) => new(args, terminal),
         CardVerb::Enroll(args) => enroll(args, terminal),
         CardVerb::List => inventory::list(terminal),
         CardVerb::Show(args) => show(args, terminal),
+        CardVerb::Drill(args) => drill::run(args, global, terminal),
         CardVerb::Attestation(args) => attestation::run(args, terminal),
     }
 }

@@ -10,6 +10,7 @@ mod audit;
 mod card;
 mod compare;
 mod completions;
+mod drill;
 mod execute;
 mod exit;
 mod propose;
@@ -89,7 +90,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
         memory::lock_all().map_err(|e| Error::problem(e.to_string(), e.hint()))?;
     }
     match &cli.verb {
-        Verb::Card(verb) => card::run(verb, terminal),
+        Verb::Card(verb) => card::run(verb, global, terminal),
         Verb::Token(verb) => token::run(verb, global, terminal),
         Verb::Propose(args) => propose::run(args, global, terminal),
         Verb::Approve(args) => approve::approve(args, global, terminal),

@@ -163,6 +163,34 @@ pub const REFERENCES: &[Reference] = &[
         ],
     },
     Reference {
+        verb: "card drill",
+        exits: LOOK,
+        objects: &[
+            Object {
+                when: "of a card",
+                keys: &[
+                    ("person", "whose card it is"),
+                    ("serial", "the card's serial"),
+                    ("ceremony", "whose head is named: its directory in the ledger"),
+                    ("head", "of the last closed ceremony"),
+                    ("epoch", "number of the dealing"),
+                    ("authorities", "whose shares it opened; empty if it holds none"),
+                    ("time", "by this machine's clock"),
+                    ("file", "the file that was written, from the ledger if it lies there"),
+                ],
+            },
+            Object {
+                when: "with --import",
+                keys: &[
+                    ("imported[].person", "whose card it was"),
+                    ("imported[].serial", "the card's serial"),
+                    ("imported[].time", "of the drill"),
+                    ("imported[].file", "in the ledger"),
+                ],
+            },
+        ],
+    },
+    Reference {
         verb: "card attestation",
         exits: LOOK,
         objects: &[Object {
@@ -299,6 +327,9 @@ pub const REFERENCES: &[Reference] = &[
                 ("targets[].identity", "the token: maker, model, serial, label"),
                 ("targets[].inventory", "its objects on record, or null"),
                 ("retired", "targets that were let go, and by which ceremony"),
+                ("drills.every_days", "what the policy demands, or null"),
+                ("drills.cards", "of each card: person, standing, serial, keyid, last, by, due, overdue"),
+                ("drills.set_aside", "statements that do not count, and why"),
                 ("open", "the open ceremony, or null:"),
                 ("open.directory", "in the ledger"),
                 ("open.proposal", "digest of the proposal"),

@@ -118,7 +118,7 @@ impl Stage {
         let state = self.state()?;
         let description = dealt.card.describe()?;
         let matter = approve::matter(&state, &self.wiring.memory, &description, head, &SystemClock)?;
-        check_continuity(self.terminal, &matter)?;
+        check_continuity(self.terminal, matter.state, &matter.continuity)?;
         approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;

@@ -12,10 +12,16 @@ use super::{
 };
 use crate::{
     ceremony::{self, Error, propose::awaited},
-    encoding::text::{self, Name},
-    ports::store::StationStore as _,
-    storage,
-    transcript::ledger::{Ceremony, LedgerState},
+    encoding::{
+        text::{self, Name},
+        time::Timestamp,
+    },
+    ports::{clock::Clock as _, store::StationStore as _},
+    storage::{self, SystemClock},
+    transcript::{
+        drilled,
+        ledger::{Ceremony, LedgerState},
+    },
 };
 
 /// Says where a ledger stands.
@@ -36,6 +42,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
         ));
     }
     people(terminal, &state);
+    let drills = drills(terminal, &state, SystemClock.now());
     targets(terminal, &state);
     let open = match state.open() {
         Some(open) => Some(tell_open(terminal, open, global, &shown)?),
@@ -63,6 +70,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
         "retired": state.retired.iter().map(|(name, retired)| json!({
             "name": name, "identity": retired.target.identity, "by": retired.by,
         })).collect::<Vec<_>>(),
+        "drills": drills,
         "open": open,
     })))
 }
@@ -78,6 +86,47 @@ fn people(terminal: Terminal, state: &LedgerState) {
         let cards = person.cards.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         terminal.item(&format!("{} {} ({}): {cards}", person.standing, person.name, person.full_name));
     }
+}
+
+/// Which card was last seen to work, and which is to be drilled.
+fn drills(terminal: Terminal, state: &LedgerState, now: Timestamp) -> serde_json::Value {
+    let drills = drilled::standing(state, now);
+    if !drills.cards.is_empty() {
+        terminal.heading("Drills");
+    }
+    let policy = state.roster.as_ref().and_then(|r| r.policy().drill_every_days);
+    if let Some(days) = policy {
+        terminal.item(&format!("each card is to be drilled every {days} days"));
+    }
+    for known in &drills.cards {
+        let last = match known.last {
+            Some((time, proof)) => format!("{time} ({proof})"),
+            None => "never".into(),
+        };
+        let overdue = match known.due {
+            Some(due) if known.is_overdue => format!("; OVERDUE since {due}"),
+            _ => String::new(),
+        };
+        let person = known.person;
+        terminal.item(&format!("{} {}, {}: {last}{overdue}", person.standing, person.name, known.card));
+    }
+    for reason in &drills.set_aside {
+        terminal.item(&format!("not counted: {reason}"));
+    }
+    if drills.cards.iter().any(|known| known.is_overdue) {
+        terminal.tell("Next: their holders drill the cards that are overdue: 'quorate card drill'.");
+    }
+    let cards = drills.cards.iter().map(|known| {
+        json!({
+            "person": known.person.name, "standing": known.person.standing.to_string(),
+            "serial": known.card.enrolment().serial, "keyid": known.card.keyid(),
+            "last": known.last.map(|(time, _)| time), "by": known.last.map(|(_, proof)| proof),
+            "due": known.due, "overdue": known.is_overdue,
+        })
+    });
+    json!({
+        "every_days": policy, "cards": cards.collect::<Vec<_>>(), "set_aside": drills.set_aside,
+    })
 }
 
 fn targets(terminal: Terminal, state: &LedgerState) {

@@ -64,6 +64,8 @@ pub enum Beside {
     Approvals,
     /// `attestations/`
     Attestations,
+    /// `drills/`
+    Drills,
 }
 
 /// Where the ledger lies.

@@ -89,6 +89,10 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
         sections
             .push(Section::new("New credentials, in this ledger already", distinct.into_iter().collect()));
     }
+    if let (Some(_), Some(days)) = (&proposal.new_roster, roster.policy().drill_every_days) {
+        let line = format!("each card is to be drilled every {days} days, by its holder alone");
+        sections.push(Section::new("What is expected of its members", vec![line]));
+    }
     let warnings = roster.warnings();
     if !warnings.is_empty() {
         sections.push(Section::new("Warnings", warnings));

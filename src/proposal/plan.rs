@@ -108,6 +108,7 @@ pub struct PolicyTable {
     copies: u8,
     allow_same_medium: bool,
     allow_short_pins: bool,
+    drill_every_days: Option<u32>,
     require_attestation: bool,
     min_firmware: Firmware,
     attestation_roots: Vec<Digest>,
@@ -121,6 +122,7 @@ impl Default for PolicyTable {
             copies: 2,
             allow_same_medium: false,
             allow_short_pins: false,
+            drill_every_days: None,
             require_attestation: true,
             min_firmware: Firmware::WITHOUT_EUCLEAK,
             attestation_roots: Vec::new(),
@@ -142,6 +144,7 @@ impl PolicyTable {
             copies: self.copies,
             allow_same_medium: self.allow_same_medium,
             allow_short_pins: self.allow_short_pins,
+            drill_every_days: self.drill_every_days,
             attestation: AttestationPolicy {
                 required: self.require_attestation,
                 min_firmware: self.min_firmware,

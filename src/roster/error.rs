@@ -4,7 +4,7 @@ use super::{
     attestation::AttestationError,
     card::{CardKind, EnrolmentError},
     members::OperationKind,
-    validation::MAX_CUSTODIANS,
+    validation::{MAX_CUSTODIANS, MAX_DRILL_DAYS},
 };
 use crate::encoding::text::{Line, Name};
 
@@ -143,6 +143,9 @@ pub enum RosterError {
     /// The number of copies makes no sense.
     #[error("policy.copies is {0}: 1 to 9 are possible")]
     Copies(u8),
+    /// The time between two drills makes no sense.
+    #[error("policy.drill_every_days is {0}: 1 to {MAX_DRILL_DAYS} are possible")]
+    DrillDays(u32),
     /// Deal header, commitments or sealed shares do not fit the members.
     #[error("the deal does not fit the members: {0}")]
     Deal(String),

@@ -101,6 +101,8 @@ pub struct Policy {
     pub allow_same_medium: bool,
     /// PINs shorter than 8 characters, where a token takes no longer ones.
     pub allow_short_pins: bool,
+    /// Days after which each card is to be drilled again; none: nothing is demanded.
+    pub drill_every_days: Option<u32>,
     /// What hardware cards must prove.
     pub attestation: AttestationPolicy,
 }

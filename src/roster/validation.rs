@@ -23,6 +23,9 @@ use crate::{
 /// The largest number of custodians: share indexes are bytes, and 0 is the secret itself.
 pub const MAX_CUSTODIANS: usize = 255;
 
+/// The longest time between two drills that a policy can demand: ten years.
+pub const MAX_DRILL_DAYS: u32 = 3650;
+
 /// In which capacity a person belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
@@ -84,6 +87,11 @@ impl Roster {
         check_operations(&document)?;
         if !(1..=9).contains(&document.policy.copies) {
             return Err(RosterError::Copies(document.policy.copies));
+        }
+        if let Some(days) = document.policy.drill_every_days
+            && !(1..=MAX_DRILL_DAYS).contains(&days)
+        {
+            return Err(RosterError::DrillDays(days));
         }
         let dealing_id = document.deal.dealing_id();
         let roster =

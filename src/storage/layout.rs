@@ -5,6 +5,7 @@
 //!              transcript.jsonl
 //!              approvals/*.json
 //!              attestations/*.json
+//!              drills/*.json
 //! 0001-delete/…
 //! .0002-backup.tmp/         a proposal that crashed: ignored, cleared by the next one
 //! ```
@@ -89,11 +90,12 @@ pub(super) fn is_statement_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-/// `approvals` or `attestations`.
+/// `approvals`, `attestations` or `drills`.
 pub(super) fn beside_name(beside: Beside) -> &'static str {
     match beside {
         Beside::Approvals => "approvals",
         Beside::Attestations => "attestations",
+        Beside::Drills => "drills",
     }
 }
 
@@ -133,6 +135,7 @@ pub(super) fn ceremony(
         plan,
         attestations: statements(&path, Beside::Attestations, budget)?,
         approvals: statements(&path, Beside::Approvals, budget)?,
+        drills: statements(&path, Beside::Drills, budget)?,
     })
 }
 

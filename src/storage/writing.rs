@@ -63,9 +63,13 @@ fn build(hidden: &Path, files: &CeremonyFiles) -> Result<(), StoreError> {
 /// Statements by their files' names.
 pub(super) type Statements = [(String, Vec<u8>)];
 
-/// The statements of both kinds.
-pub(super) fn besides(files: &CeremonyFiles) -> [(Beside, &Statements); 2] {
-    [(Beside::Approvals, &files.approvals), (Beside::Attestations, &files.attestations)]
+/// The statements of each kind.
+pub(super) fn besides(files: &CeremonyFiles) -> [(Beside, &Statements); 3] {
+    [
+        (Beside::Approvals, &files.approvals),
+        (Beside::Attestations, &files.attestations),
+        (Beside::Drills, &files.drills),
+    ]
 }
 
 /// Removes what crashed proposals left, and files that were to replace others in a ceremony that nobody went on with.
@@ -80,7 +84,7 @@ pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
     for name in layout::ceremonies(ledger)? {
         let ceremony = ledger.join(name);
         clear_temporary(&ceremony)?;
-        for beside in [Beside::Approvals, Beside::Attestations] {
+        for beside in [Beside::Approvals, Beside::Attestations, Beside::Drills] {
             let inner = ceremony.join(beside_name(beside));
             if layout::is_there(&inner)? {
                 layout::real_directory(&inner)?;
@@ -156,6 +160,7 @@ pub(super) fn novelty(
     let statements = match beside {
         Beside::Approvals => &files.approvals,
         Beside::Attestations => &files.attestations,
+        Beside::Drills => &files.drills,
     };
     match statements.iter().find(|(held, _)| held == name) {
         Some((_, held)) if held == bytes => return Ok(Novelty::Held),

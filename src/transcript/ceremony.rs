@@ -96,6 +96,8 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         end: None,
         unrecorded: Vec::new(),
         attestations: Vec::new(),
+        drills: Vec::new(),
+        bad_drills: Vec::new(),
     })
 }
 

@@ -7,7 +7,10 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
-    approval::statement::{Abort, Approval, Attestation, Rejection, Signed},
+    approval::{
+        drill::Drill,
+        statement::{Abort, Approval, Attestation, Rejection, Signed},
+    },
     encoding::{
         digest::Digest,
         dsse::Mode,
@@ -35,6 +38,8 @@ pub struct CeremonyFiles {
     pub attestations: Vec<(String, Vec<u8>)>,
     /// `approvals/*.json`, by name.
     pub approvals: Vec<(String, Vec<u8>)>,
+    /// `drills/*.json`, by name.
+    pub drills: Vec<(String, Vec<u8>)>,
 }
 
 /// How a ceremony ended.
@@ -88,6 +93,10 @@ pub struct Ceremony {
     pub unrecorded: Vec<Signed<Rejection>>,
     /// Good attestations of its head.
     pub attestations: Vec<Signed<Attestation>>,
+    /// Good drills that name its head.
+    pub drills: Vec<Signed<Drill>>,
+    /// Drills beside it that do not count: file and reason.
+    pub bad_drills: Vec<String>,
 }
 
 impl Ceremony {

@@ -2,6 +2,7 @@
 
 mod attested;
 pub mod ceremony;
+pub mod drilled;
 pub mod event;
 mod executed;
 pub mod finding;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ceremony::{self, Context},
+    drilled,
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
     line,
@@ -54,7 +55,9 @@ pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
         match checked {
             Ok((ceremony, mut more)) => {
                 findings.append(&mut more);
-                state = Some(extend(state, ceremony, mode));
+                let mut extended = extend(state, ceremony, mode);
+                findings.extend(drilled::read(file, &mut extended));
+                state = Some(extended);
             }
             Err(finding) => {
                 findings.push(finding.of(&file.directory));

@@ -338,6 +338,7 @@ impl Forge {
             plan: proposal.plan.clone().into_bytes(),
             attestations: Vec::new(),
             approvals: Vec::new(),
+            drills: Vec::new(),
         });
     }
 

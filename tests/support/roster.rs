@@ -126,6 +126,7 @@ impl Recipe {
                 copies: 1,
                 allow_same_medium: false,
                 allow_short_pins: false,
+                drill_every_days: None,
                 attestation: AttestationPolicy::default(),
             },
             deal: header,

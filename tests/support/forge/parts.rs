@@ -181,6 +181,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             copies: 2,
             allow_same_medium: true,
             allow_short_pins: false,
+            drill_every_days: None,
             attestation: AttestationPolicy::default(),
         },
         deal,

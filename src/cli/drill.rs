@@ -1,0 +1,145 @@
+//! `quorate card drill`.
+
+use serde_json::json;
+
+use super::{
+    Done,
+    approve::check_continuity,
+    args::{CardDrill, CardPlace, Global},
+    card::write_new,
+    terminal::{Terminal, counted},
+    wiring,
+};
+use crate::{
+    ceremony::{
+        self, Error,
+        drill::{self, Subject},
+    },
+    encoding::text::{self, Name},
+    ports::{card::CardDescription, store::LedgerStore as _},
+    storage::{self, LedgerDirectory, SystemClock},
+    transcript::{drilled, ledger::LedgerState},
+};
+
+/// Drills a card, or takes in what was signed elsewhere.
+pub fn run(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    match &args.card {
+        Some(place) => drill(args, place, global, terminal),
+        None => import(args, global, terminal),
+    }
+}
+
+fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let head = wiring::paper("--head", args.head.as_ref())?;
+    let mut card = wiring::card(terminal, place)?;
+    let description = card.describe()?;
+    let mut ledger = open(args)?;
+    let files = match &mut ledger {
+        Some(ledger) => ledger.read()?,
+        None => storage::ledger::read(&args.ledger)?,
+    };
+    let state = ceremony::check(&files, wiring::mode(global))?;
+    let memory = storage::CustodianDirectory::new(&wiring::state_root(global, &[&args.ledger])?)?;
+    let subject = drill::subject(&state, &memory, &description, head, &SystemClock)?;
+    brief(terminal, &subject, &description);
+    check_continuity(terminal, &state, &subject.continuity)?;
+    terminal.confirm("Try this card?")?;
+    let (roster, uses) = (Some(subject.roster), drill::uses(&subject));
+    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.pin, roster, uses)?;
+    let signed = drill::drill(&subject, &description, unlocked.as_mut(), &SystemClock)?;
+    drop(unlocked);
+    let bytes = drill::to_file(signed.envelope());
+    let kept = match (&mut ledger, &args.output) {
+        (Some(ledger), _) => drill::keep(ledger, &state, &[("the drill".into(), bytes)], &SystemClock)?,
+        (None, Some(path)) => {
+            write_new(path, &bytes)?;
+            Vec::new()
+        }
+        (None, None) => Vec::new(),
+    };
+    let file = kept.first().map(|kept| kept.file.clone());
+    let shown = args.output.as_ref().map(|path| text::printable(&path.to_string_lossy()));
+    tell_done(terminal, &subject, shown.as_deref());
+    let said = signed.statement();
+    Ok(Done::ok(json!({
+        "person": said.person,
+        "serial": said.serial,
+        "ceremony": subject.last.directory,
+        "head": said.head,
+        "epoch": said.epoch,
+        "authorities": said.authorities,
+        "time": said.time,
+        "file": file.or(shown),
+    })))
+}
+
+/// The ledger, locked for writing, unless the statement goes to a file. What would be in the way of writing it is
+/// found before a PIN is asked for.
+fn open(args: &CardDrill) -> Result<Option<LedgerDirectory>, Error> {
+    let Some(path) = &args.output else {
+        return Ok(Some(LedgerDirectory::open(&args.ledger, args.copies.copies.clone())?));
+    };
+    if path.exists() {
+        return Err(Error::problem(
+            format!("{} exists", text::printable(&path.to_string_lossy())),
+            "nothing is overwritten: name a file that does not exist",
+        ));
+    }
+    Ok(None)
+}
+
+fn brief(terminal: Terminal, subject: &Subject<'_>, card: &CardDescription) {
+    let deal = subject.roster.deal();
+    terminal.heading(&format!("A drill of {}", wiring::whose(card, Some(subject.roster))));
+    terminal.item(&format!(
+        "{} of the {} ledger {}, epoch {}",
+        subject.person.standing,
+        deal.mode,
+        subject.state.nonce.short(),
+        deal.epoch
+    ));
+    let names = subject.authorities.iter().map(Name::as_str).collect::<Vec<_>>().join(" and ");
+    if names.is_empty() {
+        terminal.item("it holds no share: it signs, nothing else");
+    } else {
+        terminal.item(&format!("it opens its share of {names}; each is compared with the roster, and wiped"));
+    }
+    terminal.item("then it signs that it did, with the date; nothing else is written");
+}
+
+fn tell_done(terminal: Terminal, subject: &Subject<'_>, file: Option<&str>) {
+    let person = subject.person;
+    let did = match subject.authorities.len() {
+        0 => "signs".to_owned(),
+        n => format!("opens {}, as dealt", counted(n, "share", "shares")),
+    };
+    terminal.tell(&format!("The card of {} ({}) {did}.", person.full_name, person.name));
+    match file {
+        Some(file) => terminal.tell(&format!(
+            "Next: bring {file} to the administrator, for 'quorate card drill --ledger LEDGER --import {file}'."
+        )),
+        None => terminal.tell("The statement lies beside the ledger; 'quorate status' counts it."),
+    }
+}
+
+fn import(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let mut files = Vec::new();
+    for path in &args.import {
+        let bytes = wiring::read_file(path, drilled::MAX_DRILL)?;
+        files.push((text::printable(&path.to_string_lossy()), bytes));
+    }
+    let mut ledger = LedgerDirectory::open(&args.ledger, args.copies.copies.clone())?;
+    let state: LedgerState = ceremony::load(&mut ledger, wiring::mode(global))?;
+    let kept = drill::keep(&mut ledger, &state, &files, &SystemClock)?;
+    for kept in &kept {
+        let said = &kept.said;
+        terminal.item(&format!("{}: card {}, drilled {}", said.person, said.serial, said.time));
+    }
+    terminal.tell(&format!("{} beside the ledger.", counted(kept.len(), "drill lies", "drills lie")));
+    let imported = kept.iter().map(|kept| {
+        json!({
+            "person": kept.said.person, "serial": kept.said.serial, "time": kept.said.time, "file": kept.file,
+        })
+    });
+    Ok(Done::ok(json!({ "imported": imported.collect::<Vec<_>>() })))
+}
