@@ -106,7 +106,7 @@ fn two_cards() {
         table.daemon.reader_name(1)
     );
     let several = Said {
-        code: 1,
+        code: 2,
         message: &message,
         hint: "name one with --card yubikey:SERIAL, or take the others out",
     };

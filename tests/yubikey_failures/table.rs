@@ -71,6 +71,12 @@ fn template() -> PathBuf {
     for (name, card) in &hands.cards {
         card.save(&hands.lab.path(&format!("cards/{name}.json")));
     }
+    // What may be said: all that is printed of an approval that succeeds.
+    let head = hands.lab.head().unwrap();
+    let output = hands.lab.at("files/approval");
+    let said = hands.run("alice", &["approve", &ledger, "-o", &output, "--head", &head]).ok();
+    fs::write(hands.lab.path("files/public"), said.stdout + &said.stderr).unwrap();
+    fs::remove_file(output).unwrap();
     hands.lab.environment.clear();
     founded::keep("proposed", &hands.lab)
 }
@@ -166,8 +172,20 @@ impl Table {
         }
         assert_eq!(self.tries(), tries, "tries were lost: {}", ran.stderr);
         assert!(snapshot(self.lab.dir.path()) == before, "something was left behind: {}", ran.stderr);
-        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(PIN), "the PIN is in the output");
+        self.told_no_secret(&ran);
         ran
+    }
+
+    /// Neither the PIN nor anything as long as a part of a share, but for what an approval prints in any case.
+    #[track_caller]
+    fn told_no_secret(&self, ran: &Ran) {
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains(PIN), "the PIN is in the output: {said}");
+        let public = fs::read_to_string(self.lab.path("files/public")).unwrap();
+        let words = said.split(|c: char| !c.is_ascii_alphanumeric() && !"+_-".contains(c));
+        for word in words.filter(|word| word.len() >= 20) {
+            assert!(public.contains(word), "{word} is in the output: {said}");
+        }
     }
 
     /// Of the PIN and of the PUK, of each card.
