@@ -82,6 +82,7 @@ fn a_ceremony_appears_grows_and_is_read() {
     ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"{}").unwrap();
     ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"{}").unwrap();
     ledger.put_beside(DELETE, Beside::Attestations, "bob.json", b"[]").unwrap();
+    ledger.put_beside(DELETE, Beside::Drills, "carol.json", b"1").unwrap();
     let error = ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"other").unwrap_err();
     assert!(error.reason.contains("already"), "{error}");
     let files = ledger.read().unwrap();
@@ -89,8 +90,9 @@ fn a_ceremony_appears_grows_and_is_read() {
     assert_eq!((&files[1].plan[..], &files[1].transcript[..]), (&b"plan 1"[..], &b"one\ntwo\nthree\n"[..]));
     assert_eq!(files[1].approvals, [("alice.json".to_owned(), b"{}".to_vec())]);
     assert_eq!(files[1].attestations, [("bob.json".to_owned(), b"[]".to_vec())]);
+    assert_eq!(files[1].drills, [("carol.json".to_owned(), b"1".to_vec())]);
     let inside = fixture.path("ledger").join(DELETE);
-    assert_eq!(entries(&inside), ["approvals", "attestations", "plan.toml", "transcript.jsonl"]);
+    assert_eq!(entries(&inside), ["approvals", "attestations", "drills", "plan.toml", "transcript.jsonl"]);
     assert_eq!(fs::metadata(&inside).unwrap().mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(inside.join(TRANSCRIPT)).unwrap().mode() & 0o777, 0o600);
 }
@@ -271,6 +273,6 @@ fn a_write_that_is_cut_short_leaves_nothing() {
     assert_eq!(fs::read(fixture.transcript("ledger", GENESIS)).unwrap(), b"line 0\nsmall\n");
     assert_eq!(entries(&fixture.path("ledger")), [GENESIS]);
     let inside = fixture.path("ledger").join(GENESIS);
-    assert_eq!(entries(&inside), ["approvals", "attestations", "plan.toml", "transcript.jsonl"]);
+    assert_eq!(entries(&inside), ["approvals", "attestations", "drills", "plan.toml", "transcript.jsonl"]);
     assert!(entries(&inside.join("approvals")).is_empty());
 }
