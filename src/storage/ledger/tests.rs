@@ -82,6 +82,7 @@ fn a_ceremony_appears_grows_and_is_read() {
     ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"{}").unwrap();
     ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"{}").unwrap();
     ledger.put_beside(DELETE, Beside::Attestations, "bob.json", b"[]").unwrap();
+    ledger.put_beside(DELETE, Beside::Drills, "carol.json", b"1").unwrap();
     let error = ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"other").unwrap_err();
     assert!(error.reason.contains("already"), "{error}");
     let files = ledger.read().unwrap();
@@ -89,6 +90,7 @@ fn a_ceremony_appears_grows_and_is_read() {
     assert_eq!((&files[1].plan[..], &files[1].transcript[..]), (&b"plan 1"[..], &b"one\ntwo\nthree\n"[..]));
     assert_eq!(files[1].approvals, [("alice.json".to_owned(), b"{}".to_vec())]);
     assert_eq!(files[1].attestations, [("bob.json".to_owned(), b"[]".to_vec())]);
+    assert_eq!(files[1].drills, [("carol.json".to_owned(), b"1".to_vec())]);
     let inside = fixture.path("ledger").join(DELETE);
     assert_eq!(entries(&inside), ["approvals", "attestations", "drills", "plan.toml", "transcript.jsonl"]);
     assert_eq!(fs::metadata(&inside).unwrap().mode() & 0o777, 0o700);
