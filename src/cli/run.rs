@@ -31,7 +31,7 @@ impl Table<'_> {
     /// The administrator's card. Nothing is begun yet, so that another card may be given.
     fn first(&mut self) -> Result<Option<Dealt>, Error> {
         loop {
-            let tried = self.next("Administrator's card in, then Enter; or yubikey:SERIAL, soft:FILE");
+            let tried = self.next("Administrator's card (yubikey:SERIAL, soft:FILE)");
             if let Some(first) = self.forgives(tried)? {
                 return Ok(first);
             }
@@ -138,7 +138,7 @@ fn approvals(
             needed.count,
             missing.join(", ")
         ));
-        let next = table.next("Next card in, then Enter; or yubikey:SERIAL, soft:FILE, done");
+        let next = table.next("Next card (yubikey:SERIAL, soft:FILE, done)");
         let Some(next) = table.forgives(next)? else { continue };
         let Some(mut dealt) = next else { break };
         let tried = stage.approve(&mut dealt, head);
