@@ -28,12 +28,22 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// The administrator's card. Nothing is begun yet, so that another card may be given.
+    fn first(&mut self) -> Result<Option<Dealt>, Error> {
+        loop {
+            let tried = self.next("Administrator's card (yubikey:SERIAL, soft:FILE)");
+            if let Some(first) = self.forgives(tried)? {
+                return Ok(first);
+            }
+        }
+    }
+
     /// The next card; none when there are no more.
     fn next(&mut self, whose: &str) -> Result<Option<Dealt>, Error> {
         let place = match self.places.next() {
             Some(place) => place.clone(),
             None if self.asks => {
-                let typed = self.terminal.ask(whose)?;
+                let typed = self.terminal.ask_or(whose, "yubikey")?;
                 if typed.trim() == "done" {
                     return Ok(None);
                 }
@@ -80,7 +90,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         pin_files: args.pin_files.iter(),
         asks: args.cards.is_empty() && terminal.is_interactive(),
     };
-    let mut admin = table.next("Administrator's card (yubikey or soft:FILE)")?.ok_or_else(|| {
+    let mut admin = table.first()?.ok_or_else(|| {
         Error::usage("no card is given", "give --card and --pin-file for each card, or run it in a terminal")
     })?;
     propose::make_ledger(&plan, &args.ledger)?;
@@ -128,7 +138,7 @@ fn approvals(
             needed.count,
             missing.join(", ")
         ));
-        let next = table.next("Next card (yubikey, soft:FILE or done)");
+        let next = table.next("Next card (yubikey:SERIAL, soft:FILE, done)");
         let Some(next) = table.forgives(next)? else { continue };
         let Some(mut dealt) = next else { break };
         let tried = stage.approve(&mut dealt, head);

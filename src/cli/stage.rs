@@ -60,6 +60,7 @@ impl Dealt {
         roster: Option<&Roster>,
         uses: Uses,
     ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+        self.card.check_tries(FinalTry::Keep)?;
         wiring::announce(terminal, self.card.as_mut(), description, roster, uses);
         let pin = match self.pin.take() {
             Some(pin) => pin,
@@ -118,6 +119,7 @@ impl Stage {
         let state = self.state()?;
         let description = dealt.card.describe()?;
         let matter = approve::matter(&state, &self.wiring.memory, &description, head, &SystemClock)?;
+        self.show_digests(&matter);
         check_continuity(self.terminal, matter.state, &matter.continuity)?;
         approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
@@ -133,6 +135,14 @@ impl Stage {
         self.wiring.memory.remember(state.nonce, &who, number, digest)?;
         approve::keep(&mut self.wiring.world(), &state, &who, "approval", &file)?;
         Ok(who)
+    }
+
+    /// What a custodian compares: the briefing with it may have left the screen long ago.
+    fn show_digests(&self, matter: &approve::Matter<'_>) {
+        let proposal = &matter.ceremony.proposal;
+        self.terminal.tell("");
+        self.terminal.digest("Digest of the proposal that is briefed above", matter.ceremony.digest);
+        self.terminal.digest("Station fingerprint", proposal.station.keys.fingerprint());
     }
 
     /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not hold.

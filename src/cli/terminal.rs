@@ -172,6 +172,18 @@ impl Terminal {
             .map_err(|e| not_asked(&e))
     }
 
+    /// The same, with what Enter alone stands for.
+    pub fn ask_or(self, question: &str, usual: &str) -> Result<String, Error> {
+        if !self.is_interactive() {
+            return Err(Error::usage(format!("nobody can be asked: {question}"), "run it in a terminal"));
+        }
+        dialoguer::Input::<String>::new()
+            .with_prompt(text::printable(question))
+            .default(usual.to_owned())
+            .interact_text()
+            .map_err(|e| not_asked(&e))
+    }
+
     /// A PIN, not echoed. What the terminal and dialoguer copy of it is not in locked memory.
     pub fn pin(self, prompt: &str) -> Result<Pin, Error> {
         self.password(dialoguer::Password::new().with_prompt(text::printable(prompt)), prompt)

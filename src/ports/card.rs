@@ -309,7 +309,7 @@ impl CardError {
             Self::Blocked { rescue, .. } => rescue.hint(),
             Self::Sealed { .. } => "check that this is the card that the roster names",
             Self::Unfit { next, .. } => next,
-            Self::Several { .. } => "name one with --card yubikey:SERIAL, or take the others out",
+            Self::Several { .. } => "name one as yubikey:SERIAL, or take the others out",
             Self::NoService { .. } => {
                 "start pcscd (systemctl start pcscd.socket), then run the same command again"
             }

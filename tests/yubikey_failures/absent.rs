@@ -105,11 +105,8 @@ fn two_cards() {
         table.daemon.reader_name(0),
         table.daemon.reader_name(1)
     );
-    let several = Said {
-        code: 2,
-        message: &message,
-        hint: "name one with --card yubikey:SERIAL, or take the others out",
-    };
+    let several =
+        Said { code: 2, message: &message, hint: "name one as yubikey:SERIAL, or take the others out" };
     table.fails(several, |table| table.approve("yubikey"));
     for card in [&table.alice, &table.bob] {
         assert_eq!(card.count_of(VERIFY), 0);
