@@ -7,6 +7,7 @@ pub mod comparison;
 pub mod credential;
 pub mod document;
 pub mod environment;
+mod genesis_plan;
 pub mod operation;
 pub mod plan;
 mod plan_rules;
