@@ -22,9 +22,9 @@ pub(super) const ADMIN_DATA: u32 = 0x005f_ff00;
 /// Flag in it: the management key is kept under the PIN.
 const PROTECTED: u8 = 0x02;
 
-/// A PIN or a PUK.
+/// How it stands with a PIN or a PUK; not the PIN itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Secret {
+pub struct PinStanding {
     /// Tries left.
     pub tries_left: u32,
     /// Whether it is still the one with which every card is delivered.
@@ -56,9 +56,9 @@ pub struct CardInventory {
     /// Slots with keys of a kind that is not known here: they are nobody's to overwrite.
     pub unknown: Vec<Slot>,
     /// The PIN.
-    pub pin: Secret,
+    pub pin: PinStanding,
     /// The PIN unblocking key.
-    pub puk: Secret,
+    pub puk: PinStanding,
     /// `AES-192`, `3DES` …
     pub management_algorithm: &'static str,
     /// Whether the management key is the one of delivery.
@@ -172,11 +172,11 @@ pub fn inventory(serial: Option<u32>, attention: &Arc<dyn Attention>) -> Result<
 pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
     let serial = session.serial().clone();
     let failed = |fault: Fault| fault.of(&serial);
-    let pin = match secret(session, Reference::Pin) {
+    let pin = match standing(session, Reference::Pin) {
         Err(Fault::Said(yubikey::Error::NotSupported)) => return Err(too_old(session)),
         other => other.map_err(failed)?,
     };
-    let puk = secret(session, Reference::Puk).map_err(failed)?;
+    let puk = standing(session, Reference::Puk).map_err(failed)?;
     let management = session.metadata(Reference::Management).map_err(failed)?;
     let (mut keys, mut unknown) = (Vec::new(), Vec::new());
     for slot in Slot::all() {
@@ -226,10 +226,10 @@ fn beside(session: &mut Session, key: &SlotKey) -> Result<Beside, Fault> {
     })
 }
 
-fn secret(session: &mut Session, of: Reference) -> Result<Secret, Fault> {
+fn standing(session: &mut Session, of: Reference) -> Result<PinStanding, Fault> {
     let metadata = session.metadata(of)?;
     let retries = metadata.retries.ok_or(Fault::Nonsense)?;
-    Ok(Secret { tries_left: retries.remaining_count.into(), is_default: metadata.default == Some(true) })
+    Ok(PinStanding { tries_left: retries.remaining_count.into(), is_default: metadata.default == Some(true) })
 }
 
 fn algorithm_name(algorithm: MgmAlgorithmId) -> &'static str {

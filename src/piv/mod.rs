@@ -24,6 +24,6 @@ mod slots;
 mod unlocked;
 
 pub use card::PivCard;
-pub use inventory::{Beside, CardInventory, Secret, Seen, inventory, readers};
+pub use inventory::{Beside, CardInventory, PinStanding, Seen, inventory, readers};
 pub use preparation::{ManagementKey, Preparation, SigningAlgorithm, TouchRule};
 pub use slots::{Slot, SlotKey};
