@@ -1,16 +1,13 @@
 //! `quorate execute`.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::json;
 
 use super::{
     Done,
     args::{Execute, Global},
+    spent::{Spent, Watch},
     terminal::Terminal,
     wiring::{self, Wiring},
 };
@@ -22,7 +19,6 @@ use crate::{
     },
     encoding::text::{self, Name},
     memory::Pin,
-    pkcs11::Meter,
     proposal::target::Role,
     storage::FileInbox,
     transcript::{ledger::LedgerState, outcome::Outcome},
@@ -52,13 +48,14 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };
-    let begun = Instant::now();
+    let watch = Watch::start(wiring.meter());
     let executed = execute::execute(&mut wiring.world(), unlocked.as_mut(), request);
-    tell_time(terminal, begun.elapsed(), wiring.meter());
+    let spent = watch.stop();
+    spent.tell(terminal);
     let report = executed?;
     tell(terminal, &report);
     tell_next(terminal, &report, &args.ledger);
-    Ok(Done::new(report.outcome.into(), report_json(&report)))
+    Ok(Done::new(report.outcome.into(), report_json(&report, spent)))
 }
 
 /// Asks for the PINs that the quorum does not hold and that were not given.
@@ -75,19 +72,6 @@ pub fn ask_present(
         }
     }
     Ok(())
-}
-
-/// Says whose the time was, where it was long enough to wonder.
-pub fn tell_time(terminal: Terminal, all: Duration, meter: &Meter) {
-    if meter.calls() > 0 && all >= Duration::from_secs(2) {
-        let in_module = meter.in_modules();
-        terminal.tell(&format!(
-            "Time: {:.1} s in the module ({} calls), {:.1} s in quorate.",
-            in_module.as_secs_f64(),
-            meter.calls(),
-            all.saturating_sub(in_module).as_secs_f64()
-        ));
-    }
 }
 
 /// Says how it ended.
@@ -139,7 +123,7 @@ pub fn tell_next(terminal: Terminal, report: &Report, ledger: &Path) {
 }
 
 /// The object of `--json`.
-pub fn report_json(report: &Report) -> serde_json::Value {
+pub fn report_json(report: &Report, spent: Spent) -> serde_json::Value {
     json!({
         "ceremony": report.directory,
         "outcome": report.outcome,
@@ -156,5 +140,6 @@ pub fn report_json(report: &Report) -> serde_json::Value {
         "handovers": report.concluded.handovers,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
+        "time": spent.json(),
     })
 }

@@ -18,6 +18,7 @@ pub mod reference;
 mod rehearse;
 mod run;
 mod show;
+mod spent;
 mod stage;
 mod status;
 mod terminal;

@@ -124,6 +124,9 @@ const EXECUTED: &[(&str, &str)] = &[
     ("handovers", "reissued PINs that wait for their applications"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
+    ("time.in_module_ms", "milliseconds that the execution spent in calls of PKCS#11 modules"),
+    ("time.in_quorate_ms", "the rest of them"),
+    ("time.module_calls", "how many calls that were"),
 ];
 
 /// The verbs in the order of the help.

@@ -18,6 +18,7 @@ use super::{
     Done,
     args::{Global, Rehearse},
     execute, propose,
+    spent::Spent,
     stage::Stage,
     terminal::Terminal,
 };
@@ -64,7 +65,7 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
             genesis = Some(act.proposal);
         }
         head = Some(act.report.head);
-        played.push(execute::report_json(&act.report));
+        played.push(execute::report_json(&act.report, act.spent));
         if act.report.outcome != Outcome::Completed {
             return Ok(Done::new(act.report.outcome.into(), json!({ "dir": dir, "ceremonies": played })));
         }
@@ -105,6 +106,7 @@ fn folder(args: &Rehearse) -> Result<PathBuf, Error> {
 struct Act {
     proposal: Digest,
     report: crate::ceremony::Report,
+    spent: Spent,
     attested: Vec<String>,
 }
 
@@ -150,12 +152,12 @@ fn play(
         present.insert((target.clone(), *role), cast.present_pin(target, *role)?);
     }
     terminal.tell(&format!("{} of {} needed: a quorum. The station executes.", approved.len(), needed.count));
-    let report = stage.execute(&mut admin, present)?;
+    let (report, spent) = stage.execute(&mut admin, present)?;
     let mut attested = Vec::new();
     for dealt in &mut people {
         attested.push(cast.full_name(&stage.attest(dealt)?.person));
     }
-    Ok(Act { proposal: submitted.proposal, report, attested })
+    Ok(Act { proposal: submitted.proposal, report, spent, attested })
 }
 
 fn verdict(

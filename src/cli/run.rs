@@ -103,7 +103,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
 
     terminal.heading("Execution");
     table.wait_for(&mut admin, "the administrator")?;
-    let report = stage.execute(&mut admin, present)?;
+    let (report, spent) = stage.execute(&mut admin, present)?;
     tell(terminal, &report);
 
     if report.outcome == Outcome::Completed {
@@ -116,7 +116,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         }
     }
     tell_next(terminal, &report, &args.ledger);
-    let json = json!({ "proposed": propose::submitted_json(&submitted), "approved": approved, "executed": report_json(&report) });
+    let json = json!({ "proposed": propose::submitted_json(&submitted), "approved": approved, "executed": report_json(&report, spent) });
     Ok(Done::new(report.outcome.into(), json))
 }
 

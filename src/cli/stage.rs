@@ -9,6 +9,7 @@ use super::{
     approve::check_continuity,
     args::{CardPlace, Global},
     propose,
+    spent::{Spent, Watch},
     terminal::Terminal,
     wiring::{self, Wiring},
 };
@@ -163,7 +164,7 @@ impl Stage {
         &mut self,
         admin: &mut Dealt,
         mut present: BTreeMap<(Name, Role), Pin>,
-    ) -> Result<Report, Error> {
+    ) -> Result<(Report, Spent), Error> {
         let state = self.state()?;
         let description = admin.card.describe()?;
         let roster = &execute::open_ceremony(&state)?.roster;
@@ -173,10 +174,11 @@ impl Stage {
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
             Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
-        let begun = std::time::Instant::now();
+        let watch = Watch::start(self.wiring.meter());
         let executed = execute::execute(&mut self.wiring.world(), unlocked.as_mut(), request);
-        super::execute::tell_time(self.terminal, begun.elapsed(), self.wiring.meter());
-        executed
+        let spent = watch.stop();
+        spent.tell(self.terminal);
+        Ok((executed?, spent))
     }
 
     /// Has somebody attest the head of the ceremony that just ended.
