@@ -168,15 +168,18 @@ impl ObjectRecord {
                 || (same_value && self.key_type == other.key_type))
     }
 
+    /// Whether this is of the class of another object, and has its id and its label.
+    pub fn has_name_of(&self, other: &Self) -> bool {
+        self.class == other.class && self.id == other.id && self.label == other.label
+    }
+
     /// Whether this is `original` made again in another token: the same key or value, whatever unique id and
     /// extractability the token gives it. What a token does not tell is not compared.
     pub fn is_again(&self, original: &Self) -> bool {
         // Some modules do not tell the length of an unwrapped key: `aes` for `aes-256`.
         let same_type = self.key_type == original.key_type
             || original.key_type.split_once('-').is_some_and(|(family, _)| family == self.key_type);
-        self.class == original.class
-            && self.id == original.id
-            && self.label == original.label
+        self.has_name_of(original)
             && same_type
             && (original.public_key_sha256.is_none() || self.public_key_sha256 == original.public_key_sha256)
             && (self.check_value.is_none()

@@ -13,7 +13,10 @@ use super::{
 use crate::{
     approval::quorum::Tally,
     encoding::{dsse::Mode, text::Name},
-    proposal::{operation::Operation, target::Inventory},
+    proposal::{
+        operation::{Operation, Start},
+        target::{Inventory, ObjectRecord, TokenIdentity},
+    },
 };
 
 fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
@@ -91,33 +94,71 @@ pub(super) fn check_concluded(
     {
         return outcome_error("it tells of targets that the operation does not have, or of one twice");
     }
-    let known = |name: &Name| match &ceremony.proposal.operation {
-        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
-            operation.installs().iter().find(|t| t.name == *name).map(|t| t.identity.clone())
-        }
-        // It may put an update of the module on record; that only this differs, its proposal was checked for.
-        Operation::Inventory { identity, .. } | Operation::Command { identity, .. } => Some(identity.clone()),
-        _ => LedgerState::known_identity(state, name),
-    };
+    let acted_on = recovered(state, &ceremony.proposal.operation);
+    let completed = concluded.outcome == Outcome::Completed;
     for target in &concluded.targets {
-        let device = known(&target.name).zip(target.inventory.as_ref());
-        if device.is_some_and(|(known, inventory)| !inventory.identity.is_same_device(&known)) {
-            return outcome_error("the target is another make afterwards, or behind another module");
+        let found = target.inventory.as_ref().map(|inventory| &inventory.identity);
+        if found.is_some_and(|found| !may_be(acted_on, &target.name, found, completed)) {
+            return outcome_error("the target is another token afterwards");
         }
     }
-    if let Some((_, identity)) = ceremony.proposal.operation.target()
-        && !matches!(ceremony.proposal.operation, Operation::Reset { .. })
-        && concluded.targets.iter().filter_map(|t| t.inventory.as_ref()).any(|i| i.identity != *identity)
-    {
-        return outcome_error("the target is another token afterwards");
-    }
+    check_lists(&ceremony.proposal.operation, concluded)?;
     program::check(&ceremony.proposal.operation, concluded)?;
     pins::check(&ceremony.proposal, concluded, state)?;
-    if concluded.outcome == Outcome::Completed {
+    if completed {
         let operation = LedgerState::effective(state, &ceremony.proposal.operation);
         check_completed(operation, concluded, &touched)?;
     }
     Ok(())
+}
+
+/// What was done to the targets of a recovery: the operation of the ceremony that it recovers.
+fn recovered<'o>(state: Option<&'o LedgerState>, operation: &'o Operation) -> &'o Operation {
+    let Operation::Recover { ceremony, .. } = operation else { return operation };
+    let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
+    lost.map_or(operation, |lost| &lost.proposal.operation)
+}
+
+/// Whether a target may be this token afterwards: the one that was pinned. A reset that completed gave it a new label, an
+/// empty token has the label of its plan; to both the initialisation may have given another serial number.
+fn may_be(operation: &Operation, name: &Name, found: &TokenIdentity, completed: bool) -> bool {
+    if let Some(target) = operation.installs().iter().find(|target| target.name == *name) {
+        return match target.start {
+            Start::TakeOver => *found == target.identity,
+            Start::Initialise => found.is_same_device(&target.identity) && found.label == target.label,
+        };
+    }
+    let pinned = operation.target().map(|(_, identity)| identity);
+    match operation {
+        Operation::Reset { new_label, .. } if completed => {
+            found.label == *new_label && pinned.is_some_and(|pinned| found.is_same_device(pinned))
+        }
+        _ => Some(found) == pinned,
+    }
+}
+
+/// What is listed is of the operation: a record that lists more claims what was not to be done, or owns up to it as if it
+/// had been approved.
+fn check_lists(operation: &Operation, concluded: &Concluded) -> Result<(), Finding> {
+    let deleted = match operation {
+        Operation::Delete { objects, .. } => concluded.deleted.iter().all(|object| objects.contains(object)),
+        _ => concluded.deleted.is_empty(),
+    };
+    let restored = match operation {
+        Operation::Restore { objects, .. } => {
+            let of = |found: &ObjectRecord| objects.iter().any(|object| found.has_name_of(object));
+            concluded.restored.iter().all(of)
+        }
+        _ => concluded.restored.is_empty(),
+    };
+    let leaves_out = matches!(operation, Operation::Delete { .. } | Operation::Backup { .. });
+    let left_out = leaves_out || concluded.left_out.is_empty();
+    let backed_up = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
+    if deleted && restored && left_out && backed_up {
+        Ok(())
+    } else {
+        outcome_error("it lists what the operation was not to do")
+    }
 }
 
 fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Finding> {
@@ -149,11 +190,14 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
         return outcome_error("completed, but the target was not looked at afterwards");
     }
     let complete = match operation {
-        Operation::Delete { objects, target, .. } => objects.iter().all(|object| {
-            concluded.deleted.contains(object)
-                && seen(target)
-                    .is_some_and(|i| !i.objects.iter().any(|o| o == object || o.is_same_key(object)))
-        }),
+        Operation::Delete { objects, target, .. } => {
+            concluded.left_out.is_empty()
+                && objects.iter().all(|object| {
+                    concluded.deleted.contains(object)
+                        && seen(target)
+                            .is_some_and(|i| !i.objects.iter().any(|o| o == object || o.is_same_key(object)))
+                })
+        }
         Operation::Reset { target, new_label, .. } => {
             seen(target).is_some_and(|i| i.objects.is_empty() && i.identity.label == *new_label)
         }
@@ -182,11 +226,5 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
         Operation::Command { .. } | Operation::Use { .. } => true,
         Operation::Inventory { .. } | Operation::Recover { .. } | Operation::Retire { .. } => true,
     };
-    let keeps_to_itself = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
-    let deletes = matches!(operation, Operation::Delete { .. }) || concluded.deleted.is_empty();
-    if complete && keeps_to_itself && deletes {
-        Ok(())
-    } else {
-        outcome_error("completed, but what it shows is not what was to be done")
-    }
+    if complete { Ok(()) } else { outcome_error("completed, but what it shows is not what was to be done") }
 }

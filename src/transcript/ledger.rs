@@ -217,16 +217,6 @@ impl LedgerState {
         self.targets.get(name).or_else(|| self.retired.get(name).map(|retired| &retired.target))
     }
 
-    /// Who a target was when it was last recorded, or when it was to join.
-    pub fn known_identity(state: Option<&Self>, name: &Name) -> Option<TokenIdentity> {
-        let state = state?;
-        if let Some(target) = state.targets.get(name) {
-            return Some(target.identity.clone());
-        }
-        let mut joining = state.ceremonies.iter().rev().flat_map(|c| c.proposal.operation.installs());
-        joining.find(|t| t.name == *name).map(|t| t.identity.clone())
-    }
-
     /// The targets that an operation touches.
     pub fn touched(state: Option<&Self>, operation: &Operation) -> Vec<Name> {
         match operation {

@@ -3,15 +3,15 @@
 use quorate::{
     approval::statement::Abort,
     encoding::digest::Digest,
-    proposal::document::Proposal,
+    proposal::{document::Proposal, target::LeftOut},
     transcript::{
-        event::{Aborted, Attempted, Closed, Concluded, Intended, Rejected},
+        event::{Aborted, Attempted, BackupRecord, Closed, Concluded, Intended, Rejected},
         outcome::Outcome,
     },
 };
 
 use super::{
-    forge::{Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, object, seen, text},
+    forge::{ALL, Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, object, seen, text},
     forged,
 };
 
@@ -110,11 +110,57 @@ fn a_deletion_is_complete_when_every_object_was_seen_to_be_gone() {
     conclusion(|c| c.targets[0].inventory = None, "outcome");
 }
 
+/// What the plan did not say was not to be done: a record that lists it owns up to it as if it had been approved.
+#[test]
+fn what_is_listed_was_to_be_done() {
+    conclusion(|c| c.deleted.push(object("keep", "02")), "outcome");
+    conclusion(|c| c.restored.push(object("old", "01")), "outcome");
+    let reason = text("it would not go");
+    conclusion(|c| c.left_out.push(LeftOut { object: object("old", "01"), reason }), "outcome");
+    let backup = BackupRecord {
+        target: name("hsm"),
+        key_version: 1,
+        sha256: Digest::of(b"backup"),
+        length: 1,
+        entries: Vec::new(),
+    };
+    conclusion(|c| c.backup = Some(backup.clone()), "outcome");
+    // What did not complete lies no better.
+    for outcome in [Outcome::Failed, Outcome::Indeterminate] {
+        conclusion(
+            |c| {
+                c.outcome = outcome;
+                c.deleted.push(object("keep", "02"));
+            },
+            "outcome",
+        );
+    }
+    let mut forge = Forge::new();
+    let proposal = forge.inventory();
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    let told = concluded(Outcome::Completed, &[], &forge.objects());
+    lines.add(intended(&TWO)).add(Concluded { restored: vec![object("keep", "02")], ..told });
+    forge.push(&proposal, &lines);
+    forged(&forge, "outcome");
+}
+
 #[test]
 fn the_outcome_is_about_the_target_of_the_operation() {
     conclusion(|c| c.targets[0].name = name("other"), "outcome");
     conclusion(|c| c.targets.extend(seen(&[])), "outcome");
     conclusion(|c| c.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999"), "outcome");
+    // Nor does a genesis take another token in than the one that it took over.
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let proposal = forge.genesis();
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &ALL);
+    let mut told = concluded(Outcome::Completed, &[], &forge.objects());
+    told.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999");
+    lines.add(intended(&ALL)).add(told);
+    forge.push(&proposal, &lines);
+    forged(&forge, "outcome");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use quorate::{
     encoding::digest::Digest,
-    proposal::document::Proposal,
+    proposal::{document::Proposal, operation::Operation, target::TokenIdentity},
     roster::OperationKind,
     transcript::{
         event::{Aborted, Closed, Concluded, Intended, Rejected},
@@ -11,7 +11,7 @@ use quorate::{
 };
 
 use super::{
-    forge::{Forge, TWO, Transcript, concluded, intended},
+    forge::{Forge, TWO, Transcript, concluded, identity, intended, name, object, text},
     forged,
 };
 
@@ -66,6 +66,57 @@ fn a_quorum_recovers_and_the_outcome_is_what_is_known() {
     }
 }
 
+/// Who answers is not known before it is looked at; but what goes on record as the target is the token that was pinned.
+#[test]
+fn a_recovery_puts_no_other_token_in_the_place_of_the_target() {
+    let told = |change: fn(&mut TokenIdentity)| {
+        let (forge, last) = lost(true);
+        let proposal = forge.recover(1, last, true);
+        with(forge, &proposal, |forge, lines| {
+            forge.approve(lines, &proposal, &THREE);
+            let mut told = concluded(Outcome::Completed, &[], &[object("keep", "02")]);
+            change(&mut told.targets[0].inventory.as_mut().unwrap().identity);
+            lines.add(intended(&THREE)).add(told);
+        })
+    };
+    drop(told(|_| {}).state());
+    for change in [
+        (|i| i.serial = text("9999")) as fn(&mut TokenIdentity),
+        |i| i.label = text("mine"),
+        |i| i.module_sha256 = Some(Digest::of(b"another module")),
+    ] {
+        forged(&told(change), "outcome");
+    }
+}
+
+/// A lost inventory had let the quorum approve another file for its target's module: what answers then is behind that one.
+#[test]
+fn an_update_of_the_module_does_not_stand_in_the_way_of_its_recovery() {
+    let module = Digest::of(b"another module");
+    let mut forge = Forge::new();
+    let mut proposal = forge.inventory();
+    proposal.plan += &format!("module_sha256 = \"{module}\"\n");
+    let updated = TokenIdentity { module_sha256: Some(module), ..identity() };
+    proposal.operation = Operation::Inventory { target: name("hsm"), identity: updated.clone() };
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    let mut intent = intended(&TWO);
+    intent.targets[0].identity = updated.clone();
+    lines.add(intent);
+    forge.push(&proposal, &lines);
+    let mut recovery = forge.recover(1, lines.head(), true);
+    if let Operation::Recover { interrupted, .. } = &mut recovery.operation {
+        *interrupted = OperationKind::Inventory;
+    }
+    let forge = with(forge, &recovery, |forge, lines| {
+        forge.approve(lines, &recovery, &THREE);
+        let mut told = concluded(Outcome::Completed, &[], &forge.objects());
+        told.targets[0].inventory.as_mut().unwrap().identity = updated.clone();
+        lines.add(intended(&THREE)).add(told).add(Closed { releases_destroyed: 3 });
+    });
+    assert_eq!(forge.state().targets[&name("hsm")].identity, updated);
+}
+
 #[test]
 fn a_recovery_needs_all_authorities() {
     let (forge, last) = lost(true);
@@ -92,7 +143,7 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
         forged(&with(forge.clone(), &proposal, |_, _| {}), "ceremony-open");
     }
     let mut proposal = forge.recover(1, last, true);
-    if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut proposal.operation {
+    if let Operation::Recover { interrupted, .. } = &mut proposal.operation {
         *interrupted = OperationKind::Inventory;
     }
     forged(&with(forge, &proposal, |_, _| {}), "ceremony-open");
@@ -131,7 +182,7 @@ fn a_genesis_that_touched_nothing_lends_no_roster() {
     forge.push(&proposal, &lines);
     let mut next = forge.recover(0, lines.head(), false);
     next.roster = proposal.roster;
-    if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut next.operation {
+    if let Operation::Recover { interrupted, .. } = &mut next.operation {
         *interrupted = OperationKind::Genesis;
     }
     forged(&with(forge, &next, |_, _| {}), "roster");
