@@ -30,7 +30,7 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
         let state = ceremony::check(&storage::ledger::read(&args.what)?, wiring::mode(global))?;
         let ceremony = find(&state, args.ceremony)?;
         return match (&args.handover, &args.output) {
-            (Some(target), Some(output)) => write_handover(terminal, ceremony, target, output),
+            (Some(target), Some(output)) => write_handover(terminal, &state, ceremony, target, output),
             _ => Ok(show_ceremony(terminal, ceremony)),
         };
     }
@@ -100,6 +100,7 @@ fn find(state: &LedgerState, number: Option<u32>) -> Result<&Ceremony, Error> {
 /// one loses tries.
 fn write_handover(
     terminal: Terminal,
+    state: &LedgerState,
     ceremony: &Ceremony,
     target: &str,
     output: &Path,
@@ -111,9 +112,11 @@ fn write_handover(
             "see 'quorate show' for what it handed over; a PIN is there once the ceremony has concluded",
         )
     })?;
-    let sealed = ceremony.proposal.handovers.iter().find(|h| HandedOver::of(h) == *told);
+    // What a recovery hands over stands in the proposal of the ceremony that it recovered.
+    let mut proposed = state.ceremonies.iter().flat_map(|c| &c.proposal.handovers);
+    let sealed = proposed.find(|h| HandedOver::of(h) == *told);
     let sealed =
-        sealed.ok_or_else(|| Error::problem("the sealed PIN is not in the proposal", "audit the ledger"))?;
+        sealed.ok_or_else(|| Error::problem("the sealed PIN is in no proposal", "audit the ledger"))?;
     super::card::write_new(output, &sealed.file.0)?;
     terminal.tell(&format!(
         "The user PIN of {} (version {}) for {}. Its owner opens it with 'age -d -i KEY {}'.",
