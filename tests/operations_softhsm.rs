@@ -24,3 +24,5 @@ mod reissued;
 mod renewals;
 #[path = "operations_softhsm/resets.rs"]
 mod resets;
+#[path = "operations_softhsm/taken_up_again.rs"]
+mod taken_up_again;

@@ -4,7 +4,7 @@ use super::{Error, World, act::Acted};
 use crate::{
     encoding::{digest::Digest, text::Name},
     ports::token::Wanted,
-    proposal::operation::{Operation, Place},
+    proposal::operation::{GenesisTarget, Operation, Place},
     transcript::{
         ledger::{Ceremony, LedgerState},
         outcome::Outcome,
@@ -20,6 +20,12 @@ pub(super) fn check(
     acted: &Acted,
 ) -> Result<(), Error> {
     let changes_pins = match &ceremony.proposal.operation {
+        // What it takes up again had ended already: given up, it stays as it was, and can be taken up once more.
+        operation @ Operation::Recover { .. }
+            if state.finished_in(operation).is_some_and(|lost| lost.end.is_some()) =>
+        {
+            false
+        }
         Operation::Recover { .. } => {
             !LedgerState::touched(Some(state), &ceremony.proposal.operation).is_empty()
         }
@@ -47,7 +53,9 @@ fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acte
         operation = &lost.proposal.operation;
     }
     if !operation.installs().is_empty() {
-        for target in operation.installs() {
+        // Nothing is done with a program: it has no PIN that could have been changed.
+        let tokens = |target: &&GenesisTarget| !matches!(target.place, Place::Command { .. });
+        for target in operation.installs().iter().filter(tokens) {
             let labels = vec![target.label.to_string()];
             asked.push((target.name.clone(), target.place.clone(), target.identity.module_sha256, labels));
         }

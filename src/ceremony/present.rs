@@ -22,8 +22,9 @@ pub fn needed(state: &LedgerState, ceremony: &Ceremony) -> Vec<(Name, Role, Stri
         operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
             operation.installs().iter().flat_map(present_at_genesis).collect()
         }
-        Operation::Recover { ceremony: number, intended: true, .. } => {
-            let lost = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
+        operation @ Operation::Recover { ceremony: number, intended: true, .. } => {
+            let open = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
+            let lost = state.finished_in(operation).or(open);
             match lost.map(|c| &c.proposal.operation) {
                 Some(operation @ (Operation::Genesis { .. } | Operation::Adopt { .. })) => {
                     operation.installs().iter().flat_map(present_at_genesis).collect()

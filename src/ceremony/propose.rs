@@ -21,7 +21,7 @@ use crate::{
     proposal::{
         document::{Proposal, Station},
         operation::Operation,
-        plan::Plan,
+        plan::{Plan, RecoverPlan},
         target::{ObjectRecord, Role},
     },
     roster::{Roster, RosterDocument},
@@ -159,17 +159,23 @@ pub fn draft(
     Ok(Draft { proposal, roster: substance.roster, warnings, secrets })
 }
 
-/// One ceremony is open at a time; only a recovery follows an open one.
+/// One ceremony is open at a time; only a recovery follows an open one, or one that left PINs half set.
 fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
-    let pending = state.and_then(LedgerState::pending);
-    match (pending, plan) {
-        (Some(open), Plan::Recover(recover)) if recover.ceremony == open.number() => Ok(()),
+    if let (Some(state), Plan::Recover(plan)) = (state, plan)
+        && state.recoverable(plan.ceremony).is_some()
+    {
+        return Ok(());
+    }
+    match (state.and_then(LedgerState::pending), plan) {
         (Some(open), _) => Err(Error::refused(
             format!("ceremony {} ({}) is still {}", open.number(), open.kind(), open.standing()),
             "finish it with 'quorate execute', give it up with 'quorate abort', or recover it if its station is lost",
         )),
         (None, Plan::Recover(recover)) => Err(Error::refused(
-            format!("ceremony {} is not open", recover.ceremony),
+            format!(
+                "ceremony {} is not open, and it left no PINs of which nobody knows whether they hold",
+                recover.ceremony
+            ),
             "there is nothing to recover",
         )),
         (None, _) => Ok(()),
@@ -238,7 +244,7 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             };
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
-        Plan::Recover(_) => (recover(state)?, FreshPins::default()),
+        Plan::Recover(plan) => (recover(state, plan)?, FreshPins::default()),
         Plan::Adopt(plan) => adoption::adopt(world, state, &roster, plan)?,
         Plan::Retire(plan) => adoption::retire(state, plan)?,
         Plan::Command(plan) => {
@@ -286,31 +292,33 @@ fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
 }
 
 fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Roster, Error> {
-    match (&state.roster, state.pending(), plan) {
-        (Some(roster), _, _) => Ok(roster.clone()),
-        (None, Some(pending), Plan::Recover(_)) if pending.can_lend_its_roster() => {
-            Ok(pending.roster.clone())
+    match (&state.roster, plan) {
+        (Some(roster), _) => Ok(roster.clone()),
+        (None, Plan::Recover(plan)) => {
+            let lost = state.recoverable(plan.ceremony).filter(|lost| lost.can_lend_its_roster());
+            lost.map(|lost| lost.roster.clone()).ok_or_else(|| {
+                Error::refused(
+                    "the genesis never touched its targets, so there is nothing to recover",
+                    "keep this directory as a record and begin another ledger",
+                )
+            })
         }
-        (None, Some(_), Plan::Recover(_)) => Err(Error::refused(
-            "the genesis never touched its targets, so there is nothing to recover",
-            "keep this directory as a record and begin another ledger",
-        )),
-        (None, _, _) => Err(Error::refused(
+        (None, _) => Err(Error::refused(
             "no genesis of this ledger has completed: there is no roster in force",
             "begin another ledger with a plan of kind \"genesis\"",
         )),
     }
 }
 
-fn recover(state: &LedgerState) -> Result<Operation, Error> {
-    let open = state
-        .pending()
-        .ok_or_else(|| Error::refused("no ceremony is open", "there is nothing to recover"))?;
+fn recover(state: &LedgerState, plan: &RecoverPlan) -> Result<Operation, Error> {
+    let lost = state
+        .recoverable(plan.ceremony)
+        .ok_or_else(|| Error::refused("no such ceremony is open", "there is nothing to recover"))?;
     Ok(Operation::Recover {
-        ceremony: open.number(),
-        last_line: open.last_line,
-        interrupted: open.kind(),
-        intended: open.intended.is_some(),
+        ceremony: lost.number(),
+        last_line: lost.last_line,
+        interrupted: lost.kind(),
+        intended: lost.intended.is_some(),
     })
 }
 

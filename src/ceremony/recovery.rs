@@ -1,4 +1,5 @@
-//! Closing a ceremony whose station was lost. What must not stay half-done, PINs, is brought to its end.
+//! Closing a ceremony whose station was lost. What must not stay half-done, PINs, is brought to its end, also of one that
+//! was closed while its target was gone.
 
 use super::{
     Error, access,
@@ -26,7 +27,8 @@ impl Acting<'_, '_> {
             lost.ok_or_else(|| Error::refused("the lost ceremony is not in the ledger", "audit the ledger"))?;
         let closes = format!("ceremony {number} ({})", lost.kind());
         let only_closed = |how: &str| Ok(Acted::new(Outcome::Completed, format!("{closes} is closed {how}")));
-        if let Some(concluded) = &lost.concluded {
+        let finishes = self.state.finished_in(&self.ceremony.proposal.operation).is_some();
+        if let Some(concluded) = lost.concluded.as_ref().filter(|_| !finishes) {
             return only_closed(&format!("with its outcome: {}", concluded.outcome));
         }
         if lost.intended.is_none() {
@@ -59,7 +61,9 @@ impl Acting<'_, '_> {
             _ => return self.look(&closes, &lost, authorities, grants),
         };
         acted.hand_over(&lost);
-        acted.summary = format!("{closes} is closed; {}", acted.summary);
+        // Of one that was closed before, nothing but its PINs was left to do.
+        let how = if lost.end.is_none() { "is closed" } else { "is taken up again" };
+        acted.summary = format!("{closes} {how}; {}", acted.summary);
         Ok(acted)
     }
 

@@ -60,7 +60,8 @@ fn decide(
     let event = if rejection.is_some() { "rejection" } else { "approval" };
     check_output(decision, &matter, &root, event)?;
     let ceremony = matter.ceremony;
-    terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
+    let lost = state.recovered_by(&ceremony.proposal);
+    terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster, lost));
     check_continuity(terminal, matter.state, &matter.continuity)?;
     let who = matter.custodian.name.clone();
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };

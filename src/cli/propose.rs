@@ -121,7 +121,8 @@ pub fn prepare(
     let request = Request { plan_text: text, plan, members, handed_over, card: &description };
     let draft = propose::draft(&mut world, state.as_ref(), request)?;
     let digest = Digest::of(&strict::write(&draft.proposal));
-    terminal.briefing(&briefing(&draft.proposal, digest, &draft.roster));
+    let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
+    terminal.briefing(&briefing(&draft.proposal, digest, &draft.roster, lost));
     Ok(draft)
 }
 

@@ -31,7 +31,7 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
         let ceremony = find(&state, args.ceremony)?;
         return match (&args.handover, &args.output) {
             (Some(target), Some(output)) => write_handover(terminal, &state, ceremony, target, output),
-            _ => Ok(show_ceremony(terminal, ceremony)),
+            _ => Ok(show_ceremony(terminal, &state, ceremony)),
         };
     }
     if args.handover.is_some() {
@@ -131,9 +131,10 @@ fn write_handover(
     })))
 }
 
-fn show_ceremony(terminal: Terminal, ceremony: &Ceremony) -> Done {
+fn show_ceremony(terminal: Terminal, state: &LedgerState, ceremony: &Ceremony) -> Done {
     terminal.heading(&ceremony.directory);
-    terminal.sections(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster));
+    let lost = state.recovered_by(&ceremony.proposal);
+    terminal.sections(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster, lost));
     tell_record(terminal, ceremony);
     Done::ok(json!({
         "directory": ceremony.directory,

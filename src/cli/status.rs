@@ -50,6 +50,13 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
             if let Some(head) = state.head() {
                 terminal.digest("Head", head);
             }
+            for left in state.ceremonies.iter().filter(|c| state.is_unsettled(c)) {
+                terminal.tell(&format!(
+                    "{} ended while nobody knew which PINs hold. When its target is back, a plan of kind \"recover\" \
+                     brings it to its end.",
+                    left.directory
+                ));
+            }
             terminal.tell(&format!(
                 "No ceremony is open. Next: 'quorate propose PLAN {shown}' for whatever is to be done."
             ));

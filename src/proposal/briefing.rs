@@ -7,6 +7,7 @@ use super::{
     operation::{GenesisTarget, Operation, Place, Start},
     plan::Plan,
     program_briefing,
+    recovery_briefing::{self, Recovered},
     target::{Custody, ObjectRecord, Role, TokenIdentity},
 };
 use crate::{
@@ -29,8 +30,14 @@ impl Section {
     }
 }
 
-/// Puts a proposal into words for those who decide on it. `roster` is the one whose people act.
-pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Section> {
+/// Puts a proposal into words for those who decide on it. `roster` is the one whose people act, `lost` the ceremony that it
+/// recovers.
+pub fn briefing(
+    proposal: &Proposal,
+    digest: Digest,
+    roster: &Roster,
+    lost: Option<Recovered<'_>>,
+) -> Vec<Section> {
     let kind = proposal.operation.kind();
     let mut sections = vec![Section::new(
         "The ceremony",
@@ -48,6 +55,7 @@ pub fn briefing(proposal: &Proposal, digest: Digest, roster: &Roster) -> Vec<Sec
     )];
     sections.push(Section::new("What it needs", needs(roster, kind)));
     sections.extend(substance(proposal));
+    sections.extend(recovery_briefing::sections(&proposal.operation, lost));
     if let Some(new_roster) = &proposal.new_roster {
         let mut lines = Vec::new();
         for (what, members) in [
@@ -125,7 +133,7 @@ fn needs(roster: &Roster, kind: OperationKind) -> Vec<String> {
     authorities.iter().map(|a| format!("authority {}: {} of {n} custodians", a.name, a.threshold)).collect()
 }
 
-fn substance(proposal: &Proposal) -> Vec<Section> {
+pub(super) fn substance(proposal: &Proposal) -> Vec<Section> {
     match &proposal.operation {
         Operation::Genesis { targets } => targets.iter().map(genesis_target).collect(),
         Operation::Inventory { identity, target } => vec![Section::new("The target", {
@@ -210,28 +218,13 @@ fn substance(proposal: &Proposal) -> Vec<Section> {
                 Ok(Plan::Command(plan)) if plan.sha256.is_some());
             program_briefing::sections(&proposal.operation, updated)
         }
-        Operation::Recover { ceremony, last_line, interrupted, intended } => vec![Section::new(
-            "What is recovered",
-            vec![
-                format!("ceremony {ceremony} ({interrupted}) is closed: its station is lost"),
-                format!("its last line is {last_line}"),
-                match (intended, interrupted) {
-                    (false, _) => "nothing had been tried: it ends as refused".into(),
-                    (true, OperationKind::Genesis | OperationKind::Reset | OperationKind::Adopt) => {
-                        "it had begun: it ends as indeterminate, and its PINs are brought to their end here"
-                            .into()
-                    }
-                    (true, _) => {
-                        "it had begun: it ends as indeterminate, with the target as it is seen then".into()
-                    }
-                },
-            ],
-        )],
+        // What it is of stands in another proposal.
+        Operation::Recover { .. } => Vec::new(),
     }
 }
 
 /// What becomes of the PIN that the target sees.
-fn pins(proposal: &Proposal) -> Vec<String> {
+pub(super) fn pins(proposal: &Proposal) -> Vec<String> {
     let mut lines = Vec::new();
     for handover in &proposal.handovers {
         lines.push(format!(

@@ -14,4 +14,5 @@ mod plan_rules;
 pub mod program;
 mod program_briefing;
 pub mod program_plan;
+pub mod recovery_briefing;
 pub mod target;

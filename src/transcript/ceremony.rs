@@ -94,6 +94,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         attempts: Vec::new(),
         concluded: None,
         end: None,
+        finished_by: None,
         unrecorded: Vec::new(),
         attestations: Vec::new(),
         drills: Vec::new(),

@@ -89,6 +89,8 @@ pub struct Ceremony {
     pub concluded: Option<Concluded>,
     /// How it ended; none while it is open.
     pub end: Option<End>,
+    /// Number of the ceremony that brought its PINs to their end, after it had ended as indeterminate.
+    pub finished_by: Option<u32>,
     /// Good rejections that lie beside the transcript and are not in it.
     pub unrecorded: Vec<Signed<Rejection>>,
     /// Good attestations of its head.
@@ -130,7 +132,10 @@ impl Ceremony {
         let text = match (&self.end, self.outcome()) {
             (Some(End::Aborted(_)), _) => "aborted".to_owned(),
             (Some(End::Recovered { by, outcome }), _) => format!("{outcome}, closed by ceremony {by}"),
-            (Some(End::Closed), Some(outcome)) => outcome.to_string(),
+            (Some(End::Closed), Some(outcome)) => match self.finished_by {
+                Some(by) => format!("{outcome}, brought to its end by ceremony {by}"),
+                None => outcome.to_string(),
+            },
             (Some(End::Closed), None) => "closed".to_owned(),
             (None, Some(outcome)) => format!("{outcome}, not closed yet"),
             (None, None) if self.intended.is_some() => "open: intended, outcome not recorded".to_owned(),
@@ -196,22 +201,6 @@ impl LedgerState {
         self.open().or_else(|| self.ceremonies.iter().rev().find(|c| c.end.is_none()))
     }
 
-    /// The operation whose effect a ceremony has: its own, or that of the genesis, adoption or reset that it recovers.
-    pub fn effective<'o>(state: Option<&'o Self>, operation: &'o Operation) -> &'o Operation {
-        let Operation::Recover { ceremony, .. } = operation else { return operation };
-        let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
-        match lost {
-            Some(lost)
-                if lost.intended.is_some()
-                    && lost.concluded.is_none()
-                    && lost.proposal.operation.sets_pins() =>
-            {
-                &lost.proposal.operation
-            }
-            _ => operation,
-        }
-    }
-
     /// A target that the quorum has, or had.
     pub fn any_target(&self, name: &Name) -> Option<&TargetInForce> {
         self.targets.get(name).or_else(|| self.retired.get(name).map(|retired| &retired.target))
@@ -225,15 +214,14 @@ impl LedgerState {
             }
             Operation::Retire { .. } => Vec::new(),
             Operation::Recover { ceremony, intended, .. } => {
+                let finishes = state.is_some_and(|s| s.finished_in(operation).is_some());
+                // Where its outcome is on record, or it was itself to recover another, nothing is touched.
+                let open = |lost: &Ceremony| {
+                    *intended && lost.concluded.is_none() && lost.kind() != OperationKind::Recover
+                };
                 let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
-                match lost {
-                    // Its outcome is on record, or it was itself to recover another: nothing is touched.
-                    Some(lost) if lost.concluded.is_some() || lost.kind() == OperationKind::Recover => {
-                        Vec::new()
-                    }
-                    Some(lost) if *intended => Self::touched(state, &lost.proposal.operation),
-                    _ => Vec::new(),
-                }
+                let lost = lost.filter(|lost| finishes || open(lost));
+                lost.map_or_else(Vec::new, |lost| Self::touched(state, &lost.proposal.operation))
             }
             operation => operation.target().map(|(name, _)| name.clone()).into_iter().collect(),
         }
@@ -286,27 +274,7 @@ impl LedgerState {
         }
     }
 
-    /// A completed recovery ends the lost ceremony. PINs that were half installed hold from now on.
-    fn end_recovered(&mut self, number: u32, recovery: &Ceremony, concluded: &Concluded) {
-        let Some(lost) = self.ceremonies.iter_mut().find(|c| c.number() == number && c.end.is_none()) else {
-            return;
-        };
-        let recorded = lost.concluded.as_ref().map(|c| c.outcome);
-        let seen = if lost.intended.is_some() { Outcome::Indeterminate } else { Outcome::Refused };
-        lost.end = Some(End::Recovered { by: recovery.number(), outcome: recorded.unwrap_or(seen) });
-        if recorded.is_none() && lost.intended.is_some() && !lost.proposal.operation.sets_pins() {
-            let lost = lost.clone();
-            self.take_pins(&lost, concluded);
-            return;
-        }
-        let finishes = recorded.is_none() && lost.intended.is_some() && lost.proposal.operation.sets_pins();
-        if finishes {
-            let lost = lost.clone();
-            self.take_effect(&lost, concluded);
-        }
-    }
-
-    fn take_effect(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
+    pub(super) fn take_effect(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
         if ceremony.kind() == OperationKind::Genesis {
             self.roster = Some(ceremony.roster.clone());
         }

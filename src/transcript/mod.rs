@@ -12,4 +12,5 @@ pub mod outcome;
 mod pins;
 mod program;
 mod proposed;
+mod recovered;
 pub mod verification;

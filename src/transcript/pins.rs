@@ -52,6 +52,9 @@ impl LedgerState {
         let Operation::Recover { ceremony, intended, .. } = &proposal.operation else {
             return Some(proposal);
         };
+        if let Some(finished) = state?.finished_in(&proposal.operation) {
+            return Some(&finished.proposal);
+        }
         let lost = state?.ceremonies.iter().find(|c| c.number() == *ceremony)?;
         (*intended && lost.concluded.is_none()).then_some(&lost.proposal)
     }

@@ -7,7 +7,7 @@ use super::{
     ceremony::Context,
     event::Proposed,
     finding::Finding,
-    ledger::{CeremonyFiles, LedgerState, TargetInForce},
+    ledger::{CeremonyFiles, TargetInForce},
 };
 use crate::{
     encoding::{
@@ -78,18 +78,22 @@ pub(super) fn check_chain(
     if proposal.predecessor != state.ceremonies.last().map(|c| c.last_line) {
         return fail("predecessor", "it does not follow the head of the ceremony before it");
     }
-    match (state.pending(), &proposal.operation) {
-        (None, Operation::Recover { .. }) => fail("recover", "the ceremony that it recovers is not open"),
-        (None, _) => Ok(()),
-        (Some(pending), Operation::Recover { ceremony, last_line, interrupted, intended })
-            if *ceremony == pending.number()
-                && *last_line == pending.last_line
-                && *interrupted == pending.kind()
-                && *intended == pending.intended.is_some() =>
-        {
-            Ok(())
+    let fits = match &proposal.operation {
+        Operation::Recover { ceremony, last_line, interrupted, intended } => {
+            state.recoverable(*ceremony).is_some_and(|lost| {
+                *last_line == lost.last_line
+                    && *interrupted == lost.kind()
+                    && *intended == lost.intended.is_some()
+            })
         }
-        (Some(pending), _) => {
+        _ => state.pending().is_none(),
+    };
+    match state.pending() {
+        _ if fits => Ok(()),
+        None => {
+            fail("recover", "what it recovers is neither open, nor has it left PINs that may be half set")
+        }
+        Some(pending) => {
             Err(Finding::error("ceremony-open", format!("ceremony {} had not ended", pending.number())))
         }
     }
@@ -127,8 +131,9 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
         }
         (_, Some(_), _) => return Err(Finding::error("roster", "it carries a roster of its own")),
         (_, None, Some(roster)) => roster,
-        (Operation::Recover { .. }, None, None) => {
-            let lost = context.state.and_then(LedgerState::pending).filter(|c| c.can_lend_its_roster());
+        (Operation::Recover { ceremony, .. }, None, None) => {
+            let lost = context.state.and_then(|s| s.recoverable(*ceremony));
+            let lost = lost.filter(|c| c.can_lend_its_roster());
             lost.map(|c| c.roster.clone()).ok_or_else(|| {
                 Finding::error("roster", "no genesis has touched its targets: there is no roster")
             })?

@@ -164,6 +164,11 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
                 .push(Finding::new(Severity::Warning, "ceremony-unfinished", message).of(&open.directory));
         }
     }
+    for ceremony in state.ceremonies.iter().filter(|ceremony| state.is_unsettled(ceremony)) {
+        let message = "its PINs may be on its target, and are in force nowhere: when that is back, a recovery of this \
+                       ceremony finds out";
+        findings.push(Finding::new(Severity::Warning, "pins-unsettled", message).of(&ceremony.directory));
+    }
     for (name, target) in &state.targets {
         if let Some(rule) = target.target.rule(Role::UserPin)
             && rule.custody != Custody::Held

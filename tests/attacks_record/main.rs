@@ -28,6 +28,7 @@ mod recovery;
 mod renewals;
 mod screen;
 mod statements;
+mod taken_up_again;
 mod targets;
 
 use std::{

@@ -2,7 +2,7 @@
 
 use quorate::{
     encoding::digest::Digest,
-    proposal::{document::Proposal, operation::Operation, target::TokenIdentity},
+    proposal::{briefing::briefing, document::Proposal, operation::Operation, target::TokenIdentity},
     roster::OperationKind,
     transcript::{
         event::{Aborted, Closed, Concluded, Intended, Rejected},
@@ -115,6 +115,36 @@ fn an_update_of_the_module_does_not_stand_in_the_way_of_its_recovery() {
         lines.add(intended(&THREE)).add(told).add(Closed { releases_destroyed: 3 });
     });
     assert_eq!(forge.state().targets[&name("hsm")].identity, updated);
+}
+
+/// What a recovery does to the target is in another proposal than the one that is signed: it is told all the same.
+#[test]
+fn its_briefing_tells_what_is_still_to_come() {
+    let told = |begun: &dyn Fn(&Forge) -> Proposal| {
+        let mut forge = Forge::new();
+        let proposal = begun(&forge);
+        let mut lines = forge.begin(&proposal);
+        forge.approve(&mut lines, &proposal, &THREE);
+        lines.add(intended(&THREE));
+        forge.push(&proposal, &lines);
+        let mut recovery = forge.recover(1, lines.head(), true);
+        if let Operation::Recover { interrupted, .. } = &mut recovery.operation {
+            *interrupted = proposal.operation.kind();
+        }
+        let state = forge.state();
+        let lost = state.recovered_by(&recovery);
+        let sections = briefing(&recovery, Digest::of(b"proposal"), state.roster.as_ref().unwrap(), lost);
+        sections.iter().flat_map(|section| &section.lines).cloned().collect::<Vec<_>>().join("\n")
+    };
+    let delete = told(&|forge| forge.renewing_delete(2));
+    for line in ["hsm: token \"lab\", serial 0001", "the user-pin, which the target and its module see"] {
+        assert!(delete.contains(line), "{line}: {delete}");
+    }
+    assert!(!delete.contains("\"old\" id"), "the deletion is not gone on with: {delete}");
+    let reset = told(&super::taken_up_again::reset);
+    for line in ["EVERYTHING in it will be destroyed", "its label is \"lab-2\"", "\"keep\" id 02"] {
+        assert!(reset.contains(line), "{line}: {reset}");
+    }
 }
 
 #[test]
