@@ -6,6 +6,7 @@ pub mod drilled;
 pub mod event;
 mod executed;
 pub mod finding;
+mod inventories;
 pub mod ledger;
 pub mod line;
 pub mod outcome;

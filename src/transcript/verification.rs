@@ -9,6 +9,7 @@ use super::{
     ceremony::{self, Context},
     drilled,
     finding::{Finding, Severity},
+    inventories,
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
     line,
 };
@@ -169,6 +170,7 @@ pub fn remarks(state: &LedgerState) -> Vec<Finding> {
                        ceremony finds out";
         findings.push(Finding::new(Severity::Warning, "pins-unsettled", message).of(&ceremony.directory));
     }
+    findings.extend(inventories::remarks(state));
     for (name, target) in &state.targets {
         if let Some(rule) = target.target.rule(Role::UserPin)
             && rule.custody != Custody::Held

@@ -6,7 +6,9 @@ use quorate::{
     proposal::{document::Proposal, target::LeftOut},
     transcript::{
         event::{Aborted, Attempted, BackupRecord, Closed, Concluded, Intended, Rejected},
+        finding::Severity,
         outcome::Outcome,
+        verification,
     },
 };
 
@@ -143,6 +145,26 @@ fn what_is_listed_was_to_be_done() {
     lines.add(intended(&TWO)).add(Concluded { restored: vec![object("keep", "02")], ..told });
     forge.push(&proposal, &lines);
     forged(&forge, "outcome");
+}
+
+/// The record holds, and yet a key is gone that was to stay.
+#[test]
+fn objects_that_come_and_go_without_a_ceremony_are_told() {
+    let told = |change: fn(&mut Concluded)| -> Vec<(Severity, String)> {
+        let state = approved(|_, _, lines| {
+            let mut event = honest();
+            change(&mut event);
+            lines.add(intended(&TWO)).add(event);
+        })
+        .state();
+        let found = verification::remarks(&state).into_iter().filter(|f| f.code.starts_with("objects-"));
+        found.map(|f| (f.severity, f.message)).collect()
+    };
+    assert_eq!(told(|_| {}), []);
+    let gone = told(|c| c.targets = seen(&[]));
+    assert!(gone.len() == 1 && gone[0].0 == Severity::Warning && gone[0].1.contains("keep"), "{gone:?}");
+    let come = told(|c| c.targets = seen(&[object("keep", "02"), object("planted", "03")]));
+    assert!(come.len() == 1 && come[0].0 == Severity::Note && come[0].1.contains("planted"), "{come:?}");
 }
 
 #[test]
