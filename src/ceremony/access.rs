@@ -7,7 +7,7 @@ use super::{Error, act::Acting, credentials::Credentials};
 use crate::{
     approval::{authorization::PinAuthorization, quorum::Authorities},
     memory::Pin,
-    ports::token::{PinChange, Run, Token, TokenError},
+    ports::token::{Effect, PinChange, Run, Token, TokenError},
     proposal::{
         credential,
         target::{Inventory, Role, TokenIdentity},
@@ -105,11 +105,22 @@ pub(super) fn log_in(
             let (officer, ()) = first_that_holds(candidates, |present| {
                 token.change_pins(pins, &PinChange::ByOfficer { present, new: None, user_pin: &user.pin })
             })?;
-            let inventory = token.inventory(&user.pin)?;
+            let inventory = token.inventory(&user.pin).map_err(locked_out)?;
+            if inventory.identity != *identity {
+                let hint = "find the right token";
+                let other = TokenError::before("C_GetTokenInfo", "", "another token answers", hint);
+                return Err(locked_out(other));
+            }
             (LoggedIn { user, officer: Some(officer) }, inventory)
         }
     };
     Ok((inventory.identity == *identity).then_some((logged_in, inventory)))
+}
+
+/// The temporary PIN is set, and the run ends here: the application's own does not hold any more.
+fn locked_out(error: TokenError) -> TokenError {
+    let message = format!("the application cannot log in until this ceremony ends: {}", error.message);
+    TokenError { effect: Effect::Unknown, message, ..error }
 }
 
 /// A user PIN for one run. It is kept nowhere: with the SO PIN another one can always be set.

@@ -198,3 +198,22 @@ fn giving_up_does_not_leave_the_application_without_a_pin() {
     vault.ceremony(&delete("01"), FOUR).ok();
     only_the_new_one_holds(&vault, &application, "lab", &mut pins);
 }
+
+/// The temporary PIN is set, and then the token cannot be looked at: that is no failure that left everything as it was.
+#[test]
+fn an_application_that_was_locked_out_is_told_of() {
+    let (vault, application, module) = behind_a_module();
+    let mut pins = vec![application.takes(&vault)];
+    for give_up in [&["--give-up"][..], &[]] {
+        vault.approved(&delete("01"), FOUR);
+        module.script(&format!("echo 'C_Login 1 error' > {}.fault", module.path.display()));
+        module.order("C_InitPIN", 1, "remove");
+        let cut = vault.execute(give_up).expect(5);
+        let told = if give_up.is_empty() { cut.error() } else { cut.text("summary") };
+        assert!(told.contains("the application cannot log in"), "{}", cut.stdout);
+        assert!(!vault.hsm.can_log_in("lab", "user", &pins[0]));
+        module.behave();
+    }
+    vault.execute::<&str>(&[]).ok();
+    only_the_new_one_holds(&vault, &application, "lab", &mut pins);
+}
