@@ -9,6 +9,7 @@ use super::{
 use crate::{
     approval::authorization::Authorization,
     encoding::text::{Line, Name},
+    memory::Pin,
     ports::token::{PinHolder, Reset, Run, Token, TokenError, Wanted},
     proposal::target::Role,
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
@@ -29,7 +30,7 @@ impl Acting<'_, '_> {
         let new_so_pin = self.pin(credentials, name, Role::SoPin)?;
         let new_user_pin = self.pin(credentials, name, Role::UserPin)?;
         let result = self.token_to_reset(name, target, new_label).and_then(|mut token| {
-            let so_pin = which_holds(token.as_mut(), so_pins)?;
+            let so_pin = self.which_holds(token.as_mut(), so_pins, (new_label, &new_so_pin))?;
             let reset = Reset {
                 run: self.run,
                 so_pin: &so_pin.pin,
@@ -87,15 +88,27 @@ impl Acting<'_, '_> {
             _ => token,
         }
     }
-}
 
-/// The SO PIN that holds. Where only one can, the reset itself tries it.
-fn which_holds(token: &mut dyn Token, mut so_pins: Vec<PresentPin>) -> Result<PresentPin, TokenError> {
-    if so_pins.len() == 1
-        && let Some(only) = so_pins.pop()
-    {
-        return Ok(only);
+    /// The SO PIN that holds. Where only one can, the reset itself tries it, and the new one on a token that an earlier run
+    /// has given its new label.
+    fn which_holds(
+        &self,
+        token: &mut dyn Token,
+        mut so_pins: Vec<PresentPin>,
+        (new_label, new_so_pin): (&Line, &Pin),
+    ) -> Result<PresentPin, TokenError> {
+        if so_pins.len() == 1
+            && let Some(only) = so_pins.pop()
+        {
+            return Ok(only);
+        }
+        if self.run == Run::Resumed && token.observe()?.identity.label == *new_label {
+            let pin = Pin::copy_of(new_so_pin.expose()).map_err(|error| {
+                TokenError::before("C_Login", "", error.to_string(), "run the same command again")
+            })?;
+            so_pins.insert(0, PresentPin { version: None, pin });
+        }
+        let holds = first_that_holds(so_pins, |pin| token.prove_pin(PinHolder::SecurityOfficer, pin))?;
+        Ok(holds.0)
     }
-    let holds = first_that_holds(so_pins, |pin| token.prove_pin(PinHolder::SecurityOfficer, pin))?;
-    Ok(holds.0)
 }

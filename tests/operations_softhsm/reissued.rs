@@ -217,3 +217,22 @@ fn an_application_that_was_locked_out_is_told_of() {
     vault.execute::<&str>(&[]).ok();
     only_the_new_one_holds(&vault, &application, "lab", &mut pins);
 }
+
+/// Two SO PINs may hold, and then a reset is cut off after it has set a third.
+#[test]
+fn a_reset_goes_on_whichever_so_pin_holds() {
+    let (vault, application, module) = behind_a_module();
+    let mut pins = vec![application.takes(&vault)];
+    vault.approved(&inventory("hsm"), FOUR);
+    module.order("C_SetPIN", 1, "crash");
+    vault.execute(&["--give-up"]).expect(5);
+    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+    assert!(audit.stdout.contains("pin-unknown"), "{}", audit.stdout);
+    module.behave();
+    vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR);
+    module.order("C_InitPIN", 1, "crash");
+    vault.execute::<&str>(&[]).expect(5);
+    module.behave();
+    vault.execute::<&str>(&[]).ok();
+    only_the_new_one_holds(&vault, &application, "lab-2", &mut pins);
+}
