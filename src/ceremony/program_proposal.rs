@@ -6,7 +6,7 @@ use super::{
     Error, World, backup,
     fresh_pins::{self, FreshPins},
     genesis::seal_credential,
-    pinning,
+    pinning, readback,
 };
 use crate::{
     encoding::{
@@ -204,12 +204,7 @@ pub(super) fn check_run(
         }
     }
     for output in &run.outputs {
-        if world.artifacts.exists(&output.path) {
-            return Err(Error::refused(
-                format!("{} exists already", printable(&output.path)),
-                "nothing is overwritten: move it away, or name another file",
-            ));
-        }
+        readback::check_vacant(world, &output.path)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::{
     fresh_pins::{self, FreshPins},
     genesis, pinning,
     program_proposal::{self, HandedOver},
-    recognition,
+    readback, recognition,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -210,12 +210,7 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             let target = pinning::target(state, &plan.target)?;
             need_backup_key(target)?;
             let seen = pinning::observe(world.tokens, &plan.target, target)?;
-            if world.artifacts.exists(&plan.output) {
-                return Err(Error::refused(
-                    format!("{} exists already", plan.output),
-                    "name a file that does not exist",
-                ));
-            }
+            readback::check_vacant(world, &plan.output)?;
             let operation = Operation::Backup {
                 target: plan.target.clone(),
                 identity: seen.identity.clone(),

@@ -66,12 +66,7 @@ pub(super) fn look(
 fn check_files(world: &mut World<'_>, operation: &Operation) -> Result<(), Error> {
     match operation {
         Operation::Backup { output, .. } => {
-            if world.artifacts.exists(output) {
-                return Err(Error::refused(
-                    format!("{} exists", printable(output)),
-                    "nothing is overwritten: move it away, then execute again",
-                ));
-            }
+            check_vacant(world, output)?;
             drop(world.artifacts.begin(output)?);
             Ok(world.artifacts.remove(output)?)
         }
@@ -88,6 +83,24 @@ fn check_files(world: &mut World<'_>, operation: &Operation) -> Result<(), Error
         Operation::Use { run, .. } => check_run(world, run, None),
         _ => Ok(()),
     }
+}
+
+/// Nothing is where a file is to be written, and that is not in the ledger: a file there could pass for a part of it, or
+/// make it unreadable.
+pub(super) fn check_vacant(world: &mut World<'_>, path: &str) -> Result<(), Error> {
+    if world.artifacts.is_in_ledger(path) {
+        return Err(Error::refused(
+            format!("{} lies in the ledger, or in a copy of it", printable(path)),
+            "name a file outside of both",
+        ));
+    }
+    if world.artifacts.exists(path) {
+        return Err(Error::refused(
+            format!("{} exists already", printable(path)),
+            "nothing is overwritten: move it away, or name another file",
+        ));
+    }
+    Ok(())
 }
 
 fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<TokenIdentity, Error> {

@@ -70,7 +70,9 @@ impl Wiring {
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
             tokens: tokens(global),
-            artifacts: storage::FileArtifacts::new(),
+            artifacts: storage::FileArtifacts::outside(
+                places.iter().map(|place| place.to_path_buf()).collect(),
+            ),
             programs: command::Runner::new(root.programs()?),
             environment: storage::environment::read(),
             progress: ProgressLines::default(),

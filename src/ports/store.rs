@@ -131,6 +131,9 @@ pub trait Artifacts {
     /// Whether something exists there.
     fn exists(&mut self, path: &str) -> bool;
 
+    /// Whether a file there would lie in the ledger or in a copy of it.
+    fn is_in_ledger(&mut self, path: &str) -> bool;
+
     /// Begins a file that becomes visible under its name only by [`Artifacts::publish`]. An unfinished one of an
     /// earlier run is replaced.
     fn begin(&mut self, path: &str) -> Result<Box<dyn Write>, StoreError>;

@@ -7,7 +7,7 @@ pub use super::genesis_plan::{
     TargetKind, TargetTable,
 };
 use super::{
-    plan_rules::{absolute, label_fits},
+    plan_rules::{absolute, label_fits, whole_file},
     program_plan::{CommandPlan, UsePlan},
     target::ObjectClass,
 };
@@ -294,7 +294,7 @@ impl Plan {
         match self {
             Self::Genesis(plan) => plan.check(),
             Self::Delete(plan) => plan.check(),
-            Self::Backup(plan) => absolute("output", &plan.output),
+            Self::Backup(plan) => whole_file("output", &plan.output),
             Self::Restore(plan) => absolute("input", &plan.input),
             Self::Reset(plan) if plan.label == plan.new_label => {
                 Err(PlanError::new("new_label is the present label: a reset is recognised by a new one"))

@@ -233,6 +233,17 @@ pub(super) fn absolute(field: &str, path: &str) -> Result<(), PlanError> {
     }
 }
 
+/// A file that is read or written as a whole. `NAME.partial` is where `NAME` is until it is: what has that name is replaced
+/// without a question.
+pub(super) fn whole_file(field: &str, path: &str) -> Result<(), PlanError> {
+    absolute(field, path)?;
+    if path.ends_with(".partial") {
+        let shown = text::printable(path);
+        return Err(PlanError::new(format!("{field} {shown:?}: '.partial' is the end of unfinished files")));
+    }
+    Ok(())
+}
+
 /// CK_TOKEN_INFO has 32 bytes for a label.
 pub(super) fn label_fits(label: &Line) -> Result<(), PlanError> {
     if label.as_str().is_empty() || label.as_str().len() > 32 || label.as_str().trim() != label.as_str() {

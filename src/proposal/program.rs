@@ -241,6 +241,10 @@ fn check_path(field: &str, path: &str) -> Result<(), String> {
     super::plan_rules::absolute(field, path).map_err(|error| error.message)
 }
 
+fn check_file(field: &str, path: &str) -> Result<(), String> {
+    super::plan_rules::whole_file(field, path).map_err(|error| error.message)
+}
+
 fn check_distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), String> {
     let mut seen = std::collections::BTreeSet::new();
     names
@@ -255,8 +259,8 @@ impl ProgramRun {
         check_program(&self.program, &self.arguments, &self.environment, self.time_limit_seconds)?;
         check_distinct("inputs", self.inputs.iter().map(|input| &input.name))?;
         check_distinct("outputs", self.outputs.iter().map(|output| &output.name))?;
-        self.inputs.iter().try_for_each(|input| check_path("inputs: path", &input.path))?;
-        self.outputs.iter().try_for_each(|output| check_path("outputs: path", &output.path))?;
+        self.inputs.iter().try_for_each(|input| check_file("inputs: path", &input.path))?;
+        self.outputs.iter().try_for_each(|output| check_file("outputs: path", &output.path))?;
         let paths: std::collections::BTreeSet<&str> = self.outputs.iter().map(|o| o.path.as_str()).collect();
         if paths.len() != self.outputs.len() {
             return Err("outputs: two have one path".into());

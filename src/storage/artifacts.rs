@@ -12,7 +12,10 @@ use std::{
     },
 };
 
-use super::fault::{failed, refused};
+use super::{
+    copies,
+    fault::{failed, refused},
+};
 use crate::{
     durable,
     ports::store::{Artifacts, StoreError},
@@ -22,6 +25,7 @@ use crate::{
 #[derive(Default)]
 pub struct FileArtifacts {
     begun: BTreeMap<String, Begun>,
+    ledgers: Vec<PathBuf>,
 }
 
 /// A file whose writer was handed out. The handle is the writer's own, so that fsync on it reports every error of
@@ -56,6 +60,11 @@ impl FileArtifacts {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// The same, kept out of a ledger and its copies.
+    pub fn outside(ledgers: Vec<PathBuf>) -> Self {
+        Self { ledgers, ..Self::default() }
+    }
 }
 
 impl Artifacts for FileArtifacts {
@@ -72,7 +81,17 @@ impl Artifacts for FileArtifacts {
         !fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
     }
 
+    fn is_in_ledger(&mut self, path: &str) -> bool {
+        let directory = Path::new(path).parent().unwrap_or(Path::new("/"));
+        // A directory that is not there is in no ledger; nothing can be begun in it either.
+        self.ledgers.iter().any(|ledger| copies::lies_in(directory, ledger).unwrap_or(false))
+    }
+
     fn begin(&mut self, path: &str) -> Result<Box<dyn Write>, StoreError> {
+        if self.is_in_ledger(path) {
+            let hint = "name a file outside the ledger and its copies: what is in them is read by everybody";
+            return Err(refused("writing", Path::new(path), "it lies in the ledger", hint));
+        }
         if self.exists(path) {
             let e = io::ErrorKind::AlreadyExists.into();
             return Err(failed("writing", Path::new(path), &e));

@@ -172,3 +172,25 @@ fn a_backup_of_another_ledger_is_not_restored() {
     // A ceremony that made no backup is none.
     ours.lab.propose(&ours.lab.plan("next", &restore(&ours, "spare", 2, "files/b.age"))).expect(3);
 }
+
+/// A file in the ledger could pass for a part of it, and an unfinished one is replaced by the next.
+#[test]
+fn a_backup_has_a_place_of_its_own() {
+    let vault = exportable();
+    vault.found(&[Target::in_use(&vault.hsm, "lab")]);
+    for (file, said) in [
+        ("ledger/0009-delete", "lies in the ledger"),
+        ("ledger/0000-genesis/approvals/x.json", "lies in the ledger"),
+        ("copy/b.age", "lies in the ledger"),
+        ("files/../ledger/b.age", "without '..'"),
+        ("files/b.age.partial", "the end of unfinished files"),
+    ] {
+        let refused = vault.lab.propose(&vault.lab.plan("next", &backup(&vault, file, true))).expect(3);
+        assert!(refused.error().contains(said), "{file}: {}", refused.error());
+    }
+    std::os::unix::fs::symlink(vault.lab.path("ledger"), vault.lab.path("files/elsewhere")).unwrap();
+    let aside = backup(&vault, "files/elsewhere/b.age", true);
+    let refused = vault.lab.propose(&vault.lab.plan("next", &aside)).expect(3);
+    assert!(refused.error().contains("lies in the ledger"), "{}", refused.error());
+    vault.ceremony(&backup(&vault, "files/b.age", true), FOUR).ok();
+}

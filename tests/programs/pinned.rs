@@ -120,6 +120,26 @@ fn plans_that_cannot_be_meant_are_refused() {
             desk.plan(&["say"], &(stdin.clone() + &output("out", std::path::Path::new("../x")))),
             "is not an absolute path",
         ),
+        // One output would take the place where the other is written first.
+        (
+            desk.plan(&["say"], &(stdin.clone() + &output("out", &desk.file("made.partial")))),
+            "the end of unfinished files",
+        ),
+        (
+            desk.plan(&["say"], &(stdin.clone() + &input("in", &desk.file("made.partial")))),
+            "the end of unfinished files",
+        ),
+        (
+            desk.plan(&["say"], &(stdin.clone() + &output("out", &desk.lab.path("ledger/0009-delete")))),
+            "lies in the ledger",
+        ),
+        (
+            desk.plan(
+                &["say"],
+                &(stdin.clone() + &output("out", &desk.lab.path("copy/0000-genesis/x.json"))),
+            ),
+            "lies in the ledger",
+        ),
         (desk.plan(&["say"], &by("third-secret", "stdin")), "keeps no third-secret"),
         (desk.plan(&["say"], &stdin).replace("seconds = 20", "seconds = 0"), "time_limit_seconds is 0"),
         (inventory("box"), "box is a program, not a token"),
