@@ -70,7 +70,9 @@ pub fn deal(
     policy.attestation.certificates = members.attestation_certificates;
     let mut targets = Vec::new();
     for table in &plan.targets {
-        targets.push(observe_target(table, &policy, mode, tokens)?);
+        let joining = observe_target(table, &policy, mode, tokens)?;
+        check_distinct(&targets, &joining.0)?;
+        targets.push(joining);
     }
     let mut secrets: Vec<AuthoritySecret> = Vec::new();
     let mut authorities = Vec::new();
@@ -111,6 +113,17 @@ pub fn deal(
         make_credentials(target, &|_| 1, &roster, rng, &mut pins)?;
     }
     Ok(Dealt { roster, targets: targets.into_iter().map(|(target, _)| target).collect(), pins })
+}
+
+/// A token joins once: under two names its PINs would be set twice.
+fn check_distinct(targets: &[(GenesisTarget, Observation)], joining: &GenesisTarget) -> Result<(), Error> {
+    match targets.iter().find(|(target, _)| target.is_same_token(joining)) {
+        None => Ok(()),
+        Some((twin, _)) => Err(Error::refused(
+            format!("targets {} and {} are one token", twin.name, joining.name),
+            "name it once; two empty slots need two labels",
+        )),
+    }
 }
 
 fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {

@@ -98,6 +98,16 @@ impl GenesisTarget {
         self.rule(Role::UserPin).filter(|rule| rule.custody == Custody::Reissued)
     }
 
+    /// Whether another one that is to join is the very same token, or would be: under two names it would have two owners.
+    pub fn is_same_token(&self, other: &Self) -> bool {
+        if let (Place::Practice { path }, Place::Practice { path: twin }) = (&self.place, &other.place) {
+            return path == twin;
+        }
+        let in_use = self.start == Start::TakeOver && other.start == Start::TakeOver;
+        (in_use && self.identity == other.identity)
+            || (self.place == other.place && self.label == other.label)
+    }
+
     /// The rule for a role.
     pub fn rule(&self, role: Role) -> Option<&CredentialRule> {
         self.credentials.iter().find(|rule| rule.role == role)

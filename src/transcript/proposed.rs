@@ -180,7 +180,11 @@ fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding>
 /// The operation is on targets of the quorum as they are on record.
 fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("operation", message));
-    for target in proposal.operation.installs() {
+    let joining = proposal.operation.installs();
+    for (place, target) in joining.iter().enumerate() {
+        if let Some(twin) = joining.iter().take(place).find(|earlier| earlier.is_same_token(target)) {
+            return fail(format!("{} and {} are one token", twin.name, target.name));
+        }
         check_new_target(target, roster, context).map_err(|m| Finding::error("operation", m))?;
     }
     let Some((name, identity)) = proposal.operation.target() else { return Ok(()) };

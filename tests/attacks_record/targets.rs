@@ -183,3 +183,28 @@ fn only_a_new_target_joins_with_new_credentials() {
     let forge = Forge::new();
     forged(&proposed(forge.clone(), &adopt(&forge, "hsm")), "operation");
 }
+
+/// A genesis that takes one token in under two names: to the quorum, and to somebody who knows its user PIN.
+#[test]
+fn a_genesis_takes_a_token_in_once() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let mut proposal = forge.genesis();
+    let again = "[[targets]]\nname = \"again\"\nkind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\nslot = 3\n\
+                 start = \"take-over\"\nlabel = \"lab\"\nserial = \"0001\"\n[targets.credentials]\n\
+                 user-pin = { authority = \"crypto-officer\", custody = \"borrowed\" }\n";
+    proposal.plan += again;
+    let Operation::Genesis { targets } = &mut proposal.operation else { panic!() };
+    let mut twin = targets[0].clone();
+    twin.name = name("again");
+    twin.place = Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: Some(3) };
+    twin.credentials.remove(0);
+    twin.credentials[0].custody = Custody::Borrowed;
+    targets.push(twin);
+    forged(&proposed(forge.clone(), &proposal), "operation");
+    // Another token, and it is good.
+    proposal.plan = proposal.plan.replace(again, &again.replace("0001", "0002"));
+    let Operation::Genesis { targets } = &mut proposal.operation else { panic!() };
+    targets[1].identity.serial = text("0002");
+    drop(proposed(forge, &proposal).state());
+}

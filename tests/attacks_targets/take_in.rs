@@ -61,6 +61,23 @@ fn two_tokens_become_the_quorums_in_one_genesis() {
     vault.ceremony(&inventory("fresh"), THREE).ok();
 }
 
+/// Under a second name, with a PIN that somebody knows, it would be another target.
+#[test]
+fn a_token_joins_once() {
+    let vault = Vault::in_use();
+    let again =
+        Target { name: "again", so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
+    for pair in [
+        [Target::in_use(&vault.hsm, "lab"), again],
+        [Target::empty("new"), Target { name: "again", ..Target::empty("new") }],
+    ] {
+        let tables: String = pair.iter().map(Target::table).collect();
+        let plan = vault.lab.plan("twice", &vault.lab.genesis_text(&crate::lab::CUSTODIANS, &tables));
+        let refused = vault.lab.propose(&plan).expect(3);
+        assert!(refused.error().contains("targets hsm and again are one token"), "{}", refused.error());
+    }
+}
+
 #[test]
 fn a_genesis_whose_second_token_fails_goes_on_with_it() {
     let hsm = SoftHsm::with_token("one");
