@@ -18,8 +18,10 @@ pub fn is_printable(text: &str) -> bool {
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
 }
 
 /// The identifier of a person, an authority or a target: 1 to 40 characters of `a-z`, `0-9` and `-`, the
@@ -150,6 +152,15 @@ mod tests {
     fn escapes_do_not_reach_the_terminal() {
         assert_eq!(printable("a\x1b[31mb\u{202e}c\r\n"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}\u{fffd}");
         assert!(Line::new("ok\x07").is_err());
+    }
+
+    /// Two labels that look alike are not two labels: what shows nothing is in none.
+    #[test]
+    fn nothing_hides_in_a_line() {
+        for hidden in ["\u{200d}", "\u{3164}", "\u{fe0f}", "\u{115f}", "\u{034f}", "\u{180c}", "\u{e0101}"] {
+            assert!(Line::new(&format!("root-2026{hidden}")).is_err(), "{hidden:?}");
+        }
+        assert!(Line::new("Zoë 〒 root-2026").is_ok());
     }
 
     #[test]
