@@ -2,7 +2,10 @@
 
 use std::{fs, thread, time::Duration};
 
-use crate::desk::{Desk, SECRET, by, output};
+use crate::{
+    desk::{Desk, SECRET, by, output},
+    lab::QUORATE,
+};
 
 #[test]
 fn a_program_that_prints_a_credential_is_not_quoted() {
@@ -149,4 +152,25 @@ fn outputs_are_not_written_over_and_follow_no_link() {
     desk.lab.execute(&[]).ok();
     assert_eq!(fs::read_to_string(desk.file("later")).unwrap(), "xx");
     assert!(!SECRET.is_empty());
+}
+
+/// The process that watches over a program dies at the worst time: before the program has asked to die with it.
+#[test]
+fn a_program_that_nobody_watches_is_not_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let (report, mark) = (dir.path().join("report"), dir.path().join("mark"));
+    let launch = |supervisor: u32| {
+        let script = format!(
+            "exec 3</usr/bin/touch 4>'{}'; exec '{QUORATE}' program-launcher {supervisor} pipe 3 4 0 touch '{}'",
+            report.display(),
+            mark.display()
+        );
+        std::process::Command::new("sh").args(["-c", &script]).output().unwrap()
+    };
+    launch(1);
+    assert!(fs::read_to_string(&report).unwrap().contains("the process that watches it has ended"));
+    assert!(!mark.exists());
+    launch(std::process::id());
+    assert_eq!(fs::read_to_string(&report).unwrap(), "");
+    assert!(mark.exists());
 }
