@@ -1,12 +1,12 @@
 //! The outcome, the destruction of what was secret, and the last line.
 
-use super::{Error, World, act::Acted, collect::SetAside, commanding, sign::LineWriter};
+use super::{Error, World, act::Acted, collect::SetAside, commanding, sign::LineWriter, station};
 use crate::{
     encoding::digest::Digest,
     ports::store::Inbox,
     transcript::{
         event::{Closed, Concluded},
-        ledger::{Ceremony, LedgerState},
+        ledger::Ceremony,
         outcome::Outcome,
     },
 };
@@ -94,7 +94,8 @@ pub(super) fn destroy_releases(
     }
     for name in world.station.names(ledger, number)? {
         let of_program = name == commanding::STARTED || name == commanding::ENDED;
-        if !name.starts_with("signing-") && !of_program {
+        let stays = name.starts_with("signing-") || name == station::mark(ceremony.digest);
+        if !stays && !of_program {
             world.station.destroy(ledger, number, &name)?;
             destroyed = destroyed.saturating_add(1);
         }
@@ -104,14 +105,6 @@ pub(super) fn destroy_releases(
 
 fn is_zeros(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|b| *b == 0)
-}
-
-/// Destroys what this machine still keeps of ceremonies that ended: an execution was cut off after the last line.
-pub fn forget_ended(world: &mut World<'_>, state: &LedgerState) -> Result<(), Error> {
-    for ceremony in state.ceremonies.iter().filter(|c| c.end.is_some()) {
-        world.station.destroy_all(state.nonce, ceremony.number())?;
-    }
-    Ok(())
 }
 
 fn belongs(bytes: &[u8], proposal: Digest) -> bool {

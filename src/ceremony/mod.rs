@@ -38,7 +38,7 @@ mod sign;
 mod station;
 mod using;
 
-pub use conclude::{Report, forget_ended};
+pub use conclude::Report;
 pub use error::{Error, ErrorKind};
 pub use pinning::target;
 pub use program_proposal::{HandedOver, handed_over_needed};
@@ -119,10 +119,12 @@ impl World<'_> {
     }
 
     /// Destroys what this machine still keeps of ceremonies that have ended: after a crash at their very end, and after
-    /// a recovery.
-    fn sweep(&mut self, state: &LedgerState) -> Result<(), Error> {
+    /// a recovery. Of these very ceremonies: anybody can make a ledger of the same nonce, in which the open one has ended.
+    pub fn sweep(&mut self, state: &LedgerState) -> Result<(), Error> {
         for ceremony in state.ceremonies.iter().filter(|c| c.end.is_some()) {
-            if self.station.is_station(state.nonce, ceremony.number()) {
+            let kept = self.station.names(state.nonce, ceremony.number())?;
+            // Where there is nothing, an empty directory may be left: the mark is the last in it to be destroyed.
+            if kept.is_empty() || kept.contains(&station::mark(ceremony.digest)) {
                 self.station.destroy_all(state.nonce, ceremony.number())?;
             }
         }

@@ -340,7 +340,7 @@ pub fn submit(
         environment: world.environment.clone(),
     };
     let line = LineWriter::begin(world.mode, &secrets.signing)?.line(proposal.created, event);
-    secrets.keep(world.station, proposal.ledger, proposal.ceremony, admin)?;
+    secrets.keep(world.station, (proposal.ledger, proposal.ceremony), digest, admin)?;
     let directory = proposal.directory();
     world.create(&directory, proposal.plan.as_bytes(), &line)?;
     let state = world.load()?;

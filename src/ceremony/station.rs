@@ -55,14 +55,15 @@ impl StationSecrets {
         Ok(single::x25519_identity(bytes)?)
     }
 
-    /// Seals both to every card of the administrator and keeps them.
+    /// Seals both to every card of the administrator and keeps them, under the mark of the proposal that they are for.
     pub fn keep(
         &self,
         store: &mut dyn StationStore,
-        ledger: Digest,
-        ceremony: u32,
+        (ledger, ceremony): (Digest, u32),
+        proposal: Digest,
         admin: &Person,
     ) -> Result<(), Error> {
+        store.put(ledger, ceremony, &mark(proposal), &[])?;
         for card in &admin.cards {
             let Some(recipient) = &card.enrolment().share_recipient else { continue };
             let recipient = ShareRecipient::parse(recipient)?;
@@ -124,6 +125,13 @@ fn damaged() -> Error {
     )
 }
 
+/// The name that tells of which proposal a station keeps something: number and nonce are not the ceremony, since anybody
+/// can put them into a ledger of his own. It comes after all others in the order in which they are destroyed: what a crash
+/// leaves of them is found by it.
+pub fn mark(proposal: Digest) -> String {
+    format!("station-of-{proposal}")
+}
+
 /// The name under which a part is kept for a card.
 pub fn name(part: &str, keyid: Digest) -> String {
     format!("{part}-{}", keyid.short())
@@ -148,4 +156,21 @@ fn read(
     let secret = reader.secret()?;
     reader.end()?;
     Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_is_the_last_to_go() {
+        let digest = Digest::of(b"proposal");
+        let others = [name("signing", digest), name("identity", digest), "rejection-of-zoe".into()];
+        assert!(others.iter().all(|other| *other < mark(digest)));
+        assert!(
+            [super::super::commanding::STARTED, super::super::commanding::ENDED]
+                .iter()
+                .all(|n| **n < *mark(digest))
+        );
+    }
 }

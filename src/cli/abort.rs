@@ -9,7 +9,7 @@ use super::{
     wiring::{self, Wiring},
 };
 use crate::{
-    ceremony::{Error, abort, execute, forget_ended, recognition},
+    ceremony::{Error, abort, execute, recognition},
     encoding::text::Line,
     storage::FileInbox,
 };
@@ -22,7 +22,7 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     let description = card.describe()?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
-    forget_ended(&mut wiring.world(), &state)?;
+    wiring.world().sweep(&state)?;
     let ceremony = execute::open_ceremony(&state)?;
     recognition::administrator(&ceremony.roster, &description, "abort")?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ceremony::{
-        self, Error, Report,
+        Error, Report,
         execute::{self, Persistence, Request},
         recognition,
     },
@@ -31,7 +31,7 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut present = wiring::present_pins(&args.present)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
-    ceremony::forget_ended(&mut wiring.world(), &state)?;
+    wiring.world().sweep(&state)?;
     let ceremony = execute::open_ceremony(&state)?;
     recognition::administrator(&ceremony.roster, &description, "execute")?;
     terminal.tell(&format!(

@@ -6,7 +6,18 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{Rehearsed, copy_tree, lab::Ran, quorate, rehearse, split};
+use quorate::{
+    encoding::dsse::Mode,
+    proposal::document::Proposal,
+    transcript::{event::Closed, outcome::Outcome},
+};
+
+use super::{
+    Rehearsed, copy_tree,
+    forge::{ALL, Forge, TWO, concluded, intended},
+    lab::Ran,
+    quorate, rehearse, split,
+};
 
 /// A rehearsal with an inventory proposed on top.
 fn open() -> &'static Rehearsed {
@@ -175,4 +186,40 @@ fn an_older_copy_is_not_approved_by_who_remembers_or_brings_the_head() {
     let done = acting_at("new-machine", open(), "alice", &args).expect(3);
     assert!(done.error().contains("does not have the head"), "{}", done.stderr);
     assert!(!file.exists());
+}
+
+/// Anybody can make a ledger of the same nonce, in which the ceremony of this number has ended. Who has it executed by mistake
+/// does not lose what the station keeps of the one that is open.
+#[test]
+fn a_stranger_s_ledger_ends_no_ceremony_of_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = dir.path().join("ledger");
+    let real = open().ledger.to_str().unwrap();
+    let shown = quorate(&["show", "--rehearsal", "--json", real]).ok();
+    let nonce = serde_json::from_value(shown.json["proposal"]["ledger"].clone()).unwrap();
+    let mut forge = Forge { nonce, ..Forge::empty(Mode::Rehearsal, "") };
+    let genesis = forge.genesis();
+    hold(&mut forge, &genesis, &ALL);
+    while forge.files.len() < 6 {
+        let inventory = forge.inventory();
+        hold(&mut forge, &inventory, &TWO);
+    }
+    forge.write(&ledger);
+    let path = ledger.to_str().unwrap();
+    for command in [&["execute", "--rehearsal", path][..], &["abort", "--rehearsal", path, "--reason", "no"]]
+    {
+        acting(open(), "frank", command).expect(3);
+    }
+    let state = open().folder.join("state");
+    let status = quorate(&["status", "--rehearsal", "--json", "--state-dir", state.to_str().unwrap(), real]);
+    assert_eq!(status.ok().json["open"]["station_here"], true);
+}
+
+/// A ceremony of the forge from its proposal to its end.
+fn hold(forge: &mut Forge, proposal: &Proposal, by: &[&str]) {
+    let mut lines = forge.begin(proposal);
+    forge.approve(&mut lines, proposal, by);
+    lines.add(intended(by)).add(concluded(Outcome::Completed, &[], &forge.objects()));
+    lines.add(Closed { releases_destroyed: 0 });
+    forge.push(proposal, &lines);
 }
