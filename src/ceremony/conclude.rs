@@ -57,12 +57,13 @@ pub(super) fn close(
     let concluded = current.concluded.clone().ok_or_else(|| {
         Error::problem("the outcome cannot be read back", "run 'quorate audit' on the ledger")
     })?;
-    let line = lines.line(world.clock.now(), Closed { releases_destroyed: destroyed });
-    let head = Digest::of(&line);
-    world.append(&ceremony.directory, &[line])?;
+    // Its outputs are where they belong by now. After the last line nothing would come back to it.
     if ceremony.proposal.operation.program().is_some() {
         world.programs.clear(&commanding::room(ceremony.digest))?;
     }
+    let line = lines.line(world.clock.now(), Closed { releases_destroyed: destroyed });
+    let head = Digest::of(&line);
+    world.append(&ceremony.directory, &[line])?;
     world.station.destroy_all(state.nonce, ceremony.number())?;
     Ok(Report {
         directory: ceremony.directory.clone(),

@@ -125,6 +125,9 @@ impl World<'_> {
             let kept = self.station.names(state.nonce, ceremony.number())?;
             // Where there is nothing, an empty directory may be left: the mark is the last in it to be destroyed.
             if kept.is_empty() || kept.contains(&station::mark(ceremony.digest)) {
+                if ceremony.proposal.operation.program().is_some() {
+                    self.programs.clear(&commanding::room(ceremony.digest))?;
+                }
                 self.station.destroy_all(state.nonce, ceremony.number())?;
             }
         }

@@ -55,8 +55,28 @@ fn a_killed_tool_leaves_no_program_behind_and_runs_nothing_twice() {
     let closed = desk.lab.execute(&["--give-up"]).expect(5);
     assert!(closed.json["program"]["run"].is_null(), "{}", closed.json["program"]);
     desk.has_no_secret(&[&again, &closed]);
-    assert!(fs::read_dir(desk.lab.path("state-station/programs")).unwrap().next().is_none());
+    assert!(is_tidy(&desk));
     desk.ceremony(&desk.plan(&["say", "on it goes"], &by("secret", "stdin"))).ok();
+}
+
+/// Whether no working directory of a program is left.
+fn is_tidy(desk: &Desk) -> bool {
+    fs::read_dir(desk.lab.path("state-station/programs")).unwrap().next().is_none()
+}
+
+/// Nobody executes a ceremony again that was recovered: what its program had left goes with the station's secrets.
+#[test]
+fn a_recovered_ceremony_leaves_no_working_directory_behind() {
+    let desk = Desk::new();
+    let mark = desk.lab.path("mark");
+    desk.approved(&desk.plan(&["note", mark.to_str().unwrap(), "hang"], &by("secret", "stdin")));
+    killed_when(&desk, &mark);
+    assert!(!is_tidy(&desk));
+    let recover = "kind = \"recover\"\ntitle = \"Recover\"\nexpires_in_hours = 1\nceremony = 1\n";
+    desk.lab.ceremony(&desk.lab.plan("recover", recover), &crate::lab::CUSTODIANS, &[]).ok();
+    // The next one who looks finds nothing to do, and clears up.
+    desk.lab.execute(&[]).expect(3);
+    assert!(is_tidy(&desk));
 }
 
 #[test]
@@ -149,6 +169,7 @@ fn killed_at_every_write_a_program_is_started_once() {
             let ran = fs::read_to_string(&count).unwrap_or_default();
             assert!(ran.len() <= 1, "{call} {at}: it was started {} times", ran.len());
             if next.code != Some(5) {
+                assert!(is_tidy(&desk), "{call} {at}: its working directory is still there");
                 assert_eq!(
                     (ran.as_str(), fs::read_to_string(&out).unwrap().as_str()),
                     ("x", "x"),
