@@ -102,7 +102,7 @@ impl Terminal {
     /// The one object of `--json`.
     pub fn result(self, value: &serde_json::Value) {
         if self.json {
-            to_stdout(&value.to_string());
+            to_stdout(&text::escape_json(&value.to_string()));
         }
     }
 

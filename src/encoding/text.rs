@@ -10,6 +10,22 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// JSON text of the same value in which nothing moves a cursor. serde_json escapes what is below a blank, and this the rest,
+/// which can stand in strings only.
+pub fn escape_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_unprintable(c) {
+            let units =
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            escaped.push_str(&units);
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
 /// Whether `text` could be shown as it is.
 pub fn is_printable(text: &str) -> bool {
     !text.chars().any(is_unprintable)

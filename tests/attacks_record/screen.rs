@@ -2,11 +2,14 @@
 
 use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt as _, process::Command};
 
-use quorate::encoding::{strict, text};
+use quorate::{
+    encoding::{strict, text},
+    transcript::{event::Closed, outcome::Outcome},
+};
 
 use super::{
     copy,
-    forge::{Forge, Key, TWO, intended},
+    forge::{Forge, Key, TWO, concluded, intended, object},
     lab::QUORATE,
     quorate,
 };
@@ -185,4 +188,35 @@ fn what_a_hostile_token_said_is_shown_harmless() {
     line.push(b'\n');
     forge.files[1].transcript.extend(line);
     look(&forge, "line-syntax");
+}
+
+/// Text that is no line goes into `--json` as it is: the plan of a proposal, or what a lying station calls an object.
+#[test]
+fn json_moves_no_cursor_and_says_the_same() {
+    let hostile = "\u{9b}31m\u{202e}\u{e0041}\u{fe0f}";
+    // TOML has no DEL in a comment.
+    let id = format!("\u{7f}{hostile}");
+    let mut forge = Forge::new();
+    let mut proposal = forge.inventory();
+    proposal.plan += &format!("# {hostile}\n");
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    let mut told = concluded(Outcome::Completed, &[], &[object("keep", &id)]);
+    told.targets[0].inventory.as_mut().unwrap().objects[0].key_type = hostile.into();
+    lines.add(intended(&TWO)).add(told).add(Closed { releases_destroyed: 2 });
+    forge.push(&proposal, &lines);
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = dir.path().join("ledger");
+    forge.write(&ledger);
+    let path = ledger.to_str().unwrap();
+    for verb in ["audit", "status", "show"] {
+        drop(quorate(&[verb, path]));
+        let done = quorate(&[verb, path, "--json"]);
+        assert!(matches!(done.code, Some(0 | 6)), "{verb}: {}", done.stderr);
+        if verb == "show" {
+            let object = &done.json["concluded"]["targets"][0]["inventory"]["objects"][0];
+            assert_eq!(done.json["proposal"]["plan"], proposal.plan);
+            assert_eq!((&object["id"], &object["key_type"]), (&id.as_str().into(), &hostile.into()));
+        }
+    }
 }
