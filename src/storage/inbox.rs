@@ -21,9 +21,16 @@ impl FileInbox {
     pub fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut inbox = Self { paths: Vec::new() };
         for path in paths {
-            if !inbox.paths.iter().any(|(_, known)| *known == path) {
-                inbox.paths.push((shown(&path), path));
+            if inbox.paths.iter().any(|(_, known)| *known == path) {
+                continue;
             }
+            // Two paths may look alike once what cannot be shown is replaced: each is named, and destroyed, alone.
+            let alike = |name: &str| inbox.paths.iter().any(|(known, _)| known == name);
+            let mut name = shown(&path);
+            while alike(&name) {
+                name.push('\'');
+            }
+            inbox.paths.push((name, path));
         }
         inbox
     }
@@ -76,6 +83,17 @@ mod tests {
             let error = read.as_ref().unwrap_err();
             assert!(error.reason.contains(reason), "{error}");
         }
+    }
+
+    #[test]
+    fn paths_that_look_alike_are_destroyed_one_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["a\x01", "a\x02"].map(|name| dir.path().join(name));
+        paths.iter().for_each(|path| fs::write(path, b"release").unwrap());
+        let mut inbox = FileInbox::new(paths.clone());
+        let names: Vec<String> = inbox.files().into_iter().map(|(name, _)| name).collect();
+        inbox.destroy(&names[1]).unwrap();
+        assert!(paths[0].exists() && !paths[1].exists());
     }
 
     #[test]
