@@ -9,7 +9,7 @@ use crate::{
         operation::Operation,
         target::{Inventory, ObjectClass, ObjectRecord},
     },
-    transcript::{ledger::LedgerState, outcome::Outcome},
+    transcript::{event::Concluded, ledger::LedgerState, outcome::Outcome},
 };
 
 /// What the comparison came to.
@@ -70,11 +70,19 @@ fn inventory<'s>(state: &'s LedgerState, name: &Name) -> Result<(&'s Inventory, 
     })
 }
 
-/// What `onto` proved to hold of `from`: its restores of backups of `from`, since it was last reset.
+/// What `onto` proved to hold of `from`: its restores of backups of `from`, since either was last reset. What an inventory
+/// of either did not have since then, another key may have taken the place of: it proved nothing.
 fn proven(state: &LedgerState, from: &Name, onto: &Name) -> Vec<ObjectRecord> {
-    let mut proven = Vec::new();
+    let mut proven: Vec<ObjectRecord> = Vec::new();
     for ceremony in &state.ceremonies {
         let Some(concluded) = &ceremony.concluded else { continue };
+        for inventory in seen(concluded, onto) {
+            proven.retain(|object| inventory.objects.contains(object));
+        }
+        for inventory in seen(concluded, from) {
+            let there = |object: &ObjectRecord| inventory.objects.iter().any(|o| object.is_again(o));
+            proven.retain(there);
+        }
         match &ceremony.proposal.operation {
             Operation::Reset { target, .. } if target == onto || target == from => proven.clear(),
             Operation::Restore { target, backup, .. }
@@ -88,6 +96,11 @@ fn proven(state: &LedgerState, from: &Name, onto: &Name) -> Vec<ObjectRecord> {
         }
     }
     proven
+}
+
+/// The inventory of a target in an outcome.
+fn seen<'c>(concluded: &'c Concluded, name: &Name) -> impl Iterator<Item = &'c Inventory> {
+    concluded.targets.iter().filter(move |t| t.name == *name).filter_map(|t| t.inventory.as_ref())
 }
 
 /// What the token shows now against its inventory. Public keys and certificates show without a login.

@@ -16,6 +16,7 @@ mod approvals;
 mod attestations;
 mod bytes;
 mod ceremonies;
+mod comparing;
 mod handovers;
 mod hostile_files;
 mod lines;

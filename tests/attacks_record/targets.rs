@@ -80,7 +80,8 @@ fn adopt(forge: &Forge, as_name: &str) -> Proposal {
     proposal
 }
 
-fn adopted(change: impl FnOnce(&mut Concluded)) -> Forge {
+/// An adoption to its end.
+pub(super) fn adopted(change: impl FnOnce(&mut Concluded)) -> Forge {
     let mut forge = Forge::new();
     let proposal = adopt(&forge, "spare");
     let Operation::Adopt { target } = &proposal.operation else { panic!("no adoption") };
