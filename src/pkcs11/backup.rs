@@ -100,25 +100,28 @@ fn wrapped(prover: Prover<'_, '_>, found: &Found, read: &[Attribute]) -> Outcome
         ObjectClass::SecretKey => record.key_type.rsplit('-').next().and_then(|bits| bits.parse().ok()),
         _ => None,
     };
-    let mut refusal = Fault::new("C_WrapKey", "no mechanism of this token wraps keys of this length", "");
-    for wrapping in wrapper.fitting(secret_bits) {
-        match wrapper.wrap(wrapping, found.handle, &template) {
+    let mut refusal = None;
+    for way in wrapper.fitting(secret_bits) {
+        match wrapper.wrap(way, found.handle, &template) {
             Ok((blob, copy)) => {
-                let proven = proof::check(prover, wrapping, copy, &blob, record, found.spki.as_deref());
+                let proven = proof::check(prover, way, copy, &blob, record, found.spki.as_deref());
                 let _ = session.call("C_DestroyObject", |s| s.destroy_object(copy));
                 proven?;
                 return Ok(BackupEntry {
                     object: record.clone(),
-                    mechanism: wrapping.name().to_owned(),
+                    mechanism: way.wrapping().name().to_owned(),
                     blob: Base64(blob),
                     attributes: written,
                 });
             }
             Err(fault) if fault.is_fatal() => return Err(fault),
-            Err(fault) => refusal = fault,
+            // What the best way met is the reason that counts.
+            Err(fault) => refusal = refusal.or(Some(fault)),
         }
     }
-    Err(refusal)
+    Err(refusal.unwrap_or_else(|| {
+        Fault::new("C_WrapKey", "no mechanism of this token wraps keys of this length", "")
+    }))
 }
 
 /// The template of a copy: the object's own attributes, in the token or in the session only.

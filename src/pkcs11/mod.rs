@@ -11,6 +11,7 @@
 //! | `child`, `token` | the parent: starts, listens, times, reaps; implements [`Token`](crate::ports::token::Token) |
 //! | `protocol` | the frames between the two |
 //! | `worker`, `link`, `fault` | the child: entry, its end of the line, its errors |
+//! | `raw` | the few calls that the crate cryptoki cannot make: all the `unsafe` of this adapter |
 //! | `module`, `session`, `slots`, `objects`, `public_key` | what PKCS#11 says, in our terms |
 //! | `probe`, `report` | what a module cannot do, and what it says of itself |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
@@ -33,6 +34,7 @@ mod probe;
 mod proof;
 mod protocol;
 mod public_key;
+mod raw;
 mod renewal;
 mod report;
 mod reset;

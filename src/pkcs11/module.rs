@@ -5,6 +5,7 @@ use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path};
 use cryptoki::{
     context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11},
     error::Error,
+    mechanism::{MechanismInfo, MechanismType},
     slot::{Slot, TokenInfo},
 };
 use secrecy::SecretString;
@@ -12,6 +13,7 @@ use secrecy::SecretString;
 use super::{
     fault::{Fault, Outcome},
     link::Link,
+    raw::Functions,
     session::Session,
 };
 use crate::{
@@ -23,6 +25,8 @@ use crate::{
 /// A loaded and initialised module.
 pub(super) struct Module<'l> {
     pkcs11: Pkcs11,
+    /// For what `pkcs11` cannot ask. None where the module gives its function list to one caller only.
+    functions: Option<Functions>,
     link: &'l Link,
     sha256: Digest,
 }
@@ -53,7 +57,8 @@ impl<'l> Module<'l> {
                 "find out who changes the module's file",
             ));
         }
-        let module = Self { pkcs11, link, sha256 };
+        let functions = link.timed(|| Functions::of_loaded(path)).ok();
+        let module = Self { pkcs11, functions, link, sha256 };
         module
             .call("C_Initialize", |p| p.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)))?;
         Ok(module)
@@ -88,7 +93,33 @@ impl<'l> Module<'l> {
     }
 
     pub(super) fn token_info(&self, slot: Slot) -> Outcome<TokenInfo> {
-        self.call("C_GetTokenInfo", |p| p.get_token_info(slot))
+        self.call("C_GetTokenInfo", |p| match (p.get_token_info(slot), &self.functions) {
+            // The clock of some tokens does not tell the time in sixteen digits (opencryptoki): it is not needed.
+            (Err(Error::ParseInt(_) | Error::Utf8(_)), Some(functions)) => functions.token_info(slot),
+            (info, _) => info,
+        })
+    }
+
+    /// The numbers of all mechanisms that the token lists.
+    pub(super) fn mechanisms(&self, slot: Slot) -> Outcome<Vec<u64>> {
+        self.call("C_GetMechanismList", |p| match self.functions.as_ref().map(|f| f.mechanisms(slot)) {
+            Some(Ok(numbers)) => Ok(numbers),
+            // Some proxies keep a state for each function list that they give away: the second one is not initialised.
+            _ => p.get_mechanism_list(slot).map(|named| named.iter().map(|kind| **kind).collect()),
+        })
+    }
+
+    /// What the token says of one of them.
+    pub(super) fn mechanism_info(&self, slot: Slot, number: u64) -> Outcome<MechanismInfo> {
+        self.call("C_GetMechanismInfo", |p| match (MechanismType::try_from(number), &self.functions) {
+            (Err(_), Some(functions)) => functions.mechanism_info(slot, number),
+            (named, _) => p.get_mechanism_info(slot, named?),
+        })
+    }
+
+    /// The module's function list, for what the crate cryptoki cannot ask.
+    pub(super) fn functions(&self) -> Option<&Functions> {
+        self.functions.as_ref()
     }
 
     /// C_InitToken.

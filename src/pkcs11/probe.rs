@@ -7,7 +7,7 @@
 
 use cryptoki::{
     context::Function,
-    mechanism::{Mechanism, MechanismType},
+    mechanism::Mechanism,
     object::{Attribute, ObjectClass, ObjectHandle},
     session::SessionState,
 };
@@ -17,6 +17,7 @@ use super::{
     module::Module,
     session::Session,
     slots::{self, Place},
+    wrapping::Way,
 };
 use crate::{
     encoding::text::Line,
@@ -142,9 +143,9 @@ fn by_flags(place: &Place, lacks: &mut Lacks) {
     }
 }
 
-/// Without a standard way to wrap keys there is no backup. CKM_AES_KEY_WRAP_KWP cannot be asked for by this program.
+/// Without a standard way to wrap keys there is no backup.
 fn by_mechanisms(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outcome<()> {
-    let listed = match module.call("C_GetMechanismList", |p| p.get_mechanism_list(place.slot)) {
+    let listed = match module.mechanisms(place.slot) {
         Ok(listed) => listed,
         Err(fault) if fault.function == "worker" => return Err(fault),
         Err(fault) => {
@@ -152,15 +153,15 @@ fn by_mechanisms(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outco
             return Ok(());
         }
     };
-    let wraps = |kind: &MechanismType| {
-        let info = module.call("C_GetMechanismInfo", |p| p.get_mechanism_info(place.slot, *kind));
+    let wraps = |way: Way| {
+        let info = module.mechanism_info(place.slot, way.number());
         // Some modules list the mechanism and keep its wrapping for themselves; some set no flags at all.
         info.map_or(true, |info| info.wrap() || info.unwrap() || !(info.encrypt() || info.decrypt()))
     };
-    let standard = [MechanismType::AES_KEY_WRAP_PAD, MechanismType::AES_KEY_WRAP];
-    if !standard.iter().any(|kind| listed.contains(kind) && wraps(kind)) {
-        let reason = "the token lists neither CKM_AES_KEY_WRAP nor CKM_AES_KEY_WRAP_PAD for wrapping";
-        lacks.add(&[Ability::Backup, Ability::Restore], reason, NO_BACKUP);
+    if !Way::ALL.into_iter().any(|way| listed.contains(&way.number()) && wraps(way)) {
+        let reason =
+            format!("the token lists none of {} for wrapping", Way::ALL.map(Way::mechanism_name).join(", "));
+        lacks.add(&[Ability::Backup, Ability::Restore], &reason, NO_BACKUP);
     }
     Ok(())
 }

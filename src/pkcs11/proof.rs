@@ -7,7 +7,7 @@ use super::{
     objects,
     session::Session,
     signature,
-    wrapping::{Wrapper, Wrapping},
+    wrapping::{Way, Wrapper},
 };
 use crate::{
     encoding::digest::Digest,
@@ -27,7 +27,7 @@ pub(super) struct Prover<'a, 'm> {
 /// (P-256, P-384, Ed25519, RSA), signs what verifies with the recorded public key.
 pub(super) fn check(
     prover: Prover<'_, '_>,
-    wrapping: Wrapping,
+    way: Way,
     key: ObjectHandle,
     blob: &[u8],
     record: &ObjectRecord,
@@ -51,7 +51,7 @@ pub(super) fn check(
     if spki.map(Digest::of) != record.public_key_sha256 && record.class == ObjectClass::PrivateKey {
         return Err(wrong(record, "the public key in the backup is not the recorded one"));
     }
-    if !wrapper.wraps_to(wrapping, key, blob)? {
+    if !wrapper.wraps_to(way, key, blob)? {
         return Err(wrong(record, "wrapped again, it gives other bytes"));
     }
     match spki {

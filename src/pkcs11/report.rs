@@ -12,6 +12,7 @@ use super::{
     module::Module,
     probe,
     slots::{self, Place, trimmed},
+    wrapping::Way,
 };
 use crate::{
     encoding::{digest::Digest, text::Line},
@@ -88,7 +89,7 @@ pub struct TokenReport {
 pub struct Detail {
     /// The mechanisms that matter to a quorum.
     pub mechanisms: Vec<MechanismReport>,
-    /// How many mechanisms with a name in the standard the token lists.
+    /// How many mechanisms the token lists.
     pub mechanisms_listed: usize,
     /// What cannot be done with it, as far as that shows without a login.
     pub lacks: Vec<Lack>,
@@ -107,12 +108,10 @@ pub struct MechanismReport {
     pub uses: Vec<String>,
 }
 
-/// The mechanisms that a quorum's operations use.
+/// The mechanisms that a quorum's operations use, besides those that wrap keys.
 const OF_INTEREST: &[MechanismType] = &[
     MechanismType::AES_KEY_GEN,
     MechanismType::GENERIC_SECRET_KEY_GEN,
-    MechanismType::AES_KEY_WRAP,
-    MechanismType::AES_KEY_WRAP_PAD,
     MechanismType::AES_GCM,
     MechanismType::RSA_PKCS_KEY_PAIR_GEN,
     MechanismType::RSA_PKCS_OAEP,
@@ -187,12 +186,14 @@ fn token(module: &Module<'_>, place: &Place, depth: Depth) -> Outcome<TokenRepor
 }
 
 fn detail(module: &Module<'_>, place: &Place) -> Outcome<Detail> {
-    let listed = module.call("C_GetMechanismList", |p| p.get_mechanism_list(place.slot)).unwrap_or_default();
+    let listed = module.mechanisms(place.slot).unwrap_or_default();
+    let wraps = Way::ALL.map(|way| (way.number(), way.mechanism_name().to_owned()));
+    let others = OF_INTEREST.iter().map(|kind| (**kind, kind.to_string()));
     let mut mechanisms = Vec::new();
-    for kind in OF_INTEREST.iter().filter(|kind| listed.contains(kind)) {
-        let info = module.call("C_GetMechanismInfo", |p| p.get_mechanism_info(place.slot, *kind));
+    for (number, name) in wraps.into_iter().chain(others).filter(|(number, _)| listed.contains(number)) {
+        let info = module.mechanism_info(place.slot, number);
         mechanisms.push(MechanismReport {
-            name: kind.to_string(),
+            name,
             key_size: info.as_ref().map_or((0, 0), |i| (i.min_key_size(), i.max_key_size())),
             uses: info.as_ref().map(uses).unwrap_or_default(),
         });

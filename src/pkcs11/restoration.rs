@@ -69,12 +69,18 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
     }
     let wrapping = Wrapping::of_name(&entry.mechanism)
         .ok_or_else(|| refusal(record, "its mechanism in the backup is unknown"))?;
+    let way = wrapper.way_of(wrapping).ok_or_else(|| {
+        refusal(
+            record,
+            &format!("it was wrapped by {}, and this token has no mechanism for that", wrapping.name()),
+        )
+    })?;
     let key: ObjectHandle = match present {
         Some(key) => key,
-        None => wrapper.unwrap_into_token(wrapping, &entry.blob.0, &template)?,
+        None => wrapper.unwrap_into_token(way, &entry.blob.0, &template)?,
     };
     let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
-    let proven = proof::check(prover, wrapping, key, &entry.blob.0, record, spki.as_deref());
+    let proven = proof::check(prover, way, key, &entry.blob.0, record, spki.as_deref());
     if proven.is_err() && present.is_none() {
         // What was made here and is not the key does not stay.
         let _ = session.destroy(key);

@@ -8,6 +8,7 @@ mod backup;
 mod delete;
 mod faults;
 mod install;
+mod others;
 mod proofs;
 mod reset;
 

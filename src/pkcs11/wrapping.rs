@@ -2,15 +2,16 @@
 //!
 //! What a mechanism's number means differs from module to module. So a throw-away key of known bytes
 //! is wrapped with each and unwrapped on the host; a mechanism counts as the RFC's if the bytes come back.
-//! CKM_AES_KEY_WRAP_KWP (0x210B) cannot be reached through the crate cryptoki, which has no name for it.
 
 use super::{
     fault::{Fault, Outcome},
     importing::Importer,
+    raw,
     session::Session,
 };
 use crate::memory::CredentialSecret;
 use cryptoki::{
+    error::Error,
     mechanism::{Mechanism, MechanismType},
     object::{Attribute, KeyType, ObjectHandle},
 };
@@ -36,21 +37,78 @@ impl Wrapping {
     pub(super) fn of_name(name: &str) -> Option<Self> {
         [Self::Kw, Self::Kwp].into_iter().find(|w| w.name() == name)
     }
+}
 
-    fn mechanism(self) -> Mechanism<'static> {
+/// A mechanism that may do what one of the RFCs says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// RFC 5649 wherever it is listed.
+    Kwp,
+    /// RFC 5649 on SoftHSM, PKCS#7 padding under RFC 3394 on NSS and in PKCS#11 v3.0, which has the former for it.
+    Pad,
+    /// RFC 3394.
+    Kw,
+}
+
+impl Way {
+    /// All, best first.
+    pub(super) const ALL: [Self; 3] = [Self::Kwp, Self::Pad, Self::Kw];
+
+    /// What comes out if it does what is hoped.
+    pub(super) fn wrapping(self) -> Wrapping {
         match self {
-            Self::Kw => Mechanism::AesKeyWrap,
-            Self::Kwp => Mechanism::AesKeyWrapPad,
+            Self::Kwp | Self::Pad => Wrapping::Kwp,
+            Self::Kw => Wrapping::Kw,
+        }
+    }
+
+    /// The standard's number.
+    pub(super) fn number(self) -> u64 {
+        match self {
+            Self::Kwp => raw::KWP,
+            Self::Pad => *MechanismType::AES_KEY_WRAP_PAD,
+            Self::Kw => *MechanismType::AES_KEY_WRAP,
+        }
+    }
+
+    /// The standard's name.
+    pub(super) fn mechanism_name(self) -> &'static str {
+        match self {
+            Self::Kwp => "CKM_AES_KEY_WRAP_KWP",
+            Self::Pad => "CKM_AES_KEY_WRAP_PAD",
+            Self::Kw => "CKM_AES_KEY_WRAP",
+        }
+    }
+
+    /// For the crate cryptoki, if it has a name for it.
+    fn mechanism(self) -> Option<Mechanism<'static>> {
+        match self {
+            Self::Kwp => None,
+            Self::Pad => Some(Mechanism::AesKeyWrapPad),
+            Self::Kw => Some(Mechanism::AesKeyWrap),
         }
     }
 }
+
+/// A way that proved right, and for which keys.
+#[derive(Clone, Copy)]
+struct Proven {
+    way: Way,
+    /// Secret keys whose length does not divide by 8 come back as long as they were.
+    odd_lengths: bool,
+}
+
+/// Bytes of the throw-away keys of a trial: every mechanism takes the one, RFC 5649 the other, too.
+const WHOLE: usize = 32;
+const ODD: usize = 20;
 
 /// The backup key as a session object, and the mechanisms that proved right. The object vanishes with
 /// the session.
 pub(super) struct Wrapper<'s, 'm> {
     session: &'s Session<'m>,
     key: ObjectHandle,
-    usable: Vec<Wrapping>,
+    listed: Vec<Way>,
+    usable: Vec<Proven>,
 }
 
 impl<'s, 'm> Wrapper<'s, 'm> {
@@ -72,15 +130,14 @@ impl<'s, 'm> Wrapper<'s, 'm> {
                 Attribute::Decrypt(false),
             ],
         )?;
-        let slot = session.slot();
-        let listed = session.module().call("C_GetMechanismList", |p| p.get_mechanism_list(slot))?;
-        let mut wrapper = Self { session, key, usable: Vec::new() };
-        for (wrapping, kind, lengths) in [
-            (Wrapping::Kwp, MechanismType::AES_KEY_WRAP_PAD, &[20, 32][..]),
-            (Wrapping::Kw, MechanismType::AES_KEY_WRAP, &[32][..]),
-        ] {
-            if listed.contains(&kind) && wrapper.passes_trial(&mut importer, wrapping, host_key, lengths)? {
-                wrapper.usable.push(wrapping);
+        let numbers = session.module().mechanisms(session.slot())?;
+        let listed = Way::ALL.into_iter().filter(|way| numbers.contains(&way.number())).collect();
+        let mut wrapper = Self { session, key, listed, usable: Vec::new() };
+        for way in wrapper.listed.clone() {
+            if wrapper.passes_trial(&mut importer, way, host_key, WHOLE)? {
+                let odd_lengths = way.wrapping() == Wrapping::Kwp
+                    && wrapper.passes_trial(&mut importer, way, host_key, ODD)?;
+                wrapper.usable.push(Proven { way, odd_lengths });
             }
         }
         if wrapper.usable.is_empty() {
@@ -93,55 +150,58 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         Ok(wrapper)
     }
 
-    /// Whether throw-away keys of these lengths, wrapped, come back on the host.
+    /// Whether a throw-away key of this length, wrapped in this way, comes back on the host.
     fn passes_trial(
         &self,
         importer: &mut Importer<'_, '_>,
-        wrapping: Wrapping,
+        way: Way,
         host_key: &[u8; 32],
-        lengths: &[usize],
+        length: usize,
     ) -> Outcome<bool> {
-        for length in lengths {
-            let mut known = vec![0; *length];
-            getrandom::fill(&mut known).map_err(|e| {
-                Fault::new("worker", format!("no random numbers: {e}"), "run the same command again")
-            })?;
-            let attributes = [Attribute::Sensitive(false), Attribute::Extractable(true)];
-            let throw_away = importer.import(KeyType::GENERIC_SECRET, &known, &attributes)?;
-            let wrapped = self.wrap_raw(wrapping, throw_away);
-            let _ = self.session.call("C_DestroyObject", |s| s.destroy_object(throw_away));
-            let right = match wrapped {
-                Ok(blob) => candidates(&blob)
-                    .any(|blob| unwrap_on_host(wrapping, host_key, blob) == Some(known.clone())),
-                Err(fault) if fault.is_fatal() => return Err(fault),
-                Err(_) => false,
-            };
-            if !right {
-                return Ok(false);
-            }
+        let mut known = vec![0; length];
+        getrandom::fill(&mut known).map_err(|e| {
+            Fault::new("worker", format!("no random numbers: {e}"), "run the same command again")
+        })?;
+        let attributes = [Attribute::Sensitive(false), Attribute::Extractable(true)];
+        let throw_away = match importer.import(KeyType::GENERIC_SECRET, &known, &attributes) {
+            Err(fault) if !fault.is_fatal() && length == ODD => return Ok(false),
+            imported => imported?,
+        };
+        let wrapped = self.wrap_raw(way, throw_away);
+        let _ = self.session.call("C_DestroyObject", |s| s.destroy_object(throw_away));
+        match wrapped {
+            Ok(blob) => Ok(candidates(&blob)
+                .any(|blob| unwrap_on_host(way.wrapping(), host_key, blob) == Some(known.clone()))),
+            Err(fault) if fault.is_fatal() => Err(fault),
+            Err(_) => Ok(false),
         }
-        Ok(true)
     }
 
-    /// The mechanisms worth trying for a key, best first. `secret_bits` is the length of a secret key.
-    pub(super) fn fitting(&self, secret_bits: Option<usize>) -> Vec<Wrapping> {
-        let whole = |bits: usize| bits.is_multiple_of(64);
-        let fits = |w: &&Wrapping| **w == Wrapping::Kwp || secret_bits.is_none_or(whole);
-        self.usable.iter().filter(fits).copied().collect()
+    /// The ways worth trying for a key, best first. `secret_bits` is the length of a secret key.
+    pub(super) fn fitting(&self, secret_bits: Option<usize>) -> Vec<Way> {
+        let whole = secret_bits.is_none_or(|bits| bits.is_multiple_of(64));
+        self.usable.iter().filter(|proven| whole || proven.odd_lengths).map(|proven| proven.way).collect()
+    }
+
+    /// The best way to unwrap what was wrapped so, here or elsewhere: one that failed the trial may do, for what comes of it must
+    /// prove to be the key.
+    pub(super) fn way_of(&self, wrapping: Wrapping) -> Option<Way> {
+        let proven = self.usable.iter().map(|proven| proven.way);
+        proven.chain(self.listed.iter().copied()).find(|way| way.wrapping() == wrapping)
     }
 
     /// C_WrapKey, cut to the length at which the token itself unwraps it: cryptoki 0.12 returns the
     /// whole buffer, which some modules ask for larger than what they fill. `template` makes the trial copy.
     pub(super) fn wrap(
         &self,
-        wrapping: Wrapping,
+        way: Way,
         key: ObjectHandle,
         template: &[Attribute],
     ) -> Outcome<(Vec<u8>, ObjectHandle)> {
-        let blob = self.wrap_raw(wrapping, key)?;
+        let blob = self.wrap_raw(way, key)?;
         let mut first = None;
         for cut in candidates(&blob) {
-            match self.unwrap_raw(wrapping, cut, template) {
+            match self.unwrap_raw(way, cut, template) {
                 Ok(copy) => return Ok((cut.to_vec(), copy)),
                 Err(fault) if fault.is_fatal() => return Err(fault),
                 Err(fault) => first = first.or(Some(fault)),
@@ -151,28 +211,38 @@ impl<'s, 'm> Wrapper<'s, 'm> {
     }
 
     /// Whether the key wraps to these very bytes: both RFCs are deterministic.
-    pub(super) fn wraps_to(&self, wrapping: Wrapping, key: ObjectHandle, blob: &[u8]) -> Outcome<bool> {
-        let again = self.wrap_raw(wrapping, key)?;
+    pub(super) fn wraps_to(&self, way: Way, key: ObjectHandle, blob: &[u8]) -> Outcome<bool> {
+        let again = self.wrap_raw(way, key)?;
         Ok(again.strip_prefix(blob).is_some_and(|rest| rest.iter().all(|b| *b == 0)))
     }
 
     /// C_UnwrapKey into a token object.
     pub(super) fn unwrap_into_token(
         &self,
-        wrapping: Wrapping,
+        way: Way,
         blob: &[u8],
         template: &[Attribute],
     ) -> Outcome<ObjectHandle> {
         self.session.module().link().changing()?;
-        self.unwrap_raw(wrapping, blob, template)
+        self.unwrap_raw(way, blob, template)
     }
 
-    fn unwrap_raw(&self, wrapping: Wrapping, blob: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
-        self.session.call("C_UnwrapKey", |s| s.unwrap_key(&wrapping.mechanism(), self.key, blob, template))
+    fn unwrap_raw(&self, way: Way, blob: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
+        let functions = self.session.module().functions();
+        self.session.call("C_UnwrapKey", |s| match (way.mechanism(), functions) {
+            (Some(mechanism), _) => s.unwrap_key(&mechanism, self.key, blob, template),
+            (None, Some(functions)) => functions.unwrap(s, self.key, blob, template),
+            (None, None) => Err(Error::NullFunctionPointer),
+        })
     }
 
-    fn wrap_raw(&self, wrapping: Wrapping, key: ObjectHandle) -> Outcome<Vec<u8>> {
-        self.session.call("C_WrapKey", |s| s.wrap_key(&wrapping.mechanism(), self.key, key))
+    fn wrap_raw(&self, way: Way, key: ObjectHandle) -> Outcome<Vec<u8>> {
+        let functions = self.session.module().functions();
+        self.session.call("C_WrapKey", |s| match (way.mechanism(), functions) {
+            (Some(mechanism), _) => s.wrap_key(&mechanism, self.key, key),
+            (None, Some(functions)) => functions.wrap(s, self.key, key),
+            (None, None) => Err(Error::NullFunctionPointer),
+        })
     }
 }
 

@@ -12,6 +12,14 @@
  *   hide               of C_GetMechanismList: the mechanism of this number is not listed
  *   no-secrets         of C_CreateObject: takes no secret key in clear
  *   spoil              of C_Sign, C_SignFinal: what is signed does not verify
+ *   refuse             of C_SignInit: CKR_MECHANISM_INVALID for the mechanism of this number
+ *   kwp                of C_GetMechanismList: the token lists CKM_AES_KEY_WRAP_KWP and no CKM_AES_KEY_WRAP_PAD; what it does
+ *                      is the other module's CKM_AES_KEY_WRAP_PAD. Calls with it are noted as "KWP"
+ *   lengths            of C_WrapKey, with kwp: as NSS does, it tells the length of the key for that of the wrapped key
+ *   clock              of C_GetTokenInfo: the token has a clock, which tells no time
+ *   serial             of C_GetTokenInfo: a token without a serial number has this one
+ *   parameters         of C_Initialize: wants to be told where its files are in pReserved, as NSS softoken
+ *   is=NAME            of C_GetInfo: its manufacturer and description are opencryptoki's or NSS's
  *   forced             of C_InitPIN: the user must change a PIN that the SO has set, before anything else
  * Each call is noted in "<this file>.log", one name a line.
  *
@@ -76,12 +84,68 @@ static void force(int on) {
 }
 
 struct attribute { word type; void *value; word length; };
+struct mechanism { word type; void *parameter; word length; };
+
+static void note(const char *what) {
+    FILE *log = beside(".log", "a");
+    if (log) { fprintf(log, "%s\n", what); fclose(log); }
+}
+
+static void blank_padded(char *field, word length, const char *text) {
+    memset(field, ' ', length);
+    memcpy(field, text, strlen(text));
+}
+
+/* C_GetInfo: version, manufacturerID (32), flags, libraryDescription (32). */
+static void call_itself(const char *name, char *info) {
+    int nss = !strcmp(name, "is=nss");
+    blank_padded(info + 2, 32, nss ? "Mozilla Foundation" : "IBM");
+    blank_padded(info + 48, 32, nss ? "NSS Internal Crypto Services" : "Meta PKCS11 LIBRARY");
+}
+
+/* CKM_AES_KEY_WRAP_KWP as the other module's CKM_AES_KEY_WRAP_PAD. */
+static word key_wrap(int i, word a, word b, word c, word d, word e, word f, word g, word h) {
+    struct mechanism *given = (struct mechanism *)b, pad = { 0x210A, 0, 0 };
+    if (given->type == 0x210A) return 0x70;
+    if (given->type != 0x210B) return real->call[i](a, b, c, d, e, f, g, h);
+    note("KWP");
+    word room = i == 60 && e ? *(word *)f : 0;
+    word result = real->call[i](a, (word)&pad, c, d, e, f, g, h);
+    if (i == 60 && !e && !result && standing(i, "lengths")) *(word *)f -= 8;
+    return i == 60 && e && room < *(word *)f ? 0x150 : result;
+}
 
 /* What this module is: an answer of its own, or none (1). */
 static int is_so(int i, word *result, word a, word b, word c, word d, word e, word f, word g, word h) {
     static int as_user;
     struct order *o;
-    if (i == 6 && (standing(i, "flags") || standing(i, "no-flags") || forced())) {
+    if (i == 0 && standing(i, "parameters")) {
+        const char *parameters = *(const char **)(a + 40);
+        if (!parameters || strncmp(parameters, "configdir=", 10)) { *result = 0x07; return 1; }
+        word standard[6] = { 0, 0, 0, 0, 2, 0 };
+        *result = real->call[i]((word)standard, b, c, d, e, f, g, h);
+        return 1;
+    }
+    for (int n = 0; i == 2 && n < ordered; n++)
+        if (!strncmp(orders[n].kind, "is=", 3)) {
+            *result = real->call[i](a, b, c, d, e, f, g, h);
+            call_itself(orders[n].kind, (char *)a);
+            return 1;
+        }
+    if ((i == 60 || i == 61) && standing(7, "kwp")) {
+        *result = key_wrap(i, a, b, c, d, e, f, g, h);
+        return 1;
+    }
+    if (i == 8 && b == 0x210B && standing(7, "kwp")) {
+        *result = real->call[i](a, 0x210A, c, d, e, f, g, h);
+        return 1;
+    }
+    if (i == 42) {
+        word wanted = ((struct mechanism *)b)->type;
+        for (int n = 0; n < ordered; n++)
+            if (!strcmp(orders[n].kind, "refuse") && (word)orders[n].at == wanted) { *result = 0x70; return 1; }
+    }
+    if (i == 6) {
         *result = real->call[i](a, b, c, d, e, f, g, h);
         if (*result) return 1;
         /* CK_TOKEN_INFO: 32 + 32 + 16 + 16 bytes of text, then the flags. */
@@ -89,9 +153,19 @@ static int is_so(int i, word *result, word a, word b, word c, word d, word e, wo
         if ((o = standing(i, "flags"))) *flags |= (word)o->at;
         if ((o = standing(i, "no-flags"))) *flags &= ~(word)o->at;
         if (forced()) *flags |= 0x80000;
+        /* serialNumber (16) before the flags; ten numbers and two versions after them, then utcTime (16). */
+        if ((o = standing(i, "serial")) && *(char *)(b + 80) == ' ') {
+            char digits[17];
+            snprintf(digits, sizeof digits, "%-16ld", o->at);
+            memcpy((char *)(b + 80), digits, 16);
+        }
+        if (standing(i, "clock")) {
+            *flags |= 0x40;
+            memcpy((char *)(b + 96 + 11 * 8 + 4), "half past nine  ", 16);
+        }
         return 1;
     }
-    if (i == 7 && standing(i, "hide")) {
+    if (i == 7 && (standing(i, "hide") || standing(i, "kwp"))) {
         word *listed = (word *)b, *count = (word *)c, kept = 0;
         *result = real->call[i](a, b, c, d, e, f, g, h);
         if (*result || !listed) return 1;
@@ -99,7 +173,7 @@ static int is_so(int i, word *result, word a, word b, word c, word d, word e, wo
             int hidden = 0;
             for (int n = 0; n < ordered; n++)
                 hidden |= !strcmp(orders[n].kind, "hide") && (word)orders[n].at == listed[m];
-            if (!hidden) listed[kept++] = listed[m];
+            if (!hidden) listed[kept++] = listed[m] == 0x210A && standing(i, "kwp") ? 0x210B : listed[m];
         }
         *count = kept;
         return 1;
@@ -127,8 +201,7 @@ static int is_so(int i, word *result, word a, word b, word c, word d, word e, wo
 }
 
 static word forward(int i, word a, word b, word c, word d, word e, word f, word g, word h) {
-    FILE *log = beside(".log", "a");
-    if (log) { fprintf(log, "%s\n", names[i]); fclose(log); }
+    note(names[i]);
     word result;
     const char *kind = "";
     for (int o = 0; o < ordered; o++) {
@@ -171,6 +244,8 @@ word C_GetFunctionList(struct list **out) {
     if (!dladdr((void *)C_GetFunctionList, &info)) return 0x05;
     snprintf(self, sizeof self, "%s", info.dli_fname);
     FILE *order = beside(".fault", "r");
+    /* Whoever asks twice before C_Initialize has the same orders. */
+    ordered = 0;
     if (order) {
         struct order *next = orders;
         while (ordered < 16 && fscanf(order, "%63s %li %63s", next->function, &next->at, next->kind) == 3) {

@@ -51,6 +51,16 @@ impl SoftHsm {
         assert!(output.status.success(), "{output:?}");
     }
 
+    /// Takes a token away for good.
+    pub fn delete_token(&self, serial: &str) {
+        let output = Command::new("softhsm2-util")
+            .env("SOFTHSM2_CONF", self.conf())
+            .args(["--delete-token", "--serial", serial])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     pub fn conf(&self) -> String {
         self.dir.path().join("softhsm2.conf").to_str().unwrap().to_owned()
     }

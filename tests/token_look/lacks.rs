@@ -58,7 +58,12 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
         (
             &[("C_GetMechanismList", KW, "hide"), ("C_GetMechanismList", KW_PAD, "hide")],
             "backup restore",
-            "lists neither CKM_AES_KEY_WRAP",
+            "lists none of CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP for wrapping",
+        ),
+        (
+            &[("C_GetMechanismList", KW, "hide"), ("C_GetMechanismList", 0, "kwp")],
+            "",
+            "is initialised already",
         ),
         (&[("C_OpenSession", 0, "rv=0xB3")], all, "C_OpenSession"),
         (&[("C_GetTokenInfo", PIN_PAD, "flags")], all, "typed at the token"),

@@ -53,6 +53,18 @@ fn tokens_are_listed_and_shown_without_a_pin() {
 }
 
 #[test]
+fn a_mechanism_is_shown_that_the_library_has_no_name_for() {
+    let vault = Vault::in_use();
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.orders(&[("C_GetMechanismList", 0, "kwp")]);
+    let shown = show(&vault, &module.path, &["--label", "lab"]).ok();
+    let mechanisms = shown.json["mechanisms"].as_array().unwrap();
+    let kwp = mechanisms.iter().find(|m| m["name"] == "CKM_AES_KEY_WRAP_KWP").unwrap();
+    assert!(kwp["uses"].as_array().unwrap().contains(&"wrap".into()), "{kwp}");
+    assert!(!mechanisms.iter().any(|m| m["name"] == "CKM_AES_KEY_WRAP_PAD"), "{mechanisms:?}");
+}
+
+#[test]
 fn a_target_is_shown_by_its_name_in_the_ledger() {
     let vault = Vault::taken_over();
     let (ledger, serial) = (vault.lab.at("ledger"), vault.hsm.serial("lab"));

@@ -66,7 +66,7 @@ fn operations_are_refused_that_the_module_does_not_have() {
     module.orders(&[("C_InitToken", 0, "missing")]);
     refused(&vault, &reset(&serial, "lab", "lab-2"), "has no C_InitToken");
     module.orders(&[("C_GetMechanismList", 0x2109, "hide"), ("C_GetMechanismList", 0x210a, "hide")]);
-    refused(&vault, &backup, "lists neither CKM_AES_KEY_WRAP");
+    refused(&vault, &backup, "lists none of CKM_AES_KEY_WRAP_KWP");
     module.orders(&[("C_GetTokenInfo", 0x2, "flags")]);
     refused(&vault, &delete("01"), "write-protected");
     // A lack of one thing forbids no other.

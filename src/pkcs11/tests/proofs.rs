@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{ports::token::LeftOut, proposal::target::ObjectClass};
 
-fn backup_through(hsm: &SoftHsm, module: &FaultyModule) -> (Tape, Result<Vec<LeftOut>, TokenError>) {
+pub(super) fn backup_through(hsm: &SoftHsm, module: &FaultyModule) -> (Tape, Result<Vec<LeftOut>, TokenError>) {
     let mut tape = Tape::default();
     let mut token = faulty_token(hsm, module, by_label("ca"));
     let left = token.backup(right(), &pin(USER_PIN), &backup_key(7), &mut tape, &mut Silent);
     (tape, left)
 }
 
-fn restore_through(
+pub(super) fn restore_through(
     hsm: &SoftHsm,
     module: &FaultyModule,
     tape: &Tape,
