@@ -6,7 +6,7 @@ use super::{
     fault::{Fault, Outcome},
     objects,
     session::Session,
-    signature,
+    signature::{self, Verdict},
     wrapping::{Way, Wrapper},
 };
 use crate::{
@@ -23,8 +23,8 @@ pub(super) struct Prover<'a, 'm> {
     pub(super) user_pin: &'a Pin,
 }
 
-/// Type and check value as recorded; wraps to the same bytes again; and, where token and host have a signature in common
-/// (P-256, P-384, Ed25519, RSA), signs what verifies with the recorded public key.
+/// Type and check value as recorded; and, where token and host have a signature in common (P-256, P-384, Ed25519, RSA), signs
+/// what verifies with the recorded public key; else wraps to the same bytes again.
 pub(super) fn check(
     prover: Prover<'_, '_>,
     way: Way,
@@ -51,19 +51,27 @@ pub(super) fn check(
     if spki.map(Digest::of) != record.public_key_sha256 && record.class == ObjectClass::PrivateKey {
         return Err(wrong(record, "the public key in the backup is not the recorded one"));
     }
-    if !wrapper.wraps_to(way, key, blob)? {
-        return Err(wrong(record, "wrapped again, it gives other bytes"));
-    }
-    match spki {
+    let same_bytes = match wrapper.wraps_to(way, key, blob) {
+        Err(fault) if fault.is_fatal() => return Err(fault),
+        again => again,
+    };
+    let signed = match spki {
         Some(spki) if record.class == ObjectClass::PrivateKey => {
-            match signature::check(session, user_pin, key, &record.key_type, spki)? {
-                signature::Verdict::Wrong => {
-                    Err(wrong(record, "its signature does not verify with the recorded public key"))
-                }
-                signature::Verdict::Verified | signature::Verdict::NotAsked => Ok(()),
-            }
+            signature::check(session, user_pin, key, &record.key_type, spki)?
         }
-        _ => Ok(()),
+        _ => Verdict::NotAsked,
+    };
+    match (signed, same_bytes) {
+        (Verdict::Wrong, _) => {
+            Err(wrong(record, "its signature does not verify with the recorded public key"))
+        }
+        // Another vendor's token may write a private key in other words (PKCS#8 leaves some open).
+        (Verdict::Verified, _) | (Verdict::NotAsked, Ok(true)) => Ok(()),
+        (Verdict::NotAsked, Ok(false)) => Err(wrong(record, "wrapped again, it gives other bytes")),
+        (Verdict::NotAsked, Err(fault)) => {
+            let why = "it signs nothing that can be verified here, and cannot be wrapped again to compare";
+            Err(wrong(record, &format!("{why} ({})", fault.line())))
+        }
     }
 }
 

@@ -33,6 +33,9 @@ const MAX_WRAPPED: usize = 1 << 20;
 /// RFC 5649 adds 8 bytes to a key and makes it a multiple of 8. NSS tells the length of the key, and then wants room for more.
 const KWP_ADDS: usize = 16;
 
+/// As long as an RSA signature with 16,384 bits.
+const MAX_SIGNATURE: usize = 2048;
+
 /// More mechanisms than the standard has numbers for.
 const MAX_MECHANISMS: usize = 1 << 16;
 
@@ -113,6 +116,23 @@ impl Functions {
             .into_result(Function::WrapKey)?;
         wrapped.truncate(bounded(length, wrapped.len())?);
         Ok(wrapped)
+    }
+
+    /// C_Sign, of an operation that was begun. The crate cryptoki begins and ends one in a single call, so that nobody can log in
+    /// between, as a key with CKA_ALWAYS_AUTHENTICATE wants it.
+    pub(super) fn sign(&self, session: &Session, data: &[u8]) -> Result<Vec<u8>> {
+        let call = self.list.C_Sign.ok_or(Error::NullFunctionPointer)?;
+        let mut data = data.to_vec();
+        let told = CK_ULONG::try_from(data.len())?;
+        let mut signature: Vec<CK_BYTE> = vec![0; MAX_SIGNATURE];
+        let mut length = CK_ULONG::try_from(signature.len())?;
+        // SAFETY: both buffers are there with the lengths that are told.
+        Rv::from(unsafe {
+            call(session.handle(), data.as_mut_ptr(), told, signature.as_mut_ptr(), &mut length)
+        })
+        .into_result(Function::Sign)?;
+        signature.truncate(bounded(length, signature.len())?);
+        Ok(signature)
     }
 
     /// C_UnwrapKey with [`KWP`].

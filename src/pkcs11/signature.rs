@@ -1,6 +1,7 @@
 //! A signature made on the token and verified on the host: the token has the private half of this very public key.
 
 use cryptoki::{
+    error::Error,
     mechanism::{
         Mechanism, MechanismType,
         eddsa::{EddsaParams, EddsaSignatureScheme},
@@ -36,30 +37,23 @@ struct Way {
     /// The message, or its hash where the mechanism takes that.
     given: Vec<u8>,
     verifies: fn(spki: &[u8], message: &[u8], signature: &[u8]) -> Option<()>,
-    /// C_SignUpdate may be used: only so can a key that wants the PIN at each use be given it by the crate cryptoki.
-    multi_part: bool,
 }
 
 /// The ways of a key type, best first. CKM_ECDSA comes before its hashing variants, which not all tokens have.
 fn ways(key_type: &str, message: &[u8]) -> Vec<Way> {
-    let way = |mechanism, given: &[u8], verifies, multi_part| Way {
-        mechanism,
-        given: given.to_vec(),
-        verifies,
-        multi_part,
-    };
+    let way = |mechanism, given: &[u8], verifies| Way { mechanism, given: given.to_vec(), verifies };
     match key_type {
         "ec-p256" => vec![
-            way(Mechanism::Ecdsa, &Sha256::digest(message), verify_p256 as fn(&_, &_, &_) -> _, false),
-            way(Mechanism::EcdsaSha256, message, verify_p256, true),
+            way(Mechanism::Ecdsa, &Sha256::digest(message), verify_p256 as fn(&_, &_, &_) -> _),
+            way(Mechanism::EcdsaSha256, message, verify_p256),
         ],
         "ec-p384" => vec![
-            way(Mechanism::Ecdsa, &Sha384::digest(message), verify_p384 as fn(&_, &_, &_) -> _, false),
-            way(Mechanism::EcdsaSha384, message, verify_p384, true),
+            way(Mechanism::Ecdsa, &Sha384::digest(message), verify_p384 as fn(&_, &_, &_) -> _),
+            way(Mechanism::EcdsaSha384, message, verify_p384),
         ],
         "ed25519" => {
             let eddsa = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
-            vec![way(eddsa, message, verify_ed25519, false)]
+            vec![way(eddsa, message, verify_ed25519)]
         }
         rsa if rsa.starts_with("rsa-") => {
             let pss = PkcsPssParams {
@@ -68,8 +62,8 @@ fn ways(key_type: &str, message: &[u8]) -> Vec<Way> {
                 s_len: 32.into(),
             };
             vec![
-                way(Mechanism::Sha256RsaPkcs, message, verify_rsa as fn(&_, &_, &_) -> _, true),
-                way(Mechanism::Sha256RsaPkcsPss(pss), message, verify_rsa_pss, true),
+                way(Mechanism::Sha256RsaPkcs, message, verify_rsa as fn(&_, &_, &_) -> _),
+                way(Mechanism::Sha256RsaPkcsPss(pss), message, verify_rsa_pss),
             ]
         }
         _ => Vec::new(),
@@ -98,10 +92,13 @@ pub(super) fn check(
         return Ok(Verdict::NotAsked);
     }
     let each_time = may.contains(&Attribute::AlwaysAuthenticate(true));
+    if each_time && session.module().functions().is_none() {
+        return Ok(Verdict::NotAsked);
+    }
     let message = [b"quorate: this token has the key ", spki].concat();
-    for way in ways(key_type, &message).iter().filter(|way| way.multi_part || !each_time) {
+    for way in ways(key_type, &message) {
         let signed = match each_time {
-            true => sign_with_pin(session, user_pin, key, way),
+            true => sign_with_pin(session, user_pin, key, &way),
             false => session.call("C_Sign", |s| s.sign(&way.mechanism, key, &way.given)),
         };
         match signed {
@@ -127,8 +124,8 @@ fn sign_with_pin(session: &Session<'_>, user_pin: &Pin, key: ObjectHandle, way: 
         message: format!("the PIN that the key wants at each use: {}", fault.message),
         ..fault
     })?;
-    session.call("C_SignUpdate", |s| s.sign_update(&way.given))?;
-    session.call("C_SignFinal", |s| s.sign_final())
+    let functions = session.module().functions();
+    session.call("C_Sign", |s| functions.ok_or(Error::NullFunctionPointer)?.sign(s, &way.given))
 }
 
 /// The signature is r and s.

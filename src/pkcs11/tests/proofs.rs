@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{ports::token::LeftOut, proposal::target::ObjectClass};
 
-pub(super) fn backup_through(hsm: &SoftHsm, module: &FaultyModule) -> (Tape, Result<Vec<LeftOut>, TokenError>) {
+pub(super) fn backup_through(
+    hsm: &SoftHsm,
+    module: &FaultyModule,
+) -> (Tape, Result<Vec<LeftOut>, TokenError>) {
     let mut tape = Tape::default();
     let mut token = faulty_token(hsm, module, by_label("ca"));
     let left = token.backup(right(), &pin(USER_PIN), &backup_key(7), &mut tape, &mut Silent);
@@ -70,6 +73,14 @@ fn each_kind_of_key_signs_before_it_counts_as_restored() {
         // Once to ask for the length, once to sign.
         assert_eq!((module.calls("C_Sign"), hsm.count("spare", USER_PIN, label)), (2, 1), "{label}");
     }
+    // A token that has no PKCS#1 v1.5 signatures has the RSA key prove itself by PSS.
+    module.orders(&[("C_SignInit", 0x40, "refuse"), ("C_Sign", 0, "spoil")]);
+    hsm.user("spare", USER_PIN, &["--delete-object", "--type", "privkey", "--id", "03"]);
+    let error = restore_through(&hsm, &module, &private("rsa")).unwrap_err();
+    assert!(error.message.contains("does not verify with the recorded public key"), "{error}");
+    module.orders(&[("C_SignInit", 0x40, "refuse")]);
+    restore_through(&hsm, &module, &private("rsa")).unwrap();
+    assert_eq!((module.calls("C_SignInit"), module.calls("C_Sign")), (2, 2));
     // A backup does not count a key that does not prove itself either.
     module.orders(&[("C_Sign", 0, "spoil")]);
     let (_, left) = backup_through(&hsm, &module);
@@ -82,21 +93,27 @@ fn each_kind_of_key_signs_before_it_counts_as_restored() {
 #[test]
 fn a_key_that_wants_the_pin_at_each_use_is_given_it_once_more() {
     let hsm = SoftHsm::with_token("ca");
-    let args = ["--keypairgen", "--key-type", "rsa:2048", "--label", "careful", "--id", "01", "--usage-sign"];
-    hsm.user("ca", USER_PIN, &[&args[..], &["--extractable", "--always-auth"]].concat());
+    for (kind, label, id) in [("rsa:2048", "careful", "01"), ("EC:prime256v1", "careful-ec", "03")] {
+        let args = ["--keypairgen", "--key-type", kind, "--label", label, "--id", id, "--usage-sign"];
+        hsm.user("ca", USER_PIN, &[&args[..], &["--extractable", "--always-auth"]].concat());
+    }
     extractable(&hsm, "EC:prime256v1", "p256", "02");
     let module = faulty(&hsm);
     let (tape, left) = backup_through(&hsm, &module);
     assert_eq!(left.unwrap(), []);
-    // The user's login, and that of the key.
-    assert_eq!((module.calls("C_Login"), module.calls("C_SignFinal")), (2, 2));
+    // The user's login, and those of the keys; to sign at once is to ask for the length first.
+    assert_eq!((module.calls("C_Login"), module.calls("C_Sign")), (3, 4));
     hsm.init_token("spare");
-    module.orders(&[("C_SignFinal", 0, "spoil")]);
-    let error = restore_through(&hsm, &module, &tape).unwrap_err();
-    assert!(error.message.contains("does not verify"), "{error}");
-    module.behave();
-    restore_through(&hsm, &module, &tape).unwrap();
-    assert_eq!(hsm.count("spare", USER_PIN, "careful"), 2);
-    let listed = hsm.user("spare", USER_PIN, &["-O", "--type", "privkey"]);
-    assert!(listed.contains("always authenticate") || listed.contains("Always auth"), "{listed}");
+    for label in ["careful", "careful-ec"] {
+        let one = tape.0.iter().filter(|entry| entry.object.label.as_str() == label).cloned().collect();
+        let one = Tape(one, false);
+        module.orders(&[("C_Sign", 0, "spoil")]);
+        let error = restore_through(&hsm, &module, &one).unwrap_err();
+        assert!(error.message.contains("does not verify"), "{label}: {error}");
+        module.behave();
+        restore_through(&hsm, &module, &one).unwrap();
+        assert_eq!(hsm.count("spare", USER_PIN, label), 2);
+    }
+    let listed = hsm.user("spare", USER_PIN, &["-O", "--type", "privkey"]).to_lowercase();
+    assert_eq!(listed.matches("always auth").count(), 2, "{listed}");
 }
