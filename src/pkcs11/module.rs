@@ -1,6 +1,6 @@
 //! The module, in the worker: each function is announced before it is called.
 
-use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path};
+use std::{ffi::CString, fs, io::Read, os::unix::fs::MetadataExt, path::Path};
 
 use cryptoki::{
     context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11},
@@ -21,6 +21,9 @@ use crate::{
     memory::Pin,
     ports::token::MODULE_CHANGED,
 };
+
+/// The variable with the parameters of NSS softoken.
+const PARAMETERS: &str = "NSS_LIB_PARAMS";
 
 /// A loaded and initialised module.
 pub(super) struct Module<'l> {
@@ -59,9 +62,28 @@ impl<'l> Module<'l> {
         }
         let functions = link.timed(|| Functions::of_loaded(path)).ok();
         let module = Self { pkcs11, functions, link, sha256 };
-        module
-            .call("C_Initialize", |p| p.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)))?;
+        module.initialize()?;
         Ok(module)
+    }
+
+    /// C_Initialize. NSS softoken wants to be told where its files are, in a field that the standard reserves, and older ones do not
+    /// look for NSS_LIB_PARAMS themselves: who refuses the standard's arguments is given that, if it is set.
+    fn initialize(&self) -> Outcome<()> {
+        let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
+        let refused = match self.call("C_Initialize", |p| p.initialize(arguments)) {
+            Err(fault) if fault.is("CKR_ARGUMENTS_BAD") => fault,
+            other => return other,
+        };
+        let parameters = std::env::var(PARAMETERS).ok().and_then(|text| CString::new(text).ok());
+        match (parameters, &self.functions) {
+            (Some(parameters), Some(functions)) => {
+                self.call("C_Initialize", |_| functions.initialize(&parameters))
+            }
+            _ => Err(Fault {
+                hint: format!("if this is NSS softoken, set {PARAMETERS} to \"configdir='sql:DIRECTORY'\""),
+                ..refused
+            }),
+        }
     }
 
     pub(super) fn link(&self) -> &'l Link {

@@ -8,7 +8,11 @@
 //! does wrong in such a call it could as well do in any other: it is loaded in the worker process only, which is there for it.
 #![allow(unsafe_code, reason = "calls functions of the module")]
 
-use std::{path::Path, ptr};
+use std::{
+    ffi::{CStr, c_void},
+    path::Path,
+    ptr,
+};
 
 use cryptoki::{
     context::Function,
@@ -19,8 +23,9 @@ use cryptoki::{
     slot::{Slot, TokenInfo},
 };
 use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_BYTE, CK_FUNCTION_LIST, CK_FUNCTION_LIST_PTR, CK_MECHANISM, CK_MECHANISM_INFO,
-    CK_MECHANISM_TYPE, CK_TOKEN_INFO, CK_ULONG, CKF_CLOCK_ON_TOKEN, CKM_AES_KEY_WRAP_KWP,
+    CK_ATTRIBUTE, CK_BYTE, CK_C_INITIALIZE_ARGS, CK_FUNCTION_LIST, CK_FUNCTION_LIST_PTR, CK_MECHANISM,
+    CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_TOKEN_INFO, CK_ULONG, CKF_CLOCK_ON_TOKEN, CKF_OS_LOCKING_OK,
+    CKM_AES_KEY_WRAP_KWP,
 };
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
@@ -64,6 +69,19 @@ impl Functions {
         }
         // SAFETY: the module said CKR_OK, and so owes a list that stays while it is loaded; it is copied by its fields.
         Ok(Self { list: unsafe { list.read_unaligned() }, _library: library })
+    }
+
+    /// C_Initialize with parameters, as NSS softoken takes them: in the place of the standard's pReserved, before a pReserved of its own.
+    pub(super) fn initialize(&self, parameters: &CStr) -> Result<()> {
+        let call = self.list.C_Initialize.ok_or(Error::NullFunctionPointer)?;
+        let standard = CK_C_INITIALIZE_ARGS {
+            flags: CKF_OS_LOCKING_OK,
+            pReserved: parameters.as_ptr().cast_mut().cast(),
+            ..CK_C_INITIALIZE_ARGS::default()
+        };
+        let mut arguments = NssArguments { standard, reserved: ptr::null_mut() };
+        // SAFETY: the arguments are longer than the standard's, and begin with them; the parameters end with NUL and outlive the call.
+        Rv::from(unsafe { call(ptr::from_mut(&mut arguments).cast()) }).into_result(Function::Initialize)
     }
 
     /// C_GetMechanismList: all numbers, those included for which the crate cryptoki has no name.
@@ -169,6 +187,13 @@ impl Functions {
         // SAFETY: a handle that the module has just given for this session.
         Ok(unsafe { ObjectHandle::new_from_raw(handle) })
     }
+}
+
+/// CK_C_INITIALIZE_ARGS of NSS.
+#[repr(C)]
+struct NssArguments {
+    standard: CK_C_INITIALIZE_ARGS,
+    reserved: *mut c_void,
 }
 
 fn kwp() -> CK_MECHANISM {

@@ -69,3 +69,22 @@ fn a_clock_that_tells_no_time_hides_no_token() {
     assert_eq!(seen.identity.serial.as_str(), hsm.serial("ca"));
     assert!(seen.user_pin_set);
 }
+
+/// NSS softoken takes the place of its files in a field that the standard reserves.
+#[test]
+fn a_module_that_wants_parameters_is_given_them() {
+    let hsm = SoftHsm::with_token("ca");
+    let module = faulty(&hsm);
+    module.orders(&[("C_Initialize", 0, "parameters")]);
+    let error = faulty_token(&hsm, &module, by_label("ca")).observe().unwrap_err();
+    assert_eq!((error.code.as_str(), module.calls("C_Initialize")), ("CKR_ARGUMENTS_BAD", 1));
+    assert!(error.hint.contains("NSS_LIB_PARAMS"), "{error:?}");
+    let mut settings = settings(&hsm, &module.path, by_label("ca"));
+    settings.environment.push(("NSS_LIB_PARAMS".into(), "configdir='sql:/nowhere'".into()));
+    let mut token = Pkcs11Token::open(name(), settings.clone()).unwrap();
+    assert_eq!(token.observe().unwrap().identity.label.as_str(), "ca");
+    // Others are initialised as the standard has it, whatever is set.
+    module.behave();
+    Pkcs11Token::open(name(), settings).unwrap().observe().unwrap();
+    assert_eq!(module.calls("C_Initialize"), 1);
+}
