@@ -6,7 +6,7 @@
 //! So C_InitToken, C_SetPIN and C_Login are never called here; a module that has them and refuses them shows it in the act.
 
 use cryptoki::{
-    context::Function,
+    context::{Function, Pkcs11},
     mechanism::Mechanism,
     object::{Attribute, ObjectClass, ObjectHandle},
     session::SessionState,
@@ -16,7 +16,7 @@ use super::{
     fault::{Fault, Outcome},
     module::Module,
     session::Session,
-    slots::{self, Place},
+    slots::{self, Place, trimmed},
     wrapping::Way,
 };
 use crate::{
@@ -84,6 +84,7 @@ pub(super) fn lacks(module: &Module<'_>, place: &Place) -> Outcome<Vec<Lack>> {
         }
     }
     by_flags(place, &mut lacks);
+    by_experience(module, &mut lacks)?;
     by_mechanisms(module, place, &mut lacks)?;
     if place.info.token_initialized() && !place.info.protected_authentication_path() {
         by_trial(module, place, &mut lacks)?;
@@ -119,6 +120,14 @@ fn by_flags(place: &Place, lacks: &mut Lacks) {
     if !info.token_initialized() {
         let rest: Vec<Ability> = Ability::ALL.into_iter().filter(|a| *a != Ability::Initialise).collect();
         lacks.add(&rest, "the token is not initialised", "begin with a genesis that initialises it");
+        // opencryptoki, where another SO PIN costs one of three tries. SoftHSM shows the flag, too, but no serial number yet.
+        if info.so_pin_to_be_changed() && !info.so_pin_locked() && !place.serial().is_empty() {
+            lacks.add(
+                &[Ability::Initialise],
+                "the empty token has a factory SO PIN already, and is initialised with no other",
+                "initialise it with the vendor's own tool, then take it over: there the SO PIN that holds is presented",
+            );
+        }
         return;
     }
     lacks.add(
@@ -141,6 +150,42 @@ fn by_flags(place: &Place, lacks: &mut Lacks) {
     } else if info.user_pin_to_be_changed() {
         lacks.add(AS_USER, "the token wants its user PIN changed before anything else", owner);
     }
+}
+
+/// What was seen, and cannot be probed, because only the act shows it. Only here a module is known by its name.
+fn by_experience(module: &Module<'_>, lacks: &mut Lacks) -> Outcome<()> {
+    let library = match module.call("C_GetInfo", Pkcs11::get_library_info) {
+        Ok(library) => library,
+        Err(fault) if fault.function == "worker" => return Err(fault),
+        Err(_) => return Ok(()),
+    };
+    let (maker, name) = (trimmed(library.manufacturer_id()), trimmed(library.library_description()));
+    // C_InitToken makes a new master key under the factory's SO PIN and keeps the hash of the present one: afterwards no SO PIN
+    // opens the token. Seen in 3.8; its source was the same for years after.
+    if maker == "IBM" && (name == "Meta PKCS11 LIBRARY" || name.eq_ignore_ascii_case("openCryptoki")) {
+        lacks.add(
+            &[Ability::Reset],
+            "opencryptoki locks everybody out of a token that is initialised with another SO PIN than the factory's",
+            "delete its objects instead, or stop its daemon and remove the token's files",
+        );
+    }
+    // Its SO can log in only while there is no user PIN; C_InitToken destroys all objects and keeps the old label.
+    if maker == "Mozilla Foundation" && name.starts_with("NSS ") {
+        lacks.add(
+            AS_SO,
+            "NSS has no SO beside its user, and does not keep a label",
+            "make its database and user PIN with certutil, and have the user PIN borrowed, without so-pin in the plan",
+        );
+    }
+    // CKR_ARGUMENTS_BAD, in 1.9.
+    if name.starts_with("TPM2.0 Cryptoki") {
+        lacks.add(
+            &[Ability::Reset],
+            "tpm2-pkcs11 initialises no token a second time",
+            "delete its objects, or remove the token with tpm2_ptool and adopt another",
+        );
+    }
+    Ok(())
 }
 
 /// Without a standard way to wrap keys there is no backup.

@@ -65,6 +65,8 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
             "",
             "is initialised already",
         ),
+        (&[("C_GetInfo", 0, "is=opencryptoki")], "reset", "opencryptoki locks everybody out"),
+        (&[("C_GetInfo", 0, "is=nss")], so, "NSS has no SO beside its user"),
         (&[("C_OpenSession", 0, "rv=0xB3")], all, "C_OpenSession"),
         (&[("C_GetTokenInfo", PIN_PAD, "flags")], all, "typed at the token"),
         (&[("C_GetTokenInfo", ERROR_STATE, "flags")], all, "error state"),
@@ -93,6 +95,19 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
     }
     assert!(vault.hsm.can_log_in("lab", "user", USER_PIN));
     assert_eq!(vault.hsm.user("lab", USER_PIN, &["-O"]).matches(" Object;").count(), 4);
+}
+
+/// As opencryptoki: an empty token that wants the SO PIN it was delivered with. Another one would cost a try.
+#[test]
+fn an_empty_token_with_a_factory_pin_is_not_initialised() {
+    let vault = Vault::new(crate::softhsm::SoftHsm::new());
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.orders(&[("C_GetTokenInfo", SO_LOCKED, "no-flags"), ("C_GetTokenInfo", 123, "serial")]);
+    let shown = vault.lab.run(&["token", "show", "--module", module.path.to_str().unwrap()]).ok();
+    assert_eq!(shown.json["identity"]["serial"], "123");
+    let abilities = shown.json["abilities"].as_array().unwrap();
+    let initialise = abilities.iter().find(|a| a["ability"] == "initialise").unwrap();
+    assert!(initialise["reason"].as_str().unwrap().contains("factory SO PIN"), "{initialise}");
 }
 
 #[test]
