@@ -1,6 +1,6 @@
 //! Everything that can leave the token, and the reason for everything that cannot.
 
-use cryptoki::object::{Attribute, ObjectClass as Ck};
+use cryptoki::object::Attribute;
 
 use super::{
     attributes,
@@ -12,6 +12,7 @@ use super::{
     session::{Session, Who},
     settings::Select,
     slots,
+    template::Template,
     wrapping::Wrapper,
 };
 use crate::{
@@ -95,7 +96,7 @@ fn wrapped(prover: Prover<'_, '_>, found: &Found, read: &[Attribute]) -> Outcome
     if let (ObjectClass::PrivateKey, Some(spki)) = (record.class, &found.spki) {
         written.insert(attributes::PUBLIC_KEY_INFO.to_owned(), base16ct::lower::encode_string(spki));
     }
-    let template = template(record.class, false, read);
+    let template = Template::new(record.class, false, read, found.spki.as_deref());
     let secret_bits = match record.class {
         ObjectClass::SecretKey => record.key_type.rsplit('-').next().and_then(|bits| bits.parse().ok()),
         _ => None,
@@ -122,24 +123,4 @@ fn wrapped(prover: Prover<'_, '_>, found: &Found, read: &[Attribute]) -> Outcome
     Err(refusal.unwrap_or_else(|| {
         Fault::new("C_WrapKey", "no mechanism of this token wraps keys of this length", "")
     }))
-}
-
-/// The template of a copy: the object's own attributes, in the token or in the session only.
-pub(super) fn template(class: ObjectClass, in_token: bool, own: &[Attribute]) -> Vec<Attribute> {
-    let ck = objects::CLASSES.iter().find(|(c, _)| *c == class).map_or(Ck::DATA, |(_, ck)| *ck);
-    let mut template = vec![Attribute::Class(ck), Attribute::Token(in_token)];
-    template.extend(own.iter().filter(|a| !is_default(a)).cloned());
-    template
-}
-
-/// Attributes that some tokens refuse to be told even their default.
-fn is_default(attribute: &Attribute) -> bool {
-    matches!(
-        attribute,
-        Attribute::Modifiable(true)
-            | Attribute::AlwaysAuthenticate(false)
-            | Attribute::SignRecover(false)
-            | Attribute::VerifyRecover(false)
-    ) || matches!(attribute, Attribute::Id(v) | Attribute::Subject(v) | Attribute::Application(v)
-        | Attribute::Issuer(v) | Attribute::SerialNumber(v) | Attribute::ObjectId(v) if v.is_empty())
 }

@@ -16,7 +16,7 @@
 //! | `probe`, `report` | what a module cannot do, and what it says of itself |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
 //! | `forced_change` | PINs that the user must change before anything else |
-//! | `wrapping`, `importing`, `attributes` | keys under the backup key |
+//! | `wrapping`, `importing`, `attributes`, `template` | keys under the backup key |
 //! | `proof`, `signature` | whether they come back |
 
 mod attributes;
@@ -43,6 +43,7 @@ mod session;
 mod settings;
 mod signature;
 mod slots;
+mod template;
 mod token;
 mod worker;
 mod wrapping;

@@ -3,7 +3,7 @@
 //! Nothing is decoded further than needed: the bytes only serve to tell keys apart by their SHA-256, and
 //! to verify signatures.
 
-use der::{Reader as _, SliceReader};
+use der::{Decode as _, Reader as _, SliceReader};
 
 /// A curve that has a name here.
 pub(super) struct Curve {
@@ -58,6 +58,19 @@ pub(super) fn of_ec(ec_params: &[u8], point: &[u8]) -> Option<Vec<u8>> {
         _ => false,
     })?;
     Some(spki(&[EC_PUBLIC_KEY, ec_params].concat(), point))
+}
+
+/// The point in the SPKI of an elliptic-curve key; none of other keys.
+pub(super) fn point(spki: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = SliceReader::new(spki).ok()?;
+    let bits = reader.sequence(|spki| {
+        spki.tlv_bytes()?;
+        spki.tlv_bytes()
+    });
+    // BIT STRING, its length, no unused bits; a point begins with its form.
+    let bits = der::asn1::BitStringRef::from_der(bits.ok()?).ok()?.as_bytes()?;
+    (spki.windows(EC_PUBLIC_KEY.len()).any(|w| w == EC_PUBLIC_KEY) && matches!(bits.first(), Some(2..=4)))
+        .then(|| bits.to_vec())
 }
 
 /// Of an RSA key: both numbers are big-endian and unsigned.
@@ -172,6 +185,7 @@ mod tests {
         assert_eq!(of_ec(params, &wrapped).as_deref(), Some(wanted.spki_der()));
         assert_eq!(of_ec(params, &wrapped[1..]), None);
         assert!(fits(wanted.spki_der(), "ec-p256") && !fits(wanted.spki_der(), "ec-p384"));
+        assert_eq!(point(wanted.spki_der()), Some(bare));
     }
 
     #[test]
@@ -183,6 +197,7 @@ mod tests {
             assert_eq!(of_ec(params, &tlv(4, key.as_bytes())).as_deref(), Some(wanted.spki_der()));
         }
         assert!(fits(wanted.spki_der(), "ed25519") && !fits(wanted.spki_der(), "rsa-2048"));
+        assert_eq!((point(wanted.spki_der()), point(b""), point(&[0x30, 0])), (None, None, None));
     }
 
     #[test]

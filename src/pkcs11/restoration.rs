@@ -4,7 +4,6 @@ use cryptoki::object::ObjectHandle;
 
 use super::{
     attributes::{self, PUBLIC_KEY_INFO},
-    backup::template,
     fault::{Fault, Outcome},
     module::Module,
     objects::{self, Found},
@@ -13,6 +12,7 @@ use super::{
     session::Who,
     settings::Select,
     slots,
+    template::Template,
     wrapping::{Wrapper, Wrapping},
 };
 use crate::{
@@ -59,11 +59,14 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
     }
     let own = attributes::parse(record.class, &entry.attributes)
         .ok_or_else(|| refusal(record, "its attributes in the backup are not of this format"))?;
-    let template = template(record.class, true, &own);
+    let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
+    let template = Template::new(record.class, true, &own, spki.as_deref());
     if !matches!(record.class, ObjectClass::PrivateKey | ObjectClass::SecretKey) {
         return match (present, entry.mechanism.as_str()) {
             (Some(_), "copy") => Ok(()),
-            (None, "copy") => session.change("C_CreateObject", |s| s.create_object(&template)).map(drop),
+            (None, "copy") => {
+                session.change("C_CreateObject", |s| s.create_object(template.attributes())).map(drop)
+            }
             _ => Err(refusal(record, "its mechanism in the backup is unknown")),
         };
     }
@@ -79,7 +82,6 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
         Some(key) => key,
         None => wrapper.unwrap_into_token(way, &entry.blob.0, &template)?,
     };
-    let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
     let proven = proof::check(prover, way, key, &entry.blob.0, record, spki.as_deref());
     if proven.is_err() && present.is_none() {
         // What was made here and is not the key does not stay.

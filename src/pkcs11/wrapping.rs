@@ -8,6 +8,7 @@ use super::{
     importing::Importer,
     raw,
     session::Session,
+    template::Template,
 };
 use crate::memory::CredentialSecret;
 use cryptoki::{
@@ -97,6 +98,9 @@ struct Proven {
     /// Secret keys whose length does not divide by 8 come back as long as they were.
     odd_lengths: bool,
 }
+
+/// Codes with which NSS says that an attribute of its own is missing.
+const WANTS_MORE: &[&str] = &["CKR_TEMPLATE_INCOMPLETE", "CKR_KEY_TYPE_INCONSISTENT"];
 
 /// Bytes of the throw-away keys of a trial: every mechanism takes the one, RFC 5649 the other, too.
 const WHOLE: usize = 32;
@@ -196,7 +200,7 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         &self,
         way: Way,
         key: ObjectHandle,
-        template: &[Attribute],
+        template: &Template,
     ) -> Outcome<(Vec<u8>, ObjectHandle)> {
         let blob = self.wrap_raw(way, key)?;
         let mut first = None;
@@ -221,13 +225,25 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         &self,
         way: Way,
         blob: &[u8],
-        template: &[Attribute],
+        template: &Template,
     ) -> Outcome<ObjectHandle> {
         self.session.module().link().changing()?;
         self.unwrap_raw(way, blob, template)
     }
 
-    fn unwrap_raw(&self, way: Way, blob: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
+    fn unwrap_raw(&self, way: Way, blob: &[u8], template: &Template) -> Outcome<ObjectHandle> {
+        let refusal = match self.unwrap_as(way, blob, template.attributes()) {
+            Err(fault) if WANTS_MORE.iter().any(|code| fault.is(code)) => fault,
+            other => return other,
+        };
+        match template.for_nss().map(|attributes| self.unwrap_as(way, blob, &attributes)) {
+            Some(Ok(key)) => Ok(key),
+            Some(Err(fault)) if fault.is_fatal() => Err(fault),
+            _ => Err(refusal),
+        }
+    }
+
+    fn unwrap_as(&self, way: Way, blob: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
         let functions = self.session.module().functions();
         self.session.call("C_UnwrapKey", |s| match (way.mechanism(), functions) {
             (Some(mechanism), _) => s.unwrap_key(&mechanism, self.key, blob, template),
