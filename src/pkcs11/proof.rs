@@ -23,7 +23,7 @@ pub(super) struct Prover<'a, 'm> {
     pub(super) user_pin: &'a Pin,
 }
 
-/// Type and check value as recorded; and, where token and host have a signature in common (P-256, P-384, Ed25519, RSA), signs
+/// Type and check value as recorded; and, where token and host have a signature in common (P-256, P-384, P-521, Ed25519, RSA), signs
 /// what verifies with the recorded public key; else wraps to the same bytes again.
 pub(super) fn check(
     prover: Prover<'_, '_>,

@@ -11,7 +11,7 @@ use cryptoki::{
     session::UserType,
 };
 use rsa::{RsaPublicKey, pkcs8::DecodePublicKey as _};
-use sha2::{Digest as _, Sha256, Sha384};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{
     fault::{Fault, Outcome},
@@ -50,6 +50,10 @@ fn ways(key_type: &str, message: &[u8]) -> Vec<Way> {
         "ec-p384" => vec![
             way(Mechanism::Ecdsa, &Sha384::digest(message), verify_p384 as fn(&_, &_, &_) -> _),
             way(Mechanism::EcdsaSha384, message, verify_p384),
+        ],
+        "ec-p521" => vec![
+            way(Mechanism::Ecdsa, &Sha512::digest(message), verify_p521 as fn(&_, &_, &_) -> _),
+            way(Mechanism::EcdsaSha512, message, verify_p521),
         ],
         "ed25519" => {
             let eddsa = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
@@ -137,6 +141,12 @@ fn verify_p256(spki: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
 
 fn verify_p384(spki: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     use p384::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
+    let key = VerifyingKey::from_public_key_der(spki).ok()?;
+    key.verify(message, &Signature::from_slice(signature).ok()?).ok()
+}
+
+fn verify_p521(spki: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+    use p521::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
     let key = VerifyingKey::from_public_key_der(spki).ok()?;
     key.verify(message, &Signature::from_slice(signature).ok()?).ok()
 }
