@@ -31,12 +31,14 @@ build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # man-db, groff-base: the manual pages must render without a warning
 # openssl, jq:      the manual's check of a line by hand
 # gnutls-bin:       certtool, to sign a CRL with a key in a token
+# libnss3, libnss3-tools: a PKCS#11 token of another make, and its own tool
 # age:              also a program that asks for a passphrase on the terminal
 # pcscd, vsmartcard-vpcd: the way to the virtual YubiKey; util-linux has setpriv, which ends pcscd with its test
 # yubico-piv-tool, yubikey-manager, age, expect (who types PINs): programs of others that must find that card to be one
 # python3, bsdutils: the way out without quorate, and a terminal for the PINs that age asks for
 test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq \
-                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age expect python3 bsdutils gnutls-bin
+                  pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age expect python3 bsdutils gnutls-bin \
+                  libnss3 libnss3-tools
 # Not in Debian: the plugin by which stock age opens what is sealed to a YubiKey.
 age_plugin_version := 0.5.1
 
