@@ -114,7 +114,8 @@ fn keys_go_from_nss_to_softhsm_and_back() {
 
     // One key dies, and comes back from the other token's own backup.
     let listed = pair.certutil(&["-K"]);
-    let id = listed.lines().find(|line| line.ends_with("old")).and_then(|line| line.split_whitespace().nth(3));
+    let id =
+        listed.lines().find(|line| line.ends_with("old")).and_then(|line| line.split_whitespace().nth(3));
     let delete = format!(
         "kind = \"delete\"\ntitle = \"D\"\nexpires_in_hours = 1\ntarget = \"nss\"\n\
          [[objects]]\nclass = \"private-key\"\nid = \"{}\"\n",
