@@ -1,7 +1,5 @@
 //! Making the objects of a backup again, each with its proof.
 
-use cryptoki::object::ObjectHandle;
-
 use super::{
     attributes::{self, PUBLIC_KEY_INFO},
     fault::{Fault, Outcome},
@@ -40,19 +38,15 @@ pub(super) fn restore(
     }
     // Public halves are known only now that all objects are back.
     let after = objects::records(&objects::all(&session)?);
-    wanted.iter().map(|record| found_again(record, &after)).collect()
+    let places = wanted.iter().enumerate();
+    places.map(|(place, record)| found_again(&wanted, place, record, &after)).collect()
 }
 
 fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome<()> {
     let Prover { session, wrapper, .. } = prover;
     let record = &entry.object;
     let same: Vec<&Found> = before.iter().filter(|f| could_be(record, &f.record)).collect();
-    let present = match same.as_slice() {
-        [] => None,
-        [one] => Some(one.handle),
-        _ => return Err(refusal(record, "it is in the token more than once")),
-    };
-    if present.is_none()
+    if same.is_empty()
         && let Some(other) = before.iter().find(|f| f.record.resembles(record))
     {
         return Err(refusal(record, &format!("{} has its place", other.record)));
@@ -62,9 +56,9 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
     let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
     let template = Template::new(record.class, true, &own, spki.as_deref());
     if !matches!(record.class, ObjectClass::PrivateKey | ObjectClass::SecretKey) {
-        return match (present, entry.mechanism.as_str()) {
-            (Some(_), "copy") => Ok(()),
-            (None, "copy") => {
+        return match (same.is_empty(), entry.mechanism.as_str()) {
+            (false, "copy") => Ok(()),
+            (true, "copy") => {
                 session.change("C_CreateObject", |s| s.create_object(template.attributes())).map(drop)
             }
             _ => Err(refusal(record, "its mechanism in the backup is unknown")),
@@ -78,12 +72,22 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
             &format!("it was wrapped by {}, and this token has no mechanism for that", wrapping.name()),
         )
     })?;
-    let key: ObjectHandle = match present {
-        Some(key) => key,
-        None => wrapper.unwrap_into_token(way, &entry.blob.0, &template)?,
-    };
-    let proven = proof::check(prover, way, key, &entry.blob.0, record, spki.as_deref());
-    if proven.is_err() && present.is_none() {
+    let check = |key| proof::check(prover, way, key, &entry.blob.0, record, spki.as_deref());
+    // Of keys with one id and label, the token may not show which is which: one of them must prove to be this one.
+    let mut refused = None;
+    for found in same {
+        match check(found.handle) {
+            Ok(()) => return Ok(()),
+            Err(fault) if fault.is_fatal() => return Err(fault),
+            Err(fault) => refused = Some(fault),
+        }
+    }
+    if let Some(fault) = refused {
+        return Err(fault);
+    }
+    let key = wrapper.unwrap_into_token(way, &entry.blob.0, &template)?;
+    let proven = check(key);
+    if proven.is_err() {
         // What was made here and is not the key does not stay.
         let _ = session.destroy(key);
     }
@@ -104,11 +108,18 @@ fn could_be(record: &ObjectRecord, found: &ObjectRecord) -> bool {
             || record.check_value == found.check_value)
 }
 
-fn found_again(record: &ObjectRecord, after: &[ObjectRecord]) -> Outcome<ObjectRecord> {
-    let mut fitting = after.iter().filter(|found| could_be(record, found));
-    match (fitting.next(), fitting.next()) {
-        (Some(found), None) => Ok(found.clone()),
-        _ => Err(refusal(record, "it is not in the token afterwards, or not once")),
+/// The object as it is now. Those that look alike are there as often as they were restored, no more and no less.
+fn found_again(
+    wanted: &[ObjectRecord],
+    place: usize,
+    record: &ObjectRecord,
+    after: &[ObjectRecord],
+) -> Outcome<ObjectRecord> {
+    let alike = |other: &&ObjectRecord| could_be(record, other);
+    let fitting: Vec<&ObjectRecord> = after.iter().filter(alike).collect();
+    match fitting.get(wanted.iter().take(place).filter(alike).count()) {
+        Some(found) if fitting.len() == wanted.iter().filter(alike).count() => Ok((*found).clone()),
+        _ => Err(refusal(record, "it is not in the token afterwards, or more often than it was restored")),
     }
 }
 

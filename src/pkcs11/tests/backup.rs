@@ -44,6 +44,7 @@ pub(super) fn filled() -> SoftHsm {
     extractable(&hsm, "EC:prime256v1", "p256", "01");
     extractable(&hsm, "EC:secp384r1", "p384", "02");
     extractable(&hsm, "rsa:2048", "rsa", "03");
+    extractable(&hsm, "EC:secp521r1", "p521", "08");
     extractable(&hsm, "EC:edwards25519", "ed", "04");
     hsm.make_secret("ca", "AES:32", "aes", "05");
     hsm.make_secret("ca", "GENERIC:20", "odd", "06");
@@ -106,6 +107,25 @@ fn every_object_is_backed_up_or_named_and_comes_back() {
     // Once more: all is there, verified, and not doubled.
     restore(&hsm, "spare", 7, tape.0.clone()).unwrap();
     assert_eq!(hsm.count("spare", USER_PIN, "p256"), 2);
+}
+
+/// Two pairs with one id and label: which private key is which, no token shows.
+#[test]
+fn keys_that_look_alike_come_back_each() {
+    let hsm = SoftHsm::with_token("ca");
+    extractable(&hsm, "EC:prime256v1", "twin", "09");
+    extractable(&hsm, "EC:prime256v1", "twin", "09");
+    let mut tape = Tape::default();
+    assert_eq!(backup(&hsm, &mut tape).unwrap(), []);
+    hsm.init_token("spare");
+    for _ in 0..2 {
+        assert_eq!(restore(&hsm, "spare", 7, tape.0.clone()).unwrap().len(), 4);
+        assert_eq!(hsm.count("spare", USER_PIN, "twin"), 4);
+    }
+    // A third one that nobody backed up.
+    hsm.make_key("spare", "EC:prime256v1", "twin", "09");
+    let error = restore(&hsm, "spare", 7, tape.0.clone()).unwrap_err();
+    assert!(error.message.contains("more often than it was restored"), "{error}");
 }
 
 #[test]

@@ -1,17 +1,27 @@
 //! Keys that are taken under RSA-OAEP only, and the proof that a key came back.
 
+use std::time::Duration;
+
 use super::{
     backup::{Player, Tape, backup_key, extractable, filled},
     *,
 };
 use crate::{ports::token::LeftOut, proposal::target::ObjectClass};
 
+/// A busy machine takes its time to make an RSA pair.
+const PATIENT: Duration = Duration::from_secs(60);
+
+fn patient(hsm: &SoftHsm, module: &FaultyModule, label: &str) -> Pkcs11Token {
+    let settings = Pkcs11Settings { time_limit: PATIENT, ..settings(hsm, &module.path, by_label(label)) };
+    Pkcs11Token::open(name(), settings).unwrap()
+}
+
 pub(super) fn backup_through(
     hsm: &SoftHsm,
     module: &FaultyModule,
 ) -> (Tape, Result<Vec<LeftOut>, TokenError>) {
     let mut tape = Tape::default();
-    let mut token = faulty_token(hsm, module, by_label("ca"));
+    let mut token = patient(hsm, module, "ca");
     let left = token.backup(right(), &pin(USER_PIN), &backup_key(7), &mut tape, &mut Silent);
     (tape, left)
 }
@@ -22,7 +32,7 @@ pub(super) fn restore_through(
     tape: &Tape,
 ) -> Result<Vec<ObjectRecord>, TokenError> {
     let mut player = Player(tape.0.clone().into_iter());
-    let mut token = faulty_token(hsm, module, by_label("spare"));
+    let mut token = patient(hsm, module, "spare");
     token.restore(right(), &pin(USER_PIN), &backup_key(7), &mut player, &mut Silent)
 }
 
@@ -62,7 +72,7 @@ fn each_kind_of_key_signs_before_it_counts_as_restored() {
         Tape(vec![found.unwrap().clone()], false)
     };
     hsm.init_token("spare");
-    for label in ["p256", "p384", "rsa"] {
+    for label in ["p256", "p384", "p521", "rsa"] {
         module.orders(&[("C_Sign", 0, "spoil")]);
         let error = restore_through(&hsm, &module, &private(label)).unwrap_err();
         assert!(error.message.contains("does not verify with the recorded public key"), "{label}: {error}");
@@ -85,7 +95,7 @@ fn each_kind_of_key_signs_before_it_counts_as_restored() {
     module.orders(&[("C_Sign", 0, "spoil")]);
     let (_, left) = backup_through(&hsm, &module);
     let left = left.unwrap();
-    for label in ["p256", "p384", "rsa"] {
+    for label in ["p256", "p384", "p521", "rsa"] {
         assert!(left.iter().any(|l| l.object.label.as_str() == label), "{label}: {left:?}");
     }
 }
