@@ -108,15 +108,23 @@ fn could_be(record: &ObjectRecord, found: &ObjectRecord) -> bool {
             || record.check_value == found.check_value)
 }
 
-/// The object as it is now. Those that look alike are there as often as they were restored, no more and no less.
+/// The object as it is now. Those that look alike are there as often as they were restored, no more and no less: only by its public
+/// half is one of them known, where the token shows it.
 fn found_again(
     wanted: &[ObjectRecord],
     place: usize,
     record: &ObjectRecord,
     after: &[ObjectRecord],
 ) -> Outcome<ObjectRecord> {
-    let alike = |other: &&ObjectRecord| could_be(record, other);
-    let fitting: Vec<&ObjectRecord> = after.iter().filter(alike).collect();
+    let fitting: Vec<&ObjectRecord> = after.iter().filter(|found| could_be(record, found)).collect();
+    if let [found] = fitting.as_slice()
+        && record.public_key_sha256.is_some()
+        && found.public_key_sha256 == record.public_key_sha256
+    {
+        return Ok((*found).clone());
+    }
+    let faceless = ObjectRecord { public_key_sha256: None, ..record.clone() };
+    let alike = |other: &&ObjectRecord| could_be(&faceless, other);
     match fitting.get(wanted.iter().take(place).filter(alike).count()) {
         Some(found) if fitting.len() == wanted.iter().filter(alike).count() => Ok((*found).clone()),
         _ => Err(refusal(record, "it is not in the token afterwards, or more often than it was restored")),
@@ -125,4 +133,48 @@ fn found_again(
 
 fn refusal(record: &ObjectRecord, why: &str) -> Fault {
     Fault::new("restore", format!("{record}: {why}"), "compare the backup with an inventory of the token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::{digest::Digest, text::Line};
+
+    fn key(half: Option<u8>) -> ObjectRecord {
+        ObjectRecord {
+            class: ObjectClass::PrivateKey,
+            id: "09".to_owned(),
+            label: Line::lossy("twin"),
+            key_type: "ec-p256".to_owned(),
+            public_key_sha256: half.map(|byte| Digest::of(&[byte])),
+            check_value: None,
+            unique_id: None,
+            value_sha256: None,
+            extractable: Some(true),
+        }
+    }
+
+    #[test]
+    fn twins_are_counted_where_their_public_halves_do_not_show() {
+        let (a, b, unknown) = (Some(1), Some(2), None);
+        for (wanted, after, all_there) in [
+            (&[a, b][..], &[a, b][..], true),
+            (&[a, b], &[b, a], true),
+            (&[a, b], &[unknown, unknown], true),
+            (&[unknown, unknown], &[unknown, unknown], true),
+            (&[a], &[unknown], true),
+            (&[a, b], &[unknown], false),
+            (&[a, b], &[a], false),
+            (&[a], &[a, unknown], false),
+            (&[a], &[a, a], false),
+            (&[a, b], &[unknown, unknown, unknown], false),
+            (&[unknown], &[], false),
+        ] {
+            let [wanted, after] =
+                [wanted, after].map(|halves| halves.iter().map(|h| key(*h)).collect::<Vec<_>>());
+            let found =
+                wanted.iter().enumerate().map(|(at, record)| found_again(&wanted, at, record, &after));
+            assert_eq!(found.collect::<Outcome<Vec<_>>>().is_ok(), all_there, "{wanted:?} {after:?}");
+        }
+    }
 }
