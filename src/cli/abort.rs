@@ -6,6 +6,7 @@ use super::{
     Done,
     args::{Abort, Global},
     terminal::Terminal,
+    unlocking,
     wiring::{self, Wiring},
 };
 use crate::{
@@ -26,10 +27,11 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     let ceremony = execute::open_ceremony(&state)?;
     recognition::administrator(&ceremony.roster, &description, "abort")?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
-    let mut unlocked = wiring::unlock(
+    let mut unlocked = unlocking::unlock(
         terminal,
         card.as_mut(),
         &description,
+        &args.card.card,
         &args.card.pin,
         Some(&ceremony.roster),
         abort::USES,

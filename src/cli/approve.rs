@@ -9,6 +9,7 @@ use super::{
     args::{Approve, CardArgs, DecisionArgs, Global, Reject},
     card::write_new,
     terminal::Terminal,
+    unlocking,
     wiring::{self, Wiring},
 };
 use crate::{
@@ -67,10 +68,11 @@ fn decide(
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };
     terminal.confirm(&format!("{verb} this proposal as {}?", matter.custodian.full_name))?;
     let uses = if rejection.is_some() { Uses::SIGNATURE } else { approve::uses(&matter) };
-    let mut unlocked = wiring::unlock(
+    let mut unlocked = unlocking::unlock(
         terminal,
         card.as_mut(),
         &description,
+        &card_args.card,
         &card_args.pin,
         Some(&matter.ceremony.roster),
         uses,

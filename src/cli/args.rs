@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 pub use looking::{Compare, TokenList, TokenShow, TokenVerb};
 
 use super::reference;
-use crate::{encoding::text::Name, piv::Slot};
+use crate::{encoding::text::Name, piv::Slot, ports::card::FinalTry};
 
 /// M-of-N administrative quorums over hardware security modules.
 #[derive(Parser, Debug)]
@@ -78,6 +78,13 @@ pub struct PinArgs {
     /// Try the PIN even if a wrong one would block the card.
     #[arg(long)]
     pub final_try: bool,
+}
+
+impl PinArgs {
+    /// Whether the last try may be spent.
+    pub fn final_try(&self) -> FinalTry {
+        if self.final_try { FinalTry::Spend } else { FinalTry::Keep }
+    }
 }
 
 /// Where a card is.
@@ -524,6 +531,9 @@ pub struct Run {
     /// Files with their PINs, in the same order; asked for if none is given.
     #[arg(long = "pin-file", value_name = "FILE")]
     pub pin_files: Vec<PathBuf>,
+    /// Try a PIN even if a wrong one would block its card; each time it is asked again.
+    #[arg(long)]
+    pub final_try: bool,
     /// A PIN that the quorum does not hold: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
     #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
     pub present: Vec<String>,

@@ -6,6 +6,7 @@ use super::{
     Done,
     args::{Attest, Global},
     terminal::Terminal,
+    unlocking,
     wiring::{self, Wiring},
 };
 use crate::{
@@ -32,10 +33,11 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let question = if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };
     terminal.confirm(question)?;
     let (ceremony, _) = attest::subject(&state, &description)?;
-    let mut unlocked = wiring::unlock(
+    let mut unlocked = unlocking::unlock(
         terminal,
         card.as_mut(),
         &description,
+        &args.card.card,
         &args.card.pin,
         Some(&ceremony.roster),
         Uses::SIGNATURE,

@@ -12,7 +12,7 @@ use super::{
     args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
     attestation, drill,
     terminal::Terminal,
-    wiring,
+    unlocking, wiring,
 };
 use crate::{
     ceremony::Error,
@@ -52,7 +52,7 @@ fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
         ));
     };
     check_free(path)?;
-    let pin = match wiring::read_pin(&args.pin)? {
+    let pin = match unlocking::read_pin(&args.pin)? {
         Some(pin) => pin,
         None => terminal.new_pin("PIN for the new card (6 to 64 characters)")?,
     };
@@ -122,10 +122,18 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     let payload = strict::write(&enrolment);
     let mut unlocked = match prepared {
         Some(prepared) => {
-            wiring::announce(terminal, card.as_mut(), &description, None, Uses::SIGNATURE);
+            unlocking::announce(terminal, card.as_mut(), &description, None, Uses::SIGNATURE);
             card.unlock(prepared.pin, FinalTry::Keep)?
         }
-        None => wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, None, Uses::SIGNATURE)?,
+        None => unlocking::unlock(
+            terminal,
+            card.as_mut(),
+            &description,
+            &args.card.card,
+            &args.card.pin,
+            None,
+            Uses::SIGNATURE,
+        )?,
     };
     let signature = unlocked.sign(&pae(ENROLMENT_TYPE, &payload))?;
     drop(unlocked);
@@ -139,7 +147,7 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         "{} ({}) is enrolled with {}.",
         enrolment.holder,
         enrolment.full_name,
-        wiring::whose(&description, None)
+        unlocking::whose(&description, None)
     ));
     terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
     Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))

@@ -8,7 +8,7 @@ use super::{
     args::{CardDrill, CardPlace, Global},
     card::write_new,
     terminal::{Terminal, counted},
-    wiring,
+    unlocking, wiring,
 };
 use crate::{
     ceremony::{
@@ -45,7 +45,8 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     check_continuity(terminal, &state, &subject.continuity)?;
     terminal.confirm("Try this card?")?;
     let (roster, uses) = (Some(subject.roster), drill::uses(&subject));
-    let mut unlocked = wiring::unlock(terminal, card.as_mut(), &description, &args.pin, roster, uses)?;
+    let mut unlocked =
+        unlocking::unlock(terminal, card.as_mut(), &description, place, &args.pin, roster, uses)?;
     let signed = drill::drill(&subject, &description, unlocked.as_mut(), &SystemClock)?;
     drop(unlocked);
     let bytes = drill::to_file(signed.envelope());
@@ -90,7 +91,7 @@ fn open(args: &CardDrill) -> Result<Option<LedgerDirectory>, Error> {
 
 fn brief(terminal: Terminal, subject: &Subject<'_>, card: &CardDescription) {
     let deal = subject.roster.deal();
-    terminal.heading(&format!("A drill of {}", wiring::whose(card, Some(subject.roster))));
+    terminal.heading(&format!("A drill of {}", unlocking::whose(card, Some(subject.roster))));
     terminal.item(&format!(
         "{} of the {} ledger {}, epoch {}",
         subject.person.standing,

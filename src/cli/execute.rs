@@ -9,6 +9,7 @@ use super::{
     args::{Execute, Global},
     spent::{Spent, Watch},
     terminal::Terminal,
+    unlocking,
     wiring::{self, Wiring},
 };
 use crate::{
@@ -43,8 +44,15 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
-    let mut unlocked =
-        wiring::unlock(terminal, card.as_mut(), &description, &args.card.pin, Some(&roster), execute::USES)?;
+    let mut unlocked = unlocking::unlock(
+        terminal,
+        card.as_mut(),
+        &description,
+        &args.card.card,
+        &args.card.pin,
+        Some(&roster),
+        execute::USES,
+    )?;
     let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };

@@ -23,6 +23,7 @@ mod stage;
 mod status;
 mod terminal;
 mod token;
+mod unlocking;
 mod wiring;
 
 use clap::FromArgMatches as _;

@@ -8,6 +8,7 @@ use super::{
     Done,
     args::{Global, Propose},
     terminal::Terminal,
+    unlocking,
     wiring::{self, Wiring},
 };
 use crate::{
@@ -45,10 +46,11 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
         let description = card.describe()?;
         terminal.confirm("Sign this proposal?")?;
-        let mut unlocked = wiring::unlock(
+        let mut unlocked = unlocking::unlock(
             terminal,
             card,
             &description,
+            &args.card.card,
             &args.card.pin,
             Some(&draft.roster),
             Uses::SIGNATURE,

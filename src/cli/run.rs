@@ -1,6 +1,9 @@
 //! `quorate run`: a whole ceremony at one station, guided.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -11,11 +14,15 @@ use super::{
     propose,
     stage::{Dealt, Stage},
     terminal::Terminal,
-    wiring,
+    unlocking, wiring,
 };
 use crate::{
     ceremony::Error,
-    encoding::{digest::Digest, text::Name},
+    encoding::{
+        digest::Digest,
+        text::{self, Name},
+    },
+    ports::card::FinalTry,
     transcript::outcome::Outcome,
 };
 
@@ -25,6 +32,7 @@ struct Table<'a> {
     places: std::slice::Iter<'a, CardPlace>,
     pin_files: std::slice::Iter<'a, PathBuf>,
     asks: bool,
+    final_try: FinalTry,
 }
 
 impl Table<'_> {
@@ -53,8 +61,14 @@ impl Table<'_> {
             }
             None => return Ok(None),
         };
-        let pin = self.pin_files.next().map(|file| wiring::pin_from_file(file)).transpose()?;
-        Dealt::new(self.terminal, &place, pin).map(Some)
+        let pin = self.pin_files.next().map(|file| unlocking::pin_from_file(file)).transpose()?;
+        Dealt::new(self.terminal, &place, pin, self.final_try).map(Some)
+    }
+
+    /// Whether those who are there stop before there is a quorum. Who said `done` too early may go on.
+    fn stops(&self) -> Result<bool, Error> {
+        let question = "That is too few. Stop here, and leave the ceremony open for those who are missing?";
+        if self.asks { self.terminal.answer(question) } else { Ok(true) }
     }
 
     /// Waits until this card is in a reader again: where there is one reader, each takes his card out after his turn.
@@ -89,6 +103,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         places: args.cards.iter(),
         pin_files: args.pin_files.iter(),
         asks: args.cards.is_empty() && terminal.is_interactive(),
+        final_try: if args.final_try { FinalTry::Spend } else { FinalTry::Keep },
     };
     let mut admin = table.first()?.ok_or_else(|| {
         Error::usage("no card is given", "give --card and --pin-file for each card, or run it in a terminal")
@@ -99,7 +114,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     propose::tell(terminal, &submitted, &plan, &args.ledger);
 
     terminal.heading("Approvals");
-    let (approved, mut people) = approvals(&mut stage, &mut table, head)?;
+    let (approved, mut people) = approvals(&mut stage, &mut table, head, &args.ledger)?;
 
     terminal.heading("Execution");
     table.wait_for(&mut admin, "the administrator")?;
@@ -120,11 +135,13 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     Ok(Done::new(report.outcome.into(), json))
 }
 
-/// Custodians approve, one card after the other, until there is a quorum or no card any more.
+/// Custodians approve, one card after the other, until there is a quorum. If no card is left before, the ceremony stays
+/// open: the administrator's card is not asked for what cannot be done yet.
 fn approvals(
     stage: &mut Stage,
     table: &mut Table<'_>,
     head: Option<Digest>,
+    ledger: &Path,
 ) -> Result<(BTreeSet<Name>, Vec<(Name, Dealt)>), Error> {
     let needed = stage.needed()?;
     let mut people = Vec::new();
@@ -132,15 +149,16 @@ fn approvals(
     while !needed.is_met(&approved) {
         let missing: Vec<&str> =
             needed.custodians.iter().filter(|n| !approved.contains(*n)).map(|n| n.as_str()).collect();
-        stage.terminal.tell(&format!(
-            "{} of {} have approved. Not yet: {}.",
-            approved.len(),
-            needed.count,
-            missing.join(", ")
-        ));
+        let standing = format!("{} of {} have approved", approved.len(), needed.count);
+        stage.terminal.tell(&format!("{standing}. Not yet: {}.", missing.join(", ")));
         let next = table.next("Next card (yubikey:SERIAL, soft:FILE, done)");
         let Some(next) = table.forgives(next)? else { continue };
-        let Some(mut dealt) = next else { break };
+        let Some(mut dealt) = next else {
+            if table.stops()? {
+                return Err(left_open(&standing, &missing, ledger));
+            }
+            continue;
+        };
         let tried = stage.approve(&mut dealt, head);
         let Some(who) = table.forgives(tried)? else { continue };
         stage.terminal.tell(&format!("{who} approved."));
@@ -149,4 +167,16 @@ fn approvals(
         }
     }
     Ok((approved, people))
+}
+
+fn left_open(standing: &str, missing: &[&str], ledger: &Path) -> Error {
+    let ledger = text::printable(&ledger.to_string_lossy());
+    Error::incomplete(
+        format!("{standing}: the ceremony stays open, and nothing was tried"),
+        format!(
+            "those who are missing run 'quorate approve {ledger} --card CARD', then you 'quorate execute {ledger} --card \
+             CARD' with the copies as before; 'quorate abort {ledger}' gives it up"
+        ),
+    )
+    .with(vec![format!("not yet: {}", missing.join(", "))])
 }

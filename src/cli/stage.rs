@@ -11,6 +11,7 @@ use super::{
     propose,
     spent::{Spent, Watch},
     terminal::Terminal,
+    unlocking,
     wiring::{self, Wiring},
 };
 use crate::{
@@ -39,13 +40,23 @@ use crate::{
 /// A card that lies on the table. Its PIN is asked for when it is first needed, and kept for the attestation.
 pub struct Dealt {
     card: Box<dyn Card>,
+    place: CardPlace,
     pin: Option<Pin>,
+    /// Whether the PIN was given beforehand, and no card has taken it yet.
+    is_given: bool,
+    final_try: FinalTry,
 }
 
 impl Dealt {
     /// Opens the card.
-    pub fn new(terminal: Terminal, place: &CardPlace, pin: Option<Pin>) -> Result<Self, Error> {
-        Ok(Self { card: wiring::card(terminal, place)?, pin })
+    pub fn new(
+        terminal: Terminal,
+        place: &CardPlace,
+        pin: Option<Pin>,
+        final_try: FinalTry,
+    ) -> Result<Self, Error> {
+        let card = wiring::card(terminal, place)?;
+        Ok(Self { card, place: place.clone(), is_given: pin.is_some(), pin, final_try })
     }
 
     /// Looks whether the card is there.
@@ -61,14 +72,18 @@ impl Dealt {
         roster: Option<&Roster>,
         uses: Uses,
     ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
-        self.card.check_tries(FinalTry::Keep)?;
-        wiring::announce(terminal, self.card.as_mut(), description, roster, uses);
+        if self.is_given {
+            unlocking::check_named(&self.place, description, roster)?;
+        }
+        let card = self.card.as_mut();
+        let final_try = unlocking::before_pin(terminal, card, description, roster, uses, self.final_try)?;
+        self.is_given = false;
         let pin = match self.pin.take() {
             Some(pin) => pin,
-            None => wiring::ask_pin(terminal, description, roster)?,
+            None => unlocking::ask_pin(terminal, description, roster)?,
         };
         let again = Pin::copy_of(pin.expose())?;
-        let unlocked = self.card.unlock(pin, FinalTry::Keep)?;
+        let unlocked = self.card.unlock(pin, final_try)?;
         self.pin = Some(again);
         Ok(unlocked)
     }

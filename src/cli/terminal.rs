@@ -151,14 +151,15 @@ impl Terminal {
 
     /// Goes on only if a person at the terminal says so; `--yes` does not count.
     pub fn ask_person(self, question: &str) -> Result<(), Error> {
-        let answer = dialoguer::Confirm::new()
-            .with_prompt(text::printable(question))
-            .default(false)
-            .show_default(true)
-            .wait_for_newline(true)
-            .interact()
-            .map_err(|e| not_asked(&e))?;
-        if answer { Ok(()) } else { Err(Error::refused("not confirmed: nothing was done", "")) }
+        if person_says_yes(question)? {
+            return Ok(());
+        }
+        Err(Error::refused("not confirmed: nothing was done", ""))
+    }
+
+    /// A question with two good answers.
+    pub fn answer(self, question: &str) -> Result<bool, Error> {
+        if self.yes { Ok(true) } else { person_says_yes(question) }
     }
 
     /// A line of text.
@@ -213,6 +214,16 @@ impl Terminal {
     fn print(self, line: &str) {
         if self.json { to_stderr(line) } else { to_stdout(line) }
     }
+}
+
+fn person_says_yes(question: &str) -> Result<bool, Error> {
+    dialoguer::Confirm::new()
+        .with_prompt(text::printable(question))
+        .default(false)
+        .show_default(true)
+        .wait_for_newline(true)
+        .interact()
+        .map_err(|e| not_asked(&e))
 }
 
 fn not_asked(error: &dialoguer::Error) -> Error {

@@ -9,9 +9,10 @@ use std::{
 use zeroize::Zeroize as _;
 
 use super::{
-    args::{CardPlace, Global, PinArgs},
+    args::{CardPlace, Global},
     attention::CardPrompts,
-    terminal::{ProgressLines, Terminal, counted},
+    terminal::{ProgressLines, Terminal},
+    unlocking::{MAX_PIN_FILE, pin_from_file},
 };
 use crate::{
     ceremony::{Error, HandedOver, World},
@@ -26,18 +27,14 @@ use crate::{
     piv::PivCard,
     pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
-        card::{Attention, Card, CardDescription, FinalTry, UnlockedCard, Uses},
+        card::{Attention, Card},
         token::{Token, TokenError, TokenSource, Wanted},
     },
     practice::PracticeToken,
     proposal::{environment::EnvironmentReading, operation::Place, target::Role},
-    roster::Roster,
     softcard::SoftCard,
     storage,
 };
-
-/// Longest file with a PIN.
-const MAX_PIN_FILE: usize = 4096;
 
 /// Everything behind the ports, owned.
 pub struct Wiring {
@@ -202,122 +199,6 @@ pub fn card(terminal: Terminal, place: &CardPlace) -> Result<Box<dyn Card>, Erro
 /// Who is told what a card waits for.
 pub fn attention(terminal: Terminal) -> Arc<dyn Attention> {
     Arc::new(CardPrompts::new(terminal))
-}
-
-/// Says how many touches will come. Then those who hold the card can have their finger ready.
-pub fn announce(
-    terminal: Terminal,
-    card: &mut dyn Card,
-    description: &CardDescription,
-    roster: Option<&Roster>,
-    uses: Uses,
-) {
-    let touches = uses.touches(description);
-    card.announce(touches);
-    if touches > 0 {
-        let times = counted(usize::try_from(touches).unwrap_or(usize::MAX), "touch", "touches");
-        terminal.tell(&format!("{}: {times} will be asked for.", whose(description, roster)));
-    }
-}
-
-/// Whose card this is, as a person would say it.
-pub fn whose(description: &CardDescription, roster: Option<&Roster>) -> String {
-    let serial = short_serial(description);
-    match roster.and_then(|r| r.holder(description.signing_key.keyid())) {
-        Some((person, _)) => format!("{}'s {} card {serial}", person.full_name, description.kind),
-        None => format!("{} card {serial}", description.kind),
-    }
-}
-
-/// A serial that fits a line.
-pub fn short_serial(description: &CardDescription) -> String {
-    description.serial.as_str().chars().take(12).collect()
-}
-
-/// Says how many touches come, gets the PIN and presents it, once. The prompt says whose card it is, and how many tries
-/// are left.
-pub fn unlock<'c>(
-    terminal: Terminal,
-    card: &'c mut dyn Card,
-    description: &CardDescription,
-    pin: &PinArgs,
-    roster: Option<&Roster>,
-    uses: Uses,
-) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
-    let whose = whose(description, roster);
-    let final_try = if pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
-    if pin.final_try && description.tries_left == Some(1) {
-        terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it for ever. Try?"))?;
-    }
-    card.check_tries(final_try)?;
-    announce(terminal, card, description, roster, uses);
-    let pin = match read_pin(pin)? {
-        Some(pin) => pin,
-        None => ask_pin(terminal, description, roster)?,
-    };
-    Ok(card.unlock(pin, final_try)?)
-}
-
-/// Asks for a PIN; the prompt says whose card it is, and how many tries are left.
-pub fn ask_pin(
-    terminal: Terminal,
-    description: &CardDescription,
-    roster: Option<&Roster>,
-) -> Result<Pin, Error> {
-    let tries = match description.tries_left {
-        Some(1) => " (1 try left)".into(),
-        Some(n) => format!(" ({n} tries left)"),
-        None => String::new(),
-    };
-    terminal.pin(&format!("PIN of {}{tries}", whose(description, roster)))
-}
-
-/// The PIN from file or descriptor; none if it is to be asked for.
-pub fn read_pin(args: &PinArgs) -> Result<Option<Pin>, Error> {
-    match (&args.pin_file, args.pin_fd) {
-        (Some(path), _) => pin_from_file(path).map(Some),
-        (None, Some(fd)) => pin_from_descriptor(fd).map(Some),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The first line of an open descriptor: a file, or a pipe to its end.
-fn pin_from_descriptor(fd: u32) -> Result<Pin, Error> {
-    use std::io::Read as _;
-    let mut bytes = Vec::with_capacity(MAX_PIN_FILE + 1);
-    let read = std::fs::File::open(format!("/proc/self/fd/{fd}"))
-        .and_then(|file| file.take(MAX_PIN_FILE as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        bytes.zeroize();
-        return Err(Error::problem(
-            format!("the PIN cannot be read from descriptor {fd}: {error}"),
-            "open it for reading, for example 3<FILE with --pin-fd 3",
-        ));
-    }
-    pin_from_bytes(&format!("descriptor {fd}"), bytes)
-}
-
-/// The first line of a file.
-pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
-    let shown = text::printable(&path.to_string_lossy());
-    let bytes = durable::read_limited(path, MAX_PIN_FILE).map_err(|e| {
-        Error::problem(
-            format!("the PIN cannot be read from {shown}: {}", durable::reason(&e)),
-            "give a file with the PIN on its first line",
-        )
-    })?;
-    pin_from_bytes(&shown, bytes)
-}
-
-fn pin_from_bytes(shown: &str, mut bytes: Vec<u8>) -> Result<Pin, Error> {
-    let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let pin = if line.is_empty() { None } else { Some(Pin::copy_of(line)) };
-    bytes.zeroize();
-    let pin = pin.ok_or_else(|| {
-        Error::usage(format!("{shown} has no PIN on its first line"), "put the PIN there, and nothing else")
-    })?;
-    Ok(pin?)
 }
 
 /// `TARGET:ROLE=FILE`, read.

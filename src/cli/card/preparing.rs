@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::super::{
     args::{CardEnroll, TouchArg},
     terminal::{Terminal, counted},
-    wiring,
+    unlocking, wiring,
 };
 use super::inventory;
 use crate::{
@@ -67,8 +67,12 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     let steps = plan(args, &card)?;
     tell(&steps, card.inventory(), terminal);
     confirm(&steps, card.inventory(), terminal)?;
-    let final_try = if args.card.pin.final_try { FinalTry::Spend } else { FinalTry::Keep };
-    card.check_tries(final_try)?;
+    let final_try = unlocking::settle_final_try(
+        terminal,
+        &format!("card {}", card.serial()),
+        card.check_tries(FinalTry::Keep),
+        args.card.pin.final_try(),
+    )?;
     let pin = pin(args, card.inventory(), terminal)?;
     let puk = puk(args, card.inventory(), terminal)?;
     let management = management(args, &steps, card.inventory(), terminal)?;
@@ -224,7 +228,7 @@ fn confirm(steps: &Steps, card: &CardInventory, terminal: Terminal) -> Result<()
 }
 
 fn pin(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Pin, Error> {
-    if let Some(pin) = wiring::read_pin(&args.card.pin)? {
+    if let Some(pin) = unlocking::read_pin(&args.card.pin)? {
         return Ok(pin);
     }
     if card.pin.is_default {
@@ -239,7 +243,7 @@ fn puk(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Op
         return Ok(None);
     }
     match &args.puk_file {
-        Some(path) => wiring::pin_from_file(path).map(Some),
+        Some(path) => unlocking::pin_from_file(path).map(Some),
         None if !terminal.is_interactive() => Err(Error::usage(
             format!("card {} has the PUK of delivery, and nobody can be asked for a new one", card.serial),
             "give it with --puk-file FILE",

@@ -202,7 +202,8 @@ impl Cast {
         let (path, pin) = self.cards.get(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
         })?;
-        Dealt::new(terminal, &CardPlace::Soft(path.clone()), Some(Pin::copy_of(pin.expose())?))
+        let pin = Pin::copy_of(pin.expose())?;
+        Dealt::new(terminal, &CardPlace::Soft(path.clone()), Some(pin), FinalTry::Keep)
     }
 
     /// A person's name as it is read aloud.
