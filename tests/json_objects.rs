@@ -164,6 +164,11 @@ fn every_object_has_the_documented_keys_and_no_other() {
     seen.check("card drill", "of a card", lab.run_with("alice", &drill));
     let import = ["card", "drill", "--ledger", &ledger, "--import", &file];
     seen.check("card drill", "with --import", lab.run(&import));
+    seen.check("show", "of a drill", lab.run(&["show", &file]));
+    let beside = fs::read_dir(lab.path("ledger/0000-genesis/attestations")).unwrap().next().unwrap().unwrap();
+    seen.check("show", "of an attestation", lab.run(&["show", beside.path().to_str().unwrap()]));
+    let beside = fs::read_dir(lab.path("ledger/0000-genesis/approvals")).unwrap().next().unwrap().unwrap();
+    seen.check("show", "of an approval", lab.run(&["show", beside.path().to_str().unwrap()]));
     seen.check("show", "of a ceremony", lab.run(&["show", &ledger]));
     seen.check("audit", "", lab.run(&["audit", &ledger]).expect(6));
 

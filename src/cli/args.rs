@@ -163,7 +163,7 @@ pub enum Verb {
     Attest(Attest),
     /// Say where a ledger stands and what comes next.
     Status(LedgerArgs),
-    /// Show a ceremony, a plan, an enrolment or an approval in words.
+    /// Show a ceremony, a plan, an enrolment, an approval or a drill in words.
     Show(Show),
     /// Verify a ledger from public data only.
     Audit(Audit),
@@ -193,7 +193,7 @@ pub enum CardVerb {
     List,
     /// Show what a card or an enrolment says of itself; no PIN.
     #[command(
-        after_help = "Examples:\n  quorate card show yubikey\n  quorate card show yubikey:12345678\n  quorate card show soft:alice.card\n  quorate card show alice.json"
+        after_help = "Examples:\n  quorate card show yubikey\n  quorate card show yubikey:12345678\n  quorate card show soft:alice.card\n  quorate card show alice.json --roots yubico.pem"
     )]
     Show(CardShow),
     /// Try alone that a card opens its shares, and sign that it does.
@@ -215,6 +215,14 @@ pub struct CardAttestation {
     /// should be attested, in any order; PEM or DER.
     #[arg(value_name = "FILE", required = true, value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
+    /// Who is believed.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Which authorities are believed when an attestation is verified.
+#[derive(Args, Debug, Clone, Default)]
+pub struct TrustArgs {
     /// The certificates of Yubico's authorities. Each is known by its SHA-256; nothing else in the file is believed.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub roots: Option<PathBuf>,
@@ -317,6 +325,9 @@ pub struct CardShow {
     /// yubikey[:SERIAL], soft:FILE, or an enrolment's file.
     #[arg(value_name = "CARD|FILE")]
     pub what: String,
+    /// Who is believed of the attestation in an enrolment.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// Where copies of the ledger lie.
@@ -480,7 +491,7 @@ pub struct LedgerArgs {
 /// `quorate show`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval\n  quorate show ledger 3 --handover hsm -o pin.age\n                               an application's new user PIN: age -d -i KEY pin.age"
+    after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval\n  quorate show alice.drill     a drill\n  quorate show ledger 3 --handover hsm -o pin.age\n                               an application's new user PIN: age -d -i KEY pin.age"
 )]
 pub struct Show {
     /// A ledger, or a file.

@@ -4,7 +4,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Done, args::CardAttestation, exit::Exit, terminal::Terminal, wiring};
+use super::{
+    Done,
+    args::{CardAttestation, TrustArgs},
+    exit::Exit,
+    terminal::Terminal,
+    wiring,
+};
 use crate::{
     ceremony::Error,
     encoding::{text, time::Timestamp},
@@ -35,20 +41,9 @@ pub fn run(args: &CardAttestation, terminal: Terminal) -> Result<Done, Error> {
             "get one from the card: ykman piv keys attest 9c key.pem",
         ));
     }
-    let mut pins = Vec::new();
-    for digest in &args.trust {
-        pins.extend(wiring::paper("--trust", Some(digest))?);
-    }
-    let mut trust = Trust::new(&pins);
+    let mut trust = trust(&args.trust)?;
     // Another slot's attestation ends no chain and carries none; it stands here so that the refusal can say so.
     given.others.iter().chain(&given.slots).for_each(|certificate| trust.add(certificate.clone()));
-    if let Some(path) = &args.roots {
-        for entry in read(path)? {
-            if let Bundled::Certificate(certificate) = entry {
-                trust.add(*certificate);
-            }
-        }
-    }
     let at = SystemClock.now();
     let mut verified = true;
     let mut attestations = Vec::new();
@@ -60,6 +55,23 @@ pub fn run(args: &CardAttestation, terminal: Terminal) -> Result<Done, Error> {
     let verdict = if verified { "verified" } else { "refused" };
     let exit = if verified { Exit::Done } else { Exit::Refused };
     Ok(Done::new(exit, json!({ "verdict": verdict, "attestations": attestations })))
+}
+
+/// Yubico's authorities and those that were named, with the certificates of a file.
+pub fn trust(args: &TrustArgs) -> Result<Trust, Error> {
+    let mut pins = Vec::new();
+    for digest in &args.trust {
+        pins.extend(wiring::paper("--trust", Some(digest))?);
+    }
+    let mut trust = Trust::new(&pins);
+    if let Some(path) = &args.roots {
+        for entry in read(path)? {
+            if let Bundled::Certificate(certificate) = entry {
+                trust.add(*certificate);
+            }
+        }
+    }
+    Ok(trust)
 }
 
 fn read(path: &Path) -> Result<Vec<Bundled>, Error> {

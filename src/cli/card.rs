@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
-    attestation, drill,
+    attestation, drill, enrolment,
     terminal::Terminal,
     unlocking, wiring,
 };
@@ -109,6 +109,9 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         prepared.iter().flat_map(|p| &p.attestation).map(|der| Base64(der.clone())).collect();
     let mut card = wiring::card(terminal, &place)?;
     let description = card.describe()?;
+    if let Some(prepared) = &prepared {
+        prepared.check(&description)?;
+    }
     let enrolment = Enrolment {
         holder: args.name.clone(),
         full_name,
@@ -138,6 +141,7 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     let signature = unlocked.sign(&pae(ENROLMENT_TYPE, &payload))?;
     drop(unlocked);
     let envelope = Envelope::new(ENROLMENT_TYPE.into(), payload, description.signing_key.keyid(), signature);
+    let is_attested = !attestation.is_empty();
     let file = EnrolmentFile { statement: envelope, attestation };
     EnrolledCard::from_file(file.clone())
         .map_err(|e| Error::problem(format!("the enrolment does not verify: {e}"), "use another card"))?;
@@ -149,6 +153,9 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         enrolment.full_name,
         unlocking::whose(&description, None)
     ));
+    if is_attested {
+        terminal.tell(&format!("'quorate card show {path} --roots FILE' verifies where its keys were made."));
+    }
     terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
     Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))
 }
@@ -193,19 +200,6 @@ fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
             "give yubikey, soft:FILE, or a file that 'quorate card enroll' wrote",
         )
     })?;
-    Ok(Done::ok(show_enrolment(&card, terminal)))
-}
-
-/// An enrolment in words.
-pub fn show_enrolment(card: &EnrolledCard, terminal: Terminal) -> serde_json::Value {
-    let e = card.enrolment();
-    terminal.tell(&format!("An enrolment, signed by its card: {} ({})", e.holder, e.full_name));
-    terminal.item(&format!("card          {} {}", e.kind, e.serial));
-    terminal.item(&format!("signing key   {} {}", e.signing_key.algorithm(), card.keyid()));
-    terminal.item(&format!(
-        "share key     {}",
-        e.share_recipient.as_deref().unwrap_or("none (a witness's card)")
-    ));
-    terminal.item(&format!("enrolled      {}", e.created));
-    json!({ "enrolment": e, "keyid": card.keyid() })
+    let trust = attestation::trust(&args.trust)?;
+    Ok(Done::ok(enrolment::show(&card, &trust, terminal)))
 }

@@ -11,6 +11,7 @@ mod card;
 mod compare;
 mod completions;
 mod drill;
+mod enrolment;
 mod execute;
 mod exit;
 mod propose;

@@ -98,6 +98,10 @@ const YUBIKEY: &[(&str, &str)] = &[
 const ENROLMENT: &[(&str, &str)] = &[
     ("enrolment", "the enrolment, see quorate-transcript(5)"),
     ("keyid", "SHA-256 of the signing key's SPKI"),
+    ("attestation.verdict", "verified, incomplete (a certificate is not at hand), refused or none"),
+    ("attestation.reason", "why it is not verified, or null"),
+    ("attestation.firmware", "of the card, or null"),
+    ("attestation.authority", "Yubico's name for it; null where --trust named it or nothing is verified"),
 ];
 
 const DECISION: &[(&str, &str)] = &[
@@ -391,6 +395,8 @@ pub const REFERENCES: &[Reference] = &[
                 keys: &[("approval", "the statement"), ("release", "whether shares come with it")],
             },
             Object { when: "of a rejection", keys: &[("rejection", "the statement")] },
+            Object { when: "of an attestation", keys: &[("attestation", "the statement")] },
+            Object { when: "of a drill", keys: &[("drill", "the statement")] },
         ],
     },
     Reference {

@@ -7,16 +7,22 @@ use serde_json::json;
 use super::{
     Done,
     args::{Global, Show},
-    card::show_enrolment,
+    enrolment,
     terminal::Terminal,
     wiring,
 };
 use crate::{
-    approval::statement::{self, Approval, ApprovalFile, Rejection, Statement as _},
+    approval::{
+        drill::Drill,
+        statement::{self, Approval, ApprovalFile, Attestation, Rejection, Statement},
+    },
     ceremony::{self, Error},
-    encoding::{dsse::Mode, strict, text},
+    encoding::{
+        dsse::{Envelope, Mode},
+        strict, text,
+    },
     proposal::{briefing::briefing, plan::Plan},
-    roster::card::EnrolledCard,
+    roster::{attestation::Trust, card::EnrolledCard},
     storage,
     transcript::{
         event::HandedOver,
@@ -40,10 +46,14 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
     let bytes = wiring::read_file(&args.what, strict::MAX_DOCUMENT)?;
     let shown = text::printable(&args.what.to_string_lossy());
     if let Ok(card) = EnrolledCard::parse(&bytes) {
-        return Ok(Done::ok(show_enrolment(&card, terminal)));
+        return Ok(Done::ok(enrolment::show(&card, &Trust::default(), terminal)));
     }
     if let Ok(file) = ApprovalFile::parse(&bytes) {
-        return show_approval(terminal, &file, &shown);
+        return show_statement(terminal, &file.statement, file.release.is_some(), &shown);
+    }
+    // Beside a transcript statements lie alone; a line feed ends each.
+    if let Ok(statement) = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
+        return show_statement(terminal, &statement, false, &shown);
     }
     match Plan::parse(&bytes) {
         Ok(plan) => {
@@ -53,34 +63,85 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
             Ok(Done::ok(json!({ "plan": plan.kind(), "title": title, "expires_in_hours": hours })))
         }
         Err(error) => Err(Error::refused(
-            format!("{shown} is no enrolment, no approval and no plan; read as a plan: {error}"),
+            format!("{shown} is no enrolment, no statement and no plan; read as a plan: {error}"),
             "give a ledger's directory, or one of these files",
         )),
     }
 }
 
-fn show_approval(terminal: Terminal, file: &ApprovalFile, shown: &str) -> Result<Done, Error> {
-    let mode =
-        Mode::parse_payload_type(&file.statement.payload_type).map_or(Mode::Production, |(mode, _)| mode);
-    terminal.tell(&format!("{shown}: a statement of a {mode}. Its signature is checked against a ledger's roster by 'quorate execute'."));
-    if file.statement.payload_type == mode.payload_type(Rejection::EVENT) {
-        let said: Rejection =
-            statement::read(&file.statement, mode).map_err(|e| Error::refused(e.to_string(), ""))?;
-        terminal.item(&format!(
-            "{} rejects proposal {} at {}: {}",
-            said.custodian, said.proposal, said.time, said.reason
-        ));
-        return Ok(Done::ok(json!({ "rejection": said })));
+fn show_statement(
+    terminal: Terminal,
+    statement: &Envelope,
+    with_release: bool,
+    shown: &str,
+) -> Result<Done, Error> {
+    let kind = Mode::parse_payload_type(&statement.payload_type);
+    let (mode, event) = kind.unwrap_or((Mode::Production, Approval::EVENT));
+    terminal.tell(&format!("{shown}: a statement of a {mode}. {}", checked_by(event)));
+    match event {
+        Rejection::EVENT => {
+            let said: Rejection = read(statement, mode)?;
+            let (who, what) = (&said.custodian, said.proposal);
+            terminal.item(&format!("{who} rejects proposal {what} at {}: {}", said.time, said.reason));
+            Ok(Done::ok(json!({ "rejection": said })))
+        }
+        Attestation::EVENT => {
+            let said: Attestation = read(statement, mode)?;
+            let opinion = if said.agrees { "attests" } else { "does not agree with" };
+            let remark = if said.remark.as_str().is_empty() { "" } else { ": " };
+            terminal.item(&format!(
+                "{} {opinion} the head of ceremony {} at {}{remark}{}",
+                said.person, said.ceremony, said.time, said.remark
+            ));
+            terminal.digest("The head that is named", said.head);
+            Ok(Done::ok(json!({ "attestation": said })))
+        }
+        Drill::EVENT => {
+            let said: Drill = read(statement, mode)?;
+            show_drill(terminal, &said);
+            Ok(Done::ok(json!({ "drill": said })))
+        }
+        _ => {
+            let said: Approval = read(statement, mode)?;
+            let (who, what) = (&said.custodian, said.proposal);
+            terminal.item(&format!("{who} approves proposal {what} at {}", said.time));
+            terminal.item(if with_release {
+                "with his release: keep the file as you keep a key"
+            } else {
+                "without a release"
+            });
+            Ok(Done::ok(json!({ "approval": said, "release": with_release })))
+        }
     }
-    let said: Approval =
-        statement::read(&file.statement, mode).map_err(|e| Error::refused(e.to_string(), ""))?;
-    terminal.item(&format!("{} approves proposal {} at {}", said.custodian, said.proposal, said.time));
-    terminal.item(if file.release.is_some() {
-        "with his release: keep the file as you keep a key"
-    } else {
-        "without a release"
-    });
-    Ok(Done::ok(json!({ "approval": said, "release": file.release.is_some() })))
+}
+
+/// Which verb holds the signature against a ledger's roster: nothing is believed here.
+fn checked_by(event: &str) -> &'static str {
+    match event {
+        Drill::EVENT => {
+            "Its signature is checked against a ledger's roster by 'quorate card drill --import'."
+        }
+        Attestation::EVENT => "Its signature is checked against a ledger's roster by 'quorate audit'.",
+        _ => "Its signature is checked against a ledger's roster by 'quorate execute'.",
+    }
+}
+
+fn read<S: Statement>(envelope: &Envelope, mode: Mode) -> Result<S, Error> {
+    statement::read(envelope, mode).map_err(|e| {
+        let hint = "give an approval, a rejection, an attestation of a head or a drill";
+        Error::refused(e.to_string(), hint)
+    })
+}
+
+fn show_drill(terminal: Terminal, said: &Drill) {
+    let names: Vec<&str> = said.authorities.iter().map(text::Name::as_str).collect();
+    let did = match names.as_slice() {
+        [] => "signs, and holds no share".to_owned(),
+        names => format!("opened its share of {}, as dealt in epoch {}", names.join(" and "), said.epoch),
+    };
+    terminal.item(&format!("{}'s card {} {did}, at {}", said.person, said.serial, said.time));
+    terminal.item(&format!("in ledger {}, after ceremony {}", said.ledger.short(), said.ceremony));
+    terminal.digest("The head that is named", said.head);
 }
 
 fn find(state: &LedgerState, number: Option<u32>) -> Result<&Ceremony, Error> {

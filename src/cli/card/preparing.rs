@@ -16,7 +16,10 @@ use crate::{
     encoding::text,
     memory::{ManagementSecret, Pin},
     piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey, TouchRule},
-    ports::{card::FinalTry, clock::Clock as _},
+    ports::{
+        card::{CardDescription, FinalTry},
+        clock::Clock as _,
+    },
     storage::SystemClock,
 };
 
@@ -29,8 +32,30 @@ pub struct Prepared {
     pub pin: Pin,
     /// Its number, so that nothing else is taken for it.
     pub serial: Option<u32>,
+    /// The keys that were made or found: signing key, share key.
+    keys: Vec<SlotKey>,
     /// Certificates: slot f9, signing key, share key. Empty where nothing attests the keys.
     pub attestation: Vec<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Refuses another card that was put in its place meanwhile, under its number: it would get the PIN.
+    pub fn check(&self, found: &CardDescription) -> Result<(), Error> {
+        let is_same = self.keys.iter().all(|key| {
+            if key.slot == Slot::SIGNING {
+                key.signing_key().as_ref() == Some(&found.signing_key)
+            } else {
+                key.recipient().map(|recipient| recipient.to_string()) == found.share_recipient
+            }
+        });
+        if is_same {
+            return Ok(());
+        }
+        Err(Error::problem(
+            format!("card {} is not the one that was made ready: its keys are others", found.serial),
+            "it was not asked for anything; put the right card in and run the same command again",
+        ))
+    }
 }
 
 /// What is to be done to a slot.
@@ -92,9 +117,9 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         card.manage(&management)?;
         terminal.item("done: the management key");
     }
-    let attestation = make_keys(args, &steps, &mut card, terminal)?;
+    let (keys, attestation) = make_keys(args, &steps, &mut card, terminal)?;
     let serial = card.serial().as_str().parse().ok();
-    Ok(Prepared { pin, serial, attestation })
+    Ok(Prepared { pin, serial, keys, attestation })
 }
 
 fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
@@ -118,12 +143,15 @@ fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
     let steps = Steps { algorithm, touch, signing, share };
     let replaced: Vec<String> = steps.replaced().map(|slot| slot.to_string()).collect();
     if !replaced.is_empty() && !args.replace {
-        return Err(Error::refused(
-            format!(
-                "card {} has a key in slot {} that cannot serve, and it is not overwritten",
-                inventory.serial,
-                replaced.join(" and ")
+        let what = match replaced.as_slice() {
+            [one] => format!("a key in slot {one} that cannot serve, and it is not overwritten"),
+            several => format!(
+                "keys in slots {} that cannot serve, and they are not overwritten",
+                several.join(" and ")
             ),
+        };
+        return Err(Error::refused(
+            format!("card {} has {what}", inventory.serial),
             "see 'quorate card show'; give --replace if the key is needed no more, or take another card",
         ));
     }
@@ -143,18 +171,28 @@ impl Steps {
     }
 }
 
-/// Whether a signing key that is there can stay: made on the card, wants the PIN each time, and signs what is wanted.
+/// Whether a signing key that is there can stay: made on the card, wants PIN and touch as asked, and signs what is wanted.
 fn fits(key: &SlotKey, args: &CardEnroll) -> bool {
     key.signing_key().is_some_and(|public| !(args.administrator && public.algorithm() == "ed25519"))
         && key.pin_policy() == "always"
         && key.origin() == "generated"
+        && is_touched(key, args)
+}
+
+/// Whether a key that is there wants a touch as often as it was asked for.
+fn is_touched(key: &SlotKey, args: &CardEnroll) -> bool {
+    match args.touch {
+        TouchArg::Always => key.touch_policy() == "always",
+        TouchArg::Cached => key.touches() > 0,
+        TouchArg::Never => true,
+    }
 }
 
 fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Error> {
     let present = inventory.share_key();
     match (present, args.slot) {
         (Some(key), wanted) if wanted.is_none_or(|slot| slot == key.slot) => {
-            Ok(if args.replace || key.origin() != "generated" {
+            Ok(if args.replace || key.origin() != "generated" || !is_touched(key, args) {
                 Step::Replace(key.slot)
             } else {
                 Step::Keep(key.clone())
@@ -304,7 +342,7 @@ fn make_keys(
     steps: &Steps,
     card: &mut Preparation,
     terminal: Terminal,
-) -> Result<Vec<Vec<u8>>, Error> {
+) -> Result<(Vec<SlotKey>, Vec<Vec<u8>>), Error> {
     let name = format!("{} ({})", args.full_name, args.name);
     let signing = match &steps.signing {
         Step::Keep(key) => key.clone(),
@@ -331,5 +369,5 @@ fn make_keys(
     if attested.is_none() {
         terminal.tell("Nothing attests where these keys were made: production refuses such a card.");
     }
-    Ok(attested.unwrap_or_default())
+    Ok((keys, attested.unwrap_or_default()))
 }
