@@ -15,6 +15,7 @@ mod absent;
 mod cut_off;
 mod enrolment;
 mod keys;
+mod lies;
 mod meanwhile;
 mod pins;
 mod table;

@@ -289,6 +289,7 @@ impl Card {
         let action = self.lock().script.begin(command.ins);
         let outcome = match action {
             Some(Action::Fail(sw)) => Outcome::Reply(response(&[], Sw(sw))),
+            Some(Action::Answer(bytes)) => Outcome::Reply(bytes),
             Some(Action::PullOut) => Outcome::Gone(None),
             Some(Action::SwapFor(other)) => Outcome::Gone(Some(other)),
             Some(Action::PullOutAfter) => {

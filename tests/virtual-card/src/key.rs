@@ -141,7 +141,7 @@ impl PrivateKey {
     }
 
     /// What GENERAL AUTHENTICATE signs: a digest for ECDSA, the message itself for Ed25519.
-    pub(crate) fn sign_raw(&self, data: &[u8]) -> Option<Vec<u8>> {
+    pub fn sign_raw(&self, data: &[u8]) -> Option<Vec<u8>> {
         match self.algorithm {
             Algorithm::P256 => {
                 let digest = padded(data, 32)?;

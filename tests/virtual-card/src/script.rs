@@ -9,7 +9,8 @@ use std::{
 
 use crate::card::Card;
 
-/// When something happens. Each is counted from the moment at which it was scripted, and happens once.
+/// When something happens. Each is counted from the moment at which it was scripted, and happens once, but for
+/// [`Trigger::Every`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trigger {
     /// At the n-th command from now; 1 is the next one.
@@ -18,6 +19,8 @@ pub enum Trigger {
     Next(u8),
     /// At the n-th command with this instruction.
     NthOf(u8, usize),
+    /// At each command with this instruction, until orders are forgotten.
+    Every(u8),
 }
 
 /// What happens.
@@ -27,6 +30,8 @@ pub enum Action {
     Fail(u16),
     /// The card does what it was asked, and answers this status word.
     FailAfter(u16),
+    /// The card does nothing, and answers this: what a liar would say, status word and all.
+    Answer(Vec<u8>),
     /// The card is pulled out before it does anything.
     PullOut,
     /// The card is pulled out when it has done what it was asked: the answer is lost.
@@ -42,6 +47,7 @@ impl fmt::Debug for Action {
         match self {
             Self::Fail(sw) => write!(f, "Fail({sw:04X})"),
             Self::FailAfter(sw) => write!(f, "FailAfter({sw:04X})"),
+            Self::Answer(bytes) => write!(f, "Answer({bytes:02X?})"),
             Self::PullOut => f.write_str("PullOut"),
             Self::PullOutAfter => f.write_str("PullOutAfter"),
             Self::SwapFor(_) => f.write_str("SwapFor"),
@@ -150,7 +156,7 @@ impl Script {
             let left = match trigger {
                 Trigger::Nth(left) => left,
                 Trigger::NthOf(of, left) if *of == ins => left,
-                Trigger::Next(of) if *of == ins => {
+                Trigger::Next(of) | Trigger::Every(of) if *of == ins => {
                     due = due.or(Some(index));
                     continue;
                 }
@@ -161,6 +167,9 @@ impl Script {
                 due = Some(index);
             }
         }
-        due.map(|index| self.orders.remove(index).1)
+        due.map(|index| match self.orders[index] {
+            (Trigger::Every(_), ref action) => action.clone(),
+            _ => self.orders.remove(index).1,
+        })
     }
 }
