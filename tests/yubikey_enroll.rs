@@ -188,6 +188,46 @@ fn a_key_is_replaced_when_serial_and_slot_were_typed() {
 }
 
 #[test]
+fn a_key_that_wants_fewer_touches_than_asked_is_not_taken_for_ready() {
+    let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
+    let again = || fs::remove_file(hands.lab.path("enrolments/alice.json")).unwrap();
+    let first = hands.enroll("alice", &["--touch", "never"]).ok();
+    again();
+    let refused = hands.enroll("alice", &[]).expect(3);
+    assert!(
+        refused.error().contains(
+            "card 10000001 has keys in slots 9c and 82 that cannot serve, and they are not overwritten"
+        ),
+        "{}",
+        refused.error()
+    );
+    hands.enroll("alice", &["--touch", "cached"]).expect(3);
+    // Who asks for no more than there is keeps the keys.
+    let same = hands.enroll("alice", &["--touch", "never"]).ok();
+    assert_eq!(first.json["card"]["keyid"], same.json["card"]["keyid"]);
+    assert_eq!(hands.cards["alice"].touches(), 0);
+}
+
+#[test]
+fn without_a_new_puk_nothing_is_done() {
+    let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
+    let args = ["card", "enroll", "--name", "alice", "--full-name", "Alice Example", "-o", "alice.json"];
+    let refused = hands.run("alice", &args).expect(2);
+    assert_eq!(
+        (refused.json["error"]["message"].as_str(), refused.json["error"]["hint"].as_str()),
+        (
+            Some("card 10000001 has the PUK of delivery, and nobody can be asked for a new one"),
+            Some("give it with --puk-file FILE")
+        )
+    );
+    let shown = hands.lab.run(&["card", "show", "yubikey"]).ok();
+    assert_eq!(
+        (&shown.json["pin_is_default"], &shown.json["management_is_default"]),
+        (&true.into(), &true.into())
+    );
+}
+
+#[test]
 fn the_secrets_of_delivery_are_not_taken() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
     fs::write(hands.lab.path("cards/pin"), "123456\n").unwrap();

@@ -1,12 +1,12 @@
 //! Cards that cannot be enrolled as they are.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use virtual_card::{Algorithm, Card, Firmware, Manufacturer, PrivateKey, Touch};
+use virtual_card::{Action, Algorithm, Card, Firmware, Manufacturer, PrivateKey, Touch, Trigger};
 
 use crate::{
     lab::Ran,
-    table::{ALICE, Said, Table},
+    table::{ALICE, AUTHENTICATE, Said, Table, VERIFY},
     yubikeys::PUK,
 };
 
@@ -126,4 +126,21 @@ fn certificates_that_are_missing_garbage_or_of_another_key() {
         let shown = table.lab.run(&["card", "show", ALICE]).ok();
         assert_eq!(shown.json["missing"], serde_json::json!([]));
     }
+}
+
+/// Between the keys and the signature of the enrolment the card is let go once.
+#[test]
+fn the_card_is_another_when_it_should_sign() {
+    let table = Table::with_readers(1, &[]);
+    let card = new_card(&table);
+    let exchanged = card.clone();
+    let exchange = move || drop(exchanged.generate(0x9C, Algorithm::Ed25519, ALWAYS, TOUCH));
+    // The second key is attested; then the card is opened anew.
+    card.order(Trigger::NthOf(0xF9, 2), Action::Run(Arc::new(exchange)));
+    let message = "card 10000009 is not the one that was made ready: its keys are others";
+    let hint = "it was not asked for anything; put the right card in and run the same command again";
+    table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
+    let log = card.log();
+    let attested = log.iter().rposition(|apdu| apdu.ins == 0xF9).unwrap();
+    assert!(log[attested..].iter().all(|apdu| ![VERIFY, AUTHENTICATE].contains(&apdu.ins)), "it got the PIN");
 }
