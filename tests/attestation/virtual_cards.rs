@@ -1,11 +1,15 @@
 //! The same with cards behind the real PC/SC stack: what `quorate card enroll` brings is what a genesis takes.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
 
-use quorate::roster::card::EnrolledCard;
-use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch};
+use quorate::roster::{attestation::Certificate, card::EnrolledCard};
+use virtual_card::{Action, Algorithm, Card, Daemon, Firmware, Manufacturer, Touch, Trigger};
 
 use super::{
+    certificates::pem,
     founded::practice_target,
     lab::{ADMIN, CUSTODIANS, Lab, Ran},
     yubikeys::{Hands, PIN, PUK},
@@ -44,6 +48,26 @@ fn an_enrolled_yubikey_is_attested_whoever_made_it() {
         let hands = hands(maker, card);
         hands.enroll("alice-spare", &[]).ok();
         propose(&hands).ok();
+        // Whoever reads the enrolment sees it, if he has the certificates and says whom he believes.
+        let (file, roots) = (hands.lab.at("enrolments/alice-spare.json"), hands.lab.at("plans/roots.pem"));
+        let pin = hands.maker.root_sha256();
+        let with_roots = ["card", "show", &file, "--roots", &roots];
+        for (args, verdict, words) in [
+            (&with_roots[..3], "incomplete", "NOT VERIFIED: the chain breaks off at"),
+            (&with_roots[..], "refused", "REFUSED: the chain leads to"),
+            (
+                &[&with_roots[..], &["--trust", &pin]].concat()[..],
+                "verified",
+                "up to an authority that --trust named",
+            ),
+        ] {
+            let shown = hands.lab.run(args).ok();
+            assert_eq!(shown.json["attestation"]["verdict"], verdict);
+            let said = shown.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains(words), "{said}");
+        }
+        let shown = hands.lab.run(&["show", &file]).ok();
+        assert_eq!(shown.json["attestation"]["verdict"], "incomplete");
         // The same certificates on their own.
         let bytes = fs::read(hands.lab.path("enrolments/alice-spare.json")).unwrap();
         let mut args = vec!["card".to_owned(), "attestation".into()];
@@ -79,14 +103,98 @@ fn an_old_card_and_an_expired_maker_are_refused() {
     let maker = Manufacturer::new();
     let card = Card::new(&maker, 10_000_001, Firmware::V5_4_3);
     let old = hands(maker, card);
-    old.enroll("alice-spare", &[]).ok();
-    let ran = propose(&old).expect(3);
-    assert!(ran.error().contains("its firmware is 5.4.3"), "{}", ran.error());
+    refused(
+        &old,
+        "its firmware is 5.4.3, and the policy asks for 5.7.0 or later",
+        "firmware cannot be updated: use a newer card, or take the risk with policy.min_firmware in the plan",
+    );
 
     let maker = Manufacturer::between("20160314000000Z", "20200314000000Z");
     let card = Card::new(&maker, 10_000_001, Firmware::V5_7_1);
     let expired = hands(maker, card);
     expired.enroll("alice-spare", &[]).ok();
-    let ran = propose(&expired).expect(3);
-    assert!(ran.error().contains("is valid from"), "{}", ran.error());
+    let file = fs::read(expired.lab.path("enrolments/alice-spare.json")).unwrap();
+    let at = EnrolledCard::parse(&file).unwrap().enrolment().created;
+    refused_as_it_is(
+        &expired,
+        &format!(
+            "\"CN=Virtual PIV Attestation\" is valid from 2016-03-14T00:00:00Z to 2020-03-14T00:00:00Z, not at {at}"
+        ),
+        "check the clock of the machine; if it is right, use another card",
+    );
+}
+
+/// ATTEST.
+const ATTEST: u8 = 0xF9;
+const ALWAYS: u8 = 3;
+const TOUCH: u8 = 2;
+
+/// A card that lets itself be enrolled, its genesis refused in these words; nothing is in the ledger then.
+#[track_caller]
+fn refused(hands: &Hands, message: &str, hint: &str) {
+    hands.enroll("alice-spare", &[]).ok();
+    refused_as_it_is(hands, message, hint);
+}
+
+#[track_caller]
+fn refused_as_it_is(hands: &Hands, message: &str, hint: &str) {
+    let ran = propose(hands).expect(3);
+    let error = &ran.json["error"];
+    let message = format!("the plan makes no roster: alice's yubikey card 10000001: {message}");
+    assert_eq!((error["message"].as_str(), error["hint"].as_str()), (Some(message.as_str()), Some(hint)));
+    assert!(!hands.lab.path("ledger/0000-genesis").exists());
+}
+
+fn name_of(der: &[u8]) -> String {
+    Certificate::from_der(der).unwrap().subject().to_owned()
+}
+
+const AGAIN: &str = "have the card enrolled again";
+const BRING: &str = "bring the certificates of Yubico's authorities, roots and intermediates, in one file";
+
+#[test]
+fn an_attestation_of_another_key_is_refused_in_these_words() {
+    let maker = Manufacturer::new();
+    let card = Card::new(&maker, 10_000_001, Firmware::V5_7_1);
+    // The key that signs has a copy elsewhere. One that was made on the card takes its place while it is attested.
+    let kept = Arc::new(Mutex::new(None));
+    let (exchanged, put_back) = (card.clone(), card.clone());
+    let (keep, kept) = (Arc::clone(&kept), kept);
+    let exchange = move || {
+        *keep.lock().unwrap() = exchanged.private_key(0x9C);
+        exchanged.generate(0x9C, Algorithm::Ed25519, ALWAYS, TOUCH);
+    };
+    let put_back = move || {
+        put_back.import(0x9C, &kept.lock().unwrap().take().unwrap(), ALWAYS, TOUCH);
+    };
+    card.order(Trigger::NthOf(ATTEST, 1), Action::Run(Arc::new(exchange)));
+    card.order(Trigger::NthOf(ATTEST, 2), Action::Run(Arc::new(put_back)));
+    let hands = hands(maker, card);
+    refused(&hands, "the attestation of slot 9c is of another key than the card's signing key", AGAIN);
+}
+
+#[test]
+fn chains_that_do_not_hold_are_refused_in_these_words() {
+    // Broken: the intermediates are not in the file.
+    let maker = Manufacturer::with_intermediates();
+    let issuer = name_of(maker.issuer().certificate());
+    let card = Card::new(&maker, 10_000_001, Firmware::V5_7_4);
+    let broken = hands(maker, card);
+    fs::write(broken.lab.path("plans/roots.pem"), pem("CERTIFICATE", broken.maker.root())).unwrap();
+    let message = format!(
+        "the chain breaks off at \"CN=Virtual PIV Attestation\": the certificate of its issuer \"{issuer}\" is not there"
+    );
+    refused(&broken, &message, BRING);
+
+    // Another root, whose certificate is at hand and not pinned.
+    let (maker, other) = (Manufacturer::new(), Manufacturer::new());
+    let card = Card::new(&other, 10_000_001, Firmware::V5_7_1);
+    let (name, digest) = (name_of(other.root()), other.root_sha256());
+    let elsewhere = hands(maker, card);
+    fs::write(elsewhere.lab.path("plans/roots.pem"), other.bundle_pem()).unwrap();
+    refused(
+        &elsewhere,
+        &format!("the chain leads to \"{name}\", SHA-256 {digest}, which is not pinned"),
+        "the card is none of Yubico's, or its slot f9 was overwritten: use another card",
+    );
 }
