@@ -18,5 +18,6 @@ mod keys;
 mod lies;
 mod meanwhile;
 mod pins;
+mod signals;
 mod table;
 mod touches;
