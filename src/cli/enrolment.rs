@@ -61,14 +61,14 @@ impl Proof {
                  waives that",
             ),
             Self::Verified(attested) => {
-                terminal.item(&format!("attestation   holds: {attested}"));
+                terminal.item(&match attested.signing().authority() {
+                    Authority::Yubico(name) => format!("attestation   holds, up to {name}"),
+                    Authority::Other => "attestation   holds, up to an authority that --trust named".into(),
+                });
+                terminal.item(&format!("              {attested}"));
                 if attested.signing().firmware() < Firmware::WITHOUT_EUCLEAK {
                     terminal.item("              whoever takes it apart can read its ECDSA keys (EUCLEAK)");
                 }
-                terminal.item(&match attested.signing().authority() {
-                    Authority::Yubico(name) => format!("              up to {name}, as Yubico published it"),
-                    Authority::Other => "              up to an authority that --trust named".into(),
-                });
             }
             Self::Incomplete(error) => {
                 terminal.item(&format!("attestation   NOT VERIFIED: {error}"));

@@ -120,7 +120,7 @@ fn play(
     let terminal = stage.terminal;
     terminal.heading(&format!("Ceremony {number}: {kind}"));
     let mut admin = cast.administrator(terminal)?;
-    let submitted = stage.propose(plan, &mut admin, crate::ceremony::HandedOver::new())?;
+    let submitted = stage.propose(plan, &mut admin, crate::ceremony::HandedOver::new(), &Err)?;
     terminal.tell(&format!(
         "{} proposes it; the card signs exactly what is shown above.",
         cast.administrator_name()

@@ -1,7 +1,7 @@
 //! `quorate run`: a whole ceremony at one station, guided.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -12,17 +12,20 @@ use super::{
     args::{CardPlace, Global, Run},
     execute::{report_json, tell, tell_next},
     propose,
+    spent::Spent,
     stage::{Dealt, Stage},
     terminal::Terminal,
     unlocking, wiring,
 };
 use crate::{
-    ceremony::Error,
+    ceremony::{Error, Report},
     encoding::{
         digest::Digest,
         text::{self, Name},
     },
+    memory::Pin,
     ports::card::FinalTry,
+    proposal::target::Role,
     transcript::outcome::Outcome,
 };
 
@@ -67,8 +70,8 @@ impl Table<'_> {
 
     /// Whether those who are there stop before there is a quorum. Who said `done` too early may go on.
     fn stops(&self) -> Result<bool, Error> {
-        let question = "That is too few. Stop here, and leave the ceremony open for those who are missing?";
-        if self.asks { self.terminal.answer(question) } else { Ok(true) }
+        let question = "That is too few. Stop here, and leave the ceremony open?";
+        if self.asks { self.terminal.person_says_yes(question) } else { Ok(true) }
     }
 
     /// Waits until this card is in a reader again: where there is one reader, each takes his card out after his turn.
@@ -83,7 +86,9 @@ impl Table<'_> {
     fn forgives<T>(&self, tried: Result<T, Error>) -> Result<Option<T>, Error> {
         match tried {
             Ok(value) => Ok(Some(value)),
-            Err(error) if self.asks => {
+            Err(mut error) if self.asks => {
+                // It was no command that failed, and the ceremony goes on.
+                error.hint = error.hint.replace("run the same command again", "give the card again");
                 self.terminal.complain(&error);
                 Ok(None)
             }
@@ -110,29 +115,85 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     })?;
     propose::make_ledger(&plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
-    let submitted = stage.propose(&args.plan, &mut admin, handed_over)?;
+    let forgive = |error| {
+        table.forgives::<()>(Err(error))?;
+        match terminal.person_says_yes("Try again?")? {
+            true => Ok(()),
+            false => Err(Error::refused("nothing was proposed", "")),
+        }
+    };
+    let submitted = stage.propose(&args.plan, &mut admin, handed_over, &forgive)?;
     propose::tell(terminal, &submitted, &plan, &args.ledger);
 
     terminal.heading("Approvals");
     let (approved, mut people) = approvals(&mut stage, &mut table, head, &args.ledger)?;
 
     terminal.heading("Execution");
-    table.wait_for(&mut admin, "the administrator")?;
-    let (report, spent) = stage.execute(&mut admin, present)?;
+    let (report, spent) = execute(&mut stage, &table, &mut admin, present, &args.ledger)?;
     tell(terminal, &report);
 
     if report.outcome == Outcome::Completed {
         terminal.heading("Attestation");
-        terminal.confirm("Do all who approved attest this head?")?;
-        for (who, dealt) in &mut people {
-            table.wait_for(dealt, who.as_str())?;
-            let attested = stage.attest(dealt)?;
-            terminal.tell(&format!("{} attested the head.", attested.person));
-        }
+        attest(&mut stage, &table, &mut people)?;
     }
     tell_next(terminal, &report, &args.ledger);
     let json = json!({ "proposed": propose::submitted_json(&submitted), "approved": approved, "executed": report_json(&report, spent) });
     Ok(Done::new(report.outcome.into(), json))
+}
+
+/// Executes; where somebody is asked, as often as he wants: an administrator who did not touch his card in time must
+/// not lose the approvals.
+fn execute(
+    stage: &mut Stage,
+    table: &Table<'_>,
+    admin: &mut Dealt,
+    mut present: BTreeMap<(Name, Role), Pin>,
+    ledger: &Path,
+) -> Result<(Report, Spent), Error> {
+    loop {
+        table.wait_for(admin, "the administrator")?;
+        let tried = stage.execute(admin, std::mem::take(&mut present));
+        let kind = tried.as_ref().err().map(|error| error.kind);
+        match (table.forgives(tried)?, kind) {
+            (Some(report), _) => return Ok(report),
+            (None, kind) if !table.terminal.person_says_yes("Try the execution again?")? => {
+                let ledger = text::printable(&ledger.to_string_lossy());
+                let mut error = Error::problem(
+                    "the ceremony was not executed to its end: it stays open, with its approvals",
+                    format!("'quorate execute {ledger} --card CARD', with the copies as before, goes on"),
+                );
+                error.kind = kind.unwrap_or(error.kind);
+                return Err(error);
+            }
+            (None, _) => {}
+        }
+    }
+}
+
+/// Those who approved attest the head. The ceremony has ended: whoever cannot, or does not want to, ends nothing.
+fn attest(stage: &mut Stage, table: &Table<'_>, people: &mut [(Name, Dealt)]) -> Result<(), Error> {
+    let terminal = table.terminal;
+    if !terminal.answer("Do all who approved attest this head?")? {
+        return Ok(());
+    }
+    for (who, dealt) in people {
+        loop {
+            if table.asks {
+                table.wait_for(dealt, who.as_str())?;
+            }
+            match stage.attest(dealt) {
+                Ok(attested) => {
+                    terminal.tell(&format!("{} attested the head.", attested.person));
+                    break;
+                }
+                Err(error) => terminal.complain(&error),
+            }
+            if !table.asks || !terminal.person_says_yes(&format!("{who} has not attested. Try again?"))? {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Custodians approve, one card after the other, until there is a quorum. If no card is left before, the ceremony stays

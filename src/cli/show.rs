@@ -77,7 +77,7 @@ fn show_statement(
 ) -> Result<Done, Error> {
     let kind = Mode::parse_payload_type(&statement.payload_type);
     let (mode, event) = kind.unwrap_or((Mode::Production, Approval::EVENT));
-    terminal.tell(&format!("{shown}: a statement of a {mode}. {}", checked_by(event)));
+    terminal.tell(&format!("{shown}: a {mode} statement. {}", checked_by(event)));
     match event {
         Rejection::EVENT => {
             let said: Rejection = read(statement, mode)?;

@@ -112,12 +112,13 @@ impl Stage {
         self.wiring.world().load()
     }
 
-    /// Proposes a plan.
+    /// Proposes a plan. `forgive` says whether the PIN may be typed again.
     pub fn propose(
         &mut self,
         plan_path: &Path,
         admin: &mut Dealt,
         mut handed_over: HandedOver,
+        forgive: &dyn Fn(Error) -> Result<(), Error>,
     ) -> Result<Submitted, Error> {
         let (text, plan) = propose::read_plan(plan_path)?;
         propose::ask_handed_over(self.terminal, &plan, &mut handed_over)?;
@@ -125,8 +126,13 @@ impl Stage {
         let draft =
             propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, card, handed_over)?;
         self.terminal.confirm("Sign this proposal?")?;
-        let description = admin.card.describe()?;
-        let mut unlocked = admin.unlock(self.terminal, &description, Some(&draft.roster), Uses::SIGNATURE)?;
+        let (description, mut unlocked) = loop {
+            let description = admin.card.describe()?;
+            match admin.unlock(self.terminal, &description, Some(&draft.roster), Uses::SIGNATURE) {
+                Ok(unlocked) => break (description, unlocked),
+                Err(error) => forgive(error)?,
+            }
+        };
         submit(&mut self.wiring.world(), draft, &description, unlocked.as_mut())
     }
 

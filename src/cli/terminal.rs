@@ -20,6 +20,9 @@ use crate::{
 /// The longest line that prose is wrapped to.
 const WIDTH: usize = 78;
 
+/// A longer prompt, with what is typed after it, does not fit a line.
+const LONGEST_PROMPT: usize = 68;
+
 /// Where people read and answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
@@ -141,25 +144,52 @@ impl Terminal {
             return Ok(());
         }
         if !self.is_interactive() {
-            return Err(Error::usage(
-                format!("nobody can be asked: {}", text::printable(question)),
-                "run it in a terminal, or confirm with --yes",
-            ));
+            return Err(nobody(question));
         }
         self.ask_person(question)
     }
 
     /// Goes on only if a person at the terminal says so; `--yes` does not count.
     pub fn ask_person(self, question: &str) -> Result<(), Error> {
-        if person_says_yes(question)? {
+        if self.person_says_yes(question)? {
             return Ok(());
         }
         Err(Error::refused("not confirmed: nothing was done", ""))
     }
 
-    /// A question with two good answers.
+    /// A question with two good answers; `--yes` is one.
     pub fn answer(self, question: &str) -> Result<bool, Error> {
-        if self.yes { Ok(true) } else { person_says_yes(question) }
+        if self.yes {
+            return Ok(true);
+        }
+        if !self.is_interactive() {
+            return Err(nobody(question));
+        }
+        self.person_says_yes(question)
+    }
+
+    /// The same for a person at the terminal alone: `--yes` would answer it for ever.
+    pub fn person_says_yes(self, question: &str) -> Result<bool, Error> {
+        dialoguer::Confirm::new()
+            .with_prompt(self.prompt(question))
+            .default(false)
+            .show_default(true)
+            .wait_for_newline(true)
+            .interact()
+            .map_err(|e| not_asked(&e))
+    }
+
+    /// What stands before the cursor. A prompt that is longer than a line is drawn again and again while it is answered:
+    /// all of it but the last sentence is told before.
+    fn prompt(self, question: &str) -> String {
+        let question = text::printable(question);
+        match question.rsplit_once(". ") {
+            Some((facts, last)) if question.chars().count() > LONGEST_PROMPT => {
+                self.notice(&format!("{facts}."));
+                last.to_owned()
+            }
+            _ => question,
+        }
     }
 
     /// A line of text.
@@ -168,7 +198,7 @@ impl Terminal {
             return Err(Error::usage(format!("nobody can be asked: {question}"), "run it in a terminal"));
         }
         dialoguer::Input::<String>::new()
-            .with_prompt(text::printable(question))
+            .with_prompt(self.prompt(question))
             .interact_text()
             .map_err(|e| not_asked(&e))
     }
@@ -216,14 +246,11 @@ impl Terminal {
     }
 }
 
-fn person_says_yes(question: &str) -> Result<bool, Error> {
-    dialoguer::Confirm::new()
-        .with_prompt(text::printable(question))
-        .default(false)
-        .show_default(true)
-        .wait_for_newline(true)
-        .interact()
-        .map_err(|e| not_asked(&e))
+fn nobody(question: &str) -> Error {
+    Error::usage(
+        format!("nobody can be asked: {}", text::printable(question)),
+        "run it in a terminal, or confirm with --yes",
+    )
 }
 
 fn not_asked(error: &dialoguer::Error) -> Error {
@@ -284,9 +311,12 @@ fn pages(sections: &[Section], height: usize) -> Vec<String> {
     pages.into_iter().filter(|page| !page.is_empty()).map(|page| page.join("\n")).collect()
 }
 
-/// Breaks a line at blanks; continuation lines are indented by two more. Control characters are replaced.
+/// Breaks a line at blanks; continuation lines are indented by two more than the line itself. Control characters are
+/// replaced.
 fn wrap(line: &str, indent: usize) -> String {
     let line = text::printable(line);
+    let own = line.chars().take_while(|c| *c == ' ').count();
+    let hanging = indent.saturating_add(own).saturating_add(2);
     let mut out = " ".repeat(indent);
     let mut column = indent;
     let mut first = true;
@@ -294,8 +324,8 @@ fn wrap(line: &str, indent: usize) -> String {
         let width = word.chars().count();
         if !first && column.saturating_add(width).saturating_add(1) > WIDTH {
             out.push('\n');
-            out.push_str(&" ".repeat(indent.saturating_add(2)));
-            column = indent.saturating_add(2);
+            out.push_str(&" ".repeat(hanging));
+            column = hanging;
         } else if !first {
             out.push(' ');
             column = column.saturating_add(1);

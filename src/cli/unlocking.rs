@@ -120,7 +120,9 @@ pub fn settle_final_try(
     match checked {
         Ok(()) => Ok(FinalTry::Keep),
         Err(CardError::FinalTry { .. }) if allowed == FinalTry::Spend => {
-            terminal.confirm(&format!("One try is left for {whose}. A wrong PIN blocks it. Try?"))?;
+            terminal.confirm(&format!(
+                "One try is left for {whose}: a wrong PIN blocks it. Spend the last try?"
+            ))?;
             Ok(FinalTry::Spend)
         }
         Err(error) => Err(error.into()),

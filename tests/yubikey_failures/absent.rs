@@ -82,7 +82,7 @@ fn another_custodians_card() {
     let unnamed = Said {
         code: 2,
         message: "the PIN was given beforehand, and its card was not named: Bob Example's yubikey card 10000002 is \
-                  in, and this quorum has 2 YubiKeys",
+                  in, and this quorum has 3 YubiKeys",
         hint: "if the PIN is this card's, give --card yubikey:10000002; no try was spent",
     };
     table.fails(unnamed, |table| table.approve("yubikey"));

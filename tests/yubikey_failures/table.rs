@@ -20,13 +20,19 @@ pub const VERIFY: u8 = 0x20;
 /// GENERAL AUTHENTICATE, which uses a key.
 pub const AUTHENTICATE: u8 = 0x87;
 
-/// Who has YubiKeys: two custodians, and somebody who is on nobody's list. The others have soft cards.
-const YUBIKEYS: [(&str, Firmware); 3] =
-    [("alice", Firmware::V5_7_1), ("bob", Firmware::V5_4_3), ("mallory", Firmware::V5_7_1)];
+/// Who has YubiKeys: two custodians, somebody who is on nobody's list, and the administrator, beside a soft card. The
+/// others have soft cards.
+const YUBIKEYS: [(&str, Firmware); 4] = [
+    ("alice", Firmware::V5_7_1),
+    ("bob", Firmware::V5_4_3),
+    ("mallory", Firmware::V5_7_1),
+    ("frank-spare", Firmware::V5_7_1),
+];
 
 pub const ALICE: &str = "yubikey:10000001";
 pub const BOB: &str = "yubikey:10000002";
 pub const MALLORY: &str = "yubikey:10000003";
+pub const FRANK: &str = "yubikey:10000004";
 
 /// What a command should say when it fails.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,7 @@ pub struct Table {
     pub alice: Card,
     pub bob: Card,
     pub mallory: Card,
+    pub frank: Card,
     pub daemon: Arc<Daemon>,
 }
 
@@ -49,7 +56,8 @@ pub struct Table {
 fn template() -> PathBuf {
     let mut hands = Hands::new(&YUBIKEYS);
     for (name, _) in YUBIKEYS {
-        hands.enroll(name, &[]).ok();
+        let more: &[&str] = if name == "frank-spare" { &["--administrator"] } else { &[] };
+        hands.enroll(name, more).ok();
     }
     for name in ["carol", "dave", "erin", lab::ADMIN] {
         hands.lab.enroll(name, "");
@@ -82,7 +90,7 @@ fn template() -> PathBuf {
 }
 
 impl Table {
-    /// With these people's cards in their readers: `alice`, `bob`, `mallory`.
+    /// With these people's cards in their readers: `alice`, `bob`, `mallory`, `frank`.
     pub fn with(people: &[&str]) -> Self {
         Self::with_readers(people.len(), people)
     }
@@ -92,15 +100,15 @@ impl Table {
         static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
         let mut lab = founded::copy_of(TEMPLATE.get_or_init(template));
         let card = |name: &str| Card::load(&lab.path(&format!("cards/{name}.json")));
-        let (alice, bob, mallory) = (card("alice"), card("bob"), card("mallory"));
+        let (alice, bob, mallory, frank) = (card("alice"), card("bob"), card("mallory"), card("frank-spare"));
         let daemon = Daemon::start(readers);
         for (reader, name) in people.iter().enumerate() {
-            let card = [("alice", &alice), ("bob", &bob), ("mallory", &mallory)];
+            let card = [("alice", &alice), ("bob", &bob), ("mallory", &mallory), ("frank", &frank)];
             let (_, card) = card.iter().find(|(known, _)| known == name).unwrap();
             daemon.insert(reader, card);
         }
         lab.environment.extend(daemon.environment());
-        Self { lab, alice, bob, mallory, daemon: Arc::new(daemon) }
+        Self { lab, alice, bob, mallory, frank, daemon: Arc::new(daemon) }
     }
 
     /// A file with this PIN.
