@@ -12,11 +12,12 @@ mod table;
 #[path = "support/yubikeys.rs"]
 mod yubikeys;
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, sync::Arc, time::Duration};
 
 use lab::ADMIN;
-use table::{ALICE, BOB, Table, VERIFY};
-use yubikeys::PIN;
+use table::{ALICE, AUTHENTICATE, BOB, FRANK, Table, VERIFY};
+use virtual_card::{Action, Card, Firmware, Manufacturer, Touch, Trigger};
+use yubikeys::{PIN, PUK};
 
 /// Somebody reads and types: after each text what he answers. A briefing is turned page by page. Gives the exit code and
 /// what stood on the screen, blanks and line ends as one blank each.
@@ -97,18 +98,33 @@ fn run_anew(table: &Table, more: &[&str]) -> Vec<String> {
     args.iter().chain(more).map(|arg| (*arg).to_owned()).collect()
 }
 
+/// Its holder looks away when it is used for the n-th time from now, and is back for the m-th.
+fn looks_away(card: &Card, n: usize, m: usize) {
+    card.set_touch_timeout(Duration::from_millis(5500));
+    for (at, touch) in [(n, Touch::Never), (m, Touch::Now)] {
+        let holder = card.clone();
+        card.order(Trigger::NthOf(AUTHENTICATE, at), Action::Run(Arc::new(move || holder.set_touch(touch))));
+    }
+}
+
 #[test]
 fn a_ceremony_at_one_table_forgives() {
-    let table = Table::with(&["alice", "bob"]);
+    let table = Table::with(&["alice", "bob", "frank"]);
     let args = run_anew(&table, &[]);
-    let (admin, carol) = (table.lab.card(ADMIN, ""), table.lab.card("carol", ""));
+    let carol = table.lab.card("carol", "");
+    // Frank signs, and does not touch his card when it should open what executes. Alice opens, signs in two parts, and
+    // does not touch hers when she should attest.
+    looks_away(&table.frank, 2, 3);
+    looks_away(&table.alice, 4, 6);
     let turns = [
-        ("Administrator's card (yubikey:SERIAL, soft:FILE) [yubikey]", admin.as_str()),
+        ("Administrator's card (yubikey:SERIAL, soft:FILE) [yubikey]", FRANK),
         ("Sign this proposal? [y/N]", "y"),
-        ("PIN of Frank Example's soft card", "frank-123456"),
+        ("PIN of Frank Example's yubikey card 10000004 (3 tries left)", "00000000"),
+        ("Try again? [y/N]", "y"),
+        ("PIN of Frank Example's yubikey card 10000004 (2 tries left)", PIN),
         // Enough, says somebody, and thinks again.
         (NEXT, "done"),
-        ("leave the ceremony open for those who are missing? [y/N]", "n"),
+        ("Stop here, and leave the ceremony open? [y/N]", "n"),
         // Two are in, and Enter alone names none.
         (NEXT, ""),
         (NEXT, ALICE),
@@ -123,16 +139,19 @@ fn a_ceremony_at_one_table_forgives() {
         (NEXT, &carol),
         ("Approve this proposal as Carol Example? [y/N]", "y"),
         ("PIN of Carol Example's soft card", "carol-123456"),
+        ("Try the execution again? [y/N]", "y"),
         ("Do all who approved attest this head? [y/N]", "y"),
+        ("alice has not attested. Try again? [y/N]", "y"),
     ];
     let (code, said) = converse(&table, &args.iter().map(String::as_str).collect::<Vec<_>>(), &turns);
     assert_eq!(code, 0, "{said}");
     has(
         &said,
         &[
+            "error: wrong PIN for card 10000004: 2 tries left",
             "0 of 3 have approved. Not yet: alice, bob, carol, dave, erin.",
             "That is too few.",
-            "error: 2 YubiKeys are there:",
+            "error: 3 YubiKeys are there:",
             "hint: name one as yubikey:SERIAL, or take the others out",
             "Alice Example's yubikey card 10000001: 2 touches will be asked for.",
             "error: wrong PIN for card 10000001: 2 tries left",
@@ -140,15 +159,19 @@ fn a_ceremony_at_one_table_forgives() {
             "1 of 3 have approved. Not yet: bob, carol, dave, erin.",
             "bob approved.",
             "carol approved.",
+            "Frank Example's yubikey card 10000004: 2 touches will be asked for.",
+            "error: card 10000004 was not touched in time",
+            "hint: nothing was signed and no try was lost; give the card again and touch the card when asked",
             "Outcome: completed.",
             "Alice Example's yubikey card 10000001: 1 touch will be asked for.",
+            "error: card 10000001 was not touched in time",
             "alice attested the head.",
             "bob attested the head.",
             "carol attested the head.",
         ],
     );
     assert_eq!((table.alice.tries(), table.bob.tries()), ((3, 3), (3, 3)));
-    for card in [&table.alice, &table.bob] {
+    for card in [&table.alice, &table.bob, &table.frank] {
         assert!(!card.is_unlocked());
         assert_eq!(card.times_left_unlocked(), 0);
     }
@@ -167,13 +190,13 @@ fn a_ceremony_that_lacks_people_stays_open() {
         // The last try is spent only if somebody says so.
         (NEXT, ""),
         (AS_ALICE, "y"),
-        ("A wrong PIN blocks it. Try? [y/N]", "n"),
+        ("Spend the last try? [y/N]", "n"),
         (NEXT, ""),
         (AS_ALICE, "y"),
-        ("One try is left for Alice Example's yubikey card 10000001. A wrong PIN blocks it. Try? [y/N]", "y"),
+        ("Spend the last try? [y/N]", "y"),
         ("PIN of Alice Example's yubikey card 10000001 (1 try left)", PIN),
         (NEXT, "done"),
-        ("leave the ceremony open for those who are missing? [y/N]", "y"),
+        ("Stop here, and leave the ceremony open? [y/N]", "y"),
     ];
     let (code, said) = converse(&table, &args.iter().map(String::as_str).collect::<Vec<_>>(), &turns);
     assert_eq!(code, 6, "{said}");
@@ -181,6 +204,7 @@ fn a_ceremony_that_lacks_people_stays_open() {
     has(
         &said,
         &[
+            "One try is left for Alice Example's yubikey card 10000001: a wrong PIN blocks it.",
             "error: 1 of 3 have approved: the ceremony stays open, and nothing was tried",
             "not yet: bob, carol, dave, erin",
             "hint: those who are missing run 'quorate approve",
@@ -225,4 +249,50 @@ fn cards_that_are_given_beforehand_are_named() {
     let few = run(ALICE).expect(6);
     assert!(few.error().contains("2 of 3 have approved: the ceremony stays open"), "{}", few.error());
     assert!(few.error().contains("not yet: bob, dave, erin"), "{}", few.error());
+}
+
+/// Nobody begins anew because of a PIN that no card takes, or has typed two that differ.
+#[test]
+fn a_new_pin_is_asked_for_until_it_is_one() {
+    let table = Table::with_readers(1, &[]);
+    let card = Card::new(&Manufacturer::new(), 10_000_009, Firmware::V5_7_1);
+    card.set_touch(Touch::Now);
+    table.daemon.insert(0, &card);
+    let output = table.lab.at("files/enrolment");
+    let args =
+        ["card", "enroll", "--card", "yubikey", "--name", "zoe", "--full-name", "Zoe Example", "-o", &output];
+    let (pin, puk) =
+        ("New PIN for card 10000009 (6 to 8 characters)", "New PUK for card 10000009, which unblocks it");
+    let again = "The same again";
+    let turns = [
+        ("Make card 10000009 ready? [y/N]", "y"),
+        (pin, "123456"),
+        (again, "123456"),
+        (pin, "1234"),
+        (again, "1234"),
+        (pin, PIN),
+        (again, "27182817"),
+        ("the two differ, once more", PIN),
+        (again, PIN),
+        (puk, PIN),
+        (again, PIN),
+        (puk, PUK),
+        (again, PUK),
+    ];
+    let (code, said) = converse(&table, &args, &turns);
+    assert_eq!(code, 0, "{said}");
+    has(
+        &said,
+        &[
+            "error: this is the PIN with which every card is delivered",
+            "error: a YubiKey's PIN or PUK has 6 to 8 printable ASCII characters",
+            "error: PIN and PUK are the same",
+            "done: the PIN",
+            "done: the PUK",
+            "done: the management key",
+            "zoe (Zoe Example) is enrolled with yubikey card 10000009.",
+        ],
+    );
+    assert!(!said.contains(PUK), "the PUK stands on the screen: {said}");
+    assert_eq!(card.tries(), (3, 3));
 }

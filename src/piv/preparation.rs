@@ -171,14 +171,27 @@ impl Preparation {
         }
     }
 
+    /// Refuses what no card of a quorum has as its PIN.
+    pub fn check_new_pin(pin: &Pin) -> Result<(), CardError> {
+        check_pin(pin)?;
+        if pin.expose() != DELIVERED_PIN {
+            return Ok(());
+        }
+        Err(CardError::PinForm { reason: "this is the PIN with which every card is delivered".into() })
+    }
+
+    /// The same for a PUK.
+    pub fn check_new_puk(puk: &Pin) -> Result<(), CardError> {
+        check_pin(puk)?;
+        if puk.expose() != DELIVERED_PUK && puk.expose() != DELIVERED_PIN {
+            return Ok(());
+        }
+        Err(CardError::PinForm { reason: "this is the PUK with which every card is delivered".into() })
+    }
+
     /// Presents the PIN; where the card still has the one of delivery, makes this its PIN instead.
     pub fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<(), CardError> {
-        check_pin(&pin)?;
-        if pin.expose() == DELIVERED_PIN {
-            return Err(CardError::PinForm {
-                reason: "this is the PIN with which every card is delivered".into(),
-            });
-        }
+        Self::check_new_pin(&pin)?;
         self.check_tries(final_try)?;
         if self.inventory.pin.is_default {
             let changed = self.session()?.change_pin(DELIVERED_PIN, &pin);
@@ -193,12 +206,7 @@ impl Preparation {
 
     /// Makes this the PUK, where the card still has the one of delivery.
     pub fn set_puk(&mut self, puk: &Pin) -> Result<(), CardError> {
-        check_pin(puk)?;
-        if puk.expose() == DELIVERED_PUK || puk.expose() == DELIVERED_PIN {
-            return Err(CardError::PinForm {
-                reason: "this is the PUK with which every card is delivered".into(),
-            });
-        }
+        Self::check_new_puk(puk)?;
         let changed = self.session()?.change_puk(DELIVERED_PUK, puk);
         changed.map_err(|fault| self.of(fault))?;
         self.inventory.puk.is_default = false;

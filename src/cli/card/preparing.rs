@@ -99,13 +99,8 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         args.card.pin.final_try(),
     )?;
     let pin = pin(args, card.inventory(), terminal)?;
-    let puk = puk(args, card.inventory(), terminal)?;
+    let puk = puk(args, card.inventory(), &pin, terminal)?;
     let management = management(args, &steps, card.inventory(), terminal)?;
-    if let Some(puk) = &puk
-        && puk.expose() == pin.expose()
-    {
-        return Err(Error::usage("PIN and PUK are the same", "choose another PUK, and keep it elsewhere"));
-    }
 
     card.unlock(Pin::copy_of(pin.expose())?, final_try)?;
     terminal.item("done: the PIN");
@@ -270,27 +265,51 @@ fn pin(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Pi
         return Ok(pin);
     }
     if card.pin.is_default {
-        return terminal.new_pin(&format!("New PIN for card {} (6 to 8 characters)", card.serial));
+        let prompt = format!("New PIN for card {} (6 to 8 characters)", card.serial);
+        return choose(terminal, &prompt, |pin| Ok(Preparation::check_new_pin(pin)?));
     }
     let left = usize::try_from(card.pin.tries_left).unwrap_or(usize::MAX);
     terminal.pin(&format!("PIN of card {} ({} left)", card.serial, counted(left, "try", "tries")))
 }
 
-fn puk(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Option<Pin>, Error> {
+/// A new PIN or PUK that is typed, as often as it takes.
+fn choose(terminal: Terminal, prompt: &str, check: impl Fn(&Pin) -> Result<(), Error>) -> Result<Pin, Error> {
+    loop {
+        let chosen = terminal.new_pin(prompt)?;
+        match check(&chosen) {
+            Ok(()) => return Ok(chosen),
+            Err(error) => terminal.complain(&error),
+        }
+    }
+}
+
+fn puk(args: &CardEnroll, card: &CardInventory, pin: &Pin, terminal: Terminal) -> Result<Option<Pin>, Error> {
     if !card.puk.is_default || card.puk.tries_left == 0 {
         return Ok(None);
     }
-    match &args.puk_file {
-        Some(path) => unlocking::pin_from_file(path).map(Some),
-        None if !terminal.is_interactive() => Err(Error::usage(
+    let check = |puk: &Pin| {
+        Preparation::check_new_puk(puk)?;
+        if puk.expose() == pin.expose() {
+            return Err(Error::usage(
+                "PIN and PUK are the same",
+                "choose another PUK, and keep it elsewhere",
+            ));
+        }
+        Ok(())
+    };
+    if let Some(path) = &args.puk_file {
+        let puk = unlocking::pin_from_file(path)?;
+        check(&puk)?;
+        return Ok(Some(puk));
+    }
+    if !terminal.is_interactive() {
+        return Err(Error::usage(
             format!("card {} has the PUK of delivery, and nobody can be asked for a new one", card.serial),
             "give it with --puk-file FILE",
-        )),
-        None => {
-            let prompt = format!("New PUK for card {}, which unblocks it (6 to 8 characters)", card.serial);
-            terminal.new_pin(&prompt).map(Some)
-        }
+        ));
     }
+    let prompt = format!("New PUK for card {}, which unblocks it (6 to 8 characters)", card.serial);
+    choose(terminal, &prompt, check).map(Some)
 }
 
 fn is_certified(key: &SlotKey, card: &CardInventory) -> bool {
