@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use virtual_card::{Action, Card, Trigger};
 
-use crate::table::{ALICE, AUTHENTICATE, BOB, Said, Table, VERIFY};
+use crate::{
+    founded::snapshot,
+    table::{ALICE, AUTHENTICATE, BOB, FRANK, Said, Table, VERIFY},
+};
 
 const PUT_IN: &str = "nothing was signed; put the card in, leave it there, and run the same command again";
 
@@ -64,6 +67,34 @@ fn bobs_card_is_pulled_out_before_each_apdu() {
     let table = Table::with(&["bob"]);
     let seen = pulled_out_at_every_apdu(&table, &table.bob, BOB, &Action::PullOut);
     are_as_expected(&table, 10_000_002, &seen);
+}
+
+/// An abort opens what the station keeps, and signs: more than any other verb asks of an administrator's card.
+#[test]
+fn an_administrators_card_is_pulled_out_before_each_apdu() {
+    let table = Table::with(&["frank"]);
+    let (ledger, copy, pin) = (table.lab.at("ledger"), table.lab.at("copy"), table.lab.at("cards/pin"));
+    let abort = ["abort", &ledger, "--reason", "no", "--copy", &copy, "--card", FRANK, "--pin-file", &pin];
+    for n in 1.. {
+        let before = snapshot(table.lab.dir.path());
+        table.frank.order(Trigger::Nth(n), Action::PullOut);
+        let ran = table.lab.run(&abort);
+        table.frank.forget_orders();
+        assert_eq!(table.frank.tries(), (3, 3), "APDU {n}");
+        assert_eq!(table.frank.times_left_unlocked(), 0, "APDU {n}");
+        if ran.code == Some(0) {
+            assert!(n > 10, "{n}");
+            break;
+        }
+        assert_eq!(ran.code, Some(1), "APDU {n}: {}", ran.stderr);
+        assert!(
+            snapshot(table.lab.dir.path()) == before,
+            "APDU {n}: something was left behind: {}",
+            ran.stderr
+        );
+        table.daemon.insert(0, &table.frank);
+    }
+    assert!(!table.frank.is_unlocked());
 }
 
 #[test]
