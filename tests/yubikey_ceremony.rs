@@ -191,8 +191,13 @@ fn a_custodian_is_told_when_to_touch_and_reminded() {
     let inventory = hands.lab.plan("inventory", INVENTORY);
     quorum.propose(&inventory).ok();
     let card = &hands.cards["alice"];
-    card.set_touch(Touch::After(Duration::from_secs(6)));
-    let told = quorum.approve("alice").ok().stderr;
+    card.set_touch(Touch::Never);
+    card.set_touch_timeout(Duration::from_secs(300));
+    let (ledger, head, alice) = (hands.lab.at("ledger"), hands.lab.head().unwrap(), hands.with_card("alice"));
+    let args = ["approve", &ledger, "--head", &head].into_iter().chain(alice.iter().map(String::as_str));
+    let mut command = hands.lab.command(&args.collect::<Vec<_>>());
+    let waits = "Card 10000001 still waits for your touch (1 of 2).";
+    let told = yubikeys::when_it_says(&mut command, waits, |_| card.set_touch(Touch::Now)).ok().stderr;
     for part in [
         "Alice Example's yubikey card 10000001: 2 touches will be asked for.",
         "Touch card 10000001 now (1 of 2: it opens what is sealed to it).",

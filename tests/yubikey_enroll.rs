@@ -79,7 +79,7 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     card.reset_count();
     let open = format!("age -d -i {} -o {} {}", at("identity"), at("opened"), at("sealed"));
     let script = format!(
-        "set timeout 20; spawn {open}; expect \"Enter PIN\" {{ send \"{}\\r\" }}; expect eof; exit [lindex [wait] 3]",
+        "set timeout 180; spawn {open}; expect \"Enter PIN\" {{ send \"{}\\r\" }}; expect eof; exit [lindex [wait] 3]",
         yubikeys::PIN
     );
     let opened = hands.daemon.command("expect").args(["-c", &script]).output().unwrap();
@@ -179,7 +179,7 @@ fn a_key_is_replaced_when_serial_and_slot_were_typed() {
             hands.lab.at(&format!("enrolments/again-{code}-{}.json", typed.len()))
         );
         let script = format!(
-            "set timeout 20; spawn {command}; expect \"serial and slot\" {{ send \"{typed}\\r\" }}; expect eof; exit [lindex [wait] 3]"
+            "set timeout 180; spawn {command}; expect \"serial and slot\" {{ send \"{typed}\\r\" }}; expect eof; exit [lindex [wait] 3]"
         );
         let ran = hands.daemon.command("expect").args(["-c", &script]).output().unwrap();
         assert_eq!(ran.status.code(), Some(code), "{}", String::from_utf8_lossy(&ran.stdout));

@@ -10,7 +10,12 @@
     reason = "a test stops where its ground gives way"
 )]
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Child, Command, Stdio},
+};
 
 use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch};
 
@@ -20,6 +25,27 @@ use super::lab::{Lab, Ran};
 pub const PIN: &str = "27182818";
 /// The PUK.
 pub const PUK: &str = "31415926";
+
+/// Runs a command; when these words stand on its standard error, and not before, something happens. Then its standard
+/// input ends.
+#[track_caller]
+pub fn when_it_says(command: &mut Command, words: &str, then: impl FnOnce(&mut Child)) -> Ran {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut prose = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = String::new();
+    // Lines are broken where they are long.
+    while !stderr.split_whitespace().collect::<Vec<_>>().join(" ").contains(words) {
+        assert!(prose.read_line(&mut stderr).unwrap() > 0, "it did not say {words:?}: {stderr}");
+    }
+    then(&mut child);
+    drop(child.stdin.take());
+    prose.read_to_string(&mut stderr).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let json = serde_json::from_str(&stdout).unwrap_or(serde_json::Value::Null);
+    Ran { code: output.status.code(), json, stderr, stdout }
+}
 
 /// A folder, readers, cards.
 pub struct Hands {

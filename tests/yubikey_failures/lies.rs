@@ -234,9 +234,10 @@ fn without_end() {
     table.alice.order(Trigger::Every(GET_RESPONSE), Action::Answer(vec![0x61, 0x00]));
     let pin = table.lab.at("cards/pin");
     let mut command = table.approval(ALICE, &["--pin-file", &pin]);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     while table.alice.count_of(GET_RESPONSE) < 50 {
-        std::thread::yield_now();
+        assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -22,7 +22,7 @@ use crate::{
 /// Debian's path of the reader driver.
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 /// How long pcscd may take to start.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// More readers pcscd does not take.
 const MOST: usize = 16;
 

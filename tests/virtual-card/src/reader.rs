@@ -17,7 +17,7 @@ use std::{
 use crate::card::{Card, Outcome};
 
 /// How long anything may take before a test stops.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How often we look whether pcscd has seen something.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -93,7 +93,7 @@ impl Reader {
     /// may never be.
     pub(crate) fn wait_published(&self, number: usize) {
         let begin = Instant::now();
-        while self.shared.published() < number && begin.elapsed() < Duration::from_secs(1) {
+        while self.shared.published() < number && begin.elapsed() < Duration::from_secs(5) {
             thread::sleep(LOOK);
         }
     }

@@ -113,7 +113,7 @@ fn a_card_is_quick() {
 
 /// A conversation on a terminal: the command, then what is waited for and what is typed.
 fn converse(daemon: &Daemon, command: &str, turns: &[(&str, &str)]) -> String {
-    let mut script = format!("set timeout 20\nspawn {command}\n");
+    let mut script = format!("set timeout 180\nspawn {command}\n");
     for (prompt, answer) in turns {
         script += &format!(
             "expect {{\n  \"{prompt}\" {{ send \"{answer}\\r\" }}\n  eof {{ exit 90 }}\n  timeout {{ exit 91 }}\n}}\n"

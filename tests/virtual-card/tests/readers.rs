@@ -76,7 +76,7 @@ fn pcscd_ends_with_its_test_however_that_ends() {
     child.wait().unwrap();
     let begin = Instant::now();
     while processes_of(directory) > 0 {
-        assert!(begin.elapsed() < Duration::from_secs(5), "pcscd outlives its test");
+        assert!(begin.elapsed() < Duration::from_secs(60), "pcscd outlives its test");
         thread::sleep(Duration::from_millis(5));
     }
     fs::remove_dir_all(directory).unwrap();
