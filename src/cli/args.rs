@@ -325,7 +325,7 @@ pub struct CardShow {
     /// yubikey[:SERIAL], soft:FILE, or an enrolment's file.
     #[arg(value_name = "CARD|FILE")]
     pub what: String,
-    /// Who is believed of the attestation in an enrolment.
+    /// Who is believed of the attestation on a YubiKey or in an enrolment.
     #[command(flatten)]
     pub trust: TrustArgs,
 }

@@ -185,7 +185,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
     if let Ok(CardPlace::Yubikey(serial)) = args.what.parse::<CardPlace>() {
-        return inventory::show(serial, terminal);
+        return inventory::show(serial, &attestation::trust(&args.trust)?, terminal);
     }
     if let Ok(place) = args.what.parse::<CardPlace>() {
         let description = wiring::card(terminal, &place)?.describe()?;

@@ -14,6 +14,7 @@ mod drill;
 mod enrolment;
 mod execute;
 mod exit;
+mod proof;
 mod propose;
 pub mod reference;
 mod rehearse;

@@ -93,6 +93,10 @@ const YUBIKEY: &[(&str, &str)] = &[
     ("slots[].certificate", "whether a certificate of its key is in the slot"),
     ("unknown", "slots with keys of a kind that is not known here"),
     ("missing", "what it lacks to serve, in words"),
+    ("attestation.verdict", "verified, incomplete (a certificate is not at hand), refused or none"),
+    ("attestation.reason", "why it is not verified, or null"),
+    ("attestation.firmware", "as attested, or null"),
+    ("attestation.authority", "Yubico's name for it; null where --trust named it or nothing is verified"),
 ];
 
 const ENROLMENT: &[(&str, &str)] = &[
@@ -155,7 +159,7 @@ pub const REFERENCES: &[Reference] = &[
             when: "",
             keys: &[
                 ("readers[].reader", "the reader's name"),
-                ("readers[].card", "the YubiKey in it, as of 'card show', or null"),
+                ("readers[].card", "the YubiKey in it, as of 'card show' but for the attestation, or null"),
                 ("readers[].reason", "why there is none, or null"),
             ],
         }],

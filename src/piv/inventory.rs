@@ -65,6 +65,9 @@ pub struct CardInventory {
     pub management_is_default: bool,
     /// Whether the card keeps the management key under its PIN.
     pub management_is_protected: bool,
+    /// The certificate of slot f9, which attests the keys, and the attestation of the signing key and of the share key:
+    /// read of one card only.
+    pub attestation: Option<(Vec<u8>, Vec<(SlotKey, Vec<u8>)>)>,
 }
 
 impl CardInventory {
@@ -164,9 +167,29 @@ pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<Seen>, CardError> {
 /// One card.
 pub fn inventory(serial: Option<u32>, attention: &Arc<dyn Attention>) -> Result<CardInventory, CardError> {
     let mut session = reader::find(serial, attention)?;
-    let read = read(&mut session);
+    let read = read(&mut session).and_then(|mut inventory| {
+        inventory.attestation = attested(&mut session, &inventory)?;
+        Ok(inventory)
+    });
     session.leave();
     read
+}
+
+/// What the card attests of its two keys; none if it attests not both of them, or has no key that attests.
+fn attested(
+    session: &mut Session,
+    inventory: &CardInventory,
+) -> Result<Option<(Vec<u8>, Vec<(SlotKey, Vec<u8>)>)>, CardError> {
+    let Ok(Some(device)) = certificate_in(session, Slot::ATTESTING) else { return Ok(None) };
+    let mut certificates = Vec::new();
+    for key in inventory.signing_key().into_iter().chain(inventory.share_key()) {
+        match session.attest(key.slot) {
+            Ok(certificate) => certificates.push((key.clone(), certificate)),
+            Err(fault) if fault.pcsc().is_some() => return Err(fault.of(&inventory.serial)),
+            Err(_) => return Ok(None),
+        }
+    }
+    Ok((!certificates.is_empty()).then_some((device, certificates)))
 }
 
 pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
@@ -207,6 +230,7 @@ pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
         },
         management_is_default: management.default == Some(true),
         management_is_protected: protected,
+        attestation: None,
     })
 }
 

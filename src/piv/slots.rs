@@ -100,6 +100,11 @@ impl SlotKey {
         Ok(Self { slot, algorithm, spki, pin, touch, generated: metadata.origin == Some(Origin::Generated) })
     }
 
+    /// Its public key: SubjectPublicKeyInfo in DER.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
     /// As a key that verifies signatures; none for algorithms that sign no statements.
     pub fn signing_key(&self) -> Option<PublicKey> {
         match self.algorithm {

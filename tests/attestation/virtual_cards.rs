@@ -48,23 +48,26 @@ fn an_enrolled_yubikey_is_attested_whoever_made_it() {
         let hands = hands(maker, card);
         hands.enroll("alice-spare", &[]).ok();
         propose(&hands).ok();
-        // Whoever reads the enrolment sees it, if he has the certificates and says whom he believes.
+        // Whoever reads the enrolment sees it, or looks at the card, if he has the certificates and says whom he
+        // believes.
         let (file, roots) = (hands.lab.at("enrolments/alice-spare.json"), hands.lab.at("plans/roots.pem"));
         let pin = hands.maker.root_sha256();
-        let with_roots = ["card", "show", &file, "--roots", &roots];
-        for (args, verdict, words) in [
-            (&with_roots[..3], "incomplete", "NOT VERIFIED: the chain breaks off at"),
-            (&with_roots[..], "refused", "REFUSED: the chain leads to"),
-            (
-                &[&with_roots[..], &["--trust", &pin]].concat()[..],
-                "verified",
-                "up to an authority that --trust named",
-            ),
-        ] {
-            let shown = hands.lab.run(args).ok();
-            assert_eq!(shown.json["attestation"]["verdict"], verdict);
-            let said = shown.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(said.contains(words), "{said}");
+        for what in [file.as_str(), "yubikey"] {
+            let with_roots = ["card", "show", what, "--roots", &roots];
+            for (args, verdict, words) in [
+                (&with_roots[..3], "incomplete", "NOT VERIFIED: the chain breaks off at"),
+                (&with_roots[..], "refused", "REFUSED: the chain leads to"),
+                (
+                    &[&with_roots[..], &["--trust", &pin]].concat()[..],
+                    "verified",
+                    "up to an authority that --trust named",
+                ),
+            ] {
+                let shown = hands.lab.run(args).ok();
+                assert_eq!(shown.json["attestation"]["verdict"], verdict, "{what}");
+                let said = shown.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(said.contains(words), "{said}");
+            }
         }
         let shown = hands.lab.run(&["show", &file]).ok();
         assert_eq!(shown.json["attestation"]["verdict"], "incomplete");
@@ -197,4 +200,30 @@ fn chains_that_do_not_hold_are_refused_in_these_words() {
         &format!("the chain leads to \"{name}\", SHA-256 {digest}, which is not pinned"),
         "the card is none of Yubico's, or its slot f9 was overwritten: use another card",
     );
+}
+
+#[test]
+fn a_card_is_looked_at_and_lies() {
+    let maker = Manufacturer::new();
+    let hands = hands(maker.clone(), Card::new(&maker, 10_000_001, Firmware::V5_7_1));
+    let (roots, pin) = (hands.lab.at("plans/roots.pem"), maker.root_sha256());
+    let show = || hands.lab.run(&["card", "show", "yubikey", "--roots", &roots, "--trust", &pin]).ok();
+    let reason = |shown: &Ran| shown.json["attestation"]["reason"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(show().json["attestation"]["verdict"], "none", "a new card has no keys");
+    hands.enroll("alice-spare", &[]).ok();
+    assert_eq!(show().json["attestation"]["verdict"], "verified");
+    // Another key while it is attested.
+    let card = hands.cards["alice-spare"].clone();
+    let exchanged = card.clone();
+    let exchange = move || drop(exchanged.generate(0x9C, Algorithm::Ed25519, ALWAYS, TOUCH));
+    card.order(Trigger::NthOf(ATTEST, 1), Action::Run(Arc::new(exchange)));
+    let shown = show();
+    assert_eq!(reason(&shown), "the attestation of slot 9c is of another key than the card's signing key");
+    // What came out of another card of the same maker.
+    let other = Card::new(&maker, 10_000_002, Firmware::V5_7_1);
+    for slot in [0x9C, 0x82] {
+        other.import(slot, &card.private_key(slot).unwrap(), ALWAYS, TOUCH);
+    }
+    hands.daemon.swap(0, &other);
+    assert_eq!(show().json["attestation"]["verdict"], "none", "an imported key has no attestation");
 }

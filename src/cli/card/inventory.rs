@@ -4,12 +4,16 @@ use serde_json::{Value, json};
 
 use super::super::{
     Done,
+    proof::Proof,
     terminal::{Terminal, counted},
     wiring,
 };
 use crate::{
     ceremony::Error,
-    piv::{self, Beside, CardInventory, Seen, SlotKey},
+    piv::{self, Beside, CardInventory, Seen, Slot, SlotKey},
+    ports::clock::Clock as _,
+    roster::attestation::{self, AttestationError, Certificate, KeyUse, SubjectKey, Trust},
+    storage::SystemClock,
 };
 
 /// Every reader with what is in it.
@@ -29,12 +33,49 @@ pub fn list(terminal: Terminal) -> Result<Done, Error> {
     Ok(Done::ok(json!({ "readers": readers })))
 }
 
-/// One YubiKey.
-pub fn show(serial: Option<u32>, terminal: Terminal) -> Result<Done, Error> {
+/// One YubiKey, with what it attests of its keys.
+pub fn show(serial: Option<u32>, trust: &Trust, terminal: Terminal) -> Result<Done, Error> {
     let card = piv::inventory(serial, &wiring::attention(terminal))?;
     terminal.tell(&format!("Reader {}", card.reader));
     tell(&card, terminal);
-    Ok(Done::ok(card_json(&card)))
+    let proof = prove(&card, trust).unwrap_or_else(Proof::from);
+    proof.tell("yubikey", terminal);
+    let mut json = card_json(&card);
+    if let Some(object) = json.as_object_mut() {
+        object.insert("attestation".into(), proof.json());
+    }
+    Ok(Done::ok(json))
+}
+
+/// Each key that a ceremony uses is attested by the card, now. Policies and firmware are shown, not judged.
+fn prove(card: &CardInventory, trust: &Trust) -> Result<Proof, AttestationError> {
+    let none = || Proof::None("nothing attests its keys");
+    let Some((device, keys)) = &card.attestation else { return Ok(none()) };
+    let device = Certificate::from_der(device)?;
+    let mut proof = none();
+    for (key, certificate) in keys {
+        let slot = Certificate::from_der(certificate)?;
+        let attested = attestation::verify(&slot, &device, trust, SystemClock.now())?;
+        let found = attested.serial().map_or_else(|| "without a serial".to_owned(), |n| n.to_string());
+        if found != card.serial.as_str() {
+            let (slot, enrolled) = (attested.slot(), card.serial.clone());
+            return Err(AttestationError::OtherCard { slot, found, enrolled });
+        }
+        if SubjectKey::from_spki(key.spki()).as_ref() != Ok(attested.key())
+            || attested.slot().to_string() != key.slot.to_string()
+        {
+            let purpose = if key.slot == Slot::SIGNING { KeyUse::Signing } else { KeyUse::Share };
+            return Err(AttestationError::OtherKey(attested.slot(), purpose));
+        }
+        let plural = if keys.len() > 1 { "keys" } else { "key" };
+        let form = attested.form_factor().map_or_else(String::new, |form| format!(" ({form})"));
+        proof = Proof::Verified {
+            facts: format!("its {plural} were made on the card{form}, firmware {}", attested.firmware()),
+            firmware: attested.firmware(),
+            authority: attested.authority(),
+        };
+    }
+    Ok(proof)
 }
 
 /// In words.

@@ -1,0 +1,80 @@
+//! What attestations prove of where a card's keys are, in words.
+
+use serde_json::{Value, json};
+
+use super::terminal::Terminal;
+use crate::roster::attestation::{AttestationError, Authority, Firmware};
+
+/// What is known of where the keys of a card were made.
+pub enum Proof {
+    /// Nothing attests them, and why that is so.
+    None(&'static str),
+    /// It holds, up to an authority that is believed.
+    Verified {
+        /// What it says.
+        facts: String,
+        /// Of the card.
+        firmware: Firmware,
+        /// Where the chain ends.
+        authority: Authority,
+    },
+    /// It may hold, but the certificate of an authority is not at hand.
+    Incomplete(AttestationError),
+    /// It does not hold.
+    Refused(AttestationError),
+}
+
+impl From<AttestationError> for Proof {
+    fn from(error: AttestationError) -> Self {
+        match error {
+            AttestationError::Incomplete { .. } => Self::Incomplete(error),
+            other => Self::Refused(other),
+        }
+    }
+}
+
+impl Proof {
+    /// Says it; `what` is what `quorate card show` was or would be asked for.
+    pub fn tell(&self, what: &str, terminal: Terminal) {
+        let more = |line: &str| terminal.item(&format!("              {line}"));
+        match self {
+            Self::None(why) => terminal.item(&format!("attestation   none: {why}")),
+            Self::Verified { facts, firmware, authority } => {
+                terminal.item(&match authority {
+                    Authority::Yubico(name) => format!("attestation   holds, up to {name}"),
+                    Authority::Other => "attestation   holds, up to an authority that --trust named".into(),
+                });
+                more(facts);
+                if *firmware < Firmware::WITHOUT_EUCLEAK {
+                    more("whoever takes it apart can read its ECDSA keys (EUCLEAK)");
+                }
+            }
+            Self::Incomplete(error) => {
+                terminal.item(&format!("attestation   NOT VERIFIED: {error}"));
+                more(&format!("bring Yubico's: 'quorate card show {what} --roots CERTIFICATES'"));
+            }
+            Self::Refused(error) => {
+                terminal.item(&format!("attestation   REFUSED: {error}"));
+                more(error.hint());
+            }
+        }
+    }
+
+    /// For `--json`.
+    pub fn json(&self) -> Value {
+        let (verdict, reason) = match self {
+            Self::None(_) => ("none", None),
+            Self::Verified { .. } => ("verified", None),
+            Self::Incomplete(error) => ("incomplete", Some(error.to_string())),
+            Self::Refused(error) => ("refused", Some(error.to_string())),
+        };
+        let (firmware, authority) = match self {
+            Self::Verified { firmware, authority: Authority::Yubico(name), .. } => {
+                (Some(*firmware), Some(*name))
+            }
+            Self::Verified { firmware, .. } => (Some(*firmware), None),
+            _ => (None, None),
+        };
+        json!({ "verdict": verdict, "reason": reason, "firmware": firmware, "authority": authority })
+    }
+}
