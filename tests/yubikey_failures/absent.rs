@@ -1,6 +1,6 @@
 //! The card is not there, or another one is.
 
-use virtual_card::Card;
+use virtual_card::{Card, Daemon};
 
 use crate::table::{ALICE, BOB, MALLORY, Said, Table, VERIFY};
 
@@ -101,6 +101,23 @@ fn a_strangers_card() {
     table.fails(stranger, |table| table.approve(MALLORY));
     table.fails(stranger, |table| table.approve("yubikey"));
     assert_eq!(table.mallory.count_of(VERIFY), 0, "no PIN was asked for");
+}
+
+/// A reader is plugged in like a card, and calls itself what it wants.
+#[test]
+fn names_of_readers_move_no_cursor() {
+    let mut table = Table::with(&[]);
+    let name = "Yubico \x1b[2J\x1b]0;owned\x07\u{202e}CCID";
+    let daemon = Daemon::with_readers_called(name, &[&table.alice, &table.bob]);
+    table.lab.environment = daemon.environment();
+    for args in [&["card", "list"][..], &["card", "show", ALICE], &["card", "show", "yubikey"]] {
+        let ran = table.lab.run(args);
+        assert!(ran.stdout.contains("CCID") && ran.stderr.contains("CCID"), "{}", ran.stderr);
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains("\u{fffd}[2J"), "the name came as it is: {said:?}");
+        assert!(!said.contains(['\x1b', '\x07', '\u{202e}']), "{said:?}");
+    }
+    table.approves(ALICE);
 }
 
 #[test]

@@ -102,6 +102,18 @@ fn what_is_no_pin_costs_nothing() {
     assert_eq!(table.bob.count_of(VERIFY), 0);
 }
 
+/// The library writes commands to a log, PINs with them, if somebody listens. Nobody does, whatever the environment says.
+#[test]
+fn a_log_that_is_asked_for_is_not_written() {
+    let mut table = Table::with(&["alice"]);
+    table.lab.environment.push(("RUST_LOG".into(), "trace".into()));
+    let said = table.approve(ALICE).ok();
+    let said = said.stdout + &said.stderr;
+    for word in [crate::yubikeys::PIN, ">>>", "TRACE", "Apdu"] {
+        assert!(!said.contains(word), "{word} is in the output: {said}");
+    }
+}
+
 /// Enrolls a card once more.
 fn enroll(table: &Table, place: &str) -> crate::lab::Ran {
     let (output, pin) = (table.lab.at("files/enrolment"), table.lab.at("cards/pin"));

@@ -29,6 +29,8 @@ const MOST: usize = 16;
 /// A pcscd, alone in the world, and its readers. It ends when this is dropped, and when the process ends, however.
 pub struct Daemon {
     dir: TempDir,
+    /// What the name of each reader begins with.
+    name: String,
     ports: Vec<Pair>,
     readers: Vec<Reader>,
     keeper: Keeper,
@@ -38,33 +40,38 @@ impl Daemon {
     /// One with so many readers, all of them empty. vpcd makes readers in pairs: of an odd number one more is there,
     /// and stays empty.
     pub fn start(readers: usize) -> Self {
-        Self::with_cards_in(readers, &[])
+        Self::with_cards_in(READER, readers, &[])
     }
 
     /// One with a reader for each of these cards, which are in when this returns.
     pub fn with_cards(cards: &[&Card]) -> Self {
-        Self::with_cards_in(cards.len(), cards)
+        Self::with_cards_in(READER, cards.len(), cards)
     }
 
-    fn with_cards_in(readers: usize, cards: &[&Card]) -> Self {
+    /// The same, with readers that call themselves so.
+    pub fn with_readers_called(name: &str, cards: &[&Card]) -> Self {
+        Self::with_cards_in(name, cards.len(), cards)
+    }
+
+    fn with_cards_in(name: &str, readers: usize, cards: &[&Card]) -> Self {
         assert!(readers <= MOST, "pcscd takes {MOST} readers at most");
         assert!(Path::new(DRIVER).exists(), "{DRIVER} is missing: apt-get install pcscd vsmartcard-vpcd");
         let dir = tempfile::Builder::new().prefix("virtual-card-").tempdir().expect("a directory for pcscd");
         let ports: Vec<Pair> = (0..readers.div_ceil(2)).map(|_| Pair::reserve()).collect();
-        write_configuration(dir.path(), &ports);
+        write_configuration(dir.path(), name, &ports);
         let output = dir.path().join(OUTPUT);
         let slots: Vec<Reader> = ports
             .iter()
             .flat_map(|pair| [pair.first, pair.first + 1])
             .take(readers)
             .enumerate()
-            .map(|(reader, port)| Reader::new(&reader_name(reader), port, &output))
+            .map(|(reader, port)| Reader::new(&reader_name(name, reader), port, &output))
             .collect();
         for (reader, card) in slots.iter().zip(cards) {
             reader.put(card);
         }
         let keeper = Keeper::new(dir.path());
-        let daemon = Self { dir, ports, readers: slots, keeper };
+        let daemon = Self { dir, name: name.to_owned(), ports, readers: slots, keeper };
         daemon.resume();
         daemon
     }
@@ -88,7 +95,7 @@ impl Daemon {
 
     /// The name that pcscd gives to a reader.
     pub fn reader_name(&self, reader: usize) -> String {
-        reader_name(reader)
+        reader_name(&self.name, reader)
     }
 
     /// Puts a card into a reader, and waits until pcscd has seen it.
@@ -207,12 +214,12 @@ const OUTPUT: &str = "pcscd.log";
 /// ykman looks for this in the name, and takes the interfaces from it.
 const READER: &str = "Yubico YubiKey OTP+FIDO+CCID";
 
-fn reader_name(reader: usize) -> String {
-    format!("{READER} {:02} {:02} {:02}", reader / 2, reader / 2, reader % 2)
+fn reader_name(name: &str, reader: usize) -> String {
+    format!("{name} {:02} {:02} {:02}", reader / 2, reader / 2, reader % 2)
 }
 
 /// Entries that share a library's path would share its slots: each has a copy.
-fn write_configuration(dir: &Path, ports: &[Pair]) {
+fn write_configuration(dir: &Path, name: &str, ports: &[Pair]) {
     let config = dir.join("config");
     fs::create_dir(&config).expect("a directory for the configuration");
     let mut text = String::new();
@@ -220,7 +227,7 @@ fn write_configuration(dir: &Path, ports: &[Pair]) {
         let library = dir.join(format!("vpcd-{index}.so"));
         fs::copy(DRIVER, &library).expect("a copy of the driver");
         text += &format!(
-            "FRIENDLYNAME \"{READER} {index:02}\"\nDEVICENAME /dev/null:0x{:04X}\nLIBPATH {}\nCHANNELID 0x{:04X}\n\n",
+            "FRIENDLYNAME \"{name} {index:02}\"\nDEVICENAME /dev/null:0x{:04X}\nLIBPATH {}\nCHANNELID 0x{:04X}\n\n",
             pair.first,
             library.display(),
             pair.first
