@@ -14,7 +14,7 @@ fn root() -> Issuer {
 }
 
 /// Runs it on these certificates, with one pin.
-fn judge(certificates: &[&[u8]], trusted: &Issuer) -> Ran {
+pub fn judge(certificates: &[&[u8]], trusted: &Issuer) -> Ran {
     judge_with(certificates, &[], &[trusted])
 }
 
@@ -44,7 +44,7 @@ fn judge_with(certificates: &[&[u8]], keys: &[&Pair], trusted: &[&Issuer]) -> Ra
 
 /// Refused, with exit code 3 and these words.
 #[track_caller]
-fn refused(ran: Ran, words: &str) {
+pub fn refused(ran: Ran, words: &str) {
     let ran = ran.expect(3);
     let reason = ran.json["attestations"].as_array().map(|all| {
         all.iter()

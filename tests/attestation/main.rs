@@ -15,5 +15,6 @@ mod yubikeys;
 
 mod alone;
 mod bytes;
+mod encodings;
 mod genesis;
 mod virtual_cards;
