@@ -77,14 +77,15 @@ pub struct Preparation {
     session: Option<Session>,
     inventory: CardInventory,
     pin: Option<Pin>,
+    /// Whether a PIN was presented, whatever the card said: it may be unlocked.
+    is_presented: bool,
     touches: (u32, u32),
 }
 
 impl Drop for Preparation {
     fn drop(&mut self) {
-        let touched = self.pin.is_some();
         match self.session.take() {
-            Some(session) if touched => session.reset(),
+            Some(session) if self.is_presented => session.reset(),
             Some(session) => session.leave(),
             None => {}
         }
@@ -102,7 +103,7 @@ impl Preparation {
                 return Err(error);
             }
         };
-        Ok(Self { session: Some(session), inventory, pin: None, touches: (0, 0) })
+        Ok(Self { session: Some(session), inventory, pin: None, is_presented: false, touches: (0, 0) })
     }
 
     /// What is on it.
@@ -193,6 +194,7 @@ impl Preparation {
     pub fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<(), CardError> {
         Self::check_new_pin(&pin)?;
         self.check_tries(final_try)?;
+        self.is_presented = true;
         if self.inventory.pin.is_default {
             let changed = self.session()?.change_pin(DELIVERED_PIN, &pin);
             changed.map_err(|fault| self.of(fault))?;

@@ -128,6 +128,21 @@ fn certificates_that_are_missing_garbage_or_of_another_key() {
     }
 }
 
+/// The PIN was right, but the card says something else: it must not stay unlocked.
+#[test]
+fn a_card_that_takes_the_pin_and_says_that_it_failed() {
+    for action in [Action::FailAfter(0x6F00), Action::FailAfter(0x6300), Action::Answer(vec![0x6F, 0x00])] {
+        let table = Table::with_readers(1, &[]);
+        let card = new_card(&table);
+        card.order(Trigger::NthOf(VERIFY, 1), action);
+        let message = "card 10000009: it refused the command";
+        let hint = "check the card and its medium, then run the same command again";
+        table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
+        assert!(!card.is_unlocked(), "the card was left unlocked");
+        assert_eq!(card.times_left_unlocked(), 0, "the card was left unlocked");
+    }
+}
+
 /// Between the keys and the signature of the enrolment the card is let go once.
 #[test]
 fn the_card_is_another_when_it_should_sign() {
