@@ -159,8 +159,11 @@ fn execute(
             (None, kind) if !table.terminal.person_says_yes("Try the execution again?")? => {
                 let ledger = text::printable(&ledger.to_string_lossy());
                 let mut error = Error::problem(
-                    "the ceremony was not executed to its end: it stays open, with its approvals",
-                    format!("'quorate execute {ledger} --card CARD', with the copies as before, goes on"),
+                    "the ceremony was not executed to its end",
+                    format!(
+                        "'quorate status {ledger}' says where it stands; 'quorate execute {ledger} --card CARD', with \
+                         the copies as before, goes on"
+                    ),
                 );
                 error.kind = kind.unwrap_or(error.kind);
                 return Err(error);

@@ -17,6 +17,7 @@ mod card;
 mod certificate;
 mod fault;
 mod inventory;
+mod making;
 mod preparation;
 mod reader;
 mod session;

@@ -2,25 +2,22 @@
 //!
 //! Each step leaves a card with which the next attempt goes on: what is done already is found and not done again.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use getrandom::SysRng;
-use yubikey::{MgmAlgorithmId, MgmKey, TouchPolicy, piv::AlgorithmId};
+use yubikey::{MgmAlgorithmId, MgmKey, TouchPolicy};
 
 use super::{
     card::check_pin,
-    certificate::{self, Subject, Unsigned},
     fault::Fault,
-    inventory::{self, ADMIN_DATA, Beside, CardInventory, certificate_in},
+    inventory::{self, ADMIN_DATA, CardInventory},
     reader,
     session::{Protected, Session},
-    slots::{Slot, SlotKey},
-    unlocked::{signed, touch_fault},
 };
 use crate::{
-    encoding::{text::Line, time::Timestamp},
+    encoding::text::Line,
     memory::{ManagementSecret, Pin},
-    ports::card::{Attention, CardError, Departure, FinalTry, Rescue, Waiting, Work},
+    ports::card::{Attention, CardError, Departure, FinalTry, Rescue},
 };
 
 /// What every card is delivered with. Tried only where the card itself says that they still hold (DESIGN: never blindly).
@@ -74,12 +71,13 @@ pub enum SigningAlgorithm {
 
 /// A card in the making.
 pub struct Preparation {
-    session: Option<Session>,
-    inventory: CardInventory,
-    pin: Option<Pin>,
+    pub(super) session: Option<Session>,
+    pub(super) inventory: CardInventory,
+    pub(super) pin: Option<Pin>,
     /// Whether a PIN was presented, whatever the card said: it may be unlocked.
     is_presented: bool,
-    touches: (u32, u32),
+    /// Touches that were asked for, and how many will be.
+    pub(super) touches: (u32, u32),
 }
 
 impl Drop for Preparation {
@@ -124,12 +122,12 @@ impl Preparation {
         self.touches = (0, touches);
     }
 
-    fn session(&mut self) -> Result<&mut Session, CardError> {
+    pub(super) fn session(&mut self) -> Result<&mut Session, CardError> {
         let serial = self.inventory.serial.clone();
         self.session.as_mut().ok_or(CardError::Gone { serial, how: Departure::LetGo })
     }
 
-    fn of(&self, fault: Fault) -> CardError {
+    pub(super) fn of(&self, fault: Fault) -> CardError {
         use yubikey::Error as Crate;
         let serial = self.inventory.serial.clone();
         match fault {
@@ -150,7 +148,7 @@ impl Preparation {
     }
 
     /// What was put on the card, or why not. The crate has one error for all refusals, and lack of room is the usual one.
-    fn put<T>(&self, what: &str, done: Result<T, Fault>) -> Result<T, CardError> {
+    pub(super) fn put<T>(&self, what: &str, done: Result<T, Fault>) -> Result<T, CardError> {
         match done {
             Err(Fault::Said(yubikey::Error::GenericError)) => {
                 Err(CardError::Full { serial: self.inventory.serial.clone(), what: what.to_owned() })
@@ -159,7 +157,7 @@ impl Preparation {
         }
     }
 
-    fn refuse(&self, reason: &str) -> CardError {
+    pub(super) fn refuse(&self, reason: &str) -> CardError {
         CardError::Failed { serial: self.inventory.serial.clone(), reason: reason.to_owned() }
     }
 
@@ -304,106 +302,6 @@ impl Preparation {
             other => other.map(drop),
         };
         self.put(UNDER_PIN, flagged)
-    }
-
-    /// Makes the signing key.
-    pub fn make_signing_key(
-        &mut self,
-        algorithm: SigningAlgorithm,
-        touch: TouchRule,
-    ) -> Result<SlotKey, CardError> {
-        let algorithm = match algorithm {
-            SigningAlgorithm::Ed25519 => AlgorithmId::Ed25519,
-            SigningAlgorithm::P256 => AlgorithmId::EccP256,
-        };
-        self.make_key(Slot::SIGNING, algorithm, touch)
-    }
-
-    /// Makes the share key.
-    pub fn make_share_key(&mut self, slot: Slot, touch: TouchRule) -> Result<SlotKey, CardError> {
-        self.make_key(slot, AlgorithmId::EccP256, touch)
-    }
-
-    fn make_key(
-        &mut self,
-        slot: Slot,
-        algorithm: AlgorithmId,
-        touch: TouchRule,
-    ) -> Result<SlotKey, CardError> {
-        let made = self.session()?.generate(slot, algorithm, touch.into());
-        self.put(&format!("a new key in slot {slot}"), made)?;
-        // What the metadata says is what counts later.
-        let read = self.session()?.key(slot);
-        let key = read
-            .map_err(|fault| self.of(fault))?
-            .ok_or_else(|| self.refuse(&format!("it made a key in slot {slot}, and shows none")))?;
-        self.inventory.keys.retain(|(other, _)| other.slot != slot);
-        self.inventory.keys.push((key.clone(), Beside::Nothing));
-        self.inventory.keys.sort_by_key(|(key, _)| key.slot);
-        Ok(key)
-    }
-
-    /// Puts a self-signed certificate beside a key: one touch.
-    pub fn certify(&mut self, key: &SlotKey, name: &str, now: Timestamp) -> Result<(), CardError> {
-        let subject =
-            if key.slot == Slot::SIGNING { Subject::signing_key(name) } else { Subject::share_key(name) };
-        let mut serial = [0; 16];
-        getrandom::fill(&mut serial).map_err(|_| self.refuse("no random numbers for its certificate"))?;
-        let unsigned = Unsigned::new(key, &subject, serial, now);
-        let signature = self.sign(key, unsigned.message())?;
-        let mut object = certificate::object(&unsigned.finish(&signature));
-        let put = self.session()?.put_object(key.slot.certificate_object(), &mut object);
-        self.put(&format!("the certificate of slot {}", key.slot), put)?;
-        if let Some((_, beside)) = self.inventory.keys.iter_mut().find(|(other, _)| other.slot == key.slot) {
-            *beside = Beside::Certificate;
-        }
-        Ok(())
-    }
-
-    fn sign(&mut self, key: &SlotKey, message: &[u8]) -> Result<Vec<u8>, CardError> {
-        let serial = self.inventory.serial.clone();
-        let public = key.signing_key().ok_or_else(|| self.refuse("this key signs nothing"))?;
-        let waiting = self.next_touch(key);
-        signed(key, &public, &serial, message, |input| {
-            let pin = self
-                .pin
-                .as_ref()
-                .ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })?;
-            let session = self
-                .session
-                .as_mut()
-                .ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })?;
-            session.verify(pin).map_err(|fault| fault.of(&serial))?;
-            let began = Instant::now();
-            session
-                .sign(waiting, key, input)
-                .map_err(|fault| touch_fault(fault, &serial, began, key.touches()))
-        })
-    }
-
-    fn next_touch(&mut self, key: &SlotKey) -> Waiting {
-        if key.touches() == 0 {
-            return Waiting::Answer;
-        }
-        let number = self.touches.0.saturating_add(1);
-        self.touches.0 = number;
-        Waiting::Touch { number, of: self.touches.1.max(number), work: Work::Sign }
-    }
-
-    /// The certificates that attest the keys: that of slot f9, then one for each key. None where a key was imported,
-    /// or where the card has no key that attests.
-    pub fn attestation(&mut self, keys: &[&SlotKey]) -> Result<Option<Vec<Vec<u8>>>, CardError> {
-        let session = self.session()?;
-        let Ok(Some(device)) = certificate_in(session, Slot::ATTESTING) else { return Ok(None) };
-        let mut certificates = vec![device];
-        for key in keys.iter().filter(|key| key.generated) {
-            match self.session()?.attest(key.slot) {
-                Ok(certificate) => certificates.push(certificate),
-                Err(fault) if fault.pcsc().is_some() => return Err(self.of(fault)),
-                Err(_) => return Ok(None),
-            }
-        }
-        Ok((certificates.len() > keys.len()).then_some(certificates))
     }
 
     /// Whose card it is.

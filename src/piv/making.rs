@@ -1,0 +1,119 @@
+//! Making a YubiKey ready, the second half: its keys are made on the card, certified and attested.
+
+use std::time::Instant;
+
+use yubikey::piv::AlgorithmId;
+
+use super::{
+    certificate::{self, Subject, Unsigned},
+    inventory::{Beside, certificate_in},
+    preparation::{Preparation, SigningAlgorithm, TouchRule},
+    slots::{Slot, SlotKey},
+    unlocked::{signed, touch_fault},
+};
+use crate::{
+    encoding::time::Timestamp,
+    ports::card::{CardError, Departure, Waiting, Work},
+};
+
+impl Preparation {
+    /// Makes the signing key.
+    pub fn make_signing_key(
+        &mut self,
+        algorithm: SigningAlgorithm,
+        touch: TouchRule,
+    ) -> Result<SlotKey, CardError> {
+        let algorithm = match algorithm {
+            SigningAlgorithm::Ed25519 => AlgorithmId::Ed25519,
+            SigningAlgorithm::P256 => AlgorithmId::EccP256,
+        };
+        self.make_key(Slot::SIGNING, algorithm, touch)
+    }
+
+    /// Makes the share key.
+    pub fn make_share_key(&mut self, slot: Slot, touch: TouchRule) -> Result<SlotKey, CardError> {
+        self.make_key(slot, AlgorithmId::EccP256, touch)
+    }
+
+    fn make_key(
+        &mut self,
+        slot: Slot,
+        algorithm: AlgorithmId,
+        touch: TouchRule,
+    ) -> Result<SlotKey, CardError> {
+        let made = self.session()?.generate(slot, algorithm, touch.into());
+        self.put(&format!("a new key in slot {slot}"), made)?;
+        // What the metadata says is what counts later.
+        let read = self.session()?.key(slot);
+        let key = read
+            .map_err(|fault| self.of(fault))?
+            .ok_or_else(|| self.refuse(&format!("it made a key in slot {slot}, and shows none")))?;
+        self.inventory.keys.retain(|(other, _)| other.slot != slot);
+        self.inventory.keys.push((key.clone(), Beside::Nothing));
+        self.inventory.keys.sort_by_key(|(key, _)| key.slot);
+        Ok(key)
+    }
+
+    /// Puts a self-signed certificate beside a key: one touch.
+    pub fn certify(&mut self, key: &SlotKey, name: &str, now: Timestamp) -> Result<(), CardError> {
+        let subject =
+            if key.slot == Slot::SIGNING { Subject::signing_key(name) } else { Subject::share_key(name) };
+        let mut serial = [0; 16];
+        getrandom::fill(&mut serial).map_err(|_| self.refuse("no random numbers for its certificate"))?;
+        let unsigned = Unsigned::new(key, &subject, serial, now);
+        let signature = self.sign(key, unsigned.message())?;
+        let mut object = certificate::object(&unsigned.finish(&signature));
+        let put = self.session()?.put_object(key.slot.certificate_object(), &mut object);
+        self.put(&format!("the certificate of slot {}", key.slot), put)?;
+        if let Some((_, beside)) = self.inventory.keys.iter_mut().find(|(other, _)| other.slot == key.slot) {
+            *beside = Beside::Certificate;
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self, key: &SlotKey, message: &[u8]) -> Result<Vec<u8>, CardError> {
+        let serial = self.inventory.serial.clone();
+        let public = key.signing_key().ok_or_else(|| self.refuse("this key signs nothing"))?;
+        let waiting = self.next_touch(key);
+        signed(key, &public, &serial, message, |input| {
+            let pin = self
+                .pin
+                .as_ref()
+                .ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })?;
+            let session = self
+                .session
+                .as_mut()
+                .ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })?;
+            session.verify(pin).map_err(|fault| fault.of(&serial))?;
+            let began = Instant::now();
+            session
+                .sign(waiting, key, input)
+                .map_err(|fault| touch_fault(fault, &serial, began, key.touches()))
+        })
+    }
+
+    fn next_touch(&mut self, key: &SlotKey) -> Waiting {
+        if key.touches() == 0 {
+            return Waiting::Answer;
+        }
+        let number = self.touches.0.saturating_add(1);
+        self.touches.0 = number;
+        Waiting::Touch { number, of: self.touches.1.max(number), work: Work::Sign }
+    }
+
+    /// The certificates that attest the keys: that of slot f9, then one for each key. None where a key was imported,
+    /// or where the card has no key that attests.
+    pub fn attestation(&mut self, keys: &[&SlotKey]) -> Result<Option<Vec<Vec<u8>>>, CardError> {
+        let session = self.session()?;
+        let Ok(Some(device)) = certificate_in(session, Slot::ATTESTING) else { return Ok(None) };
+        let mut certificates = vec![device];
+        for key in keys.iter().filter(|key| key.generated) {
+            match self.session()?.attest(key.slot) {
+                Ok(certificate) => certificates.push(certificate),
+                Err(fault) if fault.pcsc().is_some() => return Err(self.of(fault)),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok((certificates.len() > keys.len()).then_some(certificates))
+    }
+}
