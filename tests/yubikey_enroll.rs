@@ -79,7 +79,8 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     card.reset_count();
     let open = format!("age -d -i {} -o {} {}", at("identity"), at("opened"), at("sealed"));
     let script = format!(
-        "set timeout 180; spawn {open}; expect \"Enter PIN\" {{ send \"{}\\r\" }}; expect eof; exit [lindex [wait] 3]",
+        "{}set timeout 180; spawn {open}; expect \"Enter PIN\" {{ secretly \"{}\\r\" }}; expect eof; exit [lindex [wait] 3]",
+        yubikeys::SECRETLY,
         yubikeys::PIN
     );
     let opened = hands.daemon.command("expect").args(["-c", &script]).output().unwrap();

@@ -17,18 +17,21 @@ use std::{fs, process::Command, sync::Arc, time::Duration};
 use lab::ADMIN;
 use table::{ALICE, AUTHENTICATE, BOB, FRANK, Table, VERIFY};
 use virtual_card::{Action, Card, Firmware, Manufacturer, Touch, Trigger};
-use yubikeys::{PIN, PUK};
+use yubikeys::{PIN, PUK, SECRETLY};
 
 /// Somebody reads and types: after each text what he answers. A briefing is turned page by page. Gives the exit code and
 /// what stood on the screen, blanks and line ends as one blank each.
 #[track_caller]
 fn converse(table: &Table, args: &[&str], turns: &[(&str, &str)]) -> (i32, String) {
-    let mut script = String::from("set timeout 180\nset stty_init {rows 24 columns 80}\nspawn -noecho {");
+    let mut script =
+        String::from(SECRETLY) + "set timeout 180\nset stty_init {rows 24 columns 80}\nspawn -noecho {";
     script += &[&[lab::QUORATE], args].concat().join("} {");
     script += "}\n";
     for (number, (seen, typed)) in turns.iter().enumerate() {
+        let secret = ["PIN of", "New PIN", "New PUK", "The same again", "the two differ"];
+        let send = if secret.iter().any(|prompt| seen.starts_with(prompt)) { "secretly" } else { "send" };
         script += &format!(
-            "expect {{\n  -ex {{Enter goes on --}} {{ send \"\\r\"; exp_continue }}\n  -ex {{{seen}}} {{ send \"{typed}\\r\" }}\n  \
+            "expect {{\n  -ex {{Enter goes on --}} {{ send \"\\r\"; exp_continue }}\n  -ex {{{seen}}} {{ {send} \"{typed}\\r\" }}\n  \
              eof {{ puts \"\\nended before {number}\"; exit 90 }}\n  timeout {{ puts \"\\nno {number}\"; exit 91 }}\n}}\n"
         );
     }

@@ -26,6 +26,16 @@ pub const PIN: &str = "27182818";
 /// The PUK.
 pub const PUK: &str = "31415926";
 
+/// For `expect`: types what is not to be seen, as soon as the terminal shows no more what is typed. A prompt stands there
+/// a moment before that, and what comes in between is shown and thrown away.
+pub const SECRETLY: &str = r#"
+proc secretly {text} {
+    global spawn_id spawn_out
+    while {![string match "* -echo *" [exec stty -a < $spawn_out(slave,name)]]} { after 5 }
+    send -- $text
+}
+"#;
+
 /// Runs a command; when these words stand on its standard error, and not before, something happens. Then its standard
 /// input ends.
 #[track_caller]

@@ -111,12 +111,22 @@ fn a_card_is_quick() {
     println!("all is gone after {:?}", begin.elapsed());
 }
 
-/// A conversation on a terminal: the command, then what is waited for and what is typed.
+/// Types a PIN as soon as the terminal shows no more what is typed. The prompt stands there a moment before that, and what
+/// comes in between is thrown away.
+const SECRETLY: &str = r#"
+proc secretly {text} {
+    global spawn_id spawn_out
+    while {![string match "* -echo *" [exec stty -a < $spawn_out(slave,name)]]} { after 5 }
+    send -- $text
+}
+"#;
+
+/// A conversation on a terminal: the command, then what is waited for and which PIN is typed.
 fn converse(daemon: &Daemon, command: &str, turns: &[(&str, &str)]) -> String {
-    let mut script = format!("set timeout 180\nspawn {command}\n");
+    let mut script = format!("{SECRETLY}set timeout 180\nspawn {command}\n");
     for (prompt, answer) in turns {
         script += &format!(
-            "expect {{\n  \"{prompt}\" {{ send \"{answer}\\r\" }}\n  eof {{ exit 90 }}\n  timeout {{ exit 91 }}\n}}\n"
+            "expect {{\n  \"{prompt}\" {{ secretly \"{answer}\\r\" }}\n  eof {{ exit 90 }}\n  timeout {{ exit 91 }}\n}}\n"
         );
     }
     script += "expect {\n  eof {}\n  timeout { exit 92 }\n}\nexit [lindex [wait] 3]\n";
