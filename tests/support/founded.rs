@@ -142,8 +142,8 @@ pub fn tries(lab: &Lab, name: &str) -> u64 {
 /// Runs a command at the station at another time: `+3d`, `-2h`.
 pub fn at_time(lab: &Lab, offset: &str, args: &[&str]) -> crate::lab::Ran {
     let inner = lab.command(args);
-    let mut command = Command::new("faketime");
-    command.args(["-f", offset]).arg(inner.get_program()).args(inner.get_args());
+    let mut command = virtual_card::at_time(offset, crate::lab::QUORATE);
+    command.args(inner.get_args());
     command.current_dir(lab.dir.path());
     ran(&mut command)
 }

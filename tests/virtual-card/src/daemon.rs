@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     card::Card,
+    clock,
     ports::{Pair, are_listening},
     reader::Reader,
 };
@@ -292,30 +293,20 @@ impl Drop for Keeper {
 
 /// The socket is passed as systemd passes it: descriptor 3, to this very process. `setpriv` is what makes the kernel
 /// kill it with us.
-const START: &str = r#"exec 3<&0 </dev/null
+const PASS: &str = r#"exec 3<&0 </dev/null
 export LISTEN_FDS=1 LISTEN_PID=$$
-exec setpriv --pdeathsig KILL pcscd --foreground --info --config "$1""#;
+set -- setpriv --pdeathsig KILL pcscd --foreground --info --config "$1""#;
 
 /// pcscd looks for cards every 400 ms, as long as a reader does not call it. By its own clock: it is given a faster one.
 const SPEED: &str = "+0 x20";
-
-/// The library that gives a process its own clock, wherever this architecture has it.
-fn clock() -> Option<PathBuf> {
-    let directories = fs::read_dir("/usr/lib").ok()?;
-    let paths = directories.flatten().map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"));
-    paths.into_iter().find(|path| path.exists())
-}
 
 fn spawn(dir: &Path) -> Child {
     let socket = dir.join(SOCKET);
     let _ = fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket).expect("a socket for pcscd");
     let output = fs::File::create(dir.join(OUTPUT)).expect("a file for what pcscd says");
-    let clock = clock().expect("libfaketimeMT.so.1 is missing: apt-get install faketime");
-    Command::new("sh")
-        .env("LD_PRELOAD", clock)
-        .env("FAKETIME", SPEED)
-        .args(["-c", START, "sh"])
+    clock::shell(SPEED)
+        .args(["-c", &format!("{PASS}\n{}", clock::START), "sh"])
         .arg(dir.join("config"))
         .stdin(OwnedFd::from(listener))
         .stdout(output.try_clone().expect("the same file"))
@@ -331,4 +322,5 @@ fn is_alive(child: &mut Child) -> bool {
 fn kill(mut child: Child) {
     let _ = child.kill();
     let _ = child.wait();
+    clock::forget(child.id());
 }

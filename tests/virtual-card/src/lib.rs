@@ -22,6 +22,7 @@
 mod apdu;
 mod card;
 mod certificate;
+mod clock;
 mod daemon;
 mod der;
 mod key;
@@ -39,6 +40,7 @@ mod tlv;
 
 pub use card::{Card, Firmware};
 pub use certificate::{Certificate, Extension};
+pub use clock::at_time;
 pub use daemon::{Daemon, Held};
 pub use key::{Algorithm, PrivateKey};
 pub use manufacturer::{Attestation, Manufacturer};
