@@ -31,8 +31,7 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
         terminal,
         card.as_mut(),
         &description,
-        &args.card.card,
-        &args.card.pin,
+        &args.card,
         Some(&ceremony.roster),
         abort::USES,
     )?;

@@ -72,8 +72,7 @@ fn decide(
         terminal,
         card.as_mut(),
         &description,
-        &card_args.card,
-        &card_args.pin,
+        card_args,
         Some(&matter.ceremony.roster),
         uses,
     )?;

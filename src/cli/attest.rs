@@ -37,8 +37,7 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
         terminal,
         card.as_mut(),
         &description,
-        &args.card.card,
-        &args.card.pin,
+        &args.card,
         Some(&ceremony.roster),
         Uses::SIGNATURE,
     )?;

@@ -128,15 +128,7 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
             unlocking::announce(terminal, card.as_mut(), &description, None, Uses::SIGNATURE);
             card.unlock(prepared.pin, FinalTry::Keep)?
         }
-        None => unlocking::unlock(
-            terminal,
-            card.as_mut(),
-            &description,
-            &args.card.card,
-            &args.card.pin,
-            None,
-            Uses::SIGNATURE,
-        )?,
+        None => unlocking::unlock(terminal, card.as_mut(), &description, &args.card, None, Uses::SIGNATURE)?,
     };
     let signature = unlocked.sign(&pae(ENROLMENT_TYPE, &payload))?;
     drop(unlocked);

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     Done,
     approve::check_continuity,
-    args::{CardDrill, CardPlace, Global},
+    args::{CardArgs, CardDrill, CardPlace, Global},
     card::write_new,
     terminal::{Terminal, counted},
     unlocking, wiring,
@@ -45,8 +45,8 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     check_continuity(terminal, &state, &subject.continuity)?;
     terminal.confirm("Try this card?")?;
     let (roster, uses) = (Some(subject.roster), drill::uses(&subject));
-    let mut unlocked =
-        unlocking::unlock(terminal, card.as_mut(), &description, place, &args.pin, roster, uses)?;
+    let given = CardArgs { card: place.clone(), pin: args.pin.clone() };
+    let mut unlocked = unlocking::unlock(terminal, card.as_mut(), &description, &given, roster, uses)?;
     let signed = drill::drill(&subject, &description, unlocked.as_mut(), &SystemClock)?;
     drop(unlocked);
     let bytes = drill::to_file(signed.envelope());

@@ -44,15 +44,8 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
-    let mut unlocked = unlocking::unlock(
-        terminal,
-        card.as_mut(),
-        &description,
-        &args.card.card,
-        &args.card.pin,
-        Some(&roster),
-        execute::USES,
-    )?;
+    let mut unlocked =
+        unlocking::unlock(terminal, card.as_mut(), &description, &args.card, Some(&roster), execute::USES)?;
     let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };

@@ -5,7 +5,7 @@ use std::path::Path;
 use zeroize::Zeroize as _;
 
 use super::{
-    args::{CardPlace, PinArgs},
+    args::{CardArgs, CardPlace, PinArgs},
     terminal::{Terminal, counted},
 };
 use crate::{
@@ -51,16 +51,16 @@ fn short_serial(description: &CardDescription) -> String {
 }
 
 /// Says how many touches come, gets the PIN and presents it, once. The prompt says whose card it is, and how many tries
-/// are left. `place` is where the card was looked for.
+/// are left.
 pub fn unlock<'c>(
     terminal: Terminal,
     card: &'c mut dyn Card,
     description: &CardDescription,
-    place: &CardPlace,
-    pin: &PinArgs,
+    given: &CardArgs,
     roster: Option<&Roster>,
     uses: Uses,
 ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+    let CardArgs { card: place, pin } = given;
     if pin.pin_file.is_some() || pin.pin_fd.is_some() {
         check_named(place, description, roster)?;
     }
