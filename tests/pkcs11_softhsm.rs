@@ -150,15 +150,15 @@ fn a_bad_configuration_is_the_modules_error() {
 }
 
 #[test]
-fn a_worker_starts_in_a_fraction_of_a_second() {
+fn one_worker_after_the_other_sees_the_same() {
     let hsm = SoftHsm::with_token("ca");
     let mut token = token(&hsm, "ca");
+    let first = token.observe().unwrap();
     let begin = Instant::now();
     for _ in 0..10 {
-        token.observe().unwrap();
+        assert_eq!(token.observe().unwrap(), first);
     }
     println!("{} ms for start and observation", begin.elapsed().as_millis() / 10);
-    assert!(begin.elapsed().as_secs() < 10);
 }
 
 #[test]
