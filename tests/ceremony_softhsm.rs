@@ -39,8 +39,13 @@ fn a_key_dies_only_by_quorum_and_the_audit_shows_it() {
     let (lab, hsm, serial) = lab_in_use();
     let genesis = lab.plan("genesis", &lab.genesis_text(&CUSTODIANS, &softhsm_in_use("lab", &serial)));
     let proposed = lab.propose(&genesis).ok();
+    // Everybody sees which file will be loaded.
+    let sum = std::process::Command::new("sha256sum").arg(softhsm::MODULE).output().unwrap();
+    let module =
+        format!("module {}, SHA-256 {}", softhsm::MODULE, &String::from_utf8_lossy(&sum.stdout)[..64]);
     for name in CUSTODIANS {
-        lab.approve(name).ok();
+        let seen = lab.approve(name).ok().stderr;
+        assert!(seen.split_whitespace().collect::<Vec<_>>().join(" ").contains(&module), "{seen}");
     }
     let present = format!("hsm:so-pin={}", lab.at("so.pin"));
     lab.execute(&["--present-pin", &present]).ok();

@@ -263,13 +263,9 @@ fn genesis_target(target: &GenesisTarget) -> Section {
         ),
     };
     lines.push(match &target.place {
-        Place::Pkcs11 { module, .. } => format!("module {}", crate::encoding::text::printable(module)),
+        Place::Pkcs11 { module, .. } => pinned("module", module, &target.identity),
         Place::Practice { .. } => "the built-in practice token: nothing real is in it".into(),
-        Place::Command { program } => format!(
-            "program {}, SHA-256 {}",
-            crate::encoding::text::printable(program),
-            target.identity.module_sha256.map_or_else(String::new, |sha256| sha256.to_string())
-        ),
+        Place::Command { program } => pinned("program", program, &target.identity),
     });
     for rule in &target.credentials {
         let meaning = match (rule.custody, rule.role) {
@@ -297,6 +293,13 @@ fn genesis_target(target: &GenesisTarget) -> Section {
         }
     }
     Section::new("A target", lines)
+}
+
+/// A file with the digest by which it is known from now on.
+fn pinned(what: &str, path: &str, identity: &TokenIdentity) -> String {
+    let path = crate::encoding::text::printable(path);
+    let sha256 = identity.module_sha256.map_or_else(|| "unknown".into(), |sha256| sha256.to_string());
+    format!("{what} {path}, SHA-256 {sha256}")
 }
 
 pub(super) fn token(name: &str, identity: &TokenIdentity) -> Vec<String> {
