@@ -98,6 +98,7 @@ install: $(BINARY) ## Install program, manual pages, completions, examples
 	install -m 644 $(documents) '$(docdir)/'
 	[ ! -d ceremonies ] || cp -R ceremonies/. '$(docdir)/examples/'
 	chmod -R u=rwX,go=rX '$(docdir)'
+	install -m 755 examples/verify-by-hand.sh '$(docdir)/examples/'
 
 uninstall: ## Remove what install put there
 	rm -f '$(bindir)/quorate' '$(completion_bash)' '$(completion_zsh)' '$(completion_fish)'

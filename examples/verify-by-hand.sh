@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# Audits a ledger without quorate: openssl, jq, sha256sum and base64 do all the work.
+#
+#   verify-by-hand.sh LEDGER --genesis FINGERPRINT --head HEAD
+#
+# It is a second opinion by other hands, and a page to read: how a line is hashed and signed, what an approval is. It checks
+#   - that the lines of each transcript are chained, and the ceremonies to one another, from your genesis to your head;
+#   - the signature of every line (the station's), of every statement in a line and of every attestation (a person's card's);
+#   - that each ceremony that was intended had enough distinct custodians who approved this very proposal in time, and that
+#     nobody who rejected was counted;
+#   - that each enrolment is signed by the key that it describes.
+# It does not check what 'quorate audit' checks besides: attestations of cards, that a proposal does what its plan says, that
+# an outcome agrees with the objects on record, the spelling of documents, limits. Of an operation it knows whom it needs.
+#
+# Exit code: 0 all of that checks out; 1 something does not, and the first such thing is named; 2 it was called wrongly.
+set -euo pipefail
+export LC_ALL=C
+
+usage() { echo "usage: $0 LEDGER --genesis FINGERPRINT --head HEAD" >&2; exit 2; }
+[ $# -eq 5 ] && [ "$2" = --genesis ] && [ "$4" = --head ] || usage
+ledger=$1 pinned_genesis=$3 pinned_head=$5
+for tool in openssl jq sha256sum base64; do
+    command -v "$tool" > /dev/null || { echo "$tool is needed" >&2; exit 2; }
+done
+[ -d "$ledger" ] || { echo "$ledger is not a folder" >&2; exit 2; }
+
+scratch=$(mktemp -d)
+mkdir "$scratch/keys"
+trap 'rm -rf "$scratch"' EXIT
+where=$ledger
+bad() { echo "BROKEN: $where: $*" >&2; exit 1; }
+digest() { sha256sum | cut -d' ' -f1; }
+
+# Files the PEM key on standard input under its keyid, the SHA-256 of its SubjectPublicKeyInfo in DER, and says the keyid.
+file_key() {
+    local id
+    cat > "$scratch/key"
+    openssl pkey -pubin -in "$scratch/key" -outform DER -out "$scratch/der" 2> "$scratch/openssl.log" || bad "a key is not one"
+    id=$(digest < "$scratch/der")
+    cp "$scratch/key" "$scratch/keys/$id"
+    # The AlgorithmIdentifier of Ed25519 (RFC 8410).
+    [ "$(head -c 12 "$scratch/der" | base64)" != MCowBQYDK2VwAyEA ] || : > "$scratch/keys/$id.ed25519"
+    echo "$id"
+}
+
+# Unpacks the envelope $1 (JSON): its payload goes into the file $2, the rest into variables.
+unpack() {
+    local count encoded
+    jq -r '(.signatures | length), .payloadType, .signatures[0].keyid, .signatures[0].sig, .payload' <<< "$1" \
+        > "$scratch/fields" || bad "it is not an envelope"
+    { read -r count; read -r type; read -r signer; read -r sig; read -r encoded; } < "$scratch/fields"
+    [ "$count" = 1 ] || bad "exactly one signature is expected"
+    base64 -d <<< "$encoded" > "$2" || bad "the payload is not base64"
+}
+
+# The envelope just unpacked, with its payload in the file $3, must be of the event $1, signed by the key of the keyid $2.
+signed() {
+    local key=$scratch/keys/$2
+    [ "$type" = "$prefix.$1.v1+json" ] || bad "the type is '$type', not that of '$1'"
+    [ "$signer" = "$2" ] || bad "$1: signed by another key"
+    base64 -d <<< "$sig" > "$scratch/sig" || bad "$1: the signature is not base64"
+    { printf 'DSSEv1 %d %s %d ' "${#type}" "$type" "$(stat -c %s "$3")"; cat "$3"; } > "$scratch/pae"
+    if [ -e "$key.ed25519" ]; then
+        openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$scratch/pae" -sigfile "$scratch/sig"
+    else
+        openssl dgst -sha256 -verify "$key" -signature "$scratch/sig" "$scratch/pae"
+    fi > "$scratch/openssl.log" 2>&1 || bad "$1: the signature does not verify"
+}
+
+# Takes a roster (JSON in $scratch/roster) apart: each card's key, and who holds it as what.
+read_roster() {
+    local mode=$prefix standing person enrolment id
+    : > "$scratch/holders"
+    jq -r '(["custodian", .custodians], ["administrator", .administrators], ["witness", .witnesses])
+           | .[0] as $standing | .[1][] | .name as $name | .cards[]
+           | [$standing, $name, (.statement | tojson)] | join(" ")' < "$scratch/roster" > "$scratch/people" ||
+        bad "the roster is not one"
+    # An enrolment has the same type in both modes.
+    prefix=application/vnd.quorate
+    while read -r standing person enrolment; do
+        unpack "$enrolment" "$scratch/enrolment"
+        id=$(jq -r --arg name "$person" 'if .holder == $name then .signing_key else empty end' < "$scratch/enrolment" | file_key)
+        signed enrolment "$id" "$scratch/enrolment"
+        ! grep -q "^$id " "$scratch/holders" || bad "one key is listed twice"
+        echo "$id $standing $person" >> "$scratch/holders"
+    done < "$scratch/people"
+    [ -s "$scratch/holders" ] || bad "the roster lists nobody"
+    prefix=$mode
+}
+
+# Verifies the statement $1 of the event $2 as one of a person of the standing $3 (a pattern), and says what it says in
+# variables: who, of_proposal, of_roster, of_head, at, agrees.
+statement() {
+    unpack "$1" "$scratch/statement"
+    [[ $signer =~ ^[0-9a-f]{64}$ ]] && grep -q "^$signer " "$scratch/holders" ||
+        bad "$2: signed by a key that is not in the roster"
+    signed "$2" "$signer" "$scratch/statement"
+    jq -r '(.custodian // .administrator // .person // .proposer), .proposal, .roster, .head, .time, .agrees' \
+        < "$scratch/statement" > "$scratch/said"
+    { read -r who; read -r of_proposal; read -r of_roster; read -r of_head; read -r at; read -r agrees; } < "$scratch/said"
+    [[ $who =~ ^[a-z0-9-]+$ ]] && grep -Eqx "$signer ($3) $who" "$scratch/holders" ||
+        bad "$2: $who did not sign it with a card of their own as $3"
+}
+
+# The threshold of each authority that the operation $1 needs.
+needed() {
+    jq --arg kind "$1" '
+        .operations as $named | .deal.authorities as $all
+        | (if $kind == "genesis" or $kind == "recover" then null
+           elif $kind == "adopt" or $kind == "retire" then $named[$kind]
+           elif $kind == "use" then $named.use // $named.delete // []
+           else $named[$kind] // [] end) as $names
+        | $all[] | select($names == null or (.name as $name | $names | index($name))) | .threshold' < "$scratch/roster"
+}
+
+# The count: distinct custodians who approved and did not reject, against what each authority demands.
+count() {
+    local custodians have threshold voice
+    custodians=$(jq '.custodians | length' < "$scratch/roster")
+    sort -u "$scratch/rejected" > "$scratch/refusing"
+    have=$(sort -u "$scratch/approved" | comm -23 - "$scratch/refusing" | wc -l)
+    needed "$kind" > "$scratch/needed" || bad "the roster does not say whom $kind needs"
+    [ -s "$scratch/needed" ] || bad "no authority answers for the operation $kind"
+    while read -r threshold; do
+        [ "$kind" != genesis ] || threshold=$custodians
+        [ "$have" -ge "$threshold" ] || bad "intended with $have approvals, $threshold are needed"
+    done < "$scratch/needed"
+    jq -r '.event.quorum[]' < "$scratch/entry" > "$scratch/quorum" || bad "it names no quorum"
+    while read -r voice; do
+        grep -qxF -- "$voice" "$scratch/approved" || bad "the quorum names $voice, who did not approve"
+        ! grep -qxF -- "$voice" "$scratch/rejected" || bad "the quorum names $voice, who rejected"
+    done < "$scratch/quorum"
+}
+
+# The proposal (in $scratch/proposal) of line 0: of this ledger and place, under this roster, by an administrator.
+open_ceremony() {
+    local of_ledger number_said follows
+    jq -r '.operation.kind, .ledger, .ceremony, .predecessor, .roster, .expires, (.new_roster == null)' \
+        < "$scratch/proposal" > "$scratch/said" || bad "the proposal is not one"
+    { read -r kind; read -r of_ledger; read -r number_said; read -r follows; read -r of_roster; read -r expires
+      read -r bare; } < "$scratch/said"
+    proposal=$(digest < "$scratch/proposal")
+    if [ "$number" = 0 ]; then
+        [ "$kind" = genesis ] || bad "the first ceremony is not a genesis"
+        genesis=$proposal nonce=$of_ledger
+        jq -cj .new_roster < "$scratch/proposal" > "$scratch/roster"
+        roster=$(digest < "$scratch/roster")
+        read_roster
+    else
+        [ "$kind" != genesis ] && [ "$bare" = true ] || bad "a second genesis, or a proposal with a roster of its own"
+    fi
+    [ "$of_roster" = "$roster" ] || bad "the proposal names another roster"
+    [ "$of_ledger" = "$nonce" ] || bad "the proposal is of another ledger"
+    [ "$number_said" = "$number" ] || bad "the proposal has another number"
+    [ "$follows" = "$predecessor" ] || bad "the proposal follows another ceremony"
+    [ "$state" = ended ] || [ "$kind" = recover ] || bad "the ceremony before it has not ended"
+    statement "$inner" proposal administrator
+    : > "$scratch/approved"; : > "$scratch/rejected"
+    state=proposed outcome=null
+}
+
+# What the later lines bring. No line may come out of its order.
+take_line() {
+    case "$state $1" in
+        "proposed approved")
+            statement "$inner" approval custodian
+            [ "$of_proposal" = "$proposal" ] || bad "an approval of another proposal"
+            [ "$of_roster" = "$roster" ] || bad "an approval of another roster"
+            # Times have one form and one length: they compare as texts.
+            [[ ! $at > $expires ]] || bad "an approval after the expiry"
+            echo "$who" >> "$scratch/approved" ;;
+        "proposed rejected")
+            statement "$inner" rejection custodian
+            [ "$of_proposal" = "$proposal" ] || bad "a rejection of another proposal"
+            echo "$who" >> "$scratch/rejected" ;;
+        "proposed aborted")
+            statement "$inner" abort administrator
+            [ "$of_proposal" = "$proposal" ] || bad "an abort of another proposal"
+            state=ended outcome=aborted ;;
+        "proposed intended") count; state=intended ;;
+        "intended attempted") ;;
+        "intended concluded" | "proposed concluded")
+            outcome=$(jq -r .event.outcome < "$scratch/entry")
+            [ "$state" = intended ] || [ "$outcome" = refused ] || bad "an outcome '$outcome' without an intent"
+            [ "$state" = proposed ] || [ "$outcome" != refused ] || bad "refused, after an intent"
+            state=concluded ;;
+        "concluded closed") state=ended ;;
+        *) bad "the line '$1' cannot follow there" ;;
+    esac
+}
+
+# One line of a transcript, the number $seq of it.
+read_line() {
+    local event place before now
+    unpack "$1" "$scratch/entry"
+    event=${type#"$prefix".} event=${event%.v1+json}
+    jq -r '.seq, .prev, .time, (.event | .proposal // .approval // .rejection // .abort | tojson)' \
+        < "$scratch/entry" > "$scratch/said" || bad "the payload is not JSON"
+    { read -r place; read -r before; read -r now; read -r inner; } < "$scratch/said"
+    [ "$place" = "$seq" ] || bad "it is not in its place"
+    [ "$before" = "$previous" ] || bad "it is not chained to the line before"
+    if [ "$seq" = 0 ]; then
+        [ "$event" = proposed ] || bad "a transcript begins with what was proposed"
+        jq -r .payload <<< "$inner" | base64 -d > "$scratch/proposal" || bad "the proposal is not base64"
+        station=$(jq -r .station.keys.signing_key < "$scratch/proposal" | file_key)
+    fi
+    signed "$event" "$station" "$scratch/entry"
+    if [ "$seq" = 0 ]; then open_ceremony; else take_line "$event"; fi
+    [[ ! $now < $time ]] || bad "its time lies before that of the line before"
+    time=$now
+    previous=$(printf %s "$1" | digest)
+    seq=$((seq + 1))
+}
+
+# The attestations beside the transcript in the folder $1, of its head.
+read_attestations() {
+    local file
+    : > "$scratch/attested"
+    for file in "$1"attestations/*.json; do
+        [ -e "$file" ] || continue
+        where="$name/attestations/$(basename "$file")"
+        statement "$(cat "$file")" attestation 'custodian|administrator|witness'
+        [ "$of_head" = "$previous" ] || bad "it attests another head"
+        if [ "$agrees" = true ]; then echo "$who" >> "$scratch/attested"; else echo "$name: $who does not agree"; fi
+    done
+}
+
+genesis='' head='' number=0 predecessor=null state=ended time='' prefix=application/vnd.quorate
+first=$(head -n 1 "$ledger"/0000-genesis/transcript.jsonl 2> /dev/null) || { echo "$ledger is not a ledger" >&2; exit 2; }
+[[ $first != *application/vnd.quorate-rehearsal.proposed.* ]] ||
+    { prefix=application/vnd.quorate-rehearsal; echo "This is a rehearsal's ledger."; }
+
+for folder in "$ledger"/[0-9]*/; do
+    name=$(basename "$folder") transcript=$folder/transcript.jsonl seq=0 previous=null
+    where=$name
+    [[ $name == "$(printf %04d "$number")"-* ]] || bad "the number $number was expected here"
+    [ -z "$(tail -c 1 "$transcript" | tr -d '\n')" ] || bad "the last line is torn"
+    while IFS= read -r line; do
+        where="$name line $seq"
+        read_line "$line"
+    done < "$transcript"
+    [ "$seq" -gt 0 ] || bad "it has no line"
+    read_attestations "$folder"
+    [ "$state" != ended ] || head=$previous
+    case $state in ended | concluded) ;; *) outcome="open ($state)" ;; esac
+    echo "$name: $outcome; approved by$(sort -u "$scratch/approved" | sed 's/^/ /' | tr -d '\n');" \
+        "attested by $(sort -u "$scratch/attested" | wc -l)"
+    predecessor=$previous number=$((number + 1))
+done
+
+where=$ledger
+[ "$genesis" = "$pinned_genesis" ] || bad "its genesis is $genesis, not yours"
+[ "$head" = "$pinned_head" ] || bad "its head is $head, not yours"
+echo "All of this checks out, from your genesis to your head."
