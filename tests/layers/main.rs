@@ -268,6 +268,22 @@ fn one_file_says_that_an_intent_is_durable() {
     assert_eq!(callers, ["src/approval/intent.rs", "src/storage/ledger.rs"]);
 }
 
+/// The maps name files; whoever moves one moves it there, too.
+#[test]
+fn every_file_on_a_map_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (map, least) in [("ARCHITECTURE.md", 50), ("CONTRIBUTING.md", 5)] {
+        let text = fs::read_to_string(root.join(map)).unwrap();
+        let named: Vec<&str> = text
+            .split('`')
+            .filter(|word| ["src/", "tests/", "ceremonies/"].iter().any(|root| word.starts_with(root)))
+            .collect();
+        assert!(named.len() >= least, "{map} names {} files", named.len());
+        let missing: Vec<&&str> = named.iter().filter(|path| !root.join(path).exists()).collect();
+        assert!(missing.is_empty(), "{map} names what is not there: {missing:?}");
+    }
+}
+
 #[test]
 fn every_module_has_a_layer() {
     let modules: BTreeSet<String> = crate_sources().iter().filter_map(Source::top_module).collect();
