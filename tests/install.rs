@@ -56,7 +56,8 @@ fn everything_is_put_in_place_and_taken_away_again() {
     }
     for file in files(root.path()) {
         let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
-        let runs = ["bin/quorate", "examples/verify-by-hand.sh"].iter().any(|program| file.ends_with(program));
+        let runs =
+            ["bin/quorate", "examples/verify-by-hand.sh"].iter().any(|program| file.ends_with(program));
         let wanted = if runs { 0o755 } else { 0o644 };
         assert_eq!(mode, wanted, "{}", file.display());
     }
