@@ -16,7 +16,10 @@ use crate::{
         text::{Line, Name},
     },
     memory::{AuthoritySecret, CredentialSecret, LockedBytes},
-    ports::token::{TokenSource, Wanted},
+    ports::{
+        card::EnrolledKeys,
+        token::{TokenSource, Wanted},
+    },
     proposal::{
         credential::{CredentialName, fresh_pin},
         operation::{CredentialRule, GenesisTarget, Operation, Place, SealedCredential, Start},
@@ -43,6 +46,16 @@ pub struct Members {
     pub witnesses: Vec<Member>,
     /// Certificates of authorities in DER, from the file that the plan names.
     pub attestation_certificates: Vec<Base64>,
+}
+
+impl Members {
+    /// The keys of all their cards. An enrolment that cannot be read is refused where the roster is made.
+    pub fn enrolled(&self) -> Vec<EnrolledKeys> {
+        let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
+        let cards = people.flat_map(|person| &person.cards);
+        let read = cards.filter_map(|card| EnrolledCard::from_file(card.clone()).ok());
+        read.map(|card| EnrolledKeys::from(card.enrolment())).collect()
+    }
 }
 
 /// What a genesis deals.

@@ -2,9 +2,24 @@
 
 use super::Error;
 use crate::{
-    ports::card::CardDescription,
+    ports::card::{CardDescription, EnrolledKeys},
     roster::{Person, Roster, Standing},
+    transcript::ledger::LedgerState,
 };
+
+/// The keys of every card that may be shown: of the roster in force, and of the ceremonies that are open or ended last,
+/// whose rosters may be others.
+pub fn enrolled(state: &LedgerState) -> Vec<EnrolledKeys> {
+    let last = state.ceremonies.iter().rev().find(|ceremony| ceremony.end.is_some());
+    let acting = state.open().into_iter().chain(last).map(|ceremony| &ceremony.roster);
+    acting.chain(state.roster.as_ref()).flat_map(enrolled_in).collect()
+}
+
+/// The keys of a roster's cards.
+pub fn enrolled_in(roster: &Roster) -> Vec<EnrolledKeys> {
+    let cards = roster.people().iter().flat_map(|person| &person.cards);
+    cards.map(|card| EnrolledKeys::from(card.enrolment())).collect()
+}
 
 /// The person of the roster who holds this card.
 pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Person, Error> {

@@ -20,11 +20,11 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     let reason = Line::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
     let mut card = wiring::card(terminal, &args.card.card)?;
-    let description = card.describe()?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     wiring.world().sweep(&state)?;
     let ceremony = execute::open_ceremony(&state)?;
+    let description = card.describe(&recognition::enrolled(&state))?;
     recognition::administrator(&ceremony.roster, &description, "abort")?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
     let mut unlocked = unlocking::unlock(

@@ -17,6 +17,7 @@ use crate::{
     ceremony::{
         self, Error,
         approve::{self, Continuity, Matter},
+        recognition,
     },
     encoding::{
         digest::Digest,
@@ -53,8 +54,8 @@ fn decide(
 ) -> Result<Done, Error> {
     let head = wiring::paper("--head", decision.head.as_ref())?;
     let mut card = wiring::card(terminal, &card_args.card)?;
-    let description = card.describe()?;
     let state = ceremony::check(&storage::ledger::read(ledger)?, wiring::mode(global))?;
+    let description = card.describe(&recognition::enrolled(&state))?;
     let root = wiring::state_root(global, &[ledger])?;
     let mut memory = storage::CustodianDirectory::new(&root)?;
     let matter = approve::matter(&state, &memory, &description, head, &storage::SystemClock)?;

@@ -13,6 +13,7 @@ use crate::{
     ceremony::{
         Error,
         attest::{self, Opinion},
+        recognition,
     },
     encoding::text::Line,
     ports::card::Uses,
@@ -25,9 +26,9 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let said = args.disagree.as_ref().or(args.remark.as_ref()).map(String::as_str).unwrap_or_default();
     let remark = Line::new(said).map_err(|e| Error::usage(e.to_string(), "give one line of plain text"))?;
     let mut card = wiring::card(terminal, &args.card.card)?;
-    let description = card.describe()?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
+    let description = card.describe(&recognition::enrolled(&state))?;
     show(terminal, &state);
     let opinion = Opinion { agrees: args.disagree.is_none(), remark };
     let question = if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };

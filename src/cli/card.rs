@@ -57,7 +57,7 @@ fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
         None => terminal.new_pin("PIN for the new card (6 to 64 characters)")?,
     };
     let mut card = SoftCard::create(path, &pin, SystemClock.now())?;
-    let description = card.describe()?;
+    let description = card.describe(&[])?;
     terminal.tell(&format!("Made {}.", args.card));
     describe(&description, terminal);
     terminal.tell("Next, for the plan of the genesis:");
@@ -108,7 +108,7 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     let attestation: Vec<Base64> =
         prepared.iter().flat_map(|p| &p.attestation).map(|der| Base64(der.clone())).collect();
     let mut card = wiring::card(terminal, &place)?;
-    let description = card.describe()?;
+    let description = card.describe(prepared.as_ref().map_or(&[], |p| std::slice::from_ref(&p.keys)))?;
     if let Some(prepared) = &prepared {
         prepared.check(&description)?;
     }
@@ -125,7 +125,7 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     let payload = strict::write(&enrolment);
     let mut unlocked = match prepared {
         Some(prepared) => {
-            unlocking::announce(terminal, card.as_mut(), &description, None, Uses::SIGNATURE);
+            card.announce(prepared.touches);
             card.unlock(prepared.pin, FinalTry::Keep)?
         }
         None => unlocking::unlock(terminal, card.as_mut(), &description, &args.card, None, Uses::SIGNATURE)?,
@@ -180,7 +180,7 @@ fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
         return inventory::show(serial, &attestation::trust(&args.trust)?, terminal);
     }
     if let Ok(place) = args.what.parse::<CardPlace>() {
-        let description = wiring::card(terminal, &place)?.describe()?;
+        let description = wiring::card(terminal, &place)?.describe(&[])?;
         terminal.tell(&place.to_string());
         describe(&description, terminal);
         return Ok(Done::ok(card_json(&description)));

@@ -14,6 +14,7 @@ use crate::{
     ceremony::{
         self, Error,
         drill::{self, Subject},
+        recognition,
     },
     encoding::text::{self, Name},
     ports::{card::CardDescription, store::LedgerStore as _},
@@ -32,13 +33,13 @@ pub fn run(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done
 fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let head = wiring::paper("--head", args.head.as_ref())?;
     let mut card = wiring::card(terminal, place)?;
-    let description = card.describe()?;
     let mut ledger = open(args)?;
     let files = match &mut ledger {
         Some(ledger) => ledger.read()?,
         None => storage::ledger::read(&args.ledger)?,
     };
     let state = ceremony::check(&files, wiring::mode(global))?;
+    let description = card.describe(&recognition::enrolled(&state))?;
     let memory = storage::CustodianDirectory::new(&wiring::state_root(global, &[&args.ledger])?)?;
     let subject = drill::subject(&state, &memory, &description, head, &SystemClock)?;
     brief(terminal, &subject, &description);

@@ -28,12 +28,12 @@ use crate::{
 /// Executes the open ceremony.
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let mut card = wiring::card(terminal, &args.card.card)?;
-    let description = card.describe()?;
     let mut present = wiring::present_pins(&args.present)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     wiring.world().sweep(&state)?;
     let ceremony = execute::open_ceremony(&state)?;
+    let description = card.describe(&recognition::enrolled(&state))?;
     recognition::administrator(&ceremony.roster, &description, "execute")?;
     terminal.tell(&format!(
         "Ceremony {} ({}): {}",

@@ -15,6 +15,7 @@ use crate::{
     ceremony::{
         Error, HandedOver, handed_over_needed,
         propose::{self, Draft, Members, Request, Submitted},
+        recognition,
     },
     encoding::{
         digest::Digest,
@@ -44,7 +45,7 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     make_ledger(&plan, &args.ledger)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
-        let description = card.describe()?;
+        let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
         terminal.confirm("Sign this proposal?")?;
         let mut unlocked = unlocking::unlock(
             terminal,
@@ -116,9 +117,11 @@ pub fn prepare(
         Plan::Genesis(genesis) => members(genesis, path.parent().unwrap_or(Path::new(".")))?,
         _ => Members::default(),
     };
-    let description = card.describe()?;
     let mut world = wiring.world();
     let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
+    let mut enrolled = members.enrolled();
+    enrolled.extend(state.iter().flat_map(recognition::enrolled));
+    let description = card.describe(&enrolled)?;
     let request = Request { plan_text: text, plan, members, handed_over, card: &description };
     let draft = propose::draft(&mut world, state.as_ref(), request)?;
     let digest = Digest::of(&strict::write(&draft.proposal));

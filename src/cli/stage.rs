@@ -61,7 +61,7 @@ impl Dealt {
 
     /// Looks whether the card is there.
     pub fn look(&mut self) -> Result<(), Error> {
-        Ok(self.card.describe().map(drop)?)
+        Ok(self.card.describe(&[]).map(drop)?)
     }
 
     /// Presents the PIN, once. A wrong one is forgotten.
@@ -127,7 +127,7 @@ impl Stage {
             propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, card, handed_over)?;
         self.terminal.confirm("Sign this proposal?")?;
         let (description, mut unlocked) = loop {
-            let description = admin.card.describe()?;
+            let description = admin.card.describe(&recognition::enrolled_in(&draft.roster))?;
             match admin.unlock(self.terminal, &description, Some(&draft.roster), Uses::SIGNATURE) {
                 Ok(unlocked) => break (description, unlocked),
                 Err(error) => forgive(error)?,
@@ -139,7 +139,7 @@ impl Stage {
     /// Has a custodian approve, and says who he was.
     pub fn approve(&mut self, dealt: &mut Dealt, head: Option<Digest>) -> Result<Name, Error> {
         let state = self.state()?;
-        let description = dealt.card.describe()?;
+        let description = dealt.card.describe(&recognition::enrolled(&state))?;
         let matter = approve::matter(&state, &self.wiring.memory, &description, head, &SystemClock)?;
         self.show_digests(&matter);
         check_continuity(self.terminal, matter.state, &matter.continuity)?;
@@ -187,7 +187,7 @@ impl Stage {
         mut present: BTreeMap<(Name, Role), Pin>,
     ) -> Result<(Report, Spent), Error> {
         let state = self.state()?;
-        let description = admin.card.describe()?;
+        let description = admin.card.describe(&recognition::enrolled(&state))?;
         let roster = &execute::open_ceremony(&state)?.roster;
         recognition::administrator(roster, &description, "execute")?;
         super::execute::ask_present(self.terminal, &state, &mut present)?;
@@ -205,7 +205,7 @@ impl Stage {
     /// Has somebody attest the head of the ceremony that just ended.
     pub fn attest(&mut self, dealt: &mut Dealt) -> Result<Attested, Error> {
         let state = self.state()?;
-        let description = dealt.card.describe()?;
+        let description = dealt.card.describe(&recognition::enrolled(&state))?;
         let (ceremony, _) = attest::subject(&state, &description)?;
         let mut unlocked =
             dealt.unlock(self.terminal, &description, Some(&ceremony.roster), Uses::SIGNATURE)?;

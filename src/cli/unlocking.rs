@@ -13,7 +13,7 @@ use crate::{
     durable,
     encoding::text,
     memory::Pin,
-    ports::card::{Card, CardDescription, CardError, FinalTry, UnlockedCard, Uses},
+    ports::card::{Card, CardDescription, CardError, FinalTry, Touches, UnlockedCard, Uses},
     roster::{Roster, card::CardKind},
 };
 
@@ -29,7 +29,7 @@ pub fn announce(
     uses: Uses,
 ) {
     let touches = uses.touches(description);
-    card.announce(touches);
+    card.announce(Touches::of(touches));
     if touches > 0 {
         let times = counted(usize::try_from(touches).unwrap_or(usize::MAX), "touch", "touches");
         terminal.tell(&format!("{}: {times} will be asked for.", whose(description, roster)));

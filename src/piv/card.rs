@@ -7,20 +7,19 @@ use std::{
 
 use super::{
     fault::Fault,
+    keys::Keys,
     reader,
     session::{Reference, Session},
-    slots::{Slot, SlotKey},
+    slots::SlotKey,
     unlocked::UnlockedPiv,
 };
 use crate::{
     encoding::text::Line,
     memory::Pin,
     ports::card::{
-        Attention, Card, CardDescription, CardError, CardKind, Departure, FinalTry, Rescue, UnlockedCard,
-        Waiting, Work,
+        Attention, Card, CardDescription, CardError, CardKind, Departure, EnrolledKeys, FinalTry, Rescue,
+        Touches, UnlockedCard, Waiting, Work,
     },
-    roster::key::PublicKey,
-    sealing::piv_p256::PivRecipient,
 };
 
 /// SP 800-73-4, part 2, 2.4.3: a PIN has 6 to 8 characters. YubiKeys take any bytes; what can be typed everywhere is
@@ -39,17 +38,8 @@ pub struct PivCard {
     session: Option<Session>,
     keys: Option<Keys>,
     tries: Option<(u32, Instant)>,
-    /// Touches that come until the work is done, and how many of them were asked for.
-    announced: u32,
-    touched: u32,
-}
-
-/// The two keys that a ceremony uses.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Keys {
-    pub(super) signing: SlotKey,
-    pub(super) public: PublicKey,
-    pub(super) share: Option<(SlotKey, PivRecipient)>,
+    /// Of the work that is being done.
+    touches: Touches,
 }
 
 impl PivCard {
@@ -63,8 +53,7 @@ impl PivCard {
             session: Some(session),
             keys: None,
             tries: None,
-            announced: 0,
-            touched: 0,
+            touches: Touches::default(),
         })
     }
 
@@ -74,7 +63,7 @@ impl PivCard {
         if self.session.is_none() {
             let mut session = reader::find(Some(self.number), &self.attention)?;
             if let Some(known) = &self.keys
-                && read_keys(&mut session)? != *known
+                && !known.are_on(&mut session)?
             {
                 session.leave();
                 return Err(CardError::Unfit {
@@ -128,14 +117,12 @@ impl PivCard {
         if key.touches() == 0 {
             return Waiting::Answer;
         }
-        self.touched = self.touched.saturating_add(1);
-        Waiting::Touch { number: self.touched, of: self.announced.max(self.touched), work }
+        self.touches.next(work)
     }
 
     /// Lets the card go, so that the PIN serves nobody else.
     pub(super) fn release(&mut self) {
-        self.announced = 0;
-        self.touched = 0;
+        self.touches = Touches::default();
         if let Some(session) = self.session.take() {
             session.reset();
         }
@@ -166,9 +153,8 @@ impl PivCard {
         }
     }
 
-    fn known_keys(&mut self) -> Result<Keys, CardError> {
-        let session = self.connect()?;
-        let keys = read_keys(session)?;
+    fn known_keys(&mut self, enrolled: &[EnrolledKeys]) -> Result<Keys, CardError> {
+        let keys = Keys::find(self.connect()?, enrolled)?;
         self.keys = Some(keys.clone());
         Ok(keys)
     }
@@ -184,9 +170,9 @@ impl Drop for PivCard {
 }
 
 impl Card for PivCard {
-    fn describe(&mut self) -> Result<CardDescription, CardError> {
+    fn describe(&mut self, enrolled: &[EnrolledKeys]) -> Result<CardDescription, CardError> {
         let tries = self.read_tries()?;
-        let keys = self.known_keys()?;
+        let keys = self.known_keys(enrolled)?;
         let share = keys.share.as_ref();
         Ok(CardDescription {
             kind: CardKind::Yubikey,
@@ -198,9 +184,8 @@ impl Card for PivCard {
         })
     }
 
-    fn announce(&mut self, touches: u32) {
-        self.announced = touches;
-        self.touched = 0;
+    fn announce(&mut self, touches: Touches) {
+        self.touches = touches;
     }
 
     fn check_tries(&mut self, final_try: FinalTry) -> Result<(), CardError> {
@@ -219,7 +204,7 @@ impl Card for PivCard {
         check_pin(&pin)?;
         let keys = match &self.keys {
             Some(keys) => keys.clone(),
-            None => self.known_keys()?,
+            None => self.known_keys(&[])?,
         };
         self.check_tries(final_try)?;
         match self.verify(&pin) {
@@ -245,44 +230,6 @@ pub(super) fn check_pin(pin: &Pin) -> Result<(), CardError> {
             PIN_LENGTH.end()
         ),
     })
-}
-
-/// To do with a card that has no key that could sign.
-const NO_KEY: &str = "insert the card that was enrolled; if it is this one, its key was destroyed: use a spare card, or have the member replaced";
-
-/// Reads both keys: the one of slot 9c, and the first of the retired slots that can be a share key. One APDU for each
-/// slot, so two if the share key is in slot 82, where it is if the card was empty.
-pub(super) fn read_keys(session: &mut Session) -> Result<Keys, CardError> {
-    let serial = session.serial().clone();
-    let unfit =
-        |reason: &str, next| CardError::Unfit { serial: serial.clone(), reason: reason.to_owned(), next };
-    let signing = match session.key(Slot::SIGNING) {
-        Ok(Some(key)) => key,
-        Ok(None) => return Err(unfit("slot 9c is empty: it has no signing key", NO_KEY)),
-        Err(Fault::Said(yubikey::Error::NotSupported)) => return Err(too_old(session)),
-        Err(fault) => return Err(fault.of(&serial)),
-    };
-    let Some(public) = signing.signing_key() else {
-        return Err(unfit("the key in slot 9c is neither Ed25519 nor P-256", NO_KEY));
-    };
-    Ok(Keys { signing, public, share: read_share_key(session)? })
-}
-
-/// The first key that can be a share key.
-pub(super) fn read_share_key(session: &mut Session) -> Result<Option<(SlotKey, PivRecipient)>, CardError> {
-    for slot in Slot::retired() {
-        let key = match session.key(slot) {
-            Ok(Some(key)) => key,
-            // A key of a kind that the crate does not know is none of ours.
-            Ok(None) => continue,
-            Err(fault) if fault.pcsc().is_none() => continue,
-            Err(fault) => return Err(fault.of(session.serial())),
-        };
-        if let Some(recipient) = key.recipient().filter(|_| key.serves_shares()) {
-            return Ok(Some((key, recipient)));
-        }
-    }
-    Ok(None)
 }
 
 /// Of firmware without metadata.

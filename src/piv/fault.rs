@@ -37,6 +37,11 @@ impl Fault {
         matches!(self.pcsc(), Some(Pcsc::ResetCard | Pcsc::RemovedCard))
     }
 
+    /// Whether the firmware does not know the command.
+    pub(super) fn is_unsupported(self) -> bool {
+        self == Self::Said(Crate::NotSupported)
+    }
+
     /// Of a card that is known.
     pub(super) fn of(self, serial: &Line) -> CardError {
         let serial = serial.clone();

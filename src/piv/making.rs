@@ -96,9 +96,7 @@ impl Preparation {
         if key.touches() == 0 {
             return Waiting::Answer;
         }
-        let number = self.touches.0.saturating_add(1);
-        self.touches.0 = number;
-        Waiting::Touch { number, of: self.touches.1.max(number), work: Work::Sign }
+        self.touches.next(Work::Sign)
     }
 
     /// The certificates that attest the keys: that of slot f9, then one for each key. None where a key was imported,

@@ -1,7 +1,7 @@
 //! YubiKeys: the PIV application (SP 800-73) over PC/SC, by the `yubikey` crate.
 //!
-//! The signing key is in slot 9c, the share key in one of the retired slots 82 to 95, where age-plugin-yubikey looks for
-//! it. What the crate does not do, or does otherwise than a ceremony wants, is guarded in one place each:
+//! The signing key is made in slot 9c, the share key in one of the retired slots 82 to 95, where age-plugin-yubikey looks
+//! for it; a card that was enrolled is known by these keys, wherever they are ([`keys`]). What the crate does not do, or does otherwise than a ceremony wants, is guarded in one place each:
 //!
 //! - it panics at some answers that no honest card gives, and at messages of 255 bytes: [`session`] catches it;
 //! - `reconnect` sends the PIN again to whatever card is there: it is not used, and a card that was reset or swapped is
@@ -17,6 +17,7 @@ mod card;
 mod certificate;
 mod fault;
 mod inventory;
+mod keys;
 mod making;
 mod preparation;
 mod reader;

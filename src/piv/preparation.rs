@@ -17,7 +17,7 @@ use super::{
 use crate::{
     encoding::text::Line,
     memory::{ManagementSecret, Pin},
-    ports::card::{Attention, CardError, Departure, FinalTry, Rescue},
+    ports::card::{Attention, CardError, Departure, FinalTry, Rescue, Touches},
 };
 
 /// What every card is delivered with. Tried only where the card itself says that they still hold (DESIGN: never blindly).
@@ -76,8 +76,8 @@ pub struct Preparation {
     pub(super) pin: Option<Pin>,
     /// Whether a PIN was presented, whatever the card said: it may be unlocked.
     is_presented: bool,
-    /// Touches that were asked for, and how many will be.
-    pub(super) touches: (u32, u32),
+    /// Of all that will be done, the signature of the enrolment included.
+    pub(super) touches: Touches,
 }
 
 impl Drop for Preparation {
@@ -101,7 +101,7 @@ impl Preparation {
                 return Err(error);
             }
         };
-        Ok(Self { session: Some(session), inventory, pin: None, is_presented: false, touches: (0, 0) })
+        Ok(Self { session: Some(session), inventory, pin: None, is_presented: false, touches: Touches::default() })
     }
 
     /// What is on it.
@@ -117,9 +117,14 @@ impl Preparation {
         })
     }
 
-    /// How many touches will come, so that prompts can count them.
-    pub fn announce(&mut self, touches: u32) {
-        self.touches = (0, touches);
+    /// How many touches will come until the enrolment is signed, so that prompts can count them.
+    pub fn announce(&mut self, total: u32) {
+        self.touches = Touches::of(total);
+    }
+
+    /// Touches that were asked for so far, and that will be.
+    pub fn touches(&self) -> Touches {
+        self.touches
     }
 
     pub(super) fn session(&mut self) -> Result<&mut Session, CardError> {

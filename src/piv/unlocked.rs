@@ -6,8 +6,9 @@ use sha2::{Digest as _, Sha256};
 use yubikey::{PinPolicy, piv::AlgorithmId};
 
 use super::{
-    card::{Keys, PivCard},
+    card::PivCard,
     fault::Fault,
+    keys::Keys,
     slots::SlotKey,
 };
 use crate::{

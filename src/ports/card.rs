@@ -3,7 +3,7 @@
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    roster::key::PublicKey,
+    roster::{card::Enrolment, key::PublicKey},
 };
 
 /// What a card says of itself before any PIN.
@@ -25,13 +25,58 @@ pub struct CardDescription {
 
 pub use crate::roster::card::CardKind;
 
+/// The keys with which a card was enrolled. It is known by them, wherever on the card they are.
+#[derive(Clone, Debug)]
+pub struct EnrolledKeys {
+    /// Serial of the card.
+    pub serial: Line,
+    /// The key that signs.
+    pub signing_key: PublicKey,
+    /// The recipient to which shares are sealed; none for a witness.
+    pub share_recipient: Option<String>,
+}
+
+impl From<&Enrolment> for EnrolledKeys {
+    fn from(enrolment: &Enrolment) -> Self {
+        Self {
+            serial: enrolment.serial.clone(),
+            signing_key: enrolment.signing_key.clone(),
+            share_recipient: enrolment.share_recipient.clone(),
+        }
+    }
+}
+
+/// Touches of a piece of work: how many were asked for already, and how many there are altogether.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Touches {
+    /// Asked for so far.
+    pub done: u32,
+    /// Altogether, these included.
+    pub total: u32,
+}
+
+impl Touches {
+    /// A piece of work that begins.
+    pub const fn of(total: u32) -> Self {
+        Self { done: 0, total }
+    }
+
+    /// Counts one more, and says which it is; more than were announced are counted all the same.
+    pub fn next(&mut self, work: Work) -> Waiting {
+        self.done = self.done.saturating_add(1);
+        self.total = self.total.max(self.done);
+        Waiting::Touch { number: self.done, of: self.total, work }
+    }
+}
+
 /// A card at hand.
 pub trait Card {
-    /// Reads what is public. No PIN, no touch, no try lost.
-    fn describe(&mut self) -> Result<CardDescription, CardError>;
+    /// Reads what is public. No PIN, no touch, no try lost. A card that may have several keys is searched for those with
+    /// which a card of its serial was `enrolled`; without such an enrolment the usual places count.
+    fn describe(&mut self, enrolled: &[EnrolledKeys]) -> Result<CardDescription, CardError>;
 
     /// Says how many touches the work to come will cost, so that prompts can count them.
-    fn announce(&mut self, _touches: u32) {}
+    fn announce(&mut self, _touches: Touches) {}
 
     /// Refuses a card whose PIN is blocked, or whose last try is to be kept, before anybody types a PIN.
     fn check_tries(&mut self, final_try: FinalTry) -> Result<(), CardError>;

@@ -13,7 +13,7 @@ use crate::{
     durable::{self, DirectoryLock},
     encoding::{digest::Digest, strict::Base64, text::Line, time::Timestamp},
     memory::{LockedBytes, Pin},
-    ports::card::{Card, CardDescription, CardError, CardKind, FinalTry, Rescue, UnlockedCard},
+    ports::card::{Card, CardDescription, CardError, CardKind, EnrolledKeys, FinalTry, Rescue, UnlockedCard},
     roster::key::PublicKey,
     sealing::{
         single::{self, SealError},
@@ -139,7 +139,7 @@ impl SoftCard {
 }
 
 impl Card for SoftCard {
-    fn describe(&mut self) -> Result<CardDescription, CardError> {
+    fn describe(&mut self, _enrolled: &[EnrolledKeys]) -> Result<CardDescription, CardError> {
         let file = self.read()?;
         Ok(CardDescription {
             kind: CardKind::Soft,

@@ -14,7 +14,7 @@ fn new_card() -> (tempfile::TempDir, SoftCard) {
 }
 
 fn tries(card: &mut SoftCard) -> u32 {
-    card.describe().unwrap().tries_left.unwrap()
+    card.describe(&[]).unwrap().tries_left.unwrap()
 }
 
 fn sealed_to(recipients: &[String], plaintext: &[u8]) -> Vec<u8> {
@@ -38,7 +38,7 @@ fn edit(card: &SoftCard, change: impl FnOnce(&mut CardFile)) {
 #[test]
 fn a_card_signs_and_opens() {
     let (_dir, mut card) = new_card();
-    let description = card.describe().unwrap();
+    let description = card.describe(&[]).unwrap();
     let sealed = sealed_to(&[description.share_recipient.unwrap()], b"a share");
     let mut unlocked = card.unlock(pin("123456"), FinalTry::Keep).unwrap();
     let signature = unlocked.sign(b"statement").unwrap();
@@ -127,8 +127,8 @@ fn two_at_once_get_no_extra_tries() {
 fn what_two_could_open_or_another_is_refused() {
     let (_dir, mut card) = new_card();
     let (_other_dir, mut other) = new_card();
-    let mine = card.describe().unwrap().share_recipient.unwrap();
-    let theirs = other.describe().unwrap().share_recipient.unwrap();
+    let mine = card.describe(&[]).unwrap().share_recipient.unwrap();
+    let theirs = other.describe(&[]).unwrap().share_recipient.unwrap();
     let mut unlocked = card.unlock(pin("123456"), FinalTry::Keep).unwrap();
     for recipients in [vec![mine.clone(), theirs.clone()], vec![theirs], vec![mine.clone(), mine.clone()]] {
         let error = unlocked.open(&sealed_to(&recipients, b"a share")).err().unwrap();

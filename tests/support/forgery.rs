@@ -90,7 +90,7 @@ fn with_card<T>(
     act: impl FnOnce(&mut dyn quorate::ports::card::UnlockedCard, Digest) -> T,
 ) -> T {
     let mut card = SoftCard::open(&lab.path(&format!("cards/{who}.card"))).unwrap();
-    let key = card.describe().unwrap().signing_key.keyid();
+    let key = card.describe(&[]).unwrap().signing_key.keyid();
     let pin = Pin::copy_of(format!("{}-123456", who.trim_end_matches("-spare")).as_bytes()).unwrap();
     act(card.unlock(pin, FinalTry::Keep).unwrap().as_mut(), key)
 }

@@ -17,7 +17,7 @@ use crate::{
     memory::{ManagementSecret, Pin},
     piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey, TouchRule},
     ports::{
-        card::{CardDescription, FinalTry},
+        card::{CardDescription, EnrolledKeys, FinalTry, Touches},
         clock::Clock as _,
     },
     storage::SystemClock,
@@ -32,8 +32,10 @@ pub struct Prepared {
     pub pin: Pin,
     /// Its number, so that nothing else is taken for it.
     pub serial: Option<u32>,
-    /// The keys that were made or found: signing key, share key.
-    keys: Vec<SlotKey>,
+    /// The keys that were made or found.
+    pub keys: EnrolledKeys,
+    /// Touches that were asked for; the signature of the enrolment costs the last ones.
+    pub touches: Touches,
     /// Certificates: slot f9, signing key, share key. Empty where nothing attests the keys.
     pub attestation: Vec<Vec<u8>>,
 }
@@ -41,14 +43,9 @@ pub struct Prepared {
 impl Prepared {
     /// Refuses another card that was put in its place meanwhile, under its number: it would get the PIN.
     pub fn check(&self, found: &CardDescription) -> Result<(), Error> {
-        let is_same = self.keys.iter().all(|key| {
-            if key.slot == Slot::SIGNING {
-                key.signing_key().as_ref() == Some(&found.signing_key)
-            } else {
-                key.recipient().map(|recipient| recipient.to_string()) == found.share_recipient
-            }
-        });
-        if is_same {
+        let EnrolledKeys { signing_key, share_recipient, .. } = &self.keys;
+        let same_share_key = share_recipient.is_none() || *share_recipient == found.share_recipient;
+        if *signing_key == found.signing_key && same_share_key {
             return Ok(());
         }
         Err(Error::problem(
@@ -101,6 +98,7 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     let pin = pin(args, card.inventory(), terminal)?;
     let puk = puk(args, card.inventory(), &pin, terminal)?;
     let management = management(args, &steps, card.inventory(), terminal)?;
+    announce(&steps, &mut card, terminal);
 
     card.unlock(Pin::copy_of(pin.expose())?, final_try)?;
     terminal.item("done: the PIN");
@@ -114,7 +112,40 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     }
     let (keys, attestation) = make_keys(args, &steps, &mut card, terminal)?;
     let serial = card.serial().as_str().parse().ok();
-    Ok(Prepared { pin, serial, keys, attestation })
+    let signing_key = keys.iter().find_map(SlotKey::signing_key);
+    let keys = EnrolledKeys {
+        serial: card.serial().clone(),
+        signing_key: signing_key.ok_or_else(|| {
+            Error::problem(format!("card {} has no key that signs", card.serial()), "take another card")
+        })?,
+        share_recipient: keys.get(1).and_then(SlotKey::recipient).map(|recipient| recipient.to_string()),
+    };
+    Ok(Prepared { pin, serial, keys, touches: card.touches(), attestation })
+}
+
+fn announce(steps: &Steps, card: &mut Preparation, terminal: Terminal) {
+    let total = touches(steps, card.inventory());
+    card.announce(total);
+    if total > 0 {
+        let times = counted(usize::try_from(total).unwrap_or(usize::MAX), "touch", "touches");
+        terminal.tell(&format!("Card {}: {times} will be asked for.", card.serial()));
+    }
+}
+
+/// Touches that will be asked for until the enrolment is signed.
+fn touches(steps: &Steps, card: &CardInventory) -> u32 {
+    let of = |step: &Step| match step {
+        Step::Keep(key) => key.touches(),
+        Step::Make(_) | Step::Replace(_) => u32::from(steps.touch != TouchRule::Never),
+    };
+    let is_certified = |step: &Step| match step {
+        Step::Keep(key) => is_certified(key, card),
+        Step::Make(slot) | Step::Replace(slot) => {
+            *slot == Slot::SIGNING && steps.algorithm == SigningAlgorithm::Ed25519
+        }
+    };
+    let certificates: u32 = steps.all().filter(|step| !is_certified(step)).map(of).sum();
+    certificates.saturating_add(of(&steps.signing))
 }
 
 fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
@@ -378,8 +409,6 @@ fn make_keys(
         keys.push(share);
     }
     let uncertified: Vec<&SlotKey> = keys.iter().filter(|key| !is_certified(key, card.inventory())).collect();
-    let touches = uncertified.iter().map(|key| key.touches()).sum();
-    card.announce(touches);
     for key in uncertified {
         card.certify(key, &name, SystemClock.now())?;
         terminal.item(&format!("done: the certificate in slot {}", key.slot));

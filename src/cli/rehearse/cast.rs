@@ -97,7 +97,7 @@ impl Cast {
             let path = dir.join("cards").join(format!("{}-{number}.card", member.name));
             let pin = random_pin()?;
             let mut card = SoftCard::create(&path, &pin, SystemClock.now())?;
-            let description = card.describe()?;
+            let description = card.describe(&[])?;
             let enrolment = Enrolment {
                 holder: member.name.clone(),
                 full_name: member.full_name.clone(),
