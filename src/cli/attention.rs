@@ -65,6 +65,7 @@ impl Attention for CardPrompts {
                 let purpose = match work {
                     Work::Sign => "it signs",
                     Work::Open => "it opens what is sealed to it",
+                    Work::Manage => "it checks its management key, which requires a touch",
                 };
                 self.terminal.notice(&format!(
                     "Touch card {serial} now ({number} of {of}: {purpose}). Its light blinks until you do."

@@ -16,7 +16,8 @@ use crate::{
     encoding::{text, time::Timestamp},
     ports::clock::Clock as _,
     roster::attestation::{
-        self, Attestation, AttestationError, Authority, Bundled, Certificate, Firmware, SubjectKey, Trust,
+        self, Attestation, AttestationError, Authority, Bundled, Certificate, Firmware, Marking, SubjectKey,
+        Trust,
     },
     storage::SystemClock,
 };
@@ -155,6 +156,7 @@ fn tell(terminal: Terminal, slot: &Certificate, judged: &Result<Attestation, Ref
                     Authority::Other => None,
                 },
                 "chain": attested.chain(),
+                "card_is_marked": attested.marking() == Marking::Authority,
             })
         }
         Err(refusal) => {
@@ -169,6 +171,9 @@ fn tell(terminal: Terminal, slot: &Certificate, judged: &Result<Attestation, Ref
         }
     }
 }
+
+/// Of a card's certificate that says nothing of being an authority's.
+pub const UNMARKED: &str = "the card's own certificate is not marked as an authority's (some of firmware 4 and of the 5Ci with 5.2.4 are not); the pinned root itself signed it, and that counts. openssl refuses such a chain";
 
 /// A verified attestation in words.
 fn facts(attested: &Attestation) -> Vec<String> {
@@ -195,6 +200,9 @@ fn facts(attested: &Attestation) -> Vec<String> {
     for link in attested.chain() {
         facts.push(format!("  {}, until {}", link.subject, link.not_after));
         facts.push(format!("    {}", link.sha256));
+    }
+    if attested.marking() == Marking::RootOnly {
+        facts.push(format!("note          {UNMARKED}"));
     }
     facts.push(match attested.authority() {
         Authority::Yubico(name) => format!("ends with     {name}, as Yubico published it"),

@@ -1,7 +1,9 @@
 //! `quorate card new|enroll|list|show|drill|attestation`.
 
+mod foreign;
 mod inventory;
 mod preparing;
+mod secrets;
 
 use std::path::Path;
 

@@ -38,6 +38,7 @@ fn prove(card: &EnrolledCard, trust: &Trust) -> Proof {
             facts: attested.to_string(),
             firmware: attested.signing().firmware(),
             authority: attested.signing().authority(),
+            marking: attested.signing().marking(),
         },
         Err(error) => error.into(),
     }

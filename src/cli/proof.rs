@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::terminal::Terminal;
-use crate::roster::attestation::{AttestationError, Authority, Firmware};
+use super::{attestation::UNMARKED, terminal::Terminal};
+use crate::roster::attestation::{AttestationError, Authority, Firmware, Marking};
 
 /// What is known of where the keys of a card were made.
 pub enum Proof {
@@ -17,6 +17,8 @@ pub enum Proof {
         firmware: Firmware,
         /// Where the chain ends.
         authority: Authority,
+        /// Of the card's own certificate.
+        marking: Marking,
     },
     /// It may hold, but the certificate of an authority is not at hand.
     Incomplete(AttestationError),
@@ -39,12 +41,15 @@ impl Proof {
         let more = |line: &str| terminal.item(&format!("              {line}"));
         match self {
             Self::None(why) => terminal.item(&format!("attestation   none: {why}")),
-            Self::Verified { facts, firmware, authority } => {
+            Self::Verified { facts, firmware, authority, marking } => {
                 terminal.item(&match authority {
                     Authority::Yubico(name) => format!("attestation   holds, up to {name}"),
                     Authority::Other => "attestation   holds, up to an authority that --trust named".into(),
                 });
                 more(facts);
+                if *marking == Marking::RootOnly {
+                    more(UNMARKED);
+                }
                 if *firmware < Firmware::WITHOUT_EUCLEAK {
                     more("whoever takes it apart can read its ECDSA keys (EUCLEAK)");
                 }

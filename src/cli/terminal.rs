@@ -138,6 +138,11 @@ impl Terminal {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
+    /// Whether questions that only a person can answer find nobody: under `--yes`, or without a terminal.
+    pub fn asks_nobody(self) -> bool {
+        self.yes || !self.is_interactive()
+    }
+
     /// Goes on only if a person, or `--yes`, says so.
     pub fn confirm(self, question: &str) -> Result<(), Error> {
         if self.yes {

@@ -80,8 +80,11 @@ impl PivCard {
 
     /// Nobody can use it any more but with its PUK, if that is not blocked as well.
     fn blocked(&mut self) -> CardError {
-        let puk = self.ask(|session| session.tries(Reference::Puk));
-        let rescue = if matches!(puk, Ok(0)) { Rescue::PukBlocked } else { Rescue::Puk };
+        let rescue = match self.ask(Session::puk_tries) {
+            Ok(Some(0)) => Rescue::PukBlocked,
+            Ok(None) => Rescue::None,
+            _ => Rescue::Puk,
+        };
         CardError::Blocked { serial: self.serial.clone(), rescue }
     }
 

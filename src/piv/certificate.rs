@@ -3,7 +3,7 @@
 //! They prove nothing: what a key is and where it was made, its attestation says.
 
 use super::slots::SlotKey;
-use crate::encoding::time::Timestamp;
+use crate::encoding::{text, time::Timestamp};
 
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
@@ -94,6 +94,36 @@ pub(super) fn from_object(object: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn is_of(certificate: &[u8], spki: &[u8]) -> bool {
     let whole = matches!(read_tlv(certificate), Some((SEQUENCE, _, [])));
     whole && !spki.is_empty() && certificate.windows(spki.len()).any(|part| part == spki)
+}
+
+/// Whom a certificate names, for people to recognise it: `O=…, CN=…`. Nothing is believed for it; none if it is not an
+/// X.509 certificate.
+pub(super) fn subject(certificate: &[u8]) -> Option<String> {
+    let (SEQUENCE, outer, _) = read_tlv(certificate)? else { return None };
+    let (SEQUENCE, mut fields, _) = read_tlv(outer)? else { return None };
+    // version (if it is named), serial, algorithm, issuer, validity; then the subject.
+    let mut left = if fields.first() == Some(&0xa0) { 5 } else { 4 };
+    while left > 0 {
+        fields = read_tlv(fields)?.2;
+        left -= 1;
+    }
+    let (SEQUENCE, mut names, _) = read_tlv(fields)? else { return None };
+    let mut parts = Vec::new();
+    while let Some((SET, set, rest)) = read_tlv(names) {
+        names = rest;
+        let Some((SEQUENCE, pair, _)) = read_tlv(set) else { continue };
+        let Some((OBJECT_IDENTIFIER, oid, value)) = read_tlv(pair) else { continue };
+        let Some((_, value, _)) = read_tlv(value) else { continue };
+        let kind = match oid {
+            COMMON_NAME => "CN",
+            ORGANIZATION => "O",
+            ORGANIZATIONAL_UNIT => "OU",
+            _ => continue,
+        };
+        let text: String = String::from_utf8_lossy(value).chars().take(64).collect();
+        parts.push(format!("{kind}={}", text::printable(&text)));
+    }
+    Some(if parts.is_empty() { "nobody".into() } else { parts.join(", ") })
 }
 
 /// Tag, value and rest of the first of some BER-TLV objects with tags and lengths as PIV has them.

@@ -3,9 +3,10 @@
 use pcsc::Error as Pcsc;
 use yubikey::Error as Crate;
 
+use super::{daemon, look::Oddity};
 use crate::{
     encoding::text::Line,
-    ports::card::{CardError, Departure},
+    ports::card::{CardError, Departure, NoService},
 };
 
 /// Why a call did not succeed.
@@ -15,6 +16,8 @@ pub(super) enum Fault {
     Said(Crate),
     /// The crate panicked over what the card answered.
     Nonsense,
+    /// The crate did not open it, and this is why.
+    Odd(Oddity),
 }
 
 impl From<Crate> for Fault {
@@ -78,9 +81,11 @@ impl Fault {
         let absent = |reason: &str| CardError::Absent { place: place.to_owned(), reason: reason.to_owned() };
         match self.pcsc() {
             Some(Pcsc::NoService | Pcsc::ServiceStopped | Pcsc::InvalidHandle | Pcsc::CommError) => {
-                CardError::NoService { reason: "it does not answer" }
+                CardError::NoService { reason: daemon::why() }
             }
-            Some(Pcsc::NoAccess) => CardError::NoService { reason: "it lets this user use no card" },
+            Some(Pcsc::NoAccess | Pcsc::SecurityViolation) => {
+                CardError::NoService { reason: NoService::Refuses }
+            }
             Some(Pcsc::NoReadersAvailable | Pcsc::UnknownReader | Pcsc::ReaderUnavailable) => {
                 absent("no smart card reader is there")
             }
@@ -96,7 +101,7 @@ impl Fault {
 
     fn words(self) -> &'static str {
         match self {
-            Self::Nonsense => "it answered with something that no YubiKey answers",
+            Self::Nonsense | Self::Odd(_) => "it answered with something that no YubiKey answers",
             Self::Said(Crate::AppletNotFound { .. }) => {
                 "the card has no PIV application, or it is switched off"
             }

@@ -1,6 +1,6 @@
 //! What is on a YubiKey, read without a PIN, and what it lacks to serve.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use yubikey::{MgmAlgorithmId, PinPolicy, piv::SlotAlgorithmId};
 
@@ -8,13 +8,16 @@ use super::{
     card::too_old,
     certificate::{self, read_tlv},
     fault::Fault,
+    look::{self, PinRules},
     reader,
+    record::{KeyRecord, RECORD},
     session::{Reference, Session},
     slots::{Slot, SlotKey},
 };
 use crate::{
     encoding::text::Line,
     ports::card::{Attention, CardError},
+    roster::attestation::Firmware,
 };
 
 /// Data object with the flags of the management key (Yubico's).
@@ -57,14 +60,24 @@ pub struct CardInventory {
     pub unknown: Vec<Slot>,
     /// The PIN.
     pub pin: PinStanding,
-    /// The PIN unblocking key.
-    pub puk: PinStanding,
+    /// The PIN unblocking key; the Bio series has none.
+    pub puk: Option<PinStanding>,
+    /// The card's rules for a new PIN or PUK: read where one card is looked at.
+    pub pin_rules: PinRules,
     /// `AES-192`, `3DES` …
     pub management_algorithm: &'static str,
     /// Whether the management key is the one of delivery.
     pub management_is_default: bool,
     /// Whether the card keeps the management key under its PIN.
     pub management_is_protected: bool,
+    /// Whether the management key requires a touch.
+    pub management_touch: bool,
+    /// Slots in which a certificate is and no key: it was moved, or deleted.
+    pub lone: Vec<Slot>,
+    /// Whom the certificates name that were read, as they say themselves.
+    pub names: BTreeMap<Slot, String>,
+    /// The keys that `quorate card enroll` made.
+    pub(super) record: KeyRecord,
     /// The certificate of slot f9, which attests the keys, and the attestation of the signing key and of the share key:
     /// read of one card only.
     pub attestation: Option<(Vec<u8>, Vec<(SlotKey, Vec<u8>)>)>,
@@ -76,7 +89,7 @@ impl CardInventory {
         self.keys.iter().map(|(key, _)| key).find(|key| key.slot == slot)
     }
 
-    /// Whether anything is in this slot, be it known or not.
+    /// Whether a key is in this slot, be it known or not.
     pub fn is_occupied(&self, slot: Slot) -> bool {
         self.key(slot).is_some() || self.unknown.contains(&slot)
     }
@@ -86,19 +99,45 @@ impl CardInventory {
         self.keys.iter().any(|(key, beside)| key.slot == slot && *beside == Beside::Certificate)
     }
 
+    /// Whether a certificate of whatever key is in this slot.
+    pub fn holds_certificate(&self, slot: Slot) -> bool {
+        let beside = self.keys.iter().any(|(key, beside)| key.slot == slot && *beside != Beside::Nothing);
+        beside || self.lone.contains(&slot)
+    }
+
     /// The signing key.
     pub fn signing_key(&self) -> Option<&SlotKey> {
         self.key(Slot::SIGNING).filter(|key| key.signing_key().is_some())
     }
 
-    /// The share key.
+    /// The share key: that which was made here, or else the first that can be one.
     pub fn share_key(&self) -> Option<&SlotKey> {
-        self.keys.iter().map(|(key, _)| key).find(|key| key.serves_shares())
+        let able = || self.keys.iter().map(|(key, _)| key).filter(|key| key.serves_shares());
+        able().find(|key| self.is_made_here(key)).or_else(|| able().next())
     }
 
-    /// The first retired slot without a key.
+    /// Whether `quorate card enroll` made this key, as the card's own record has it.
+    pub fn is_made_here(&self, key: &SlotKey) -> bool {
+        self.record.has(key)
+    }
+
+    /// The first retired slot without a key and without a certificate.
     pub fn free_slot(&self) -> Option<Slot> {
-        Slot::retired().find(|slot| !self.is_occupied(*slot))
+        Slot::retired().find(|slot| !self.is_occupied(*slot) && !self.lone.contains(slot))
+    }
+
+    /// What production has against it beside what is [`missing`](Self::missing).
+    pub fn production(&self) -> Vec<String> {
+        let mut against = Vec::new();
+        let least = Firmware::WITHOUT_EUCLEAK;
+        if self.firmware.parse::<Firmware>().is_ok_and(|firmware| firmware < least) {
+            against.push(format!(
+                "its firmware is {}, and a production quorum requires {least} or later, unless policy.min_firmware in the plan \
+                 allows it",
+                self.firmware
+            ));
+        }
+        against
     }
 
     /// What it lacks to serve as a custodian's card, in words; a witness's card needs no share key.
@@ -111,7 +150,8 @@ impl CardInventory {
         };
         lacks(self.pin.is_default, "the PIN is the one of delivery");
         lacks(self.pin.tries_left == 0, "the PIN is blocked");
-        lacks(self.puk.is_default && self.puk.tries_left > 0, "the PUK is the one of delivery");
+        let delivered = self.puk.is_some_and(|puk| puk.is_default && puk.tries_left > 0);
+        lacks(delivered, "the PUK is the one of delivery");
         lacks(self.management_is_default, "the management key is the one of delivery");
         match self.signing_key() {
             None if self.is_occupied(Slot::SIGNING) => {
@@ -153,9 +193,9 @@ pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<Seen>, CardError> {
     let seen = all.into_iter().map(|found| {
         let card = match found.card {
             Ok(mut session) => {
-                let read = read(&mut session).map_err(|error| error.to_string());
+                let read = read(&mut session, Certificates::UntilFree).map_err(|error| error.to_string());
                 session.leave();
-                read
+                read.map(|card| CardInventory { pin_rules: look::pin_rules(&found.name), ..card })
             }
             Err(fault) => Err(reader::why(fault)),
         };
@@ -167,12 +207,13 @@ pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<Seen>, CardError> {
 /// One card.
 pub fn inventory(serial: Option<u32>, attention: &Arc<dyn Attention>) -> Result<CardInventory, CardError> {
     let mut session = reader::find(serial, attention)?;
-    let read = read(&mut session).and_then(|mut inventory| {
+    let reader = session.reader().to_owned();
+    let read = read(&mut session, Certificates::All).and_then(|mut inventory| {
         inventory.attestation = attested(&mut session, &inventory)?;
         Ok(inventory)
     });
     session.leave();
-    read
+    Ok(CardInventory { pin_rules: look::pin_rules(&reader), ..read? })
 }
 
 /// What the card attests of its two keys; none if it attests not both of them, or has no key that attests.
@@ -192,62 +233,119 @@ fn attested(
     Ok((!certificates.is_empty()).then_some((device, certificates)))
 }
 
-pub(super) fn read(session: &mut Session) -> Result<CardInventory, CardError> {
+/// In which slots without a key a certificate is looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Certificates {
+    /// In all: one card is looked at.
+    All,
+    /// In slot 9c, and in the retired slots until one is free: many cards are looked at, and each answer takes its time.
+    UntilFree,
+}
+
+pub(super) fn read(session: &mut Session, wanted: Certificates) -> Result<CardInventory, CardError> {
     let serial = session.serial().clone();
     let failed = |fault: Fault| fault.of(&serial);
     let pin = match standing(session, Reference::Pin) {
-        Err(Fault::Said(yubikey::Error::NotSupported)) => return Err(too_old(session)),
+        Err(fault) if fault.is_unsupported() => return Err(too_old(session)),
         other => other.map_err(failed)?,
     };
-    let puk = standing(session, Reference::Puk).map_err(failed)?;
+    let puk = match session.puk_tries().map_err(failed)? {
+        Some(_) => Some(standing(session, Reference::Puk).map_err(failed)?),
+        None => None,
+    };
     let management = session.metadata(Reference::Management).map_err(failed)?;
-    let (mut keys, mut unknown) = (Vec::new(), Vec::new());
-    for slot in Slot::all() {
-        let key = match session.key(slot) {
-            Ok(Some(key)) => key,
-            Ok(None) => continue,
-            Err(fault) if fault.pcsc().is_none() => {
-                unknown.push(slot);
-                continue;
-            }
-            Err(fault) => return Err(failed(fault)),
-        };
-        let beside = beside(session, &key).map_err(failed)?;
-        keys.push((key, beside));
-    }
+    let touch = management.policy.is_some_and(|(_, touch)| {
+        !matches!(touch, yubikey::TouchPolicy::Never | yubikey::TouchPolicy::Default)
+    });
     let protected = session.object(ADMIN_DATA).map_err(failed)?.is_some_and(|data| is_protected(&data));
-    Ok(CardInventory {
+    let record = recorded(session).map_err(failed)?;
+    let mut inventory = CardInventory {
         serial: serial.clone(),
         firmware: session.firmware().to_string(),
         reader: crate::encoding::text::printable(session.reader()),
-        keys,
-        unknown,
+        keys: Vec::new(),
+        unknown: Vec::new(),
         pin,
         puk,
+        pin_rules: PinRules::NONE,
         management_algorithm: match management.algorithm {
             SlotAlgorithmId::Management(algorithm) => algorithm_name(algorithm),
             _ => "unknown",
         },
         management_is_default: management.default == Some(true),
         management_is_protected: protected,
+        management_touch: touch,
+        lone: Vec::new(),
+        names: BTreeMap::new(),
+        record,
         attestation: None,
-    })
+    };
+    for slot in Slot::all() {
+        read_slot(session, slot, wanted, &mut inventory).map_err(failed)?;
+    }
+    Ok(inventory)
+}
+
+/// What is in one slot.
+fn read_slot(
+    session: &mut Session,
+    slot: Slot,
+    wanted: Certificates,
+    found: &mut CardInventory,
+) -> Result<(), Fault> {
+    let key = match session.key(slot) {
+        Ok(key) => key,
+        Err(fault) if fault.pcsc().is_none() => {
+            found.unknown.push(slot);
+            return Ok(());
+        }
+        Err(fault) => return Err(fault),
+    };
+    let is_looked_at = slot == Slot::SIGNING || (slot.is_retired() && !found.has_free_below(slot));
+    if key.is_none() && wanted == Certificates::UntilFree && !is_looked_at {
+        return Ok(());
+    }
+    let object = match session.object(slot.certificate_object()) {
+        Err(Fault::Said(yubikey::Error::SizeError | yubikey::Error::ParseError)) => Some(Vec::new()),
+        other => other?,
+    };
+    let certificate = object.as_deref().and_then(certificate::from_object);
+    if let Some(name) = certificate.as_deref().and_then(certificate::subject) {
+        found.names.insert(slot, name);
+    }
+    match key {
+        None if object.is_some() => found.lone.push(slot),
+        None => {}
+        Some(key) => {
+            let beside = match (object, certificate) {
+                (None, _) => Beside::Nothing,
+                (_, Some(der)) if certificate::is_of(&der, &key.spki) => Beside::Certificate,
+                _ => Beside::Other,
+            };
+            found.keys.push((key, beside));
+        }
+    }
+    Ok(())
+}
+
+impl CardInventory {
+    /// Whether a retired slot before this one is free, as far as was read.
+    fn has_free_below(&self, slot: Slot) -> bool {
+        self.free_slot().is_some_and(|free| free < slot)
+    }
+}
+
+fn recorded(session: &mut Session) -> Result<KeyRecord, Fault> {
+    match session.object(RECORD) {
+        Ok(object) => Ok(object.map(|object| KeyRecord::read(&object)).unwrap_or_default()),
+        // It is a help, not a proof: without it, a person is asked.
+        Err(fault) if fault.pcsc().is_none() => Ok(KeyRecord::default()),
+        Err(fault) => Err(fault),
+    }
 }
 
 pub(super) fn certificate_in(session: &mut Session, slot: Slot) -> Result<Option<Vec<u8>>, Fault> {
     Ok(session.object(slot.certificate_object())?.and_then(|object| certificate::from_object(&object)))
-}
-
-fn beside(session: &mut Session, key: &SlotKey) -> Result<Beside, Fault> {
-    let object = match session.object(key.slot.certificate_object()) {
-        Err(Fault::Said(yubikey::Error::SizeError | yubikey::Error::ParseError)) => return Ok(Beside::Other),
-        other => other?,
-    };
-    Ok(match object.map(|object| certificate::from_object(&object)) {
-        None => Beside::Nothing,
-        Some(Some(der)) if certificate::is_of(&der, &key.spki) => Beside::Certificate,
-        Some(_) => Beside::Other,
-    })
 }
 
 fn standing(session: &mut Session, of: Reference) -> Result<PinStanding, Fault> {

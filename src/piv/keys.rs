@@ -117,8 +117,11 @@ impl Slots<'_> {
     /// What is in slot 9c, if it can sign.
     fn usual(&self, found: Result<Option<SlotKey>, Fault>) -> Result<(SlotKey, PublicKey), CardError> {
         let serial = self.session.serial();
-        let unfit =
-            |reason: &str| CardError::Unfit { serial: serial.clone(), reason: reason.to_owned(), next: NO_KEY };
+        let unfit = |reason: &str| CardError::Unfit {
+            serial: serial.clone(),
+            reason: reason.to_owned(),
+            next: NO_KEY,
+        };
         let key = match found {
             Ok(Some(key)) => key,
             Ok(None) => return Err(unfit("slot 9c is empty: it has no signing key")),

@@ -8,6 +8,7 @@ use super::{
     certificate::{self, Subject, Unsigned},
     inventory::{Beside, certificate_in},
     preparation::{Preparation, SigningAlgorithm, TouchRule},
+    record::RECORD,
     slots::{Slot, SlotKey},
     unlocked::{signed, touch_fault},
 };
@@ -41,6 +42,8 @@ impl Preparation {
         algorithm: AlgorithmId,
         touch: TouchRule,
     ) -> Result<SlotKey, CardError> {
+        self.inventory.record.begin(slot);
+        self.keep_record()?;
         let made = self.session()?.generate(slot, algorithm, touch.into());
         self.put(&format!("a new key in slot {slot}"), made)?;
         // What the metadata says is what counts later.
@@ -48,10 +51,27 @@ impl Preparation {
         let key = read
             .map_err(|fault| self.of(fault))?
             .ok_or_else(|| self.refuse(&format!("it made a key in slot {slot}, and shows none")))?;
+        self.inventory.record.made(&key);
+        self.keep_record()?;
+        if !key.wants_certificate() && self.inventory.holds_certificate(slot) {
+            let removed = self.session()?.put_object(slot.certificate_object(), &mut []);
+            self.put(&format!("that the old certificate of slot {slot} goes"), removed)?;
+        }
+        self.inventory.lone.retain(|other| *other != slot);
+        self.inventory.names.remove(&slot);
         self.inventory.keys.retain(|(other, _)| other.slot != slot);
         self.inventory.keys.push((key.clone(), Beside::Nothing));
         self.inventory.keys.sort_by_key(|(key, _)| key.slot);
         Ok(key)
+    }
+
+    /// Notes on the card which keys are made here. Where it does not fit, the next attempt asks whether they are.
+    fn keep_record(&mut self) -> Result<(), CardError> {
+        let mut record = self.inventory.record.write();
+        match self.session()?.put_object(RECORD, &mut record) {
+            Err(fault) if fault.pcsc().is_some() => Err(self.of(fault)),
+            _ => Ok(()),
+        }
     }
 
     /// Puts a self-signed certificate beside a key: one touch.

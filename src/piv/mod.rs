@@ -15,17 +15,21 @@
 
 mod card;
 mod certificate;
+mod daemon;
 mod fault;
 mod inventory;
 mod keys;
+mod look;
 mod making;
 mod preparation;
 mod reader;
+mod record;
 mod session;
 mod slots;
 mod unlocked;
 
 pub use card::PivCard;
 pub use inventory::{Beside, CardInventory, PinStanding, Seen, inventory, readers};
+pub use look::PinRules;
 pub use preparation::{ManagementKey, Preparation, SigningAlgorithm, TouchRule};
 pub use slots::{Slot, SlotKey};

@@ -2,7 +2,7 @@
 //!
 //! Each step leaves a card with which the next attempt goes on: what is done already is found and not done again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use getrandom::SysRng;
 use yubikey::{MgmAlgorithmId, MgmKey, TouchPolicy};
@@ -10,14 +10,15 @@ use yubikey::{MgmAlgorithmId, MgmKey, TouchPolicy};
 use super::{
     card::check_pin,
     fault::Fault,
-    inventory::{self, ADMIN_DATA, CardInventory},
-    reader,
+    inventory::{self, ADMIN_DATA, CardInventory, Certificates},
+    look, reader,
     session::{Protected, Session},
+    unlocked::{TOUCH_PATIENCE, touch_fault},
 };
 use crate::{
     encoding::text::Line,
     memory::{ManagementSecret, Pin},
-    ports::card::{Attention, CardError, Departure, FinalTry, Rescue, Touches},
+    ports::card::{Attention, CardError, Departure, FinalTry, Rescue, Touches, Waiting, Work},
 };
 
 /// What every card is delivered with. Tried only where the card itself says that they still hold (DESIGN: never blindly).
@@ -93,15 +94,26 @@ impl Drop for Preparation {
 impl Preparation {
     /// Opens the card and reads what is on it.
     pub fn open(serial: Option<u32>, attention: &Arc<dyn Attention>) -> Result<Self, CardError> {
-        let mut session = reader::find(serial, attention)?;
-        let inventory = match inventory::read(&mut session) {
-            Ok(inventory) => inventory,
+        let first = reader::find(serial, attention)?;
+        let (number, reader) = (first.number(), first.reader().to_owned());
+        // Its rules are in another application, which the crate's connection must not find selected.
+        first.leave();
+        let pin_rules = look::pin_rules(&reader);
+        let mut session = reader::find(Some(number), attention)?;
+        let inventory = match inventory::read(&mut session, Certificates::All) {
+            Ok(inventory) => CardInventory { pin_rules, ..inventory },
             Err(error) => {
                 session.leave();
                 return Err(error);
             }
         };
-        Ok(Self { session: Some(session), inventory, pin: None, is_presented: false, touches: Touches::default() })
+        Ok(Self {
+            session: Some(session),
+            inventory,
+            pin: None,
+            is_presented: false,
+            touches: Touches::default(),
+        })
     }
 
     /// What is on it.
@@ -145,9 +157,10 @@ impl Preparation {
     }
 
     fn blocked(&self) -> CardError {
-        let rescue = match self.inventory.puk.tries_left {
-            0 => Rescue::PukBlocked,
-            _ => Rescue::Puk,
+        let rescue = match self.inventory.puk.map(|puk| puk.tries_left) {
+            None => Rescue::None,
+            Some(0) => Rescue::PukBlocked,
+            Some(_) => Rescue::Puk,
         };
         CardError::Blocked { serial: self.inventory.serial.clone(), rescue }
     }
@@ -175,18 +188,24 @@ impl Preparation {
         }
     }
 
-    /// Refuses what no card of a quorum has as its PIN.
-    pub fn check_new_pin(pin: &Pin) -> Result<(), CardError> {
+    /// What the card would refuse is refused before anything is changed, as far as the card tells its rules.
+    fn check_new(&self, pin: &Pin) -> Result<(), CardError> {
         check_pin(pin)?;
-        if pin.expose() != DELIVERED_PIN {
-            return Ok(());
+        match self.inventory.pin_rules.objection(pin.expose()) {
+            Some(reason) => Err(CardError::PinForm { reason: reason.into() }),
+            None => Ok(()),
         }
-        Err(CardError::PinForm { reason: "this is the PIN with which every card is delivered".into() })
+    }
+
+    /// Refuses what no card of a quorum has as its PIN.
+    pub fn check_new_pin(&self, pin: &Pin) -> Result<(), CardError> {
+        self.check_new(pin)?;
+        refuse_delivered(pin)
     }
 
     /// The same for a PUK.
-    pub fn check_new_puk(puk: &Pin) -> Result<(), CardError> {
-        check_pin(puk)?;
+    pub fn check_new_puk(&self, puk: &Pin) -> Result<(), CardError> {
+        self.check_new(puk)?;
         if puk.expose() != DELIVERED_PUK && puk.expose() != DELIVERED_PIN {
             return Ok(());
         }
@@ -195,12 +214,16 @@ impl Preparation {
 
     /// Presents the PIN; where the card still has the one of delivery, makes this its PIN instead.
     pub fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<(), CardError> {
-        Self::check_new_pin(&pin)?;
+        if self.inventory.pin.is_default {
+            self.check_new_pin(&pin)?;
+        }
+        check_pin(&pin)?;
+        refuse_delivered(&pin)?;
         self.check_tries(final_try)?;
         self.is_presented = true;
         if self.inventory.pin.is_default {
             let changed = self.session()?.change_pin(DELIVERED_PIN, &pin);
-            changed.map_err(|fault| self.of(fault))?;
+            changed.map_err(|fault| self.not_taken("PIN", fault))?;
             self.inventory.pin.is_default = false;
         }
         let verified = self.session()?.verify(&pin);
@@ -211,11 +234,24 @@ impl Preparation {
 
     /// Makes this the PUK, where the card still has the one of delivery.
     pub fn set_puk(&mut self, puk: &Pin) -> Result<(), CardError> {
-        Self::check_new_puk(puk)?;
+        self.check_new_puk(puk)?;
         let changed = self.session()?.change_puk(DELIVERED_PUK, puk);
-        changed.map_err(|fault| self.of(fault))?;
-        self.inventory.puk.is_default = false;
+        changed.map_err(|fault| self.not_taken("PUK", fault))?;
+        if let Some(standing) = &mut self.inventory.puk {
+            standing.is_default = false;
+        }
         Ok(())
+    }
+
+    /// The crate has one error for all refusals; of a new PIN or PUK that is well formed, the card's rules are the reason
+    /// (SW 6985 where PIN complexity is on, 6A80 for its length).
+    fn not_taken(&self, what: &'static str, fault: Fault) -> CardError {
+        match fault {
+            Fault::Said(yubikey::Error::GenericError) => {
+                CardError::NewPin { serial: self.inventory.serial.clone(), what, is_pin_set: what == "PUK" }
+            }
+            other => self.of(other),
+        }
     }
 
     fn management_algorithm(&self) -> MgmAlgorithmId {
@@ -252,7 +288,15 @@ impl Preparation {
     }
 
     fn authenticate(&mut self, key: &MgmKey) -> Result<(), CardError> {
-        match self.session()?.authenticate(key) {
+        let touch = u32::from(self.inventory.management_touch);
+        let waiting = if touch > 0 { self.touches.next(Work::Manage) } else { Waiting::Answer };
+        let began = Instant::now();
+        match self.session()?.authenticate(waiting, key) {
+            Err(fault @ Fault::Said(yubikey::Error::AuthenticationError))
+                if touch > 0 && began.elapsed() > TOUCH_PATIENCE =>
+            {
+                Err(touch_fault(fault, &self.inventory.serial, began, touch))
+            }
             Err(Fault::Said(yubikey::Error::AuthenticationError)) => {
                 Err(self.refuse("the management key is not the one that was given, or that the card keeps"))
             }
@@ -313,4 +357,11 @@ impl Preparation {
     pub fn serial(&self) -> &Line {
         &self.inventory.serial
     }
+}
+
+fn refuse_delivered(pin: &Pin) -> Result<(), CardError> {
+    if pin.expose() != DELIVERED_PIN {
+        return Ok(());
+    }
+    Err(CardError::PinForm { reason: "this is the PIN with which every card is delivered".into() })
 }

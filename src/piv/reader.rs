@@ -6,6 +6,7 @@ use yubikey::reader::Context;
 
 use super::{
     fault::Fault,
+    look,
     session::{Session, guarded},
 };
 use crate::{
@@ -37,6 +38,13 @@ pub(super) fn open_all(
         // A card that is pulled out while it answers looks like one that is no YubiKey.
         let card = match guarded(|| reader.open()) {
             Err(Fault::Said(yubikey::Error::GenericError)) => guarded(|| reader.open()),
+            other => other,
+        };
+        let card = match card {
+            // The crate has no words for cards that are merely unusual.
+            Err(fault) if fault.pcsc().is_none() => {
+                Err(look::oddity(&reader.name()).map_or(fault, Fault::Odd))
+            }
             other => other,
         };
         attention.end();
@@ -87,6 +95,16 @@ fn nothing(wanted: Option<u32>, seen: &[String], faults: &[(String, Fault)]) -> 
     if let Some((name, fault)) = faults.iter().find(|(_, f)| f.pcsc() == Some(Pcsc::SharingViolation)) {
         return fault.at(&format!("the card in reader {name}"));
     }
+    let refused = |f: &Fault| f.pcsc() == Some(Pcsc::SecurityViolation);
+    if let Some((_, fault)) = faults.iter().find(|(_, f)| refused(f)) {
+        return fault.at(&place);
+    }
+    if seen.is_empty()
+        && let Some((name, Fault::Odd(odd))) = faults.iter().find(|(_, f)| matches!(f, Fault::Odd(_)))
+    {
+        let (reason, next) = (format!("reader {name}: {}", odd.words()), odd.hint());
+        return CardError::Odd { place, reason, next };
+    }
     let gone = |f: &Fault| {
         matches!(
             f.pcsc(),
@@ -119,6 +137,8 @@ pub(super) fn why(fault: Fault) -> String {
             _,
         ) => "the card in it does not answer, or was pulled out".into(),
         (Some(Pcsc::SharingViolation), _) => "another program holds the card".into(),
+        (Some(Pcsc::SecurityViolation), _) => "polkit lets this user use no card".into(),
+        (None, Fault::Odd(odd)) => format!("{}: {}", odd.words(), odd.hint()),
         (Some(other), _) => format!("PC/SC says: {other}"),
         (None, Fault::Said(yubikey::Error::AppletNotFound { .. })) => {
             "the card in it is no YubiKey, or its PIV application is switched off".into()

@@ -132,6 +132,17 @@ impl Session {
         Ok(metadata.retries.ok_or(Crate::ParseError)?.remaining_count.into())
     }
 
+    /// Tries left of the PUK; none where the card has no PUK (the Bio series: none, or one without tries).
+    pub(super) fn puk_tries(&mut self) -> Result<Option<u32>, Fault> {
+        match self.metadata(Reference::Puk) {
+            Ok(metadata) => {
+                Ok(metadata.retries.filter(|r| r.retry_count > 0).map(|r| r.remaining_count.into()))
+            }
+            Err(Fault::Said(Crate::NotFound)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Presents the PIN. An empty one would only ask for the tries left, and must not come here.
     pub(super) fn verify(&mut self, pin: &Pin) -> Result<(), Fault> {
         self.call(Waiting::Answer, |card| card.verify_pin(pin.expose()))
@@ -191,8 +202,8 @@ impl Session {
         self.call(Waiting::Answer, |card| card.change_puk(old, new.expose()))
     }
 
-    pub(super) fn authenticate(&mut self, key: &MgmKey) -> Result<(), Fault> {
-        self.call(Waiting::Answer, |card| card.authenticate(key))
+    pub(super) fn authenticate(&mut self, waiting: Waiting, key: &MgmKey) -> Result<(), Fault> {
+        self.call(waiting, |card| card.authenticate(key))
     }
 
     pub(super) fn set_management(&mut self, key: &MgmKey, protected: Protected) -> Result<(), Fault> {

@@ -5,12 +5,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 use yubikey::{PinPolicy, piv::AlgorithmId};
 
-use super::{
-    card::PivCard,
-    fault::Fault,
-    keys::Keys,
-    slots::SlotKey,
-};
+use super::{card::PivCard, fault::Fault, keys::Keys, slots::SlotKey};
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
@@ -28,7 +23,7 @@ const LONGEST_ED25519: usize = 1000;
 const MISCOUNTED: usize = 255;
 
 /// Who waits that long for a touch gets the same answer as one whose PIN is not there. A YubiKey waits about 15 s.
-const TOUCH_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const TOUCH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The PIN stays in locked memory as long as this lives, because the card wants it before each use of a key: the person
 /// types it once.

@@ -130,6 +130,8 @@ pub enum Work {
     Sign,
     /// Opening what is sealed to the card.
     Open,
+    /// Proving the management key.
+    Manage,
 }
 
 /// How often a piece of work uses the keys of a card.
@@ -217,12 +219,44 @@ impl Departure {
                 "nothing was signed; put the card in, leave it there, and run the same command again"
             }
             Self::Taken => {
-                "nothing was signed; end the other program (gpg's scdaemon, a browser), then run the same command again"
+                "nothing was signed; end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again"
             }
             Self::Service => {
                 "nothing was signed; see that pcscd runs (systemctl status pcscd), then run the same command again"
             }
             Self::LetGo => "nothing was signed; run the same command again",
+        }
+    }
+}
+
+/// Why the smart card service cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoService {
+    /// Nothing listens, or what does says nothing.
+    Mute,
+    /// It runs and turns this user away.
+    Refuses,
+    /// This user may not even knock.
+    Closed,
+}
+
+impl std::fmt::Display for NoService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mute => "it does not answer",
+            Self::Refuses => "it runs, and turns this user away (polkit)",
+            Self::Closed => "this user may not open its socket",
+        })
+    }
+}
+
+impl NoService {
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Mute => "start pcscd (systemctl start pcscd.socket), then run the same command again",
+            Self::Refuses | Self::Closed => {
+                "polkit usually admits only who is logged in at the machine itself: do that, or have a rule admit this user to org.debian.pcsc-lite.access_pcsc and access_card; 'journalctl -u pcscd' names whom it turned away"
+            }
         }
     }
 }
@@ -302,7 +336,27 @@ pub enum CardError {
     #[error("the smart card service (pcscd) cannot be used: {reason}")]
     NoService {
         /// Why not.
-        reason: &'static str,
+        reason: NoService,
+    },
+    /// A card is there that cannot be used as it is, and does not say which it is.
+    #[error("{place}: {reason}")]
+    Odd {
+        /// Where it is.
+        place: String,
+        /// What is odd about it.
+        reason: String,
+        /// What to do about that.
+        next: &'static str,
+    },
+    /// It has rules for a new PIN or PUK, and this one breaks them. No try was spent.
+    #[error("card {serial} did not take the new {what}: its own rules refuse it{}", if *is_pin_set { "; its PIN is the new one already" } else { "; nothing was changed" })]
+    NewPin {
+        /// Serial of the card.
+        serial: Line,
+        /// PIN or PUK.
+        what: &'static str,
+        /// Whether the PIN was changed before.
+        is_pin_set: bool,
     },
     /// Another program has the card for itself.
     #[error("{place} is held by another program")]
@@ -355,11 +409,13 @@ impl CardError {
             Self::Sealed { .. } => "check that this is the card that the roster names",
             Self::Unfit { next, .. } => next,
             Self::Several { .. } => "name one as yubikey:SERIAL, or take the others out",
-            Self::NoService { .. } => {
-                "start pcscd (systemctl start pcscd.socket), then run the same command again"
+            Self::NoService { reason } => reason.hint(),
+            Self::Odd { next, .. } => next,
+            Self::NewPin { .. } => {
+                "choose another of 8 characters, neither one repeated nor a sequence nor a word (FIPS series, PIN complexity), then run the same command again"
             }
             Self::Busy { .. } => {
-                "end the other program (gpg's scdaemon, a browser), then run the same command again"
+                "end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again"
             }
             Self::Gone { how, .. } => how.hint(),
             Self::NotTouched { .. } => {

@@ -1,7 +1,7 @@
 //! What the hardware cards of a production roster must prove, and what its policy lets pass.
 
 use super::{
-    attestation::{self, AttestationError, AttestedCard, Certificate, Firmware, Trust},
+    attestation::{self, AttestationError, AttestedCard, Certificate, Firmware, Marking, Trust},
     card::{CardKind, EnrolledCard},
     error::RosterError,
     members::RosterDocument,
@@ -61,6 +61,19 @@ pub(super) fn warnings(roster: &Roster) -> Vec<String> {
         warnings.extend(hardware.filter(|card| roster.attested(card.keyid()).is_none()).map(|card| {
             format!(
                 "deviation: nothing attests {}'s yubikey card {}: its keys may have copies elsewhere",
+                person.name,
+                card.enrolment().serial
+            )
+        }));
+    }
+    for person in roster.people() {
+        let unmarked = person.cards.iter().filter(|card| {
+            roster.attested(card.keyid()).is_some_and(|a| a.signing().marking() == Marking::RootOnly)
+        });
+        warnings.extend(unmarked.map(|card| {
+            format!(
+                "the own certificate of {}'s yubikey card {} is not marked as an authority's, as in some of firmware 4 and \
+                 5.2.4: it counts because the pinned root itself signed it",
                 person.name,
                 card.enrolment().serial
             )

@@ -245,10 +245,17 @@ fn what_may_not_issue_does_not_count() {
         judge(&[&card.attest("9c", &key), &card.f9.certificate], &root)
     };
     let no_ca = extension("2.5.29.19", true, &[0x30, 0]);
-    // The first YubiKeys 4 lack the mark; no other does.
+    // Some YubiKeys 4 and a 5Ci of 5.2.4 lack the mark: what counts is that the root itself signed it, and that is said.
     with([4, 3, 3], vec![yubico(3, &[4, 3, 3])]).ok();
     with([4, 3, 3], vec![yubico(3, &[4, 3, 3]), no_ca.clone()]).ok();
-    refused(with([5, 7, 1], vec![yubico(3, &[5, 7, 1])]), "may not issue certificates");
+    let unmarked = with([5, 2, 4], vec![yubico(3, &[5, 2, 4])]).ok();
+    assert_eq!(unmarked.json["attestations"][0]["card_is_marked"], false);
+    let said = unmarked.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("is not marked as an authority's"), "{said}");
+    let marked = with([5, 7, 1], vec![yubico(3, &[5, 7, 1]), authority(Some(0))]).ok();
+    assert_eq!(marked.json["attestations"][0]["card_is_marked"], true);
+    assert!(!marked.stderr.contains("not marked"), "{}", marked.stderr);
+    refused(with([5, 2, 4], vec![]), "may not issue certificates");
     refused(with([5, 7, 1], vec![yubico(3, &[5, 7, 1]), no_ca.clone()]), "may not issue certificates");
     refused(with([4, 3, 3], vec![no_ca.clone()]), "may not issue certificates");
     // Key usage: digital signature only.
@@ -271,16 +278,16 @@ fn what_may_not_issue_does_not_count() {
         refused(judge(&[&slot, &card.f9.certificate, &middle.certificate], &root), words);
     }
     let middle = Issuer::under(Some(&root), "Middle", Pair::p256("middle"), vec![authority(None)], LONG);
-    let f9 = Issuer::under(
-        Some(&middle),
-        "Yubico PIV Attestation",
-        Pair::p256("f9"),
-        vec![yubico(3, &[4, 3, 3])],
-        LONG,
-    );
-    let card = Yubikey { serial: 7, firmware: [4, 3, 3], f9 };
-    let slot = card.attest("9c", &key);
-    refused(judge(&[&slot, &card.f9.certificate, &middle.certificate], &root), "may not issue certificates");
+    for firmware in [[4, 3, 3], [5, 2, 4]] {
+        let extensions = vec![yubico(3, &firmware)];
+        let f9 = Issuer::under(Some(&middle), "Yubico PIV Attestation", Pair::p256("f9"), extensions, LONG);
+        let card = Yubikey { serial: 7, firmware, f9 };
+        let slot = card.attest("9c", &key);
+        refused(
+            judge(&[&slot, &card.f9.certificate, &middle.certificate], &root),
+            "may not issue certificates",
+        );
+    }
 }
 
 #[test]

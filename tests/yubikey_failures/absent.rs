@@ -148,7 +148,7 @@ fn another_program_holds_the_card() {
     let busy = Said {
         code: 1,
         message: &message,
-        hint: "end the other program (gpg's scdaemon, a browser), then run the same command again",
+        hint: "end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again",
     };
     table.fails(busy, |table| table.approve(ALICE));
     let list = table.lab.run(&["card", "list"]).ok();

@@ -60,12 +60,23 @@ fn about_itself() {
         table.daemon.reader_name(1)
     );
     let absent = Said { code: 1, message: &absent, hint: INSERT };
-    for version in [&[][..], &[5], &[5, 7], &[9, 9, 9]] {
+    for version in [&[][..], &[5], &[5, 7]] {
         lie(&table, ALICE, Trigger::Every(GET_VERSION), success(version), absent);
     }
-    for serial in [success(&[0; 5]), vec![0x12, 0x34]] {
-        lie(&table, ALICE, Trigger::Every(GET_SERIAL), serial, absent);
-    }
+    lie(&table, ALICE, Trigger::Every(GET_SERIAL), success(&[0; 5]), absent);
+    let reader = table.daemon.reader_name(0);
+    let odd = format!(
+        "YubiKey 10000001: reader {reader}: the YubiKey in it has firmware 9, a generation that is not known here"
+    );
+    let odd = Said { code: 1, message: &odd, hint: "use a YubiKey with firmware 5" };
+    lie(&table, ALICE, Trigger::Every(GET_VERSION), success(&[9, 9, 9]), odd);
+    let hidden = format!(
+        "YubiKey 10000001: reader {reader}: the YubiKey in it hides its serial number, by which cards are told apart"
+    );
+    let hint = "make the serial visible to programs ('ykpersonalize -u -1 -o serial-api-visible', or -2 for slot 2), then \
+                run the same command again";
+    let hidden = Said { code: 1, message: &hidden, hint };
+    lie(&table, ALICE, Trigger::Every(GET_SERIAL), vec![0x12, 0x34], hidden);
     // Another serial is another card.
     let other = format!(
         "YubiKey 10000001: it is in no reader; there is YubiKey 10000002 in reader {}",
@@ -149,7 +160,7 @@ fn about_the_pin() {
     let taken = Said {
         code: 1,
         message: "card 10000001 went away: another program used or reset it",
-        hint: "nothing was signed; end the other program (gpg's scdaemon, a browser), then run the same command again",
+        hint: "nothing was signed; end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again",
     };
     lie(&table, ALICE, Trigger::NthOf(VERIFY, 1), success(&[]), taken);
     table.approves(ALICE);

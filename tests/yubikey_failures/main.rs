@@ -17,6 +17,7 @@ mod enrolment;
 mod keys;
 mod lies;
 mod meanwhile;
+mod odd;
 mod pins;
 mod signals;
 mod table;

@@ -136,7 +136,7 @@ fn another_program_resets_the_card() {
     let said = Said {
         code: 1,
         message: "card 10000001 went away: another program used or reset it",
-        hint: "nothing was signed; end the other program (gpg's scdaemon, a browser), then run the same command again",
+        hint: "nothing was signed; end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again",
     };
     quick_or_slow(&table, said, reset);
     approve_while(&table, SLOW, reset).ok();

@@ -73,6 +73,7 @@ fn prove(card: &CardInventory, trust: &Trust) -> Result<Proof, AttestationError>
             facts: format!("its {plural} were made on the card{form}, firmware {}", attested.firmware()),
             firmware: attested.firmware(),
             authority: attested.authority(),
+            marking: attested.marking(),
         };
     }
     Ok(proof)
@@ -83,22 +84,39 @@ pub fn tell(card: &CardInventory, terminal: Terminal) {
     terminal.item(&format!("YubiKey {}, firmware {}", card.serial, card.firmware));
     let delivered = |is_default: bool| if is_default { ", as delivered" } else { "" };
     terminal.item(&format!("PIN           {}{}", tries(card.pin.tries_left), delivered(card.pin.is_default)));
-    terminal.item(&format!("PUK           {}{}", tries(card.puk.tries_left), delivered(card.puk.is_default)));
-    if card.puk.tries_left == 0 {
-        terminal.item("              if the PIN is blocked too, nobody can set a new one");
+    match card.puk {
+        None => terminal.item("PUK           none: once the PIN is blocked, nobody can set a new one"),
+        Some(puk) => {
+            terminal.item(&format!("PUK           {}{}", tries(puk.tries_left), delivered(puk.is_default)));
+            if puk.tries_left == 0 {
+                terminal.item("              if the PIN is blocked too, nobody can set a new one");
+            }
+        }
+    }
+    match (card.pin_rules.wants_eight, card.pin_rules.refuses_simple) {
+        (false, false) => {}
+        (true, false) => terminal.item("PIN rules     exactly 8 characters (FIPS series)"),
+        (false, true) => terminal.item("PIN rules     no simple ones (PIN complexity is on)"),
+        (true, true) => {
+            terminal.item(
+                "PIN rules     exactly 8 characters (FIPS series), no simple ones (PIN complexity is on)",
+            );
+        }
     }
     let kept = match (card.management_is_default, card.management_is_protected) {
         (true, _) => "as delivered",
         (false, true) => "kept under the PIN",
         (false, false) => "kept by somebody",
     };
-    terminal.item(&format!("management    {}, {kept}", card.management_algorithm));
+    let touch = if card.management_touch { ", requires a touch" } else { "" };
+    terminal.item(&format!("management    {}, {kept}{touch}", card.management_algorithm));
     for (key, beside) in &card.keys {
         let certificate = match beside {
             Beside::Certificate => "certificate",
             Beside::Nothing => "no certificate",
             Beside::Other => "something else than its certificate",
         };
+
         terminal.item(&format!(
             "slot {}       {}, {}, PIN {}, touch {}, {certificate}{}",
             key.slot,
@@ -108,18 +126,26 @@ pub fn tell(card: &CardInventory, terminal: Terminal) {
             key.touch_policy(),
             serves(card, key)
         ));
+        if let Some(name) = card.names.get(&key.slot) {
+            terminal.item(&format!("              \"{name}\""));
+        }
     }
     for slot in &card.unknown {
-        terminal.item(&format!("slot {slot}       a key of a kind that is not known here"));
+        terminal.item(&format!("slot {slot}       a key of a kind or policy that is not known here"));
+    }
+    for slot in &card.lone {
+        let name = card.names.get(slot).map_or_else(String::new, |name| format!(" of \"{name}\""));
+        terminal.item(&format!("slot {slot}       no key, a certificate{name}"));
     }
     let missing = card.missing();
     if missing.is_empty() {
         terminal.item("It can serve.");
-        return;
+    } else {
+        terminal.item("To serve as a card of a quorum:");
+        missing.iter().for_each(|what| terminal.item(&format!("- {what}")));
     }
-    terminal.item("To serve as a card of a quorum:");
-    for what in missing {
-        terminal.item(&format!("- {what}"));
+    for against in card.production() {
+        terminal.item(&format!("Not in production: {against}"));
     }
 }
 
@@ -131,12 +157,12 @@ fn tries(left: u32) -> String {
 }
 
 fn serves(card: &CardInventory, key: &SlotKey) -> &'static str {
-    if card.signing_key() == Some(key) {
-        ": signing key"
-    } else if card.share_key() == Some(key) {
-        ": share key"
-    } else {
-        ""
+    match (card.signing_key() == Some(key), card.share_key() == Some(key), card.is_made_here(key)) {
+        (true, _, true) => ": signing key",
+        (true, _, false) => ": signing key, not made by quorate",
+        (_, true, true) => ": share key",
+        (_, true, false) => ": share key, not made by quorate",
+        _ => "",
     }
 }
 
@@ -161,6 +187,8 @@ pub fn card_json(card: &CardInventory) -> Value {
                 "pin_policy": key.pin_policy(),
                 "touch_policy": key.touch_policy(),
                 "certificate": *beside == Beside::Certificate,
+                "certificate_name": card.names.get(&key.slot),
+                "made_by_quorate": card.is_made_here(key),
             })
         })
         .collect();
@@ -174,13 +202,20 @@ pub fn card_json(card: &CardInventory) -> Value {
         "firmware": card.firmware,
         "reader": card.reader,
         "pin_is_default": card.pin.is_default,
-        "puk_tries_left": card.puk.tries_left,
-        "puk_is_default": card.puk.is_default,
+        "puk_tries_left": card.puk.map(|puk| puk.tries_left),
+        "puk_is_default": card.puk.map(|puk| puk.is_default),
+        "pin_rules": {
+            "wants_eight": card.pin_rules.wants_eight,
+            "refuses_simple": card.pin_rules.refuses_simple,
+        },
         "management_algorithm": card.management_algorithm,
         "management_is_default": card.management_is_default,
         "management_is_protected": card.management_is_protected,
+        "management_touch": card.management_touch,
         "slots": slots,
         "unknown": card.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "certificates_without_key": card.lone.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "missing": card.missing(),
+        "production": card.production(),
     })
 }

@@ -1,20 +1,15 @@
 //! `quorate card enroll` of a YubiKey: first it is made ready, step by step. A step that is done already is not done
 //! again, so that an attempt that was cut off is taken up by the next.
 
-use std::path::Path;
-
-use zeroize::Zeroizing;
-
 use super::super::{
     args::{CardEnroll, TouchArg},
     terminal::{Terminal, counted},
     unlocking, wiring,
 };
-use super::inventory;
+use super::{foreign, inventory, secrets};
 use crate::{
     ceremony::Error,
-    encoding::text,
-    memory::{ManagementSecret, Pin},
+    memory::Pin,
     piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey, TouchRule},
     ports::{
         card::{CardDescription, EnrolledKeys, FinalTry, Touches},
@@ -22,9 +17,6 @@ use crate::{
     },
     storage::SystemClock,
 };
-
-/// Longest file with a management key in hex.
-const MAX_KEY_FILE: usize = 256;
 
 /// A card that is ready, and what attests it.
 pub struct Prepared {
@@ -57,7 +49,7 @@ impl Prepared {
 
 /// What is to be done to a slot.
 #[derive(Clone, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// The key stays.
     Keep(SlotKey),
     /// A key is made in an empty slot.
@@ -68,12 +60,16 @@ enum Step {
 
 impl Step {
     fn of(slot: Slot, card: &CardInventory) -> Self {
-        if card.is_occupied(slot) { Self::Replace(slot) } else { Self::Make(slot) }
+        if card.is_occupied(slot) || card.holds_certificate(slot) {
+            Self::Replace(slot)
+        } else {
+            Self::Make(slot)
+        }
     }
 }
 
 /// Everything that will be done.
-struct Steps {
+pub(super) struct Steps {
     algorithm: SigningAlgorithm,
     touch: TouchRule,
     signing: Step,
@@ -86,7 +82,7 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     let mut card = Preparation::open(serial, &wiring::attention(terminal))?;
     terminal.tell(&format!("Reader {}", card.inventory().reader));
     inventory::tell(card.inventory(), terminal);
-    let steps = plan(args, &card)?;
+    let steps = plan(args, &card, terminal)?;
     tell(&steps, card.inventory(), terminal);
     confirm(&steps, card.inventory(), terminal)?;
     let final_try = unlocking::settle_final_try(
@@ -95,10 +91,10 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         card.check_tries(FinalTry::Keep),
         args.card.pin.final_try(),
     )?;
-    let pin = pin(args, card.inventory(), terminal)?;
-    let puk = puk(args, card.inventory(), &pin, terminal)?;
-    let management = management(args, &steps, card.inventory(), terminal)?;
-    announce(&steps, &mut card, terminal);
+    let pin = secrets::pin(args, &card, terminal)?;
+    let puk = secrets::puk(args, &card, &pin, terminal)?;
+    let management = secrets::management(args, &steps, card.inventory(), terminal)?;
+    announce(&steps, management.as_ref(), &mut card, terminal);
 
     card.unlock(Pin::copy_of(pin.expose())?, final_try)?;
     terminal.item("done: the PIN");
@@ -123,8 +119,9 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     Ok(Prepared { pin, serial, keys, touches: card.touches(), attestation })
 }
 
-fn announce(steps: &Steps, card: &mut Preparation, terminal: Terminal) {
-    let total = touches(steps, card.inventory());
+fn announce(steps: &Steps, management: Option<&ManagementKey>, card: &mut Preparation, terminal: Terminal) {
+    let managed = u32::from(management.is_some() && card.inventory().management_touch);
+    let total = touches(steps, card.inventory()).saturating_add(managed);
     card.announce(total);
     if total > 0 {
         let times = counted(usize::try_from(total).unwrap_or(usize::MAX), "touch", "touches");
@@ -148,7 +145,7 @@ fn touches(steps: &Steps, card: &CardInventory) -> u32 {
     certificates.saturating_add(of(&steps.signing))
 }
 
-fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
+fn plan(args: &CardEnroll, card: &Preparation, terminal: Terminal) -> Result<Steps, Error> {
     let algorithm = if args.administrator || !card.has_ed25519() {
         SigningAlgorithm::P256
     } else {
@@ -167,25 +164,42 @@ fn plan(args: &CardEnroll, card: &Preparation) -> Result<Steps, Error> {
     };
     let share = if args.witness { None } else { Some(share_step(args, inventory)?) };
     let steps = Steps { algorithm, touch, signing, share };
-    let replaced: Vec<String> = steps.replaced().map(|slot| slot.to_string()).collect();
-    if !replaced.is_empty() && !args.replace {
-        let what = match replaced.as_slice() {
-            [one] => format!("a key in slot {one} that cannot serve, and it is not overwritten"),
-            several => format!(
-                "keys in slots {} that cannot serve, and they are not overwritten",
-                several.join(" and ")
-            ),
-        };
-        return Err(Error::refused(
-            format!("card {} has {what}", inventory.serial),
-            "see 'quorate card show'; give --replace if the key is needed no more, or take another card",
-        ));
+    if !args.replace {
+        refuse_losses(&steps, inventory)?;
     }
+    foreign::check(&steps, inventory, terminal)?;
     Ok(steps)
 }
 
+/// Nothing is overwritten without `--replace`: neither a key nor a certificate whose key was moved or deleted.
+fn refuse_losses(steps: &Steps, card: &CardInventory) -> Result<(), Error> {
+    let slots = |occupied: bool| -> Vec<Slot> {
+        steps.replaced().filter(|slot| card.is_occupied(*slot) == occupied).collect()
+    };
+    let what = match (slots(true).as_slice(), slots(false).as_slice()) {
+        ([], []) => return Ok(()),
+        ([], [slot, ..]) => format!(
+            "a certificate without a key in slot {slot}{}, and it is not overwritten",
+            foreign::named(card, *slot)
+        ),
+        ([one], _) => format!("a key in slot {one} that cannot serve, and it is not overwritten"),
+        (several, _) => {
+            let several: Vec<String> = several.iter().map(ToString::to_string).collect();
+            format!("keys in slots {} that cannot serve, and they are not overwritten", several.join(" and "))
+        }
+    };
+    Err(Error::refused(
+        format!("card {} has {what}", card.serial),
+        if slots(true).is_empty() {
+            "see 'quorate card show'; give --replace if the certificate is needed no more, or take another card"
+        } else {
+            "see 'quorate card show'; give --replace if the key is needed no more, or take another card"
+        },
+    ))
+}
+
 impl Steps {
-    fn all(&self) -> impl Iterator<Item = &Step> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Step> {
         [Some(&self.signing), self.share.as_ref()].into_iter().flatten()
     }
 
@@ -214,21 +228,25 @@ fn is_touched(key: &SlotKey, args: &CardEnroll) -> bool {
     }
 }
 
+/// The share key that was made here stays or is replaced. One that somebody else made is considered only where it is
+/// named, or where a person will be asked; it is replaced only where it is named.
 fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Error> {
+    let serves = |key: &SlotKey| !args.replace && key.origin() == "generated" && is_touched(key, args);
+    let keep_or_replace = |key: &SlotKey| {
+        if serves(key) { Step::Keep(key.clone()) } else { Step::Replace(key.slot) }
+    };
     let present = inventory.share_key();
     match (present, args.slot) {
-        (Some(key), wanted) if wanted.is_none_or(|slot| slot == key.slot) => {
-            Ok(if args.replace || key.origin() != "generated" || !is_touched(key, args) {
-                Step::Replace(key.slot)
-            } else {
-                Step::Keep(key.clone())
-            })
-        }
-        (Some(key), Some(_)) => Err(Error::refused(
+        (Some(key), None) if inventory.is_made_here(key) => Ok(keep_or_replace(key)),
+        (Some(key), None) if !args.replace => Ok(keep_or_replace(key)),
+        (Some(key), Some(slot)) if slot != key.slot && inventory.is_made_here(key) => Err(Error::refused(
             format!("card {} has a share key in slot {} already", inventory.serial, key.slot),
             "leave --slot away: a card has one share key",
         )),
-        (_, Some(slot)) => Ok(Step::of(slot, inventory)),
+        (_, Some(slot)) => Ok(match inventory.key(slot).filter(|key| key.serves_shares()) {
+            Some(key) => keep_or_replace(key),
+            None => Step::of(slot, inventory),
+        }),
         (_, None) => inventory.free_slot().map(Step::Make).ok_or_else(|| {
             Error::refused(
                 format!("card {} is full: each of its slots 82 to 95 has a key", inventory.serial),
@@ -246,7 +264,8 @@ fn tell(steps: &Steps, card: &CardInventory, terminal: Terminal) {
         }
     };
     step(card.pin.is_default, "set a new PIN".into());
-    step(card.puk.is_default && card.puk.tries_left > 0, "set a new PUK".into());
+    let delivered = card.puk.is_some_and(|puk| puk.is_default && puk.tries_left > 0);
+    step(delivered, "set a new PUK".into());
     step(card.management_is_default, "set a new management key".into());
     let algorithm = match steps.algorithm {
         SigningAlgorithm::Ed25519 => "Ed25519",
@@ -258,9 +277,13 @@ fn tell(steps: &Steps, card: &CardInventory, terminal: Terminal) {
         match planned {
             Some(Step::Make(slot)) => step(true, format!("make the {what}, {algorithm}, in slot {slot}")),
             Some(Step::Replace(slot)) => {
+                let lost = if card.is_occupied(*slot) { "key" } else { "certificate" };
+                let named = foreign::named(card, *slot);
                 step(
                     true,
-                    format!("DESTROY the key in slot {slot}, and make the {what}, {algorithm}, there"),
+                    format!(
+                        "DESTROY the {lost} in slot {slot}{named}, and make the {what}, {algorithm}, there"
+                    ),
                 );
             }
             Some(Step::Keep(key)) => {
@@ -283,7 +306,7 @@ fn confirm(steps: &Steps, card: &CardInventory, terminal: Terminal) -> Result<()
     }
     let wanted = format!("{} {}", card.serial, replaced.join(" "));
     let typed = terminal.ask(&format!(
-        "What is sealed to a key that is destroyed is lost. Type \"{wanted}\" (serial and slot) to go on"
+        "What is sealed to a key that is destroyed is lost, and so is a certificate. Type \"{wanted}\" (serial and slot) to go on"
     ))?;
     if typed.trim() == wanted {
         return Ok(());
@@ -291,100 +314,8 @@ fn confirm(steps: &Steps, card: &CardInventory, terminal: Terminal) -> Result<()
     Err(Error::refused("not confirmed: nothing was done", "type serial and slot as they are shown"))
 }
 
-fn pin(args: &CardEnroll, card: &CardInventory, terminal: Terminal) -> Result<Pin, Error> {
-    if let Some(pin) = unlocking::read_pin(&args.card.pin)? {
-        return Ok(pin);
-    }
-    if card.pin.is_default {
-        let prompt = format!("New PIN for card {} (6 to 8 characters)", card.serial);
-        return choose(terminal, &prompt, |pin| Ok(Preparation::check_new_pin(pin)?));
-    }
-    let left = usize::try_from(card.pin.tries_left).unwrap_or(usize::MAX);
-    terminal.pin(&format!("PIN of card {} ({} left)", card.serial, counted(left, "try", "tries")))
-}
-
-/// A new PIN or PUK that is typed, as often as it takes.
-fn choose(terminal: Terminal, prompt: &str, check: impl Fn(&Pin) -> Result<(), Error>) -> Result<Pin, Error> {
-    loop {
-        let chosen = terminal.new_pin(prompt)?;
-        match check(&chosen) {
-            Ok(()) => return Ok(chosen),
-            Err(error) => terminal.complain(&error),
-        }
-    }
-}
-
-fn puk(args: &CardEnroll, card: &CardInventory, pin: &Pin, terminal: Terminal) -> Result<Option<Pin>, Error> {
-    if !card.puk.is_default || card.puk.tries_left == 0 {
-        return Ok(None);
-    }
-    let check = |puk: &Pin| {
-        Preparation::check_new_puk(puk)?;
-        if puk.expose() == pin.expose() {
-            return Err(Error::usage(
-                "PIN and PUK are the same",
-                "choose another PUK, and keep it elsewhere",
-            ));
-        }
-        Ok(())
-    };
-    if let Some(path) = &args.puk_file {
-        let puk = unlocking::pin_from_file(path)?;
-        check(&puk)?;
-        return Ok(Some(puk));
-    }
-    if !terminal.is_interactive() {
-        return Err(Error::usage(
-            format!("card {} has the PUK of delivery, and nobody can be asked for a new one", card.serial),
-            "give it with --puk-file FILE",
-        ));
-    }
-    let prompt = format!("New PUK for card {}, which unblocks it (6 to 8 characters)", card.serial);
-    choose(terminal, &prompt, check).map(Some)
-}
-
-fn is_certified(key: &SlotKey, card: &CardInventory) -> bool {
+pub(super) fn is_certified(key: &SlotKey, card: &CardInventory) -> bool {
     !key.wants_certificate() || card.has_certificate(key.slot)
-}
-
-/// The management key is wanted only if something is written that needs it.
-fn management(
-    args: &CardEnroll,
-    steps: &Steps,
-    card: &CardInventory,
-    terminal: Terminal,
-) -> Result<Option<ManagementKey>, Error> {
-    let ready = |step: &Step| matches!(step, Step::Keep(key) if is_certified(key, card));
-    if let Some(path) = &args.management_key {
-        return management_from_file(path).map(|key| Some(ManagementKey::Operator(key)));
-    }
-    if !card.management_is_default && steps.all().all(ready) {
-        return Ok(None);
-    }
-    if card.management_is_default || card.management_is_protected || !terminal.is_interactive() {
-        return Ok(Some(ManagementKey::UnderPin));
-    }
-    let typed = terminal.pin(&format!("Management key of card {}, in hex", card.serial))?;
-    from_hex(typed.expose()).map(|key| Some(ManagementKey::Operator(key)))
-}
-
-fn management_from_file(path: &Path) -> Result<ManagementSecret, Error> {
-    let bytes = Zeroizing::new(wiring::read_file(path, MAX_KEY_FILE)?);
-    from_hex(bytes.trim_ascii()).map_err(|error| Error {
-        message: format!("{}: {}", text::printable(&path.to_string_lossy()), error.message),
-        ..error
-    })
-}
-
-fn from_hex(hex: &[u8]) -> Result<ManagementSecret, Error> {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    let decoded = base16ct::mixed::decode(hex, bytes.as_mut_slice())
-        .ok()
-        .filter(|key| matches!(key.len(), 16 | 24 | 32));
-    let key = decoded.ok_or_else(|| {
-        Error::usage("not a management key", "write 16, 24 or 32 bytes in hex, as the card's algorithm wants")
-    })?;
-    Ok(ManagementSecret::copy_of(key)?)
 }
 
 fn make_keys(

@@ -28,6 +28,16 @@ pub struct Attestation {
     fips: bool,
     chain: Vec<Link>,
     authority: Authority,
+    marking: Marking,
+}
+
+/// Whether a card's own certificate says that it may issue others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Marking {
+    /// Its basic constraints say CA.
+    Authority,
+    /// They do not, or it has none: what counts is that the pinned root itself signed it.
+    RootOnly,
 }
 
 /// One certificate of a verified chain.
@@ -94,6 +104,11 @@ impl Attestation {
         &self.chain
     }
 
+    /// Whether the card's own certificate is marked as an authority's.
+    pub const fn marking(&self) -> Marking {
+        self.marking
+    }
+
     /// Who ends it.
     pub const fn authority(&self) -> Authority {
         self.authority
@@ -123,12 +138,11 @@ pub fn verify(
     check_issued(slot, card)?;
     let mut walk = Walk { trust, checks: MAX_CHECKS, above: Vec::new() };
     let authority = walk.up(card, 0)?;
-    if !may_attest(card, walk.above.len()) {
-        return Err(AttestationError::NoAuthority {
-            subject: card.subject().to_owned(),
-            reason: "basic constraints without CA are taken of the first firmware only, version 4, right below its root",
-        });
-    }
+    let marking = may_attest(card, walk.above.len()).ok_or_else(|| AttestationError::NoAuthority {
+        subject: card.subject().to_owned(),
+        reason: "without basic constraints that say CA, a card's certificate counts only if the pinned root itself signed \
+                 it, if it says its firmware, and if it does not say that it is not a CA (as some of version 4 do)",
+    })?;
     check_extensions(card)?;
     let links: Vec<&Certificate> = [slot, card].into_iter().chain(walk.above).collect();
     links.iter().try_for_each(|certificate| check_dates(certificate, at))?;
@@ -143,6 +157,7 @@ pub fn verify(
         fips: claims.fips || card.extensions().fips || claims.form_factor.is_some_and(FormFactor::is_fips),
         chain: links.into_iter().map(link).collect(),
         authority,
+        marking,
     })
 }
 
@@ -151,18 +166,20 @@ fn link(certificate: &Certificate) -> Link {
     Link { subject: certificate.subject().to_owned(), sha256: certificate.digest(), not_before, not_after }
 }
 
-/// Whether a card's certificate may issue attestations. Those of firmware 4 that are not marked as authorities were
-/// signed by the root itself, and say their firmware; no other certificate that Yubico ever issued directly is alike.
-fn may_attest(card: &Certificate, above: usize) -> bool {
+/// Whether a card's certificate may issue attestations. Some of firmware 4, and of a YubiKey 5Ci of 5.2.4, are not
+/// marked as authorities'. The pinned root itself signed them, and they say their firmware; no other certificate that
+/// Yubico ever issued directly is alike. That signature decides, so nothing but the pinned certificate may be above, and
+/// what says of itself that it is *not* an authority is taken of firmware 4 only.
+fn may_attest(card: &Certificate, above: usize) -> Option<Marking> {
     let extensions = card.extensions();
     if extensions.signs_certificates == Some(false) {
-        return false;
+        return None;
     }
+    let by_root = |allowed: bool| (above == 1 && allowed).then_some(Marking::RootOnly);
     match extensions.constraints {
-        Some((true, _)) => true,
-        Some((false, _)) | None => {
-            above == 1 && extensions.firmware.is_some_and(|firmware| firmware.major() == 4)
-        }
+        Some((true, _)) => Some(Marking::Authority),
+        Some((false, _)) => by_root(extensions.firmware.is_some_and(|firmware| firmware.major() == 4)),
+        None => by_root(extensions.firmware.is_some()),
     }
 }
 

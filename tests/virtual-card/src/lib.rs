@@ -44,4 +44,5 @@ pub use clock::at_time;
 pub use daemon::{Daemon, Held};
 pub use key::{Algorithm, PrivateKey};
 pub use manufacturer::{Attestation, Manufacturer};
+pub use memory::Oddities;
 pub use script::{Action, LoggedApdu, Touch, Trigger};

@@ -24,10 +24,26 @@ pub(crate) fn otp_status(firmware: Firmware) -> Vec<u8> {
 pub(crate) fn run(core: &mut Core, command: &Command) -> Answer {
     match (command.ins, command.p1) {
         (0x1D, 0) => Ok(device_info(core)),
+        (0x1D, 1) if tells_rules(core) => Ok(second_page(core)),
         // Further pages, of which there are none.
         (0x1D, _) => Err(Sw::WRONG_PARAMETERS),
         _ => Err(Sw::UNKNOWN_INSTRUCTION),
     }
+}
+
+/// From 5.7 on, there is a second page.
+fn tells_rules(core: &Core) -> bool {
+    core.memory.firmware >= Firmware(5, 7, 0) && !core.memory.oddities.silent
+}
+
+/// For which applications the FIPS rules are in force (PIV: 2), for which they are kept, and PIN complexity.
+fn second_page(core: &Core) -> Vec<u8> {
+    let oddities = core.memory.oddities;
+    let fips = if oddities.fips { 0x02 } else { 0 };
+    let info =
+        [tlv(0x14, &[0, fips]), tlv(0x15, &[0, 0]), tlv(0x16, &[u8::from(oddities.pin_complexity)])].concat();
+    let length = u8::try_from(info.len()).expect("a handful of short fields");
+    [vec![length], info].concat()
 }
 
 fn device_info(core: &Core) -> Vec<u8> {
@@ -42,6 +58,7 @@ fn device_info(core: &Core) -> Vec<u8> {
         tlv(0x07, &[15]),
         tlv(0x08, &[0]),
         tlv(0x0A, &[0]),
+        if tells_rules(core) { tlv(0x10, &[1]) } else { Vec::new() },
     ]
     .concat();
     let length = u8::try_from(info.len()).expect("a handful of short fields");

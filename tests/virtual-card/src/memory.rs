@@ -48,6 +48,25 @@ pub(crate) struct Slot {
     pub(crate) touch_policy: u8,
 }
 
+/// What makes a card another than most: settings of its owner or of its maker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Oddities {
+    /// Simple PINs and PUKs are refused with 6985 (firmware 5.7).
+    pub pin_complexity: bool,
+    /// The FIPS series of firmware 5.7: PIN and PUK of 8 characters.
+    pub fips: bool,
+    /// The management application does not tell these two.
+    pub silent: bool,
+    /// No PUK, as the Bio series: its metadata is not found.
+    pub no_puk: bool,
+    /// A PUK of which the metadata say 0 of 0 tries.
+    pub no_puk_tries: bool,
+    /// The serial is not told (a setting of the OTP application).
+    pub hidden_serial: bool,
+    /// SELECT of PIV is refused with this status: 6985 as over NFC.
+    pub refuses_piv: Option<u16>,
+}
+
 /// Everything that survives a power cut.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Memory {
@@ -61,6 +80,8 @@ pub(crate) struct Memory {
     pub(crate) attestation: Attestation,
     /// How many bytes of objects fit.
     pub(crate) capacity: usize,
+    #[serde(default)]
+    pub(crate) oddities: Oddities,
 }
 
 pub(crate) const PIN: &[u8; 8] = b"123456\xFF\xFF";
@@ -82,6 +103,7 @@ impl Memory {
             objects: BTreeMap::from([(ATTESTATION_OBJECT, Hex(certificate))]),
             attestation,
             capacity: 51_200,
+            oddities: Oddities::default(),
         }
     }
 
@@ -90,6 +112,7 @@ impl Memory {
         let certificate = self.objects.remove(&ATTESTATION_OBJECT);
         let mut fresh = Self::factory(self.serial, self.firmware, self.attestation.clone());
         fresh.capacity = self.capacity;
+        fresh.oddities = self.oddities;
         fresh.objects = certificate.map(|it| (ATTESTATION_OBJECT, it)).into_iter().collect();
         *self = fresh;
     }

@@ -5,7 +5,7 @@ use crate::{
     card::Card,
     key::{Algorithm, PrivateKey},
     manufacturer::Attestation,
-    memory::{Hex, Slot, certificate_object},
+    memory::{Hex, Oddities, Slot, certificate_object},
     piv,
 };
 
@@ -18,6 +18,23 @@ impl Card {
     /// Leaves so many tries to the PUK.
     pub fn set_puk_tries(&self, tries: u8) {
         self.lock().memory.puk.tries = tries;
+    }
+
+    /// Makes it another card than most.
+    pub fn set_oddities(&self, oddities: Oddities) {
+        self.lock().memory.oddities = oddities;
+    }
+
+    /// The management key wants a touch: 1 never, 2 always, 3 cached.
+    pub fn set_management_touch(&self, policy: u8) {
+        self.lock().memory.management.touch = policy;
+    }
+
+    /// Moves a key, as `ykman piv keys move` does: its certificate stays where it was.
+    pub fn move_key(&self, from: u8, to: u8) {
+        let mut core = self.lock();
+        let slot = core.memory.slots.remove(&from).expect("a key to be moved");
+        core.memory.slots.insert(to, slot);
     }
 
     /// No object fits any more.

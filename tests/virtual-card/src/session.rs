@@ -86,6 +86,9 @@ impl Core {
     /// SELECT by name. A new selection forgets the PIN, even of the application that was selected.
     fn select(&mut self, name: &[u8]) -> Answer {
         let is = |whole: &[u8]| name.len() >= 5 && whole.starts_with(name);
+        if let Some(status) = self.memory.oddities.refuses_piv.filter(|_| is(piv::AID)) {
+            return Err(Sw(status));
+        }
         let applet = match self.kind {
             Kind::Stranger => None,
             _ if is(piv::AID) => Some(Applet::Piv),

@@ -114,6 +114,8 @@ pub(super) fn metadata(core: &mut Core, command: &Command) -> Answer {
     };
     match command.p2 {
         0x80 => Ok(reference(&memory.pin)),
+        0x81 if memory.oddities.no_puk => Err(Sw::REFERENCE_NOT_FOUND),
+        0x81 if memory.oddities.no_puk_tries => Ok([tlv(1, &[0xFF]), tlv(5, &[0]), tlv(6, &[0, 0])].concat()),
         0x81 => Ok(reference(&memory.puk)),
         0x9B => {
             let key = &memory.management;

@@ -42,6 +42,7 @@ pub(crate) fn run(core: &mut Core, command: &Command) -> Answer {
         0xDB => objects::write(core, command),
         0xF6 if firmware >= MOVE => keys::relocate(core, command),
         0xF7 if firmware >= METADATA => keys::metadata(core, command),
+        0xF8 if core.memory.oddities.hidden_serial => Err(Sw::UNKNOWN_INSTRUCTION),
         0xF8 if firmware >= Firmware(5, 0, 0) => Ok(core.memory.serial.to_be_bytes().to_vec()),
         0xF9 => keys::attest(core, command),
         0xFA => pin::set_tries(core, command),

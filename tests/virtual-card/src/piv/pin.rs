@@ -4,7 +4,7 @@ use super::managed;
 use crate::{
     apdu::{Answer, Command, Sw},
     card::Core,
-    memory::{Hex, PIN, PUK, Reference},
+    memory::{Hex, Oddities, PIN, PUK, Reference},
 };
 
 /// VERIFY: with a PIN, without one (how many tries are left), or P1 = FF (forget).
@@ -49,10 +49,19 @@ fn check(reference: &mut Reference, value: &[u8]) -> Result<(), Sw> {
     Err(Sw::wrong(reference.tries))
 }
 
-/// Six to eight bytes, then FF only.
-fn is_well_formed(value: &[u8]) -> bool {
+/// Six to eight bytes, eight on the FIPS series, then FF only; nothing simple where PIN complexity is on.
+fn accept(value: &[u8], oddities: Oddities) -> Result<(), Sw> {
     let length = value.iter().position(|byte| *byte == 0xFF).unwrap_or(value.len());
-    (6..=8).contains(&length) && value.iter().skip(length).all(|byte| *byte == 0xFF)
+    let shortest = if oddities.fips { 8 } else { 6 };
+    if !(shortest..=8).contains(&length) || value.iter().skip(length).any(|byte| *byte != 0xFF) {
+        return Err(Sw::WRONG_DATA);
+    }
+    let pin = &value[..length];
+    let simple: [&[u8]; 5] = [b"123456", b"12345678", b"654321", b"password", b"abc123"];
+    if oddities.pin_complexity && (pin.iter().all(|byte| *byte == pin[0]) || simple.contains(&pin)) {
+        return Err(Sw::CONDITIONS);
+    }
+    Ok(())
 }
 
 fn replace(reference: &mut Reference, value: &[u8], factory: &[u8]) {
@@ -64,15 +73,14 @@ fn replace(reference: &mut Reference, value: &[u8], factory: &[u8]) {
 /// CHANGE REFERENCE DATA: PIN or PUK, from the old one to a new one.
 pub(super) fn change(core: &mut Core, command: &Command) -> Answer {
     let (old, new) = halves(command)?;
+    let oddities = core.memory.oddities;
     let (reference, factory) = match command.p2 {
         0x80 => (&mut core.memory.pin, PIN),
         0x81 => (&mut core.memory.puk, PUK),
         _ => return Err(Sw::REFERENCE_NOT_FOUND),
     };
     check(reference, old)?;
-    if !is_well_formed(new) {
-        return Err(Sw::WRONG_DATA);
-    }
+    accept(new, oddities)?;
     replace(reference, new, factory);
     Ok(Vec::new())
 }
@@ -84,9 +92,7 @@ pub(super) fn unblock(core: &mut Core, command: &Command) -> Answer {
         return Err(Sw::REFERENCE_NOT_FOUND);
     }
     check(&mut core.memory.puk, puk)?;
-    if !is_well_formed(new) {
-        return Err(Sw::WRONG_DATA);
-    }
+    accept(new, core.memory.oddities)?;
     replace(&mut core.memory.pin, new, PIN);
     Ok(Vec::new())
 }

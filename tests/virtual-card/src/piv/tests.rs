@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Action, Algorithm, Card, Firmware, Manufacturer, PrivateKey, Touch, Trigger, card::Outcome,
+    Action, Algorithm, Card, Firmware, Manufacturer, Oddities, PrivateKey, Touch, Trigger, card::Outcome,
     management_key::ManagementKey, tlv::tlv,
 };
 
@@ -78,6 +78,29 @@ fn a_bad_new_pin_is_refused_and_costs_nothing() {
         assert_eq!(send(&card, 0x24, 0, 0x80, &[PIN.as_slice(), bad].concat()).0, 0x6A80);
     }
     assert_eq!(verify(&card, PIN), 0x9000);
+}
+
+#[test]
+fn rules_for_pins_are_kept_and_told() {
+    let odd = |oddities| {
+        let card = card(Firmware::V5_7_1);
+        card.set_oddities(oddities);
+        card
+    };
+    let change = |card: &Card, new: &[u8; 8]| send(card, 0x24, 0, 0x80, &[PIN.as_slice(), new].concat()).0;
+    let complex = odd(Oddities { pin_complexity: true, ..Oddities::default() });
+    assert_eq!(change(&complex, b"777777\xFF\xFF"), 0x6985);
+    assert_eq!(verify(&complex, PIN), 0x9000, "nothing was changed");
+    assert_eq!(change(&complex, b"271828\xFF\xFF"), 0x9000);
+    let fips = odd(Oddities { fips: true, ..Oddities::default() });
+    assert_eq!(change(&fips, b"271828\xFF\xFF"), 0x6A80);
+    assert_eq!(send(&fips, 0xA4, 4, 0, &[0xA0, 0, 0, 5, 0x27, 0x47, 0x11, 0x17]).0, 0x9000);
+    assert_eq!(send(&fips, 0x1D, 1, 0, &[]).1, [11, 0x14, 2, 0, 2, 0x15, 2, 0, 0, 0x16, 1, 0]);
+    let bio = odd(Oddities { no_puk: true, hidden_serial: true, ..Oddities::default() });
+    assert_eq!(send(&bio, 0xF7, 0, 0x81, &[]).0, 0x6A88);
+    assert_eq!(send(&bio, 0xF8, 0, 0, &[]).0, 0x6D00);
+    let near = odd(Oddities { refuses_piv: Some(0x6985), ..Oddities::default() });
+    assert_eq!(send(&near, 0xA4, 4, 0, &[0xA0, 0, 0, 3, 8]).0, 0x6985);
 }
 
 #[test]
