@@ -4,8 +4,11 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 CARGO   ?= cargo
 
-target_dir := $(or $(CARGO_TARGET_DIR),target)
-built      := $(target_dir)/release/quorate
+# Where cargo builds, by each of its variables. Blanks in a path: quoted for the shell, escaped for make.
+target_dir := $(or $(CARGO_TARGET_DIR),$(CARGO_BUILD_TARGET_DIR),target)
+built      := $(target_dir)/$(if $(CARGO_BUILD_TARGET),$(CARGO_BUILD_TARGET)/)release/quorate
+blank      := $() $()
+escaped     = $(subst $(blank),\ ,$(1))
 # What is rehearsed with and installed; another one can be given, which is then not built here.
 BINARY     ?= $(built)
 sources    := Cargo.toml Cargo.lock $(shell find src ceremonies man -type f 2>/dev/null)
@@ -25,6 +28,7 @@ documents    := $(wildcard LICENSE LICENSE-APACHE LICENSE-MIT README.md CHANGELO
 # Debian packages. To build, a linker for C objects, and the client library of PC/SC, by which smart cards are reached
 # (pkg-config finds it); to test, real tokens and the means to mount the attacks.
 build_packages := gcc libc6-dev libpcsclite-dev pkg-config
+# bubblewrap:       a machine with swap, a container, a medium that is read-only
 # softhsm2, opensc: a PKCS#11 token, and a second program that looks at it
 # strace:           the order of fsyncs, and kills at each write
 # faketime:         clocks that go back, approvals that expire
@@ -36,7 +40,7 @@ build_packages := gcc libc6-dev libpcsclite-dev pkg-config
 # pcscd, vsmartcard-vpcd: the way to the virtual YubiKey; util-linux has setpriv, which ends pcscd with its test
 # yubico-piv-tool, yubikey-manager, age, expect (who types PINs): programs of others that must find that card to be one
 # python3, bsdutils: the way out without quorate, and a terminal for the PINs that age asks for
-test_packages  := $(build_packages) softhsm2 opensc strace faketime man-db groff-base openssl jq \
+test_packages  := $(build_packages) softhsm2 opensc strace faketime bubblewrap man-db groff-base openssl jq \
                   pcscd vsmartcard-vpcd util-linux yubico-piv-tool yubikey-manager age expect python3 bsdutils gnutls-bin \
                   libnss3 libnss3-tools
 # Not in Debian: the plugin by which stock age opens what is sealed to a YubiKey.
@@ -51,7 +55,7 @@ help: ## Show what can be made
 	    printf '%-26s %s\n' "$$goal" "$$text"; done
 	@printf '\nInstalls to DESTDIR=%s PREFIX=%s\n' '$(DESTDIR)' '$(PREFIX)'
 
-rehearsal: build ## Hold a whole ceremony on soft cards: installs what is missing, builds, runs it
+rehearsal: $(call escaped,$(BINARY)) ## Hold a whole ceremony on soft cards: installs what is missing, builds, runs it
 	'$(BINARY)' rehearse
 
 test: test-needs ## Run all tests: installs what they need
@@ -79,12 +83,13 @@ build: build-needs ## Build the program in release
 	$(CARGO) build --locked --release --package quorate
 
 # As a file, so that `sudo make install` after `make build` does not run cargo as root.
-$(built): $(sources)
+$(call escaped,$(built)): $(sources)
 	$(MAKE) --no-print-directory build
-	@touch $@
+	@touch '$(built)'
 
-install: $(BINARY) ## Install program, manual pages, completions, examples
-	install -d '$(bindir)' '$(docdir)/examples' $(foreach shell,bash zsh fish,'$(dir $(completion_$(shell)))')
+install: $(call escaped,$(BINARY)) ## Install program, manual pages, completions, examples
+	install -d '$(bindir)' '$(docdir)/examples'
+	set -e; for script in '$(completion_bash)' '$(completion_zsh)' '$(completion_fish)'; do install -d "$${script%/*}"; done
 	install -m 755 '$(BINARY)' '$(bindir)/quorate'
 	set -e; for section in $(man_sections); do \
 	    for page in man/*.$$section; do \
@@ -121,7 +126,7 @@ test-needs: toolchain
 	@$(call require,$(test_packages))
 	@command -v age-plugin-yubikey >/dev/null || [ -x "$${CARGO_HOME:-$$HOME/.cargo}/bin/age-plugin-yubikey" ] || { \
 	    echo 'Installing age-plugin-yubikey $(age_plugin_version)'; \
-	    env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install age-plugin-yubikey --quiet --locked --debug \
+	    env -u CARGO_TARGET_DIR -u CARGO_BUILD_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install age-plugin-yubikey --quiet --locked --debug \
 	        --version $(age_plugin_version); }
 
 # Shell code that installs those of the packages $(1) that are missing.

@@ -191,6 +191,31 @@ pub fn destroy(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether [`destroy`] could do its work now, without doing it: the file can be written to, and its directory lets this user
+/// remove it. One that is gone is no error.
+///
+/// Not guaranteed: that it still can later, or that no other rule (an append-only directory, say) forbids it.
+pub fn check_destroyable(path: &Path) -> io::Result<()> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = match OpenOptions::new().write(true).custom_flags(flags).open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?.metadata()?,
+    };
+    if !file.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let directory = directory_of(path);
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::access(&directory, access)?;
+    // In a sticky directory (/tmp) only the owner of the file or of the directory removes it (inode(7)).
+    let (above, user) = (fs::metadata(&directory)?, rustix::process::geteuid().as_raw());
+    let sticky = above.mode() & libc::S_ISVTX != 0;
+    if sticky && user != 0 && user != file.uid() && user != above.uid() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
 fn overwrite_and_unlink(path: &Path) -> io::Result<()> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
     let mut file = match OpenOptions::new().write(true).custom_flags(flags).open(path) {

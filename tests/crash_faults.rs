@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "crash_faults/cleaning.rs"]
+mod cleaning;
 #[path = "support/crash.rs"]
 mod crash;
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "crash_faults/output.rs"]
+mod output;
+#[path = "crash_faults/program.rs"]
+mod program;
 #[allow(dead_code)]
 #[path = "support/softhsm.rs"]
 mod softhsm;

@@ -8,11 +8,17 @@ use std::{
     process::Command,
 };
 
+#[path = "install/first_command.rs"]
+mod first_command;
+
+/// A prefix with a blank, and a folder with one: both are somebody's.
+const PREFIX: &str = "/opt/our tools";
+
 fn make(goal: &str, root: &Path) {
     let output = Command::new("make")
         .arg(goal)
         .arg(format!("DESTDIR={}", root.display()))
-        .arg("PREFIX=/usr")
+        .arg(format!("PREFIX={PREFIX}"))
         // The binary under test, so that nothing is built here.
         .arg(format!("BINARY={}", env!("CARGO_BIN_EXE_quorate")))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -33,9 +39,10 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn everything_is_put_in_place_and_taken_away_again() {
-    let root = tempfile::tempdir().unwrap();
-    make("install", root.path());
-    let at = |path: &str| root.path().join("usr").join(path);
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("st age");
+    make("install", &root);
+    let at = |path: &str| root.join(&PREFIX[1..]).join(path);
     let version = Command::new(at("bin/quorate")).arg("--version").output().unwrap();
     assert!(version.status.success());
     for (shell, path, sign) in [
@@ -54,15 +61,38 @@ fn everything_is_put_in_place_and_taken_away_again() {
     for path in ["README.md", "CHANGELOG.md", "LICENSE", "examples/genesis.toml", "examples/delete.toml"] {
         assert!(at("share/doc/quorate").join(path).is_file(), "{path}");
     }
-    for file in files(root.path()) {
+    for file in files(&root) {
         let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
         let runs =
             ["bin/quorate", "examples/verify-by-hand.sh"].iter().any(|program| file.ends_with(program));
         let wanted = if runs { 0o755 } else { 0o644 };
         assert_eq!(mode, wanted, "{}", file.display());
     }
-    make("uninstall", root.path());
-    assert_eq!(files(root.path()), Vec::<PathBuf>::new());
+    make("uninstall", &root);
+    assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+}
+
+/// What `make install` installs lies where cargo built it, by whichever variable it was told.
+#[test]
+fn the_program_is_looked_for_where_cargo_builds() {
+    for (variables, place) in [
+        (vec![], "target/release/quorate"),
+        (vec![("CARGO_TARGET_DIR", "/a b")], "/a b/release/quorate"),
+        (vec![("CARGO_BUILD_TARGET_DIR", "/b")], "/b/release/quorate"),
+        (vec![("CARGO_TARGET_DIR", "/a"), ("CARGO_BUILD_TARGET_DIR", "/b")], "/a/release/quorate"),
+        (vec![("CARGO_BUILD_TARGET", "x86_64-x")], "target/x86_64-x/release/quorate"),
+    ] {
+        let mut command = Command::new("make");
+        command
+            .args(["--dry-run", "--assume-old", place, "rehearsal"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        for name in ["MAKEFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+            command.env_remove(name);
+        }
+        let said = command.envs(variables).output().unwrap();
+        let (said, wrong) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert!(said.contains(&format!("'{place}' rehearse")), "{said}{wrong}");
+    }
 }
 
 #[test]

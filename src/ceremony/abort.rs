@@ -1,7 +1,11 @@
 //! Giving a ceremony up before anything was tried.
 
 use super::{
-    Error, World, conclude::destroy_releases, execute::open_ceremony, recognition, sign, sign::LineWriter,
+    Error, World,
+    clearing::{self, Left},
+    execute::open_ceremony,
+    recognition, sign,
+    sign::LineWriter,
     station::StationSecrets,
 };
 use crate::{
@@ -21,6 +25,8 @@ pub struct Given {
     pub directory: String,
     /// Its head.
     pub head: Digest,
+    /// What should have been destroyed, and is to be by hand.
+    pub left: Vec<Left>,
 }
 
 /// Opens the station's two secrets and signs.
@@ -42,6 +48,7 @@ pub fn abort(
             "run 'quorate execute' to bring it to its end, or 'quorate execute --give-up' to record what is known",
         ));
     }
+    clearing::check(&ceremony, inbox)?;
     let keyid = description.signing_key.keyid();
     let administrator = recognition::administrator(&ceremony.roster, description, "abort")?.name.clone();
     let time = world.now(Some(&state))?;
@@ -50,10 +57,10 @@ pub fn abort(
     let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
     let statement = Abort { proposal: ceremony.digest, administrator, reason, time };
     let abort = sign::statement(card, &description.signing_key, world.mode, &statement)?;
-    destroy_releases(world, &ceremony, inbox)?;
+    let mut cleared = clearing::clear(world, &ceremony, inbox);
     let line = lines.line(time, Aborted { abort });
     let head = Digest::of(&line);
     world.append(&ceremony.directory, &[line])?;
-    world.station.destroy_all(state.nonce, ceremony.number())?;
-    Ok(Given { directory: ceremony.directory, head })
+    cleared.tried("the station's keys", world.station.destroy_all(state.nonce, ceremony.number()));
+    Ok(Given { directory: ceremony.directory, head, left: cleared.left })
 }

@@ -1,6 +1,13 @@
 //! The outcome, the destruction of what was secret, and the last line.
 
-use super::{Error, World, act::Acted, collect::SetAside, commanding, sign::LineWriter, station};
+use super::{
+    Error, World,
+    act::Acted,
+    clearing::{self, Left},
+    collect::SetAside,
+    commanding,
+    sign::LineWriter,
+};
 use crate::{
     encoding::digest::Digest,
     ports::store::Inbox,
@@ -28,6 +35,8 @@ pub struct Report {
     pub set_aside: Vec<SetAside>,
     /// Releases and keys of the station that were destroyed.
     pub destroyed: u32,
+    /// What should have been destroyed, and is to be by hand.
+    pub left: Vec<Left>,
 }
 
 /// Writes the outcome.
@@ -41,7 +50,8 @@ pub(super) fn conclude(
     world.append(&ceremony.directory, &[line])
 }
 
-/// Destroys releases and the station's identity, writes `closed`, and destroys the signing key.
+/// Destroys releases and the station's identity, writes `closed`, and destroys the signing key. What cannot be destroyed is
+/// named in the report: the operation has happened, and its record is closed all the same.
 pub(super) fn close(
     world: &mut World<'_>,
     ceremony: &Ceremony,
@@ -49,7 +59,7 @@ pub(super) fn close(
     inbox: &mut dyn Inbox,
     set_aside: Vec<SetAside>,
 ) -> Result<Report, Error> {
-    let destroyed = destroy_releases(world, ceremony, inbox)?;
+    let mut cleared = clearing::clear(world, ceremony, inbox);
     let state = world.load()?;
     let current = state.open().ok_or_else(|| {
         Error::problem("the ceremony vanished from the ledger", "run 'quorate audit' on it")
@@ -59,12 +69,12 @@ pub(super) fn close(
     })?;
     // Its outputs are where they belong by now. After the last line nothing would come back to it.
     if ceremony.proposal.operation.program().is_some() {
-        world.programs.clear(&commanding::room(ceremony.digest))?;
+        cleared.tried("the program's room", world.programs.clear(&commanding::room(ceremony.digest)));
     }
-    let line = lines.line(world.clock.now(), Closed { releases_destroyed: destroyed });
+    let line = lines.line(world.clock.now(), Closed { releases_destroyed: cleared.destroyed });
     let head = Digest::of(&line);
     world.append(&ceremony.directory, &[line])?;
-    world.station.destroy_all(state.nonce, ceremony.number())?;
+    cleared.tried("the station's keys", world.station.destroy_all(state.nonce, ceremony.number()));
     Ok(Report {
         directory: ceremony.directory.clone(),
         number: ceremony.number(),
@@ -72,50 +82,7 @@ pub(super) fn close(
         head,
         concluded,
         set_aside,
-        destroyed,
+        destroyed: cleared.destroyed,
+        left: cleared.left,
     })
-}
-
-/// Overwrites and unlinks the copies of releases that this execution was given, and the station's identity.
-pub(super) fn destroy_releases(
-    world: &mut World<'_>,
-    ceremony: &Ceremony,
-    inbox: &mut dyn Inbox,
-) -> Result<u32, Error> {
-    let (ledger, number) = (ceremony.proposal.ledger, ceremony.number());
-    let mut destroyed = 0_u32;
-    let digest = ceremony.digest;
-    for (name, content) in inbox.files() {
-        // Only what belongs to this ceremony: a file given by mistake may be another ceremony's approval.
-        // Zeros were overwritten by an execution that was cut off before it unlinked them.
-        if content.is_ok_and(|bytes| belongs(&bytes, digest) || is_zeros(&bytes)) {
-            inbox.destroy(&name)?;
-            destroyed = destroyed.saturating_add(1);
-        }
-    }
-    for name in world.station.names(ledger, number)? {
-        let of_program = name == commanding::STARTED || name == commanding::ENDED;
-        let stays = name.starts_with("signing-") || name == station::mark(ceremony.digest);
-        if !stays && !of_program {
-            world.station.destroy(ledger, number, &name)?;
-            destroyed = destroyed.saturating_add(1);
-        }
-    }
-    Ok(destroyed)
-}
-
-fn is_zeros(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|b| *b == 0)
-}
-
-fn belongs(bytes: &[u8], proposal: Digest) -> bool {
-    use crate::approval::statement::ApprovalFile;
-    #[derive(serde::Deserialize)]
-    struct Names {
-        proposal: Digest,
-    }
-    ApprovalFile::parse(bytes)
-        .ok()
-        .and_then(|file| serde_json::from_slice::<Names>(&file.statement.payload.0).ok())
-        .is_some_and(|names| names.proposal == proposal)
 }

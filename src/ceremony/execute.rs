@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     Error, World,
     act::{self, Acting},
-    approve,
+    approve, clearing,
     collect::{self, Collected},
     conclude::{self, Report},
     giving_up,
@@ -102,12 +102,16 @@ pub fn execute(
         return conclude::close(world, &ceremony, &mut lines, request.inbox, Vec::new());
     }
     check_present(&state, &ceremony, &request.present)?;
+    if ceremony.intended.is_none() {
+        clearing::check(&ceremony, request.inbox)?;
+    }
     let collected = collect::collect(&ceremony, world.mode, &secrets, world.station, request.inbox)?;
     let (quorum, intent, run, set_aside) = match &ceremony.intended {
         Some((intended, line)) => {
             let quorum = establish(&ceremony, collected)?;
             let targets = intended.targets.iter().map(|t| t.name.clone()).collect();
             check_copies(world, &ceremony)?;
+            check_room(world, &ceremony, 0)?;
             let intent = world.ledger.prove_intent(&ceremony.directory, *line, targets)?;
             (quorum.0, intent, Run::Resumed, quorum.1)
         }
@@ -142,7 +146,8 @@ pub fn execute(
         world.append(&ceremony.directory, &[line])?;
         return Err(acted.into_error(set_aside));
     }
-    conclude::conclude(world, &ceremony, &mut lines, acted)?;
+    let ended = format!("how it ended, until that is recorded: {}. {}", acted.outcome, acted.summary);
+    conclude::conclude(world, &ceremony, &mut lines, acted).map_err(|error| error.with(vec![ended]))?;
     conclude::close(world, &ceremony, &mut lines, request.inbox, set_aside)
 }
 
@@ -233,6 +238,7 @@ fn begin(
     }
     let targets = readback::look(world, state, ceremony)?;
     let copies = check_copies(world, ceremony)?;
+    check_room(world, ceremony, approvals.iter().map(|(_, file)| file.len()).sum())?;
     // The releases must survive a crash after the intent: without them the same quorum could not go on.
     for (approval, file) in &approvals {
         let name = collect::kept_name("approval", &approval.statement().custodian);
@@ -280,6 +286,14 @@ fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
         "{} rejected: a quorum cannot be reached any more",
         list(&rejecting.into_iter().collect::<Vec<_>>())
     ))
+}
+
+/// Room for the lines that are still to come: the approvals, an outcome that names the target's objects as the proposal did, and
+/// the last line. A disk that is full after the act would leave it without its outcome.
+fn check_room(world: &mut World<'_>, ceremony: &Ceremony, approvals: usize) -> Result<(), Error> {
+    const LAST_LINES: usize = 64 * 1024;
+    let bytes = approvals.saturating_add(LAST_LINES);
+    Ok(world.ledger.check_room(&ceremony.directory, u64::try_from(bytes).unwrap_or(u64::MAX))?)
 }
 
 /// The policy's demand on copies, before a target is touched for the first time or again.

@@ -8,7 +8,7 @@ use super::{
     fresh_pins::{self, FreshPins},
     genesis, pinning,
     program_proposal::{self, HandedOver},
-    readback, recognition,
+    readback, recognition, residence,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -87,6 +87,11 @@ pub fn draft(
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let now = world.now(state)?;
     check_open(state, request.plan)?;
+    match (request.plan, state.and_then(|state| state.roster.as_ref())) {
+        (Plan::Genesis(plan), _) => residence::check(world.mode, &plan.policy.policy())?,
+        (_, Some(roster)) => residence::check(world.mode, roster.policy())?,
+        (_, None) => {}
+    }
     if let Some(state) = state {
         world.sweep(state)?;
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{Abort, Global},
+    execute as execute_verb,
     terminal::Terminal,
     unlocking,
     wiring::{self, Wiring},
@@ -37,7 +38,11 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     )?;
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let given = abort::abort(&mut wiring.world(), &description, unlocked.as_mut(), &mut inbox, reason)?;
-    terminal.tell(&format!("Ceremony {} is aborted; its releases and keys are destroyed.", given.directory));
+    let and = if given.left.is_empty() { "; its releases and keys are destroyed" } else { "" };
+    terminal.tell(&format!("Ceremony {} is aborted{and}.", given.directory));
+    execute_verb::tell_left(terminal, &given.left);
     terminal.digest("Head (write it down)", given.head);
-    Ok(Done::ok(json!({ "ceremony": given.directory, "outcome": "aborted", "head": given.head })))
+    Ok(Done::ok(
+        json!({ "ceremony": given.directory, "outcome": "aborted", "head": given.head, "left": given.left }),
+    ))
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     ceremony::{
         Error, Report,
+        clearing::{self, Left},
         execute::{self, Persistence, Request},
         recognition,
     },
@@ -41,13 +42,16 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
         ceremony.kind(),
         ceremony.proposal.title
     ));
+    let mut inbox = FileInbox::new(args.files.iter().cloned());
+    if ceremony.intended.is_none() {
+        clearing::check(ceremony, &mut inbox)?;
+    }
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
     let mut unlocked =
         unlocking::unlock(terminal, card.as_mut(), &description, &args.card, Some(&roster), execute::USES)?;
     let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
-    let mut inbox = FileInbox::new(args.files.iter().cloned());
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };
     let watch = Watch::start(wiring.meter());
     let executed = execute::execute(&mut wiring.world(), unlocked.as_mut(), request);
@@ -105,7 +109,18 @@ pub fn tell(terminal: Terminal, report: &Report) {
     for file in &report.set_aside {
         terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
     }
+    tell_left(terminal, &report.left);
     terminal.digest("Head of this ceremony (write it down, and have those present attest it)", report.head);
+}
+
+/// Names what should have been destroyed, on standard error in any case.
+pub fn tell_left(terminal: Terminal, left: &[Left]) {
+    for left in left {
+        terminal.notice(&format!(
+            "warning: {} could not be destroyed: {}. The ceremony is closed all the same: destroy it by hand.",
+            left.file, left.reason
+        ));
+    }
 }
 
 /// Says what comes after a ceremony.
@@ -141,6 +156,7 @@ pub fn report_json(report: &Report, spent: Spent) -> serde_json::Value {
         "handovers": report.concluded.handovers,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
+        "left": report.left,
         "time": spent.json(),
     })
 }

@@ -14,6 +14,7 @@ mod drill;
 mod enrolment;
 mod execute;
 mod exit;
+mod output;
 mod proof;
 mod propose;
 pub mod reference;
@@ -33,7 +34,7 @@ use clap::FromArgMatches as _;
 pub use exit::Exit;
 
 use crate::{ceremony::Error, memory};
-use args::{Cli, Verb};
+use args::{CardVerb, Cli, Verb};
 use terminal::Terminal;
 
 /// How a verb ended, and its `--json` object.
@@ -65,14 +66,16 @@ pub fn main() -> Exit {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            let usage = error.use_stderr();
-            // Help and version go to standard output and are no error.
-            let _ = error.print();
-            return if usage { Exit::Usage } else { Exit::Done };
+            terminal::usage(&error);
+            // Help and version go to standard output and are not an error.
+            return told(
+                if error.use_stderr() { Exit::Usage } else { Exit::Done },
+                "run the same command again",
+            );
         }
     };
     let terminal = Terminal::new(cli.global.json, cli.global.yes);
-    match dispatch(&cli, terminal) {
+    let exit = match dispatch(&cli, terminal) {
         Ok(done) => {
             let mut json = done.json;
             if let Some(object) = json.as_object_mut() {
@@ -85,13 +88,30 @@ pub fn main() -> Exit {
             terminal.error(&error);
             error.kind.into()
         }
+    };
+    told(exit, if changes_nothing(&cli.verb) { LOOK_AGAIN } else { WHAT_WAS_DONE })
+}
+
+const LOOK_AGAIN: &str = "make room where it is written to, and run the same command again: it only looks";
+const WHAT_WAS_DONE: &str = "what was done is done: 'quorate status LEDGER' and 'quorate show LEDGER' tell of a ceremony, \
+                             'quorate card show' of a card";
+
+/// The exit code, once all that was said is written. A report or the one object of `--json` that went nowhere is an error;
+/// a code that tells of something worse stays.
+fn told(exit: Exit, hint: &str) -> Exit {
+    match output::lost() {
+        Some(lost) => {
+            Terminal::new(false, false).complain(&Error::problem(lost, hint));
+            if matches!(exit, Exit::Done | Exit::Incomplete) { Exit::Error } else { exit }
+        }
+        None => exit,
     }
 }
 
 fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
     let global = &cli.global;
     if handles_secrets(&cli.verb) {
-        memory::lock_all().map_err(|e| Error::problem(e.to_string(), e.hint()))?;
+        lock_memory(global.rehearsal || matches!(cli.verb, Verb::Rehearse(_)), terminal);
     }
     match &cli.verb {
         Verb::Card(verb) => card::run(verb, global, terminal),
@@ -112,10 +132,35 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
     }
 }
 
+/// Locks all of the process, or warns that only our own secrets are: a quorum whose policy requires more is refused where
+/// its roster is known, before a PIN is asked for.
+fn lock_memory(rehearsal: bool, terminal: Terminal) {
+    if let Err(error) = memory::lock_all() {
+        let then = if rehearsal {
+            "Nothing real is at stake in a rehearsal."
+        } else {
+            "Our own copies are locked. To lock all: sudo prlimit --pid $$ --memlock=unlimited; other ways are in man \
+             quorate-ceremony."
+        };
+        terminal.notice(&format!("warning: {error}. {then}"));
+    }
+}
+
+fn changes_nothing(verb: &Verb) -> bool {
+    match verb {
+        Verb::Card(verb) => {
+            matches!(verb, args::CardVerb::List | args::CardVerb::Show(_) | args::CardVerb::Attestation(_))
+        }
+        Verb::Show(args) => args.output.is_none(),
+        verb => !handles_secrets(verb),
+    }
+}
+
 fn handles_secrets(verb: &Verb) -> bool {
     !matches!(
         verb,
-        Verb::Token(_)
+        Verb::Card(CardVerb::List | CardVerb::Show(_) | CardVerb::Attestation(_))
+            | Verb::Token(_)
             | Verb::Status(_)
             | Verb::Show(_)
             | Verb::Audit(_)

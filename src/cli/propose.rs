@@ -33,7 +33,7 @@ use crate::{
         attestation::{self, Bundled},
         card::EnrolledCard,
     },
-    storage::LedgerDirectory,
+    storage::{LedgerDirectory, ledger::Made},
 };
 
 /// Proposes a plan.
@@ -42,7 +42,7 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut handed_over = wiring::handed_over(&args.handed_over)?;
     let (text, plan) = read_plan(&args.plan)?;
     ask_handed_over(terminal, &plan, &mut handed_over)?;
-    make_ledger(&plan, &args.ledger)?;
+    let _made = make_ledger(&plan, &args.ledger)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
         let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
@@ -76,12 +76,12 @@ pub fn read_plan(path: &Path) -> Result<(String, Plan), Error> {
     Ok((text, plan))
 }
 
-/// A genesis makes its ledger's directory.
-pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<(), Error> {
+/// A genesis makes its ledger's directory, which stays if something is written to it.
+pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<Option<Made>, Error> {
     if matches!(plan, Plan::Genesis(_)) && !ledger.exists() {
-        LedgerDirectory::create(ledger)?;
+        return Ok(LedgerDirectory::create(ledger)?);
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Asks for the credentials that are handed over to the quorum and were not given.

@@ -28,7 +28,7 @@ pub const fn meaning(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "Completed, or verified.",
         Exit::Error => {
-            "Something did not work: a file, a card, a wrong PIN, a token, the disk. 'quorate status' says where things stand."
+            "Something did not work: a file, a card, a wrong PIN, a token, the disk; or it worked, and what it printed could not be written. 'quorate status' says where things stand."
         }
         Exit::Usage => "The command line, or a question that nobody could be asked.",
         Exit::Refused => "A rule forbids it, or an audit has findings.",
@@ -139,6 +139,7 @@ const EXECUTED: &[(&str, &str)] = &[
     ("handovers", "reissued PINs that wait for their applications"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
+    ("left", "what should have been destroyed and could not be: file and reason"),
     ("time.in_module_ms", "milliseconds that the execution spent in calls of PKCS#11 modules"),
     ("time.in_quorate_ms", "the rest of them"),
     ("time.module_calls", "how many calls that were"),
@@ -314,6 +315,7 @@ pub const REFERENCES: &[Reference] = &[
                 ("ceremony", "its directory in the ledger"),
                 ("outcome", "aborted"),
                 ("head", "SHA-256 of the ceremony's last line"),
+                ("left", "what should have been destroyed and could not be: file and reason"),
             ],
         }],
     },

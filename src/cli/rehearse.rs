@@ -45,7 +45,7 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
     );
     let mut cast = Cast::assemble(&dir, &plans, terminal)?;
     let ledger = dir.join("ledger");
-    LedgerDirectory::create(&ledger)?;
+    let _made = LedgerDirectory::create(&ledger)?;
     let copies = [dir.join("second-medium")];
     let mut genesis = None;
     let mut head = None;
@@ -91,7 +91,11 @@ fn folder(args: &Rehearse) -> Result<PathBuf, Error> {
         None => {
             use crate::ports::clock::Clock as _;
             let now = storage::SystemClock.now().unix();
-            std::env::temp_dir().join(format!("quorate-rehearsal-{now}-{}", std::process::id()))
+            temporary_directory(std::env::var_os("TMPDIR"))
+                .map_err(|e| {
+                    Error::problem(format!("TMPDIR: {e}"), "name a folder that can be made, with --dir")
+                })?
+                .join(format!("quorate-rehearsal-{now}-{}", std::process::id()))
         }
     };
     crate::durable::create_directory(&dir).map_err(|e| {
@@ -101,6 +105,15 @@ fn folder(args: &Rehearse) -> Result<PathBuf, Error> {
         )
     })?;
     Ok(dir)
+}
+
+/// An empty TMPDIR is none, as for other programs; a relative one is meant from the working directory, and the plans need
+/// absolute paths.
+fn temporary_directory(named: Option<std::ffi::OsString>) -> std::io::Result<PathBuf> {
+    match named.filter(|name| !name.is_empty()) {
+        Some(name) => std::path::absolute(name),
+        None => Ok(PathBuf::from("/tmp")),
+    }
 }
 
 struct Act {
@@ -180,4 +193,18 @@ fn verdict(
 fn operator_plan(path: &std::path::Path) -> Result<script::Source, Error> {
     let (text, plan) = propose::read_plan(path)?;
     Ok(script::Source { text, plan })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_temporary_directory_is_absolute_whatever_tmpdir_is() {
+        let found = |name: Option<&str>| temporary_directory(name.map(Into::into)).unwrap();
+        assert_eq!(found(None), PathBuf::from("/tmp"));
+        assert_eq!(found(Some("")), PathBuf::from("/tmp"));
+        assert_eq!(found(Some("/var/tmp")), PathBuf::from("/var/tmp"));
+        assert_eq!(found(Some("here")), std::env::current_dir().unwrap().join("here"));
+    }
 }

@@ -113,7 +113,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let mut admin = table.first()?.ok_or_else(|| {
         Error::usage("no card is given", "give --card and --pin-file for each card, or run it in a terminal")
     })?;
-    propose::make_ledger(&plan, &args.ledger)?;
+    let _made = propose::make_ledger(&plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
     let forgive = |error| {
         table.forgives::<()>(Err(error))?;

@@ -4,11 +4,11 @@
 //! and progress always go to standard error. Nothing that came from a file or a token is printed before control
 //! characters were replaced. No colour, no cursor movement but a progress line that ends with a line feed.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use zeroize::Zeroize as _;
 
-use super::exit::Exit;
+use super::{exit::Exit, output};
 use crate::{
     ceremony::Error,
     encoding::{digest::Digest, text},
@@ -143,8 +143,9 @@ impl Terminal {
         self.yes || !self.is_interactive()
     }
 
-    /// Goes on only if a person, or `--yes`, says so.
+    /// Goes on only if a person, or `--yes`, says so; and not where what is decided on could not be shown.
     pub fn confirm(self, question: &str) -> Result<(), Error> {
+        all_was_shown()?;
         if self.yes {
             return Ok(());
         }
@@ -156,6 +157,7 @@ impl Terminal {
 
     /// Goes on only if a person at the terminal says so; `--yes` does not count.
     pub fn ask_person(self, question: &str) -> Result<(), Error> {
+        all_was_shown()?;
         if self.person_says_yes(question)? {
             return Ok(());
         }
@@ -265,6 +267,30 @@ fn not_asked(error: &dialoguer::Error) -> Error {
     )
 }
 
+/// Nobody decides on what could not be shown.
+fn all_was_shown() -> Result<(), Error> {
+    match output::lost() {
+        None => Ok(()),
+        Some(lost) => Err(Error::problem(
+            lost,
+            "nothing was decided on what was not shown: make room for it, and run the same command again",
+        )),
+    }
+}
+
+/// Usage, help or version, coloured where clap finds a terminal that takes it.
+pub fn usage(message: &clap::Error) {
+    let to_terminal =
+        if message.use_stderr() { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    let plain = message.render().to_string();
+    match (to_terminal, message.use_stderr()) {
+        // A terminal is never full.
+        (true, _) => drop(message.print()),
+        (false, true) => output::to_stderr(plain.as_bytes()),
+        (false, false) => output::to_stdout(plain.as_bytes()),
+    }
+}
+
 /// A number with its noun.
 pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
@@ -272,16 +298,15 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
 
 /// Bytes for another program, as they are.
 pub fn raw(bytes: &[u8]) {
-    let _ = std::io::stdout().lock().write_all(bytes);
+    output::to_stdout(bytes);
 }
 
-// A reader that went away (a closed pipe) is no reason to stop a ceremony.
 fn to_stdout(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    output::to_stdout(format!("{line}\n").as_bytes());
 }
 
 fn to_stderr(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    output::to_stderr(format!("{line}\n").as_bytes());
 }
 
 /// A section with its heading and a blank line before it.

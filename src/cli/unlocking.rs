@@ -9,7 +9,7 @@ use super::{
     terminal::{Terminal, counted},
 };
 use crate::{
-    ceremony::Error,
+    ceremony::{Error, residence},
     durable,
     encoding::text,
     memory::Pin,
@@ -95,7 +95,7 @@ pub fn check_named(
     ))
 }
 
-/// Everything that comes before a PIN: the last try is kept, unless it may be spent, and the touches are announced.
+/// Everything that comes before a PIN: the policy lets this process have it, the last try is kept, unless it may be spent, and the touches are announced.
 pub fn before_pin(
     terminal: Terminal,
     card: &mut dyn Card,
@@ -104,6 +104,9 @@ pub fn before_pin(
     uses: Uses,
     allowed: FinalTry,
 ) -> Result<FinalTry, Error> {
+    if let Some(roster) = roster {
+        residence::check(roster.deal().mode, roster.policy())?;
+    }
     let checked = card.check_tries(FinalTry::Keep);
     let final_try = settle_final_try(terminal, &whose(description, roster), checked, allowed)?;
     announce(terminal, card, description, roster, uses);

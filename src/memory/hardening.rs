@@ -31,10 +31,15 @@ pub enum HardeningError {
     #[error("{0} was set, but is not in force")]
     NotInForce(&'static str),
     /// The kernel does not tell what swap is active.
-    #[error("cannot read {SWAPS}: {0}")]
+    #[error(
+        "what libraries copy of a secret could be written to swap: memory cannot be locked, and {SWAPS} cannot be read: {0}"
+    )]
     SwapUnknown(#[source] io::Error),
-    /// Secrets could be written to swap.
-    #[error("memory cannot be locked under a limit of {limit} bytes, and swap is active: {}", areas.join(", "))]
+    /// What libraries copy of a secret could be written to swap.
+    #[error(
+        "what libraries copy of a secret could be written to {}: memory cannot be locked under a limit of {limit} bytes",
+        areas.join(", ")
+    )]
     Swap {
         /// Swap devices and files, printable.
         areas: Vec<String>,
@@ -47,14 +52,23 @@ impl HardeningError {
     /// What the operator can do.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Swap { .. } => "turn swap off (swapoff -a), or raise the limit (ulimit -l unlimited)",
-            Self::SwapUnknown(_) => "mount /proc, or raise the limit (ulimit -l unlimited)",
+            Self::Swap { .. } => "raise the limit of locked memory, or turn swap off (swapoff -a)",
+            Self::SwapUnknown(_) => "mount /proc, or raise the limit of locked memory",
             Self::Call { .. } | Self::NotInForce(_) => "run on Linux without a filter of system calls",
         }
     }
 }
 
-/// Why no page of this process can reach a swap device.
+/// How the limit of locked memory is raised, for each who may read it. Root sets it; an ordinary user cannot.
+pub const RAISE_THE_LIMIT: [&str; 5] = [
+    "in this shell: sudo prlimit --pid $$ --memlock=unlimited",
+    "from the next login: '* - memlock unlimited' in /etc/security/limits.d/quorate.conf",
+    "for a service: LimitMEMLOCK=infinity in its unit",
+    "for one command: sudo systemd-run --pty --uid=$USER -p LimitMEMLOCK=infinity quorate ...",
+    "for a container: docker run --ulimit memlock=-1:-1 (podman takes the same)",
+];
+
+/// Which pages of this process can reach a swap device, and why not the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Residency {
     /// mlockall(2): CAP_IPC_LOCK in the initial user namespace, so that no limit applies.
@@ -63,6 +77,8 @@ pub enum Residency {
     LockedWithinLimit,
     /// Only the pages of secrets are locked, and no swap was active when this was looked at.
     NoSwap,
+    /// Only the pages of secrets are locked: what libraries copy of them can reach swap.
+    SecretsOnly,
 }
 
 impl Residency {
@@ -72,6 +88,7 @@ impl Residency {
             Self::LockedByCapability => "mlockall, by capability",
             Self::LockedWithinLimit => "mlockall, within the limit",
             Self::NoSwap => "no swap active",
+            Self::SecretsOnly => "secrets' own pages only",
         }
     }
 }
@@ -97,6 +114,7 @@ static RESIDENCY: OnceLock<Residency> = OnceLock::new();
 /// # Errors
 /// [`HardeningError`]: the caller stops.
 pub fn harden() -> Result<Hardening, HardeningError> {
+    super::signals::survive_file_limit().map_err(call("sigaction(SIGXFSZ)"))?;
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     set_limit(libc::RLIMIT_CORE, &none).map_err(call("setrlimit(RLIMIT_CORE)"))?;
     prctl(libc::PR_SET_DUMPABLE, 0).map_err(call("prctl(PR_SET_DUMPABLE)"))?;
@@ -127,8 +145,16 @@ pub fn is_hardened() -> bool {
 /// without swap, of which the operator is told in the record of the environment.
 ///
 /// # Errors
-/// [`HardeningError::Swap`] or [`HardeningError::SwapUnknown`]: the caller handles no secret.
+/// [`HardeningError::Swap`] or [`HardeningError::SwapUnknown`]: only our own secrets are locked
+/// ([`Residency::SecretsOnly`]), each in its page. Whether that is enough is for the caller to say: for a rehearsal it is,
+/// and for a quorum whose policy does not require more.
 pub fn lock_all() -> Result<Residency, HardeningError> {
+    let found = find_residency();
+    let residency = *RESIDENCY.get_or_init(|| *found.as_ref().unwrap_or(&Residency::SecretsOnly));
+    found.map(|_| residency)
+}
+
+fn find_residency() -> Result<Residency, HardeningError> {
     let limit = raise_memlock_limit().map_err(call("setrlimit(RLIMIT_MEMLOCK)"))?;
     let lockable = if has_ipc_lock() {
         Some(Residency::LockedByCapability)
@@ -138,11 +164,10 @@ pub fn lock_all() -> Result<Residency, HardeningError> {
         None
     };
     // A refusal (a filter of system calls) leaves the question of swap.
-    let residency = match lockable.filter(|_| mlockall().is_ok()) {
-        Some(locked) => locked,
-        None => without_swap(&active_swap().map_err(HardeningError::SwapUnknown)?, limit)?,
-    };
-    Ok(*RESIDENCY.get_or_init(|| residency))
+    match lockable.filter(|_| mlockall().is_ok()) {
+        Some(locked) => Ok(locked),
+        None => without_swap(&active_swap().map_err(HardeningError::SwapUnknown)?, limit),
+    }
 }
 
 /// What [`lock_all`] found in this process, if it ran.
@@ -334,12 +359,15 @@ mod tests {
         if !alone("locking_all_says_which_case_held") {
             return;
         }
-        let residency = lock_all().unwrap();
+        let found = lock_all();
+        let residency = *found.as_ref().unwrap_or(&Residency::SecretsOnly);
         assert_eq!(super::residency(), Some(residency));
-        let (_, flags) = (0, fs::read_to_string("/proc/self/smaps").unwrap());
+        assert_eq!(found.is_err(), residency == Residency::SecretsOnly, "{found:?}");
+        let flags = fs::read_to_string("/proc/self/smaps").unwrap();
         let heap = flags.split("[heap]").nth(1).and_then(|rest| rest.split("VmFlags:").nth(1)).unwrap();
         let locked = heap.lines().next().unwrap().split_whitespace().any(|flag| flag == "lo");
-        assert_eq!(locked, residency != Residency::NoSwap);
+        let all = matches!(residency, Residency::LockedByCapability | Residency::LockedWithinLimit);
+        assert_eq!(locked, all);
         assert!(memlock_limit().unwrap() > 0);
         // Nothing fails afterwards: allocations, threads, children.
         let big = vec![1_u8; 200 << 20];
@@ -348,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn swap_without_a_limit_to_lock_under_is_refused() {
+    fn swap_without_a_limit_to_lock_under_is_said() {
         let list = "Filename\t\t\tType\t\tSize\t\tUsed\t\tPriority\n\
                     /dev/dm-1                               partition\t8388604\t\t0\t\t-2\n\
                     /swap\\040file                           file\t\t1024\t\t0\t\t-3\n";
@@ -357,7 +385,8 @@ mod tests {
         let error = without_swap(&areas, 8 << 20).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "memory cannot be locked under a limit of 8388608 bytes, and swap is active: /dev/dm-1, /swap\\040file"
+            "what libraries copy of a secret could be written to /dev/dm-1, /swap\\040file: \
+             memory cannot be locked under a limit of 8388608 bytes"
         );
         assert!(error.hint().contains("swapoff"));
         assert_eq!(without_swap(&swap_areas("Filename\n"), 0).unwrap(), Residency::NoSwap);

@@ -34,7 +34,9 @@ pub enum MemoryError {
 impl MemoryError {
     /// What the operator can do.
     pub fn hint(&self) -> &'static str {
-        "raise the limit of locked memory (ulimit -l) for this user"
+        "raise the limit of locked memory (ulimit -l says what it is): sudo prlimit --pid $$ --memlock=unlimited in this \
+         shell, /etc/security/limits.d for a login, LimitMEMLOCK=infinity for a service, --ulimit memlock=-1:-1 for a \
+         container"
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Everything in this crate that is secret is held by a [`LockedBytes`] inside one of the types of
 //! [`secrets`]; none of them can be printed, copied or serialised. All of the crate's `unsafe`
-//! is in `locked`, `hardening` and `descriptors`, but for the calls of PKCS#11 modules in `pkcs11::raw`.
+//! is in `locked`, `hardening`, `signals` and `descriptors`, but for the calls of PKCS#11 modules in `pkcs11::raw`.
 
 pub mod descriptors;
 pub mod hardening;
 mod locked;
 mod secrets;
+mod signals;
 
 pub use hardening::{Hardening, HardeningError, Residency, harden, lock_all};
 pub use locked::{LockedBytes, MemoryError, Protection, kind};

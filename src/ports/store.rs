@@ -47,6 +47,10 @@ pub trait LedgerStore {
     /// How many directories hold the ledger, this one included, and whether two lie on one file system.
     fn copies(&mut self) -> Result<Copies, StoreError>;
 
+    /// Whether the ledger and every copy have room for the lines that end a ceremony, and let this process write them:
+    /// as much again as its transcript has by now, and `bytes` on top.
+    fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError>;
+
     /// Reads the transcript back from the ledger and from every copy, and states that the line with this
     /// digest is in each.
     fn prove_intent(
@@ -118,6 +122,9 @@ pub trait CustodianMemory {
 pub trait Inbox {
     /// What each is called, and its bytes; unreadable ones with the reason.
     fn files(&mut self) -> Vec<(String, Result<Vec<u8>, StoreError>)>;
+
+    /// Whether one could be destroyed now: asked before anything is done that makes it worthless.
+    fn check_destroyable(&mut self, name: &str) -> Result<(), StoreError>;
 
     /// Overwrites and unlinks one.
     fn destroy(&mut self, name: &str) -> Result<(), StoreError>;

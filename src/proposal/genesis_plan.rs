@@ -48,6 +48,7 @@ pub struct PolicyTable {
     allow_soft_cards: bool,
     copies: u8,
     allow_same_medium: bool,
+    require_locked_memory: Option<bool>,
     allow_short_pins: bool,
     drill_every_days: Option<u32>,
     require_attestation: bool,
@@ -62,6 +63,7 @@ impl Default for PolicyTable {
             allow_soft_cards: false,
             copies: 2,
             allow_same_medium: false,
+            require_locked_memory: None,
             allow_short_pins: false,
             drill_every_days: None,
             require_attestation: true,
@@ -84,6 +86,8 @@ impl PolicyTable {
             allow_soft_cards: self.allow_soft_cards,
             copies: self.copies,
             allow_same_medium: self.allow_same_medium,
+            // A soft card is a file under a PIN: swap adds nothing to what its thief has.
+            require_locked_memory: self.require_locked_memory.unwrap_or(!self.allow_soft_cards),
             allow_short_pins: self.allow_short_pins,
             drill_every_days: self.drill_every_days,
             attestation: AttestationPolicy {

@@ -99,6 +99,8 @@ pub struct Policy {
     pub copies: u8,
     /// Copies on one file system, which one broken disk takes all at once.
     pub allow_same_medium: bool,
+    /// Secrets are handled only where no page of the process can reach swap: what libraries copy of them neither.
+    pub require_locked_memory: bool,
     /// PINs shorter than 8 characters, where a token takes no longer ones.
     pub allow_short_pins: bool,
     /// Days after which each card is to be drilled again; none: nothing is demanded.

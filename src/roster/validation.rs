@@ -222,6 +222,9 @@ impl Roster {
         if self.document.deal.mode == Mode::Production && self.document.policy.allow_soft_cards {
             warnings.push("deviation: soft cards are allowed: a share is worth the PIN of a file".into());
         }
+        if self.document.deal.mode == Mode::Production && !self.document.policy.require_locked_memory {
+            warnings.push("deviation: what libraries copy of secrets may reach swap".into());
+        }
         if self.document.deal.mode == Mode::Production {
             warnings.extend(attested::warnings(self));
         }

@@ -1,6 +1,9 @@
 //! Approval files that were handed over, as paths on the command line.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::fault::{failed, refused, shown};
 use crate::{
@@ -36,6 +39,18 @@ impl FileInbox {
     }
 }
 
+impl FileInbox {
+    /// What concerns the destruction of one, for each path of this name.
+    fn each(&self, name: &str, act: fn(&Path) -> io::Result<()>) -> Result<(), StoreError> {
+        let mut named = self.paths.iter().filter(|(known, _)| known == name).peekable();
+        if named.peek().is_none() {
+            let hint = "only files that were handed over are destroyed";
+            return Err(refused("destroying", name.as_ref(), "it was not handed over", hint));
+        }
+        named.try_for_each(|(_, path)| act(path).map_err(|e| failed("destroying", path, &e)))
+    }
+}
+
 impl Inbox for FileInbox {
     fn files(&mut self) -> Vec<(String, Result<Vec<u8>, StoreError>)> {
         let read = |(name, path): &(String, PathBuf)| {
@@ -45,13 +60,12 @@ impl Inbox for FileInbox {
         self.paths.iter().map(read).collect()
     }
 
+    fn check_destroyable(&mut self, name: &str) -> Result<(), StoreError> {
+        self.each(name, durable::check_destroyable)
+    }
+
     fn destroy(&mut self, name: &str) -> Result<(), StoreError> {
-        let mut named = self.paths.iter().filter(|(known, _)| known == name).peekable();
-        if named.peek().is_none() {
-            let hint = "only files that were handed over are destroyed";
-            return Err(refused("destroying", name.as_ref(), "it was not handed over", hint));
-        }
-        named.try_for_each(|(_, path)| durable::destroy(path).map_err(|e| failed("destroying", path, &e)))
+        self.each(name, durable::destroy)
     }
 }
 

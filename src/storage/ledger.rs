@@ -33,6 +33,20 @@ pub fn read(path: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
 pub struct LedgerDirectory {
     ledger: Place,
     copies: Vec<Place>,
+    /// Directories of copies that were made for it.
+    _made: Vec<Made>,
+}
+
+/// A directory that was made for a ledger. If nothing was written to it by the time this is dropped, it goes away again: a
+/// proposal that is refused leaves no empty folder, into which the next would not be written.
+#[must_use = "dropped at once, it removes the directory again"]
+pub struct Made(PathBuf);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // rmdir(2) removes nothing but an empty directory.
+        let _ = std::fs::remove_dir(&self.0);
+    }
 }
 
 /// A directory that is locked.
@@ -44,16 +58,17 @@ struct Place {
 impl LedgerDirectory {
     /// Makes the directory of a new ledger, which then is opened. What exists must be an empty directory, or hold
     /// nothing but the rest of a genesis that crashed.
-    pub fn create(path: &Path) -> Result<(), StoreError> {
+    pub fn create(path: &Path) -> Result<Option<Made>, StoreError> {
         if !layout::is_there(path)? {
-            return durable::create_directory(path).map_err(|e| failed("creating", path, &e));
+            let made = durable::create_directory(path).map(|()| Some(Made(path.to_owned())));
+            return made.map_err(|e| failed("creating", path, &e));
         }
         if !is_vacant(path)? {
             let hint = "name a directory that does not exist yet; to go on with a ledger, do not make one";
             return Err(refused("creating the ledger", path, "the directory is not empty", hint));
         }
         make_private(path);
-        Ok(())
+        Ok(None)
     }
 
     /// Opens a ledger and its copies for writing. A copy that does not exist is made, in a directory that exists.
@@ -65,11 +80,12 @@ impl LedgerDirectory {
             return Err(refused("opening", &path, "this is not a ledger", hint));
         }
         copies::distinct(&path, &copies)?;
+        let mut made = Vec::new();
         for copy in &copies {
-            prepare_copy(copy)?;
+            made.extend(prepare_copy(copy)?);
         }
         let copies = copies.iter().map(|copy| Place::lock(copy)).collect::<Result<_, _>>()?;
-        let opened = Self { ledger, copies };
+        let opened = Self { ledger, copies, _made: made };
         opened.level_all()?;
         Ok(opened)
     }
@@ -176,6 +192,10 @@ impl LedgerStore for LedgerDirectory {
         Ok(Copies { count, same_medium })
     }
 
+    fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError> {
+        self.places().try_for_each(|place| writing::check_room(&place.path, directory, bytes))
+    }
+
     fn prove_intent(
         &mut self,
         directory: &str,
@@ -253,16 +273,17 @@ fn extended(ceremony: &Path, mut transcript: Vec<u8>, lines: &[Vec<u8>]) -> Resu
 }
 
 /// Makes the directory of a copy, or sees that it is a copy's.
-fn prepare_copy(copy: &Path) -> Result<(), StoreError> {
+fn prepare_copy(copy: &Path) -> Result<Option<Made>, StoreError> {
     if !layout::is_there(copy)? {
-        return durable::create_directory(copy).map_err(|e| failed("creating the copy", copy, &e));
+        let made = durable::create_directory(copy).map(|()| Some(Made(copy.to_owned())));
+        return made.map_err(|e| failed("creating the copy", copy, &e));
     }
     if layout::ceremonies(copy)?.is_empty() && !is_vacant(copy)? {
         let reason = "it is not empty, and holds no ledger";
         let hint = "name a directory that does not exist yet, on that medium";
         return Err(refused("opening the copy", copy, reason, hint));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Whether nothing is in it but what crashed proposals left.

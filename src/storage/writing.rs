@@ -4,6 +4,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     path::Path,
 };
 
@@ -98,6 +99,24 @@ pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
 /// Replaces the transcript.
 pub(super) fn transcript(ledger: &Path, directory: &str, bytes: &[u8]) -> Result<(), StoreError> {
     replace(&layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT), bytes, MAX_TRANSCRIPT)
+}
+
+/// Whether a transcript could become twice as long and `more` bytes longer: on the disk, where the old one stays until the new one is whole, and
+/// under the limit that this process has on the size of files. A file system that does not know its size (0 blocks) is taken
+/// at its word when it is written to.
+pub(super) fn check_room(ledger: &Path, directory: &str, more: u64) -> Result<(), StoreError> {
+    let path = layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT);
+    let length = fs::metadata(&path).map_err(|e| failed("looking at", &path, &e))?.len();
+    let size = length.saturating_mul(2).saturating_add(more);
+    let doing = "making sure of room for the outcome in";
+    let disk = rustix::fs::statvfs(ledger).map_err(|e| failed(doing, ledger, &e.into()))?;
+    if disk.f_blocks > 0 && disk.f_bavail.saturating_mul(disk.f_frsize) < size {
+        return Err(failed(doing, ledger, &io::ErrorKind::StorageFull.into()));
+    }
+    match rustix::process::getrlimit(rustix::process::Resource::Fsize).current {
+        Some(limit) if limit < size => Err(failed(doing, ledger, &io::ErrorKind::FileTooLarge.into())),
+        _ => Ok(()),
+    }
 }
 
 /// Replaces the plan, of which a copy had a part only.

@@ -82,7 +82,7 @@ const fn strictly(home: Home) -> Home {
     Home { tests_too: true, ..home }
 }
 
-const TERMINAL: &[&str] = &["src/cli/terminal.rs"];
+const TERMINAL: &[&str] = &["src/cli/terminal.rs", "src/cli/output.rs"];
 const PRINTS: &str = "only the terminal module prints";
 const INTENT: &str = "only the ledger's storage says that an intent is durable";
 const COUNTS: &str = "approvals are counted in one place";

@@ -125,6 +125,7 @@ impl Recipe {
                 allow_soft_cards: true,
                 copies: 1,
                 allow_same_medium: false,
+                require_locked_memory: false,
                 allow_short_pins: false,
                 drill_every_days: None,
                 attestation: AttestationPolicy::default(),

@@ -19,7 +19,7 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let fixture = Self { dir: tempfile::tempdir().unwrap() };
-        LedgerDirectory::create(&fixture.path("ledger")).unwrap();
+        let _made = LedgerDirectory::create(&fixture.path("ledger")).unwrap();
         fixture.open(&[]).create(GENESIS, b"plan", b"line 0").unwrap();
         fixture
     }
@@ -58,14 +58,17 @@ fn entries(path: &Path) -> Vec<String> {
 fn a_ledger_is_made_once_and_private() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");
-    LedgerDirectory::create(&path).unwrap();
+    let made = LedgerDirectory::create(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+    drop(made);
+    assert!(!path.exists(), "nothing was written to it");
+    let _made = LedgerDirectory::create(&path).unwrap();
     fs::create_dir_all(path.join(".0000-genesis.tmp/approvals")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    LedgerDirectory::create(&path).unwrap();
+    assert!(LedgerDirectory::create(&path).unwrap().is_none(), "it was there");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
     fs::write(path.join("x"), "").unwrap();
-    let error = LedgerDirectory::create(&path).unwrap_err();
+    let error = LedgerDirectory::create(&path).err().unwrap();
     assert!(error.reason.contains("not empty"), "{error}");
     assert!(LedgerDirectory::create(&dir.path().join("no/parent")).is_err());
     assert!(LedgerDirectory::open(&path, Vec::new()).err().unwrap().reason.contains("not a ledger"));

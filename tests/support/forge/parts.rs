@@ -180,6 +180,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             allow_soft_cards: true,
             copies: 2,
             allow_same_medium: true,
+            require_locked_memory: false,
             allow_short_pins: false,
             drill_every_days: None,
             attestation: AttestationPolicy::default(),

@@ -1,0 +1,127 @@
+//! Standard output and standard error, written as a whole or not silently.
+//!
+//! The standard library keeps what it could not write, forgets it at exit, and takes a descriptor that is not ready
+//! (O_NONBLOCK, inherited from whoever started us) for one that failed. Here each piece is written through at once; a
+//! descriptor that is not ready is waited for; the first failure of each is remembered, and [`lost`] tells of it when the
+//! command ends. A reader that went away (EPIPE) wants no more: that is not a failure, and not a reason to stop a ceremony.
+//!
+//! Not guaranteed: that what the kernel took reaches the disk.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+
+/// What became of a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Condition {
+    /// All was written so far.
+    Sound,
+    /// The reader went away.
+    Unread,
+    /// It failed; nothing more is written to it, so that nobody takes the rest for the whole.
+    Failed(Errno),
+}
+
+static STDOUT: Mutex<Condition> = Mutex::new(Condition::Sound);
+static STDERR: Mutex<Condition> = Mutex::new(Condition::Sound);
+
+/// Writes to standard output.
+pub fn to_stdout(bytes: &[u8]) {
+    write(&STDOUT, io::stdout().as_fd(), bytes);
+}
+
+/// Writes to standard error.
+pub fn to_stderr(bytes: &[u8]) {
+    write(&STDERR, io::stderr().as_fd(), bytes);
+}
+
+/// What could not be written, in a sentence; none if all was, or if whoever read it went away.
+pub fn lost() -> Option<String> {
+    let failed = |name: &str, condition: &Mutex<Condition>| match *lock(condition) {
+        Condition::Failed(errno) => {
+            let reason = crate::durable::reason(&io::Error::from(errno));
+            Some(format!("not everything could be written to {name}: {reason}"))
+        }
+        Condition::Sound | Condition::Unread => None,
+    };
+    failed("standard output", &STDOUT).or_else(|| failed("standard error", &STDERR))
+}
+
+fn write(condition: &Mutex<Condition>, descriptor: BorrowedFd<'_>, bytes: &[u8]) {
+    let mut condition = lock(condition);
+    if *condition == Condition::Sound {
+        *condition = match write_all(descriptor, bytes) {
+            Ok(()) => Condition::Sound,
+            Err(Errno::PIPE) => Condition::Unread,
+            Err(errno) => Condition::Failed(errno),
+        };
+    }
+}
+
+fn write_all(descriptor: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(descriptor, bytes) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait(descriptor)?,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Until it takes more, or says by the next write why it never will.
+fn wait(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+    match poll(&mut [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)], None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn lock(condition: &Mutex<Condition>) -> MutexGuard<'_, Condition> {
+    condition.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs::File, io::Read as _, os::fd::OwnedFd, thread};
+
+    #[test]
+    fn what_a_full_disk_does_not_take_is_remembered() {
+        let condition = Mutex::new(Condition::Sound);
+        let full: OwnedFd = File::options().write(true).open("/dev/full").unwrap().into();
+        write(&condition, full.as_fd(), b"a report");
+        assert_eq!(*condition.lock().unwrap(), Condition::Failed(Errno::NOSPC));
+        // The rest is not written behind a gap.
+        let null: OwnedFd = File::options().write(true).open("/dev/null").unwrap().into();
+        write(&condition, null.as_fd(), b"more");
+        assert_eq!(*condition.lock().unwrap(), Condition::Failed(Errno::NOSPC));
+    }
+
+    #[test]
+    fn a_pipe_that_is_not_ready_gets_all_of_it_and_one_that_is_closed_is_quiet() {
+        let condition = Mutex::new(Condition::Sound);
+        let (read, write_end) = rustix::pipe::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&write_end, true).unwrap();
+        let whole: Vec<u8> = (0..400_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let reader = thread::spawn(move || {
+            let mut all = Vec::new();
+            File::from(read).take(400_000).read_to_end(&mut all).unwrap();
+            all
+        });
+        write(&condition, write_end.as_fd(), &whole);
+        assert!(reader.join().unwrap() == whole);
+        assert_eq!(*condition.lock().unwrap(), Condition::Sound);
+        write(&condition, write_end.as_fd(), b"more");
+        assert_eq!(*condition.lock().unwrap(), Condition::Unread);
+    }
+}

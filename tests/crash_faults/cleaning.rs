@@ -1,0 +1,92 @@
+//! Approval files that cannot be destroyed when the ceremony ends.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use super::{
+    lab::{ADMIN, Lab, Ran, ran},
+    program,
+};
+
+/// The same command where `place` is on a read-only medium.
+fn with_read_only(place: &str, command: &Command) -> Ran {
+    let mut inside = Command::new("bwrap");
+    inside.args(["--dev-bind", "/", "/", "--ro-bind", place, place]);
+    inside.arg(command.get_program()).args(command.get_args());
+    ran(inside.stdin(Stdio::null()).current_dir(command.get_current_dir().unwrap()))
+}
+
+fn execute(lab: &Lab, files: &[String]) -> Command {
+    let (ledger, copy, card) = (lab.at("ledger"), lab.at("copy"), lab.with_card(ADMIN));
+    let mut args = vec!["execute", &ledger, "--copy", &copy];
+    args.extend(files.iter().chain(&card).map(String::as_str));
+    lab.command(&args)
+}
+
+fn abort(lab: &Lab, files: &[String]) -> Command {
+    let (ledger, copy, card) = (lab.at("ledger"), lab.at("copy"), lab.with_card(ADMIN));
+    let mut args = vec!["abort", &ledger, "--copy", &copy, "--reason", "enough"];
+    args.extend(files.iter().chain(&card).map(String::as_str));
+    lab.command(&args)
+}
+
+#[test]
+fn approvals_on_a_read_only_medium_are_refused_before_anything_is_tried() {
+    let lab = program::proposed();
+    let files = program::approved_elsewhere(&lab);
+    for command in [execute(&lab, &files), abort(&lab, &files)] {
+        let refused = with_read_only(&lab.at("files"), &command).expect(1);
+        let error = refused.error();
+        assert!(error.contains("nothing was tried") && error.contains("read-only file system"), "{error}");
+        let transcript = fs::read_to_string(lab.transcript("0000-genesis")).unwrap();
+        assert_eq!(transcript.lines().count(), 1, "nothing is on record");
+    }
+    // The hint can be followed.
+    fs::create_dir(lab.path("own")).unwrap();
+    let own: Vec<String> = files.iter().map(|file| file.replace("/files/", "/own/")).collect();
+    for (from, to) in files.iter().zip(&own) {
+        fs::copy(from, to).unwrap();
+    }
+    let done = ran(&mut execute(&lab, &own)).ok();
+    assert_eq!(done.json["left"], serde_json::json!([]));
+    assert_eq!(fs::read_dir(lab.path("own")).unwrap().count(), 0);
+}
+
+/// What could be destroyed when it was looked at, and cannot be any more: the ceremony is closed, with outcome and head.
+#[test]
+fn what_cannot_be_destroyed_any_more_is_named_and_the_ceremony_closed() {
+    let lab = program::proposed();
+    let files = program::approved_elsewhere(&lab);
+    let command = execute(&lab, &files);
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=unlink,unlinkat"]);
+    traced.args(["-e", "inject=unlink,unlinkat:error=EROFS", "-P", &files[1]]);
+    traced.arg(command.get_program()).args(command.get_args()).current_dir(lab.dir.path());
+    let done = ran(&mut traced).ok();
+    assert_eq!((done.text("outcome").as_str(), done.text("head").len()), ("completed", 64));
+    assert_eq!(done.json["left"][0]["file"], files[1].as_str());
+    assert_eq!(done.json["left"].as_array().unwrap().len(), 1);
+    assert!(done.stderr.contains("destroy it by hand"), "{}", done.stderr);
+    assert!(fs::read(&files[1]).unwrap().iter().all(|byte| *byte == 0), "its content is gone all the same");
+    lab.run(&["status", &lab.at("ledger")]).ok();
+    lab.run(&["audit", &lab.at("ledger")]).expect(6);
+}
+
+/// Under a limit that lets the approvals be written, and the outcome not: nothing is tried.
+#[test]
+fn without_room_for_the_outcome_nothing_is_tried() {
+    let lab = program::proposed();
+    let files = program::approved_elsewhere(&lab);
+    let before = fs::read(lab.transcript("0000-genesis")).unwrap();
+    let command = execute(&lab, &files);
+    let mut limited = Command::new("bash");
+    let kilobytes = before.len() / 1024 + 40;
+    limited.args(["-c", &format!("ulimit -f {kilobytes}; exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args()).current_dir(lab.dir.path());
+    let error = ran(&mut limited).expect(1).error();
+    assert!(error.contains("room for the outcome") && error.contains("limit of this process"), "{error}");
+    assert_eq!(fs::read(lab.transcript("0000-genesis")).unwrap(), before);
+    ran(&mut execute(&lab, &files)).ok();
+}
