@@ -12,7 +12,7 @@ use std::{
 use super::terminal::Terminal;
 use crate::{
     encoding::text::Line,
-    ports::card::{Attention, Waiting, Work},
+    ports::card::{Attention, Contact, Waiting, Work},
 };
 
 /// An answer that takes longer has a reason that should be told.
@@ -55,21 +55,24 @@ impl Attention for CardPrompts {
     fn begin(&self, serial: &Line, waiting: Waiting) {
         match waiting {
             Waiting::Answer => self.remind(
-                format!("Still waiting for card {serial} to answer: another program may be using it."),
+                format!("Still waiting for card {serial} to answer: another program may be using it (gpg's ends with 'gpgconf --kill scdaemon')."),
                 PATIENCE,
             ),
             Waiting::KeyGeneration => {
                 self.remind(format!("Card {serial} is making a key; that takes some seconds."), PATIENCE);
             }
-            Waiting::Touch { number, of, work } => {
+            Waiting::Touch { number, of, work, contact } => {
                 let purpose = match work {
                     Work::Sign => "it signs",
                     Work::Open => "it opens what is sealed to it",
                     Work::Manage => "it checks its management key, which requires a touch",
                 };
-                self.terminal.notice(&format!(
-                    "Touch card {serial} now ({number} of {of}: {purpose}). Its light blinks until you do."
-                ));
+                let how = match contact {
+                    Contact::Usb => "Its light blinks until you do.",
+                    Contact::Field => "In the field of an NFC reader, take it off and put it back.",
+                };
+                self.terminal
+                    .notice(&format!("Touch card {serial} now ({number} of {of}: {purpose}). {how}"));
                 self.remind(
                     format!("Card {serial} still waits for your touch ({number} of {of})."),
                     REMINDER,

@@ -157,7 +157,14 @@ impl PivCard {
     }
 
     fn known_keys(&mut self, enrolled: &[EnrolledKeys]) -> Result<Keys, CardError> {
-        let keys = Keys::find(self.connect()?, enrolled)?;
+        let keys = match Keys::find(self.connect()?, enrolled) {
+            // Nothing was changed yet, and no PIN presented: it is opened anew, and asked once more.
+            Err(CardError::Gone { how: Departure::Taken, .. }) => {
+                self.session = None;
+                Keys::find(self.connect()?, enrolled)?
+            }
+            found => found?,
+        };
         self.keys = Some(keys.clone());
         Ok(keys)
     }

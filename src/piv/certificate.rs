@@ -90,6 +90,13 @@ pub(super) fn from_object(object: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// Whether what is in a data object says of itself that it is compressed (the second element, bit 0), so that whom it names
+/// cannot be seen here.
+pub(super) fn is_compressed(object: &[u8]) -> bool {
+    let info = read_tlv(object).and_then(|(_, _, rest)| read_tlv(rest));
+    matches!(info, Some((0x71, [info], _)) if info & 1 != 0)
+}
+
 /// Whether it is a certificate of this key, as far as those care who look for the key by it: nothing is believed for it.
 pub(super) fn is_of(certificate: &[u8], spki: &[u8]) -> bool {
     let whole = matches!(read_tlv(certificate), Some((SEQUENCE, _, [])));

@@ -312,6 +312,8 @@ fn read_slot(
     let certificate = object.as_deref().and_then(certificate::from_object);
     if let Some(name) = certificate.as_deref().and_then(certificate::subject) {
         found.names.insert(slot, name);
+    } else if object.as_deref().is_some_and(certificate::is_compressed) {
+        found.names.insert(slot, "compressed: whom it names cannot be read here".into());
     }
     match key {
         None if object.is_some() => found.lone.push(slot),

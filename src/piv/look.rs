@@ -30,7 +30,7 @@ const MAX_PAGES: u8 = 4;
 pub(super) enum Oddity {
     /// It keeps its serial for itself (a setting of its OTP slots).
     HiddenSerial,
-    /// Firmware of a generation that the crate does not know: the first number.
+    /// Firmware of a generation that cannot serve: the first number.
     Generation(u8),
     /// PIV is there, and refuses to be selected, with this status.
     Refuses(u16),
@@ -41,6 +41,9 @@ impl Oddity {
         match self {
             Self::HiddenSerial => {
                 "the YubiKey in it hides its serial number, by which cards are told apart".into()
+            }
+            Self::Generation(major @ 0..=4) => {
+                format!("the YubiKey in it has firmware {major}; 5.3.0 is the oldest that can serve")
             }
             Self::Generation(major) => {
                 format!("the YubiKey in it has firmware {major}, a generation that is not known here")
@@ -135,8 +138,6 @@ fn odd(card: &Card) -> Option<Oddity> {
             (SUCCESS, _) => None,
             _ => Some(Oddity::HiddenSerial),
         },
-        // There the crate asks the OTP application for the serial.
-        (SUCCESS, 4) => Some(Oddity::HiddenSerial),
         (SUCCESS, major) => Some(Oddity::Generation(major)),
         _ => None,
     }

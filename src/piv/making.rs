@@ -106,9 +106,10 @@ impl Preparation {
                 .ok_or_else(|| CardError::Gone { serial: serial.clone(), how: Departure::LetGo })?;
             session.verify(pin).map_err(|fault| fault.of(&serial))?;
             let began = Instant::now();
+            let contact = session.contact();
             session
                 .sign(waiting, key, input)
-                .map_err(|fault| touch_fault(fault, &serial, began, key.touches()))
+                .map_err(|fault| touch_fault(fault, &serial, contact, began, key.touches()))
         })
     }
 

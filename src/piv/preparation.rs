@@ -265,9 +265,9 @@ impl Preparation {
 
     fn given_key(&self, secret: &ManagementSecret) -> Result<MgmKey, CardError> {
         MgmKey::from_bytes(secret.expose(), Some(self.management_algorithm())).map_err(|_| {
-            self.refuse(&format!(
-                "the management key is {}, and what was given has another length",
-                self.inventory.management_algorithm
+            let algorithm = self.inventory.management_algorithm;
+            self.needs_key(format!(
+                "its management key is {algorithm}, and what was given has another length"
             ))
         })
     }
@@ -280,25 +280,41 @@ impl Preparation {
         }
         let current = match key {
             ManagementKey::Operator(secret) => self.given_key(secret)?,
-            ManagementKey::UnderPin => self.session()?.protected_management().map_err(|_| {
-                self.refuse("its management key is neither the one of delivery nor kept under the PIN: give it with --management-key FILE")
-            })?,
+            ManagementKey::UnderPin => match self.session()?.protected_management() {
+                Ok(key) => key,
+                Err(fault) if fault.pcsc().is_some() => return Err(self.of(fault)),
+                Err(_) => {
+                    let reason = "its management key is neither the one of delivery nor kept under the PIN";
+                    return Err(self.needs_key(reason.into()));
+                }
+            },
         };
         self.authenticate(&current)
+    }
+
+    /// The operator has to bring a management key.
+    fn needs_key(&self, reason: String) -> CardError {
+        CardError::Odd {
+            place: format!("card {}", self.inventory.serial),
+            reason,
+            next: "give it with --management-key FILE: the card's own, or a new one where the card still has the one of delivery",
+        }
     }
 
     fn authenticate(&mut self, key: &MgmKey) -> Result<(), CardError> {
         let touch = u32::from(self.inventory.management_touch);
         let waiting = if touch > 0 { self.touches.next(Work::Manage) } else { Waiting::Answer };
         let began = Instant::now();
+        let contact = self.session()?.contact();
         match self.session()?.authenticate(waiting, key) {
             Err(fault @ Fault::Said(yubikey::Error::AuthenticationError))
                 if touch > 0 && began.elapsed() > TOUCH_PATIENCE =>
             {
-                Err(touch_fault(fault, &self.inventory.serial, began, touch))
+                Err(touch_fault(fault, &self.inventory.serial, contact, began, touch))
             }
             Err(Fault::Said(yubikey::Error::AuthenticationError)) => {
-                Err(self.refuse("the management key is not the one that was given, or that the card keeps"))
+                Err(self
+                    .needs_key("its management key is not the one that was given, or that it keeps".into()))
             }
             other => other.map_err(|fault| self.of(fault)),
         }
@@ -319,7 +335,8 @@ impl Preparation {
             }
         };
         if new.as_ref() == DELIVERED_KEY {
-            return Err(self.refuse("this is the management key with which every card is delivered"));
+            let reason = "what was given is the management key with which every card is delivered";
+            return Err(self.needs_key(reason.into()));
         }
         self.authenticate(&delivered)?;
         if protected == Protected::UnderPin {
@@ -335,9 +352,9 @@ impl Preparation {
     fn store_under_pin(&mut self, key: &MgmKey) -> Result<(), CardError> {
         let present = self.session()?.object(PRINTED);
         if present.map_err(|fault| self.of(fault))?.is_some_and(|object| object.first() != Some(&0x88)) {
-            return Err(self.refuse(
-                "something else is where the management key would be kept under the PIN: give one with --management-key FILE",
-            ));
+            let reason =
+                "something else is where its management key would be kept under the PIN (object 5fc109)";
+            return Err(self.needs_key(reason.into()));
         }
         let bytes: &[u8] = key.as_ref();
         let length = u8::try_from(bytes.len()).unwrap_or(0);

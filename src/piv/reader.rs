@@ -136,7 +136,9 @@ pub(super) fn why(fault: Fault) -> String {
             Some(Pcsc::UnresponsiveCard | Pcsc::UnpoweredCard | Pcsc::ProtoMismatch | Pcsc::NotTransacted),
             _,
         ) => "the card in it does not answer, or was pulled out".into(),
-        (Some(Pcsc::SharingViolation), _) => "another program holds the card".into(),
+        (Some(Pcsc::SharingViolation), _) => {
+            "another program holds the card (gpg's ends with 'gpgconf --kill scdaemon')".into()
+        }
         (Some(Pcsc::SecurityViolation), _) => "polkit lets this user use no card".into(),
         (None, Fault::Odd(odd)) => format!("{}: {}", odd.words(), odd.hint()),
         (Some(other), _) => format!("PC/SC says: {other}"),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    ports::card::{Attention, Waiting},
+    ports::card::{Attention, Contact, Waiting},
 };
 
 /// Which secret of the card.
@@ -66,6 +66,17 @@ impl Session {
         self.yubikey.version()
     }
 
+    /// Whether its firmware tells metadata: 5.3 or later.
+    fn has_metadata(&self) -> bool {
+        let version = self.firmware();
+        (version.major, version.minor) >= (5, 3)
+    }
+
+    /// How it is connected: a YubiKey on USB is a reader of its own, which is named after it.
+    pub(super) fn contact(&self) -> Contact {
+        if self.reader().to_ascii_lowercase().contains("yubi") { Contact::Usb } else { Contact::Field }
+    }
+
     pub(super) fn reader(&self) -> &str {
         self.yubikey.name()
     }
@@ -86,7 +97,7 @@ impl Session {
         waiting: Waiting,
         call: impl FnOnce(&mut YubiKey) -> yubikey::Result<T>,
     ) -> Result<T, Fault> {
-        self.attention.begin(&self.serial, waiting);
+        self.attention.begin(&self.serial, waiting.through(self.contact()));
         let result = guarded(|| call(&mut self.yubikey));
         let result = result.map_err(|fault| self.explain(fault));
         self.attention.end();
@@ -94,15 +105,22 @@ impl Session {
     }
 
     /// A card that was pulled out while it worked gives an empty answer now and then, which the crate takes for a
-    /// refusal. One that is there says how many tries its PIN has.
+    /// refusal. One that is there says how many tries its PIN has. Firmware that knows a command and says that it does not
+    /// is not old: another program selected another application of the card in between, as gpg's scdaemon does where it
+    /// shares the card.
     fn explain(&mut self, fault: Fault) -> Fault {
         use yubikey::piv::{ManagementSlotId, SlotId};
+        let taken = Fault::Said(Crate::PcscError { inner: Some(pcsc::Error::ResetCard) });
+        if fault.is_unsupported() && self.has_metadata() {
+            return taken;
+        }
         if fault != Fault::Said(Crate::GenericError) {
             return fault;
         }
         match guarded(|| piv::metadata(&mut self.yubikey, SlotId::Management(ManagementSlotId::Pin))) {
             Ok(_) => fault,
             Err(other) if other.pcsc().is_some() => other,
+            Err(other) if other.is_unsupported() && self.has_metadata() => taken,
             Err(_) => Fault::Said(Crate::PcscError { inner: Some(pcsc::Error::RemovedCard) }),
         }
     }

@@ -9,7 +9,7 @@ use super::{card::PivCard, fault::Fault, keys::Keys, slots::SlotKey};
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    ports::card::{CardError, Departure, UnlockedCard, Work},
+    ports::card::{CardError, Contact, Departure, UnlockedCard, Work},
     roster::key::PublicKey,
     sealing::piv_p256::{self, OpenError},
 };
@@ -57,8 +57,9 @@ impl<'c> UnlockedPiv<'c> {
     }
 
     fn failed(&mut self, fault: Fault, began: Instant, touches: u32) -> CardError {
+        let contact = self.card.unlocked_session().map_or(Contact::Usb, |session| session.contact());
         self.card.release();
-        touch_fault(fault, &self.card.serial, began, touches)
+        touch_fault(fault, &self.card.serial, contact, began, touches)
     }
 
     fn sign_raw(&mut self, input: &[u8]) -> Result<Vec<u8>, CardError> {
@@ -126,12 +127,25 @@ pub(super) fn signed(
 }
 
 /// Why a use of a key failed. A card that was not touched says the same as one that lacks the PIN.
-pub(super) fn touch_fault(fault: Fault, serial: &Line, began: Instant, touches: u32) -> CardError {
+pub(super) fn touch_fault(
+    fault: Fault,
+    serial: &Line,
+    contact: Contact,
+    began: Instant,
+    touches: u32,
+) -> CardError {
     use yubikey::Error as Crate;
     let serial = serial.clone();
     match fault {
         Fault::Said(Crate::AuthenticationError) if touches > 0 && began.elapsed() > TOUCH_PATIENCE => {
             CardError::NotTouched { serial }
+        }
+        Fault::Said(Crate::AuthenticationError) if touches > 0 && contact == Contact::Field => {
+            CardError::Odd {
+                place: format!("card {serial}"),
+                reason: "it refused at once: over NFC, some take no touch".into(),
+                next: "nothing was signed; plug it into USB, then run the same command again",
+            }
         }
         Fault::Said(Crate::AuthenticationError) => CardError::Gone { serial, how: Departure::Taken },
         other => other.of(&serial),

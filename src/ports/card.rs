@@ -65,7 +65,7 @@ impl Touches {
     pub fn next(&mut self, work: Work) -> Waiting {
         self.done = self.done.saturating_add(1);
         self.total = self.total.max(self.done);
-        Waiting::Touch { number: self.done, of: self.total, work }
+        Waiting::Touch { number: self.done, of: self.total, work, contact: Contact::Usb }
     }
 }
 
@@ -120,7 +120,29 @@ pub enum Waiting {
         of: u32,
         /// For what.
         work: Work,
+        /// How the card is connected.
+        contact: Contact,
     },
+}
+
+impl Waiting {
+    /// The same of a card that is connected so.
+    #[must_use]
+    pub const fn through(self, contact: Contact) -> Self {
+        match self {
+            Self::Touch { number, of, work, .. } => Self::Touch { number, of, work, contact },
+            other => other,
+        }
+    }
+}
+
+/// How a card is connected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Contact {
+    /// By USB: its light blinks while it waits for a touch.
+    Usb,
+    /// In the field of an NFC reader.
+    Field,
 }
 
 /// What a key on a card is used for.

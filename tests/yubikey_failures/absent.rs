@@ -152,7 +152,10 @@ fn another_program_holds_the_card() {
     };
     table.fails(busy, |table| table.approve(ALICE));
     let list = table.lab.run(&["card", "list"]).ok();
-    assert_eq!(list.json["readers"][0]["reason"], "another program holds the card");
+    assert_eq!(
+        list.json["readers"][0]["reason"],
+        "another program holds the card (gpg's ends with 'gpgconf --kill scdaemon')"
+    );
     assert_eq!(list.json["readers"][1]["card"]["serial"], "10000002");
     // Whoever uses the other card is not concerned.
     table.approves(BOB);

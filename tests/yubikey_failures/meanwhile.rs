@@ -3,17 +3,20 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
-use virtual_card::{Algorithm, Card, Firmware, Manufacturer};
+use virtual_card::{Action, Algorithm, Card, Firmware, Manufacturer, Trigger};
 
 use crate::{
     lab::Ran,
-    table::{ALICE, Said, Table, VERIFY},
+    table::{ALICE, AUTHENTICATE, Said, Table, VERIFY},
     yubikeys::{PIN, when_it_says},
 };
+
+const GET_METADATA: u8 = 0xF7;
 
 /// Longer than tries that were read are believed.
 const SLOW: Duration = Duration::from_millis(2200);
@@ -149,7 +152,35 @@ fn another_program_is_in_the_middle_of_something() {
     let mut other = other_program(&table, "hold");
     let mut command = table.approval(ALICE, &["--pin-file", &table.lab.at("cards/pin")]);
     let reader = table.daemon.reader_name(0);
-    let still = format!("Still waiting for card {reader} to answer: another program may be using it.");
+    let still = format!("Still waiting for card {reader} to answer: another program may be using it");
     when_it_says(&mut command, &still, |_| drop(other.stdin.take())).ok();
     assert!(other.wait().unwrap().success());
+}
+
+/// As gpg's scdaemon does where it shares the card. The firmware is not too old for that.
+#[test]
+fn another_program_selects_another_application() {
+    let table = Table::with(&["alice"]);
+    let select = || {
+        let card = table.alice.clone();
+        Action::Run(Arc::new(move || card.select_another()))
+    };
+    // While the card only looks, it is found again.
+    for number in 1..=3 {
+        table.alice.order(Trigger::NthOf(GET_METADATA, number), select());
+        table.approves(ALICE);
+        table.alice.forget_orders();
+    }
+    // A PIN is never sent twice.
+    let taken = Said {
+        code: 1,
+        message: "card 10000001 went away: another program used or reset it",
+        hint: "nothing was signed; end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again",
+    };
+    for ins in [VERIFY, AUTHENTICATE] {
+        table.alice.order(Trigger::Next(ins), select());
+        table.fails(taken, |table| table.approve(ALICE));
+        table.alice.forget_orders();
+    }
+    table.approves(ALICE);
 }

@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::net::UnixListener, thread, time::Duration};
 
-use virtual_card::{Algorithm, Card, Firmware, Manufacturer, Oddities, Touch};
+use virtual_card::{Algorithm, Card, Daemon, Firmware, Manufacturer, Oddities, Touch};
 
 use crate::{
     enrolment::{ALWAYS, TOUCH, enroll, new_card},
@@ -129,6 +129,12 @@ fn cards_that_cannot_be_opened_say_why() {
             Firmware(6, 0, 0),
             Oddities::default(),
             "the YubiKey in it has firmware 6, a generation that is not known here",
+            "use a YubiKey with firmware 5",
+        ),
+        (
+            Firmware(3, 1, 8),
+            Oddities::default(),
+            "the YubiKey in it has firmware 3; 5.3.0 is the oldest that can serve",
             "use a YubiKey with firmware 5",
         ),
     ] {
@@ -331,4 +337,72 @@ fn a_certificate_without_a_key_is_not_overwritten() {
     card.set_certificate(0x84, b"garbage");
     let message = "card 10000009 has a certificate without a key in slot 84, and it is not overwritten";
     table.fails(Said { code: 3, message, hint }, |table| enroll(table, &["--slot", "84"]));
+}
+
+/// Over NFC there is no light that could blink, and some cards refuse what requires a touch at once.
+#[test]
+fn a_card_in_the_field_of_a_reader() {
+    let mut table = Table::with(&[]);
+    let daemon = Daemon::with_readers_called("ACS ACR122U PICC Interface", &[&table.alice]);
+    table.lab.environment = daemon.environment();
+    let said = prose(&table.approve(ALICE).ok());
+    assert!(
+        said.contains("it signs). In the field of an NFC reader, take it off and put it back."),
+        "{said}"
+    );
+    assert!(!said.contains("blinks"), "{said}");
+    fs::remove_file(table.output()).unwrap();
+
+    table.alice.set_touch(Touch::Never);
+    table.alice.set_touch_timeout(Duration::ZERO);
+    let refused = Said {
+        code: 1,
+        message: "card 10000001: it refused at once: over NFC, some take no touch",
+        hint: "nothing was signed; plug it into USB, then run the same command again",
+    };
+    table.fails(refused, |table| table.approve(ALICE));
+}
+
+/// A certificate that is compressed names nobody here; it is somebody's all the same.
+#[test]
+fn a_compressed_certificate_is_not_overwritten() {
+    let table = Table::with_readers(1, &["alice"]);
+    let compressed = [&[0x70, 4, 0x1f, 0x8b, 8, 0][..], &[0x71, 1, 1, 0xFE, 0]].concat();
+    table.alice.set_object(Card::certificate_id(0x82).unwrap(), Some(&compressed));
+    let ran = enroll(&table, &[]).expect(3);
+    assert!(
+        ran.error().contains("slot 82 of card 10000001 has a certificate of another key"),
+        "{}",
+        ran.error()
+    );
+    assert_eq!(table.alice.object(Card::certificate_id(0x82).unwrap()), Some(compressed));
+}
+
+/// What other tools leave behind: 3DES on firmware 5.7, somebody's data where the management key would be kept under the PIN.
+#[test]
+fn management_keys_as_other_tools_leave_them() {
+    let table = Table::with_readers(1, &[]);
+    let card = new_card(&table);
+    card.set_management_algorithm(3);
+    card.set_object(0x5F_C109, Some(&[7; 64]));
+    let message = "card 10000009: something else is where its management key would be kept under the PIN (object 5fc109)";
+    let hint = "give it with --management-key FILE: the card's own, or a new one where the card still has the one of \
+                delivery";
+    table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
+    card.set_object(0x5F_C109, None);
+    enroll(&table, &[]).ok();
+    let shown = table.lab.run(&["card", "show", "yubikey"]).ok();
+    assert_eq!(
+        (&shown.json["management_algorithm"], &shown.json["management_is_protected"]),
+        (&"3DES".into(), &true.into())
+    );
+
+    // The card says that it keeps the key under the PIN, and something else is there.
+    fs::remove_file(table.lab.path("files/enrolment")).unwrap();
+    card.set_object(0x5F_C109, Some(&[7; 64]));
+    card.remove_key(0x82);
+    let message = "card 10000009: its management key is neither the one of delivery nor kept under the PIN";
+    card.set_object(Card::certificate_id(0x82).unwrap(), None);
+    table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
+    assert_eq!(card.tries(), (3, 3));
 }

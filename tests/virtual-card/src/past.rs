@@ -4,9 +4,11 @@ use crate::{
     apdu::Command,
     card::Card,
     key::{Algorithm, PrivateKey},
+    management_key::ManagementKey,
     manufacturer::Attestation,
     memory::{Hex, Oddities, Slot, certificate_object},
     piv,
+    session::{Applet, Session},
 };
 
 impl Card {
@@ -25,6 +27,11 @@ impl Card {
         self.lock().memory.oddities = oddities;
     }
 
+    /// The factory's management key, of another algorithm than the firmware's own: 3 is 3DES, 8, 10 and 12 are AES.
+    pub fn set_management_algorithm(&self, algorithm: u8) {
+        self.lock().memory.management = ManagementKey::factory(algorithm);
+    }
+
     /// The management key wants a touch: 1 never, 2 always, 3 cached.
     pub fn set_management_touch(&self, policy: u8) {
         self.lock().memory.management.touch = policy;
@@ -35,6 +42,14 @@ impl Card {
         let mut core = self.lock();
         let slot = core.memory.slots.remove(&from).expect("a key to be moved");
         core.memory.slots.insert(to, slot);
+    }
+
+    /// Another program shares the card and selects another application: what the PIV application knew of this
+    /// conversation is forgotten.
+    pub fn select_another(&self) {
+        let mut core = self.lock();
+        core.session = Session::default();
+        core.session.applet = Some(Applet::Otp);
     }
 
     /// No object fits any more.
