@@ -38,6 +38,7 @@ pub struct Acted {
     pub(super) deleted: Vec<ObjectRecord>,
     pub(super) restored: Vec<ObjectRecord>,
     pub(super) left_out: Vec<LeftOut>,
+    pub(super) unkept: Vec<LeftOut>,
     pub(super) backup: Option<BackupRecord>,
     pub(super) program: Option<ProgramRecord>,
     /// What a program complained of: for the operator only.
@@ -58,6 +59,7 @@ impl Acted {
             deleted: Vec::new(),
             restored: Vec::new(),
             left_out: Vec::new(),
+            unkept: Vec::new(),
             backup: None,
             program: None,
             said: Vec::new(),
@@ -119,7 +121,9 @@ impl Acted {
         let mut error = Error::problem(self.summary, self.hint);
         error.kind = kind;
         error.details.extend(self.said);
+        error.details.extend(self.restored.iter().map(|object| format!("restored and proven: {object}")));
         error.details.extend(self.left_out.iter().map(|l| format!("{}: {}", l.object, l.reason)));
+        error.details.extend(self.unkept.iter().map(|l| format!("{}: {}", l.object, l.reason)));
         error.details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
         error
     }
@@ -133,6 +137,7 @@ impl Acted {
             deleted: self.deleted,
             restored: self.restored,
             left_out: self.left_out,
+            unkept: self.unkept,
             backup: self.backup,
             program: self.program,
             pins: self.pins,

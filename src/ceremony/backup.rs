@@ -16,13 +16,13 @@ use crate::{
     encoding::{
         digest::{Digest, Hasher},
         strict,
-        text::Name,
+        text::{Line, Name},
     },
     memory::{CredentialSecret, Pin},
-    ports::token::{BackupSink, BackupSource, Run, Token},
+    ports::token::{BackupSink, BackupSource, Export, Restoration, Run, Token},
     proposal::{
         operation::Operation,
-        target::{BackupEntry, ObjectRecord, Role},
+        target::{BackupEntry, Inventory, LeftOut, ObjectRecord, Role},
     },
     transcript::{
         event::{BackedUp, BackupRecord, TargetState},
@@ -66,13 +66,13 @@ pub(super) fn act(
         Operation::Backup { output, allow_partial, .. } => {
             backup(acting, token, name, keys, grant, (output, *allow_partial))
         }
-        Operation::Restore { input, sha256, backup, objects, .. } => restore(
+        Operation::Restore { input, sha256, backup, objects, allow_partial, .. } => restore(
             acting,
             token,
             name,
             keys,
             grant,
-            &Wanted { input, sha256: *sha256, backup: *backup, objects },
+            &Wanted { input, sha256: *sha256, backup: *backup, objects, allow_partial: *allow_partial },
         ),
         _ => Err(Error::refused("neither backup nor restore", "audit the ledger")),
     }
@@ -150,17 +150,18 @@ fn backup(
     if let Err(error) = lines.age.write_all(&first) {
         return Ok(failed(&error));
     }
-    let left_out =
-        match token.backup(grant, keys.user_pin, keys.backup_key, &mut lines, acting.world.progress) {
-            Ok(left_out) => left_out,
-            Err(error) => {
-                acting.world.artifacts.remove(output)?;
-                // A backup only reads.
-                let mut acted = Acted::from_error(&what, &error);
-                acted.outcome = Outcome::Failed;
-                return Ok(acted);
-            }
-        };
+    let export = match token.backup(grant, keys.user_pin, keys.backup_key, &mut lines, acting.world.progress)
+    {
+        Ok(export) => export,
+        Err(error) => {
+            acting.world.artifacts.remove(output)?;
+            // A backup only reads.
+            let mut acted = Acted::from_error(&what, &error);
+            acted.outcome = Outcome::Failed;
+            return Ok(acted);
+        }
+    };
+    let Export { left_out, unkept } = export;
     let Lines { age, entries } = lines;
     let finished = age.finish().and_then(|mut counted| counted.flush().map(|()| counted));
     let counted = match finished {
@@ -176,18 +177,22 @@ fn backup(
             left_out.len()
         ));
         acted.left_out = left_out;
-        acted.hint =
+        acted.hint = if keys == 0 {
+            "see below why no key can leave; give it up with 'quorate execute --give-up', and use the vendor's own backup"
+        } else {
             "give it up with 'quorate execute --give-up', and propose a backup with allow_partial = true"
-                .into();
+        }
+        .into();
         return Ok(acted);
     }
     acting.world.artifacts.publish(output)?;
     let mut acted = Acted::new(
         Outcome::Completed,
         format!(
-            "{what}: {} objects, {keys} of them keys, in {output}; {} left out",
+            "{what}: {} objects, {keys} of them keys, in {output}; {} left out{}",
             entries.len(),
-            left_out.len()
+            left_out.len(),
+            without_all(&unkept)
         ),
     );
     acted.backup = Some(BackupRecord {
@@ -203,7 +208,17 @@ fn backup(
         entries,
     });
     acted.left_out = left_out;
+    acted.unkept = unkept;
     Ok(acted)
+}
+
+/// The part of a summary about objects that are there, but not with all that restricts them.
+fn without_all(unkept: &[LeftOut]) -> String {
+    match unkept.len() {
+        0 => String::new(),
+        1 => "; 1 of them does not keep all its attributes".to_owned(),
+        many => format!("; {many} of them do not keep all their attributes"),
+    }
 }
 
 fn header(acting: &Acting<'_, '_>, name: &Name) -> Header {
@@ -231,6 +246,7 @@ struct Wanted<'a> {
     sha256: Digest,
     backup: u32,
     objects: &'a [ObjectRecord],
+    allow_partial: bool,
 }
 
 /// The entries of a backup, each compared with the manifest that its ceremony recorded.
@@ -267,6 +283,10 @@ impl Entries {
 }
 
 impl BackupSource for Entries {
+    fn count(&self) -> usize {
+        self.manifest.len()
+    }
+
     fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error> {
         let recorded = self.manifest.get(self.next);
         let Some(recorded) = recorded.cloned() else {
@@ -305,8 +325,9 @@ fn restore(
     wanted: &Wanted<'_>,
 ) -> Result<Acted, Error> {
     let what = format!("restore onto {name}");
-    let failed =
-        |e: &dyn std::fmt::Display| Acted::new(Outcome::Failed, format!("{what}: {e}; nothing was changed"));
+    let failed = |e: &dyn std::fmt::Display| {
+        Acted::new(Outcome::Failed, format!("{what}: {e}; this run added nothing"))
+    };
     if hash(acting.world.artifacts.open(wanted.input)?)? != wanted.sha256 {
         return Ok(failed(&format!(
             "{} is not the backup that this ledger recorded (SHA-256 differs)",
@@ -332,29 +353,69 @@ fn restore(
         (_, Ok(after)) if after.identity != *pinned => {
             Acted::new(Outcome::Indeterminate, format!("{what}: afterwards another token answers"))
         }
-        (Ok(restored), Ok(after)) => {
-            let missing =
-                wanted.objects.iter().filter(|o| !after.objects.iter().any(|a| a.is_again(o))).count();
-            let outcome = if missing == 0 { Outcome::Completed } else { Outcome::Failed };
-            let total = wanted.objects.len();
-            let summary =
-                format!("{what}: {} of {total} objects are there and proven", total.saturating_sub(missing));
-            let mut acted = Acted::new(outcome, summary);
-            acted.restored = restored;
-            acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
-            acted
-        }
+        (Ok(restoration), Ok(after)) => judge(&what, restoration, wanted, name, after),
         (Err(error), Ok(after)) => {
             let mut acted = Acted::from_error(&what, &error);
+            let reason = Line::lossy(&error.to_string());
+            let missing = missing(wanted.objects, &after);
+            acted.summary = format!(
+                "{}; looked at afterwards, {}",
+                acted.summary,
+                there(wanted.objects.len(), missing.len())
+            );
+            acted.left_out =
+                missing.into_iter().map(|object| LeftOut { object, reason: reason.clone() }).collect();
             acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
             acted
         }
-        (Ok(_), Err(error)) | (Err(error), Err(_)) => {
-            let mut acted = Acted::from_error(&what, &error);
-            acted.outcome = Outcome::Indeterminate;
+        (Ok(restoration), Err(error)) => {
+            let mut acted = Acted::after_error(&what, &error);
+            acted.left_out = restoration.left_out;
+            acted
+        }
+        (Err(first), Err(error)) => {
+            let mut acted = Acted::after_error(&what, &error);
+            acted.summary = format!("{what}: {first}; and it cannot be looked at: {error}");
             acted
         }
     })
+}
+
+/// Those of the objects that are not in the token, each as often as it is wanted.
+fn missing(objects: &[ObjectRecord], after: &Inventory) -> Vec<ObjectRecord> {
+    objects.iter().filter(|o| !after.objects.iter().any(|a| a.is_again(o))).cloned().collect()
+}
+
+fn there(total: usize, missing: usize) -> String {
+    format!("{} of {total} objects are there", total.saturating_sub(missing))
+}
+
+/// What a restore came to: each object is there and proven, or named.
+fn judge(what: &str, restoration: Restoration, wanted: &Wanted<'_>, name: &Name, after: Inventory) -> Acted {
+    let Restoration { restored, mut left_out, unkept } = restoration;
+    for object in missing(wanted.objects, &after) {
+        if !left_out.iter().any(|left| left.object == object) {
+            let reason = Line::lossy("it is not in the token when that is looked at again");
+            left_out.push(LeftOut { object, reason });
+        }
+    }
+    let total = wanted.objects.len();
+    let complete = left_out.is_empty() || (wanted.allow_partial && left_out.len() < total);
+    let outcome = if complete { Outcome::Completed } else { Outcome::Failed };
+    let proven = there(total, left_out.len());
+    let not: Vec<String> = left_out.iter().map(|left| left.object.to_string()).collect();
+    let not = if not.is_empty() { String::new() } else { format!("; not restored: {}", not.join("; ")) };
+    let mut acted = Acted::new(outcome, format!("{what}: {proven} and proven{}{not}", without_all(&unkept)));
+    if left_out.len() < total {
+        acted.hint = "see below why; 'quorate execute' again tries those that are missing; or give it up with 'quorate execute \
+                      --give-up', and propose a restore with allow_partial = true"
+            .into();
+    }
+    acted.restored = restored;
+    acted.left_out = left_out;
+    acted.unkept = unkept;
+    acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
+    acted
 }
 
 /// SHA-256 of a file.

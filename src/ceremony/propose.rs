@@ -241,6 +241,7 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
                 sha256: record.sha256,
                 input: plan.input.clone(),
                 objects: record.entries.iter().map(|e| e.object.clone()).collect(),
+                allow_partial: plan.allow_partial,
             };
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }

@@ -92,6 +92,9 @@ pub fn tell(terminal: Terminal, report: &Report) {
     for left in &concluded.left_out {
         terminal.item(&format!("left out: {}: {}", left.object, left.reason));
     }
+    for unkept in &concluded.unkept {
+        terminal.item(&format!("NOT KEPT: {}: {}", unkept.object, unkept.reason));
+    }
     if let Some(backup) = &concluded.backup {
         terminal.item(&format!("backup: {} bytes, SHA-256 {}", backup.length, backup.sha256));
     }
@@ -149,6 +152,7 @@ pub fn report_json(report: &Report, spent: Spent) -> serde_json::Value {
         "deleted": report.concluded.deleted,
         "restored": report.concluded.restored,
         "left_out": report.concluded.left_out,
+        "unkept": report.concluded.unkept,
         "targets": report.concluded.targets,
         "backup": report.concluded.backup,
         "program": report.concluded.program,

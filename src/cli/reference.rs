@@ -131,7 +131,11 @@ const EXECUTED: &[(&str, &str)] = &[
     ("head_words", "the same as PGP words"),
     ("deleted", "objects that are gone"),
     ("restored", "objects that are there again, and proven"),
-    ("left_out", "objects that a backup could not take, and why"),
+    ("left_out", "objects that could not be backed up, restored or deleted, and why"),
+    (
+        "unkept",
+        "objects of which the token does not keep all attributes in a backup's trial or a restore, and which those are",
+    ),
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
     ("program", "what was seen of a program, or null"),

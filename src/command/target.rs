@@ -9,10 +9,10 @@ use crate::{
     },
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Deletion, Installation, MODULE_CHANGED, PinChange, PinHolder, Progress,
-        Reset, Run, Token, TokenError,
+        BackupSink, BackupSource, Deletion, Export, Installation, MODULE_CHANGED, PinChange, PinHolder,
+        Progress, Reset, Restoration, Run, Token, TokenError,
     },
-    proposal::target::{Inventory, LeftOut, ObjectRecord, Observation, TokenIdentity, Tries},
+    proposal::target::{Inventory, ObjectRecord, Observation, TokenIdentity, Tries},
 };
 
 /// The program of a target of kind `command`, as a token that has nothing in it.
@@ -120,7 +120,7 @@ impl Token for ProgramTarget {
         _backup_key: &CredentialSecret,
         _sink: &mut dyn BackupSink,
         _progress: &mut dyn Progress,
-    ) -> Result<Vec<LeftOut>, TokenError> {
+    ) -> Result<Export, TokenError> {
         not_a_token()
     }
 
@@ -131,7 +131,7 @@ impl Token for ProgramTarget {
         _backup_key: &CredentialSecret,
         _source: &mut dyn BackupSource,
         _progress: &mut dyn Progress,
-    ) -> Result<Vec<ObjectRecord>, TokenError> {
+    ) -> Result<Restoration, TokenError> {
         not_a_token()
     }
 }

@@ -16,7 +16,8 @@
 //! | `probe`, `report` | what a module cannot do, and what it says of itself |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
 //! | `forced_change` | PINs that the user must change before anything else |
-//! | `wrapping`, `importing`, `attributes`, `template` | keys under the backup key |
+//! | `wrapping`, `importing` | keys under the backup key |
+//! | `attributes`, `shown`, `template`, `making` | what a backup keeps of an object, and the object made of it |
 //! | `proof`, `signature` | whether they come back |
 
 mod attributes;
@@ -28,6 +29,7 @@ mod forced_change;
 mod importing;
 mod installation;
 mod link;
+mod making;
 mod module;
 mod objects;
 mod probe;
@@ -41,6 +43,7 @@ mod reset;
 mod restoration;
 mod session;
 mod settings;
+mod shown;
 mod signature;
 mod slots;
 mod template;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     encoding::digest::Digest,
     memory::LockedBytes,
-    ports::token::{Deletion, LeftOut, PinHolder, Run, TokenError},
+    ports::token::{Deletion, Export, PinHolder, Restoration, Run, TokenError},
     proposal::capability::Lack,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
 };
@@ -66,7 +66,10 @@ pub(super) enum Request {
         holder: PinHolder,
     },
     Backup,
-    Restore,
+    /// Of so many entries.
+    Restore {
+        total: usize,
+    },
 }
 
 /// What a secret is for.
@@ -126,8 +129,8 @@ pub(super) enum Reply {
     /// The PIN was changed, or it holds.
     Pin,
     Deletion(Deletion),
-    LeftOut(Vec<LeftOut>),
-    Restored(Vec<ObjectRecord>),
+    Exported(Export),
+    Restored(Restoration),
 }
 
 /// One slot of a module that holds a token.

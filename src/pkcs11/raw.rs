@@ -29,6 +29,10 @@ use cryptoki_sys::{
 };
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
+mod reading;
+
+pub(super) use reading::{Asked, Shown};
+
 /// CKM_AES_KEY_WRAP_KWP: RFC 5649 in every module that lists it.
 pub(super) const KWP: CK_MECHANISM_TYPE = CKM_AES_KEY_WRAP_KWP;
 

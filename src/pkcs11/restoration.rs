@@ -3,6 +3,7 @@
 use super::{
     attributes::{self, PUBLIC_KEY_INFO},
     fault::{Fault, Outcome},
+    making::{self, By, Original},
     module::Module,
     objects::{self, Found},
     proof::{self, Prover},
@@ -10,39 +11,65 @@ use super::{
     session::Who,
     settings::Select,
     slots,
-    template::Template,
     wrapping::{Wrapper, Wrapping},
 };
 use crate::{
+    encoding::text::Line,
     memory::{CredentialSecret, Pin},
+    ports::token::{LeftOut, Restoration},
     proposal::target::{BackupEntry, ObjectClass, ObjectRecord},
 };
 
-/// Takes entry after entry from the parent; returns the objects as they are now.
+/// Takes `total` entries from the parent, one after the other; returns the objects as they are now, and those that could not
+/// be made: one of them keeps no other from being made.
 pub(super) fn restore(
     module: &Module<'_>,
     select: &Select,
     user_pin: &Pin,
     backup_key: &CredentialSecret,
-) -> Outcome<Vec<ObjectRecord>> {
+    total: usize,
+) -> Outcome<Restoration> {
     let place = slots::find(module, select)?;
     let session = module.open_to_write(place.slot)?;
     session.login(Who::User, user_pin)?;
     let wrapper = Wrapper::new(&session, backup_key)?;
     let before = objects::all(&session)?;
-    let mut wanted = Vec::new();
+    let mut restoration = Restoration::default();
+    let mut made = Vec::new();
     while let Answer::Entry(Some(entry)) = module.link().ask(&Message::WantEntry)? {
-        module.link().progress("objects restored", wanted.len(), wanted.len() + 1)?;
-        one(Prover { session: &session, wrapper: &wrapper, user_pin }, &before, &entry)?;
-        wanted.push(entry.object);
+        let done = made.len().saturating_add(restoration.left_out.len());
+        module.link().progress("objects restored", done, total)?;
+        let prover = Prover { session: &session, wrapper: &wrapper, user_pin };
+        match one(prover, &before, &entry) {
+            Ok(lost) => made.push((entry.object, lost)),
+            Err(fault) if fault.is_fatal() => return Err(fault),
+            Err(fault) => restoration.left_out.push(told(entry.object, &fault.line())),
+        }
     }
+    module.link().progress("objects restored", total, total)?;
     // Public halves are known only now that all objects are back.
     let after = objects::records(&objects::all(&session)?);
-    let places = wanted.iter().enumerate();
-    places.map(|(place, record)| found_again(&wanted, place, record, &after)).collect()
+    let wanted: Vec<ObjectRecord> = made.iter().map(|(record, _)| record.clone()).collect();
+    for (place, (record, lost)) in made.into_iter().enumerate() {
+        match found_again(&wanted, place, &record, &after) {
+            Ok(now) => {
+                if !lost.is_empty() {
+                    restoration.unkept.push(told(now.clone(), &making::unkept(&lost)));
+                }
+                restoration.restored.push(now);
+            }
+            Err(fault) => restoration.left_out.push(told(record, &fault.line())),
+        }
+    }
+    Ok(restoration)
 }
 
-fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome<()> {
+fn told(object: ObjectRecord, reason: &str) -> LeftOut {
+    LeftOut { object, reason: Line::lossy(reason) }
+}
+
+/// Makes one object, unless it is there; returns the names of what it has lost.
+fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome<Vec<&'static str>> {
     let Prover { session, wrapper, .. } = prover;
     let record = &entry.object;
     let same: Vec<&Found> = before.iter().filter(|f| could_be(record, &f.record)).collect();
@@ -54,15 +81,18 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
     let own = attributes::parse(record.class, &entry.attributes)
         .ok_or_else(|| refusal(record, "its attributes in the backup are not of this format"))?;
     let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
-    let template = Template::new(record.class, true, &own, spki.as_deref());
+    let original = Original { class: record.class, attributes: &own, spki: spki.as_deref() };
     if !matches!(record.class, ObjectClass::PrivateKey | ObjectClass::SecretKey) {
-        return match (same.is_empty(), entry.mechanism.as_str()) {
-            (false, "copy") => Ok(()),
-            (true, "copy") => {
-                session.change("C_CreateObject", |s| s.create_object(template.attributes())).map(drop)
-            }
-            _ => Err(refusal(record, "its mechanism in the backup is unknown")),
-        };
+        if entry.mechanism != "copy" {
+            return Err(refusal(record, "its mechanism in the backup is unknown"));
+        }
+        if let Some(found) = same.first() {
+            return original.differing(session, found.handle);
+        }
+        let trial = original.try_out(session, By::Copying)?;
+        making::discard(session, trial.handle);
+        let copy = original.make_in_token(session, By::Copying, &trial)?;
+        return original.differing(session, copy);
     }
     let wrapping = Wrapping::of_name(&entry.mechanism)
         .ok_or_else(|| refusal(record, "its mechanism in the backup is unknown"))?;
@@ -77,7 +107,7 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
     let mut refused = None;
     for found in same {
         match check(found.handle) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return original.differing(session, found.handle),
             Err(fault) if fault.is_fatal() => return Err(fault),
             Err(fault) => refused = Some(fault),
         }
@@ -85,13 +115,18 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
     if let Some(fault) = refused {
         return Err(fault);
     }
-    let key = wrapper.unwrap_into_token(way, &entry.blob.0, &template)?;
-    let proven = check(key);
-    if proven.is_err() {
+    let by = By::Unwrapping { wrapper, way, blob: &entry.blob.0 };
+    let trial = original.try_out(session, by)?;
+    let proven = check(trial.handle);
+    making::discard(session, trial.handle);
+    proven?;
+    let key = original.make_in_token(session, by, &trial)?;
+    if let Err(fault) = check(key) {
         // What was made here and is not the key does not stay.
         let _ = session.destroy(key);
+        return Err(fault);
     }
-    proven
+    original.differing(session, key)
 }
 
 /// The same object as far as a token with other objects, and another token, can show it.

@@ -2,26 +2,46 @@
 
 use cryptoki::object::{Attribute, AttributeType, ObjectClass as Ck};
 
-use super::{objects, public_key};
+use super::{
+    attributes::{Kept, Part},
+    objects, public_key,
+};
 use crate::proposal::target::ObjectClass;
 
 /// CKA_NSS_DB of NSS softoken: the public point of an EC private key.
 const NSS_DB: u64 = 0xd5a0_db00;
 
-/// The template of a copy, in the token or in the session only.
+/// Where a copy is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Home {
+    /// In the token, to stay.
+    Token,
+    /// In the session, with which it vanishes.
+    Session,
+}
+
+/// The template of a copy.
 pub(super) struct Template {
     attributes: Vec<Attribute>,
     point: Option<Vec<u8>>,
+    /// What templates within this one point to.
+    _held: Vec<Box<[u8]>>,
 }
 
 impl Template {
     /// Of an object with these attributes, whose public half is `spki` if it is a private key.
-    pub(super) fn new(class: ObjectClass, in_token: bool, own: &[Attribute], spki: Option<&[u8]>) -> Self {
+    pub(super) fn new<'k>(
+        class: ObjectClass,
+        home: Home,
+        own: impl IntoIterator<Item = &'k Kept>,
+        spki: Option<&[u8]>,
+    ) -> Self {
         let ck = objects::CLASSES.iter().find(|(c, _)| *c == class).map_or(Ck::DATA, |(_, ck)| *ck);
-        let mut attributes = vec![Attribute::Class(ck), Attribute::Token(in_token)];
-        attributes.extend(own.iter().filter(|a| !is_default(a)).cloned());
+        let mut attributes = vec![Attribute::Class(ck), Attribute::Token(home == Home::Token)];
+        let mut held = Vec::new();
+        attributes.extend(own.into_iter().filter_map(|kept| kept.told(&mut held)));
         let point = spki.filter(|_| class == ObjectClass::PrivateKey).and_then(public_key::point);
-        Self { attributes, point }
+        Self { attributes, point, _held: held }
     }
 
     /// As the standard has it.
@@ -37,14 +57,7 @@ impl Template {
     }
 }
 
-/// Attributes that some tokens refuse to be told even their default.
-fn is_default(attribute: &Attribute) -> bool {
-    matches!(
-        attribute,
-        Attribute::Modifiable(true)
-            | Attribute::AlwaysAuthenticate(false)
-            | Attribute::SignRecover(false)
-            | Attribute::VerifyRecover(false)
-    ) || matches!(attribute, Attribute::Id(v) | Attribute::Subject(v) | Attribute::Application(v)
-        | Attribute::Issuer(v) | Attribute::SerialNumber(v) | Attribute::ObjectId(v) if v.is_empty())
+/// What an object cannot be without, apart from what a token may not take.
+pub(super) fn parts(own: &[Kept]) -> (Vec<&Kept>, Vec<&Kept>) {
+    own.iter().partition(|kept| kept.row.part == Part::Being)
 }

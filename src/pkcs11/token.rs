@@ -11,8 +11,8 @@ use crate::{
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, PinChange, PinHolder, Progress,
-        Reset, Run, Silent, Start, Token, TokenError,
+        BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
+        Reset, Restoration, Run, Silent, Start, Token, TokenError,
     },
     proposal::{
         capability::Lack,
@@ -218,13 +218,13 @@ impl Token for Pkcs11Token {
         backup_key: &CredentialSecret,
         sink: &mut dyn BackupSink,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<LeftOut>, TokenError> {
+    ) -> Result<Export, TokenError> {
         self.accept(authorization)?;
         let secrets =
             [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
         let mut listener = Listener { sink: Some(sink), ..Listener::new(progress) };
         match self.converse(Request::Backup, &secrets, &mut listener)? {
-            Reply::LeftOut(left_out) => Ok(left_out),
+            Reply::Exported(export) => Ok(export),
             _ => Err(mismatch(Effect::None)),
         }
     }
@@ -236,13 +236,14 @@ impl Token for Pkcs11Token {
         backup_key: &CredentialSecret,
         source: &mut dyn BackupSource,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<ObjectRecord>, TokenError> {
+    ) -> Result<Restoration, TokenError> {
         self.accept(authorization)?;
         let secrets =
             [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
+        let request = Request::Restore { total: source.count() };
         let mut listener = Listener { source: Some(source), ..Listener::new(progress) };
-        match self.converse(Request::Restore, &secrets, &mut listener)? {
-            Reply::Restored(records) => self.look_again().map(|()| records),
+        match self.converse(request, &secrets, &mut listener)? {
+            Reply::Restored(restoration) => self.look_again().map(|()| restoration),
             _ => Err(mismatch(Effect::Unknown)),
         }
     }

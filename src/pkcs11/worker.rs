@@ -79,13 +79,14 @@ fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> 
         }
         Request::Backup => {
             backup::backup(module, select, secrets.need(SecretRole::UserPin)?, secrets.need_backup_key()?)
-                .map(Reply::LeftOut)
+                .map(Reply::Exported)
         }
-        Request::Restore => restoration::restore(
+        Request::Restore { total } => restoration::restore(
             module,
             select,
             secrets.need(SecretRole::UserPin)?,
             secrets.need_backup_key()?,
+            *total,
         )
         .map(Reply::Restored),
     }

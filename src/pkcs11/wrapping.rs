@@ -194,24 +194,11 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         proven.chain(self.listed.iter().copied()).find(|way| way.wrapping() == wrapping)
     }
 
-    /// C_WrapKey, cut to the length at which the token itself unwraps it: cryptoki 0.12 returns the
-    /// whole buffer, which some modules ask for larger than what they fill. `template` makes the trial copy.
-    pub(super) fn wrap(
-        &self,
-        way: Way,
-        key: ObjectHandle,
-        template: &Template,
-    ) -> Outcome<(Vec<u8>, ObjectHandle)> {
+    /// C_WrapKey: what it may have wrapped to, most likely first. cryptoki 0.12 returns the whole buffer, which some modules ask
+    /// for larger than what they fill; the token itself unwraps the right one only.
+    pub(super) fn wrap(&self, way: Way, key: ObjectHandle) -> Outcome<Vec<Vec<u8>>> {
         let blob = self.wrap_raw(way, key)?;
-        let mut first = None;
-        for cut in candidates(&blob) {
-            match self.unwrap_raw(way, cut, template) {
-                Ok(copy) => return Ok((cut.to_vec(), copy)),
-                Err(fault) if fault.is_fatal() => return Err(fault),
-                Err(fault) => first = first.or(Some(fault)),
-            }
-        }
-        Err(first.unwrap_or_else(|| Fault::new("C_WrapKey", "the module wrapped to nothing", "")))
+        Ok(candidates(&blob).map(<[u8]>::to_vec).collect())
     }
 
     /// Whether the key wraps to these very bytes: both RFCs are deterministic.
@@ -220,18 +207,8 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         Ok(again.strip_prefix(blob).is_some_and(|rest| rest.iter().all(|b| *b == 0)))
     }
 
-    /// C_UnwrapKey into a token object.
-    pub(super) fn unwrap_into_token(
-        &self,
-        way: Way,
-        blob: &[u8],
-        template: &Template,
-    ) -> Outcome<ObjectHandle> {
-        self.session.module().link().changing()?;
-        self.unwrap_raw(way, blob, template)
-    }
-
-    fn unwrap_raw(&self, way: Way, blob: &[u8], template: &Template) -> Outcome<ObjectHandle> {
+    /// C_UnwrapKey; one that makes a token object is announced as a change by its caller.
+    pub(super) fn unwrap(&self, way: Way, blob: &[u8], template: &Template) -> Outcome<ObjectHandle> {
         let refusal = match self.unwrap_as(way, blob, template.attributes()) {
             Err(fault) if WANTS_MORE.iter().any(|code| fault.is(code)) => fault,
             other => return other,

@@ -64,8 +64,7 @@ pub trait Token {
         progress: &mut dyn Progress,
     ) -> Result<(), TokenError>;
 
-    /// Hands every object that can leave the token to `sink`, keys wrapped under `backup_key` (AES-256), and
-    /// returns those that cannot, with the reason.
+    /// Hands every object that can leave the token and be made again to `sink`, keys wrapped under `backup_key` (AES-256).
     fn backup(
         &mut self,
         authorization: Authorization,
@@ -73,9 +72,10 @@ pub trait Token {
         backup_key: &CredentialSecret,
         sink: &mut dyn BackupSink,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<LeftOut>, TokenError>;
+    ) -> Result<Export, TokenError>;
 
-    /// Makes each object of `source` again and proves it; what is there already is verified and kept.
+    /// Makes each object of `source` again and proves it; what is there already is verified and kept. An object that cannot be
+    /// made keeps no other from being made.
     fn restore(
         &mut self,
         authorization: Authorization,
@@ -83,7 +83,7 @@ pub trait Token {
         backup_key: &CredentialSecret,
         source: &mut dyn BackupSource,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<ObjectRecord>, TokenError>;
+    ) -> Result<Restoration, TokenError>;
 }
 
 /// Finds the tokens of a quorum.
@@ -209,6 +209,28 @@ pub struct Deletion {
 
 pub use crate::proposal::target::LeftOut;
 
+/// What did not go into a backup as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// Objects that cannot leave, or of which this token itself could make no copy.
+    pub left_out: Vec<LeftOut>,
+    /// Objects whose copy this token made, but not with all that restricts them or says what they are for.
+    pub unkept: Vec<LeftOut>,
+}
+
+/// What a restore did, object by object.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restoration {
+    /// Objects that are there and proven, as they are now.
+    pub restored: Vec<ObjectRecord>,
+    /// Objects that are not: as the backup has them.
+    pub left_out: Vec<LeftOut>,
+    /// Of the restored ones, those that lack something of what the backup has.
+    pub unkept: Vec<LeftOut>,
+}
+
 /// Where a backup goes, entry by entry.
 pub trait BackupSink {
     /// Takes the next entry.
@@ -217,6 +239,9 @@ pub trait BackupSink {
 
 /// Where a restore comes from, entry by entry.
 pub trait BackupSource {
+    /// How many entries there are in all.
+    fn count(&self) -> usize;
+
     /// The next entry; none at the end. An error ends the restore.
     fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error>;
 }

@@ -3,13 +3,14 @@
 use super::{
     device::Session,
     keys::{KeyKind, Material},
+    restore::{check_form, check_public},
     state::{Content, Stored},
     wrapping,
 };
 use crate::{
     encoding::{strict::Base64, text::Line},
     memory::CredentialSecret,
-    ports::token::{BackupSink, LeftOut, Progress, TokenError},
+    ports::token::{BackupSink, Export, LeftOut, Progress, TokenError},
     proposal::target::BackupEntry,
 };
 
@@ -18,45 +19,58 @@ pub(super) fn backup(
     backup_key: &CredentialSecret,
     sink: &mut dyn BackupSink,
     progress: &mut dyn Progress,
-) -> Result<Vec<LeftOut>, TokenError> {
+) -> Result<Export, TokenError> {
     check_backup_key(backup_key)?;
     let mut objects = session.read()?.objects;
     objects.sort_by(|a, b| a.record.cmp(&b.record));
-    let mut left_out = Vec::new();
+    let mut export = Export::default();
     for (index, object) in objects.iter().enumerate() {
-        match &object.content {
-            Content::Sealed(_) if object.record.extractable != Some(true) => left_out.push(LeftOut {
-                object: object.record.clone(),
-                reason: Line::lossy("C_WrapKey: CKR_KEY_UNEXTRACTABLE"),
-            }),
-            Content::Sealed(sealed) => {
-                let blob = wrap(session, backup_key, object, sealed)?;
-                put(sink, entry(object, wrapping::KWP, blob))?;
+        match blob(session, backup_key, object) {
+            Ok((mechanism, blob)) => put(sink, entry(object, mechanism, blob))?,
+            Err(reason) => {
+                export.left_out.push(LeftOut { object: object.record.clone(), reason: Line::lossy(&reason) })
             }
-            Content::Public(value) => put(sink, entry(object, wrapping::COPY, value.0.clone()))?,
         }
         progress.step("objects backed up", index + 1, objects.len());
     }
-    Ok(left_out)
+    Ok(export)
 }
 
-/// A backup of a key that is not what its record says would restore nothing: it is proven first.
+/// What a backup has of an object, if a restore would take it: a value or key that is not what its record says would
+/// restore nothing.
+fn blob(
+    session: &Session<'_>,
+    backup_key: &CredentialSecret,
+    object: &Stored,
+) -> Result<(&'static str, Vec<u8>), String> {
+    match &object.content {
+        Content::Sealed(_) if object.record.extractable != Some(true) => {
+            Err("C_WrapKey: CKR_KEY_UNEXTRACTABLE".to_owned())
+        }
+        Content::Sealed(sealed) => wrap(session, backup_key, object, sealed)
+            .map(|blob| (wrapping::KWP, blob))
+            .map_err(|reason| format!("C_WrapKey: {reason}")),
+        Content::Public(value) => {
+            let entry = entry(object, wrapping::COPY, value.0.clone());
+            let tried =
+                check_form(&entry, &object.record).and_then(|()| check_public(&object.record, &value.0));
+            tried
+                .map(|()| (wrapping::COPY, entry.blob.0))
+                .map_err(|reason| format!("C_CreateObject: {reason}"))
+        }
+    }
+}
+
 fn wrap(
     session: &Session<'_>,
     backup_key: &CredentialSecret,
     object: &Stored,
     sealed: &Base64,
-) -> Result<Vec<u8>, TokenError> {
-    let failed = |reason: String| {
-        let message = format!("{}: {reason}", object.record);
-        TokenError::before("C_WrapKey", "CKR_DEVICE_ERROR", message, "check the practice token")
-    };
-    let material = KeyKind::of(&object.record)
-        .and_then(|kind| Material::new(kind, session.unseal(sealed).map_err(text)?));
-    let material = material.map_err(failed)?;
-    material.prove(&object.record).map_err(failed)?;
-    let plain = material.to_plain().map_err(failed)?;
-    wrapping::wrap(backup_key, &plain).map_err(failed)
+) -> Result<Vec<u8>, String> {
+    let kind = KeyKind::of(&object.record)?;
+    let material = Material::new(kind, session.unseal(sealed).map_err(text)?)?;
+    material.prove(&object.record)?;
+    wrapping::wrap(backup_key, &material.to_plain()?)
 }
 
 fn text(error: TokenError) -> String {

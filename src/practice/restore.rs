@@ -9,9 +9,9 @@ use super::{
     wrapping,
 };
 use crate::{
-    encoding::digest::Digest,
+    encoding::{digest::Digest, text::Line},
     memory::CredentialSecret,
-    ports::token::{BackupSource, Progress, TokenError},
+    ports::token::{BackupSource, LeftOut, Progress, Restoration, TokenError},
     proposal::target::{BackupEntry, ObjectClass, ObjectRecord},
 };
 
@@ -24,25 +24,54 @@ pub(super) fn restore(
     backup_key: &CredentialSecret,
     source: &mut dyn BackupSource,
     progress: &mut dyn Progress,
-) -> Result<Vec<ObjectRecord>, TokenError> {
+) -> Result<Restoration, TokenError> {
     check_backup_key(backup_key)?;
-    let mut restored = Vec::new();
+    let total = source.count();
+    let mut restoration = Restoration::default();
     let mut changed = false;
-    loop {
+    for done in 0.. {
+        progress.step("objects restored", done, total);
         let next = source.entry().map_err(|e| {
             TokenError::before("restore", "", format!("cannot read the backup: {e}"), "check the medium")
         });
-        let outcome = match next {
-            Ok(None) => return Ok(restored),
-            Ok(Some(entry)) => restore_entry(session, backup_key, entry),
-            Err(e) => Err(e),
-        };
-        let (record, added) = outcome.map_err(|e| if changed { with_effect(e) } else { e })?;
-        changed |= added;
-        if !restored.contains(&record) {
-            restored.push(record);
+        let with_effect = |e| if changed { with_effect(e) } else { e };
+        let Some(entry) = next.map_err(with_effect)? else { break };
+        let object = entry.object.clone();
+        match restore_entry(session, backup_key, entry) {
+            Ok((record, added)) => {
+                changed |= added;
+                if !restoration.restored.contains(&record) {
+                    restoration.restored.push(record);
+                }
+            }
+            Err(Stop::Object(reason)) => {
+                let reason = Line::lossy(&format!("C_UnwrapKey: {reason}"));
+                restoration.left_out.push(LeftOut { object, reason });
+            }
+            Err(Stop::Token(error)) => return Err(with_effect(error)),
         }
-        progress.step("objects restored", restored.len(), restored.len());
+    }
+    Ok(restoration)
+}
+
+/// Why an object was not restored.
+enum Stop {
+    /// It cannot be; the others can.
+    Object(String),
+    /// The token cannot be used any more.
+    Token(TokenError),
+}
+
+impl From<String> for Stop {
+    fn from(reason: String) -> Self {
+        Self::Object(reason)
+    }
+}
+
+impl From<TokenError> for Stop {
+    fn from(error: TokenError) -> Self {
+        // A smaller one may find room.
+        if error.code == "CKR_DEVICE_MEMORY" { Self::Object(error.message) } else { Self::Token(error) }
     }
 }
 
@@ -51,42 +80,35 @@ fn restore_entry(
     session: &Session<'_>,
     backup_key: &CredentialSecret,
     entry: BackupEntry,
-) -> Result<(ObjectRecord, bool), TokenError> {
+) -> Result<(ObjectRecord, bool), Stop> {
     // A token gives its own CKA_UNIQUE_ID; this one has none.
     let record = ObjectRecord { unique_id: None, ..entry.object.clone() };
-    let failed = |reason: String| {
-        TokenError::before(
-            "C_UnwrapKey",
-            "",
-            format!("{record}: {reason}"),
-            "check the backup; nothing was added for it",
-        )
-    };
-    check_form(&entry, &record).map_err(failed)?;
-    let content = content_of(session, backup_key, &entry, &record).map_err(failed)?;
+    check_form(&entry, &record)?;
+    let content = content_of(session, backup_key, &entry, &record)?;
     let mut new = Some(Stored { record: record.clone(), attributes: entry.attributes, content });
-    let added = match find(&session.read()?, &record).map_err(failed)? {
+    let added = match find(&session.read()?, &record)? {
         Presence::There => false,
         Presence::Missing => {
+            // Looked for again, under the lock.
             session.update(|state| {
-                // Looked for again, under the lock.
-                if let Presence::Missing = find(state, &record).map_err(failed)? {
-                    state.objects.extend(new.take());
-                }
-                Ok(())
-            })?;
+                Ok(find(state, &record).map(|presence| {
+                    if let Presence::Missing = presence {
+                        state.objects.extend(new.take());
+                    }
+                }))
+            })??;
             true
         }
     };
-    let proof = session.read().and_then(|state| prove(session, &state, &record).map_err(failed));
-    match proof {
-        Ok(()) => Ok((record, added)),
-        Err(e) if added => Err(with_effect(e)),
-        Err(e) => Err(e),
+    let proven = session.read().and_then(|state| Ok(prove(session, &state, &record)));
+    match proven {
+        Ok(proof) => proof.map(|()| (record, added)).map_err(Stop::Object),
+        Err(e) if added => Err(Stop::Token(with_effect(e))),
+        Err(e) => Err(Stop::Token(e)),
     }
 }
 
-fn check_form(entry: &BackupEntry, record: &ObjectRecord) -> Result<(), String> {
+pub(super) fn check_form(entry: &BackupEntry, record: &ObjectRecord) -> Result<(), String> {
     let hex = |text: &str| text.len().is_multiple_of(2) && base16ct::lower::decode_vec(text).is_ok();
     if entry.blob.0.len() > MAX_BLOB {
         return Err(format!("{} bytes, more than the {MAX_BLOB} that are allowed", entry.blob.0.len()));
@@ -136,7 +158,7 @@ fn content_of(
     }
 }
 
-fn check_public(record: &ObjectRecord, value: &[u8]) -> Result<(), String> {
+pub(super) fn check_public(record: &ObjectRecord, value: &[u8]) -> Result<(), String> {
     if record.class == ObjectClass::PublicKey {
         return keys::check_public_key(record, value);
     }

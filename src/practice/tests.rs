@@ -12,8 +12,8 @@ use crate::{
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Reset, Run, Silent, Start,
-        Token as _, TokenError,
+        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Reset, Restoration, Run, Silent,
+        Start, Token as _, TokenError,
     },
     proposal::target::{BackupEntry, ObjectClass, ObjectRecord, Tries},
 };
@@ -76,15 +76,31 @@ impl Bench {
 
     fn backup(&mut self) -> (Vec<BackupEntry>, Vec<LeftOut>) {
         let mut shelf = Shelf::default();
-        let left_out =
+        let export =
             self.token.backup(allowed(), &pin(USER_PIN), &backup_key(), &mut shelf, &mut Silent).unwrap();
-        (shelf.0, left_out)
+        (shelf.0, export.left_out)
     }
 
-    fn restore(&mut self, entries: Vec<BackupEntry>) -> Result<Vec<ObjectRecord>, TokenError> {
+    fn restoration(&mut self, entries: Vec<BackupEntry>) -> Restoration {
         let mut shelf = Shelf(entries);
         shelf.0.reverse();
-        self.token.restore(allowed(), &pin(USER_PIN), &backup_key(), &mut shelf, &mut Silent)
+        self.token.restore(allowed(), &pin(USER_PIN), &backup_key(), &mut shelf, &mut Silent).unwrap()
+    }
+
+    /// What was restored: all of it.
+    fn restore(&mut self, entries: Vec<BackupEntry>) -> Vec<ObjectRecord> {
+        let restoration = self.restoration(entries);
+        assert_eq!(restoration.left_out, []);
+        restoration.restored
+    }
+
+    /// Why an entry is not restored.
+    fn refused(&mut self, entry: BackupEntry) -> String {
+        let restoration = self.restoration(vec![entry.clone()]);
+        assert_eq!(restoration.restored, []);
+        let [left] = restoration.left_out.try_into().unwrap();
+        assert_eq!(left.object, entry.object);
+        left.reason.as_str().to_owned()
     }
 }
 
@@ -100,6 +116,10 @@ impl BackupSink for Shelf {
 }
 
 impl BackupSource for Shelf {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
     fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error> {
         Ok(self.0.pop())
     }

@@ -15,8 +15,8 @@ use crate::{
     ports::{
         card::FinalTry,
         token::{
-            BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, PinChange, PinHolder,
-            Progress, Reset, Run, Silent, Start, Token, TokenError,
+            BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
+            Reset, Restoration, Run, Silent, Start, Token, TokenError,
         },
     },
     proposal::target::{Inventory, ObjectRecord, Observation},
@@ -161,7 +161,7 @@ impl Token for PracticeToken {
         backup_key: &CredentialSecret,
         sink: &mut dyn BackupSink,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<LeftOut>, TokenError> {
+    ) -> Result<Export, TokenError> {
         self.admit("backup", &authorization)?;
         backup::backup(&self.session(user_pin)?, backup_key, sink, progress)
     }
@@ -173,7 +173,7 @@ impl Token for PracticeToken {
         backup_key: &CredentialSecret,
         source: &mut dyn BackupSource,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<ObjectRecord>, TokenError> {
+    ) -> Result<Restoration, TokenError> {
         self.admit("restore", &authorization)?;
         restore::restore(&self.session(user_pin)?, backup_key, source, progress)
     }

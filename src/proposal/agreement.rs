@@ -51,10 +51,11 @@ pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
             same(plan.output == *output, "output")?;
             same(plan.allow_partial == *allow_partial, "allow_partial")
         }
-        (Plan::Restore(plan), Operation::Restore { target, backup, input, .. }) => {
+        (Plan::Restore(plan), Operation::Restore { target, backup, input, allow_partial, .. }) => {
             same(plan.target == *target, "target")?;
             same(plan.backup == *backup, "backup")?;
-            same(plan.input == *input, "input")
+            same(plan.input == *input, "input")?;
+            same(plan.allow_partial == *allow_partial, "allow_partial")
         }
         (Plan::Recover(plan), Operation::Recover { ceremony, .. }) => {
             same(plan.ceremony == *ceremony, "ceremony")

@@ -182,7 +182,7 @@ pub(super) fn substance(proposal: &Proposal) -> Vec<Section> {
             ),
             objects_section("What is known to be in it", objects),
         ],
-        Operation::Restore { target, identity, backup, sha256, input, objects } => vec![
+        Operation::Restore { target, identity, backup, sha256, input, objects, allow_partial } => vec![
             Section::new(
                 "The target",
                 with(
@@ -190,6 +190,11 @@ pub(super) fn substance(proposal: &Proposal) -> Vec<Section> {
                     [
                         format!("it receives the backup of ceremony {backup}, {input}"),
                         format!("SHA-256 {sha256}"),
+                        if *allow_partial {
+                            "it completes although some objects cannot be restored".into()
+                        } else {
+                            "it completes only if every object is restored".into()
+                        },
                     ],
                 ),
             ),

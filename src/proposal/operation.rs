@@ -209,6 +209,8 @@ pub enum Operation {
         input: String,
         /// What it holds, as that ceremony recorded it.
         objects: Vec<ObjectRecord>,
+        /// Whether it completes although some of them cannot be restored.
+        allow_partial: bool,
     },
     /// Closes a ceremony whose station was lost.
     Recover {

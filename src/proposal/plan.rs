@@ -151,6 +151,9 @@ simple_plan! {
         backup: u32,
         /// The backup file, absolute.
         input: String,
+        /// Whether to complete although some objects cannot be restored.
+        #[serde(default)]
+        allow_partial: bool,
         /// Whether a held user PIN stays although the token and its module have seen it.
         #[serde(default)]
         keep_pins: bool,

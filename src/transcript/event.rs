@@ -120,6 +120,9 @@ event! { "concluded",
         restored: Vec<ObjectRecord>,
         /// Objects that could not be treated.
         left_out: Vec<LeftOut>,
+        /// Objects of a backup or a restore of which the token does not keep all that restricts them or says what they are
+        /// for, and what that is.
+        unkept: Vec<LeftOut>,
         /// The backup that was written.
         backup: Option<BackupRecord>,
         /// Of the PINs that the proposal was to change: those that are known to hold afterwards.

@@ -151,10 +151,24 @@ fn check_lists(operation: &Operation, concluded: &Concluded) -> Result<(), Findi
         }
         _ => concluded.restored.is_empty(),
     };
-    let leaves_out = matches!(operation, Operation::Delete { .. } | Operation::Backup { .. });
-    let left_out = leaves_out || concluded.left_out.is_empty();
+    let left_out = match operation {
+        Operation::Delete { .. } | Operation::Backup { .. } => true,
+        Operation::Restore { objects, .. } => {
+            concluded.left_out.iter().all(|left| objects.contains(&left.object))
+        }
+        _ => concluded.left_out.is_empty(),
+    };
+    let unkept = match operation {
+        Operation::Backup { objects, .. } => {
+            concluded.unkept.iter().all(|unkept| objects.contains(&unkept.object))
+        }
+        Operation::Restore { .. } => {
+            concluded.unkept.iter().all(|unkept| concluded.restored.contains(&unkept.object))
+        }
+        _ => concluded.unkept.is_empty(),
+    };
     let backed_up = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
-    if deleted && restored && left_out && backed_up {
+    if deleted && restored && left_out && unkept && backed_up {
         Ok(())
     } else {
         outcome_error("it lists what the operation was not to do")
@@ -174,6 +188,7 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
         && concluded.deleted.is_empty()
         && concluded.restored.is_empty()
         && concluded.left_out.is_empty()
+        && concluded.unkept.is_empty()
         && concluded.backup.is_none()
         && concluded.program.is_none()
         && concluded.pins.is_empty()
@@ -215,8 +230,12 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
                     && (*allow_partial || concluded.left_out.is_empty())
             })
         }
-        Operation::Restore { objects, target, .. } => seen(target).is_some_and(|i| {
-            objects.iter().all(|object| i.objects.iter().any(|found| found.is_again(object)))
+        Operation::Restore { objects, target, allow_partial, .. } => seen(target).is_some_and(|i| {
+            let left = |object: &ObjectRecord| concluded.left_out.iter().any(|left| left.object == *object);
+            let there = |object: &ObjectRecord| i.objects.iter().any(|found| found.is_again(object));
+            objects.iter().all(|object| left(object) || there(object))
+                && (concluded.left_out.is_empty()
+                    || (*allow_partial && concluded.left_out.len() < objects.len()))
         }),
         Operation::Genesis { .. } | Operation::Adopt { .. } => operation
             .installs()
@@ -227,4 +246,83 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
         Operation::Inventory { .. } | Operation::Recover { .. } | Operation::Retire { .. } => true,
     };
     if complete { Ok(()) } else { outcome_error("completed, but what it shows is not what was to be done") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        encoding::{digest::Digest, text::Line},
+        proposal::target::{LeftOut, ObjectClass},
+        transcript::event::TargetState,
+    };
+
+    fn object(label: &str) -> ObjectRecord {
+        ObjectRecord {
+            class: ObjectClass::Data,
+            id: String::new(),
+            label: Line::lossy(label),
+            key_type: "data".into(),
+            public_key_sha256: None,
+            check_value: None,
+            unique_id: None,
+            value_sha256: Some(Digest::of(label.as_bytes())),
+            extractable: None,
+        }
+    }
+
+    fn left(label: &str) -> LeftOut {
+        LeftOut { object: object(label), reason: Line::lossy("C_CreateObject: refused") }
+    }
+
+    fn is_accepted(allow_partial: bool, change: fn(&mut Concluded)) -> bool {
+        let target = Name::new("hsm").unwrap();
+        let text = |text: &str| Line::lossy(text);
+        let identity = TokenIdentity {
+            manufacturer: text("m"),
+            model: text("m"),
+            serial: text("1"),
+            label: text("lab"),
+            module_sha256: None,
+        };
+        let operation = Operation::Restore {
+            target: target.clone(),
+            identity: identity.clone(),
+            backup: 1,
+            sha256: Digest::of(b"backup"),
+            input: "/b.age".into(),
+            objects: vec![object("old"), object("keep")],
+            allow_partial,
+        };
+        let inventory = Inventory { identity, objects: vec![object("old")] };
+        let mut concluded = Concluded {
+            outcome: Outcome::Completed,
+            summary: text("restored"),
+            targets: vec![TargetState { name: target.clone(), inventory: Some(inventory) }],
+            deleted: Vec::new(),
+            restored: vec![object("old")],
+            left_out: vec![left("keep")],
+            unkept: Vec::new(),
+            backup: None,
+            pins: Vec::new(),
+            handovers: Vec::new(),
+            program: None,
+        };
+        change(&mut concluded);
+        check_lists(&operation, &concluded)
+            .and_then(|()| check_completed(&operation, &concluded, &[target]))
+            .is_ok()
+    }
+
+    #[test]
+    fn a_restore_is_complete_when_what_it_left_out_was_allowed() {
+        assert!(is_accepted(true, |_| {}));
+        assert!(!is_accepted(false, |_| {}), "not approved");
+        assert!(!is_accepted(true, |c| c.left_out.push(left("old"))), "nothing was restored");
+        assert!(!is_accepted(true, |c| c.left_out.clear()), "not named");
+        assert!(!is_accepted(true, |c| c.left_out.push(left("other"))), "of another backup");
+        // What is not kept is said of what was restored.
+        assert!(is_accepted(true, |c| c.unkept.push(left("old"))));
+        assert!(!is_accepted(true, |c| c.unkept.push(left("keep"))));
+    }
 }

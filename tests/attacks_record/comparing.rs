@@ -84,6 +84,7 @@ fn a_key_that_was_gone_has_to_prove_itself_anew() {
         sha256,
         input: "/media/b.age".into(),
         objects: objects.clone(),
+        allow_partial: false,
     };
     let text = plan("restore", "spare", "backup = 3\ninput = \"/media/b.age\"\n");
     let proposal = forge.other("T", &text, operation);

@@ -302,6 +302,7 @@ fn an_operation_is_on_what_is_on_record() {
         sha256: Digest::of(b"a backup of the forger's"),
         input: "/media/backup.age".into(),
         objects: vec![object("planted", "03")],
+        allow_partial: false,
     };
     other(&plan("restore", "hsm", restore), operation);
 }

@@ -93,6 +93,39 @@ fn a_token_away_another_in_its_place_and_another_module_stop_each_operation_befo
     }
 }
 
+/// An object that the token does not take is named, and keeps no other from being restored.
+#[test]
+fn one_bad_object_does_not_take_the_others_with_it() {
+    let (vault, module) = held();
+    let no_public_keys: &[(&str, u32, &str)] = &[("C_CreateObject", 0, "no-public-keys")];
+    vault.approved(&restore(&vault, 1, "files/b.age"), FOUR);
+    module.orders(no_public_keys);
+    let failed = vault.execute::<&str>(&[]).expect(4);
+    let said = failed.error();
+    for part in [
+        "3 of 4 objects are there",
+        "not restored: public-key \\\"old\\\" id 01",
+        "CKR_ATTRIBUTE_VALUE_INVALID",
+        "restored and proven: private-key \\\"old\\\" id 01",
+        "--give-up",
+        "allow_partial",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // The key behind it is back, and the record has what is there and what is not.
+    let ended = vault.execute(&["--give-up"]);
+    assert!(matches!(ended.code, Some(4 | 5)), "{}", ended.stderr);
+    let plan = format!("{}allow_partial = true\n", restore(&vault, 1, "files/b.age"));
+    let partial = vault.ceremony(&plan, FOUR).ok();
+    assert_eq!(partial.json["restored"].as_array().unwrap().len(), 3);
+    let left = &partial.json["left_out"][0];
+    assert_eq!((&left["object"]["class"], &left["object"]["id"]), (&"public-key".into(), &"01".into()));
+    assert_eq!(partial.json["left_out"].as_array().unwrap().len(), 1);
+    module.behave();
+    let whole = vault.ceremony(&restore(&vault, 1, "files/b.age"), FOUR).ok();
+    assert_eq!(whole.json["restored"].as_array().unwrap().len(), 4);
+}
+
 /// Taken out while we are logged in, and put back.
 #[test]
 fn a_token_taken_away_in_the_middle_is_nowhere_called_done() {
@@ -101,7 +134,7 @@ fn a_token_taken_away_in_the_middle_is_nowhere_called_done() {
     module.script(&format!("mv '{}' '{}'; mkdir '{0}'", vault.hsm.tokens().display(), away.display()));
     let cases = [
         ("C_WrapKey", 5, backup(&vault, "files/c.age"), 4),
-        ("C_UnwrapKey", 1, restore(&vault, 1, "files/b.age"), 5),
+        ("C_UnwrapKey", 2, restore(&vault, 1, "files/b.age"), 5),
         ("C_InitPIN", 1, reset(&vault.hsm.serial("lab"), "lab", "lab-2"), 5),
     ];
     for (function, nth, plan, code) in cases {

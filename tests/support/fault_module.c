@@ -11,6 +11,9 @@
  *   flags, no-flags    of C_GetTokenInfo: the flags whose bits are the number are shown, or are not
  *   hide               of C_GetMechanismList: the mechanism of this number is not listed
  *   no-secrets         of C_CreateObject: takes no secret key in clear
+ *   no-public-keys     of C_CreateObject: makes no public key
+ *   forget             of C_CreateObject, C_UnwrapKey: makes objects without the attribute of this number
+ *   refuse-attribute   of the same: makes no object with the attribute of this number
  *   spoil              of C_Sign, C_SignFinal: what is signed does not verify
  *   refuse             of C_SignInit: CKR_MECHANISM_INVALID for the mechanism of this number
  *   kwp                of C_GetMechanismList: the token lists CKM_AES_KEY_WRAP_KWP and no CKM_AES_KEY_WRAP_PAD; what it does
@@ -176,6 +179,21 @@ static int is_so(int i, word *result, word a, word b, word c, word d, word e, wo
             if (!hidden) listed[kept++] = listed[m] == 0x210A && standing(i, "kwp") ? 0x210B : listed[m];
         }
         *count = kept;
+        return 1;
+    }
+    if (i == 20 && standing(i, "no-public-keys")) {
+        struct attribute *template = (struct attribute *)b;
+        for (word t = 0; t < c; t++)
+            if (template[t].type == 0 && *(word *)template[t].value == 2) { *result = 0x13; return 1; }
+    }
+    if ((i == 20 || i == 61) && ((o = standing(i, "forget")) || (o = standing(i, "refuse-attribute")))) {
+        struct attribute *given = (struct attribute *)(i == 20 ? b : f), kept[64];
+        word count = i == 20 ? c : g, left = 0;
+        for (word t = 0; t < count && t < 64; t++)
+            if (given[t].type != (word)o->at) kept[left++] = given[t];
+        if (left < count && !strcmp(o->kind, "refuse-attribute")) { *result = 0x12; return 1; }
+        *result = i == 20 ? real->call[i](a, (word)kept, left, d, e, f, g, h)
+                          : real->call[i](a, b, c, d, e, (word)kept, left, h);
         return 1;
     }
     if (i == 20 && standing(i, "no-secrets")) {

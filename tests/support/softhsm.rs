@@ -122,6 +122,32 @@ impl SoftHsm {
         line.split(':').nth(1).unwrap().trim().to_owned()
     }
 
+    /// An object of these attributes, see `objects.c`.
+    pub fn make_object(&self, label: &str, attributes: &[&str]) {
+        self.objects(label, &[&["make"], attributes].concat());
+    }
+
+    /// An attribute in hex of the one object with these attributes, in the host's form; "-" where it is not shown.
+    pub fn attribute(&self, label: &str, object: &[&str], number: &str) -> String {
+        self.objects(label, &[&["show"], object, &["--", number]].concat()).trim().to_owned()
+    }
+
+    fn objects(&self, label: &str, args: &[&str]) -> String {
+        let program = self.dir.path().join("objects");
+        if !program.exists() {
+            let mut compile = Command::new("cc");
+            compile.args(["-O1", "-w", "-o"]).arg(&program).arg(format!("-DMODULE=\"{MODULE}\""));
+            compile.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/objects.c")).arg("-ldl");
+            let output = compile.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+        let mut command = Command::new(program);
+        command.env("SOFTHSM2_CONF", self.conf()).args([label, USER_PIN]).args(args);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     pub fn tokens(&self) -> PathBuf {
         self.dir.path().join("tokens")
     }

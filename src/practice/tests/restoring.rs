@@ -1,8 +1,10 @@
 use super::*;
 use crate::{
     encoding::{digest::Digest, strict::Base64},
+    ports::token::Progress,
     practice::{
         keys::{KeyKind, Material},
+        state::{Content, State},
         wrapping,
     },
 };
@@ -29,12 +31,12 @@ fn keys_come_back_after_a_reset_and_on_another_token() {
     assert!(bench.objects().is_empty());
     let mut elsewhere = Bench::initialised();
     for bench in [&mut bench, &mut elsewhere] {
-        let mut restored = bench.restore(entries.clone()).unwrap();
+        let mut restored = bench.restore(entries.clone());
         restored.sort();
         assert_eq!(restored, expected);
         assert_eq!(bench.objects(), expected);
         // Again: verified and kept.
-        assert_eq!(bench.restore(entries.clone()).unwrap().len(), 7);
+        assert_eq!(bench.restore(entries.clone()).len(), 7);
         assert_eq!(bench.objects(), expected);
         // What was restored can be backed up and is the same key.
         assert_eq!(bench.backup().0.len(), 7);
@@ -49,8 +51,8 @@ fn a_flipped_bit_in_a_blob_is_refused_and_adds_nothing() {
         for at in [0, entry.blob.0.len() / 2, entry.blob.0.len() - 1] {
             let mut changed = entry.clone();
             changed.blob.0[at] ^= 0x10;
-            let refused = target.restore(vec![changed]).unwrap_err();
-            assert_eq!(refused.effect, Effect::None, "entry {index}: {refused}");
+            let refused = target.refused(changed);
+            assert!(refused.starts_with("C_UnwrapKey: "), "entry {index}: {refused}");
         }
     }
     assert!(target.objects().is_empty());
@@ -70,11 +72,11 @@ fn a_known_key_under_the_original_label_is_refused() {
         let known = Material::generate(kind).unwrap().to_plain().unwrap();
         // Rightly wrapped: the backup key alone does not make it the recorded key.
         forged.blob = Base64(wrapping::wrap(&backup_key(), &known).unwrap());
-        let refused = target.restore(vec![forged.clone()]).unwrap_err();
-        assert!(refused.message.contains("another key than recorded"), "{refused}");
+        let refused = target.refused(forged.clone());
+        assert!(refused.contains("another key than recorded"), "{refused}");
         for mechanism in ["copy", "aes-cbc", ""] {
             forged.mechanism = mechanism.into();
-            assert!(target.restore(vec![forged.clone()]).is_err());
+            target.refused(forged.clone());
         }
     }
     assert!(target.objects().is_empty());
@@ -95,7 +97,7 @@ fn a_key_that_cannot_be_proven_is_refused() {
     let mut attribute = entries[0].clone();
     attribute.attributes.insert("../../x".into(), "01".into());
     for entry in [pair, secret, bound, odd, attribute] {
-        assert_eq!(target.restore(vec![entry]).unwrap_err().effect, Effect::None);
+        target.refused(entry);
     }
     assert!(target.objects().is_empty());
 }
@@ -107,13 +109,13 @@ fn exchanged_public_values_are_refused() {
     let mut key = entries[position(&entries, ObjectClass::PublicKey, "document-signing")].clone();
     let other = &entries[position(&entries, ObjectClass::PublicKey, "code-signing")];
     key.blob = other.blob.clone();
-    assert!(target.restore(vec![key.clone()]).is_err());
+    target.refused(key.clone());
     // Not even when the record goes along: the type does not fit.
     key.object.public_key_sha256 = Some(Digest::of(&key.blob.0));
-    assert!(target.restore(vec![key]).is_err());
+    target.refused(key);
     let mut data = entries[position(&entries, ObjectClass::Data, "issuer-profile")].clone();
     data.blob.0.push(0);
-    assert!(target.restore(vec![data]).is_err());
+    target.refused(data);
     assert!(target.objects().is_empty());
 }
 
@@ -124,20 +126,64 @@ fn another_object_in_its_place_is_no_success() {
     let user = pin(USER_PIN);
     target.token.generate(&user, Sample::P256, "document-signing", &[1], Extractable::Yes).unwrap();
     let before = target.objects();
-    let refused = target.restore(entries).unwrap_err();
-    assert!(refused.message.contains("resembles"), "{refused}");
+    let restoration = target.restoration(entries.clone());
+    let refused: Vec<&str> = restoration.left_out.iter().map(|left| left.object.label.as_str()).collect();
+    assert_eq!(refused, ["document-signing", "document-signing"]);
+    assert!(restoration.left_out[0].reason.as_str().contains("resembles"), "{restoration:?}");
     assert!(before.iter().all(|record| target.objects().contains(record)));
 }
 
+/// What one object lacks is no fault of the others.
 #[test]
-fn an_error_after_the_first_object_leaves_the_effect_open() {
+fn a_bad_object_does_not_take_the_others_with_it() {
     let (entries, _) = Bench::seeded().backup();
     let mut target = Bench::initialised();
     let mut broken = entries.clone();
     broken[3].blob.0[0] ^= 1;
-    assert_eq!(target.restore(broken).unwrap_err().effect, Effect::Unknown);
-    assert_eq!(target.objects().len(), 3);
-    assert_eq!(target.restore(entries).unwrap().len(), 7);
+    let restoration = target.restoration(broken);
+    let [left] = &restoration.left_out[..] else { panic!("{restoration:?}") };
+    assert_eq!(left.object, entries[3].object);
+    assert_eq!((restoration.restored.len(), target.objects().len()), (6, 6));
+    assert_eq!(target.restore(entries).len(), 7);
+}
+
+/// A value that is not the recorded one would be refused by every restore: it does not go into a backup.
+#[test]
+fn what_a_restore_would_refuse_is_left_out_of_a_backup() {
+    let mut bench = Bench::seeded();
+    let file = bench.path.clone();
+    let mut state = State::read(&file).unwrap();
+    let public = state.objects.iter_mut().find(|o| o.record.class == ObjectClass::PublicKey).unwrap();
+    public.content = Content::Public(Base64(b"not a key".to_vec()));
+    let sealed = state.objects.iter_mut().find(|o| o.record.class == ObjectClass::SecretKey).unwrap();
+    sealed.record.check_value = Some("000000".to_owned());
+    state.write(&file).unwrap();
+    let (entries, left_out) = bench.backup();
+    let left: Vec<ObjectClass> = left_out.iter().map(|left| left.object.class).collect();
+    assert_eq!(
+        left,
+        [ObjectClass::PrivateKey, ObjectClass::PublicKey, ObjectClass::SecretKey],
+        "{left_out:?}"
+    );
+    assert_eq!(entries.len(), 5);
+    assert_eq!(Bench::initialised().restore(entries).len(), 5);
+}
+
+/// The last step says that all of it is done.
+#[test]
+fn progress_ends_with_the_whole() {
+    struct Steps(Vec<(usize, usize)>);
+    impl Progress for Steps {
+        fn step(&mut self, _what: &str, done: usize, total: usize) {
+            self.0.push((done, total));
+        }
+    }
+    let (entries, _) = Bench::seeded().backup();
+    let mut steps = Steps(Vec::new());
+    let mut shelf = Shelf(entries);
+    let target = &mut Bench::initialised().token;
+    target.restore(allowed(), &pin(USER_PIN), &backup_key(), &mut shelf, &mut steps).unwrap();
+    assert_eq!((steps.0.first(), steps.0.last()), (Some(&(0, 7)), Some(&(7, 7))));
 }
 
 #[test]
@@ -147,8 +193,8 @@ fn a_wrong_backup_key_restores_nothing() {
     let wrong = CredentialSecret::copy_of(&[0x43; 32]).unwrap();
     let secret = entries.into_iter().find(|e| e.object.class == ObjectClass::SecretKey).unwrap();
     let mut shelf = Shelf(vec![secret]);
-    let refused = target.token.restore(allowed(), &pin(USER_PIN), &wrong, &mut shelf, &mut Silent);
-    assert_eq!(refused.unwrap_err().effect, Effect::None);
+    let refused = target.token.restore(allowed(), &pin(USER_PIN), &wrong, &mut shelf, &mut Silent).unwrap();
+    assert_eq!((refused.restored.len(), refused.left_out.len()), (0, 1));
     assert!(target.objects().is_empty());
 }
 

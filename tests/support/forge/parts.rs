@@ -256,6 +256,7 @@ pub fn concluded(outcome: Outcome, deleted: &[ObjectRecord], objects: &[ObjectRe
         deleted: deleted.to_vec(),
         restored: Vec::new(),
         left_out: Vec::new(),
+        unkept: Vec::new(),
         backup: None,
         pins: Vec::new(),
         program: None,
