@@ -91,7 +91,8 @@ impl Acted {
         let mut acted = Self::from_error(what, error);
         acted.outcome = Outcome::Indeterminate;
         acted.untouched = false;
-        acted.summary = format!("{what}: done as far as known, but not confirmed: {error}");
+        acted.summary =
+            format!("{what}: done as far as known, but when it was looked at afterwards: {error}");
         acted
     }
 
@@ -183,7 +184,10 @@ impl Acting<'_, '_> {
     /// Reconstitutes, opens, wipes, acts, looks.
     fn try_act(&mut self, quorum: Quorum, intent: &DurableIntent) -> Result<Acted, Error> {
         let (authorities, grants) = quorum.authorize(intent).map_err(|error| {
-            Error::refused(error.to_string(), "nothing was touched; have the roster and its shares audited")
+            Error::refused(
+                error.to_string(),
+                "have the roster and its shares audited; this run touched nothing",
+            )
         })?;
         let mut grants = grants.into_iter();
         let operation = &self.ceremony.proposal.operation;
@@ -252,7 +256,7 @@ impl Acting<'_, '_> {
         let (present, before) = match access::log_in(token.as_mut(), access, identity, &pins) {
             Ok(Some(logged_in)) => logged_in,
             Ok(None) => {
-                let summary = format!("{what}: another token answers; nothing was changed");
+                let summary = format!("{what}: another token answers; this run changed nothing");
                 return Ok(Acted::new(Outcome::Failed, summary));
             }
             Err(error) => return Ok(Acted::from_error(&what, &error)),

@@ -117,7 +117,7 @@ impl Acting<'_, '_> {
             version: credential.version,
         };
         name.open(&identity::age_identity(secret)?, &credential.file.0).map_err(|error| {
-            Error::refused(error.to_string(), "nothing was touched; audit the ledger and its copies")
+            Error::refused(error.to_string(), "audit the ledger and its copies; this run touched nothing")
         })
     }
 

@@ -303,8 +303,10 @@ fn check_copies(world: &mut World<'_>, ceremony: &Ceremony) -> Result<Copies, Er
     if copies.count < policy.copies {
         return Err(Error::refused(
             format!(
-                "the ledger lies in {} place, and the policy wants {} copies before a target is touched",
-                copies.count, policy.copies
+                "the ledger lies in {} {}, and the policy wants {} copies before a target is touched",
+                copies.count,
+                if copies.count == 1 { "place" } else { "places" },
+                policy.copies
             ),
             "name a directory on a second medium with --copy DIR",
         ));

@@ -55,7 +55,7 @@ pub fn observe(
         }
         let error = Error::refused(
             format!("target {name} is not the token that the ledger knows"),
-            "find the right token and module; nothing was touched",
+            "find the right token and module; this run touched nothing",
         );
         return Err(error.with(details));
     }

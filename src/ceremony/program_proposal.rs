@@ -199,7 +199,7 @@ pub(super) fn check_run(
         if backup::hash(world.artifacts.open(&input.path)?)? != input.sha256 {
             return Err(Error::refused(
                 format!("{} is not the input that is pinned (SHA-256 differs)", printable(&input.path)),
-                "bring the right file; nothing was touched",
+                "bring the right file; this run touched nothing",
             ));
         }
     }

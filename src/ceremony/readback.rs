@@ -76,7 +76,7 @@ fn check_files(world: &mut World<'_>, operation: &Operation) -> Result<(), Error
             }
             Err(Error::refused(
                 format!("{} is not the backup that this ledger recorded (SHA-256 differs)", printable(input)),
-                "bring the right file, then execute again; nothing was touched",
+                "bring the right file, then execute again; this run touched nothing",
             ))
         }
         Operation::Command { run, check, .. } => check_run(world, run, check.as_ref()),
@@ -121,7 +121,7 @@ fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<Toke
 fn changed(name: &Name) -> Error {
     Error::refused(
         format!("target {name} is not as it was when it was proposed"),
-        "find out who changed it; nothing was touched, the approvals stay good for the token as it was",
+        "find out who changed it; this run touched nothing, and the approvals stay good for the token as it was",
     )
 }
 

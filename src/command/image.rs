@@ -51,7 +51,7 @@ pub(super) fn seal(path: &str, pinned: Digest) -> Result<OwnedFd, TokenError> {
             "program",
             MODULE_CHANGED,
             format!("{} is not the program that was pinned (SHA-256 differs)", text::printable(path)),
-            "find out who changed it; nothing was started",
+            "find out who changed it; this program was not started",
         ));
     }
     let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;

@@ -42,6 +42,9 @@ pub const SUPERVISOR_VERB: &str = "program-supervisor";
 /// The hidden verb of the process that becomes a program.
 pub const LAUNCHER_VERB: &str = "program-launcher";
 
+/// The hint of what is wrong with a program before it runs; of other programs of the same operation it says nothing.
+const NOT_STARTED: &str = "put right what is named, then execute again; this program was not started";
+
 /// Runs programs under a directory of the station's state.
 pub struct Runner {
     base: PathBuf,
@@ -72,7 +75,7 @@ impl Programs for Runner {
         run: &ProgramRun,
         secrets: &[Pin],
     ) -> Result<RunRecord, TokenError> {
-        let refused = |message: String| TokenError::before("program", "", message, "nothing was started");
+        let refused = |message: String| TokenError::before("program", "", message, NOT_STARTED);
         run.check().map_err(refused)?;
         check_secrets(run, secrets).map_err(refused)?;
         let room = Room::at(&self.base, room);
@@ -155,7 +158,7 @@ fn launch<'a>(
     image: std::os::fd::OwnedFd,
     room: &Room,
 ) -> Result<Launch<'a>, TokenError> {
-    let failed = |message: String| TokenError::before("program", "", message, "nothing was started");
+    let failed = |message: String| TokenError::before("program", "", message, NOT_STARTED);
     let place = |placeholder: Placeholder<'_>| match placeholder {
         Placeholder::File(name) => room.place(name).to_string_lossy().into_owned(),
         Placeholder::Descriptor(number) => format!("\0{number}\0"),

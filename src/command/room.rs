@@ -82,7 +82,7 @@ impl Room {
             "program",
             "",
             format!("{shown} is not the input that was pinned (SHA-256 differs)"),
-            "bring the right file; nothing was started",
+            "bring the right file; this program was not started",
         ))
     }
 
@@ -155,7 +155,12 @@ fn create(path: &Path) -> io::Result<File> {
 
 fn failed(what: &str, error: &io::Error) -> TokenError {
     let message = format!("{what}: {}", durable::reason(error));
-    TokenError::before("program", "", message, "check its name, its rights and the disk; nothing was started")
+    TokenError::before(
+        "program",
+        "",
+        message,
+        "check its name, its rights and the disk; this program was not started",
+    )
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ struct Streams {
 /// Runs it to its end.
 pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, TokenError> {
     let unstarted = |e: io::Error| {
-        TokenError::before("program", "", format!("it cannot be started: {e}"), "nothing was started")
+        TokenError::before("program", "", format!("it cannot be started: {e}"), super::NOT_STARTED)
     };
     let deadline = Instant::now() + launch.time_limit;
     let (mut ours, theirs) =

@@ -134,6 +134,7 @@ impl Row {
             ObjectClass::SecretKey => 's',
             ObjectClass::Certificate => 'c',
             ObjectClass::Data => 'd',
+            ObjectClass::Other => return false,
         };
         self.classes.contains(letter)
     }
@@ -217,7 +218,7 @@ fn form_within(number: u64) -> Form {
 fn of_host(form: Form, value: &[u8]) -> Option<Vec<u8>> {
     let numbers = || -> Option<Vec<u8>> {
         let (words, []) = value.as_chunks::<{ size_of::<std::ffi::c_ulong>() }>() else { return None };
-        Some(words.iter().flat_map(|word| widened(std::ffi::c_ulong::from_ne_bytes(*word))).collect())
+        Some(words.iter().flat_map(|word| std::ffi::c_ulong::from_ne_bytes(*word).to_be_bytes()).collect())
     };
     match form {
         Flag => match value {
@@ -230,10 +231,6 @@ fn of_host(form: Form, value: &[u8]) -> Option<Vec<u8>> {
         Date | Bytes => Some(value.to_vec()),
         Template => None,
     }
-}
-
-fn widened(number: std::ffi::c_ulong) -> [u8; 8] {
-    u64::from(number).to_be_bytes()
 }
 
 fn to_host(form: Form, value: &[u8], held: &mut Vec<Box<[u8]>>, depth: usize) -> Option<Vec<u8>> {

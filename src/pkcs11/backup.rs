@@ -8,6 +8,7 @@ use super::{
     making::{self, By, Original},
     module::Module,
     objects::{self, Found},
+    others,
     proof::{self, Prover},
     protocol::Message,
     session::{Session, Who},
@@ -52,6 +53,7 @@ pub(super) fn backup(
         }
     }
     module.link().progress("objects backed up", all.len(), all.len())?;
+    export.left_out.extend(others::left_out(&session, &all)?);
     Ok(export)
 }
 

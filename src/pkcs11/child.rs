@@ -27,13 +27,14 @@ const GRACE: Duration = Duration::from_secs(3);
 /// one of them can cost the token (SoftHSM rewrites its file at every login).
 const DELICATE: &[&str] = &["C_Login", "C_InitToken", "C_InitPIN", "C_SetPIN"];
 
-/// A worker at work. It is killed and reaped on drop, if it has not ended by itself.
+/// A worker at work. On drop it is given time to end, and then killed: a module that hangs in C_Finalize does no harm any more.
 pub(super) struct Worker {
     child: Child,
     stream: Option<UnixStream>,
     time_limit: Duration,
     function: String,
     changing: bool,
+    only_looked: bool,
 }
 
 impl Worker {
@@ -59,6 +60,7 @@ impl Worker {
             time_limit: settings.time_limit,
             function: "start".to_owned(),
             changing: false,
+            only_looked: true,
         };
         worker.hand_over(job, secrets)?;
         Ok(worker)
@@ -80,8 +82,12 @@ impl Worker {
             match self.read() {
                 Ok(Some(Message::Calling(function))) => {
                     self.function = Line::lossy(&function).as_str().to_owned();
+                    self.only_looked &= !DELICATE.contains(&self.function.as_str());
                 }
-                Ok(Some(Message::Changing)) => self.changing = true,
+                Ok(Some(Message::Changing)) => {
+                    self.changing = true;
+                    self.only_looked = false;
+                }
                 Ok(Some(Message::Failed(error))) => return Err(cleaned(error)),
                 Ok(Some(message)) => return Ok(message),
                 Ok(None) => return Err(self.ended()),
@@ -104,10 +110,9 @@ impl Worker {
         if self.changing { Effect::Unknown } else { Effect::None }
     }
 
-    /// Waits for the end of a worker that has given its result. A module that hangs in C_Finalize does
-    /// no harm any more.
-    pub(super) fn finish(mut self) {
-        self.reap(GRACE);
+    /// Whether so far no PIN was presented and no changing call was announced: another worker may do the same again.
+    pub(super) fn has_only_looked(&self) -> bool {
+        self.only_looked
     }
 
     fn with_stream<T>(&mut self, act: impl FnOnce(&mut UnixStream) -> io::Result<T>) -> io::Result<T> {
@@ -164,11 +169,11 @@ impl Worker {
 
     fn error(&self, message: String) -> TokenError {
         let hint = match (self.changing, self.function.as_str()) {
-            (true, _) => "observe the token, then execute again: it goes on from what is there",
+            (true, _) => "look at the token with 'quorate token show'",
             (false, "C_Login") => {
-                "nothing was changed by this operation, but some modules rewrite the token at a login: observe it first"
+                "some modules rewrite the token at a login: look at it with 'quorate token show' first"
             }
-            (false, _) => "nothing was changed; look at the module's configuration and its own log",
+            (false, _) => "look at the module's configuration and its own log",
         };
         TokenError {
             effect: self.effect(),
@@ -200,7 +205,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.reap(Duration::ZERO);
+        // With the line closed it ends by itself, and C_Finalize with it.
+        self.reap(GRACE);
     }
 }
 

@@ -42,13 +42,8 @@ pub(super) fn delete(
 
 /// The objects that the pinned records mean, or why it is not certain what they mean.
 fn choose<'a>(before: &'a [Found], pinned: &[ObjectRecord], run: Run) -> Outcome<Vec<&'a Found>> {
-    let refuse = |message: String| {
-        Err(Fault::new(
-            "C_FindObjects",
-            message,
-            "take a new inventory and propose again; nothing was destroyed",
-        ))
-    };
+    let refuse =
+        |message: String| Err(Fault::new("C_FindObjects", message, "take a new inventory and propose again"));
     let mut doomed = Vec::new();
     for (place, record) in pinned.iter().enumerate() {
         if pinned.iter().take(place).any(|earlier| earlier == record) {

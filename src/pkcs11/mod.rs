@@ -12,7 +12,7 @@
 //! | `protocol` | the frames between the two |
 //! | `worker`, `link`, `fault` | the child: entry, its end of the line, its errors |
 //! | `raw` | the few calls that the crate cryptoki cannot make: all the `unsafe` of this adapter |
-//! | `module`, `session`, `slots`, `objects`, `public_key` | what PKCS#11 says, in our terms |
+//! | `module`, `session`, `slots`, `objects`, `others`, `public_key` | what PKCS#11 says, in our terms |
 //! | `probe`, `report` | what a module cannot do, and what it says of itself |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
 //! | `forced_change` | PINs that the user must change before anything else |
@@ -32,6 +32,7 @@ mod link;
 mod making;
 mod module;
 mod objects;
+mod others;
 mod probe;
 mod proof;
 mod protocol;

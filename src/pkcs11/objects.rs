@@ -91,6 +91,7 @@ fn wanted(class: ObjectClass) -> &'static [AttributeType] {
         ObjectClass::SecretKey => &[Id, Label, KeyType, ValueLen, CheckValue, UniqueId, Extractable],
         ObjectClass::Certificate => &[Id, Label, Value, UniqueId],
         ObjectClass::Data => &[Label, Value, UniqueId],
+        ObjectClass::Other => &[Id, Label],
     }
 }
 

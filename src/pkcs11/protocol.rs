@@ -133,6 +133,23 @@ pub(super) enum Reply {
     Restored(Restoration),
 }
 
+impl Reply {
+    /// Whether it is a list in which no token is in use, or one could not be read.
+    pub(super) fn shows_no_token(&self) -> bool {
+        let is_there = |token: &Result<Observation, TokenError>| token.as_ref().is_ok_and(|o| o.initialised);
+        match self {
+            Self::Slots(slots) => {
+                !slots.iter().any(|slot| is_there(&slot.token))
+                    || slots.iter().any(|slot| slot.token.is_err())
+            }
+            Self::Report(report) => {
+                report.slots.is_empty() || report.slots.iter().any(|slot| slot.token.is_err())
+            }
+            _ => false,
+        }
+    }
+}
+
 /// One slot of a module that holds a token.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListedSlot {

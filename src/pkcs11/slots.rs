@@ -12,6 +12,7 @@ use super::{
 use crate::{
     encoding::text::Line,
     memory::Pin,
+    ports::token::TOKEN_ABSENT,
     proposal::target::{ObjectRecord, Observation, TokenIdentity, Tries},
 };
 
@@ -119,11 +120,12 @@ fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
         .collect();
     there.extend(faults.iter().map(|(slot, fault)| format!("slot {slot}: {}", fault.line())));
     let there = if there.is_empty() { "no token".to_owned() } else { there.join(", ") };
-    Fault::new(
+    let fault = Fault::new(
         "C_GetSlotList",
         Line::lossy(&format!("no {select}; the module shows: {there}")).as_str(),
         "look at 'quorate token list', at the token's connection and at the module's configuration",
-    )
+    );
+    Fault { code: TOKEN_ABSENT.into(), ..fault }
 }
 
 /// What the token shows without login.

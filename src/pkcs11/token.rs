@@ -1,5 +1,7 @@
 //! The port [`Token`] for PKCS#11, in the parent process.
 
+use std::time::Duration;
+
 use super::{
     child::Worker,
     protocol::{Answer, Job, ListedSlot, Message, Reply, Request, SecretRole},
@@ -12,7 +14,7 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::token::{
         BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
-        Reset, Restoration, Run, Silent, Start, Token, TokenError,
+        Reset, Restoration, Run, Silent, Start, TOKEN_ABSENT, Token, TokenError,
     },
     proposal::{
         capability::Lack,
@@ -308,7 +310,16 @@ fn given<'a>(pins: &[(SecretRole, Option<&'a Pin>)]) -> Vec<(SecretRole, &'a [u8
     pins.iter().filter_map(|(role, pin)| pin.map(|pin| (*role, pin.expose()))).collect()
 }
 
-/// One worker, from start to result.
+/// How long to wait before a look that found no token is repeated. Modules that keep tokens in files (SoftHSM writes them anew at
+/// each login) show none for moments while another application works with them.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(250), Duration::from_millis(500)];
+
+/// What may be otherwise at the next look.
+const PASSING: &[&str] =
+    &[TOKEN_ABSENT, "CKR_TOKEN_NOT_RECOGNIZED", "CKR_TOKEN_NOT_PRESENT", "CKR_GENERAL_ERROR"];
+
+/// From start to result: one worker, and others after it only where the first did nothing but look and saw no token.
 fn converse(
     settings: &Pkcs11Settings,
     request: Request,
@@ -323,7 +334,27 @@ fn converse(
         request,
         secrets: secrets.iter().map(|(role, _)| *role).collect(),
     };
-    let mut worker = Worker::start(settings, &job, secrets)?;
+    let mut pauses = PAUSES.iter();
+    loop {
+        let mut worker = Worker::start(settings, &job, secrets)?;
+        let ended = talk(&mut worker, settings, listener);
+        let passing = match &ended {
+            Ok(reply) => reply.shows_no_token(),
+            Err(error) => worker.has_only_looked() && PASSING.contains(&error.code.as_str()),
+        };
+        drop(worker);
+        match pauses.next() {
+            Some(pause) if passing => std::thread::sleep(*pause),
+            _ => return ended,
+        }
+    }
+}
+
+fn talk(
+    worker: &mut Worker,
+    settings: &Pkcs11Settings,
+    listener: &mut Listener<'_>,
+) -> Result<Reply, TokenError> {
     loop {
         match worker.next()? {
             Message::Progress { what, done, total } => match &mut listener.progress {
@@ -331,10 +362,7 @@ fn converse(
                 None => Silent.step(&what, done, total),
             },
             Message::Spent { micros, calls } => settings.meter.add(micros, calls),
-            Message::Done(reply) => {
-                worker.finish();
-                return Ok(reply);
-            }
+            Message::Done(reply) => return Ok(reply),
             message => {
                 let answer =
                     listener.answer(message).map_err(|e| TokenError { effect: worker.effect(), ..e })?;

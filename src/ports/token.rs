@@ -272,6 +272,9 @@ pub enum Effect {
 /// The code of an error that says that a module's file is not the pinned one.
 pub const MODULE_CHANGED: &str = "module-changed";
 
+/// The code of an error that says that the token is not among those that the module shows.
+pub const TOKEN_ABSENT: &str = "token-absent";
+
 /// A token said no, or nothing.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -71,7 +71,7 @@ fn refused(reason: &str, record: &ObjectRecord) -> TokenError {
     TokenError::before(
         "C_FindObjects",
         "",
-        format!("{reason}: {record}; nothing was destroyed"),
+        format!("{reason}: {record}"),
         "take a new inventory and propose again",
     )
 }

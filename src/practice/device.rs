@@ -114,11 +114,7 @@ impl Device {
             Ok(master) => master,
             Err(SealError::NotOurs) => {
                 let message = format!("wrong {name}: {left} tries left");
-                return refused(
-                    "CKR_PIN_INCORRECT",
-                    message,
-                    "nothing was changed; do not try again blindly",
-                );
+                return refused("CKR_PIN_INCORRECT", message, "do not try again blindly");
             }
             Err(e) => return refused("CKR_DEVICE_ERROR", e.to_string(), HINT),
         };

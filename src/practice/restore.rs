@@ -100,7 +100,7 @@ fn restore_entry(
             true
         }
     };
-    let proven = session.read().and_then(|state| Ok(prove(session, &state, &record)));
+    let proven = session.read().map(|state| prove(session, &state, &record));
     match proven {
         Ok(proof) => proof.map(|()| (record, added)).map_err(Stop::Object),
         Err(e) if added => Err(Stop::Token(with_effect(e))),

@@ -109,6 +109,8 @@ pub enum ObjectClass {
     Certificate,
     /// CKO_DATA
     Data,
+    /// A class that is not backed up: only what a backup leaves out is of it, and its key type says which.
+    Other,
 }
 
 impl std::fmt::Display for ObjectClass {
@@ -119,6 +121,7 @@ impl std::fmt::Display for ObjectClass {
             Self::SecretKey => "secret-key",
             Self::Certificate => "certificate",
             Self::Data => "data",
+            Self::Other => "other",
         })
     }
 }

@@ -210,14 +210,14 @@ impl LedgerStore for LedgerDirectory {
             let written = whole.split(|b| *b == b'\n').any(|bytes| Digest::of(bytes) == line);
             if !written {
                 let reason = format!("the intent {} is not in it", line.short());
-                let hint = "nothing was touched; audit this directory, then execute again";
+                let hint = "audit this directory, then execute again; this run has not touched the target";
                 let path = place.path.join(directory).join(TRANSCRIPT);
                 return Err(refused("reading back", &path, reason, hint));
             }
         }
         for copy in &self.copies {
             if let Some(name) = copies::behind(&self.ledger.path, &copy.path)?.first() {
-                let hint = "nothing was touched; execute again, which catches the copy up";
+                let hint = "execute again, which catches the copy up; this run has not touched the target";
                 return Err(refused("reading back", &copy.path.join(name), "the copy is behind", hint));
             }
         }

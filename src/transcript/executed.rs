@@ -15,7 +15,7 @@ use crate::{
     encoding::{dsse::Mode, text::Name},
     proposal::{
         operation::{Operation, Start},
-        target::{Inventory, ObjectRecord, TokenIdentity},
+        target::{Inventory, ObjectClass, ObjectRecord, TokenIdentity},
     },
 };
 
@@ -218,12 +218,10 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
         }
         Operation::Backup { allow_partial, target, objects, .. } => {
             concluded.backup.as_ref().is_some_and(|b| {
-                let told: BTreeSet<_> = b
-                    .entries
-                    .iter()
-                    .map(|e| &e.object)
-                    .chain(concluded.left_out.iter().map(|l| &l.object))
-                    .collect();
+                // No inventory has objects of other classes.
+                let known = concluded.left_out.iter().map(|l| &l.object);
+                let known = known.filter(|object| object.class != ObjectClass::Other);
+                let told: BTreeSet<_> = b.entries.iter().map(|e| &e.object).chain(known).collect();
                 !b.entries.is_empty()
                     && b.target == *target
                     && told == objects.iter().collect()
@@ -253,7 +251,7 @@ mod tests {
     use super::*;
     use crate::{
         encoding::{digest::Digest, text::Line},
-        proposal::target::{LeftOut, ObjectClass},
+        proposal::target::LeftOut,
         transcript::event::TargetState,
     };
 

@@ -135,3 +135,31 @@ fn a_deletion_survives_its_module() {
         assert_eq!(vault.public("lab", "keep"), 1);
     }
 }
+
+/// A hint of the look afterwards says nothing of the deletion before it.
+#[test]
+fn a_module_that_dies_in_the_look_afterwards_does_not_make_the_deletion_undone() {
+    let vault = Vault::new(SoftHsm::with_token("lab"));
+    let looks = [("01", "C_Login"), ("02", "C_OpenSession"), ("03", "C_FindObjectsInit")];
+    for (id, _) in looks {
+        vault.hsm.make_key("lab", "EC:prime256v1", id, id);
+    }
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
+    for (id, function) in looks {
+        vault.approved(&delete(id), THREE);
+        // From the deletion on, each process ends in the look.
+        let faults = module.path.with_extension("so.fault");
+        module.script(&format!("echo {function} 1 crash > '{}'", faults.display()));
+        module.order("C_DestroyObject", 1, "remove");
+        let ran = vault.execute::<&str>(&[]).expect(5);
+        module.behave();
+        let said = ran.error();
+        assert!(said.contains("when it was looked at afterwards"), "{function}: {said}");
+        for untrue in ["nothing was", "was not changed", "no object"] {
+            assert!(!said.contains(untrue), "{function}: {said}");
+        }
+        vault.execute::<&str>(&[]).ok();
+    }
+}

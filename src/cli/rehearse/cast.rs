@@ -272,6 +272,12 @@ fn make(
         ObjectClass::SecretKey => Sample::Aes256,
         ObjectClass::Certificate => Sample::Certificate(b"played, not real"),
         ObjectClass::Data => Sample::Data(b"played, not real"),
+        ObjectClass::Other => {
+            return Err(Error::refused(
+                "the practice token has no objects of other classes",
+                "name an object of one of the five classes",
+            ));
+        }
     };
     token.generate(user, sample, label, &id, Extractable::Yes)?;
     Ok(())

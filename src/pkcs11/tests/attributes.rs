@@ -173,3 +173,18 @@ fn what_a_token_does_not_keep_is_named() {
         through("spare").restore(right(), &pin(USER_PIN), &backup_key(7), &mut player, &mut Silent).unwrap();
     assert_eq!((restoration.restored.len(), named(&restoration.unkept)), (2, lost.to_vec()));
 }
+
+/// Domain parameters are objects of the token like any other, and no backup takes them.
+#[test]
+fn objects_of_other_classes_are_left_out_by_name() {
+    let hsm = SoftHsm::with_token("ca");
+    aes(&hsm, "good", "01", &[]);
+    let domain = [format!("130={DSA_P}"), format!("131={DSA_Q}"), format!("132={DSA_G}")];
+    let domain: Vec<&str> = domain.iter().map(String::as_str).collect();
+    hsm.make_object("ca", &[&["0=n6", "100=n1", "3=646f6d61696e", "2=00"], &domain[..]].concat());
+    let (tape, export) = backup(&hsm);
+    assert_eq!(tape.0.len(), 1);
+    let [left] = &export.left_out[..] else { panic!("{export:?}") };
+    assert_eq!(left.object.to_string(), "other \"domain\" id - (domain-parameters)");
+    assert!(left.reason.as_str().contains("not backed up"), "{}", left.reason);
+}

@@ -113,3 +113,53 @@ fn a_worker_that_cannot_start_or_says_nothing_is_an_error() {
         assert_eq!(error.effect, Effect::None, "{worker}: {error}");
     }
 }
+
+/// Some modules leave files, locks or sessions behind where they are not told that it is over.
+#[test]
+fn every_worker_that_can_ends_with_c_finalize() {
+    let hsm = SoftHsm::with_token("ca");
+    let module = faulty(&hsm);
+    let mut token = faulty_token(&hsm, &module, by_label("ca"));
+    for _ in 0..5 {
+        module.behave();
+        token.observe().unwrap();
+        assert_eq!((module.calls("C_Initialize"), module.calls("C_Finalize")), (1, 1));
+        module.order("C_OpenSession", 1, "rv=0x54");
+        token.observe().unwrap_err();
+        assert_eq!((module.calls("C_Initialize"), module.calls("C_Finalize")), (1, 1), "after an error");
+    }
+}
+
+/// Under traffic a token in files is nowhere to be seen for a moment.
+#[test]
+fn a_token_that_is_gone_for_a_moment_is_looked_for_again() {
+    let hsm = SoftHsm::with_token("ca");
+    let module = faulty(&hsm);
+    let (tokens, away) = (hsm.tokens(), hsm.dir.path().join("away"));
+    module.order("C_Initialize", 1, "remove");
+    // Away while the first worker looks, and the second; not while the third does.
+    let moments = |file: &str, count: u32| {
+        let script = format!(
+            "printf x >> '{file}'; case $(wc -c < '{file}') in \
+             1) mv '{tokens}' '{away}'; mkdir '{tokens}';; {count}) rmdir '{tokens}'; mv '{away}' '{tokens}';; esac",
+            tokens = tokens.display(),
+            away = away.display(),
+        );
+        module.script(&script);
+    };
+    let file = |name: &str| hsm.dir.path().join(name).to_str().unwrap().to_owned();
+    moments(&file("seen"), 3);
+    let mut token = faulty_token(&hsm, &module, by_label("ca"));
+    assert_eq!(token.observe().unwrap().identity.label.as_str(), "ca");
+    assert_eq!(module.calls("C_Initialize"), 3);
+    moments(&file("read"), 2);
+    assert_eq!(token.inventory(&pin(USER_PIN)).unwrap().objects, []);
+    moments(&file("listed"), 2);
+    let listed = crate::pkcs11::list(&settings(&hsm, &module.path, by_label("ca"))).unwrap();
+    assert!(listed.iter().any(|slot| slot.token.as_ref().is_ok_and(|o| o.initialised)), "{listed:?}");
+    // One that stays away is said to be, and no PIN is presented for it.
+    moments(&file("gone"), 99);
+    let error = token.inventory(&pin(USER_PIN)).unwrap_err();
+    assert_eq!((error.code.as_str(), error.effect), (crate::ports::token::TOKEN_ABSENT, Effect::None));
+    assert_eq!(module.calls("C_Login"), 1);
+}
