@@ -89,6 +89,10 @@ fn a_pin_that_cannot_be_read_costs_no_try() {
     fs::write(at("short"), "12345\n").unwrap();
     fs::write(at("long"), "1".repeat(65)).unwrap();
     fs::write(at("binary"), [0xff; 8]).unwrap();
+    fs::write(at("marked"), "\u{feff}alice-123456\n").unwrap();
+    fs::write(at("utf-16"), "alice\n".replace('e', "\0e\0")).unwrap();
+    fs::write(at("pasted"), "\u{1b}[200~alice-123456\u{1b}[201~\n").unwrap();
+    fs::write(at("umlaut"), "schlüssel-123456\n").unwrap();
     fs::File::create(at("sparse")).unwrap().set_len(2 << 30).unwrap();
     for (file, code, reason) in [
         ("absent", 1, "cannot be read"),
@@ -96,7 +100,11 @@ fn a_pin_that_cannot_be_read_costs_no_try() {
         ("blank", 2, "has no PIN on its first line"),
         ("short", 1, "6 to 64 printable"),
         ("long", 1, "6 to 64 printable"),
-        ("binary", 1, "6 to 64 printable"),
+        ("binary", 2, "not UTF-8"),
+        ("marked", 2, "byte order mark"),
+        ("utf-16", 2, "NUL byte"),
+        ("pasted", 2, "control character"),
+        ("umlaut", 1, "6 to 64 printable"),
         ("sparse", 1, "more than 4096 bytes"),
         (".", 1, "not a regular file"),
         ("/dev/zero", 1, "not a regular file"),
@@ -129,12 +137,66 @@ fn a_pin_comes_from_a_descriptor_a_file_or_a_pipe() {
         command.env("Q", QUORATE).env("CARD", &card).env("PIN", &pin).env("OUT", &output);
         ran(&mut command).ok();
     }
+    for (number, arguments) in
+        ["--pin-file <(cat \"$PIN\")", "--pin-file /dev/stdin <\"$PIN\""].iter().enumerate()
+    {
+        bash(&lab, &format!("{} {arguments}", enrolling(&format!("file-{number}")))).ok();
+    }
     let zero =
         "exec \"$Q\" card enroll --json --card \"$CARD\" --pin-fd 3 --name a --full-name A -o x 3</dev/zero";
     let mut command = Command::new("bash");
     command.args(["-c", zero]).env("Q", QUORATE).env("CARD", &card).current_dir(lab.dir.path());
     ran(&mut command).expect(1);
     assert_eq!(tries(&lab, "alice"), 8);
+}
+
+fn enrolling(output: &str) -> String {
+    format!("\"$Q\" card enroll --json --card \"$CARD\" --name alice --full-name A -o files/{output}.json")
+}
+
+fn bash(lab: &Lab, script: &str) -> Ran {
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).current_dir(lab.dir.path());
+    command.env("Q", QUORATE).env("CARD", lab.card("alice", "")).env("PIN", lab.pin_file("alice"));
+    ran(&mut command)
+}
+
+/// One line from where it stands: neither what was read before nor what comes after is of this PIN.
+#[test]
+fn a_descriptor_gives_its_next_line_and_keeps_the_rest() {
+    let lab = enrolled();
+    let enroll = enrolling("rest");
+    fs::write(lab.path("pins"), "not-this-one\nalice-123456\nnor-this-one\n").unwrap();
+    let read = bash(&lab, &format!("exec 4<pins; read -r a <&4; {enroll} --pin-fd 4 >&2 && read -r b <&4 && echo \"{{\\\"rest\\\": \\\"$b\\\"}}\"")).ok();
+    assert_eq!(read.text("rest"), "nor-this-one");
+    assert_eq!(tries(&lab, "alice"), 8);
+}
+
+/// What may be read need not be opened again: a socket cannot be, nor a file whose rights are gone; and a pipe whose
+/// writer stays has no end to wait for.
+#[test]
+fn a_descriptor_is_not_opened_again_and_its_end_not_waited_for() {
+    let lab = enrolled();
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    std::io::Write::write_all(&mut &ours, b"alice-123456\n").unwrap();
+    let mut command = lab.command(&["card", "enroll", "--card", &lab.card("alice", "")]);
+    command.args(["--pin-fd", "0", "--name", "alice", "--full-name", "A", "-o", "files/socket.json"]);
+    let output = command.stdin(std::os::fd::OwnedFd::from(theirs)).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // The writer of the socket was there until now.
+    drop(ours);
+}
+
+/// A number that nobody handed over is not one that the program opened itself in the meantime.
+#[test]
+fn a_descriptor_of_the_program_itself_is_not_read() {
+    let lab = enrolled();
+    for number in 3..9 {
+        let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-; exec";
+        let script = format!("{closed} {} --pin-fd {number}", enrolling("own"));
+        let refused = bash(&lab, &script).expect(1);
+        assert!(refused.error().contains("it is not open for reading"), "{number}: {}", refused.error());
+    }
 }
 
 #[test]

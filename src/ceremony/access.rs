@@ -3,13 +3,14 @@
 //! The quorum holds one PIN of a role, unless a change of it was cut off. Then there are two, or more after several such
 //! ends, and each is tried once. The token stops it before a last try.
 
-use super::{Error, act::Acting, credentials::Credentials};
+use super::{Error, act::Acting, credentials::Credentials, pin_marks::NewPin};
 use crate::{
     approval::{authorization::PinAuthorization, quorum::Authorities},
     memory::Pin,
     ports::token::{Effect, PinChange, Run, Token, TokenError},
     proposal::{
         credential,
+        operation::USER_PIN_LENGTH,
         target::{Inventory, Role, TokenIdentity},
     },
     transcript::ledger::{Ceremony, TargetInForce},
@@ -56,7 +57,8 @@ impl Acting<'_, '_> {
     }
 
     /// The PINs of a role that may hold, in the order in which they are tried. After a run that was cut off, the one that
-    /// held before comes first: most runs break before they change it, and then no try is lost.
+    /// held before comes first: most runs break before they change it, and then no try is lost. The new one is tried only
+    /// if a run came to set it, or where that cannot be known: of a ceremony that is recovered the station was another one.
     pub(super) fn present_pins(
         &self,
         ceremony: &Ceremony,
@@ -66,7 +68,9 @@ impl Acting<'_, '_> {
     ) -> Result<Vec<PresentPin>, Error> {
         let name = &target.target.name;
         let proposal = &ceremony.proposal;
-        let may_be_set = self.run == Run::Resumed && !proposal.operation.sets_pins();
+        let own = ceremony.number() == self.ceremony.number();
+        let never_set = own && self.new_pin(name, role)? == NewPin::NeverSet;
+        let may_be_set = self.run == Run::Resumed && !proposal.operation.sets_pins() && !never_set;
         let set = proposal
             .credentials
             .iter()
@@ -125,6 +129,7 @@ fn locked_out(error: TokenError) -> TokenError {
 
 /// A user PIN for one run. It is kept nowhere: with the SO PIN another one can always be set.
 fn temporary((shortest, longest): (usize, usize)) -> Result<Pin, TokenError> {
+    let longest = if longest == 0 { USER_PIN_LENGTH } else { USER_PIN_LENGTH.min(longest) }.max(shortest);
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let made = credential::fresh_pin(shortest, longest, &mut rng).and_then(|fresh| fresh.secret.to_pin());
     made.map_err(|error| TokenError::before("temporary PIN", "", error.to_string(), error.hint()))

@@ -116,9 +116,19 @@ impl Acting<'_, '_> {
             role: credential.role,
             version: credential.version,
         };
-        name.open(&identity::age_identity(secret)?, &credential.file.0).map_err(|error| {
-            Error::refused(error.to_string(), "audit the ledger and its copies; this run touched nothing")
-        })
+        let hint = "audit the ledger and its copies; this run touched nothing";
+        let opened = name
+            .open(&identity::age_identity(secret)?, &credential.file.0)
+            .map_err(|error| Error::refused(error.to_string(), hint))?;
+        let length = opened.expose().len();
+        if u32::try_from(length).is_ok_and(|length| length == credential.bytes) {
+            return Ok(opened);
+        }
+        let told = format!(
+            "the sealed {} of {} has {length} bytes, and its proposal says {}",
+            credential.role, credential.target, credential.bytes
+        );
+        Err(Error::refused(told, hint))
     }
 
     /// A PIN: the quorum's, or the one that its owner handed over.

@@ -105,6 +105,7 @@ pub fn execute(
     if ceremony.intended.is_none() {
         clearing::check(&ceremony, request.inbox)?;
     }
+    present::check_lengths(world.tokens, &state, &ceremony, &request.present)?;
     let collected = collect::collect(&ceremony, world.mode, &secrets, world.station, request.inbox)?;
     let (quorum, intent, run, set_aside) = match &ceremony.intended {
         Some((intended, line)) => {

@@ -49,7 +49,7 @@ pub(super) fn renewal(
     let mut fresh = FreshPins::default();
     let renewed = target.exposed().filter(|_| !keep_pins);
     for rule in renewed.into_iter().chain(target.target.reissued()) {
-        let (secret, bits) = held_pin(name, seen.pin_length, roster.policy(), &mut rng)?;
+        let (secret, bits) = held_pin(name, rule, seen.pin_length, roster.policy(), &mut rng)?;
         let version = state.next_version(name, rule.role);
         fresh.credentials.push(seal_credential(roster, name, rule, version, bits, &secret)?);
         fresh.handovers.extend(handover(name, rule, version, &secret)?);
@@ -107,7 +107,7 @@ pub(super) fn reset(
                     "only a target whose so-pin is 'held', and whose user-pin is 'held' or 'reissued', can be reset",
                 )
             })?;
-        let (secret, bits) = held_pin(&plan.target, observation.pin_length, roster.policy(), &mut rng)?;
+        let (secret, bits) = held_pin(&plan.target, rule, observation.pin_length, roster.policy(), &mut rng)?;
         let version = state.next_version(&plan.target, role);
         fresh.credentials.push(seal_credential(roster, &plan.target, rule, version, bits, &secret)?);
         fresh.handovers.extend(handover(&plan.target, rule, version, &secret)?);

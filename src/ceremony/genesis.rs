@@ -281,6 +281,7 @@ pub(super) fn observe_target(
             authority: rule.authority.clone(),
             custody: rule.custody,
             recipient: rule.recipient.clone(),
+            pin_length: rule.pin_length,
         })
         .collect();
     let target = GenesisTarget {
@@ -345,7 +346,7 @@ pub(super) fn make_credentials(
                 rng.fill_bytes(key.expose_mut());
                 (CredentialSecret::new(key), 256)
             }
-            _ => held_pin(&target.name, observed.pin_length, roster.policy(), rng)?,
+            _ => held_pin(&target.name, rule, observed.pin_length, roster.policy(), rng)?,
         };
         let version = version(rule.role);
         into.credentials.push(seal_credential(roster, &target.name, rule, version, bits, &secret)?);
@@ -354,21 +355,52 @@ pub(super) fn make_credentials(
     Ok(())
 }
 
-/// A random PIN of the length that the token takes; refused where that is too short for the policy.
+/// A random PIN of the length that the token takes and the rule allows; refused where that is too short for the policy.
 pub fn held_pin(
     target: &Name,
+    rule: &CredentialRule,
     (shortest, longest): (usize, usize),
     policy: &Policy,
     rng: &mut impl rand_core::CryptoRng,
 ) -> Result<(CredentialSecret, u32), Error> {
+    let longest = pin_length(target, rule, (shortest, longest))?;
     if longest != 0 && longest < 8 && !policy.allow_short_pins {
         return Err(Error::refused(
-            format!("target {target}: the token takes PINs of {longest} characters at most"),
+            match rule.pin_length {
+                Some(length) => format!("target {target}: {}.pin_length is {length}", rule.role),
+                None => format!("target {target}: the token takes PINs of {longest} characters at most"),
+            },
             "a PIN that short can be guessed; allow it with policy.allow_short_pins = true",
         ));
     }
     let pin = fresh_pin(shortest, longest, rng)?;
     Ok((pin.secret, pin.bits))
+}
+
+/// The most characters of a PIN that the token takes and its rule allows; 0 is no limit.
+fn pin_length(
+    target: &Name,
+    rule: &CredentialRule,
+    (shortest, longest): (usize, usize),
+) -> Result<usize, Error> {
+    let refused = |takes: String, hint: String| {
+        Err(Error::refused(
+            format!("target {target}: {}.pin_length: the token takes PINs of {takes}", rule.role),
+            hint,
+        ))
+    };
+    let Some(allowed) = rule.longest_pin() else { return Ok(longest) };
+    match rule.pin_length {
+        Some(_) if allowed < shortest => refused(
+            format!("{shortest} characters at least"),
+            format!("write pin_length = {shortest} or more"),
+        ),
+        Some(_) if longest != 0 && allowed > longest => {
+            refused(format!("{longest} characters at most"), format!("write pin_length = {longest} or less"))
+        }
+        _ if longest == 0 => Ok(allowed.max(shortest)),
+        _ => Ok(allowed.max(shortest).min(longest)),
+    }
 }
 
 /// Seals a credential to its authority.
@@ -400,6 +432,7 @@ pub fn seal_credential(
         role: rule.role,
         version,
         bits,
+        bytes: u32::try_from(secret.expose().len()).unwrap_or(u32::MAX),
         file,
     })
 }

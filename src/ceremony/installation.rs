@@ -4,10 +4,11 @@ use super::{
     Error,
     act::{Acted, Acting},
     credentials::Credentials,
+    pin_marks::NewPin,
 };
 use crate::{
     approval::authorization::Authorization,
-    ports::token::{Installation, Run, Start as TokenStart, Token, TokenError, Wanted},
+    ports::token::{Effect, Installation, Run, Start as TokenStart, Token, TokenError, Wanted},
     proposal::{
         operation::{GenesisTarget, Place, Start},
         target::{Custody, Inventory, Role},
@@ -39,13 +40,20 @@ impl Acting<'_, '_> {
             }
         }
         let summary = format!(
-            "{} now {} to the quorum",
+            "{} now {} to the quorum{}",
             names(targets),
-            if targets.len() == 1 { "belongs" } else { "belong" }
+            if targets.len() == 1 { "belongs" } else { "belong" },
+            self.lengths_of_handed_over()
         );
         let mut acted = Acted::new(Outcome::Completed, summary);
         acted.targets = states;
         acted
+    }
+
+    /// How many bytes the quorum holds of what owners handed over: they can compare it with what they have.
+    fn lengths_of_handed_over(&self) -> String {
+        let handed_over = self.ceremony.proposal.credentials.iter().filter(|c| c.bits == 0);
+        handed_over.map(|c| format!("; {} of {}: {} bytes", c.role, c.target, c.bytes)).collect()
     }
 
     /// Installs the PINs on one target and proves them by a login.
@@ -81,8 +89,16 @@ impl Acting<'_, '_> {
             grants.next().ok_or_else(|| Acted::new(Outcome::Failed, format!("{what}: not authorized")))?;
         if held_so.is_some() || sets_user {
             let present = self.present.get(&(target.name.clone(), Role::SoPin));
+            let known = self.known_so_pin(target).map_err(failed)?;
+            let (run, present) = match (target.start, known) {
+                (Start::Initialise, _) => (self.run, present),
+                (Start::TakeOver, NewPin::NeverSet) => (Run::First, present),
+                (Start::TakeOver, NewPin::MayBeSet) => (Run::Resumed, present),
+                // The one that is handed over is known not to hold any more.
+                (Start::TakeOver, NewPin::Set) => (Run::Resumed, present.filter(|_| held_so.is_none())),
+            };
             let installation = Installation {
-                run: self.run,
+                run,
                 start: match target.start {
                     Start::Initialise => TokenStart::Empty { label: target.label.as_str() },
                     Start::TakeOver => TokenStart::InUse { present_so_pin: present },
@@ -91,7 +107,16 @@ impl Acting<'_, '_> {
                 new_user_pin: sets_user.then_some(&user_pin),
             };
             let mut token = self.start_token(target).map_err(|e| Acted::from_error(&what, &e))?;
+            if known == NewPin::NeverSet {
+                self.mark_pin(&target.name, Role::SoPin, NewPin::MayBeSet).map_err(failed)?;
+            }
             let done = token.install(grant, &installation, self.world.progress);
+            // What cannot be kept here is not known later, and costs a try at most.
+            let _ = match &done {
+                Ok(()) => self.mark_pin(&target.name, Role::SoPin, NewPin::Set),
+                Err(error) if error.effect == Effect::None => self.mark_pin(&target.name, Role::SoPin, known),
+                Err(_) => Ok(()),
+            };
             done.map_err(|e| Acted::from_error(&what, &e))?;
         }
         let mut token = self.installed_token(target).map_err(|e| Acted::after_error(&what, &e))?;
@@ -105,6 +130,12 @@ impl Acting<'_, '_> {
         } else {
             Err(Acted::new(Outcome::Indeterminate, format!("{what}: afterwards another token answers")))
         }
+    }
+
+    /// What is known of the SO PIN that a take-over sets. Of a ceremony that is recovered the station may be another one.
+    fn known_so_pin(&self, target: &GenesisTarget) -> Result<NewPin, Error> {
+        let recovers = self.ceremony.proposal.operation.installs().is_empty();
+        if recovers { Ok(NewPin::MayBeSet) } else { self.new_pin(&target.name, Role::SoPin) }
     }
 
     fn start_token(&mut self, target: &GenesisTarget) -> Result<Box<dyn Token>, TokenError> {

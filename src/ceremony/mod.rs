@@ -26,6 +26,7 @@ mod genesis;
 mod giving_up;
 mod installation;
 mod opening;
+mod pin_marks;
 mod pinning;
 mod present;
 mod program_proposal;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::genesis::roles_of;
+use super::{Error, genesis::roles_of, pinning};
 use crate::{
     encoding::text::Name,
     memory::Pin,
+    ports::token::{TokenSource, Wanted},
     proposal::{
         operation::{GenesisTarget, Operation, Start},
-        target::{Custody, Role},
+        target::{Custody, Observation, Role},
     },
     transcript::ledger::{Ceremony, LedgerState},
 };
@@ -71,4 +72,61 @@ fn present_at_genesis(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
         needed.push((target.name.clone(), Role::UserPin, why.into()));
     }
     needed
+}
+
+/// Refuses a PIN that the token says it does not take, before it is presented: a module may cut it off, and then it costs
+/// a try. A token that cannot be looked at now is looked at again by what follows, which says why.
+pub(super) fn check_lengths(
+    tokens: &mut dyn TokenSource,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    present: &PresentPins,
+) -> Result<(), Error> {
+    for (name, role, _) in needed(state, ceremony) {
+        let Some(pin) = present.get(&(name.clone(), role)) else { continue };
+        let Some(Observation { pin_length: (shortest, longest), .. }) = look(tokens, state, ceremony, &name)
+        else {
+            continue;
+        };
+        let length = pin.expose().len();
+        if length < shortest || (longest != 0 && length > longest) {
+            let most = if longest == 0 { "more".into() } else { longest.to_string() };
+            return Err(Error::refused(
+                format!(
+                    "the {role} of {name} that was handed over has {length} bytes, and the token takes {shortest} to {most}"
+                ),
+                "it was not tried; hand over the right one",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn look(
+    tokens: &mut dyn TokenSource,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    name: &Name,
+) -> Option<Observation> {
+    let operation = &ceremony.proposal.operation;
+    let lost = match operation {
+        Operation::Recover { ceremony: number, .. } => {
+            state.ceremonies.iter().find(|c| c.number() == *number)
+        }
+        _ => None,
+    };
+    let installs = lost.map_or(operation, |lost| &lost.proposal.operation).installs();
+    let Some(target) = installs.iter().find(|target| target.name == *name) else {
+        return pinning::observe(tokens, name, state.targets.get(name)?).ok();
+    };
+    let label = target.label.as_str();
+    let serial = target.identity.serial.as_str();
+    let places = match target.start {
+        Start::TakeOver => vec![Wanted::Token { serial, label }],
+        Start::Initialise => vec![Wanted::Labelled(label), Wanted::Empty],
+    };
+    places.into_iter().find_map(|wanted| {
+        let mut token = tokens.open(name, &target.place, wanted, target.identity.module_sha256).ok()?;
+        token.observe().ok()
+    })
 }

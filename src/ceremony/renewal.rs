@@ -9,6 +9,7 @@ use super::{
     access::{LoggedIn, PresentPin, WRONG_PIN},
     act::{Acted, Acting},
     credentials::Credentials,
+    pin_marks::NewPin,
 };
 use crate::{
     approval::authorization::PinAuthorization,
@@ -69,6 +70,14 @@ impl Acting<'_, '_> {
                     format!("the application cannot log in until this ceremony ends; {}", acted.hint);
             }
             return acted;
+        }
+        for role in [Role::UserPin, Role::SoPin] {
+            if let Err(error) = self.mark_pin(&target.target.name, role, NewPin::MayBeSet) {
+                acted.summary = format!("{}; but its PIN was not changed: {}", acted.summary, error.message);
+                acted.outcome = Outcome::Indeterminate;
+                acted.advise(&error.hint);
+                return acted;
+            }
         }
         self.pins_touched = true;
         let mut ending = Ending { token, target, pins, acted };

@@ -74,7 +74,7 @@ pub struct PinArgs {
     /// Read the PIN from the first line of this file.
     #[arg(long, value_name = "FILE", conflicts_with = "pin_fd", value_hint = clap::ValueHint::FilePath)]
     pub pin_file: Option<PathBuf>,
-    /// Read the PIN from the first line of this open file descriptor.
+    /// Read the PIN from this open file descriptor: one line from where it stands, and no more.
     #[arg(long, value_name = "N")]
     pub pin_fd: Option<u32>,
     /// Try the PIN even if a wrong one would block the card.
@@ -205,7 +205,7 @@ pub struct Propose {
     /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
-    /// A credential of a program that its owner hands over to the quorum, from a file: TARGET:secret=FILE.
+    /// A credential of a program that its owner hands over to the quorum, all bytes of a file: TARGET:secret=FILE.
     #[arg(long = "hand-over", value_name = "TARGET:ROLE=FILE")]
     pub handed_over: Vec<String>,
 }
@@ -397,7 +397,7 @@ pub struct Run {
     /// A PIN that the quorum does not hold: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
     #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
     pub present: Vec<String>,
-    /// A credential of a program that its owner hands over to the quorum, from a file: TARGET:secret=FILE.
+    /// A credential of a program that its owner hands over to the quorum, all bytes of a file: TARGET:secret=FILE.
     #[arg(long = "hand-over", value_name = "TARGET:ROLE=FILE")]
     pub handed_over: Vec<String>,
     /// Head of the last closed ceremony, from paper: hex or PGP words.

@@ -14,6 +14,7 @@ mod drill;
 mod enrolment;
 mod execute;
 mod exit;
+mod handed;
 mod output;
 mod proof;
 mod propose;

@@ -93,6 +93,15 @@ pub fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) 
             "in the plan of a genesis, the credential has source = \"handed-over\"",
         ));
     }
+    for ((target, role), secret) in given.iter() {
+        // Binary is binary: nothing is trimmed. But most files of text end like this, and most passphrases do not.
+        if secret.expose().ends_with(b"\n") {
+            terminal.confirm(&format!(
+                "The {role} of {target} has {} bytes, the last of which is a line feed. Does it belong to it?",
+                secret.expose().len()
+            ))?;
+        }
+    }
     for (target, role) in wanted {
         if !given.contains_key(&(target.clone(), role)) && terminal.is_interactive() {
             terminal.tell(&format!("{target}, {role}: its owner hands it over to the quorum"));

@@ -11,11 +11,11 @@ use super::{
     Done,
     args::{CardPlace, Global, Run},
     execute::{report_json, tell, tell_next},
-    propose,
+    handed, propose,
     spent::Spent,
     stage::{Dealt, Stage},
     terminal::Terminal,
-    unlocking, wiring,
+    wiring,
 };
 use crate::{
     ceremony::{Error, Report},
@@ -64,7 +64,7 @@ impl Table<'_> {
             }
             None => return Ok(None),
         };
-        let pin = self.pin_files.next().map(|file| unlocking::pin_from_file(file)).transpose()?;
+        let pin = self.pin_files.next().map(|file| handed::pin_from_file(file)).transpose()?;
         Dealt::new(self.terminal, &place, pin, self.final_try).map(Some)
     }
 

@@ -8,7 +8,7 @@ use std::io::IsTerminal as _;
 
 use zeroize::Zeroize as _;
 
-use super::{exit::Exit, output};
+use super::{exit::Exit, handed, output};
 use crate::{
     ceremony::Error,
     encoding::{digest::Digest, text},
@@ -243,9 +243,10 @@ impl Terminal {
             ));
         }
         let mut typed = password.interact().map_err(|e| not_asked(&e))?;
-        let pin = Pin::copy_of(typed.as_bytes());
+        let pin = handed::check("what was typed", typed.as_bytes())
+            .and_then(|()| Ok(Pin::copy_of(typed.as_bytes())?));
         typed.zeroize();
-        Ok(pin?)
+        pin
     }
 
     fn print(self, line: &str) {

@@ -1,24 +1,16 @@
 //! A card's PIN: from whom it comes, what is said before it is asked for, and that it goes to the card it is meant for.
 
-use std::path::Path;
-
-use zeroize::Zeroize as _;
-
 use super::{
     args::{CardArgs, CardPlace, PinArgs},
+    handed,
     terminal::{Terminal, counted},
 };
 use crate::{
     ceremony::{Error, residence},
-    durable,
-    encoding::text,
     memory::Pin,
     ports::card::{Card, CardDescription, CardError, FinalTry, Touches, UnlockedCard, Uses},
     roster::{Roster, card::CardKind},
 };
-
-/// Longest file with a PIN.
-pub const MAX_PIN_FILE: usize = 4096;
 
 /// Says how many touches will come. Then those who hold the card can have their finger ready.
 pub fn announce(
@@ -149,47 +141,8 @@ pub fn ask_pin(
 /// The PIN from file or descriptor; none if it is to be asked for.
 pub fn read_pin(args: &PinArgs) -> Result<Option<Pin>, Error> {
     match (&args.pin_file, args.pin_fd) {
-        (Some(path), _) => pin_from_file(path).map(Some),
-        (None, Some(fd)) => pin_from_descriptor(fd).map(Some),
+        (Some(path), _) => handed::pin_from_file(path).map(Some),
+        (None, Some(number)) => handed::pin_from_descriptor(number).map(Some),
         (None, None) => Ok(None),
     }
-}
-
-/// The first line of an open descriptor: a file, or a pipe to its end.
-fn pin_from_descriptor(fd: u32) -> Result<Pin, Error> {
-    use std::io::Read as _;
-    let mut bytes = Vec::with_capacity(MAX_PIN_FILE + 1);
-    let read = std::fs::File::open(format!("/proc/self/fd/{fd}"))
-        .and_then(|file| file.take(MAX_PIN_FILE as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        bytes.zeroize();
-        return Err(Error::problem(
-            format!("the PIN cannot be read from descriptor {fd}: {error}"),
-            "open it for reading, for example 3<FILE with --pin-fd 3",
-        ));
-    }
-    pin_from_bytes(&format!("descriptor {fd}"), bytes)
-}
-
-/// The first line of a file.
-pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
-    let shown = text::printable(&path.to_string_lossy());
-    let bytes = durable::read_limited(path, MAX_PIN_FILE).map_err(|e| {
-        Error::problem(
-            format!("the PIN cannot be read from {shown}: {}", durable::reason(&e)),
-            "give a file with the PIN on its first line",
-        )
-    })?;
-    pin_from_bytes(&shown, bytes)
-}
-
-fn pin_from_bytes(shown: &str, mut bytes: Vec<u8>) -> Result<Pin, Error> {
-    let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let pin = if line.is_empty() { None } else { Some(Pin::copy_of(line)) };
-    bytes.zeroize();
-    let pin = pin.ok_or_else(|| {
-        Error::usage(format!("{shown} has no PIN on its first line"), "put the PIN there, and nothing else")
-    })?;
-    Ok(pin?)
 }

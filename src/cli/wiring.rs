@@ -6,13 +6,11 @@ use std::{
     time::Duration,
 };
 
-use zeroize::Zeroize as _;
-
 use super::{
     args::{CardPlace, Global},
     attention::CardPrompts,
+    handed,
     terminal::{ProgressLines, Terminal},
-    unlocking::{MAX_PIN_FILE, pin_from_file},
 };
 use crate::{
     ceremony::{Error, HandedOver, World},
@@ -23,7 +21,7 @@ use crate::{
         dsse::Mode,
         text::{self, Name},
     },
-    memory::{CredentialSecret, Pin},
+    memory::Pin,
     piv::PivCard,
     pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
@@ -219,15 +217,14 @@ pub fn present_pins(specs: &[String]) -> Result<std::collections::BTreeMap<(Name
             _ => return Err(bad()),
         };
         let target = Name::new(target).map_err(|_| bad())?;
-        if pins.insert((target, role), pin_from_file(Path::new(file))?).is_some() {
+        if pins.insert((target, role), handed::pin_from_file(Path::new(file))?).is_some() {
             return Err(Error::usage(format!("{} is given twice", text::printable(what)), "give it once"));
         }
     }
     Ok(pins)
 }
 
-/// `TARGET:ROLE=FILE` of credentials that are handed over when they are proposed: all bytes of the file but one line
-/// feed at its end.
+/// `TARGET:ROLE=FILE` of credentials that are handed over when they are proposed: all bytes of the file.
 pub fn handed_over(specs: &[String]) -> Result<HandedOver, Error> {
     let mut found = HandedOver::new();
     for spec in specs {
@@ -240,10 +237,7 @@ pub fn handed_over(specs: &[String]) -> Result<HandedOver, Error> {
         let known = [Role::Secret, Role::SecondSecret, Role::ThirdSecret, Role::FourthSecret];
         let role = known.into_iter().find(|known| known.to_string() == role).ok_or_else(bad)?;
         let target = Name::new(target).map_err(|_| bad())?;
-        let mut bytes = read_file(Path::new(file), MAX_PIN_FILE)?;
-        let secret = CredentialSecret::copy_of(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
-        bytes.zeroize();
-        if found.insert((target, role), secret?).is_some() {
+        if found.insert((target, role), handed::secret_from_file(Path::new(file))?).is_some() {
             return Err(Error::usage(format!("{} is given twice", text::printable(what)), "give it once"));
         }
     }

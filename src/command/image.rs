@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create},
+    fs::{MemfdFlags, SealFlags, Timespec, Timestamps, fcntl_add_seals, fstat, futimens, memfd_create},
     io::Errno,
 };
 
@@ -71,7 +71,22 @@ pub(super) fn seal_secret(secret: &[u8]) -> io::Result<OwnedFd> {
     file.write_all(secret)?;
     io::Seek::rewind(&mut file)?;
     fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
+    // Whoever reads it sets the time to now, and only then is it another one. The owner of a file may set it back, which
+    // makes a secret that was read pass for one that was not, and nothing worse.
+    futimens(&file, &UNREAD)?;
     Ok(file.into())
+}
+
+/// The time of access of a secret that nobody has read.
+const UNREAD: Timestamps = {
+    let epoch = Timespec { tv_sec: 0, tv_nsec: 0 };
+    Timestamps { last_access: epoch, last_modification: epoch }
+};
+
+/// Whether a secret in sealed memory was read, or mapped.
+pub(super) fn was_read(secret: &OwnedFd) -> io::Result<bool> {
+    let seen = fstat(secret)?;
+    Ok((seen.st_atime, seen.st_atime_nsec) != (0, 0))
 }
 
 /// Kernels before 6.3 do not know the flag that allows to execute it, and allow it.

@@ -162,6 +162,7 @@ fn launch<'a>(
     let place = |placeholder: Placeholder<'_>| match placeholder {
         Placeholder::File(name) => room.place(name).to_string_lossy().into_owned(),
         Placeholder::Descriptor(number) => format!("\0{number}\0"),
+        Placeholder::DescriptorFile(number) => format!("/dev/fd/\0{number}\0"),
     };
     let arguments = run.arguments.iter().map(|argument| run.substitute(argument, place));
     let arguments = arguments.collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -199,12 +200,11 @@ fn record(run: &ProgramRun, secrets: &[Pin], room: &Room, ran: &Ran) -> Result<R
     let found = room.outputs(run, secrets).map_err(unclear)?;
     let credential_written =
         found.iter().chain(printed.iter().map(|(found, _)| found)).any(|found| found.has_credential);
-    let descriptors = run.credentials.iter().filter(|c| c.to == Handing::Descriptor).count();
     let mut record = RunRecord {
         exit_code: ran.exit_code,
         signal: ran.signal,
         stopped: ran.stopped,
-        handed: u32::try_from(ran.typed.saturating_add(descriptors)).unwrap_or(u32::MAX),
+        handed: u32::try_from(ran.taken).unwrap_or(u32::MAX),
         left_behind: ran.left_behind,
         credential_written,
         stdout: None,

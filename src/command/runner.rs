@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use super::{
     conversation::Conversation,
+    image,
     protocol::{self, Job, Message},
     supervisor::MOST_DESCRIPTORS,
 };
@@ -51,7 +52,8 @@ pub(super) struct Ran {
     pub(super) signal: Option<u8>,
     pub(super) stopped: Option<Stopped>,
     pub(super) left_behind: u32,
-    pub(super) typed: usize,
+    /// How many credentials it took: typed at their prompts, or read.
+    pub(super) taken: usize,
     pub(super) stdout: Zeroizing<Vec<u8>>,
     pub(super) stderr: Zeroizing<Vec<u8>>,
 }
@@ -71,12 +73,14 @@ pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, 
     let deadline = Instant::now() + launch.time_limit;
     let (mut ours, theirs) =
         if launch.conversation.is_some() { terminal() } else { pipes() }.map_err(unstarted)?;
-    // The pipe has room for all of it; what a program does not read goes away with the pipe.
-    let mut ran = Ran::new();
+    // The pipe has room for all of it; what a program does not read stays there, and is counted.
     for secret in &launch.input {
         give(&ours, secret).map_err(unstarted)?;
-        ran.typed = ran.typed.saturating_add(1);
     }
+    let unread = match launch.conversation {
+        None => theirs.first().map(OwnedFd::try_clone).transpose().map_err(unstarted)?,
+        Some(_) => None,
+    };
     if launch.conversation.is_none() {
         ours.input = None;
     }
@@ -98,7 +102,7 @@ pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, 
         ours,
         line,
         conversation: launch.conversation,
-        ran,
+        ran: Ran::new(),
         deadline,
         stopped: None,
         ended: false,
@@ -108,7 +112,10 @@ pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, 
     match protocol::read(&mut reader) {
         Ok(Some(Message::Ended { exit_code, signal, left_behind })) => {
             let _ = child.0.wait();
-            Ok(listening.finish(exit_code, signal, left_behind))
+            let mut ran = listening.finish(exit_code, signal, left_behind);
+            let read = taken(&launch.input, unread.as_ref(), &launch.handed);
+            ran.taken = ran.taken.saturating_add(read.map_err(|e| lost(&format!("({e})")))?);
+            Ok(ran)
         }
         _ => Err(lost("before it said how the program ended")),
     }
@@ -194,7 +201,7 @@ impl Ran {
             signal: None,
             stopped: None,
             left_behind: 0,
-            typed: 0,
+            taken: 0,
             stdout: Zeroizing::new(Vec::new()),
             stderr: Zeroizing::new(Vec::new()),
         }
@@ -303,13 +310,38 @@ impl Listening<'_> {
 
     fn finish(mut self, exit_code: Option<u8>, signal: Option<u8>, left_behind: u32) -> Ran {
         self.ran.left_behind = left_behind;
-        self.ran.typed = self.ran.typed.saturating_add(self.conversation.map_or(0, |c| c.given()));
+        self.ran.taken = self.conversation.map_or(0, |c| c.given());
         self.ran.stopped = self.stopped;
         if self.stopped.is_none() {
             (self.ran.exit_code, self.ran.signal) = (exit_code, signal);
         }
         self.ran
     }
+}
+
+/// How many of the credentials on standard input and in descriptors were read. Of the line feed after the last one
+/// nothing is asked: whoever reads as many bytes as the credential has leaves it.
+fn taken(input: &[&Pin], pipe: Option<&OwnedFd>, handed: &[OwnedFd]) -> io::Result<usize> {
+    let ends: Vec<usize> = input
+        .iter()
+        .scan(0_usize, |end, secret| {
+            let begin = *end;
+            *end = begin.saturating_add(secret.expose().len()).saturating_add(1);
+            Some(end.saturating_sub(1))
+        })
+        .collect();
+    let written = ends.last().map_or(0, |end| end.saturating_add(1));
+    let left = match pipe {
+        Some(pipe) => usize::try_from(rustix::io::ioctl_fionread(pipe)?).unwrap_or(usize::MAX),
+        None => written,
+    };
+    let read = written.saturating_sub(left);
+    let of_input = ends.iter().filter(|end| **end <= read).count();
+    let mut of_descriptors = 0_usize;
+    for secret in handed {
+        of_descriptors = of_descriptors.saturating_add(usize::from(image::was_read(secret)?));
+    }
+    Ok(of_input.saturating_add(of_descriptors))
 }
 
 /// Grows a buffer without leaving a copy behind that is not wiped.

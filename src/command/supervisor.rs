@@ -13,6 +13,7 @@ use std::{
         fd::{AsFd, AsRawFd as _, OwnedFd},
         unix::{net::UnixStream, process::ExitStatusExt as _},
     },
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -95,7 +96,11 @@ fn start(job: &Job, descriptors: Vec<OwnedFd>) -> io::Result<Child> {
     for descriptor in handed.iter().chain([&image, &tells]) {
         fcntl_setfd(descriptor, FdFlags::empty())?;
     }
-    let places = handed.iter().map(|d| format!("/dev/fd/{}", d.as_raw_fd())).collect::<Vec<_>>();
+    let places = handed.iter().map(|d| d.as_raw_fd().to_string()).collect::<Vec<_>>();
+    for place in &places {
+        // A program that takes the number for a file's name looks for it where it works.
+        std::os::unix::fs::symlink(format!("/dev/fd/{place}"), Path::new(&job.directory).join(place))?;
+    }
     let arguments = job.arguments.iter().map(|argument| {
         (0..)
             .zip(&places)

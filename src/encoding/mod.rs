@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod dsse;
+pub mod pin_text;
 pub mod strict;
 pub mod text;
 pub mod time;

@@ -87,21 +87,21 @@ fn take_over(module: &Module<'_>, slot: Slot, run: Run, secrets: &Secrets) -> Ou
     let new_so_pin = secrets.pin(SecretRole::NewSoPin);
     let present = secrets.pin(SecretRole::PresentSoPin);
     let session = module.open_to_write(slot)?;
-    // After a crash it is unknown which PIN holds: the new one first, then the present one, each once.
-    let mut so_pin_is_set = false;
-    if let (Run::Resumed, Some(new)) = (run, new_so_pin) {
-        match (session.login(Who::SecurityOfficer, new), present) {
-            (Ok(()), _) => so_pin_is_set = true,
-            (Err(fault), Some(_)) if fault.is("CKR_PIN_INCORRECT") => {}
-            (Err(fault), _) => return Err(fault),
-        }
-    }
-    if !so_pin_is_set {
-        let present = secrets.need(SecretRole::PresentSoPin)?;
-        session.login(Who::SecurityOfficer, present)?;
-        if let Some(new) = new_so_pin {
-            session.set_pin(present, new).map_err(|fault| unless_done(&session, present, fault))?;
-        }
+    // After a run that was cut off either may hold: the one that was just handed over first, then the new one, each once.
+    let new_may_hold = new_so_pin.filter(|_| run == Run::Resumed);
+    let logged_in = match (present, new_may_hold) {
+        (None, Some(new)) => session.login(Who::SecurityOfficer, new).map(|()| None),
+        (None, None) => secrets.need(SecretRole::PresentSoPin).map(Some),
+        (Some(present), new) => match (session.login(Who::SecurityOfficer, present), new) {
+            (Ok(()), _) => Ok(Some(present)),
+            (Err(fault), Some(new)) if fault.is("CKR_PIN_INCORRECT") => {
+                session.login(Who::SecurityOfficer, new).map(|()| None)
+            }
+            (Err(fault), _) => Err(fault),
+        },
+    };
+    if let (Some(present), Some(new)) = (logged_in?, new_so_pin) {
+        session.set_pin(present, new).map_err(|fault| unless_done(&session, present, fault))?;
     }
     if let Some(new) = secrets.pin(SecretRole::NewUserPin) {
         session.init_pin(new)?;

@@ -175,7 +175,7 @@ impl<'l> Module<'l> {
 pub(super) fn auth_pin(pin: &Pin) -> Outcome<SecretString> {
     match std::str::from_utf8(pin.expose()) {
         Ok(text) => Ok(SecretString::from(text.to_owned())),
-        Err(_) => Err(Fault::new("open", "the PIN is not text", "a PIN is printable ASCII")),
+        Err(_) => Err(Fault::new("open", "the PIN is not UTF-8 text", "save it as UTF-8; no try was spent")),
     }
 }
 

@@ -112,13 +112,12 @@ fn take_over(
     if new_so_pin.is_none() && new_user_pin.is_none() {
         return Ok(());
     }
-    let Some(present_so_pin) = present_so_pin else {
-        return Err(bad("only the security officer can set PINs: the present SO PIN is needed"));
-    };
     let total = [new_so_pin, new_user_pin].into_iter().flatten().count();
-    let (session, so_pin_done) = match (installation.run, new_so_pin) {
-        (Run::Resumed, Some(new)) => new_else_present(device, new, present_so_pin)?,
-        _ => (officer(device, present_so_pin)?, false),
+    let (session, so_pin_done) = match (installation.run, new_so_pin, present_so_pin) {
+        (Run::Resumed, Some(new), Some(present)) => present_else_new(device, present, new)?,
+        (Run::Resumed, Some(new), None) => (officer(device, new)?, true),
+        (_, _, Some(present)) => (officer(device, present)?, false),
+        _ => return Err(bad("only the security officer can set PINs: the present SO PIN is needed")),
     };
     let mut done = 0;
     // The user PIN first: while the present SO PIN holds, all of it can be done again. Setting a user
@@ -200,6 +199,19 @@ fn new_else_present<'d>(
     match officer(device, new) {
         Ok(session) => Ok((session, true)),
         Err(e) if e.code == "CKR_PIN_INCORRECT" => Ok((officer(device, present)?, false)),
+        Err(e) => Err(e),
+    }
+}
+
+/// The same, and the one that was just handed over comes first.
+fn present_else_new<'d>(
+    device: &'d Device,
+    present: &Pin,
+    new: &Pin,
+) -> Result<(Session<'d>, bool), TokenError> {
+    match officer(device, present) {
+        Ok(session) => Ok((session, false)),
+        Err(e) if e.code == "CKR_PIN_INCORRECT" => Ok((officer(device, new)?, true)),
         Err(e) => Err(e),
     }
 }

@@ -154,5 +154,6 @@ fn have_rules(table: &TargetTable, target: &GenesisTarget) -> bool {
                 && found.authority == rule.authority
                 && found.custody == rule.custody
                 && found.recipient == rule.recipient
+                && found.pin_length == rule.pin_length
         })
 }

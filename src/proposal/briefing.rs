@@ -89,9 +89,21 @@ pub fn briefing(
             .iter()
             .map(|c| match c.bits {
                 0 => {
-                    format!("{} of {}, HANDED OVER by its owner, sealed to {}", c.role, c.target, c.authority)
+                    format!(
+                        "{} of {}, {} HANDED OVER by its owner, sealed to {}",
+                        c.role,
+                        c.target,
+                        bytes(c.bytes),
+                        c.authority
+                    )
                 }
-                bits => format!("{} of {}, {bits} bits, sealed to {}", c.role, c.target, c.authority),
+                bits => format!(
+                    "{} of {}, {bits} bits in {}, sealed to {}",
+                    c.role,
+                    c.target,
+                    bytes(c.bytes),
+                    c.authority
+                ),
             })
             .collect();
         sections
@@ -331,4 +343,8 @@ fn objects_section(heading: &str, objects: &[ObjectRecord]) -> Section {
         lines.push("nothing is on record".into());
     }
     Section::new(heading, lines)
+}
+
+fn bytes(length: u32) -> String {
+    if length == 1 { "1 byte".into() } else { format!("{length} bytes") }
 }

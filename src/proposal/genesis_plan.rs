@@ -194,6 +194,8 @@ pub struct CredentialTable {
     pub custody: Custody,
     /// `reissued`: the application's age recipient (X25519), to which each new PIN is sealed.
     pub recipient: Option<String>,
+    /// The most characters of each PIN that is made: 4 to 255.
+    pub pin_length: Option<u32>,
     /// `command`: where it comes from, if the quorum holds it.
     #[serde(default)]
     pub source: CredentialSource,

@@ -72,6 +72,24 @@ pub struct CredentialRule {
     pub custody: Custody,
     /// Of a reissued PIN: the application's age recipient.
     pub recipient: Option<String>,
+    /// The most characters of each PIN that is made; none is the default of its role.
+    pub pin_length: Option<u32>,
+}
+
+/// The most characters of a user PIN unless the plan says otherwise: what reads PINs from a `pin-source` takes 31 at most
+/// (libp11 0.4.12; pkcs11-provider takes 32) and presents the beginning of a longer one, which costs a try. 30 characters
+/// of 5 bits are 150 bits.
+pub const USER_PIN_LENGTH: usize = 30;
+
+impl CredentialRule {
+    /// The most characters of a PIN that is made for it; none is as many as the token takes.
+    pub fn longest_pin(&self) -> Option<usize> {
+        match (self.pin_length, self.role) {
+            (Some(length), _) => usize::try_from(length).ok(),
+            (None, Role::UserPin) => Some(USER_PIN_LENGTH),
+            (None, _) => None,
+        }
+    }
 }
 
 /// A target as a genesis makes it the quorum's.
@@ -128,6 +146,8 @@ pub struct SealedCredential {
     pub version: u32,
     /// Entropy in bits; under 256 where the token takes no longer PIN, 0 where its owner handed it over.
     pub bits: u32,
+    /// Its length in bytes. What is opened must have it.
+    pub bytes: u32,
     /// An age file with one recipient.
     pub file: Base64,
 }

@@ -127,7 +127,9 @@ impl TargetTable {
             if *role == Role::BackupKey && rule.custody != Custody::Held {
                 return fail("credentials.backup-key: a backup key is 'held'".into());
             }
-            if let Err(message) = self.check_recipient(*role, rule) {
+            if let Err(message) =
+                self.check_recipient(*role, rule).and_then(|()| rule.check_pin_length(*role))
+            {
                 return fail(format!("credentials.{role}: {message}"));
             }
         }
@@ -144,6 +146,20 @@ impl TargetTable {
             return fail("credentials.user-pin is missing: without it the objects cannot be read".into());
         }
         Ok(())
+    }
+}
+
+impl CredentialTable {
+    /// Of a PIN that the quorum makes, and long enough to be one.
+    fn check_pin_length(&self, role: Role) -> Result<(), String> {
+        match self.pin_length {
+            None => Ok(()),
+            Some(_) if role == Role::BackupKey || self.custody == Custody::Borrowed => {
+                Err("'pin_length' is for a PIN that the quorum makes".into())
+            }
+            Some(4..=255) => Ok(()),
+            Some(length) => Err(format!("pin_length is {length}: 4 to 255 are possible")),
+        }
     }
 }
 
@@ -169,6 +185,9 @@ impl TargetTable {
         for (role, rule) in &self.credentials {
             if !role.is_for_programs() {
                 return fail(format!("credentials.{role}: a program's are secret, second-secret, …"));
+            }
+            if rule.pin_length.is_some() {
+                return fail(format!("credentials.{role}: 'pin_length' is for the PINs of tokens"));
             }
             if rule.custody == Custody::Reissued || rule.recipient.is_some() {
                 return fail(format!("credentials.{role}: a program's is 'held' or 'borrowed'"));

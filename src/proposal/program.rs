@@ -18,7 +18,8 @@ pub struct ProgramRun {
     pub program: String,
     /// Its SHA-256.
     pub sha256: Digest,
-    /// Its arguments, in which `{input:NAME}`, `{output:NAME}` and `{fd:ROLE}` stand for paths.
+    /// Its arguments, in which `{input:NAME}`, `{output:NAME}` and `{file:ROLE}` stand for paths, and `{fd:ROLE}` for the
+    /// number of a descriptor.
     pub arguments: Vec<String>,
     /// Its environment, besides HOME and TMPDIR, which are its working directory.
     pub environment: BTreeMap<String, String>,
@@ -50,7 +51,7 @@ pub struct HandedCredential {
 pub enum Handing {
     /// On its standard input, followed by a line feed.
     Stdin,
-    /// In a file that only a descriptor leads to, its bytes alone: `{fd:ROLE}` is its path.
+    /// In a file that only a descriptor leads to, its bytes alone: `{fd:ROLE}` is its number, `{file:ROLE}` its path.
     Descriptor,
     /// Typed at a terminal, once, when its prompt was seen.
     Prompt,
@@ -114,7 +115,7 @@ pub struct RunRecord {
     pub signal: Option<u8>,
     /// Why it was killed.
     pub stopped: Option<Stopped>,
-    /// How many credentials it was handed.
+    /// How many credentials it took: read from standard input, from their descriptors, or typed at their prompts.
     pub handed: u32,
     /// Processes that it left behind, killed.
     pub left_behind: u32,
@@ -332,10 +333,14 @@ impl ProgramRun {
                     let output = self.outputs.iter().find(|o| o.name.as_str() == name && !is_stream(&o.name));
                     Placeholder::File(&output.ok_or_else(unknown)?.name)
                 }
-                Some(("fd", role)) => {
-                    let on = self.credentials.iter().filter(|c| c.to == Handing::Descriptor);
-                    let place = on.clone().position(|c| c.role.to_string() == role);
-                    Placeholder::Descriptor(place.ok_or_else(unknown)?)
+                Some((kind @ ("fd" | "file"), role)) => {
+                    let mut on = self.credentials.iter().filter(|c| c.to == Handing::Descriptor);
+                    let place = on.position(|c| c.role.to_string() == role).ok_or_else(unknown)?;
+                    if kind == "fd" {
+                        Placeholder::Descriptor(place)
+                    } else {
+                        Placeholder::DescriptorFile(place)
+                    }
                 }
                 _ => {
                     text.push('{');
@@ -356,8 +361,10 @@ impl ProgramRun {
 pub enum Placeholder<'a> {
     /// A file in the working directory.
     File(&'a Name),
-    /// The descriptor of a credential: its place among those that are handed on descriptors.
+    /// The number of a credential's descriptor: its place among those that are handed on descriptors.
     Descriptor(usize),
+    /// The path of that descriptor.
+    DescriptorFile(usize),
 }
 
 /// Whether a name is that of what a program prints.

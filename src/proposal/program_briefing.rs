@@ -61,7 +61,7 @@ fn program(run: &ProgramRun, repeatable: bool) -> Section {
             (Handing::Prompt, None) => format!("THE {role} is typed at a prompt"),
             (Handing::Stdin, _) => format!("THE {role} is written to its standard input"),
             (Handing::Descriptor, _) => {
-                format!("THE {role} is in the file {{fd:{role}}}, a descriptor of its own")
+                format!("THE {role} is on a descriptor of its own: {{fd:{role}}} is its number, {{file:{role}}} its path")
             }
         });
     }

@@ -221,13 +221,13 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
     for credential in &ceremony.proposal.credentials {
         if credential.bits == 0 {
             let message = format!(
-                "the {} of {} was handed over by its owner, who may know it still",
-                credential.role, credential.target
+                "the {} of {} ({} bytes) was handed over by its owner, who may know it still",
+                credential.role, credential.target, credential.bytes
             );
             findings.push(at(Finding::new(Severity::Note, "handed-over", message)));
         } else if credential.bits < 128 {
             let message = format!(
-                "the {} of {} has {} bits only: the token takes no longer PIN",
+                "the {} of {} has {} bits only: the token or the plan allows no longer PIN",
                 credential.role, credential.target, credential.bits
             );
             findings.push(at(Finding::new(Severity::Warning, "short-pin", message)));

@@ -60,6 +60,7 @@ fn adopt(forge: &Forge, as_name: &str) -> Proposal {
         authority: name(authority),
         custody: Custody::Held,
         recipient: None,
+        pin_length: None,
     };
     let mut token = identity();
     (token.serial, token.label) = (text("0002"), text("spare"));

@@ -32,10 +32,37 @@ fn a_wrong_so_pin_is_tried_once_and_the_right_one_goes_on() {
     assert!(vault.hsm.can_log_in("lab", "so", SO_PIN));
     let missing = vault.execute::<&str>(&[]).expect(6);
     assert!(missing.error().contains("hsm:so-pin"), "{}", missing.error());
+    // Wrong once more: the quorum's new PIN cannot be set yet, and is not tried.
+    module.behave();
+    vault.execute(&vault.present("so-pin", "wrong.pin")).expect(5);
+    assert_eq!(module.calls("C_Login"), 1);
+    module.behave();
     vault.execute(&vault.present("so-pin", "so.pin")).ok();
+    // The one that was handed over, and the proof of both new ones and the look with the user's.
+    assert_eq!(module.calls("C_Login"), 4);
     assert!(!vault.hsm.can_log_in("lab", "so", SO_PIN));
     assert!(!vault.hsm.can_log_in("lab", "user", USER_PIN));
     assert_eq!(vault.public("lab", "keep"), 1);
+}
+
+/// What cannot be a PIN of this token is refused before it is presented, and before anything is written.
+#[test]
+fn a_pin_that_cannot_be_right_costs_no_try() {
+    let (vault, module, target) = in_use_behind_a_witness();
+    vault.approved_genesis(&[target]);
+    module.behave();
+    for (name, bytes, code, said) in [
+        ("long", "x".repeat(400), 3, "400 bytes, and the token takes 4 to 255"),
+        ("short", "ab".into(), 3, "2 bytes, and the token takes 4 to 255"),
+        ("marked", format!("\u{feff}{SO_PIN}\r\n"), 2, "byte order mark"),
+        ("utf-16", SO_PIN.chars().flat_map(|c| [c, '\0']).collect(), 2, "NUL byte"),
+    ] {
+        fs::write(vault.lab.path(&format!("files/{name}.pin")), bytes).unwrap();
+        let file = vault.lab.at(&format!("files/{name}.pin"));
+        let refused = vault.execute(&["--present-pin".to_owned(), format!("hsm:so-pin={file}")]).expect(code);
+        assert!(refused.error().contains(said), "{name}: {}", refused.error());
+    }
+    assert_eq!((module.calls("C_Login"), vault.events("intended")), (0, 0));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn credentials_come_in_order_on_standard_input_and_by_descriptor_and_nowhere_els
         "save",
         saved.to_str().unwrap(),
         "copy-file",
-        "{fd:secret}",
+        "{file:secret}",
         copied.to_str().unwrap(),
         "environment",
         "descriptors",
@@ -219,7 +219,7 @@ fn the_briefing_says_what_is_run_and_what_it_gets() {
     let rest = by("secret", "stdin") + &exists(&desk.file("x"));
     let path = desk.lab.plan(
         "next",
-        &desk.plan(&["say", "a word", "{fd:second-secret}"], &(rest + &by("second-secret", "descriptor"))),
+        &desk.plan(&["say", "a word", "{file:second-secret}"], &(rest + &by("second-secret", "descriptor"))),
     );
     let path = {
         // Tables of credentials stand before the check.
@@ -232,10 +232,80 @@ fn the_briefing_says_what_is_run_and_what_it_gets() {
     for said in [
         "argument 2: a word",
         "THE secret is written to its standard input",
-        "THE second-secret is in the file {fd:second-secret}",
+        "THE second-secret is on a descriptor of its own: {fd:second-secret} is its",
         "it is started once, whatever happens",
         "exit code 0: it was carried out; 1: it was not",
     ] {
         assert!(proposed.stderr.contains(said), "{said}: {}", proposed.stderr);
     }
+}
+
+/// What a program did not read it was not handed, however well it ended.
+#[test]
+fn a_credential_that_was_not_read_was_not_handed() {
+    let desk = Desk::new();
+    let file = desk.file("note");
+    let rest = by("secret", "stdin") + &by("second-secret", "stdin") + &by("secret", "descriptor");
+    for (arguments, taken) in [
+        (vec!["leave"], 0),
+        (vec!["skip-line", "leave"], 1),
+        (vec!["cat-file", "/dev/null"], 2),
+        (vec!["leave", "cat-file", "{file:secret}"], 1),
+    ] {
+        let plan = desk.plan(&[&arguments[..], &["note", file.to_str().unwrap()]].concat(), &rest);
+        let ended = desk.ceremony(&plan).expect(5);
+        let told = format!("{taken} of 3 credentials taken");
+        assert!(ended.error().contains(&told), "{arguments:?}: {}", ended.error());
+        let closed = desk.lab.execute(&["--give-up"]).expect(5);
+        assert_eq!(closed.json["program"]["run"]["handed"].as_u64(), Some(taken), "{arguments:?}");
+    }
+}
+
+/// `{fd:ROLE}` is what gpg takes, `{file:ROLE}` what most others take; what takes the number for a path finds it too.
+#[test]
+fn a_descriptor_has_a_number_and_a_path() {
+    let desk = Desk::new();
+    let kept = |name: &str| desk.lab.dir.path().join(name).to_str().unwrap().to_owned();
+    let (number, path, name) = (kept("number"), kept("path"), kept("name"));
+    let arguments = [
+        "copy-file",
+        "{file:secret}",
+        &path,
+        "copy-file",
+        "{fd:secret}",
+        &name,
+        "copy-descriptor",
+        "{fd:secret}",
+        &number,
+    ];
+    desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
+    for copy in [number, path, name] {
+        assert_eq!(text(Path::new(&copy)), SECRET, "{copy}");
+    }
+}
+
+/// Binary is binary: a key may end with the byte of a line feed, and is held as it is.
+#[test]
+fn all_bytes_of_what_is_handed_over_are_held_and_counted() {
+    let lab = people();
+    let (program, file) = (lab.path("files/puppet"), lab.path("files/key"));
+    fs::copy(crate::desk::puppet(), &program).unwrap();
+    let key = [[0x80_u8; 31].as_slice(), b"\n"].concat();
+    fs::write(&file, &key).unwrap();
+    let table = program_table("box", &program, &[("secret", "handed-over")]);
+    let plan = lab.plan("genesis", &genesis(&lab, &table));
+    let (ledger, copy, given) = (lab.at("ledger"), lab.at("copy"), format!("box:secret={}", file.display()));
+    lab.run_with("frank", &["propose", &plan, &ledger, "--copy", &copy, "--hand-over", &given]).ok();
+    let shown = lab.run(&["show", &ledger]).ok();
+    assert!(shown.stderr.contains("secret of box, 32 bytes HANDED OVER"), "{}", shown.stderr);
+    for name in CUSTODIANS {
+        lab.approve(name).ok();
+    }
+    let done = lab.execute(&[]).ok();
+    assert!(done.text("summary").contains("secret of box: 32 bytes"), "{}", done.text("summary"));
+    let desk = Desk { lab, puppet: program };
+    let kept = desk.lab.dir.path().join("kept");
+    let arguments = ["copy-file", "{file:secret}", kept.to_str().unwrap()];
+    desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
+    assert_eq!(fs::read(&kept).unwrap(), key);
 }

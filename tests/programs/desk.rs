@@ -70,7 +70,7 @@ impl Desk {
         let lab = people();
         let program = lab.path("files/puppet");
         fs::copy(puppet(), &program).unwrap();
-        fs::write(lab.path("files/one.secret"), format!("{SECRET}\n")).unwrap();
+        fs::write(lab.path("files/one.secret"), SECRET).unwrap();
         fs::write(lab.path("files/two.secret"), SECOND).unwrap();
         let table =
             program_table("box", &program, &[("secret", "handed-over"), ("second-secret", "handed-over")]);

@@ -97,7 +97,8 @@ fn a_program_that_hangs_floods_or_dies_is_brought_to_an_end() {
 fn nothing_of_a_program_outlives_it() {
     let desk = Desk::new();
     let alive = desk.lab.path("alive");
-    let arguments = ["daemon", alive.to_str().unwrap(), "say", "done"];
+    let arguments =
+        ["copy-file", "{file:secret}", "/dev/null", "daemon", alive.to_str().unwrap(), "say", "done"];
     let done = desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
     assert_eq!(done.json["program"]["run"]["left_behind"].as_u64(), Some(1), "{}", done.json["program"]);
     assert!(done.text("summary").contains("1 processes that it left behind were killed"));

@@ -47,6 +47,14 @@ static void put(const char *path, const char *text) {
     close(file);
 }
 
+/* What is on standard input is read in the end, unless it is to be left there. */
+static int leaves;
+static int ended(int code) {
+    char buffer[4096];
+    if (!leaves && !isatty(0)) while (read(0, buffer, sizeof buffer) > 0);
+    return code;
+}
+
 int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *verb = argv[i], *next = i + 1 < argc ? argv[i + 1] : "";
@@ -54,6 +62,9 @@ int main(int argc, char **argv) {
         else if (!strcmp(verb, "save")) { int f = open(next, O_WRONLY | O_CREAT | O_EXCL, 0600); if (f < 0) return 95; copy(0, f); close(f); i++; }
         else if (!strcmp(verb, "cat-file")) { int f = open(next, O_RDONLY); if (f < 0) return 96; copy(f, 1); close(f); i++; }
         else if (!strcmp(verb, "copy-file")) { int f = open(next, O_RDONLY), t = open(argv[i + 2], O_WRONLY | O_CREAT, 0600); if (f < 0 || t < 0) return 96; copy(f, t); close(f); close(t); i += 2; }
+        else if (!strcmp(verb, "copy-descriptor")) { int t = open(argv[i + 2], O_WRONLY | O_CREAT, 0600); if (t < 0) return 96; copy(atoi(next), t); close(t); i += 2; }
+        else if (!strcmp(verb, "skip-line")) { char c; while (read(0, &c, 1) == 1 && c != '\n'); }
+        else if (!strcmp(verb, "leave")) leaves = 1;
         else if (!strcmp(verb, "note")) { put(next, "x"); i++; }
         else if (!strcmp(verb, "say")) { printf("%s\n", next); fflush(stdout); i++; }
         else if (!strcmp(verb, "complain")) { fprintf(stderr, "%s\n", next); i++; }
@@ -64,7 +75,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(verb, "hang")) { for (;;) pause(); }
         else if (!strcmp(verb, "sleep")) { sleep(atoi(next)); i++; }
         else if (!strcmp(verb, "die")) { raise(SIGSEGV); }
-        else if (!strcmp(verb, "exit")) { return atoi(next); }
+        else if (!strcmp(verb, "exit")) { return ended(atoi(next)); }
         else if (!strcmp(verb, "exists")) { return access(next, F_OK) == 0 ? 0 : 1; }
         else if (!strcmp(verb, "link")) { if (symlink(next, argv[i + 2])) return 98; i += 2; }
         else if (!strcmp(verb, "ask")) { ask(next, 1); i++; }
@@ -82,5 +93,5 @@ int main(int argc, char **argv) {
             i++;
         } else return 99;
     }
-    return 0;
+    return ended(0);
 }

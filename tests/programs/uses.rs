@@ -52,7 +52,7 @@ fn sign_crl(vault: &Vault) -> String {
     format!(
         "kind = \"use\"\ntitle = \"Sign the CRL\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"{}\"\n\
          sha256 = \"{}\"\narguments = [\"--provider\", \"{MODULE}\", \"--generate-crl\", \"--load-ca-privkey\", \
-         \"pkcs11:token=lab;object=root;type=private?pin-source={{fd:user-pin}}\", \"--load-ca-certificate\", \
+         \"pkcs11:token=lab;object=root;type=private?pin-source={{file:user-pin}}\", \"--load-ca-certificate\", \
          \"{{input:certificate}}\", \"--template\", \"{{input:template}}\", \"--outfile\", \"{{output:crl}}\"]\n\
          environment = {{ SOFTHSM2_CONF = \"{}\" }}\ntime_limit_seconds = 60\n{}{}{}{}",
         certtool.display(),
@@ -89,9 +89,10 @@ fn logs_in(vault: &Vault, pin: &str) -> bool {
 fn a_crl_is_signed_and_the_pin_that_certtool_saw_holds_no_more() {
     let vault = root();
     let briefed = vault.lab.propose(&vault.lab.plan("next", &sign_crl(&vault))).ok();
-    for said in
-        ["can do all that this PIN can: use, make and DELETE keys", "{fd:user-pin}, a descriptor of its own"]
-    {
+    for said in [
+        "can do all that this PIN can: use, make and DELETE keys",
+        "on a descriptor of its own: {fd:user-pin} is its number",
+    ] {
         let words: Vec<&str> = briefed.stderr.split_whitespace().collect();
         assert!(words.join(" ").contains(said), "{said}: {}", briefed.stderr);
     }
@@ -122,10 +123,10 @@ fn the_pin_that_a_program_keeps_is_of_no_use_to_it() {
     let vault = root();
     let kept = vault.lab.path("kept");
     let plan =
-        puppet_use(&["copy-file", "{fd:user-pin}", kept.to_str().unwrap()], &by("user-pin", "descriptor"));
+        puppet_use(&["copy-file", "{file:user-pin}", kept.to_str().unwrap()], &by("user-pin", "descriptor"));
     vault.ceremony(&plan, THREE).ok();
     let pin = fs::read_to_string(&kept).unwrap();
-    assert_eq!(pin.len(), 64);
+    assert_eq!(pin.len(), 30);
     assert!(!logs_in(&vault, &pin), "the PIN that was kept still logs in");
     assert!(!vault.is_stored(&pin));
     // With keep_pins it does, and the audit says so.
@@ -213,7 +214,7 @@ fn another_program_or_input_gets_no_pin_and_a_borrowed_one_is_not_handed_on() {
     let mine = vault.lab.path("files/mine");
     fs::copy(puppet(), &mine).unwrap();
     let plan = puppet_use(
-        &["copy-file", "{fd:user-pin}", kept.to_str().unwrap()],
+        &["copy-file", "{file:user-pin}", kept.to_str().unwrap()],
         &(by("user-pin", "descriptor") + &input("document", &document)),
     )
     .replace(puppet().to_str().unwrap(), mine.to_str().unwrap());

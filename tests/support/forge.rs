@@ -189,6 +189,7 @@ impl Forge {
             authority: name(authority),
             custody: Custody::Held,
             recipient: None,
+            pin_length: None,
         };
         let target = GenesisTarget {
             name: name("hsm"),

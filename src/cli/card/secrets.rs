@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     super::{
         args::CardEnroll,
+        handed,
         terminal::{Terminal, counted},
         unlocking, wiring,
     },
@@ -75,7 +76,7 @@ pub(super) fn puk(
         Ok(())
     };
     if let Some(path) = &args.puk_file {
-        let puk = unlocking::pin_from_file(path)?;
+        let puk = handed::pin_from_file(path)?;
         check(&puk)?;
         return Ok(Some(puk));
     }

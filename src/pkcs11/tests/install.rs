@@ -97,7 +97,7 @@ fn a_token_in_use_is_taken_over_and_keeps_its_objects() {
 }
 
 #[test]
-fn after_a_crash_the_new_pin_is_tried_first_then_the_present_one() {
+fn after_a_crash_the_present_pin_is_tried_first_then_the_new_one() {
     let hsm = SoftHsm::with_token("ca");
     let module = faulty(&hsm);
     let mut token = faulty_token(&hsm, &module, by_label("ca"));
@@ -107,8 +107,16 @@ fn after_a_crash_the_new_pin_is_tried_first_then_the_present_one() {
     assert_eq!(error.effect, Effect::Unknown);
     module.behave();
     install(&mut token, Run::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
-    // New (wrong), present (right), then the proof of both new ones.
+    // Present (right), then the proof of both new ones.
+    assert_eq!(module.calls("C_Login"), 3);
+    module.behave();
+    install(&mut token, Run::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    // Present (wrong by now), new (right), then the proof.
     assert_eq!(module.calls("C_Login"), 4);
+    module.behave();
+    let set = Start::InUse { present_so_pin: None };
+    install(&mut token, Run::Resumed, set, Some(NEW_SO), Some(NEW_USER)).unwrap();
+    assert_eq!(module.calls("C_Login"), 3);
     assert!(hsm.can_log_in("ca", "so", NEW_SO) && hsm.can_log_in("ca", "user", NEW_USER));
 }
 

@@ -133,9 +133,9 @@ fn a_resumed_take_over_stops_before_the_last_try() {
     for _ in 0..8 {
         login(&bench, User::Officer, "wrong", FinalTry::Keep).unwrap_err();
     }
-    let present = pin(SO_PIN);
+    let present = pin("not-this");
     let start = Start::InUse { present_so_pin: Some(&present) };
-    // Two tries are left: the new PIN takes one, and the present one is not tried.
+    // Two tries are left: the present PIN takes one, and the new one is not tried.
     let stopped = install(&mut bench, Run::Resumed, start, "new-so", "new-user").unwrap_err();
     assert!(stopped.message.contains("not spent"), "{stopped}");
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Final);

@@ -234,6 +234,7 @@ pub fn credential(role: Role, authority: &str, version: u32) -> SealedCredential
         role,
         version,
         bits: 256,
+        bytes: 64,
         file: sealed_to(&[&recipient(authority)]),
     }
 }

@@ -1,0 +1,50 @@
+//! What the station knows of the PINs that an open ceremony sets: a PIN that was certainly never set is not tried, because a
+//! wrong one costs a try.
+//!
+//! A mark lies beside the station's secrets, is durable before the first call that sets the PIN, and goes with the ceremony.
+//! A station that was lost has none: then either PIN may be in force.
+
+use super::{Error, act::Acting};
+use crate::{encoding::text::Name, proposal::target::Role};
+
+const MAY_BE_SET: &[u8] = b"may-be-set";
+const SET: &[u8] = b"set";
+
+/// What is known of a PIN that an earlier run was to set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NewPin {
+    /// No run came as far as setting it.
+    NeverSet,
+    /// A run was cut off while it set it, or may have been.
+    MayBeSet,
+    /// A run saw it in force.
+    Set,
+}
+
+impl Acting<'_, '_> {
+    /// What this station knows of the PIN that its ceremony sets.
+    pub(super) fn new_pin(&self, target: &Name, role: Role) -> Result<NewPin, Error> {
+        let (ledger, number) = (self.state.nonce, self.ceremony.number());
+        Ok(match self.world.station.take(ledger, number, &mark(target, role))?.as_deref() {
+            None => NewPin::NeverSet,
+            Some(SET) => NewPin::Set,
+            Some(_) => NewPin::MayBeSet,
+        })
+    }
+
+    /// Says so before the PIN is set, or once it was seen that it was, or was not.
+    pub(super) fn mark_pin(&mut self, target: &Name, role: Role, known: NewPin) -> Result<(), Error> {
+        let (ledger, number, name) = (self.state.nonce, self.ceremony.number(), mark(target, role));
+        match known {
+            NewPin::NeverSet => self.world.station.destroy(ledger, number, &name)?,
+            NewPin::MayBeSet => self.world.station.put(ledger, number, &name, MAY_BE_SET)?,
+            NewPin::Set => self.world.station.put(ledger, number, &name, SET)?,
+        }
+        Ok(())
+    }
+}
+
+/// At most 40 characters of a name and 13 of a role: within what the station takes as a name.
+fn mark(target: &Name, role: Role) -> String {
+    format!("pin-{role}-{target}")
+}
