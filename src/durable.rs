@@ -6,7 +6,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -28,11 +28,63 @@ pub fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// For whom a file or directory is: its creator alone, or those whom a directory lets in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// Mode bits of a directory; a file has those of reading and writing.
+    mode: u32,
+    group: Option<u32>,
+}
+
+impl Access {
+    /// For its creator alone.
+    pub const PRIVATE: Self = Self { mode: 0o700, group: None };
+
+    /// As a directory has it, so that the accounts that share the directory share what is put into it. Nobody else is ever let
+    /// write.
+    pub fn like(directory: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(directory)?;
+        let mode = metadata.mode() & (libc::S_ISGID | 0o775) | 0o700;
+        Ok(Self { mode, group: (mode & 0o070 != 0).then(|| metadata.gid()) })
+    }
+
+    /// Gives what was just made, for its creator alone, to those whom it is for. A file system without modes, and a group that
+    /// this account is not in, leave it as it was made.
+    fn give(self, file: &File) -> io::Result<()> {
+        let made = file.metadata()?;
+        let mode = if made.is_dir() { self.mode } else { self.mode & 0o666 };
+        if mode & 0o077 == 0
+            || made.mode() & 0o7777 == mode && self.group.is_none_or(|group| group == made.gid())
+        {
+            return Ok(());
+        }
+        let given = match self.group.filter(|group| *group != made.gid()) {
+            Some(group) => fchown(file, None, Some(group)),
+            None => Ok(()),
+        };
+        match given.and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode))) {
+            Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
+                Ok(())
+            }
+            given => given,
+        }
+    }
+}
+
 /// Creates a file that was not there (O_EXCL, mode 0600) and makes file and name durable. On an error the
 /// file is removed again.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create_for(Access::PRIVATE, path, bytes)
+}
+
+/// Creates a file as [`create`] does, for others too.
+pub fn create_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_directory(path));
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| access.give(&file))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| sync_directory(path));
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -45,13 +97,18 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// It is given by link(2). A file system without hard links (FAT, exFAT) gets rename(2) after a look: other programs
 /// are not kept out between the two.
 pub fn create_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create_whole_for(Access::PRIVATE, path, bytes)
+}
+
+/// Creates a file as [`create_whole`] does, for others too.
+pub fn create_whole_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let _lock = DirectoryLock::acquire(path, Duration::from_secs(5))?;
     let temporary = temporary_name(path)?;
     match fs::remove_file(&temporary) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    create(&temporary, bytes)?;
+    create_for(access, &temporary, bytes)?;
     let named = match fs::hard_link(&temporary, path) {
         Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
             match fs::symlink_metadata(path) {
@@ -75,14 +132,22 @@ pub fn create_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The caller holds the [`DirectoryLock`]: the temporary file has one name for each `path`, so that what an
 /// interrupted run left is overwritten by the next and does not pile up.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_for(Access::PRIVATE, path, bytes)
+}
+
+/// Replaces a file as [`replace`] does, for others too.
+pub fn replace_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_name(path)?;
     match fs::remove_file(&temporary) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let renamed =
-        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    let renamed = file
+        .write_all(bytes)
+        .and_then(|()| access.give(&file))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, path));
     if renamed.is_err() {
         let _ = fs::remove_file(&temporary);
         return renamed;
@@ -92,14 +157,45 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Creates a directory that was not there, mode 0700, and makes its name durable.
 pub fn create_directory(path: &Path) -> io::Result<()> {
+    create_directory_for(Access::PRIVATE, path)
+}
+
+/// Creates a directory as [`create_directory`] does, for others too.
+pub fn create_directory_for(access: Access, path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)?;
+    if access != Access::PRIVATE {
+        access.give(&File::open(path)?)?;
+    }
     sync_directory(path)
 }
 
 /// Makes the name of `path` in its directory durable.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(directory_of(path))?.sync_all()
+    sync_open_directory(&File::open(directory_of(path))?)
 }
+
+/// Makes the names in an open directory durable.
+///
+/// # Errors
+/// [`io::ErrorKind::Unsupported`] where the file system cannot (some network and shared folders): nothing is taken for durable
+/// there.
+pub fn sync_open_directory(directory: &File) -> io::Result<()> {
+    directory
+        .sync_all()
+        .map_err(|e| lacking(e, "the file system cannot make names durable (fsync of a directory)"))
+}
+
+/// What a file system does not have, in words; any other failure as it is.
+fn lacking(error: io::Error, what: &'static str) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL | libc::ENOLCK | libc::ENOTTY) => {
+            io::Error::new(io::ErrorKind::Unsupported, what)
+        }
+        _ => error,
+    }
+}
+
+const NO_LOCKS: &str = "the file system has no locks (flock)";
 
 fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
@@ -142,7 +238,7 @@ impl DirectoryLock {
                         "another process holds the lock on its directory",
                     ));
                 }
-                Err(TryLockError::Error(e)) => return Err(e),
+                Err(TryLockError::Error(e)) => return Err(lacking(e, NO_LOCKS)),
             }
         }
     }
@@ -261,7 +357,7 @@ impl DirectoryLock {
         match directory.try_lock() {
             Ok(()) => Ok(Self { _directory: directory }),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(e)) => Err(e),
+            Err(TryLockError::Error(e)) => Err(lacking(e, NO_LOCKS)),
         }
     }
 
@@ -280,7 +376,6 @@ pub fn reason(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn nothing_is_overwritten_by_create() {
@@ -306,6 +401,46 @@ mod tests {
         assert_eq!(read_limited(&path, 10).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_for_others_has_the_mode_of_their_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        for (shared, directory, file) in
+            [(0o700, 0o700, 0o600), (0o2770, 0o2770, 0o660), (0o750, 0o750, 0o640), (0o777, 0o775, 0o664)]
+        {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(shared)).unwrap();
+            let access = Access::like(dir.path()).unwrap();
+            let at = |name: &str| dir.path().join(format!("{shared:o}-{name}"));
+            create_for(access, &at("created"), b"1").unwrap();
+            create_whole_for(access, &at("whole"), b"1").unwrap();
+            create(&at("replaced"), b"1").unwrap();
+            replace_for(access, &at("replaced"), b"2").unwrap();
+            create_directory_for(access, &at("directory")).unwrap();
+            for name in ["created", "whole", "replaced"] {
+                assert_eq!(mode(&at(name)), file, "{shared:o} {name}");
+            }
+            assert_eq!(mode(&at("directory")), directory);
+        }
+        // Root can give to any group; others only to theirs, and then nobody of another group is let in.
+        let group = rustix::process::getegid().as_raw() + 1;
+        if std::os::unix::fs::chown(dir.path(), None, Some(group)).is_ok() {
+            create_for(Access::like(dir.path()).unwrap(), &dir.path().join("given"), b"1").unwrap();
+            assert_eq!(fs::metadata(dir.path().join("given")).unwrap().gid(), group);
+        }
+    }
+
+    #[test]
+    fn what_a_file_system_lacks_is_said_in_words() {
+        for code in [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP, libc::EINVAL] {
+            let error = lacking(io::Error::from_raw_os_error(code), NO_LOCKS);
+            assert_eq!((error.kind(), reason(&error).as_str()), (io::ErrorKind::Unsupported, NO_LOCKS));
+        }
+        assert_eq!(
+            lacking(io::Error::from_raw_os_error(libc::EIO), NO_LOCKS).raw_os_error(),
+            Some(libc::EIO)
+        );
     }
 
     #[test]

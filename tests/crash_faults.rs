@@ -8,6 +8,8 @@ mod cleaning;
 mod crash;
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "crash_faults/media.rs"]
+mod media;
 #[path = "crash_faults/output.rs"]
 mod output;
 #[path = "crash_faults/program.rs"]

@@ -98,8 +98,8 @@ impl StationSecrets {
         };
         let signing = part("signing")?.ok_or_else(|| {
             Error::refused(
-                "this machine keeps no station secrets of this ceremony that this card opens",
-                "use the card and the machine that proposed it; if they are lost, have the quorum recover the ceremony \
+                format!("{} keeps no station secrets of this ceremony that this card opens", store.whose()),
+                "use the card, the machine and the account that proposed it; if they are lost, have the quorum recover the ceremony \
                  (a plan of kind \"recover\")",
             )
         })?;

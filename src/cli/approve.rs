@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{Approve, CardArgs, DecisionArgs, Global, Reject},
-    card::write_new,
+    card::write_new_for,
     terminal::Terminal,
     unlocking,
     wiring::{self, Wiring},
@@ -140,8 +140,9 @@ fn check_output(
         return approve::check_new(&station, matter, event);
     }
     Err(Error::usage(
-        "this machine is not the station of the open proposal",
-        "write the statement to a file with -o FILE, and bring it to the administrator",
+        format!("{} is not the station of the open proposal", root.whose()),
+        "at the station, the account that proposed approves without -o; anywhere else, write the statement to a file with -o \
+         FILE, and bring it to the administrator",
     ))
 }
 
@@ -195,7 +196,7 @@ fn deliver(
     file: &ApprovalFile,
 ) -> Result<String, Error> {
     if let Some(path) = &decision.output {
-        write_new(path, &file.write())?;
+        write_new_for(ledger, path, &file.write())?;
         return Ok(text::printable(&path.to_string_lossy()));
     }
     let mut wiring = Wiring::open(global, ledger, &[])?;

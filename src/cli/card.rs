@@ -167,9 +167,19 @@ fn check_free(path: &Path) -> Result<(), Error> {
 
 /// Writes a file that must not exist, whole or not at all.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    durable::create_whole(path, bytes).map_err(|e| {
+    write_for(durable::Access::PRIVATE, path, bytes)
+}
+
+/// The same for those who share the ledger, which it is brought to.
+pub fn write_new_for(ledger: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_for(durable::Access::like(ledger).unwrap_or(durable::Access::PRIVATE), path, bytes)
+}
+
+fn write_for(access: durable::Access, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    durable::create_whole_for(access, path, bytes).map_err(|e| {
         let hint = match e.kind() {
             std::io::ErrorKind::AlreadyExists => "nothing is overwritten: name a file that does not exist",
+            std::io::ErrorKind::Unsupported => "write it to a local file system, and copy it from there",
             _ => "check the directory and its free space",
         };
         let shown = text::printable(&path.to_string_lossy());

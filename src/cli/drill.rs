@@ -6,7 +6,7 @@ use super::{
     Done,
     approve::check_continuity,
     args::{CardArgs, CardDrill, CardPlace, Global},
-    card::write_new,
+    card::write_new_for,
     terminal::{Terminal, counted},
     unlocking, wiring,
 };
@@ -54,7 +54,7 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     let kept = match (&mut ledger, &args.output) {
         (Some(ledger), _) => drill::keep(ledger, &state, &[("the drill".into(), bytes)], &SystemClock)?,
         (None, Some(path)) => {
-            write_new(path, &bytes)?;
+            write_new_for(&args.ledger, path, &bytes)?;
             Vec::new()
         }
         (None, None) => Vec::new(),

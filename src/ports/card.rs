@@ -408,7 +408,15 @@ pub enum CardError {
         /// What was to be put on it.
         what: String,
     },
-    /// The card, the reader or the file failed.
+    /// The file of a soft card could not be read, locked or written: its medium, and not the card.
+    #[error("{place}: {reason}")]
+    Medium {
+        /// The file.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The card or the reader failed.
     #[error("card {serial}: {reason}")]
     Failed {
         /// Serial of the card.
@@ -445,6 +453,10 @@ impl CardError {
             }
             Self::Full { .. } => {
                 "take another card, or delete certificates and objects that are needed no more ('ykman piv')"
+            }
+            Self::Medium { .. } => {
+                "the card is not at fault, but where its file lies: make room there, or move it to a local file system that can be \
+                 written to and has locks and fsync"
             }
             Self::Failed { .. } => "check the card and its medium, then run the same command again",
         }

@@ -84,6 +84,9 @@ pub struct Copies {
 /// A station's secrets of one open ceremony, outside the ledger, each sealed to the administrator's cards or to
 /// the station itself. Keys are short names such as `signing-1f2e3d4c`.
 pub trait StationStore {
+    /// Of whom it is, as the subject of a sentence: the account, and where it keeps these things.
+    fn whose(&self) -> &str;
+
     /// Whether this machine is the station of that ceremony.
     fn is_station(&self, ledger: Digest, ceremony: u32) -> bool;
 

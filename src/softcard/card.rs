@@ -61,7 +61,7 @@ impl SoftCard {
             sealed_sha256: Digest::of(&sealed),
             sealed: Base64(sealed),
         };
-        durable::create_whole(path, &file.write()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
+        durable::create_whole(path, &file.write()).map_err(|e| medium(path, &e))?;
         Self::open(path)
     }
 
@@ -88,7 +88,7 @@ impl SoftCard {
     }
 
     fn write(&self, file: &CardFile) -> Result<(), CardError> {
-        durable::replace(&self.path, &file.write()).map_err(|e| self.failed(e))
+        durable::replace(&self.path, &file.write()).map_err(|e| medium(&self.path, &e))
     }
 
     fn check(&self, tries_left: u32, final_try: FinalTry) -> Result<(), CardError> {
@@ -102,7 +102,7 @@ impl SoftCard {
     /// Spends a try, then opens the secrets. The lock keeps a second process from reading the counter between
     /// our reading and our writing it.
     fn open_secrets(&self, pin: &Pin, final_try: FinalTry) -> Result<LockedBytes, CardError> {
-        let _lock = DirectoryLock::acquire(&self.path, PATIENCE).map_err(|e| self.failed(e))?;
+        let _lock = DirectoryLock::acquire(&self.path, PATIENCE).map_err(|e| medium(&self.path, &e))?;
         let mut file = self.read()?;
         self.check(file.tries_left, final_try)?;
         file.tries_left = file.tries_left.saturating_sub(1);
@@ -182,6 +182,11 @@ impl UnlockedCard for UnlockedSoftCard<'_> {
             .and_then(|identity| single::open_with(&identity, sealed, MAX_OPENED))
             .map_err(|e| CardError::Sealed { serial: self.card.serial.clone(), reason: e.to_string() })
     }
+}
+
+/// Where the file lies failed, and not the card.
+fn medium(path: &Path, error: &std::io::Error) -> CardError {
+    CardError::Medium { place: path.display().to_string(), reason: durable::reason(error) }
 }
 
 /// Ed25519 seed and X25519 secret.

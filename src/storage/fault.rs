@@ -59,6 +59,12 @@ fn explain(error: &io::Error) -> (String, &'static str) {
             "larger than the file system or a limit of this process allows",
             "raise the limit, or use another disk",
         ),
+        io::ErrorKind::Unsupported if error.get_ref().is_some() => {
+            return (
+                error.to_string(),
+                "keep it on a local file system (ext4, XFS, btrfs), which has locks and fsync",
+            );
+        }
         io::ErrorKind::WouldBlock => {
             ("another quorate is working on it", "wait until it has ended, then run the same command again")
         }

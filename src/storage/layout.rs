@@ -1,6 +1,7 @@
 //! How a ledger lies in its directory, and how it is read from there.
 //!
 //! ```text
+//! .gitattributes            for those who keep it in git
 //! 0000-genesis/plan.toml
 //!              transcript.jsonl
 //!              approvals/*.json
@@ -27,6 +28,8 @@ use crate::{
 
 /// The append-only lines.
 pub(super) const TRANSCRIPT: &str = "transcript.jsonl";
+/// Tells git to leave the files as they are.
+pub(super) const ATTRIBUTES: &str = ".gitattributes";
 /// The plan as it was proposed.
 pub(super) const PLAN: &str = "plan.toml";
 /// Longest transcript that is read or written.
@@ -79,7 +82,7 @@ pub(super) fn ceremony_number(name: &str) -> Option<u32> {
 /// Whether a proposal that crashed left this.
 pub(super) fn is_unfinished(name: &str) -> bool {
     let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
-    inner.and_then(ceremony_number).is_some()
+    inner.is_some_and(|name| name == ATTRIBUTES || ceremony_number(name).is_some())
 }
 
 /// Whether this can be the name of a statement beside a transcript: `alice.json`.

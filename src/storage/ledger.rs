@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     approval::intent::DurableIntent,
-    durable::{self, DirectoryLock, Identity},
+    durable::{self, Access, DirectoryLock, Identity},
     encoding::{digest::Digest, text::Name},
     ports::store::{Beside, Copies, LedgerStore, StoreError},
     transcript::ledger::CeremonyFiles,
@@ -82,7 +82,7 @@ impl LedgerDirectory {
         copies::distinct(&path, &copies)?;
         let mut made = Vec::new();
         for copy in &copies {
-            made.extend(prepare_copy(copy)?);
+            made.extend(prepare_copy(&path, copy)?);
         }
         let copies = copies.iter().map(|copy| Place::lock(copy)).collect::<Result<_, _>>()?;
         let opened = Self { ledger, copies, _made: made };
@@ -273,10 +273,11 @@ fn extended(ceremony: &Path, mut transcript: Vec<u8>, lines: &[Vec<u8>]) -> Resu
 }
 
 /// Makes the directory of a copy, or sees that it is a copy's.
-fn prepare_copy(copy: &Path) -> Result<Option<Made>, StoreError> {
+fn prepare_copy(ledger: &Path, copy: &Path) -> Result<Option<Made>, StoreError> {
     if !layout::is_there(copy)? {
-        let made = durable::create_directory(copy).map(|()| Some(Made(copy.to_owned())));
-        return made.map_err(|e| failed("creating the copy", copy, &e));
+        // Those who share the ledger share its copy.
+        let made = Access::like(ledger).and_then(|access| durable::create_directory_for(access, copy));
+        return made.map(|()| Some(Made(copy.to_owned()))).map_err(|e| failed("creating the copy", copy, &e));
     }
     if layout::ceremonies(copy)?.is_empty() && !is_vacant(copy)? {
         let reason = "it is not empty, and holds no ledger";
@@ -288,7 +289,8 @@ fn prepare_copy(copy: &Path) -> Result<Option<Made>, StoreError> {
 
 /// Whether nothing is in it but what crashed proposals left.
 fn is_vacant(directory: &Path) -> Result<bool, StoreError> {
-    let unfinished = layout::entries(directory)?.iter().filter(|name| layout::is_unfinished(name)).count();
+    let rest = |name: &&String| layout::is_unfinished(name) || *name == layout::ATTRIBUTES;
+    let unfinished = layout::entries(directory)?.iter().filter(rest).count();
     let all =
         std::fs::read_dir(directory).map_err(|e| failed("reading the directory", directory, &e))?.count();
     Ok(all == unfinished)

@@ -54,6 +54,11 @@ impl StateRoot {
         Ok(Self(path))
     }
 
+    /// Of whom it is, for messages: the account and the directory.
+    pub fn whose(&self) -> String {
+        format!("account {} of this machine, with the state directory {},", account(), shown(&self.0))
+    }
+
     /// Where programs work.
     pub fn programs(&self) -> Result<PathBuf, StoreError> {
         self.directory("programs")
@@ -63,6 +68,18 @@ impl StateRoot {
     pub(super) fn directory(&self, name: &str) -> Result<PathBuf, StoreError> {
         private_directory(self.0.join(name))
     }
+}
+
+/// The name of the account, as /etc/passwd has it, else its number: names that come by network are not asked for.
+fn account() -> String {
+    let user = hardening::effective_user().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(user.as_str())).then(|| crate::encoding::text::printable(name))
+    });
+    named.unwrap_or(user)
 }
 
 /// Makes a directory with mode 0700, or sees that it is real and private.

@@ -28,12 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The stations' part of a state directory.
 pub struct StationDirectory {
     stations: PathBuf,
+    whose: String,
 }
 
 impl StationDirectory {
     /// In this state directory.
     pub fn new(root: &StateRoot) -> Result<Self, StoreError> {
-        Ok(Self { stations: root.directory("stations")? })
+        Ok(Self { stations: root.directory("stations")?, whose: root.whose() })
     }
 
     fn ceremony(&self, ledger: Digest, ceremony: u32) -> PathBuf {
@@ -57,6 +58,10 @@ fn is_secret_name(name: &str) -> bool {
 }
 
 impl StationStore for StationDirectory {
+    fn whose(&self) -> &str {
+        &self.whose
+    }
+
     fn is_station(&self, ledger: Digest, ceremony: u32) -> bool {
         self.names(ledger, ceremony).is_ok_and(|names| !names.is_empty())
     }

@@ -10,10 +10,10 @@ use std::{
 
 use super::{
     fault::{failed, refused},
-    layout::{self, MAX_BESIDE, MAX_PLAN, MAX_TRANSCRIPT, PLAN, TRANSCRIPT, beside_name},
+    layout::{self, ATTRIBUTES, MAX_BESIDE, MAX_PLAN, MAX_TRANSCRIPT, PLAN, TRANSCRIPT, beside_name},
 };
 use crate::{
-    durable,
+    durable::{self, Access},
     ports::store::{Beside, StoreError},
     transcript::ledger::CeremonyFiles,
 };
@@ -33,7 +33,9 @@ pub(super) fn ceremony(ledger: &Path, files: &CeremonyFiles) -> Result<(), Store
     }
     clear_unfinished(ledger)?;
     let hidden = ledger.join(format!(".{}.tmp", files.directory));
-    let built = build(&hidden, files).and_then(|()| {
+    let access = accessible(ledger)?;
+    attributes(ledger, access)?;
+    let built = build(&hidden, files, access).and_then(|()| {
         fs::rename(&hidden, &path).map_err(|e| failed("creating", &path, &e))?;
         durable::sync_directory(&path).map_err(|e| failed("creating", &path, &e))
     });
@@ -44,10 +46,27 @@ pub(super) fn ceremony(ledger: &Path, files: &CeremonyFiles) -> Result<(), Store
     built
 }
 
-fn build(hidden: &Path, files: &CeremonyFiles) -> Result<(), StoreError> {
-    let directory = |path: &Path| durable::create_directory(path).map_err(|e| failed("creating", path, &e));
-    let file =
-        |path: &Path, bytes: &[u8]| durable::create(path, bytes).map_err(|e| failed("writing", path, &e));
+/// The accounts that share a ledger share its files.
+fn accessible(ledger: &Path) -> Result<Access, StoreError> {
+    Access::like(ledger).map_err(|e| failed("looking at", ledger, &e))
+}
+
+/// A ledger that is kept in git stays as it is: converted line ends would break every digest.
+fn attributes(ledger: &Path, access: Access) -> Result<(), StoreError> {
+    let path = ledger.join(ATTRIBUTES);
+    if layout::is_there(&path)? {
+        return Ok(());
+    }
+    // The caller has the lock on the directory: replaced, not linked.
+    durable::replace_for(access, &path, b"* -text\n").map_err(|e| failed("writing", &path, &e))
+}
+
+fn build(hidden: &Path, files: &CeremonyFiles, access: Access) -> Result<(), StoreError> {
+    let directory =
+        |path: &Path| durable::create_directory_for(access, path).map_err(|e| failed("creating", path, &e));
+    let file = |path: &Path, bytes: &[u8]| {
+        durable::create_for(access, path, bytes).map_err(|e| failed("writing", path, &e))
+    };
     directory(hidden)?;
     file(&hidden.join(PLAN), &files.plan)?;
     file(&hidden.join(TRANSCRIPT), &files.transcript)?;
@@ -98,7 +117,7 @@ pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
 
 /// Replaces the transcript.
 pub(super) fn transcript(ledger: &Path, directory: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    replace(&layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT), bytes, MAX_TRANSCRIPT)
+    replace(ledger, &layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT), bytes, MAX_TRANSCRIPT)
 }
 
 /// Whether a transcript could become twice as long and `more` bytes longer: on the disk, where the old one stays until the new one is whole, and
@@ -121,7 +140,7 @@ pub(super) fn check_room(ledger: &Path, directory: &str, more: u64) -> Result<()
 
 /// Replaces the plan, of which a copy had a part only.
 pub(super) fn plan(ledger: &Path, directory: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    replace(&layout::ceremony_path(ledger, directory)?.join(PLAN), bytes, MAX_PLAN)
+    replace(ledger, &layout::ceremony_path(ledger, directory)?.join(PLAN), bytes, MAX_PLAN)
 }
 
 /// Puts a statement beside the transcript.
@@ -140,10 +159,11 @@ pub(super) fn statement(
     if layout::is_there(&inner)? {
         layout::real_directory(&inner)?;
     } else {
-        durable::create_directory(&inner).map_err(|e| failed("creating", &inner, &e))?;
+        durable::create_directory_for(accessible(ledger)?, &inner)
+            .map_err(|e| failed("creating", &inner, &e))?;
     }
     clear_temporary(&inner)?;
-    replace(&path, bytes, MAX_BESIDE)
+    replace(ledger, &path, bytes, MAX_BESIDE)
 }
 
 /// Removes what a crash left of the files in one directory. Statements have names of their own, so that the next does
@@ -200,7 +220,7 @@ pub(super) fn settle(ledger: &Path, directory: &str) -> Result<(), StoreError> {
     let synced = durable::open_plain(&path)
         .and_then(|file| file.sync_all())
         .and_then(|()| durable::sync_directory(&path))
-        .and_then(|()| File::open(ledger)?.sync_all());
+        .and_then(|()| durable::sync_open_directory(&File::open(ledger)?));
     synced.map_err(|e| failed("making durable", &path, &e))
 }
 
@@ -213,7 +233,7 @@ fn within(doing: &str, path: &Path, bytes: usize, limit: u64) -> Result<(), Stor
     Err(refused(doing, path, reason, "nothing was written"))
 }
 
-fn replace(path: &Path, bytes: &[u8], limit: u64) -> Result<(), StoreError> {
+fn replace(ledger: &Path, path: &Path, bytes: &[u8], limit: u64) -> Result<(), StoreError> {
     within("writing", path, bytes.len(), limit)?;
-    durable::replace(path, bytes).map_err(|e| failed("writing", path, &e))
+    durable::replace_for(accessible(ledger)?, path, bytes).map_err(|e| failed("writing", path, &e))
 }

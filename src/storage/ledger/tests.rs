@@ -50,8 +50,9 @@ impl Fixture {
     }
 }
 
+/// What lies there, but for what each ledger has for git.
 fn entries(path: &Path) -> Vec<String> {
-    layout::entries(path).unwrap()
+    layout::entries(path).unwrap().into_iter().filter(|name| name != layout::ATTRIBUTES).collect()
 }
 
 #[test]
@@ -73,6 +74,34 @@ fn a_ledger_is_made_once_and_private() {
     assert!(LedgerDirectory::create(&dir.path().join("no/parent")).is_err());
     assert!(LedgerDirectory::open(&path, Vec::new()).err().unwrap().reason.contains("not a ledger"));
     assert!(LedgerDirectory::open(dir.path().join("missing"), Vec::new()).is_err());
+}
+
+/// Several accounts at one station, and a ledger that is kept in git.
+#[test]
+fn those_who_share_the_directory_share_all_of_it_and_git_leaves_it_as_it_is() {
+    let fixture = Fixture { dir: tempfile::tempdir().unwrap() };
+    let path = fixture.path("ledger");
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o2770)).unwrap();
+    let mut ledger = fixture.open(&["copy"]);
+    ledger.create(GENESIS, b"plan", b"line 0").unwrap();
+    ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap();
+    ledger.put_beside(GENESIS, Beside::Approvals, "alice.json", b"{}").unwrap();
+    for place in ["ledger", "copy"] {
+        assert_eq!(fs::read(fixture.path(place).join(".gitattributes")).unwrap(), b"* -text\n");
+        let mut found = vec![fixture.path(place)];
+        let mut seen = 0;
+        while let Some(path) = found.pop() {
+            let metadata = fs::metadata(&path).unwrap();
+            let wanted = if metadata.is_dir() { 0o2770 } else { 0o660 };
+            assert_eq!(metadata.mode() & 0o7777, wanted, "{}", path.display());
+            seen += 1;
+            if metadata.is_dir() {
+                found.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+        }
+        assert_eq!(seen, 9);
+    }
 }
 
 #[test]
