@@ -28,7 +28,7 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{Card, CardDescription, FinalTry, UnlockedCard, Uses},
+        card::{Card, CardDescription, CardError, FinalTry, UnlockedCard, Uses},
         store::CustodianMemory as _,
     },
     proposal::target::Role,
@@ -59,9 +59,13 @@ impl Dealt {
         Ok(Self { card, place: place.clone(), is_given: pin.is_some(), pin, final_try })
     }
 
-    /// Looks whether the card is there.
+    /// Looks whether the card is there. What it lacks in the usual slots may be in others: that is seen when it is
+    /// compared with the roster.
     pub fn look(&mut self) -> Result<(), Error> {
-        Ok(self.card.describe(&[]).map(drop)?)
+        match self.card.describe(&[]) {
+            Ok(_) | Err(CardError::Unfit { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Presents the PIN, once. A wrong one is forgotten.
