@@ -6,6 +6,8 @@
 mod founded;
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "attacks_custodian/terminal.rs"]
+mod terminal;
 
 use std::{fs, process::Command};
 

@@ -32,11 +32,13 @@ fn with_alice() -> Lab {
     lab
 }
 
-/// Hands these files in and sees that it was not enough: exit 6, nothing changed, nothing destroyed.
-fn incomplete(lab: &Lab, files: &[&str]) -> Ran {
+/// Hands these files in, one of which is missing or is not an approval of this proposal, and sees that it was not enough: an
+/// error, nothing changed, nothing destroyed.
+fn foreign(lab: &Lab, files: &[&str]) -> Ran {
     let before = (snapshot(&lab.path("ledger")), snapshot(&lab.path("copy")), snapshot(&lab.path("files")));
     let paths: Vec<String> = files.iter().map(|f| lab.at(&format!("files/{f}"))).collect();
-    let ran = lab.execute(&paths.iter().map(String::as_str).collect::<Vec<_>>()).expect(6);
+    let ran = lab.execute(&paths.iter().map(String::as_str).collect::<Vec<_>>()).expect(1);
+    assert_eq!(ran.json["error"]["code"], "file-unusable");
     let after = (snapshot(&lab.path("ledger")), snapshot(&lab.path("copy")), snapshot(&lab.path("files")));
     assert!(before == after, "something was written");
     ran
@@ -71,7 +73,7 @@ fn one_custodian_counts_once() {
     lab.approve_to_file("alice").ok();
     let files =
         ["alice", "alice-again", "alice", "alice.approval", "bob.approval", "bob-spare.approval", "absent"];
-    let ran = incomplete(&lab, &files);
+    let ran = foreign(&lab, &files);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("not heard of: carol, dave, erin"), "{}", ran.error());
     names(&ran, "files/alice.approval", "alice approved already: a custodian counts once");
@@ -112,14 +114,14 @@ fn a_file_has_one_spelling() {
     std::os::unix::fs::symlink(lab.path("files/alice.approval"), lab.path("files/link")).unwrap();
     let mut files: Vec<&str> = spellings.iter().map(|(file, _)| *file).collect();
     files.push("binary");
-    let ran = incomplete(&lab, &files);
+    let ran = foreign(&lab, &files);
     assert!(ran.error().contains("approved with good shares: nobody"), "{}", ran.error());
     for file in files {
         names(&ran, &format!("files/{file}:"), "not an approval file");
     }
     fs::remove_file(lab.path("files/sparse")).unwrap();
     fs::File::create(lab.path("sparse")).unwrap().set_len(2 << 30).unwrap();
-    let ran = incomplete(&lab, &["../sparse", "link", ".."]);
+    let ran = foreign(&lab, &["../sparse", "link", ".."]);
     names(&ran, "sparse", "2147483648 bytes");
     names(&ran, "link", "symbolic link");
 }
@@ -192,7 +194,7 @@ fn what_a_custodian_signed_for_is_what_counts() {
         write(&lab, file, forged);
     }
     let files: Vec<&str> = forged.iter().map(|(file, ..)| *file).collect();
-    let ran = incomplete(&lab, &files);
+    let ran = foreign(&lab, &files);
     assert!(ran.error().contains("approved with good shares: nobody"), "{}", ran.error());
     for (file, _, reason) in forged {
         names(&ran, &format!("files/{file}:"), reason);
@@ -222,7 +224,7 @@ fn an_approval_is_for_one_proposal_of_one_ledger() {
     other.propose(&other.plan("inventory", INVENTORY)).ok();
     other.approve_to_file("carol").ok();
     fs::copy(other.path("files/carol.approval"), lab.path("files/carol.approval")).unwrap();
-    let ran = incomplete(&lab, &["alice.approval", "carol.approval"]);
+    let ran = foreign(&lab, &["alice.approval", "carol.approval"]);
     assert!(ran.error().contains("crypto-officer 0 of 3"), "{}", ran.error());
     names(&ran, "alice.approval", "alice approved another proposal");
     names(&ran, "carol.approval", "carol approved another proposal");
@@ -262,7 +264,7 @@ fn no_byte_of_an_approval_file_can_be_changed() {
         bad[at] ^= 1;
         fs::write(lab.path(&format!("files/{file}")), bad).unwrap();
     }
-    let ran = incomplete(&lab, &files.iter().map(String::as_str).collect::<Vec<_>>());
+    let ran = foreign(&lab, &files.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(ran.error().contains("approved with good shares: nobody"), "{}", ran.error());
     for file in &files {
         names(&ran, &format!("files/{file}:"), "");
@@ -284,7 +286,7 @@ fn names_of_files_and_reasons_move_no_cursor() {
     let mut envelope = sign(&lab, "dave", Mode::Production, &said);
     envelope.payload_type = "\x1b[31m".into();
     write(&lab, "type", &ApprovalFile { statement: envelope, release: None });
-    let ran = incomplete(&lab, &["../files/\x1b[2Jclear\u{202e}", "type"]);
+    let ran = foreign(&lab, &["../files/\x1b[2Jclear\u{202e}", "type"]);
     for text in [&ran.stdout, &ran.stderr] {
         assert!(!text.contains(['\x1b', '\x07', '\u{202e}']), "{text:?}");
     }

@@ -9,9 +9,12 @@ use std::{
 };
 
 use clap_mangen::Man;
-use quorate::cli::{
-    Exit, args,
-    reference::{self, REFERENCES, Reference},
+use quorate::{
+    ceremony::Code,
+    cli::{
+        Exit, args,
+        reference::{self, REFERENCES, Reference},
+    },
 };
 
 /// Codes in their order.
@@ -107,6 +110,9 @@ fn page(command: &clap::Command, name: &str, verb: &str) -> String {
     }
     let all: Vec<Exit> = EXITS.into_iter().collect();
     text += &exit_status(reference.map_or(all.as_slice(), |r| r.exits));
+    if verb.is_empty() {
+        text += &error_codes();
+    }
     text += &files(verb);
     text += &examples(command);
     text + &see_also(name, command)
@@ -137,6 +143,18 @@ fn exit_status(exits: &[Exit]) -> String {
     let mut out = String::from(".SH \"EXIT STATUS\"\n");
     for exit in exits {
         out += &format!(".TP\n.B {}\n{}\n", exit.code(), escaped(reference::meaning(*exit)));
+    }
+    let (code, meaning) = reference::INTERRUPTED;
+    out + &format!(".TP\n.B {code}\n{}\n", escaped(meaning))
+}
+
+/// The codes of `error.code`, on the page that all others name.
+fn error_codes() -> String {
+    let mut out = String::from(
+        ".SH \"ERROR CODES\"\nThe\n.B error.code\nof an error object is one of these; it stays when the words of the message change.\n",
+    );
+    for (code, meaning) in Code::ALL {
+        out += &format!(".TP\n.B {}\n{}\n", escaped(code.as_str()), escaped(meaning));
     }
     out
 }

@@ -1,7 +1,7 @@
 //! Giving a ceremony up before anything was tried.
 
 use super::{
-    Error, World,
+    Code, Error, World,
     clearing::{self, Left},
     execute::open_ceremony,
     recognition, sign,
@@ -41,12 +41,13 @@ pub fn abort(
     reason: Line,
 ) -> Result<Given, Error> {
     let state = world.load()?;
-    let ceremony = open_ceremony(&state)?.clone();
+    let ceremony = open_ceremony(&state, "abort")?.clone();
     if ceremony.intended.is_some() || ceremony.concluded.is_some() {
         return Err(Error::refused(
             format!("ceremony {} has begun to act: it cannot be aborted", ceremony.number()),
             "run 'quorate execute' to bring it to its end, or 'quorate execute --give-up' to record what is known",
-        ));
+        )
+        .coded(Code::Acted));
     }
     clearing::check(&ceremony, inbox)?;
     let keyid = description.signing_key.keyid();

@@ -3,7 +3,7 @@
 //! What counts is what is seen afterwards, never a return value alone.
 
 use super::{
-    Error, ErrorKind, World,
+    Code, Error, ErrorKind, World,
     access::{self, Access},
     backup,
     collect::SetAside,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     approval::{authorization::Authorization, intent::DurableIntent, quorum::Quorum},
-    encoding::text::{Line, Name},
+    encoding::text::{Name, Summary},
     memory::Pin,
     ports::token::{Effect, Run, Token, TokenError, Wanted},
     proposal::{
@@ -120,7 +120,7 @@ impl Acted {
             _ => ErrorKind::Indeterminate,
         };
         let mut error = Error::problem(self.summary, self.hint);
-        error.kind = kind;
+        (error.kind, error.code) = (kind, Code::of_kind(kind));
         error.details.extend(self.said);
         error.details.extend(self.restored.iter().map(|object| format!("restored and proven: {object}")));
         error.details.extend(self.left_out.iter().map(|l| format!("{}: {}", l.object, l.reason)));
@@ -133,7 +133,7 @@ impl Acted {
     pub fn into_concluded(self) -> Concluded {
         Concluded {
             outcome: self.outcome,
-            summary: Line::lossy(&self.summary),
+            summary: Summary::lossy(&self.summary),
             targets: self.targets,
             deleted: self.deleted,
             restored: self.restored,

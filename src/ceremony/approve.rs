@@ -1,6 +1,6 @@
 //! A custodian's decision: he verifies, is briefed, opens his shares and releases them to the station, or rejects.
 
-use super::{Error, World, check_clock, collect::kept_name, opening, recognition, sign};
+use super::{Code, Error, World, check_clock, collect::kept_name, opening, recognition, sign};
 use crate::{
     approval::statement::{Approval, ApprovalFile, Rejection},
     encoding::{
@@ -65,6 +65,7 @@ pub fn matter<'s>(
             "no proposal is open in this ledger",
             "ask the administrator for the ledger with the open proposal",
         )
+        .coded(Code::NothingOpen)
     })?;
     if ceremony.intended.is_some() || ceremony.concluded.is_some() {
         return Err(Error::refused("the ceremony is being executed already", "see 'quorate status'"));
@@ -74,7 +75,8 @@ pub fn matter<'s>(
         return Err(Error::refused(
             format!("the proposal expired at {}", ceremony.proposal.expires),
             "an administrator gives it up with 'quorate abort' and proposes it again",
-        ));
+        )
+        .coded(Code::Expired));
     }
     if ceremony.rejections.iter().any(|r| r.statement().custodian == custodian.name) {
         return Err(Error::refused(
@@ -233,7 +235,7 @@ pub fn keep(
     event: &str,
     file: &ApprovalFile,
 ) -> Result<(), Error> {
-    let ceremony = super::execute::open_ceremony(state)?;
+    let ceremony = super::execute::open_ceremony(state, "approve")?;
     let mut statement = file.statement.write();
     statement.push(b'\n');
     let name = beside_name(who, &file.statement);

@@ -25,6 +25,28 @@ pub struct SetAside {
     pub file: String,
     /// Why.
     pub reason: String,
+    /// Whether it was given and is missing, not an approval at all, or one of another proposal: no approval that lacks
+    /// something.
+    #[serde(skip)]
+    pub is_foreign: bool,
+}
+
+/// Why a file does not count.
+enum Unfit {
+    /// Not an approval of this proposal by anybody of its roster.
+    Foreign(String),
+    /// One that does not count.
+    Flawed(String),
+}
+
+impl From<String> for Unfit {
+    fn from(reason: String) -> Self {
+        Self::Flawed(reason)
+    }
+}
+
+fn foreign(reason: impl std::fmt::Display) -> Unfit {
+    Unfit::Foreign(reason.to_string())
 }
 
 /// What was gathered for one ceremony.
@@ -82,10 +104,12 @@ pub fn collect(
             gathered.take(&name, &bytes);
         }
     }
+    // Nobody gave these as an argument just now.
+    gathered.collected.set_aside.iter_mut().for_each(|aside| aside.is_foreign = false);
     for (name, content) in inbox.files() {
         match content {
             Ok(bytes) => gathered.take(&name, &bytes),
-            Err(error) => gathered.set_aside(&name, error.to_string()),
+            Err(error) => gathered.set_aside(&name, Unfit::Foreign(error.reason)),
         }
     }
     Ok(gathered.collected)
@@ -100,9 +124,13 @@ struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    fn set_aside(&mut self, file: &str, reason: String) {
+    fn set_aside(&mut self, file: &str, unfit: Unfit) {
         let file = crate::encoding::text::printable(file);
-        self.collected.set_aside.push(SetAside { file, reason });
+        let (reason, is_foreign) = match unfit {
+            Unfit::Foreign(reason) => (reason, true),
+            Unfit::Flawed(reason) => (reason, false),
+        };
+        self.collected.set_aside.push(SetAside { file, reason, is_foreign });
     }
 
     fn take(&mut self, file: &str, bytes: &[u8]) {
@@ -110,20 +138,20 @@ impl Gathered<'_> {
         if !self.digests.insert(Digest::of(bytes)) {
             return;
         }
-        if let Err(reason) = self.try_take(bytes) {
-            self.set_aside(file, reason);
+        if let Err(unfit) = self.try_take(bytes) {
+            self.set_aside(file, unfit);
         }
     }
 
-    fn try_take(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let file = ApprovalFile::parse(bytes).map_err(|error| format!("not an approval file: {error}"))?;
+    fn try_take(&mut self, bytes: &[u8]) -> Result<(), Unfit> {
+        let file =
+            ApprovalFile::parse(bytes).map_err(|error| foreign(format!("not an approval file: {error}")))?;
         let roster = &self.ceremony.roster;
         if file.statement.payload_type == self.mode.payload_type(Rejection::EVENT) {
-            let signed =
-                Signed::<Rejection>::verify(file.statement, self.mode, roster).map_err(|e| e.to_string())?;
+            let signed = Signed::<Rejection>::verify(file.statement, self.mode, roster).map_err(foreign)?;
             let said = signed.statement();
             if said.proposal != self.ceremony.digest {
-                return Err(format!("{} rejected another proposal", said.custodian));
+                return Err(foreign(format!("{} rejected another proposal", said.custodian)));
             }
             let known = |r: &Signed<Rejection>| r.envelope() == signed.envelope();
             if self.collected.recorded.contains(&said.custodian)
@@ -132,29 +160,31 @@ impl Gathered<'_> {
                 return Ok(());
             }
             if self.collected.rejecting().contains(&said.custodian) {
-                return Err(format!("{} rejected already", said.custodian));
+                return Err(Unfit::Flawed(format!("{} rejected already", said.custodian)));
             }
             if self.ceremony.intended.is_some() {
-                return Err(format!("{} rejected after the quorum had acted", said.custodian));
+                return Err(Unfit::Flawed(format!("{} rejected after the quorum had acted", said.custodian)));
             }
             self.collected.rejections.push(signed);
             return Ok(());
         }
-        let signed =
-            Signed::<Approval>::verify(file.statement, self.mode, roster).map_err(|e| e.to_string())?;
+        let signed = Signed::<Approval>::verify(file.statement, self.mode, roster).map_err(foreign)?;
+        if signed.statement().proposal != self.ceremony.digest {
+            return Err(foreign(format!("{} approved another proposal", signed.statement().custodian)));
+        }
         check_approval(self.ceremony, signed.statement()).map_err(|finding| finding.message)?;
         let who = signed.statement().custodian.clone();
         if self.collected.approvals.iter().any(|(a, _)| a.statement().custodian == who) {
-            return Err(format!("{who} approved already: a custodian counts once"));
+            return Err(Unfit::Flawed(format!("{who} approved already: a custodian counts once")));
         }
         if let Some((intended, _)) = &self.ceremony.intended
             && !intended.quorum.contains(&who)
         {
-            return Err(format!("{who} is not of the quorum that acted"));
+            return Err(Unfit::Flawed(format!("{who} is not of the quorum that acted")));
         }
         let release = file.release.ok_or_else(|| format!("{who}'s approval comes without its release"))?;
         if Digest::of(&release.0) != signed.statement().release {
-            return Err(format!("the release is not the one that {who} signed for"));
+            return Err(Unfit::Flawed(format!("the release is not the one that {who} signed for")));
         }
         let voice = self.voice(&who, &release.0)?;
         self.collected.voices.push(voice);

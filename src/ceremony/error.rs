@@ -1,5 +1,6 @@
 //! One error for the whole layer: a fact, what to do next, and the exit code that follows.
 
+use super::Code;
 use crate::{
     memory::MemoryError,
     ports::{
@@ -33,17 +34,28 @@ pub enum ErrorKind {
 pub struct Error {
     /// What it means.
     pub kind: ErrorKind,
+    /// What it is, for programs.
+    pub code: Code,
     /// One sentence.
     pub message: String,
     /// What to do next.
     pub hint: String,
     /// More facts, a line each.
     pub details: Vec<String>,
+    /// The commands that the hint mentions, whole; the command line adds them, which knows its own options.
+    pub commands: Vec<String>,
 }
 
 impl Error {
     fn new(kind: ErrorKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: hint.into(), details: Vec::new() }
+        Self {
+            kind,
+            code: Code::of_kind(kind),
+            message: message.into(),
+            hint: hint.into(),
+            details: Vec::new(),
+            commands: Vec::new(),
+        }
     }
 
     /// Something did not work.
@@ -66,6 +78,13 @@ impl Error {
         Self::new(ErrorKind::Usage, message, hint)
     }
 
+    /// With a closer code than that of its kind.
+    #[must_use]
+    pub fn coded(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
     /// Adds facts.
     pub fn with(mut self, details: Vec<String>) -> Self {
         self.details.extend(details);
@@ -75,7 +94,7 @@ impl Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::problem(error.to_string(), error.hint)
+        Self::problem(error.to_string(), error.hint).coded(Code::Storage)
     }
 }
 
@@ -85,26 +104,30 @@ impl From<CardError> for Error {
             CardError::Several { .. } => ErrorKind::Usage,
             _ => ErrorKind::Problem,
         };
-        Self::new(kind, error.to_string(), error.hint())
+        Self::new(kind, error.to_string(), error.hint()).coded(Code::from(&error))
     }
 }
 
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
-        let kind = if error.code == MODULE_CHANGED { ErrorKind::Refused } else { ErrorKind::Problem };
-        Self::new(kind, error.to_string(), error.hint)
+        let (kind, code) = match error.code.as_str() {
+            MODULE_CHANGED => (ErrorKind::Refused, Code::ModuleChanged),
+            _ => (ErrorKind::Problem, Code::Token),
+        };
+        Self::new(kind, error.to_string(), error.hint).coded(code)
     }
 }
 
 impl From<MemoryError> for Error {
     fn from(error: MemoryError) -> Self {
         let hint = error.hint().to_owned();
-        Self::problem(error.to_string(), hint)
+        Self::problem(error.to_string(), hint).coded(Code::Memory)
     }
 }
 
 impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
         Self::problem(format!("sealing failed: {error}"), "check the recipients named in the roster")
+            .coded(Code::Sealing)
     }
 }

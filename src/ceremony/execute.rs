@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Error, World,
+    Code, Error, World,
     act::{self, Acting},
     approve, clearing,
     collect::{self, Collected},
@@ -20,9 +20,10 @@ use super::{
 use crate::{
     approval::{intent::DurableIntent, quorum::Quorum},
     encoding::{
+        digest::Digest,
         dsse::Mode,
         strict,
-        text::{Line, Name},
+        text::{Name, Summary},
     },
     memory::Pin,
     ports::{
@@ -62,20 +63,35 @@ pub enum Persistence {
     GiveUp,
 }
 
-/// The open ceremony, or why there is nothing to execute.
-pub fn open_ceremony(state: &LedgerState) -> Result<&Ceremony, Error> {
+/// The open ceremony, or why there is nothing to be done; `what` is that: `execute`.
+pub fn open_ceremony<'s>(state: &'s LedgerState, what: &str) -> Result<&'s Ceremony, Error> {
     state.open().ok_or_else(|| match state.ceremonies.last() {
         Some(last) => Error::refused(
             format!(
-                "nothing to execute: ceremony {} ({}) ended: {}",
+                "nothing to {what}: ceremony {} ({}) ended: {}",
                 last.number(),
                 last.kind(),
                 last.standing()
             ),
-            "see 'quorate status'; propose the next one with 'quorate propose'",
-        ),
-        None => Error::refused("the ledger is empty", "begin it with a plan of kind \"genesis\""),
+            "see 'quorate status'; propose the next one with 'quorate propose PLAN'",
+        )
+        .coded(Code::NothingOpen),
+        None => Error::refused("the ledger is empty", "begin it with a plan of kind \"genesis\"")
+            .coded(Code::NothingOpen),
     })
+}
+
+/// Refuses where the open proposal is not the one that was reviewed.
+pub fn check_proposal(open: &Ceremony, reviewed: Option<Digest>) -> Result<(), Error> {
+    match reviewed {
+        Some(reviewed) if reviewed != open.digest => Err(Error::refused(
+            format!("the open proposal, ceremony {}, is not the one of --proposal", open.number()),
+            "review it with 'quorate show'; what was reviewed before is not what would be signed now",
+        )
+        .coded(Code::OtherProposal)
+        .with(vec![format!("--proposal: {reviewed}"), format!("open: {}", open.digest)])),
+        _ => Ok(()),
+    }
 }
 
 /// The PINs that an execution asks for because the quorum does not hold them.
@@ -90,7 +106,7 @@ pub fn execute(
     request: Request<'_>,
 ) -> Result<Report, Error> {
     let state = world.load()?;
-    let ceremony = open_ceremony(&state)?.clone();
+    let ceremony = open_ceremony(&state, "execute")?.clone();
     world.now(Some(&state))?;
     world.sweep(&state)?;
     let (ledger, number) = (state.nonce, ceremony.number());
@@ -142,7 +158,7 @@ pub fn execute(
         giving_up::check(world, &state, &ceremony, &acted)?;
     }
     if !acted.is_completed() && !gives_up {
-        let attempted = Attempted { outcome: acted.outcome, summary: Line::lossy(&acted.summary) };
+        let attempted = Attempted { outcome: acted.outcome, summary: Summary::lossy(&acted.summary) };
         let line = lines.line(world.clock.now(), attempted);
         world.append(&ceremony.directory, &[line])?;
         return Err(acted.into_error(set_aside));
@@ -161,10 +177,11 @@ fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins
     if missing.is_empty() {
         return Ok(());
     }
-    let error = Error::incomplete(
+    let error = Error::problem(
         "PINs are needed that the quorum does not hold",
         "their owners hand them over now: --present-pin TARGET:ROLE=FILE for each, or run it in a terminal",
-    );
+    )
+    .coded(Code::PinMissing);
     Err(error.with(missing))
 }
 
@@ -188,12 +205,24 @@ fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<c
             }
             details.push(format!("not heard of: {}", waiting.join(", ")));
             details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
-            let error = Error::incomplete(
-                format!("too few approvals yet: {}", tally.describe()),
-                "collect the missing approvals, then run 'quorate execute' again with all the files",
-            );
-            Err(error.with(details))
+            Err(too_few(&tally.describe(), &set_aside).with(details))
         }
+    }
+}
+
+/// Too few approvals yet; but a file that was given and cannot be an approval of this proposal is an error of its own.
+fn too_few(tally: &str, set_aside: &[collect::SetAside]) -> Error {
+    match set_aside.iter().find(|aside| aside.is_foreign) {
+        Some(foreign) => Error::problem(
+            format!("{}: {}", foreign.file, foreign.reason),
+            "give the approval files of this very proposal, then run 'quorate execute' again with all of them",
+        )
+        .coded(Code::File)
+        .with(vec![format!("too few approvals yet: {tally}")]),
+        None => Error::incomplete(
+            format!("too few approvals yet: {tally}"),
+            "collect the missing approvals, then run 'quorate execute' again with all the files",
+        ),
     }
 }
 
@@ -235,7 +264,8 @@ fn begin(
         return Err(Error::refused(
             format!("the proposal expired at {}", ceremony.proposal.expires),
             "give it up with 'quorate abort' and propose it again",
-        ));
+        )
+        .coded(Code::Expired));
     }
     let targets = readback::look(world, state, ceremony)?;
     let copies = check_copies(world, ceremony)?;

@@ -12,6 +12,7 @@ pub mod attest;
 pub mod audit;
 mod backup;
 pub mod clearing;
+mod code;
 mod collect;
 mod commanding;
 pub mod compare;
@@ -41,6 +42,7 @@ mod sign;
 mod station;
 mod using;
 
+pub use code::Code;
 pub use conclude::Report;
 pub use error::{Error, ErrorKind};
 pub use pinning::target;
@@ -154,7 +156,8 @@ pub fn check(files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> 
         let mut error = Error::refused(
             "the ledger does not verify",
             "run 'quorate audit' on it and on its copies; go on only with one that verifies",
-        );
+        )
+        .coded(Code::LedgerInvalid);
         error.details = findings.iter().map(ToString::to_string).collect();
         error
     })
@@ -175,7 +178,8 @@ fn check_clock(now: Timestamp, state: Option<&LedgerState>) -> Result<Timestamp,
         Some(last) if now < last => Err(Error::refused(
             format!("this machine's clock says {now}, before the ledger's last line of {last}"),
             "set the clock right, then run the same command again",
-        )),
+        )
+        .coded(Code::ClockBehind)),
         _ => Ok(now),
     }
 }

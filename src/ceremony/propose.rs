@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 pub use super::genesis::Members;
 use super::{
-    Error, World, ability, adoption,
+    Code, Error, World, ability, adoption,
     fresh_pins::{self, FreshPins},
     genesis, pinning,
     program_proposal::{self, HandedOver},
@@ -27,7 +27,7 @@ use crate::{
     roster::{Roster, RosterDocument},
     transcript::{
         event::Proposed,
-        ledger::{LedgerState, TargetInForce},
+        ledger::{Ceremony, LedgerState, TargetInForce},
     },
 };
 
@@ -164,6 +164,22 @@ pub fn draft(
     Ok(Draft { proposal, roster: substance.roster, warnings, secrets })
 }
 
+/// What can be done about an open ceremony, as it stands.
+fn way_on(state: Option<&LedgerState>, pending: &Ceremony) -> &'static str {
+    let is_open = state.and_then(LedgerState::open).is_some_and(|open| open.number() == pending.number());
+    match (is_open, &pending.concluded, &pending.intended) {
+        (false, _, _) => "its station was lost: propose a plan of kind \"recover\" that names it",
+        (true, Some(_), _) => "close it with 'quorate execute', or recover it if its station is lost",
+        (true, None, Some(_)) => {
+            "it has begun to act: finish it with 'quorate execute', record what is known and close it with \
+             'quorate execute --give-up', or recover it if its station is lost"
+        }
+        (true, None, None) => {
+            "finish it with 'quorate execute', give it up with 'quorate abort', or recover it if its station is lost"
+        }
+    }
+}
+
 /// One ceremony is open at a time; only a recovery follows an open one, or one that left PINs half set.
 fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
     if let (Some(state), Plan::Recover(plan)) = (state, plan)
@@ -174,8 +190,9 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
     match (state.and_then(LedgerState::pending), plan) {
         (Some(open), _) => Err(Error::refused(
             format!("ceremony {} ({}) is still {}", open.number(), open.kind(), open.standing()),
-            "finish it with 'quorate execute', give it up with 'quorate abort', or recover it if its station is lost",
-        )),
+            way_on(state, open),
+        )
+        .coded(Code::CeremonyOpen)),
         (None, Plan::Recover(recover)) => Err(Error::refused(
             format!(
                 "ceremony {} is not open, and it left no PINs of which nobody knows whether they hold",
@@ -292,7 +309,8 @@ fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
     ))
 }
 
-fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Roster, Error> {
+/// The roster whose people act on a plan.
+pub fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Roster, Error> {
     match (&state.roster, plan) {
         (Some(roster), _) => Ok(roster.clone()),
         (None, Plan::Recover(plan)) => {

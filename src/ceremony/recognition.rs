@@ -1,6 +1,6 @@
 //! Whose card this is: serial and both keys must be as they were enrolled, before any PIN is asked for.
 
-use super::Error;
+use super::{Code, Error};
 use crate::{
     ports::card::{CardDescription, EnrolledKeys},
     roster::{Person, Roster, Standing},
@@ -38,12 +38,14 @@ pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Pers
                     person.name, card.serial
                 ),
                 "somebody made new keys on it; use a spare card, or have the member replaced",
-            ));
+            )
+            .coded(Code::ForeignCard));
         }
         return Err(Error::refused(
             format!("card {} is on nobody's list in this quorum", card.serial),
             "insert the card that was enrolled for it",
-        ));
+        )
+        .coded(Code::ForeignCard));
     };
     let enrolment = enrolled.enrolment();
     // A witness is enrolled without the share key that the card has all the same.
@@ -56,7 +58,8 @@ pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Pers
                 person.name, card.serial
             ),
             "use a spare card, or have the member replaced",
-        ));
+        )
+        .coded(Code::ForeignCard));
     }
     Ok(person)
 }
@@ -74,5 +77,6 @@ pub fn administrator<'r>(
     Err(Error::refused(
         format!("this is the card of {}, a {}: only administrators {what}", person.name, person.standing),
         "insert an administrator's card",
-    ))
+    )
+    .coded(Code::ForeignCard))
 }

@@ -20,24 +20,26 @@ use crate::{
 pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reason = Line::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
+    let proposal = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
     let mut card = wiring::card(terminal, &args.card.card)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     wiring.world().sweep(&state)?;
-    let ceremony = execute::open_ceremony(&state)?;
+    let ceremony = execute::open_ceremony(&state, "abort")?;
+    execute::check_proposal(ceremony, proposal)?;
     let description = card.describe(&recognition::enrolled(&state))?;
     recognition::administrator(&ceremony.roster, &description, "abort")?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
-    let mut unlocked = unlocking::unlock(
+    let mut inbox = FileInbox::new(args.files.iter().cloned());
+    let given = unlocking::unlocked(
         terminal,
         card.as_mut(),
         &description,
         &args.card,
         Some(&ceremony.roster),
         abort::USES,
+        |card| abort::abort(&mut wiring.world(), &description, card, &mut inbox, reason),
     )?;
-    let mut inbox = FileInbox::new(args.files.iter().cloned());
-    let given = abort::abort(&mut wiring.world(), &description, unlocked.as_mut(), &mut inbox, reason)?;
     let and = if given.left.is_empty() { "; its releases and keys are destroyed" } else { "" };
     terminal.tell(&format!("Ceremony {} is aborted{and}.", given.directory));
     execute_verb::tell_left(terminal, &given.left);

@@ -8,6 +8,7 @@ use super::{
     Done,
     args::{Approve, CardArgs, DecisionArgs, Global, Reject},
     card::write_new_for,
+    invocation::{self, Invocation},
     terminal::Terminal,
     unlocking,
     wiring::{self, Wiring},
@@ -15,9 +16,9 @@ use super::{
 use crate::{
     approval::statement::ApprovalFile,
     ceremony::{
-        self, Error,
+        self, Code, Error,
         approve::{self, Continuity, Matter},
-        recognition,
+        execute, recognition,
     },
     encoding::{
         digest::Digest,
@@ -53,12 +54,14 @@ fn decide(
     terminal: Terminal,
 ) -> Result<Done, Error> {
     let head = wiring::paper("--head", decision.head.as_ref())?;
+    let proposal = wiring::paper("--proposal", decision.proposal.proposal.as_ref())?;
     let mut card = wiring::card(terminal, &card_args.card)?;
     let state = ceremony::check(&storage::ledger::read(ledger)?, wiring::mode(global))?;
     let description = card.describe(&recognition::enrolled(&state))?;
     let root = wiring::state_root(global, &[ledger])?;
     let mut memory = storage::CustodianDirectory::new(&root)?;
     let matter = approve::matter(&state, &memory, &description, head, &storage::SystemClock)?;
+    execute::check_proposal(matter.ceremony, proposal)?;
     let event = if rejection.is_some() { "rejection" } else { "approval" };
     check_output(decision, &matter, &root, event)?;
     let ceremony = matter.ceremony;
@@ -69,41 +72,43 @@ fn decide(
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };
     terminal.confirm(&format!("{verb} this proposal as {}?", matter.custodian.full_name))?;
     let uses = if rejection.is_some() { Uses::SIGNATURE } else { approve::uses(&matter) };
-    let mut unlocked = unlocking::unlock(
+    let file = unlocking::unlocked(
         terminal,
         card.as_mut(),
         &description,
         card_args,
         Some(&matter.ceremony.roster),
         uses,
+        |card| sign(&matter, &description, card, rejection.as_ref()),
     )?;
-    let file = sign(&matter, &description, unlocked.as_mut(), rejection.as_ref())?;
-    drop(unlocked);
     // Remembered first: if the file is lost now, he still knows that this proposal exists.
     memory.remember(state.nonce, &who, matter.ceremony.number(), matter.ceremony.digest)?;
-    let place = deliver(ledger, decision, global, &state, &who, event, &file)?;
+    let file = deliver(ledger, decision, global, &state, &who, event, &file)?;
     let did = if rejection.is_some() { "rejected" } else { "approved" };
     terminal.tell(&format!(
         "{} ({who}) {did} ceremony {}.",
         matter.custodian.full_name,
         matter.ceremony.number()
     ));
-    if decision.output.is_some() {
-        terminal.tell(&format!(
-            "Next: bring {place} to the administrator, for 'quorate execute LEDGER {place}'."
-        ));
-    } else {
-        let ledger = text::printable(&ledger.to_string_lossy());
-        terminal.tell(&format!(
-            "Next: 'quorate status {ledger}' says who is missing; with a quorum, 'quorate execute {ledger}'."
-        ));
+    let next = Invocation::at(global, ledger, &[]);
+    match &decision.output {
+        Some(path) => {
+            let shown = text::printable(&path.to_string_lossy());
+            terminal.tell(&format!("Next: bring {shown} to the administrator, for:"));
+            let file = invocation::shell(path.as_os_str());
+            terminal.command(&next.elsewhere(&format!("quorate execute LEDGER {file} --card CARD")));
+        }
+        None => next.tell(
+            terminal,
+            "Next: 'quorate status' says who is missing; with a quorum, 'quorate execute' with the copies as before.",
+        ),
     }
     Ok(Done::ok(json!({
         "custodian": who,
         "decision": did,
         "ceremony": matter.ceremony.directory,
         "proposal": matter.ceremony.digest,
-        "file": place,
+        "file": file,
     })))
 }
 
@@ -143,7 +148,8 @@ fn check_output(
         format!("{} is not the station of the open proposal", root.whose()),
         "at the station, the account that proposed approves without -o; anywhere else, write the statement to a file with -o \
          FILE, and bring it to the administrator",
-    ))
+    )
+    .coded(Code::NotStation))
 }
 
 /// Says how the ledger is known to be whole. Where nothing is known, a person compares the head with his paper; `--yes`
@@ -180,12 +186,14 @@ fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
         return Err(Error::refused(
             "this machine remembers nothing of the ledger, so it could be an old copy of it",
             "give the head of the last ceremony from your paper with --head",
-        ));
+        )
+        .coded(Code::Head));
     }
     terminal.digest("Head of the last closed ceremony", head);
     terminal.ask_person("This machine remembers nothing of the ledger. Is this the head on your paper?")
 }
 
+/// Where the statement was written; none where the station keeps it.
 fn deliver(
     ledger: &Path,
     decision: &DecisionArgs,
@@ -194,12 +202,12 @@ fn deliver(
     who: &text::Name,
     event: &str,
     file: &ApprovalFile,
-) -> Result<String, Error> {
+) -> Result<Option<String>, Error> {
     if let Some(path) = &decision.output {
         write_new_for(ledger, path, &file.write())?;
-        return Ok(text::printable(&path.to_string_lossy()));
+        return Ok(Some(text::printable(&path.to_string_lossy())));
     }
     let mut wiring = Wiring::open(global, ledger, &[])?;
     approve::keep(&mut wiring.world(), state, who, event, file)?;
-    Ok("the station".into())
+    Ok(None)
 }

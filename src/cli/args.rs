@@ -227,6 +227,14 @@ pub struct Approve {
     pub decision: DecisionArgs,
 }
 
+/// Which proposal is meant.
+#[derive(Args, Debug, Clone, Default)]
+pub struct ProposalArgs {
+    /// Digest of the proposal that was reviewed, in hex or PGP words: refused if another one is open.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub proposal: Option<String>,
+}
+
 /// What approval and rejection share.
 #[derive(Args, Debug, Clone, Default)]
 pub struct DecisionArgs {
@@ -236,6 +244,9 @@ pub struct DecisionArgs {
     /// Head of the last closed ceremony, from your paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,
+    /// Which proposal is meant.
+    #[command(flatten)]
+    pub proposal: ProposalArgs,
 }
 
 /// `quorate reject`.
@@ -279,6 +290,9 @@ pub struct Execute {
     /// A PIN that the quorum does not hold, from a file's first line: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
     #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
     pub present: Vec<String>,
+    /// Which proposal is meant.
+    #[command(flatten)]
+    pub proposal: ProposalArgs,
     /// Record what is known as the outcome and close, although the operation did not complete.
     #[arg(long)]
     pub give_up: bool,
@@ -302,6 +316,9 @@ pub struct Abort {
     /// Why, in a line that everybody will read.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Which proposal is meant.
+    #[command(flatten)]
+    pub proposal: ProposalArgs,
     /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,

@@ -34,22 +34,22 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let question = if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };
     terminal.confirm(question)?;
     let (ceremony, _) = attest::subject(&state, &description)?;
-    let mut unlocked = unlocking::unlock(
+    let agrees = opinion.agrees;
+    let attested = unlocking::unlocked(
         terminal,
         card.as_mut(),
         &description,
         &args.card,
         Some(&ceremony.roster),
         Uses::SIGNATURE,
+        |card| attest::attest(&mut wiring.ledger, &state, &description, card, opinion, &SystemClock),
     )?;
-    let attested =
-        attest::attest(&mut wiring.ledger, &state, &description, unlocked.as_mut(), opinion, &SystemClock)?;
     terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.directory));
     Ok(Done::ok(json!({
         "person": attested.person,
         "ceremony": attested.directory,
         "head": attested.head,
-        "agrees": args.disagree.is_none(),
+        "agrees": agrees,
     })))
 }
 

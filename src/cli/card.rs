@@ -125,15 +125,22 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         attestation: attestation.iter().map(|der| Digest::of(&der.0)).collect(),
     };
     let payload = strict::write(&enrolment);
-    let mut unlocked = match prepared {
+    let message = pae(ENROLMENT_TYPE, &payload);
+    let signature = match prepared {
         Some(prepared) => {
             card.announce(prepared.touches);
-            card.unlock(prepared.pin, FinalTry::Keep)?
+            card.unlock(prepared.pin, FinalTry::Keep)?.sign(&message)?
         }
-        None => unlocking::unlock(terminal, card.as_mut(), &description, &args.card, None, Uses::SIGNATURE)?,
+        None => unlocking::unlocked(
+            terminal,
+            card.as_mut(),
+            &description,
+            &args.card,
+            None,
+            Uses::SIGNATURE,
+            |card| Ok(card.sign(&message)?),
+        )?,
     };
-    let signature = unlocked.sign(&pae(ENROLMENT_TYPE, &payload))?;
-    drop(unlocked);
     let envelope = Envelope::new(ENROLMENT_TYPE.into(), payload, description.signing_key.keyid(), signature);
     let is_attested = !attestation.is_empty();
     let file = EnrolmentFile { statement: envelope, attestation };

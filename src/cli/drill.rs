@@ -47,9 +47,9 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     terminal.confirm("Try this card?")?;
     let (roster, uses) = (Some(subject.roster), drill::uses(&subject));
     let given = CardArgs { card: place.clone(), pin: args.pin.clone() };
-    let mut unlocked = unlocking::unlock(terminal, card.as_mut(), &description, &given, roster, uses)?;
-    let signed = drill::drill(&subject, &description, unlocked.as_mut(), &SystemClock)?;
-    drop(unlocked);
+    let signed = unlocking::unlocked(terminal, card.as_mut(), &description, &given, roster, uses, |card| {
+        drill::drill(&subject, &description, card, &SystemClock)
+    })?;
     let bytes = drill::to_file(signed.envelope());
     let kept = match (&mut ledger, &args.output) {
         (Some(ledger), _) => drill::keep(ledger, &state, &[("the drill".into(), bytes)], &SystemClock)?,

@@ -1,12 +1,13 @@
 //! `quorate execute`.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::{
     Done,
     args::{Execute, Global},
+    invocation::Invocation,
     spent::{Spent, Watch},
     terminal::Terminal,
     unlocking,
@@ -19,7 +20,7 @@ use crate::{
         execute::{self, Persistence, Request},
         recognition,
     },
-    encoding::text::{self, Name},
+    encoding::text::Name,
     memory::Pin,
     proposal::target::Role,
     storage::FileInbox,
@@ -28,12 +29,14 @@ use crate::{
 
 /// Executes the open ceremony.
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let proposal = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
     let mut card = wiring::card(terminal, &args.card.card)?;
     let mut present = wiring::present_pins(&args.present)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     wiring.world().sweep(&state)?;
-    let ceremony = execute::open_ceremony(&state)?;
+    let ceremony = execute::open_ceremony(&state, "execute")?;
+    execute::check_proposal(ceremony, proposal)?;
     let description = card.describe(&recognition::enrolled(&state))?;
     recognition::administrator(&ceremony.roster, &description, "execute")?;
     terminal.tell(&format!(
@@ -49,17 +52,26 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
-    let mut unlocked =
-        unlocking::unlock(terminal, card.as_mut(), &description, &args.card, Some(&roster), execute::USES)?;
     let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };
-    let watch = Watch::start(wiring.meter());
-    let executed = execute::execute(&mut wiring.world(), unlocked.as_mut(), request);
-    let spent = watch.stop();
+    let (executed, spent) = unlocking::unlocked(
+        terminal,
+        card.as_mut(),
+        &description,
+        &args.card,
+        Some(&roster),
+        execute::USES,
+        |card| {
+            let watch = Watch::start(wiring.meter());
+            let executed = execute::execute(&mut wiring.world(), card, request);
+            Ok((executed, watch.stop()))
+        },
+    )?;
     spent.tell(terminal);
     let report = executed?;
-    tell(terminal, &report);
-    tell_next(terminal, &report, &args.ledger);
+    let next = Invocation::at(global, &args.ledger, &args.copies.copies).by(Some(&args.card.card));
+    tell(terminal, &report, &next);
+    tell_next(terminal, &report, &next);
     Ok(Done::new(report.outcome.into(), report_json(&report, spent)))
 }
 
@@ -80,7 +92,7 @@ pub fn ask_present(
 }
 
 /// Says how it ended.
-pub fn tell(terminal: Terminal, report: &Report) {
+pub fn tell(terminal: Terminal, report: &Report, next: &Invocation) {
     let concluded = &report.concluded;
     terminal.tell(&format!("Outcome: {}. {}.", report.outcome, concluded.summary));
     for object in &concluded.deleted {
@@ -104,10 +116,9 @@ pub fn tell(terminal: Terminal, report: &Report) {
         }
     }
     for handover in &concluded.handovers {
-        terminal.item(&format!(
-            "THE APPLICATION of {} needs its new user PIN: 'quorate show LEDGER {} --handover {} -o FILE'",
-            handover.target, report.number, handover.target
-        ));
+        terminal.item(&format!("THE APPLICATION of {} needs its new user PIN:", handover.target));
+        let (number, target) = (report.number, &handover.target);
+        next.command(terminal, &format!("quorate show LEDGER {number} --handover {target} -o FILE"));
     }
     for file in &report.set_aside {
         terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
@@ -127,18 +138,18 @@ pub fn tell_left(terminal: Terminal, left: &[Left]) {
 }
 
 /// Says what comes after a ceremony.
-pub fn tell_next(terminal: Terminal, report: &Report, ledger: &Path) {
-    let ledger = text::printable(&ledger.to_string_lossy());
-    let next = match report.outcome {
-        Outcome::Completed => format!(
-            "Next: each who was there and has not attested runs 'quorate attest {ledger} --card CARD'; then \
-             'quorate audit {ledger} --genesis … --head …', both from paper."
+pub fn tell_next(terminal: Terminal, report: &Report, next: &Invocation) {
+    match report.outcome {
+        Outcome::Completed => next.tell(
+            terminal,
+            "Next: each who was there and has not attested runs 'quorate attest'; then \
+             'quorate audit --genesis HEX-OR-WORDS --head HEX-OR-WORDS', both from paper.",
         ),
-        _ => format!(
-            "Next: look at the target, then propose again. 'quorate status {ledger}' says where things stand."
+        _ => next.tell(
+            terminal,
+            "Next: look at the target, then propose again. 'quorate status' says where things stand.",
         ),
-    };
-    terminal.tell(&next);
+    }
 }
 
 /// The object of `--json`.

@@ -15,6 +15,7 @@ mod enrolment;
 mod execute;
 mod exit;
 mod handed;
+mod invocation;
 mod output;
 mod proof;
 mod propose;
@@ -69,10 +70,16 @@ pub fn main() -> Exit {
         Err(error) => {
             terminal::usage(&error);
             // Help and version go to standard output and are not an error.
-            return told(
-                if error.use_stderr() { Exit::Usage } else { Exit::Done },
-                "run the same command again",
-            );
+            if !error.use_stderr() {
+                return told(Exit::Done, "run the same command again");
+            }
+            // Nothing was parsed, so that only the words themselves tell whether a program reads the answer.
+            if std::env::args_os().any(|word| word == "--json") {
+                let message = error.render().to_string();
+                let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                Terminal::new(true, false).error_object(&Error::usage(message, "see --help"));
+            }
+            return told(Exit::Usage, "run the same command again");
         }
     };
     let terminal = Terminal::new(cli.global.json, cli.global.yes);
@@ -86,6 +93,7 @@ pub fn main() -> Exit {
             done.exit
         }
         Err(error) => {
+            let error = invocation::Invocation::of(&cli).explain(error);
             terminal.error(&error);
             error.kind.into()
         }

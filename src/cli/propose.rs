@@ -7,13 +7,15 @@ use serde_json::json;
 use super::{
     Done,
     args::{Global, Propose},
+    invocation::Invocation,
+    stage::Dealt,
     terminal::Terminal,
     unlocking,
     wiring::{self, Wiring},
 };
 use crate::{
     ceremony::{
-        Error, HandedOver, handed_over_needed,
+        Code, Error, HandedOver, handed_over_needed,
         propose::{self, Draft, Members, Request, Submitted},
         recognition,
     },
@@ -23,7 +25,7 @@ use crate::{
         text,
     },
     memory::CredentialSecret,
-    ports::card::{Card, Uses},
+    ports::card::{Card, CardDescription, EnrolledKeys, Uses},
     proposal::{
         briefing::briefing,
         plan::{GenesisPlan, MAX_PLAN, MemberTable, Plan},
@@ -34,6 +36,7 @@ use crate::{
         card::EnrolledCard,
     },
     storage::{LedgerDirectory, ledger::Made},
+    transcript::ledger::LedgerState,
 };
 
 /// Proposes a plan.
@@ -44,23 +47,22 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     ask_handed_over(terminal, &plan, &mut handed_over)?;
     let _made = make_ledger(&plan, &args.ledger)?;
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
-    let unlock = |card: &mut dyn Card, draft: Draft, wiring: &mut Wiring| {
-        let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
-        terminal.confirm("Sign this proposal?")?;
-        let mut unlocked = unlocking::unlock(
-            terminal,
-            card,
-            &description,
-            &args.card,
-            Some(&draft.roster),
-            Uses::SIGNATURE,
-        )?;
-        propose::submit(&mut wiring.world(), draft, &description, unlocked.as_mut())
-    };
     let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut(), handed_over)?;
-    let submitted = unlock(card.as_mut(), draft, &mut wiring)?;
+    let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
+    terminal.confirm("Sign this proposal?")?;
+    let roster = draft.roster.clone();
+    let submitted = unlocking::unlocked(
+        terminal,
+        card.as_mut(),
+        &description,
+        &args.card,
+        Some(&roster),
+        Uses::SIGNATURE,
+        |card| propose::submit(&mut wiring.world(), draft, &description, card),
+    )?;
     tell(terminal, &submitted, &plan, &args.ledger);
-    tell_next(terminal, &submitted, &args.ledger);
+    let next = Invocation::at(global, &args.ledger, &args.copies.copies);
+    tell_next(terminal, &submitted, &next);
     Ok(Done::ok(submitted_json(&submitted)))
 }
 
@@ -70,10 +72,51 @@ pub fn read_plan(path: &Path) -> Result<(String, Plan), Error> {
     let shown = text::printable(&path.to_string_lossy());
     let plan = Plan::parse(&bytes).map_err(|e| {
         Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")
+            .coded(Code::Plan)
     })?;
     let text =
         String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;
     Ok((text, plan))
+}
+
+/// Refuses a card that is not an administrator's: of the roster that acts, or of a genesis's plan.
+pub fn check_administrator(
+    plan: &Plan,
+    path: &Path,
+    state: Option<&LedgerState>,
+    dealt: &mut Dealt,
+) -> Result<(), Error> {
+    let roster = match state {
+        Some(state) => match state.open() {
+            Some(open) => open.roster.clone(),
+            None => propose::acting_roster(state, plan)?,
+        },
+        None => {
+            let Plan::Genesis(genesis) = plan else { return Ok(()) };
+            let base = path.parent().unwrap_or(Path::new("."));
+            let members: Vec<Member> =
+                genesis.administrators.iter().map(|table| member(table, base)).collect::<Result<_, _>>()?;
+            let files = members.iter().flat_map(|member| &member.cards);
+            let cards: Vec<EnrolledCard> =
+                files.filter_map(|file| EnrolledCard::from_file(file.clone()).ok()).collect();
+            let keys: Vec<EnrolledKeys> =
+                cards.iter().map(|card| EnrolledKeys::from(card.enrolment())).collect();
+            let card = dealt.describe(&keys)?;
+            let keyid = card.signing_key.keyid();
+            let is_theirs = cards.iter().any(|theirs| theirs.enrolment().signing_key.keyid() == keyid);
+            return if is_theirs { Ok(()) } else { Err(foreign(&card)) };
+        }
+    };
+    let card = dealt.describe(&recognition::enrolled_in(&roster))?;
+    recognition::administrator(&roster, &card, "propose").map(drop)
+}
+
+fn foreign(card: &CardDescription) -> Error {
+    Error::refused(
+        format!("card {} is not an administrator's in this plan", card.serial),
+        "insert the card of an administrator whom the plan names",
+    )
+    .coded(Code::ForeignCard)
 }
 
 /// A genesis makes its ledger's directory, which stays if something is written to it.
@@ -214,12 +257,11 @@ pub fn tell(terminal: Terminal, submitted: &Submitted, plan: &Plan, ledger: &Pat
 }
 
 /// Says what comes after a proposal that is to be approved one by one.
-fn tell_next(terminal: Terminal, submitted: &Submitted, ledger: &Path) {
-    let ledger = text::printable(&ledger.to_string_lossy());
+fn tell_next(terminal: Terminal, submitted: &Submitted, next: &Invocation) {
     terminal.tell(&format!("Next, before {}: each custodian who agrees:", submitted.expires));
-    terminal.item(&format!("quorate approve {ledger} --card CARD"));
-    terminal.tell("or on a machine of his own, with a copy of the ledger:");
-    terminal.item("quorate approve COPY --card CARD -o FILE");
+    next.command(terminal, "quorate approve");
+    terminal.tell("or on a machine of their own, with a copy of the ledger:");
+    terminal.command(&next.elsewhere("quorate approve COPY --card CARD -o FILE"));
 }
 
 /// The object of `--json`.

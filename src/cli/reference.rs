@@ -28,7 +28,7 @@ pub const fn meaning(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "Completed, or verified.",
         Exit::Error => {
-            "Something did not work: a file, a card, a wrong PIN, a token, the disk; or it worked, and what it printed could not be written. 'quorate status' says where things stand."
+            "Something did not work: a file that is missing or not what it should be, a card, a wrong PIN, a token, the disk; or it worked, and what it printed could not be written. 'quorate status' says where things stand."
         }
         Exit::Usage => "The command line, or a question that nobody could be asked.",
         Exit::Refused => "A rule forbids it, or an audit has findings.",
@@ -40,13 +40,22 @@ pub const fn meaning(exit: Exit) -> &'static str {
     }
 }
 
+/// What a shell reports of a command that Ctrl-C ended; no command returns it.
+pub const INTERRUPTED: (u8, &str) = (
+    130,
+    "Interrupted by Ctrl-C (SIGINT), as a shell reports it; of another signal it is 128 and the signal's number. What was \
+     begun is gone on with by the same command; 'quorate status' says where things stand.",
+);
+
 /// The object of every error.
 pub const ERROR: Object = Object {
     when: "after an error",
     keys: &[
+        ("error.code", "what it is, for programs: see ERROR CODES in quorate(1)"),
         ("error.message", "what is the matter"),
         ("error.details", "facts, a list"),
         ("error.hint", "what to do"),
+        ("error.commands", "the commands that the hint mentions, to be pasted into a shell"),
     ],
 };
 
@@ -120,7 +129,7 @@ const DECISION: &[(&str, &str)] = &[
     ("decision", "approved or rejected"),
     ("ceremony", "its directory in the ledger"),
     ("proposal", "digest of the proposal"),
-    ("file", "the file that was written, or the station"),
+    ("file", "the file that was written, or null: the station keeps it"),
 ];
 
 const EXECUTED: &[(&str, &str)] = &[
@@ -499,7 +508,8 @@ impl Reference {
                 out.push_str(&format!("\n  {key:<22}  {meaning}"));
             }
         }
-        let codes: Vec<String> = self.exits.iter().map(|exit| exit.code().to_string()).collect();
+        let mut codes: Vec<String> = self.exits.iter().map(|exit| exit.code().to_string()).collect();
+        codes.push(INTERRUPTED.0.to_string());
         out.push_str(&format!("\n  {:<22}  exit code: {}; see quorate(1)", "exit", codes.join(", ")));
         out
     }

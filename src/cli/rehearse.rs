@@ -17,7 +17,9 @@ use serde_json::json;
 use super::{
     Done,
     args::{Global, Rehearse},
-    execute, propose,
+    execute,
+    invocation::shell,
+    propose,
     spent::Spent,
     stage::Stage,
     terminal::Terminal,
@@ -75,9 +77,12 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
     terminal.tell(&format!("The ledger is in {shown}. It took {:.1} s.", started.elapsed().as_secs_f32()));
     terminal.tell("Audit it yourself, with the two numbers as they stand on your paper:");
     let pin = |digest: Option<Digest>| digest.map(|d| d.to_string()).unwrap_or_default();
-    terminal.item(&format!("quorate audit --rehearsal {shown}"));
-    terminal.item(&format!("  --genesis {}", pin(genesis)));
-    terminal.item(&format!("  --head {}", pin(head)));
+    terminal.command(&format!(
+        "quorate audit --rehearsal {} --genesis {} --head {}",
+        shell(ledger.as_os_str()),
+        pin(genesis),
+        pin(head)
+    ));
     let json = json!({
         "dir": dir, "ledger": ledger, "genesis": genesis, "head": head, "verdict": verdict, "ceremonies": played,
     });
@@ -133,7 +138,7 @@ fn play(
     let terminal = stage.terminal;
     terminal.heading(&format!("Ceremony {number}: {kind}"));
     let mut admin = cast.administrator(terminal)?;
-    let submitted = stage.propose(plan, &mut admin, crate::ceremony::HandedOver::new(), &Err)?;
+    let submitted = stage.propose(plan, &mut admin, crate::ceremony::HandedOver::new())?;
     terminal.tell(&format!(
         "{} proposes it; the card signs exactly what is shown above.",
         cast.administrator_name()

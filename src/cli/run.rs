@@ -11,27 +11,36 @@ use super::{
     Done,
     args::{CardPlace, Global, Run},
     execute::{report_json, tell, tell_next},
-    handed, propose,
+    handed,
+    invocation::Invocation,
+    propose,
     spent::Spent,
     stage::{Dealt, Stage},
     terminal::Terminal,
     wiring,
 };
 use crate::{
-    ceremony::{Error, Report},
-    encoding::{
-        digest::Digest,
-        text::{self, Name},
-    },
+    ceremony::{self, Code, Error, Report},
+    encoding::{digest::Digest, text::Name},
     memory::Pin,
     ports::card::FinalTry,
     proposal::target::Role,
-    transcript::outcome::Outcome,
+    storage,
+    transcript::{ledger::LedgerState, outcome::Outcome},
 };
+
+/// What came of waiting for a card.
+enum Waited {
+    /// It is in.
+    There,
+    /// Its holder goes without.
+    Skipped,
+}
 
 /// The cards, as they are given or asked for.
 struct Table<'a> {
     terminal: Terminal,
+    next: Invocation,
     places: std::slice::Iter<'a, CardPlace>,
     pin_files: std::slice::Iter<'a, PathBuf>,
     asks: bool,
@@ -39,10 +48,17 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The administrator's card. Nothing is begun yet, so that another card may be given.
-    fn first(&mut self) -> Result<Option<Dealt>, Error> {
+    /// The administrator's card. Nothing is begun yet: where another person's card is in, another may be given.
+    fn administrator(
+        &mut self,
+        check: &dyn Fn(&mut Dealt) -> Result<(), Error>,
+    ) -> Result<Option<Dealt>, Error> {
         loop {
-            let tried = self.next("Administrator's card (yubikey:SERIAL, soft:FILE)");
+            let tried = self.next("Administrator's card (yubikey:SERIAL, soft:FILE)").and_then(|dealt| {
+                let Some(mut dealt) = dealt else { return Ok(None) };
+                check(&mut dealt)?;
+                Ok(Some(dealt))
+            });
             if let Some(first) = self.forgives(tried)? {
                 return Ok(first);
             }
@@ -74,22 +90,30 @@ impl Table<'_> {
         if self.asks { self.terminal.person_says_yes(question) } else { Ok(true) }
     }
 
-    /// Waits until this card is in a reader again: where there is one reader, each takes his card out after his turn.
-    fn wait_for(&self, dealt: &mut Dealt, whose: &str) -> Result<(), Error> {
+    /// Waits until this card is in a reader again: where there is one reader, each takes their card out after their turn.
+    fn wait_for(&self, dealt: &mut Dealt, whose: &str) -> Result<Waited, Error> {
         while self.forgives(dealt.look())?.is_none() {
-            self.terminal.ask(&format!("Put the card of {whose} in and type yes"))?;
+            let answer = self.terminal.ask(&format!("Put the card of {whose} in and type yes, or skip"))?;
+            if answer.trim().eq_ignore_ascii_case("skip") {
+                return Ok(Waited::Skipped);
+            }
         }
-        Ok(())
+        Ok(Waited::There)
     }
 
     /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony.
     fn forgives<T>(&self, tried: Result<T, Error>) -> Result<Option<T>, Error> {
         match tried {
             Ok(value) => Ok(Some(value)),
-            Err(mut error) if self.asks => {
+            // Where the input has ended, asking again would never end.
+            Err(mut error) if self.asks && error.code != Code::NoAnswer => {
                 // It was no command that failed, and the ceremony goes on.
                 error.hint = error.hint.replace("run the same command again", "give the card again");
-                self.terminal.complain(&error);
+                let code = error.code;
+                self.terminal.complain(&self.next.explain(error));
+                if code.is_about_a_pin() {
+                    self.terminal.settle()?;
+                }
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -97,48 +121,61 @@ impl Table<'_> {
     }
 }
 
-/// Leads through a plan.
+/// Leads through a plan, or goes on with its ceremony where it is open already.
 pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let head = wiring::paper("--head", args.head.as_ref())?;
     let present = wiring::present_pins(&args.present)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
-    let (_, plan) = propose::read_plan(&args.plan)?;
+    let (text, plan) = propose::read_plan(&args.plan)?;
+    let state = known(global, &args.ledger)?;
+    let next = Invocation::at(global, &args.ledger, &args.copies.copies).by(args.cards.first());
     let mut table = Table {
         terminal,
+        next: next.clone(),
         places: args.cards.iter(),
         pin_files: args.pin_files.iter(),
         asks: args.cards.is_empty() && terminal.is_interactive(),
         final_try: if args.final_try { FinalTry::Spend } else { FinalTry::Keep },
     };
-    let mut admin = table.first()?.ok_or_else(|| {
-        Error::usage("no card is given", "give --card and --pin-file for each card, or run it in a terminal")
-    })?;
+    let mut admin = table
+        .administrator(&|card| propose::check_administrator(&plan, &args.plan, state.as_ref(), card))?
+        .ok_or_else(|| {
+            let hint = "give --card and --pin-file for each card, or run it in a terminal";
+            Error::usage("no card is given", hint)
+        })?;
     let _made = propose::make_ledger(&plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
-    let forgive = |error| {
-        table.forgives::<()>(Err(error))?;
-        match terminal.person_says_yes("Try again?")? {
-            true => Ok(()),
-            false => Err(Error::refused("nothing was proposed", "")),
+    let submitted = match stage.resume(&text)? {
+        Some(open) => open,
+        None => {
+            let submitted = stage.propose(&args.plan, &mut admin, handed_over)?;
+            propose::tell(terminal, &submitted, &plan, &args.ledger);
+            submitted
         }
     };
-    let submitted = stage.propose(&args.plan, &mut admin, handed_over, &forgive)?;
-    propose::tell(terminal, &submitted, &plan, &args.ledger);
-
     terminal.heading("Approvals");
-    let (approved, mut people) = approvals(&mut stage, &mut table, head, &args.ledger)?;
+    let (approved, mut people) = approvals(&mut stage, &mut table, head)?;
 
     terminal.heading("Execution");
-    let (report, spent) = execute(&mut stage, &table, &mut admin, present, &args.ledger)?;
-    tell(terminal, &report);
+    let (report, spent) = execute(&mut stage, &table, &mut admin, present)?;
+    tell(terminal, &report, &next);
 
     if report.outcome == Outcome::Completed {
         terminal.heading("Attestation");
         attest(&mut stage, &table, &mut people)?;
     }
-    tell_next(terminal, &report, &args.ledger);
+    tell_next(terminal, &report, &next);
     let json = json!({ "proposed": propose::submitted_json(&submitted), "approved": approved, "executed": report_json(&report, spent) });
     Ok(Done::new(report.outcome.into(), json))
+}
+
+/// The ledger as it is; none where a genesis has yet to make it.
+fn known(global: &Global, ledger: &Path) -> Result<Option<LedgerState>, Error> {
+    if !ledger.exists() {
+        return Ok(None);
+    }
+    let files = storage::ledger::read(ledger)?;
+    if files.is_empty() { Ok(None) } else { ceremony::check(&files, wiring::mode(global)).map(Some) }
 }
 
 /// Executes; where somebody is asked, as often as he wants: an administrator who did not touch his card in time must
@@ -148,24 +185,23 @@ fn execute(
     table: &Table<'_>,
     admin: &mut Dealt,
     mut present: BTreeMap<(Name, Role), Pin>,
-    ledger: &Path,
 ) -> Result<(Report, Spent), Error> {
     loop {
-        table.wait_for(admin, "the administrator")?;
-        let tried = stage.execute(admin, std::mem::take(&mut present));
+        let tried = match table.wait_for(admin, "the administrator")? {
+            Waited::There => stage.execute(admin, std::mem::take(&mut present)),
+            Waited::Skipped => Err(Error::problem("the administrator's card is not in", "")),
+        };
         let kind = tried.as_ref().err().map(|error| error.kind);
         match (table.forgives(tried)?, kind) {
             (Some(report), _) => return Ok(report),
-            (None, kind) if !table.terminal.person_says_yes("Try the execution again?")? => {
-                let ledger = text::printable(&ledger.to_string_lossy());
+            // It may have been a PIN that was wrong.
+            (None, kind) if !table.terminal.person_says_yes_unseen("Try the execution again?")? => {
                 let mut error = Error::problem(
                     "the ceremony was not executed to its end",
-                    format!(
-                        "'quorate status {ledger}' says where it stands; 'quorate execute {ledger} --card CARD', with \
-                         the copies as before, goes on"
-                    ),
+                    "'quorate status' says where it stands; 'quorate execute' or the same command again goes on",
                 );
                 error.kind = kind.unwrap_or(error.kind);
+                error.code = Code::of_kind(error.kind);
                 return Err(error);
             }
             (None, _) => {}
@@ -181,17 +217,20 @@ fn attest(stage: &mut Stage, table: &Table<'_>, people: &mut [(Name, Dealt)]) ->
     }
     for (who, dealt) in people {
         loop {
-            if table.asks {
-                table.wait_for(dealt, who.as_str())?;
+            if table.asks && matches!(table.wait_for(dealt, who.as_str())?, Waited::Skipped) {
+                break;
             }
             match stage.attest(dealt) {
                 Ok(attested) => {
                     terminal.tell(&format!("{} attested the head.", attested.person));
                     break;
                 }
+                Err(error) if error.code == Code::NoAnswer => return Err(error),
                 Err(error) => terminal.complain(&error),
             }
-            if !table.asks || !terminal.person_says_yes(&format!("{who} has not attested. Try again?"))? {
+            if !table.asks
+                || !terminal.person_says_yes_unseen(&format!("{who} has not attested. Try again?"))?
+            {
                 break;
             }
         }
@@ -205,12 +244,11 @@ fn approvals(
     stage: &mut Stage,
     table: &mut Table<'_>,
     head: Option<Digest>,
-    ledger: &Path,
 ) -> Result<(BTreeSet<Name>, Vec<(Name, Dealt)>), Error> {
     let needed = stage.needed()?;
     let mut people = Vec::new();
-    let mut approved = BTreeSet::new();
-    while !needed.is_met(&approved) {
+    let mut approved = needed.approved.clone();
+    while !needed.has_begun && !needed.is_met(&approved) {
         let missing: Vec<&str> =
             needed.custodians.iter().filter(|n| !approved.contains(*n)).map(|n| n.as_str()).collect();
         let standing = format!("{} of {} have approved", approved.len(), needed.count);
@@ -219,7 +257,7 @@ fn approvals(
         let Some(next) = table.forgives(next)? else { continue };
         let Some(mut dealt) = next else {
             if table.stops()? {
-                return Err(left_open(&standing, &missing, ledger));
+                return Err(left_open(&standing, &missing));
             }
             continue;
         };
@@ -233,14 +271,11 @@ fn approvals(
     Ok((approved, people))
 }
 
-fn left_open(standing: &str, missing: &[&str], ledger: &Path) -> Error {
-    let ledger = text::printable(&ledger.to_string_lossy());
+fn left_open(standing: &str, missing: &[&str]) -> Error {
     Error::incomplete(
         format!("{standing}: the ceremony stays open, and nothing was tried"),
-        format!(
-            "those who are missing run 'quorate approve {ledger} --card CARD', then you 'quorate execute {ledger} --card \
-             CARD' with the copies as before; 'quorate abort {ledger}' gives it up"
-        ),
+        "those who are missing run 'quorate approve', then you 'quorate execute', or the same command again; \
+         'quorate abort' gives it up",
     )
     .with(vec![format!("not yet: {}", missing.join(", "))])
 }

@@ -11,15 +11,15 @@ use super::{
     propose,
     spent::{Spent, Watch},
     terminal::Terminal,
-    unlocking,
+    unlocking::{self, Typing},
     wiring::{self, Wiring},
 };
 use crate::{
     ceremony::{
-        Error, HandedOver, Report, approve,
+        Code, Error, HandedOver, Report, approve,
         attest::{self, Attested, Opinion},
         execute::{self, Persistence, Request},
-        propose::{Submitted, submit},
+        propose::{Submitted, is_empty, submit},
         recognition,
     },
     encoding::{
@@ -28,10 +28,10 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{Card, CardDescription, CardError, FinalTry, UnlockedCard, Uses},
-        store::CustodianMemory as _,
+        card::{Card, CardDescription, CardError, EnrolledKeys, FinalTry, UnlockedCard, Uses},
+        store::{CustodianMemory as _, StationStore as _},
     },
-    proposal::target::Role,
+    proposal::{briefing::briefing, target::Role},
     roster::Roster,
     storage::{FileInbox, SystemClock},
     transcript::ledger::LedgerState,
@@ -68,28 +68,46 @@ impl Dealt {
         }
     }
 
-    /// Presents the PIN, once. A wrong one is forgotten.
-    fn unlock<'c>(
-        &'c mut self,
+    /// Whose card it is, by the keys that may be on it.
+    pub fn describe(&mut self, enrolled: &[EnrolledKeys]) -> Result<CardDescription, Error> {
+        Ok(self.card.describe(enrolled)?)
+    }
+
+    /// Presents the PIN and goes on with the unlocked card. A PIN that is known or was given is presented once, and forgotten
+    /// if it is wrong; one that is typed is asked for again.
+    fn unlocked<T>(
+        &mut self,
         terminal: Terminal,
         description: &CardDescription,
         roster: Option<&Roster>,
         uses: Uses,
-    ) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+        then: impl FnOnce(&mut dyn UnlockedCard) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         if self.is_given {
             unlocking::check_named(&self.place, description, roster)?;
         }
         let card = self.card.as_mut();
         let final_try = unlocking::before_pin(terminal, card, description, roster, uses, self.final_try)?;
         self.is_given = false;
-        let pin = match self.pin.take() {
-            Some(pin) => pin,
-            None => unlocking::ask_pin(terminal, description, roster)?,
+        if let Some(pin) = self.pin.take() {
+            let again = Pin::copy_of(pin.expose())?;
+            let mut unlocked = card.unlock(pin, final_try)?;
+            self.pin = Some(again);
+            return then(unlocked.as_mut());
+        }
+        let mut typing = Typing::new(terminal, description, roster, self.final_try, final_try);
+        let mut unlocked = loop {
+            let (pin, final_try) = typing.pin(card)?;
+            let again = Pin::copy_of(pin.expose())?;
+            match card.unlock(pin, final_try) {
+                Ok(unlocked) => {
+                    self.pin = Some(again);
+                    break unlocked;
+                }
+                Err(error) => typing.failed(error)?,
+            }
         };
-        let again = Pin::copy_of(pin.expose())?;
-        let unlocked = self.card.unlock(pin, final_try)?;
-        self.pin = Some(again);
-        Ok(unlocked)
+        then(unlocked.as_mut())
     }
 }
 
@@ -116,13 +134,38 @@ impl Stage {
         self.wiring.world().load()
     }
 
-    /// Proposes a plan. `forgive` says whether the PIN may be typed again.
+    /// The ceremony of this very plan, if it is open and this is its station.
+    pub fn resume(&mut self, plan: &str) -> Result<Option<Submitted>, Error> {
+        let mut world = self.wiring.world();
+        if is_empty(world.ledger)? {
+            return Ok(None);
+        }
+        let state = world.load()?;
+        let Some(open) = state.open().filter(|open| open.proposal.plan == plan) else { return Ok(None) };
+        if !self.wiring.station.is_station(state.nonce, open.number()) {
+            return Err(Error::refused(
+                format!("{} is open already, and this machine is not its station", open.directory),
+                "go on at its station, or with its state directory: --state-dir DIR",
+            )
+            .coded(Code::NotStation));
+        }
+        self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
+        let lost = state.recovered_by(&open.proposal);
+        self.terminal.briefing(&briefing(&open.proposal, open.digest, &open.roster, lost));
+        Ok(Some(Submitted {
+            directory: open.directory.clone(),
+            proposal: open.digest,
+            station: open.proposal.station.keys.fingerprint(),
+            expires: open.proposal.expires,
+        }))
+    }
+
+    /// Proposes a plan.
     pub fn propose(
         &mut self,
         plan_path: &Path,
         admin: &mut Dealt,
         mut handed_over: HandedOver,
-        forgive: &dyn Fn(Error) -> Result<(), Error>,
     ) -> Result<Submitted, Error> {
         let (text, plan) = propose::read_plan(plan_path)?;
         propose::ask_handed_over(self.terminal, &plan, &mut handed_over)?;
@@ -130,14 +173,12 @@ impl Stage {
         let draft =
             propose::prepare(self.terminal, &mut self.wiring, plan_path, &text, &plan, card, handed_over)?;
         self.terminal.confirm("Sign this proposal?")?;
-        let (description, mut unlocked) = loop {
-            let description = admin.card.describe(&recognition::enrolled_in(&draft.roster))?;
-            match admin.unlock(self.terminal, &description, Some(&draft.roster), Uses::SIGNATURE) {
-                Ok(unlocked) => break (description, unlocked),
-                Err(error) => forgive(error)?,
-            }
-        };
-        submit(&mut self.wiring.world(), draft, &description, unlocked.as_mut())
+        let description = admin.card.describe(&recognition::enrolled_in(&draft.roster))?;
+        let roster = draft.roster.clone();
+        let wiring = &mut self.wiring;
+        admin.unlocked(self.terminal, &description, Some(&roster), Uses::SIGNATURE, |card| {
+            submit(&mut wiring.world(), draft, &description, card)
+        })
     }
 
     /// Has a custodian approve, and says who he was.
@@ -150,13 +191,10 @@ impl Stage {
         approve::check_new(&self.wiring.station, &matter, "approval")?;
         let who = matter.custodian.name.clone();
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
-        let mut unlocked = dealt.unlock(
-            self.terminal,
-            &description,
-            Some(&matter.ceremony.roster),
-            approve::uses(&matter),
-        )?;
-        let file = approve::approve(&matter, &description, unlocked.as_mut(), &SystemClock)?;
+        let (roster, uses) = (&matter.ceremony.roster, approve::uses(&matter));
+        let file = dealt.unlocked(self.terminal, &description, Some(roster), uses, |card| {
+            approve::approve(&matter, &description, card, &SystemClock)
+        })?;
         let (number, digest) = (matter.ceremony.number(), matter.ceremony.digest);
         self.wiring.memory.remember(state.nonce, &who, number, digest)?;
         approve::keep(&mut self.wiring.world(), &state, &who, "approval", &file)?;
@@ -174,14 +212,21 @@ impl Stage {
     /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not hold.
     pub fn needed(&mut self) -> Result<Needed, Error> {
         let state = self.state()?;
-        let open = execute::open_ceremony(&state)?;
+        let open = execute::open_ceremony(&state, "execute")?;
         let authorities = open.roster.authorities_for(open.kind());
         let all: Vec<Name> = open.roster.custodians().map(|p| p.name.clone()).collect();
         let count = match open.kind() {
             crate::roster::OperationKind::Genesis => all.len(),
             _ => authorities.iter().map(|a| usize::from(a.threshold)).max().unwrap_or(all.len()),
         };
-        Ok(Needed { custodians: all, count, present: execute::present_pins_needed(&state) })
+        let mut approved: BTreeSet<Name> =
+            open.approvals.iter().map(|approval| approval.statement().custodian.clone()).collect();
+        for name in self.wiring.station.names(state.nonce, open.number())? {
+            approved.extend(name.strip_prefix("approval-of-").and_then(|who| Name::new(who).ok()));
+        }
+        let has_begun = open.intended.is_some() || open.concluded.is_some();
+        let present = execute::present_pins_needed(&state);
+        Ok(Needed { custodians: all, count, approved, has_begun, present })
     }
 
     /// Executes with what the station keeps.
@@ -192,16 +237,19 @@ impl Stage {
     ) -> Result<(Report, Spent), Error> {
         let state = self.state()?;
         let description = admin.card.describe(&recognition::enrolled(&state))?;
-        let roster = &execute::open_ceremony(&state)?.roster;
+        let roster = &execute::open_ceremony(&state, "execute")?.roster;
         recognition::administrator(roster, &description, "execute")?;
         super::execute::ask_present(self.terminal, &state, &mut present)?;
-        let mut unlocked = admin.unlock(self.terminal, &description, Some(roster), execute::USES)?;
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =
             Request { card: &description, inbox: &mut inbox, present, persistence: Persistence::GoOn };
-        let watch = Watch::start(self.wiring.meter());
-        let executed = execute::execute(&mut self.wiring.world(), unlocked.as_mut(), request);
-        let spent = watch.stop();
+        let wiring = &mut self.wiring;
+        let (executed, spent) =
+            admin.unlocked(self.terminal, &description, Some(roster), execute::USES, |card| {
+                let watch = Watch::start(wiring.meter());
+                let executed = execute::execute(&mut wiring.world(), card, request);
+                Ok((executed, watch.stop()))
+            })?;
         spent.tell(self.terminal);
         Ok((executed?, spent))
     }
@@ -211,17 +259,11 @@ impl Stage {
         let state = self.state()?;
         let description = dealt.card.describe(&recognition::enrolled(&state))?;
         let (ceremony, _) = attest::subject(&state, &description)?;
-        let mut unlocked =
-            dealt.unlock(self.terminal, &description, Some(&ceremony.roster), Uses::SIGNATURE)?;
         let opinion = Opinion { agrees: true, remark: Line::lossy("") };
-        attest::attest(
-            &mut self.wiring.ledger,
-            &state,
-            &description,
-            unlocked.as_mut(),
-            opinion,
-            &SystemClock,
-        )
+        let wiring = &mut self.wiring;
+        dealt.unlocked(self.terminal, &description, Some(&ceremony.roster), Uses::SIGNATURE, |card| {
+            attest::attest(&mut wiring.ledger, &state, &description, card, opinion, &SystemClock)
+        })
     }
 }
 
@@ -231,6 +273,10 @@ pub struct Needed {
     pub custodians: Vec<Name>,
     /// How many of them.
     pub count: usize,
+    /// Those whose approvals are here already.
+    pub approved: BTreeSet<Name>,
+    /// Whether a quorum has begun to act, so that nobody's approval counts any more.
+    pub has_begun: bool,
     /// PINs that the quorum does not hold, with the reason.
     pub present: Vec<(Name, Role, String)>,
 }

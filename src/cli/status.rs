@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{Global, LedgerArgs},
+    invocation::Invocation,
     terminal::{Terminal, counted},
     wiring,
 };
@@ -28,6 +29,7 @@ use crate::{
 pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let state = ceremony::check(&storage::ledger::read(&args.ledger)?, wiring::mode(global))?;
     let shown = text::printable(&args.ledger.to_string_lossy());
+    let next = Invocation::at(global, &args.ledger, &[]);
     terminal.tell(&format!(
         "{shown}: a {} ledger, {}",
         state.mode,
@@ -45,7 +47,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
     let drills = drills(terminal, &state, SystemClock.now());
     targets(terminal, &state);
     let open = match state.open() {
-        Some(open) => Some(tell_open(terminal, open, global, &shown)?),
+        Some(open) => Some(tell_open(terminal, open, global, &next)?),
         None => {
             if let Some(head) = state.head() {
                 terminal.digest("Head", head);
@@ -57,9 +59,10 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
                     left.directory
                 ));
             }
-            terminal.tell(&format!(
-                "No ceremony is open. Next: 'quorate propose PLAN {shown}' for whatever is to be done."
-            ));
+            next.tell(
+                terminal,
+                "No ceremony is open. Next: 'quorate propose PLAN' for whatever is to be done.",
+            );
             None
         }
     };
@@ -167,7 +170,7 @@ fn tell_open(
     terminal: Terminal,
     open: &Ceremony,
     global: &Global,
-    ledger: &str,
+    next: &Invocation,
 ) -> Result<serde_json::Value, Error> {
     terminal.heading(&format!("Open: {}", open.directory));
     terminal.item(&format!("{}: {}", open.kind(), open.proposal.title));
@@ -202,25 +205,30 @@ fn tell_open(
             terminal.item(&format!("{what}: {}", list(&names)));
         }
     }
-    terminal.tell(&format!("Read what is proposed: 'quorate show {ledger}'."));
+    next.tell(terminal, "Read what is proposed: 'quorate show'.");
     for attempt in &open.attempts {
         terminal.item(&format!("attempt: {}: {}", attempt.outcome, attempt.summary));
     }
-    let next = match (&open.concluded, &open.intended, here) {
+    let way = match (&open.concluded, &open.intended, here) {
         (_, _, false) => {
-            "This machine is not its station. Next: 'quorate execute' at the station; if that is lost, \
-                          a plan of kind \"recover\"."
-                .to_owned()
+            "This machine is not its station. Next: 'quorate execute' at the station; if that is lost, a plan of kind \
+             \"recover\"."
         }
-        (Some(_), _, _) => format!("Its outcome is recorded. Next: 'quorate execute {ledger}' closes it."),
+        (Some(_), _, _) => "Its outcome is recorded. Next: 'quorate execute' closes it.",
+        (None, Some(_), _) if !open.attempts.is_empty() => {
+            "It began to act and did not complete, as above. Next: 'quorate execute' tries again; 'quorate execute \
+             --give-up' records what is known and closes it."
+        }
         (None, Some(_), _) => {
-            format!("It was cut off while it acted. Next: 'quorate execute {ledger}' goes on.")
+            "It was cut off while it acted. Next: 'quorate execute' goes on; 'quorate execute --give-up' records what is \
+             known and closes it."
         }
-        (None, None, _) => {
-            format!("Next: approvals, then 'quorate execute {ledger}', with the files that were brought.")
+        (None, None, _) if SystemClock.now() > open.proposal.expires => {
+            "It has expired. Next: 'quorate abort' gives it up, then it can be proposed again."
         }
+        (None, None, _) => "Next: approvals, then 'quorate execute', with the files that were brought.",
     };
-    terminal.tell(&next);
+    next.tell(terminal, way);
     Ok(json!({
         "directory": open.directory, "proposal": open.digest, "expires": open.proposal.expires,
         "approved": approved, "rejected": rejected, "missing": missing,

@@ -1,27 +1,24 @@
-//! The terminal: the only place that prints or asks.
+//! The terminal: the only place that prints or asks ([`asking`] has the questions, [`hidden`] what is typed unseen).
 //!
 //! Prose goes to standard output, or to standard error where `--json` wants that for its one object. Errors, warnings
 //! and progress always go to standard error. Nothing that came from a file or a token is printed before control
 //! characters were replaced. No colour, no cursor movement but a progress line that ends with a line feed.
 
+mod asking;
+mod hidden;
+
 use std::io::IsTerminal as _;
 
-use zeroize::Zeroize as _;
-
-use super::{exit::Exit, handed, output};
+use super::{exit::Exit, output};
 use crate::{
     ceremony::Error,
     encoding::{digest::Digest, text},
-    memory::Pin,
     ports::token::Progress,
     proposal::briefing::Section,
 };
 
 /// The longest line that prose is wrapped to.
 const WIDTH: usize = 78;
-
-/// A longer prompt, with what is typed after it, does not fit a line.
-const LONGEST_PROMPT: usize = 68;
 
 /// Where people read and answer.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +55,11 @@ impl Terminal {
         self.print(&wrap(item, 2));
     }
 
+    /// A command that can be pasted into a shell: never broken.
+    pub fn command(self, command: &str) {
+        self.print(&command_line(command));
+    }
+
     /// A digest with its name, in hex and in words.
     pub fn digest(self, name: &str, digest: Digest) {
         self.print(&format!("{}:", text::printable(name)));
@@ -80,18 +82,12 @@ impl Terminal {
         if self.yes || self.json || !self.is_interactive() || !std::io::stdout().is_terminal() {
             return self.sections(sections);
         }
-        let screen = dialoguer::console::Term::stderr();
-        let pages = pages(sections, usize::from(screen.size().0).saturating_sub(2).max(8));
+        let pages = pages(sections, asking::rows().saturating_sub(2).max(8));
         for (number, page) in pages.iter().enumerate() {
             self.print(if number == 0 { page } else { page.trim_start_matches('\n') });
             if number.saturating_add(1) < pages.len() {
-                to_stderr(&format!(
-                    "-- page {} of {}: Enter goes on --",
-                    number.saturating_add(1),
-                    pages.len()
-                ));
-                // Without an answer here there is none to the question that follows either.
-                let _ = screen.read_line();
+                let page = number.saturating_add(1);
+                asking::turn_page(&format!("-- page {page} of {}: Enter goes on --", pages.len()));
             }
         }
         self.print("");
@@ -99,7 +95,7 @@ impl Terminal {
 
     /// Something that somebody in the room should do now. On standard error in any case.
     pub fn notice(self, prose: &str) {
-        to_stderr(&wrap(prose, 0));
+        to_room(&wrap(prose, 0));
     }
 
     /// The one object of `--json`.
@@ -111,171 +107,35 @@ impl Terminal {
 
     /// An error that somebody can mend on the spot.
     pub fn complain(self, error: &Error) {
-        to_stderr(&wrap(&format!("error: {}", error.message), 0));
-        for detail in &error.details {
-            to_stderr(&wrap(detail, 2));
-        }
-        if !error.hint.is_empty() {
-            to_stderr(&wrap(&format!("hint: {}", error.hint), 0));
+        for line in error_lines(error) {
+            to_room(&line);
         }
     }
 
     /// An error that ends the command: its facts and its hint.
     pub fn error(self, error: &Error) {
-        self.complain(error);
+        for line in error_lines(error) {
+            to_stderr(&line);
+        }
+        self.error_object(error);
+    }
+
+    /// The one object of `--json` after an error.
+    pub fn error_object(self, error: &Error) {
         self.result(&serde_json::json!({
             "error": {
+                "code": error.code.as_str(),
                 "message": text::printable(&error.message),
                 "details": error.details.iter().map(|d| text::printable(d)).collect::<Vec<_>>(),
                 "hint": error.hint,
+                "commands": error.commands,
             },
             "exit": Exit::from(error.kind).code(),
         }));
     }
 
-    /// Whether somebody can be asked.
-    pub fn is_interactive(self) -> bool {
-        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-    }
-
-    /// Whether questions that only a person can answer find nobody: under `--yes`, or without a terminal.
-    pub fn asks_nobody(self) -> bool {
-        self.yes || !self.is_interactive()
-    }
-
-    /// Goes on only if a person, or `--yes`, says so; and not where what is decided on could not be shown.
-    pub fn confirm(self, question: &str) -> Result<(), Error> {
-        all_was_shown()?;
-        if self.yes {
-            return Ok(());
-        }
-        if !self.is_interactive() {
-            return Err(nobody(question));
-        }
-        self.ask_person(question)
-    }
-
-    /// Goes on only if a person at the terminal says so; `--yes` does not count.
-    pub fn ask_person(self, question: &str) -> Result<(), Error> {
-        all_was_shown()?;
-        if self.person_says_yes(question)? {
-            return Ok(());
-        }
-        Err(Error::refused("not confirmed: nothing was done", ""))
-    }
-
-    /// A question with two good answers; `--yes` is one.
-    pub fn answer(self, question: &str) -> Result<bool, Error> {
-        if self.yes {
-            return Ok(true);
-        }
-        if !self.is_interactive() {
-            return Err(nobody(question));
-        }
-        self.person_says_yes(question)
-    }
-
-    /// The same for a person at the terminal alone: `--yes` would answer it for ever.
-    pub fn person_says_yes(self, question: &str) -> Result<bool, Error> {
-        dialoguer::Confirm::new()
-            .with_prompt(self.prompt(question))
-            .default(false)
-            .show_default(true)
-            .wait_for_newline(true)
-            .interact()
-            .map_err(|e| not_asked(&e))
-    }
-
-    /// What stands before the cursor. A prompt that is longer than a line is drawn again and again while it is answered:
-    /// all of it but the last sentence is told before.
-    fn prompt(self, question: &str) -> String {
-        let question = text::printable(question);
-        match question.rsplit_once(". ") {
-            Some((facts, last)) if question.chars().count() > LONGEST_PROMPT => {
-                self.notice(&format!("{facts}."));
-                last.to_owned()
-            }
-            _ => question,
-        }
-    }
-
-    /// A line of text.
-    pub fn ask(self, question: &str) -> Result<String, Error> {
-        if !self.is_interactive() {
-            return Err(Error::usage(format!("nobody can be asked: {question}"), "run it in a terminal"));
-        }
-        dialoguer::Input::<String>::new()
-            .with_prompt(self.prompt(question))
-            .interact_text()
-            .map_err(|e| not_asked(&e))
-    }
-
-    /// The same, with what Enter alone stands for.
-    pub fn ask_or(self, question: &str, usual: &str) -> Result<String, Error> {
-        if !self.is_interactive() {
-            return Err(Error::usage(format!("nobody can be asked: {question}"), "run it in a terminal"));
-        }
-        dialoguer::Input::<String>::new()
-            .with_prompt(text::printable(question))
-            .default(usual.to_owned())
-            .interact_text()
-            .map_err(|e| not_asked(&e))
-    }
-
-    /// A PIN, not echoed. What the terminal and dialoguer copy of it is not in locked memory.
-    pub fn pin(self, prompt: &str) -> Result<Pin, Error> {
-        self.password(dialoguer::Password::new().with_prompt(text::printable(prompt)), prompt)
-    }
-
-    /// A new PIN, typed twice.
-    pub fn new_pin(self, prompt: &str) -> Result<Pin, Error> {
-        let password = dialoguer::Password::new()
-            .with_prompt(text::printable(prompt))
-            .with_confirmation("The same again", "the two differ, once more");
-        self.password(password, prompt)
-    }
-
-    fn password(self, password: dialoguer::Password<'_>, prompt: &str) -> Result<Pin, Error> {
-        if !self.is_interactive() {
-            return Err(Error::usage(
-                format!("nobody can be asked for the {}", text::printable(prompt)),
-                "give it with --pin-file FILE or --pin-fd N",
-            ));
-        }
-        let mut typed = password.interact().map_err(|e| not_asked(&e))?;
-        let pin = handed::check("what was typed", typed.as_bytes())
-            .and_then(|()| Ok(Pin::copy_of(typed.as_bytes())?));
-        typed.zeroize();
-        pin
-    }
-
     fn print(self, line: &str) {
         if self.json { to_stderr(line) } else { to_stdout(line) }
-    }
-}
-
-fn nobody(question: &str) -> Error {
-    Error::usage(
-        format!("nobody can be asked: {}", text::printable(question)),
-        "run it in a terminal, or confirm with --yes",
-    )
-}
-
-fn not_asked(error: &dialoguer::Error) -> Error {
-    Error::problem(
-        format!("the terminal gave no answer: {error}"),
-        "run the same command again; nothing was done",
-    )
-}
-
-/// Nobody decides on what could not be shown.
-fn all_was_shown() -> Result<(), Error> {
-    match output::lost() {
-        None => Ok(()),
-        Some(lost) => Err(Error::problem(
-            lost,
-            "nothing was decided on what was not shown: make room for it, and run the same command again",
-        )),
     }
 }
 
@@ -308,6 +168,29 @@ fn to_stdout(line: &str) {
 
 fn to_stderr(line: &str) {
     output::to_stderr(format!("{line}\n").as_bytes());
+}
+
+/// For somebody in the room: if errors go into a file, it stands on their screen all the same.
+fn to_room(line: &str) {
+    to_stderr(line);
+    if !std::io::stderr().is_terminal() {
+        asking::show_person(&format!("{line}\n"));
+    }
+}
+
+/// An error, its facts and its hint, wrapped.
+fn error_lines(error: &Error) -> Vec<String> {
+    let mut lines = vec![wrap(&format!("error: {}", error.message), 0)];
+    lines.extend(error.details.iter().map(|detail| wrap(detail, 2)));
+    if !error.hint.is_empty() {
+        lines.push(wrap(&format!("hint: {}", error.hint), 0));
+    }
+    lines.extend(error.commands.iter().map(|command| command_line(command)));
+    lines
+}
+
+fn command_line(command: &str) -> String {
+    format!("  {}", text::printable(command))
 }
 
 /// A section with its heading and a blank line before it.
@@ -351,7 +234,7 @@ fn wrap(line: &str, indent: usize) -> String {
     let mut out = " ".repeat(indent);
     let mut column = indent;
     let mut first = true;
-    for word in line.split(' ') {
+    for word in words(&line) {
         let width = word.chars().count();
         if !first && column.saturating_add(width).saturating_add(1) > WIDTH {
             out.push('\n');
@@ -366,6 +249,28 @@ fn wrap(line: &str, indent: usize) -> String {
         first = false;
     }
     out
+}
+
+/// Where a line may be broken: at blanks, but never within a command that is quoted.
+fn words(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    loop {
+        let quoted =
+            if rest.starts_with("'quorate ") { rest.get(1..).and_then(|r| r.find('\'')) } else { None };
+        let from = quoted.map_or(0, |end| end.saturating_add(2));
+        match rest.get(from..).and_then(|r| r.find(' ')) {
+            Some(blank) => {
+                let (word, after) = rest.split_at(from.saturating_add(blank));
+                words.push(word);
+                rest = after.get(1..).unwrap_or_default();
+            }
+            None => {
+                words.push(rest);
+                return words;
+            }
+        }
+    }
 }
 
 /// Progress on standard error: a line now and then, not more than ten for one operation.
@@ -405,6 +310,16 @@ mod tests {
             pages.iter().any(|page| page.starts_with("\nHeading 9")),
             "a section that fits begins a page"
         );
+    }
+
+    #[test]
+    fn a_command_is_not_broken() {
+        for before in 0..80 {
+            let prose = format!("{} run 'quorate execute --give-up', then go on", "w".repeat(before));
+            assert!(wrap(&prose, 2).contains("'quorate execute --give-up',"), "{before}");
+        }
+        assert_eq!(words("a  b 'quorate x"), ["a", "", "b", "'quorate", "x"]);
+        assert_eq!(words("'quorate a b' c"), ["'quorate a b'", "c"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     terminal::{Terminal, counted},
 };
 use crate::{
-    ceremony::{Error, residence},
+    ceremony::{Code, Error, residence},
     memory::Pin,
     ports::card::{Card, CardDescription, CardError, FinalTry, Touches, UnlockedCard, Uses},
     roster::{Roster, card::CardKind},
@@ -42,26 +42,90 @@ fn short_serial(description: &CardDescription) -> String {
     description.serial.as_str().chars().take(12).collect()
 }
 
-/// Says how many touches come, gets the PIN and presents it, once. The prompt says whose card it is, and how many tries
-/// are left.
-pub fn unlock<'c>(
+/// Says how many touches come, gets the PIN, presents it, and goes on with the unlocked card. A PIN that was given beforehand
+/// is presented once; a person who types a wrong one is asked again, see [`Typing`].
+pub fn unlocked<T>(
     terminal: Terminal,
-    card: &'c mut dyn Card,
+    card: &mut dyn Card,
     description: &CardDescription,
     given: &CardArgs,
     roster: Option<&Roster>,
     uses: Uses,
-) -> Result<Box<dyn UnlockedCard + 'c>, Error> {
+    then: impl FnOnce(&mut dyn UnlockedCard) -> Result<T, Error>,
+) -> Result<T, Error> {
     let CardArgs { card: place, pin } = given;
     if pin.pin_file.is_some() || pin.pin_fd.is_some() {
         check_named(place, description, roster)?;
     }
     let final_try = before_pin(terminal, card, description, roster, uses, pin.final_try())?;
-    let pin = match read_pin(pin)? {
-        Some(pin) => pin,
-        None => ask_pin(terminal, description, roster)?,
+    if let Some(pin) = read_pin(pin)? {
+        return then(card.unlock(pin, final_try)?.as_mut());
+    }
+    let mut typing = Typing::new(terminal, description, roster, pin.final_try(), final_try);
+    let mut unlocked = loop {
+        let (pin, final_try) = typing.pin(card)?;
+        match card.unlock(pin, final_try) {
+            Ok(unlocked) => break unlocked,
+            Err(error) => typing.failed(error)?,
+        }
     };
-    Ok(card.unlock(pin, final_try)?)
+    then(unlocked.as_mut())
+}
+
+/// A person types the PIN of a card: until it is right, they give up with Enter alone, or only the last try is left. Nothing
+/// that is typed meanwhile is shown.
+pub struct Typing {
+    terminal: Terminal,
+    whose: String,
+    tries_left: Option<u32>,
+    allowed: FinalTry,
+    /// What was settled for the next try; to be settled anew after a wrong PIN.
+    settled: Option<FinalTry>,
+}
+
+impl Typing {
+    /// `allowed`: what the command line says of the last try; `settled`: what was decided before the first one.
+    pub fn new(
+        terminal: Terminal,
+        description: &CardDescription,
+        roster: Option<&Roster>,
+        allowed: FinalTry,
+        settled: FinalTry,
+    ) -> Self {
+        let whose = whose(description, roster);
+        Self { terminal, whose, tries_left: description.tries_left, allowed, settled: Some(settled) }
+    }
+
+    /// The next PIN to present.
+    pub fn pin(&mut self, card: &mut dyn Card) -> Result<(Pin, FinalTry), Error> {
+        let final_try = match self.settled.take() {
+            Some(settled) => settled,
+            None => {
+                let checked = card.check_tries(FinalTry::Keep);
+                settle_final_try(self.terminal, &self.whose, checked, self.allowed)?
+            }
+        };
+        let tries = self.tries_left.map(|n| format!(" ({n} {} left)", if n == 1 { "try" } else { "tries" }));
+        let prompt = format!("PIN of {}{}", self.whose, tries.unwrap_or_default());
+        let pin = self.terminal.pin_or_none(&prompt)?.ok_or_else(|| {
+            let message = format!("no PIN was typed for {}: nothing was done with it", self.whose);
+            Error::problem(message, "run the same command again").coded(Code::PinMissing)
+        })?;
+        Ok((pin, final_try))
+    }
+
+    /// The card did not take it. Another try for a wrong PIN; anything else is an error.
+    pub fn failed(&mut self, error: CardError) -> Result<(), Error> {
+        match &error {
+            CardError::WrongPin { tries_left, .. } if *tries_left > 0 => self.tries_left = Some(*tries_left),
+            CardError::PinForm { .. } => {}
+            _ => return Err(error.into()),
+        }
+        let mut error = Error::from(error);
+        error.hint = "type it again; Enter alone gives up".into();
+        self.terminal.complain(&error);
+        Ok(())
+    }
 }
 
 /// Refuses a PIN that was given beforehand to whichever YubiKey is in a reader, where it could be meant for another one
@@ -115,27 +179,14 @@ pub fn settle_final_try(
     match checked {
         Ok(()) => Ok(FinalTry::Keep),
         Err(CardError::FinalTry { .. }) if allowed == FinalTry::Spend => {
-            terminal.confirm(&format!(
+            // A wrong PIN may have come before.
+            terminal.confirm_unseen(&format!(
                 "One try is left for {whose}: a wrong PIN blocks it. Spend the last try?"
             ))?;
             Ok(FinalTry::Spend)
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Asks for a PIN; the prompt says whose card it is, and how many tries are left.
-pub fn ask_pin(
-    terminal: Terminal,
-    description: &CardDescription,
-    roster: Option<&Roster>,
-) -> Result<Pin, Error> {
-    let tries = match description.tries_left {
-        Some(1) => " (1 try left)".into(),
-        Some(n) => format!(" ({n} tries left)"),
-        None => String::new(),
-    };
-    terminal.pin(&format!("PIN of {}{tries}", whose(description, roster)))
 }
 
 /// The PIN from file or descriptor; none if it is to be asked for.

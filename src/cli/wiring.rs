@@ -13,7 +13,7 @@ use super::{
     terminal::{ProgressLines, Terminal},
 };
 use crate::{
-    ceremony::{Error, HandedOver, World},
+    ceremony::{Code, Error, HandedOver, World},
     command::{self, ProgramTarget},
     durable,
     encoding::{
@@ -260,5 +260,6 @@ pub fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
             format!("{}: {}", text::printable(&path.to_string_lossy()), durable::reason(&e)),
             "check the file's name and rights",
         )
+        .coded(Code::File)
     })
 }

@@ -25,6 +25,12 @@ pub enum StrictError {
     /// Right in meaning, but spelled otherwise than this crate spells it.
     #[error("spelled in another way than the format allows (blanks, order, escapes or encoding)")]
     Spelling,
+    /// The same, because something changed the ends of its lines.
+    #[error(
+        "its lines end with CR LF: git (core.autocrlf) or a transfer as text changed them; fetch it again as it is, in git \
+         with '* -text' in .gitattributes"
+    )]
+    LineEnds,
 }
 
 /// Parses a document in its only spelling. serde_json bounds the depth at 128.
@@ -34,7 +40,12 @@ pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, StrictE
     }
     let value: T = serde_json::from_slice(bytes)
         .map_err(|e| StrictError::Syntax(super::text::printable(&e.to_string())))?;
-    if write(&value) == bytes { Ok(value) } else { Err(StrictError::Spelling) }
+    match write(&value) == bytes {
+        true => Ok(value),
+        // Within a string it would be escaped.
+        false if bytes.contains(&b'\r') => Err(StrictError::LineEnds),
+        false => Err(StrictError::Spelling),
+    }
 }
 
 /// Writes a document in its only spelling.
@@ -96,6 +107,11 @@ mod tests {
         ] {
             assert_eq!(parse::<Sample>(other), Err(StrictError::Spelling));
         }
+    }
+
+    #[test]
+    fn line_ends_that_git_changed_are_named() {
+        assert_eq!(parse::<Sample>(b"{\"a\":1,\"b\":\"x\"}\r"), Err(StrictError::LineEnds));
     }
 
     #[test]

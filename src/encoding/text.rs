@@ -103,27 +103,33 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// A line of prose in a signed document: at most 200 characters, all printable.
+/// A line of prose in a signed document: at most `MAX` characters, all printable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Line(String);
+pub struct Prose<const MAX: usize>(String);
+
+/// What a person writes or a token says of itself.
+pub type Line = Prose<200>;
+
+/// What was seen: paths, names and a module's own words may come together in it.
+pub type Summary = Prose<4000>;
 
 /// A text that is no [`Line`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LineError {
-    /// More than 200 characters.
-    #[error("{0} characters, more than the 200 that are allowed")]
-    TooLong(usize),
+    /// More characters than are allowed.
+    #[error("{0} characters, more than the {1} that are allowed")]
+    TooLong(usize, usize),
     /// Control, format or bidirectional characters.
     #[error("{0:?} has control characters")]
     Unprintable(String),
 }
 
-impl Line {
+impl<const MAX: usize> Prose<MAX> {
     /// Checks length and characters.
     pub fn new(text: &str) -> Result<Self, LineError> {
         let length = text.chars().count();
-        if length > 200 {
-            return Err(LineError::TooLong(length));
+        if length > MAX {
+            return Err(LineError::TooLong(length, MAX));
         }
         if !is_printable(text) {
             return Err(LineError::Unprintable(printable(text)));
@@ -131,9 +137,15 @@ impl Line {
         Ok(Self(text.to_owned()))
     }
 
-    /// A line made of `text`: what cannot be shown replaced, what is too long cut.
+    /// A line made of `text`: what cannot be shown replaced, what is too long cut, and an ellipsis where it was.
     pub fn lossy(text: &str) -> Self {
-        Self(printable(text).chars().take(200).collect())
+        let mut shown = printable(text);
+        if let Some((cut, _)) = shown.char_indices().nth(MAX) {
+            shown.truncate(cut);
+            shown.pop();
+            shown.push('…');
+        }
+        Self(shown)
     }
 
     /// The text.
@@ -142,19 +154,19 @@ impl Line {
     }
 }
 
-impl fmt::Display for Line {
+impl<const MAX: usize> fmt::Display for Prose<MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
 }
 
-impl Serialize for Line {
+impl<const MAX: usize> Serialize for Prose<MAX> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Line {
+impl<'de, const MAX: usize> Deserialize<'de> for Prose<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
@@ -177,6 +189,14 @@ mod tests {
             assert!(Line::new(&format!("root-2026{hidden}")).is_err(), "{hidden:?}");
         }
         assert!(Line::new("Zoë 〒 root-2026").is_ok());
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        assert_eq!(Line::lossy(&"a".repeat(200)).as_str(), "a".repeat(200));
+        assert_eq!(Line::lossy(&"ä".repeat(201)).as_str(), format!("{}…", "ä".repeat(199)));
+        let long = format!("{} in the end it was restored", "path/".repeat(100));
+        assert_eq!(Summary::lossy(&long).as_str(), long);
     }
 
     #[test]

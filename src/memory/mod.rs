@@ -2,10 +2,11 @@
 //!
 //! Everything in this crate that is secret is held by a [`LockedBytes`] inside one of the types of
 //! [`secrets`]; none of them can be printed, copied or serialised. All of the crate's `unsafe`
-//! is in `locked`, `hardening`, `signals` and `descriptors`, but for the calls of PKCS#11 modules in `pkcs11::raw`.
+//! is in `locked`, `hardening`, `signals`, `descriptors` and `held`, but for the calls of PKCS#11 modules in `pkcs11::raw`.
 
 pub mod descriptors;
 pub mod hardening;
+pub mod held;
 mod locked;
 mod secrets;
 mod signals;

@@ -8,7 +8,7 @@ use crate::{
         digest::Digest,
         dsse::{Envelope, Mode},
         strict::{self, Base64},
-        text::{Line, Name},
+        text::{Name, Summary},
         time::Timestamp,
     },
     proposal::{
@@ -102,7 +102,7 @@ event! { "attempted",
         /// `failed` or `indeterminate`.
         outcome: Outcome,
         /// One sentence: what was seen.
-        summary: Line,
+        summary: Summary,
     }
 }
 event! { "concluded",
@@ -111,7 +111,7 @@ event! { "concluded",
         /// Which of the four ends.
         outcome: Outcome,
         /// One sentence: what was seen.
-        summary: Line,
+        summary: Summary,
         /// The targets as they were seen afterwards.
         targets: Vec<TargetState>,
         /// Objects seen to be gone.

@@ -46,7 +46,7 @@ pub fn parse(line: &[u8], mode: Mode, at: usize) -> Result<ParsedLine, Finding> 
         let code = match error {
             StrictError::TooLong { .. } => "line-too-long",
             StrictError::Syntax(_) => "line-syntax",
-            StrictError::Spelling => "line-spelling",
+            StrictError::Spelling | StrictError::LineEnds => "line-spelling",
         };
         Finding::error(code, error.to_string()).at(at)
     };

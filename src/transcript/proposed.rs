@@ -168,7 +168,15 @@ fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) ->
 
 fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding> {
     if files.plan != proposal.plan.as_bytes() {
-        return Err(Finding::error("plan-mismatch", "plan.toml is not the plan that was proposed"));
+        let mut restored = files.plan.clone();
+        restored.retain(|byte| *byte != b'\r');
+        let message = if restored == proposal.plan.as_bytes() {
+            "plan.toml is the plan that was proposed but for the ends of its lines: git (core.autocrlf) or a transfer as \
+             text changed them"
+        } else {
+            "plan.toml is not the plan that was proposed"
+        };
+        return Err(Finding::error("plan-mismatch", message));
     }
     let plan = Plan::parse(proposal.plan.as_bytes())
         .map_err(|error| Finding::error("plan", format!("its plan is not valid: {error}")))?;

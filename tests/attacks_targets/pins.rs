@@ -30,7 +30,7 @@ fn a_wrong_so_pin_is_tried_once_and_the_right_one_goes_on() {
     assert!(failed.error().contains("SO PIN is wrong"), "{}", failed.error());
     assert_eq!((module.calls("C_Login"), vault.events("attempted")), (1, 1));
     assert!(vault.hsm.can_log_in("lab", "so", SO_PIN));
-    let missing = vault.execute::<&str>(&[]).expect(6);
+    let missing = vault.execute::<&str>(&[]).expect(1);
     assert!(missing.error().contains("hsm:so-pin"), "{}", missing.error());
     // Wrong once more: the quorum's new PIN cannot be set yet, and is not tried.
     module.behave();
@@ -70,7 +70,7 @@ fn a_borrowed_user_pin_is_asked_for_tried_once_and_kept_nowhere() {
     let (vault, module, target) = in_use_behind_a_witness();
     vault.found(&[Target { so_pin: None, user_pin: "borrowed", ..target }]);
     vault.approved(&delete("01"), THREE);
-    let missing = vault.execute::<&str>(&[]).expect(6);
+    let missing = vault.execute::<&str>(&[]).expect(1);
     assert!(missing.error().contains("hsm:user-pin"), "{}", missing.error());
     module.behave();
     let wrong = vault.execute(&vault.present("user-pin", "wrong.pin")).expect(4);
@@ -87,7 +87,7 @@ fn a_borrowed_user_pin_is_asked_for_tried_once_and_kept_nowhere() {
 fn a_token_is_initialised_with_a_borrowed_user_pin() {
     let vault = Vault::new(SoftHsm::new());
     vault.approved_genesis(&[Target { user_pin: "borrowed", ..Target::empty("lab") }]);
-    let missing = vault.execute::<&str>(&[]).expect(6);
+    let missing = vault.execute::<&str>(&[]).expect(1);
     assert!(missing.error().contains("hsm:user-pin"), "{}", missing.error());
     assert_eq!(vault.events("intended"), 0);
     vault.execute(&vault.present("user-pin", "user.pin")).ok();
@@ -108,7 +108,7 @@ fn a_take_over_with_a_held_so_pin_leaves_the_borrowed_user_pin_alone() {
     let target = Target { user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
     vault.approved_genesis(&[target]);
     let so_only = vault.present("so-pin", "so.pin");
-    let missing = vault.execute(&so_only).expect(6);
+    let missing = vault.execute(&so_only).expect(1);
     assert!(missing.error().contains("hsm:user-pin"), "{}", missing.error());
     let with = |file: &str| [so_only.clone(), vault.present("user-pin", file)].concat();
     // The SO PIN is the quorum's by then: only the user PIN is wrong.

@@ -84,7 +84,7 @@ fn a_token_in_use_joins_and_its_old_pins_are_gone() {
     vault.approved(&adopt(&target), FOUR);
     let shown = vault.prose(&["show", &vault.lab.at("ledger")]);
     assert!(shown.stdout.contains("The target that joins the quorum"), "{}", shown.stdout);
-    let missing = vault.execute::<&str>(&[]).expect(6);
+    let missing = vault.execute::<&str>(&[]).expect(1);
     assert!(missing.error().contains("hsm-2:so-pin"), "{}", missing.error());
     let present = format!("hsm-2:so-pin={}", vault.lab.at("so.pin"));
     vault.execute(&["--present-pin", &present]).ok();

@@ -8,7 +8,7 @@ use quorate::{
         digest::Digest,
         dsse::{Envelope, Mode, pae},
         strict::{self, Base64},
-        text::{Line, Name},
+        text::{Name, Prose},
         time::Timestamp,
     },
     proposal::{
@@ -42,8 +42,9 @@ pub fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub fn text(text: &str) -> Line {
-    Line::new(text).unwrap()
+/// A line or a summary.
+pub fn text<const MAX: usize>(text: &str) -> Prose<MAX> {
+    Prose::new(text).unwrap()
 }
 
 pub fn time(seconds: u64) -> Timestamp {

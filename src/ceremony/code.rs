@@ -1,0 +1,135 @@
+//! Codes of errors, for scripts: they stay when the words change.
+
+use super::ErrorKind;
+use crate::ports::card::CardError;
+
+macro_rules! codes {
+    ($($name:ident = $text:literal: $meaning:literal,)*) => {
+        /// What an error is, for a program that reads it.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Code {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Code {
+            /// All, with what they mean.
+            pub const ALL: &[(Self, &'static str)] = &[$((Self::$name, $meaning),)*];
+
+            /// As it is printed.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Problem = "problem": "something did not work, and no other code says what",
+    Refused = "refused": "a rule forbids it, and no other code says which",
+    Failed = "failed": "tried, and seen not to have happened",
+    Indeterminate = "indeterminate": "tried, and the state of the target is not known",
+    Incomplete = "approvals-missing": "too few approvals yet",
+    Usage = "usage": "the command line lacks something, or contradicts itself",
+    NotConfirmed = "not-confirmed": "a question was answered with no",
+    NoAnswer = "no-answer": "the input ended where an answer was expected",
+    NobodyToAsk = "nobody-to-ask": "a question or a PIN, and no terminal",
+    LedgerInvalid = "ledger-invalid": "the ledger does not verify",
+    Storage = "storage": "a file, folder or medium cannot be read or written",
+    File = "file-unusable": "a file that was named is missing, unreadable or not what it should be",
+    Plan = "plan-invalid": "the plan is not one",
+    ClockBehind = "clock-behind": "this machine's clock is behind the ledger",
+    NothingOpen = "nothing-open": "no ceremony is open",
+    CeremonyOpen = "ceremony-open": "another ceremony is open",
+    OtherProposal = "other-proposal": "the open proposal is not the one of --proposal",
+    Expired = "expired": "the proposal expired",
+    NotStation = "not-the-station": "this machine is not the station of the proposal",
+    ForeignCard = "foreign-card": "the card is not on the roster, not as it was enrolled, or not an administrator's",
+    Head = "head-unknown": "nothing tells whether the ledger is an old copy",
+    Acted = "already-acted": "something was tried at the target, so that it cannot be undone by an abort",
+    CardAbsent = "card-absent": "there is no such card",
+    CardUnreadable = "card-unreadable": "what is there is not a card, or damaged",
+    CardPinForm = "card-pin-form": "no PIN of the card looks like this; no try was spent",
+    CardPinWrong = "card-pin-wrong": "the PIN was wrong; a try was spent",
+    PinMissing = "pin-missing": "a PIN was asked for, and none was typed",
+    CardFinalTry = "card-final-try": "one PIN try is left, and was kept",
+    CardBlocked = "card-blocked": "no PIN try is left",
+    CardSealed = "card-cannot-open": "the card cannot open what is sealed",
+    CardUnfit = "card-unfit": "the card cannot serve as it is",
+    CardSeveral = "card-several": "more than one card is there, and none was named",
+    CardService = "card-service": "the smart card service cannot be used",
+    CardBusy = "card-busy": "another program uses the card",
+    CardGone = "card-gone": "the card went away",
+    CardNotTouched = "card-not-touched": "nobody touched the card in time",
+    CardFull = "card-full": "the card took no more",
+    CardFailed = "card-failed": "the card, the reader or the file failed",
+    CardOdd = "card-odd": "something is on the card, or missing on it, that should be looked at first",
+    CardMedium = "card-medium": "the file system on which a soft card lies lacks what is needed",
+    CardNewPin = "card-new-pin": "the card does not take the new PIN: its own rules forbid it",
+    Token = "token": "the token or its module reported an error; the message has its code",
+    ModuleChanged = "module-changed": "the module's file is not the one on record",
+    Memory = "memory": "secrets cannot be kept in memory safely",
+    Sealing = "sealing": "something could not be sealed",
+}
+
+impl Code {
+    /// The code of an error that has no closer one.
+    pub const fn of_kind(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Problem => Self::Problem,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Failed => Self::Failed,
+            ErrorKind::Indeterminate => Self::Indeterminate,
+            ErrorKind::Incomplete => Self::Incomplete,
+            ErrorKind::Usage => Self::Usage,
+        }
+    }
+
+    /// Whether a person who is told this may still have a PIN in mind, and type it into the next prompt.
+    pub const fn is_about_a_pin(self) -> bool {
+        matches!(self, Self::CardPinForm | Self::CardPinWrong | Self::CardFinalTry | Self::CardBlocked)
+    }
+}
+
+impl From<&CardError> for Code {
+    fn from(error: &CardError) -> Self {
+        match error {
+            CardError::Absent { .. } => Self::CardAbsent,
+            CardError::Unreadable { .. } => Self::CardUnreadable,
+            CardError::PinForm { .. } => Self::CardPinForm,
+            CardError::WrongPin { .. } => Self::CardPinWrong,
+            CardError::FinalTry { .. } => Self::CardFinalTry,
+            CardError::Blocked { .. } => Self::CardBlocked,
+            CardError::Sealed { .. } => Self::CardSealed,
+            CardError::Unfit { .. } => Self::CardUnfit,
+            CardError::Several { .. } => Self::CardSeveral,
+            CardError::NoService { .. } => Self::CardService,
+            CardError::Busy { .. } => Self::CardBusy,
+            CardError::Gone { .. } => Self::CardGone,
+            CardError::NotTouched { .. } => Self::CardNotTouched,
+            CardError::Full { .. } => Self::CardFull,
+            CardError::Failed { .. } => Self::CardFailed,
+            CardError::Medium { .. } => Self::CardMedium,
+            CardError::Odd { .. } => Self::CardOdd,
+            CardError::NewPin { .. } => Self::CardNewPin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_and_each_is_one() {
+        let texts: BTreeSet<&str> = Code::ALL.iter().map(|(code, _)| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for text in texts {
+            let kebab = text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            assert!(kebab && !text.starts_with('-') && !text.ends_with('-'), "{text}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The commands that are printed for the next step: whole, on a line of their own, as a shell takes them.
+//!
+//! Prose and hints mention a command in short, `'quorate execute'`. What belongs to it (the ledger, `--card`, and what this
+//! invocation was given of `--copy`, `--state-dir`, `--rehearsal`) is added here, from the command line that runs.
+
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    args::{CardPlace, CardVerb, Cli, Global, Verb},
+    terminal::Terminal,
+};
+use crate::ceremony::Error;
+
+/// What the running command was given that the next one is given too.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    rehearsal: bool,
+    state_dir: Option<PathBuf>,
+    ledger: Option<PathBuf>,
+    copies: Vec<PathBuf>,
+    plan: Option<PathBuf>,
+    /// The administrator's card, where it is known.
+    card: Option<CardPlace>,
+}
+
+impl Invocation {
+    /// For a ledger.
+    pub fn at(global: &Global, ledger: &Path, copies: &[PathBuf]) -> Self {
+        Self {
+            rehearsal: global.rehearsal,
+            state_dir: global.state_dir.clone(),
+            ledger: Some(ledger.to_owned()),
+            copies: copies.to_vec(),
+            plan: None,
+            card: None,
+        }
+    }
+
+    /// Of the command line that runs.
+    pub fn of(cli: &Cli) -> Self {
+        let global = &cli.global;
+        let none = Path::new("");
+        let (ledger, copies, card): (&Path, &[PathBuf], Option<&CardPlace>) = match &cli.verb {
+            Verb::Propose(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
+            Verb::Approve(args) => (&args.ledger, &[], None),
+            Verb::Reject(args) => (&args.ledger, &[], None),
+            Verb::Execute(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
+            Verb::Abort(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
+            Verb::Attest(args) => (&args.ledger, &args.copies.copies, None),
+            Verb::Status(args) => (&args.ledger, &[], None),
+            Verb::Audit(args) => (args.ledgers.first().map_or(none, PathBuf::as_path), &[], None),
+            Verb::Compare(args) => (&args.ledger, &[], None),
+            Verb::Run(args) => (&args.ledger, &args.copies.copies, args.cards.first()),
+            Verb::Card(CardVerb::Drill(args)) => (&args.ledger, &args.copies.copies, None),
+            Verb::Card(_) | Verb::Token(_) | Verb::Show(_) | Verb::Rehearse(_) | Verb::Completions(_) => {
+                (none, &[], None)
+            }
+        };
+        let mut invocation = Self::at(global, ledger, copies).by(card);
+        invocation.ledger = invocation.ledger.filter(|ledger| !ledger.as_os_str().is_empty());
+        invocation.plan = match &cli.verb {
+            Verb::Propose(args) => Some(args.plan.clone()),
+            Verb::Run(args) => Some(args.plan.clone()),
+            _ => None,
+        };
+        invocation
+    }
+
+    /// With the administrator's card.
+    #[must_use]
+    pub fn by(mut self, card: Option<&CardPlace>) -> Self {
+        self.card = card.cloned();
+        self
+    }
+
+    /// A command that was mentioned, whole: `execute --give-up`. None where nothing is to be added, or where it belongs to a
+    /// ledger and none is known.
+    pub fn whole(&self, mention: &str) -> Option<String> {
+        let mut words = mention.split_whitespace().skip(1).peekable();
+        let verb = words.next()?;
+        let rest: Vec<&str> = words.filter(|word| *word != "LEDGER").collect();
+        let ledger = shell(self.ledger.as_ref()?.as_os_str());
+        let has = |option: &str| rest.contains(&option);
+        let mut out = vec!["quorate".to_owned(), verb.to_owned()];
+        let mut takes = Takes::default();
+        match verb {
+            "propose" | "run" => {
+                let plan = self.plan.as_ref().map_or("PLAN".into(), |plan| shell(plan.as_os_str()));
+                out.extend([if has("PLAN") { "PLAN".into() } else { plan }, ledger]);
+                takes.copies = true;
+                takes.card = (verb == "propose").then(|| self.admin_card());
+            }
+            "execute" | "abort" => {
+                out.push(ledger);
+                takes.copies = true;
+                takes.card = Some(self.admin_card());
+            }
+            "approve" | "reject" => {
+                out.push(ledger);
+                takes.card = Some("CARD".into());
+            }
+            "attest" => {
+                out.push(ledger);
+                takes.copies = true;
+                takes.card = Some("CARD".into());
+            }
+            "status" | "show" | "audit" => out.push(ledger),
+            "card" if has("drill") => {
+                out.extend(["drill".into(), "--ledger".into(), ledger]);
+                takes.copies = true;
+                takes.card = Some("CARD".into());
+            }
+            _ => return None,
+        }
+        out.extend(
+            rest.iter().filter(|word| !["PLAN", "drill"].contains(*word)).map(|word| (*word).to_owned()),
+        );
+        if let Some(card) = takes.card.filter(|_| !has("--card")) {
+            out.extend(["--card".into(), card]);
+        }
+        if matches!(verb, "abort" | "reject") && !has("--reason") {
+            out.extend(["--reason".into(), "TEXT".into()]);
+        }
+        if takes.copies {
+            out.extend(self.copies.iter().flat_map(|copy| ["--copy".into(), shell(copy.as_os_str())]));
+        }
+        if let Some(state) = &self.state_dir {
+            out.extend(["--state-dir".into(), shell(state.as_os_str())]);
+        }
+        if self.rehearsal {
+            out.push("--rehearsal".into());
+        }
+        Some(out.join(" "))
+    }
+
+    fn admin_card(&self) -> String {
+        match &self.card {
+            Some(CardPlace::Soft(path)) => {
+                let mut place = std::ffi::OsString::from("soft:");
+                place.push(path);
+                shell(&place)
+            }
+            Some(place) => place.to_string(),
+            None => "CARD".into(),
+        }
+    }
+
+    /// The commands that a text mentions, whole, each once.
+    pub fn mentioned(&self, prose: &str) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        // An apostrophe within a word opens nothing.
+        for (at, _) in prose.match_indices("'quorate ") {
+            let mention = prose.get(at.saturating_add(1)..).and_then(|rest| rest.split_once('\''));
+            if let Some(whole) = mention.and_then(|(mention, _)| self.whole(mention))
+                && !found.contains(&whole)
+            {
+                found.push(whole);
+            }
+        }
+        found
+    }
+
+    /// One command, whole.
+    pub fn command(&self, terminal: Terminal, mention: &str) {
+        terminal.command(&self.whole(mention).unwrap_or_else(|| mention.to_owned()));
+    }
+
+    /// A command for another machine, where nothing is at the same place.
+    pub fn elsewhere(&self, command: &str) -> String {
+        if self.rehearsal { format!("{command} --rehearsal") } else { command.to_owned() }
+    }
+
+    /// Says what comes next, and the commands that it mentions.
+    pub fn tell(&self, terminal: Terminal, prose: &str) {
+        terminal.tell(prose);
+        for command in self.mentioned(prose) {
+            terminal.command(&command);
+        }
+    }
+
+    /// An error, with the commands of its hint.
+    #[must_use]
+    pub fn explain(&self, mut error: Error) -> Error {
+        error.commands = self.mentioned(&error.hint);
+        error
+    }
+}
+
+#[derive(Default)]
+struct Takes {
+    copies: bool,
+    card: Option<String>,
+}
+
+/// A word as a shell reads it back. Control characters and bytes that are not UTF-8 are spelled as bash, ksh and zsh do
+/// (`$'\n'`), so that they are neither printed nor lost.
+pub fn shell(word: &OsStr) -> String {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(b);
+    let bytes = word.as_bytes();
+    // What begins with a hyphen would be taken for an option.
+    let bytes = if bytes.first() == Some(&b'-') { [b"./", bytes].concat() } else { bytes.to_vec() };
+    if !bytes.is_empty() && bytes.iter().all(plain) {
+        return String::from_utf8_lossy(&bytes).into_owned();
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if crate::encoding::text::printable(text) == text => {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+        _ => {
+            let spelled = bytes.iter().map(|byte| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+                b' '..=b'~' => char::from(*byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            });
+            format!("$'{}'", spelled.collect::<String>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invocation() -> Invocation {
+        Invocation {
+            rehearsal: true,
+            state_dir: Some("/a b/state".into()),
+            ledger: Some("USB DISK".into()),
+            copies: vec!["/media/x".into(), "it's".into()],
+            plan: None,
+            card: Some(CardPlace::Soft("frank's.card".into())),
+        }
+    }
+
+    #[test]
+    fn a_mentioned_command_is_whole_and_quoted() {
+        let tail = "--state-dir '/a b/state' --rehearsal";
+        let copies = r"--copy /media/x --copy 'it'\''s'";
+        let card = r"--card 'soft:frank'\''s.card'";
+        for (mention, whole) in [
+            ("quorate status", format!("quorate status 'USB DISK' {tail}")),
+            ("quorate show LEDGER 0", format!("quorate show 'USB DISK' 0 {tail}")),
+            ("quorate approve", format!("quorate approve 'USB DISK' --card CARD {tail}")),
+            (
+                "quorate execute --give-up",
+                format!("quorate execute 'USB DISK' --give-up {card} {copies} {tail}"),
+            ),
+            ("quorate abort", format!("quorate abort 'USB DISK' {card} --reason TEXT {copies} {tail}")),
+            ("quorate propose PLAN", format!("quorate propose PLAN 'USB DISK' {card} {copies} {tail}")),
+        ] {
+            assert_eq!(invocation().whole(mention).unwrap(), whole);
+        }
+        assert_eq!(invocation().whole("quorate card enroll"), None);
+        let prose = "the vendor's; run 'quorate execute' or 'quorate abort', then 'quorate execute' again";
+        assert_eq!(invocation().mentioned(prose).len(), 2);
+        let mut nowhere = invocation();
+        nowhere.ledger = None;
+        assert_eq!(nowhere.whole("quorate status"), None);
+    }
+
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        for word in [
+            "plain",
+            "",
+            "two words",
+            "it's",
+            "$HOME",
+            "a;b",
+            "-x",
+            "*",
+            "\u{e9}t\u{e9}",
+            "a\nb",
+            "a\u{1b}[2J",
+            "b\\n'c'",
+        ] {
+            let quoted = shell(OsStr::new(word));
+            assert!(!quoted.contains(char::is_control), "{quoted:?}");
+            let read = std::process::Command::new("bash")
+                .args(["-c", &format!("printf %s {quoted}")])
+                .output()
+                .unwrap();
+            let expected = if word.starts_with('-') { format!("./{word}") } else { word.to_owned() };
+            assert_eq!(String::from_utf8(read.stdout).unwrap(), expected, "{quoted}");
+        }
+        let odd = OsStr::from_bytes(b"a\xff b");
+        assert_eq!(shell(odd), r"$'a\xff b'");
+    }
+}

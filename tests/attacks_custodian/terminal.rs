@@ -1,0 +1,157 @@
+//! A person at a real terminal (a pty of expect): what counts as an answer, and that nothing shows a PIN.
+
+use std::{fs, process::Command};
+
+use super::{
+    ADMIN,
+    lab::{Lab, QUORATE},
+    proposed,
+};
+
+/// Runs a script of expect; gives its exit code and all that stood on the screen.
+#[track_caller]
+fn at_terminal(lab: &Lab, script: &str) -> (i32, String) {
+    let start = "set timeout 120\nset stty_init {rows 500 columns 100}\n\
+                 proc hidden {} { global spawn_out\n while {![string match {* -echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
+                 proc shown {} { global spawn_out\n while {![string match {* echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
+                 proc upto {text} { expect {\n -ex $text {}\n eof { puts \"ended before <$text>\"; exit 90 }\n timeout { puts \"no <$text>\"; exit 91 }\n } }\n\
+                 proc ended {} { expect {\n eof {}\n timeout { exit 92 }\n }\n set how [wait]\n \
+                 if {[llength $how] > 4} { exit 130 }\n exit [lindex $how 3] }\n";
+    let output = Command::new("expect")
+        .args(["-c", &format!("{start}{script}")])
+        .env("TERM", "dumb")
+        .current_dir(lab.dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Not even where the terminal could: what is asked needs no escape sequence.
+    assert!(!said.contains('\u{1b}'), "an escape sequence: {said:?}");
+    (output.status.code().unwrap(), said)
+}
+
+fn abort(lab: &Lab) -> String {
+    let (ledger, state) = (lab.at("ledger"), lab.at("state-station"));
+    let card = lab.card(ADMIN, "");
+    let copy = lab.at("copy");
+    format!(
+        "spawn -noecho {QUORATE} abort {ledger} --reason again --card {card} --copy {copy} --state-dir {state}\n"
+    )
+}
+
+#[test]
+fn a_question_is_a_line() {
+    let lab = proposed();
+    let before = fs::read(lab.transcript("0001-inventory-inventory")).unwrap_or_default();
+    // None of these is a yes, though most have a y or an n in them, and none of them is a no that ends it.
+    let mut script = abort(&lab);
+    for answer in ["deny", "no way", "not yet", "maybe", "", "yn"] {
+        script += &format!("upto {{? [y/N] }}\nsend -- {{{answer}\r}}\nupto {{Please type yes or no}}\n")
+            .replace("\\r", "\r");
+    }
+    // Ctrl-D is not an answer: it ends, and nothing was done.
+    let (code, said) = at_terminal(&lab, &format!("{script}upto {{? [y/N] }}\nsend \"\\004\"\nended\n"));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("no answer was given"), "{said}");
+    let (code, said) =
+        at_terminal(&lab, &format!("{}upto {{? [y/N] }}\nsend \"NO\\r\"\nended\n", abort(&lab)));
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("not confirmed"), "{said}");
+    assert_eq!(fs::read(lab.transcript("0001-inventory-inventory")).unwrap_or_default(), before);
+    assert!(!lab.run(&["status", &lab.at("ledger")]).ok().json["open"].is_null());
+    // What was typed before the question stood there does not answer it either; yes does.
+    let turns = "upto {? [y/N] }\nsend \"yes\\r\"\nupto {PIN of}\nhidden\nsend \"frank-123456\\r\"\nended\n";
+    let (code, said) = at_terminal(&lab, &format!("{}{turns}", abort(&lab)));
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("frank-123456"), "{said}");
+}
+
+fn enroll(lab: &Lab) -> String {
+    let card = lab.card("alice", "");
+    format!("{QUORATE} card enroll --card {card} --name tom --full-name Tom -o tom.json --state-dir state")
+}
+
+fn one_card() -> Lab {
+    let lab = Lab::bare();
+    fs::write(lab.pin_file("alice"), "alice-123456\n").unwrap();
+    lab.run(&["card", "new", &lab.card("alice", ""), "--pin-file", &lab.pin_file("alice")]).ok();
+    lab
+}
+
+#[test]
+fn a_wrong_pin_is_asked_for_again_unseen_until_enter_alone_gives_up() {
+    let lab = one_card();
+    let start = format!("spawn -noecho {}\nupto {{PIN of}}\nhidden\nsend \"wrong-pin-1\\r\"\n", enroll(&lab));
+    let (code, said) = at_terminal(
+        &lab,
+        &format!("{start}upto {{Enter alone gives up}}\nupto {{tries left)}}\nhidden\nsend \"\\r\"\nended\n"),
+    );
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("error: wrong PIN") && said.contains("no PIN was typed"), "{said}");
+    let (code, said) = at_terminal(
+        &lab,
+        &format!(
+            "{start}upto {{Enter alone gives up}}\nupto {{tries left)}}\nhidden\nsend \"alice-123456\\r\"\nended\n"
+        ),
+    );
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("alice-123456") && !said.contains("wrong-pin-1"), "{said}");
+    assert!(lab.path("tom.json").exists());
+}
+
+#[test]
+fn a_prompt_that_is_stopped_or_ended_leaves_the_terminal_as_it_was() {
+    let lab = one_card();
+    let shell = "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {READY> }\n";
+    // From the keyboard, and from elsewhere, where no shell puts the terminal right.
+    let mut script = shell.to_owned();
+    for stop in [
+        "send \"\\032\"",
+        "exec kill -TSTP {*}[exec pgrep -P [exp_pid]]",
+        "exec kill -STOP {*}[exec pgrep -P [exp_pid]]",
+    ] {
+        script += &format!(
+            "send \"{}\\r\"\nupto {{PIN of}}\nhidden\n{stop}\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{PIN of}}\nhidden\n\
+             send \"\\003\"\nupto {{READY> }}\n",
+            enroll(&lab)
+        );
+    }
+    script += "send \"exit\\r\"\nended\n";
+    let (_, said) = at_terminal(&lab, &script);
+    assert_eq!(said.matches("Stopped").count(), 3, "{said}");
+    // A script is not a shell that mends its terminal.
+    for end in [
+        "send \"\\003\"",
+        "exec kill -TERM {*}[exec pgrep -P [exp_pid]]",
+        "exec kill -HUP {*}[exec pgrep -P [exp_pid]]",
+    ] {
+        let script = format!(
+            "spawn -noecho sh -c \"trap '' INT; ( trap - INT; exec {} ); stty -a; trap - INT; echo END\"\nupto {{PIN of}}\nhidden\n{end}\n\
+             upto {{END}}\nended\n",
+            enroll(&lab)
+        );
+        let (_, said) = at_terminal(&lab, &script);
+        assert!(said.contains(" echo ") && !said.contains(" -echo "), "{end}: {said}");
+    }
+    // What the process was started to ignore is ignored, and the prompt stands there still.
+    let script = format!(
+        "spawn -noecho sh -c \"trap '' INT; exec {}\"\nupto {{PIN of}}\nhidden\nsend \"\\003\"\nupto {{PIN of}}\nhidden\n\
+         send \"alice-123456\\r\"\nended\n",
+        enroll(&lab)
+    );
+    let (code, said) = at_terminal(&lab, &script);
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("alice-123456"), "{said}");
+}
+
+/// Errors that go into a file take the questions with them no more.
+#[test]
+fn a_person_is_asked_though_standard_error_goes_elsewhere() {
+    let lab = one_card();
+    let script = format!(
+        "spawn -noecho sh -c \"exec {} 2> errors\"\nupto {{PIN of}}\nhidden\nsend \"alice-123456\\r\"\nended\n",
+        enroll(&lab)
+    );
+    let (code, said) = at_terminal(&lab, &script);
+    assert_eq!(code, 0, "{said}");
+    assert!(!fs::read_to_string(lab.path("errors")).unwrap().contains("alice-123456"));
+}
