@@ -166,6 +166,10 @@ fn a_quorum_opens_its_credentials_without_quorate() {
     let recipient = glass.run("age-keygen -y authority.identity");
     let line = format!("authority crypto-officer threshold 3 recipient {}", recipient.trim());
     assert!(authorities.lines().any(|l| l == line), "{authorities}{line}");
+    for role in ["backup-key", "so-pin", "user-pin"] {
+        let line = format!("in force: hsm {role} v1");
+        assert!(authorities.lines().any(|l| l == line), "{authorities}{line}");
+    }
 
     // The user PIN is the token's.
     let credential = glass.run("age -d -i authority.identity sealed/hsm.user-pin.v1.crypto-officer.age");

@@ -453,3 +453,19 @@ fn the_pages_render_without_warnings() {
         }
     }
 }
+
+/// `pkcs11-tool --token-label` takes the first token whose label begins with what it is given.
+#[test]
+fn no_token_of_the_sample_plans_has_a_label_that_begins_as_another_one() {
+    let label = |file: &str, field: &str| {
+        let text = std::fs::read_to_string(format!("ceremonies/{file}.toml")).unwrap();
+        let found = text.lines().find_map(|line| line.strip_prefix(&format!("{field} = \""))).unwrap();
+        found.trim_end_matches('"').to_owned()
+    };
+    let labels = [label("genesis", "label"), label("adopt", "label"), label("reset", "new_label")];
+    for (place, one) in labels.iter().enumerate() {
+        for other in labels.iter().skip(place + 1) {
+            assert!(!one.starts_with(other.as_str()) && !other.starts_with(one.as_str()), "{one}, {other}");
+        }
+    }
+}

@@ -114,7 +114,14 @@ impl Acted {
     }
 
     /// What is said when the ceremony stays open.
-    pub fn into_error(self, set_aside: Vec<SetAside>) -> Error {
+    pub fn into_error(mut self, operation: &Operation, set_aside: Vec<SetAside>) -> Error {
+        // What may have set PINs is not given up while its target answers: there is no such way out to name.
+        let may_give_up = !operation.sets_pins() && !matches!(operation, Operation::Recover { .. });
+        if may_give_up && !self.hint.contains("--give-up") {
+            self.hint.push_str(
+                "; if it cannot complete, 'quorate execute --give-up' records what is known and closes it",
+            );
+        }
         let kind = match self.outcome {
             Outcome::Failed => ErrorKind::Failed,
             _ => ErrorKind::Indeterminate,

@@ -161,7 +161,7 @@ pub fn execute(
         let attempted = Attempted { outcome: acted.outcome, summary: Summary::lossy(&acted.summary) };
         let line = lines.line(world.clock.now(), attempted);
         world.append(&ceremony.directory, &[line])?;
-        return Err(acted.into_error(set_aside));
+        return Err(acted.into_error(&ceremony.proposal.operation, set_aside));
     }
     let ended = format!("how it ended, until that is recorded: {}. {}", acted.outcome, acted.summary);
     conclude::conclude(world, &ceremony, &mut lines, acted).map_err(|error| error.with(vec![ended]))?;

@@ -1,6 +1,9 @@
 //! Plans that run programs, as they are proposed: everything pinned, and seen to be possible.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+};
 
 use super::{
     Error, World, backup,
@@ -10,7 +13,7 @@ use super::{
 };
 use crate::{
     encoding::{
-        digest::Digest,
+        digest::{Digest, Hasher},
         text::{Name, printable},
     },
     memory::CredentialSecret,
@@ -18,7 +21,7 @@ use crate::{
         credential::fresh_pin,
         operation::{CredentialRule, GenesisTarget, Operation, Place, SealedCredential},
         plan::{CredentialSource, GenesisPlan, Plan, TargetTable},
-        program::{ProgramCheck, ProgramRun},
+        program::{LONGEST_FILE, ProgramCheck, ProgramRun},
         program_plan::{CommandPlan, InputTable, UsePlan},
         target::{Custody, Role},
     },
@@ -167,9 +170,38 @@ pub(super) fn use_token(
 fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Vec<(Name, Digest)>, Error> {
     let mut found = Vec::new();
     for table in tables {
-        found.push((table.name.clone(), backup::hash(world.artifacts.open(&table.path)?)?));
+        let file = world.artifacts.open(&table.path)?;
+        let path = printable(&table.path);
+        let digest = digest_within(file, LONGEST_FILE)
+            .map_err(|e| Error::problem(format!("{path} cannot be read: {e}"), "check the medium"))?
+            .ok_or_else(|| {
+                Error::refused(
+                    format!(
+                        "{path} is longer than {LONGEST_FILE} bytes, the most that a program's input can have"
+                    ),
+                    "give the program less to read",
+                )
+            })?;
+        found.push((table.name.clone(), digest));
     }
     Ok(found)
+}
+
+/// SHA-256 of a file; none of one that is longer. What is over the limit would be cut when it is copied for the program, and
+/// be taken for a file that somebody changed.
+fn digest_within(file: impl Read, longest: u64) -> io::Result<Option<Digest>> {
+    let mut bounded = file.take(longest.saturating_add(1));
+    let (mut hasher, mut buffer) = (Hasher::default(), vec![0; 64 * 1024]);
+    loop {
+        let read = match bounded.read(&mut buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if read == 0 {
+            return Ok((bounded.limit() > 0).then(|| hasher.finish()));
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
 }
 
 fn digest_of(found: &[(Name, Digest)], table: &InputTable) -> Digest {
@@ -207,4 +239,16 @@ pub(super) fn check_run(
         readback::check_vacant(world, &output.path)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_the_limit_has_no_digest() {
+        assert_eq!(digest_within(b"four".as_slice(), 4).unwrap(), Some(Digest::of(b"four")));
+        assert_eq!(digest_within(b"".as_slice(), 4).unwrap(), Some(Digest::of(b"")));
+        assert_eq!(digest_within(b"five5".as_slice(), 4).unwrap(), None);
+    }
 }

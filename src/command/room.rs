@@ -15,11 +15,9 @@ use crate::{
     },
     memory::Pin,
     ports::token::TokenError,
-    proposal::program::{PinnedInput, ProgramRun, WrittenFile, is_stream},
+    proposal::program::{LONGEST_FILE, PinnedInput, ProgramRun, WrittenFile, is_stream},
 };
 
-/// The longest file that is read or kept: 1 GiB.
-const LONGEST: u64 = 1 << 30;
 /// Below this length a credential stands in nearly everything by chance.
 const SHORTEST_LOOKED_FOR: usize = 4;
 
@@ -62,7 +60,7 @@ impl Room {
     pub(super) fn bring(&self, input: &PinnedInput) -> Result<(), TokenError> {
         let shown = text::printable(&input.path);
         let reading = |e: io::Error| failed(&shown, &e);
-        let mut from = durable::open_plain(Path::new(&input.path)).map_err(reading)?.take(LONGEST);
+        let mut from = durable::open_plain(Path::new(&input.path)).map_err(reading)?.take(LONGEST_FILE);
         let mut to = create(&self.place(&input.name)).map_err(reading)?;
         let mut hasher = Hasher::default();
         let mut buffer = vec![0; 64 * 1024];
@@ -115,7 +113,7 @@ impl Room {
             Err(e) => return Err(e),
         };
         let metadata = file.metadata()?;
-        if metadata.nlink() != 1 || metadata.len() > LONGEST {
+        if metadata.nlink() != 1 || metadata.len() > LONGEST_FILE {
             return Ok(None);
         }
         file.sync_all()?;

@@ -89,9 +89,11 @@ impl<'m> Session<'m> {
         };
         let result = self.call("C_Login", |s| s.login(user, Some(&pin)));
         drop(pin);
-        result.map_err(|fault| match fault.is("CKR_PIN_INCORRECT") {
-            true => self.wrong_pin(fault, who),
-            false => fault,
+        result.map_err(|mut fault| {
+            if fault.is("CKR_PIN_LOCKED") {
+                fault.hint = freed(who).to_owned();
+            }
+            if fault.is("CKR_PIN_INCORRECT") { self.wrong_pin(fault, who) } else { fault }
         })
     }
 
@@ -192,6 +194,18 @@ impl Drop for Session<'_> {
     }
 }
 
+/// How a locked PIN is freed.
+fn freed(who: Who) -> &'static str {
+    match who {
+        Who::SecurityOfficer => "the token's manual says how a locked SO PIN is freed; the quorum cannot",
+        Who::User => {
+            "the SO PIN can set a new user PIN, and the objects stay: where the quorum holds it, quorate-break-glass(7) says how \
+             its custodians open it; set the PIN with 'pkcs11-tool --init-pin --login --login-type so', then retire the \
+             target and adopt it again"
+        }
+    }
+}
+
 /// Stops before a try that could lock the token.
 pub(super) fn refuse_final_try(tries: Tries, who: Who) -> Outcome<()> {
     let (message, hint) = match tries {
@@ -200,10 +214,7 @@ pub(super) fn refuse_final_try(tries: Tries, who: Who) -> Outcome<()> {
             format!("one try of the {who} is left; it was not spent"),
             "have the counter reset by a right login elsewhere, then run the same command again",
         ),
-        Tries::Locked => (
-            format!("the {who} is locked"),
-            "the token's manual says how a locked PIN is freed; the quorum cannot",
-        ),
+        Tries::Locked => (format!("the {who} is locked"), freed(who)),
     };
     Err(Fault::new("C_Login", message, hint))
 }

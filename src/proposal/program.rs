@@ -10,6 +10,9 @@ use crate::encoding::{
     text::{self, Line, Name},
 };
 
+/// The longest file that a program is given a copy of, or whose output is taken: 1 GiB.
+pub const LONGEST_FILE: u64 = 1 << 30;
+
 /// One run of a program, with everything pinned that can be.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,6 +13,10 @@ const USER_LOCKED: u32 = 0x4_0000;
 const SO_FINAL: u32 = 0x20_0000;
 const SO_LOCKED: u32 = 0x40_0000;
 
+fn hint(ran: &crate::lab::Ran) -> &str {
+    ran.json["error"]["hint"].as_str().unwrap()
+}
+
 fn in_use_behind_a_witness() -> (Vault, FaultyModule, Target) {
     let vault = Vault::in_use();
     let module = FaultyModule::compile(vault.lab.dir.path());
@@ -28,6 +32,8 @@ fn a_wrong_so_pin_is_tried_once_and_the_right_one_goes_on() {
     module.behave();
     let failed = vault.execute(&vault.present("so-pin", "wrong.pin")).expect(4);
     assert!(failed.error().contains("SO PIN is wrong"), "{}", failed.error());
+    // A genesis whose target answers is not given up: its hint does not say that it can be.
+    assert!(!hint(&failed).contains("--give-up"), "{}", hint(&failed));
     assert_eq!((module.calls("C_Login"), vault.events("attempted")), (1, 1));
     assert!(vault.hsm.can_log_in("lab", "so", SO_PIN));
     let missing = vault.execute::<&str>(&[]).expect(1);
@@ -75,6 +81,7 @@ fn a_borrowed_user_pin_is_asked_for_tried_once_and_kept_nowhere() {
     module.behave();
     let wrong = vault.execute(&vault.present("user-pin", "wrong.pin")).expect(4);
     assert!(wrong.error().contains("user PIN is wrong"), "{}", wrong.error());
+    assert!(hint(&wrong).contains("'quorate execute --give-up'"), "{}", hint(&wrong));
     assert_eq!((module.calls("C_Login"), vault.events("attempted")), (1, 1));
     vault.execute(&vault.present("user-pin", "user.pin")).ok();
     assert_eq!((vault.hsm.count("lab", USER_PIN, "old"), vault.hsm.count("lab", USER_PIN, "keep")), (0, 2));
@@ -141,6 +148,8 @@ fn the_last_try_is_not_spent() {
         module.order("C_GetTokenInfo", flags, "flags");
         let failed = vault.execute::<&str>(&[]).expect(code);
         assert!(failed.error().contains(said), "{}", failed.error());
+        let freed = hint(&failed).contains("the SO PIN can set a new user PIN");
+        assert_eq!(freed, flags == USER_LOCKED, "{}", hint(&failed));
         assert_eq!(module.calls("C_Login"), 0);
     }
     module.behave();
