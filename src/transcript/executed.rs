@@ -250,7 +250,10 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
 mod tests {
     use super::*;
     use crate::{
-        encoding::{digest::Digest, text::Line},
+        encoding::{
+            digest::Digest,
+            text::{Line, Summary},
+        },
         proposal::target::LeftOut,
         transcript::event::TargetState,
     };
@@ -295,7 +298,7 @@ mod tests {
         let inventory = Inventory { identity, objects: vec![object("old")] };
         let mut concluded = Concluded {
             outcome: Outcome::Completed,
-            summary: text("restored"),
+            summary: Summary::lossy("restored"),
             targets: vec![TargetState { name: target.clone(), inventory: Some(inventory) }],
             deleted: Vec::new(),
             restored: vec![object("old")],
