@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     lab::{ADMIN, Lab, Ran, ran},
+    media::spoiled,
     program,
 };
 
@@ -60,11 +61,7 @@ fn what_cannot_be_destroyed_any_more_is_named_and_the_ceremony_closed() {
     let lab = program::proposed();
     let files = program::approved_elsewhere(&lab);
     let command = execute(&lab, &files);
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=unlink,unlinkat"]);
-    traced.args(["-e", "inject=unlink,unlinkat:error=EROFS", "-P", &files[1]]);
-    traced.arg(command.get_program()).args(command.get_args()).current_dir(lab.dir.path());
-    let done = ran(&mut traced).ok();
+    let done = spoiled(&lab, ("unlink", libc::EROFS), &files[1], &command).ok();
     assert_eq!((done.text("outcome").as_str(), done.text("head").len()), ("completed", 64));
     assert_eq!(done.json["left"][0]["file"], files[1].as_str());
     assert_eq!(done.json["left"].as_array().unwrap().len(), 1);

@@ -7,13 +7,16 @@ use super::{
     program,
 };
 
-/// The command where the system call fails as the file system of `place` would have it.
-fn without(call: &str, error: &str, place: &str, command: &Command) -> Ran {
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-P", place, "-e", &format!("trace={call}")]);
-    traced.args(["-e", &format!("inject={call}:error={error}")]);
-    traced.arg(command.get_program()).args(command.get_args());
-    ran(traced.current_dir(command.get_current_dir().unwrap()))
+/// The command where a call fails at a path, as its file system would have it.
+pub fn spoiled(lab: &Lab, (call, errno): (&str, i32), path: &str, command: &Command) -> Ran {
+    let library = lab.at("spoil.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash_faults/spoil.c");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o", &library, source]).status().unwrap();
+    assert!(built.success());
+    let mut inside = Command::new(command.get_program());
+    inside.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
+    inside.env("LD_PRELOAD", library).env("SPOIL_CALL", call).env("SPOIL_PATH", path);
+    ran(inside.env("SPOIL_ERRNO", errno.to_string()))
 }
 
 #[test]
@@ -23,11 +26,11 @@ fn a_file_system_without_locks_or_fsync_is_named_and_no_card_is_blamed() {
     let cards = lab.at("cards");
     let new = lab.command(&["card", "new", &lab.card("alice", ""), "--pin-file", &lab.pin_file("alice")]);
     for (call, error, words) in [
-        ("flock", "ENOLCK", "the file system has no locks (flock)"),
-        ("flock", "EOPNOTSUPP", "the file system has no locks (flock)"),
-        ("fsync", "EINVAL", "the file system cannot make names durable"),
+        ("flock", libc::ENOLCK, "the file system has no locks (flock)"),
+        ("flock", libc::EOPNOTSUPP, "the file system has no locks (flock)"),
+        ("fsync", libc::EINVAL, "the file system cannot make names durable"),
     ] {
-        let failed = without(call, error, &cards, &new).expect(1);
+        let failed = spoiled(&lab, (call, error), &cards, &new).expect(1);
         assert!(failed.error().contains(words), "{}", failed.stderr);
         let hint = failed.json["error"]["hint"].as_str().unwrap();
         assert!(hint.contains("the card is not at fault") && hint.contains("local file system"), "{hint}");
@@ -44,7 +47,7 @@ fn a_file_system_without_locks_or_fsync_is_named_and_no_card_is_blamed() {
         "--pin-file",
         &lab.pin_file("frank"),
     ]);
-    let failed = without("flock", "ENOLCK", &ledger, &execute).expect(1);
+    let failed = spoiled(&lab, ("flock", libc::ENOLCK), &ledger, &execute).expect(1);
     assert!(failed.error().contains("the file system has no locks (flock)"), "{}", failed.stderr);
     assert!(
         failed.json["error"]["hint"].as_str().unwrap().contains("local file system"),
