@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use super::{
-    ADMIN,
+    ADMIN, INVENTORY, founded,
     lab::{Lab, QUORATE},
     proposed,
 };
@@ -154,4 +154,42 @@ fn a_person_is_asked_though_standard_error_goes_elsewhere() {
     let (code, said) = at_terminal(&lab, &script);
     assert_eq!(code, 0, "{said}");
     assert!(!fs::read_to_string(lab.path("errors")).unwrap().contains("alice-123456"));
+}
+
+#[test]
+fn a_decision_is_for_the_proposal_that_was_reviewed() {
+    let lab = proposed();
+    let (ledger, head) = (lab.at("ledger"), lab.head().unwrap());
+    let open = lab.run(&["status", &ledger]).ok().json["open"]["proposal"].as_str().unwrap().to_owned();
+    let other = "00".repeat(32);
+    let decisions: [(&str, &[&str]); 4] = [
+        ("alice", &["approve", &ledger, "--head", &head]),
+        ("alice", &["reject", &ledger, "--head", &head, "--reason", "no"]),
+        (ADMIN, &["execute", &ledger]),
+        (ADMIN, &["abort", &ledger, "--reason", "no"]),
+    ];
+    for (who, args) in decisions {
+        let ran = lab.run_with(who, &[args, &["--proposal", &other]].concat()).expect(3);
+        assert_eq!(ran.json["error"]["code"], "other-proposal", "{}", ran.stderr);
+    }
+    let done = lab.run_with("alice", &["approve", &ledger, "--head", &head, "--proposal", &open]).ok();
+    assert!(done.json["file"].is_null(), "the station keeps it, which is not a path");
+}
+
+#[test]
+fn run_goes_on_with_the_open_ceremony_of_its_plan() {
+    let lab = founded();
+    let plan = lab.plan("inventory", INVENTORY);
+    let (ledger, copy, head) = (lab.at("ledger"), lab.at("copy"), lab.head().unwrap());
+    let run = |people: &[&str]| {
+        let cards: Vec<String> = people.iter().flat_map(|who| lab.with_card(who)).collect();
+        let args = ["run", &plan, &ledger, "--copy", &copy, "--head", &head];
+        lab.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
+    };
+    let few = run(&[ADMIN, "alice", "bob"]).expect(6);
+    let execute = few.json["error"]["commands"][1].as_str().unwrap();
+    assert!(execute.contains(&format!("--copy {copy} --state-dir ")), "{execute}");
+    let done = run(&[ADMIN, "carol"]).ok();
+    assert_eq!(done.json["executed"]["outcome"], "completed");
+    assert_eq!(lab.run(&["status", &ledger]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
 }
