@@ -10,7 +10,8 @@
 #     nobody who rejected was counted;
 #   - that each enrolment is signed by the key that it describes.
 # It does not check what 'quorate audit' checks besides: attestations of cards, that a proposal does what its plan says, that
-# an outcome agrees with the objects on record, the spelling of documents, limits. Of an operation it knows whom it needs.
+# an outcome agrees with the objects on record, that a ceremony is not earlier than those before it, the spelling of
+# documents, limits. Of an operation it knows whom it needs.
 #
 # Exit code: 0 all of that checks out; 1 something does not, and the first such thing is named; 2 it was called wrongly.
 set -euo pipefail
@@ -225,13 +226,13 @@ read_attestations() {
     done
 }
 
-genesis='' head='' number=0 predecessor=null state=ended time='' prefix=application/vnd.quorate
+genesis='' head='' number=0 predecessor=null state=ended prefix=application/vnd.quorate
 first=$(head -n 1 "$ledger"/0000-genesis/transcript.jsonl 2> /dev/null) || { echo "$ledger is not a ledger" >&2; exit 2; }
 [[ $first != *application/vnd.quorate-rehearsal.proposed.* ]] ||
     { prefix=application/vnd.quorate-rehearsal; echo "This is a rehearsal's ledger."; }
 
 for folder in "$ledger"/[0-9]*/; do
-    name=$(basename "$folder") transcript=$folder/transcript.jsonl seq=0 previous=null
+    name=$(basename "$folder") transcript=$folder/transcript.jsonl seq=0 previous=null time=''
     where=$name
     [[ $name == "$(printf %04d "$number")"-* ]] || bad "the number $number was expected here"
     [ -z "$(tail -c 1 "$transcript" | tr -d '\n')" ] || bad "the last line is torn"

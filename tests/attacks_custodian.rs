@@ -240,10 +240,11 @@ fn a_rejection_is_final_and_cancels_the_approval() {
     let ran = lab.execute(&[&lab.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("rejected: carol"), "{}", ran.error());
+    assert!(ran.error().contains("approved with good shares: alice, bob\""), "{}", ran.error());
     assert!(ran.error().contains("not heard of: dave, erin"), "{}", ran.error());
     // At the station it is kept, whoever hands what in.
     lab.run_with("dave", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();
-    lab.approve("dave").ok();
+    assert!(lab.approve("dave").expect(3).error().contains("which is final"));
     let ran = lab.execute(&[&lab.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("rejected: carol, dave"), "{}", ran.error());
     // No veto: with Erin there would be three. With a third rejection there cannot be.

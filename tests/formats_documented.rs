@@ -324,6 +324,7 @@ fn every_field_of_a_plan_is_documented() {
     types.extend(declared(&code("src/proposal/target.rs"), "").into_iter().filter(|(n, _)| n == "Custody"));
     types.extend(declared(&code("src/proposal/genesis_plan.rs"), ", optional"));
     types.extend(declared(&code("src/proposal/program_plan.rs"), ", optional"));
+    types.extend(declared(&code("src/proposal/disputed_times.rs"), ", optional"));
     let handed = ["HandedCredential", "Handing", "OutputFile", "ProgramCheck"];
     let programs = declared(&code("src/proposal/program.rs"), ", optional");
     types.extend(programs.into_iter().filter(|(name, _)| handed.contains(&name.as_str())));

@@ -8,18 +8,21 @@ use crate::{
         dsse::Envelope,
         strict::Base64,
         text::{Line, Name},
+        time::Timestamp,
     },
     memory::LockedBytes,
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
         clock::Clock,
-        store::{Beside, CustodianMemory, StationStore},
+        store::{Beside, CustodianMemory, Decided, Decision, StationStore},
     },
+    proposal::disputed_times::DisputedTimes,
     roster::{Person, Standing},
     sealing::release,
     transcript::{
         ceremony::authorities,
         ledger::{Ceremony, LedgerState},
+        verification::Pins,
     },
 };
 
@@ -35,6 +38,9 @@ pub enum Continuity {
     },
     /// Its last closed head is the one that he brought on paper.
     Head(Digest),
+    /// No ceremony of it has ended, and its genesis is the one that he brought on paper. That it was not cut back to that
+    /// is not proven.
+    Origin(Digest),
     /// Nothing of it is known here.
     Unknown,
 }
@@ -51,15 +57,23 @@ pub struct Matter<'s> {
     pub continuity: Continuity,
 }
 
-/// Verifies that this card may decide on the open ceremony, and that the ledger extends what its holder knows.
+impl Matter<'_> {
+    /// What its maker's machine remembers of a decision on it.
+    pub fn decided(&self, decision: Decision) -> Decided {
+        Decided { ceremony: self.ceremony.number(), proposal: self.ceremony.digest, decision }
+    }
+}
+
+/// Verifies that this card may make this decision on the open ceremony, and that the ledger extends what its holder
+/// knows. `paper` is what they brought from outside.
 pub fn matter<'s>(
     state: &'s LedgerState,
     memory: &dyn CustodianMemory,
     card: &CardDescription,
-    head: Option<Digest>,
+    decision: Decision,
+    paper: Pins,
     clock: &dyn Clock,
 ) -> Result<Matter<'s>, Error> {
-    let now = check_clock(clock.now(), Some(state))?;
     let ceremony = state.open().ok_or_else(|| {
         Error::refused(
             "no proposal is open in this ledger",
@@ -71,6 +85,11 @@ pub fn matter<'s>(
         return Err(Error::refused("the ceremony is being executed already", "see 'quorate status'"));
     }
     let custodian = match_card(ceremony, card)?;
+    let now = match decision {
+        // Whoever disagrees about the time may say so.
+        Decision::Rejection if ceremony.disputes.is_some() => clock.now(),
+        Decision::Approval | Decision::Rejection => own_clock(clock, state, ceremony)?,
+    };
     if now > ceremony.proposal.expires {
         return Err(Error::refused(
             format!("the proposal expired at {}", ceremony.proposal.expires),
@@ -78,14 +97,44 @@ pub fn matter<'s>(
         )
         .coded(Code::Expired));
     }
-    if ceremony.rejections.iter().any(|r| r.statement().custodian == custodian.name) {
+    let seen = memory.seen(state.nonce, &custodian.name)?;
+    // A rejection may be on its way as a file. Its maker may write that file again, and nothing else.
+    let remembered =
+        Decided { ceremony: ceremony.number(), proposal: ceremony.digest, decision: Decision::Rejection };
+    if ceremony.rejecting().contains(&custodian.name)
+        || (decision == Decision::Approval && seen.contains(&remembered))
+    {
+        return Err(has_rejected(&custodian.name));
+    }
+    let continuity = continuity(state, ceremony.number(), &seen, &custodian.name, paper)?;
+    Ok(Matter { state, ceremony, custodian, continuity })
+}
+
+/// What a custodian's own clock says. Where the proposal disputes times, this is what they vouch for.
+fn own_clock(clock: &dyn Clock, state: &LedgerState, ceremony: &Ceremony) -> Result<Timestamp, Error> {
+    let now = clock.now();
+    let Some(disputed) = &ceremony.disputes else { return check_clock(now, Some(state)) };
+    let created = ceremony.proposal.created;
+    if now < DisputedTimes::earliest_approval(created) {
         return Err(Error::refused(
-            format!("{} rejected this proposal, which is final", custodian.name),
-            "see 'quorate status'",
+            format!("this machine's clock says {now}, more than an hour before the proposal of {created}"),
+            "the proposal disputes times of this ledger: find out which clock is wrong before you approve it",
         ));
     }
-    let continuity = continuity(state, ceremony.number(), memory, &custodian.name, head)?;
-    Ok(Matter { state, ceremony, custodian, continuity })
+    match disputed.first_recorded() {
+        Some(recorded) if now >= recorded => Err(Error::refused(
+            format!("this machine's clock says {now}: the disputed time, {recorded}, is not ahead of it"),
+            "if this clock is right, so may be the time that is disputed: reject",
+        )),
+        _ => Ok(now),
+    }
+}
+
+fn has_rejected(who: &Name) -> Error {
+    Error::refused(
+        format!("{who} rejected this proposal, which is final"),
+        "if that was a mistake, ask the administrator to abort it and to propose it again",
+    )
 }
 
 /// The card must be a custodian's.
@@ -104,16 +153,15 @@ fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s 
 }
 
 /// No rollback, and no second child of one predecessor. `next` is the number of the ceremony that is decided on, or that
-/// would come next.
+/// would come next; `seen` is what `who` decided before.
 pub(super) fn continuity(
     state: &LedgerState,
     next: u32,
-    memory: &dyn CustodianMemory,
+    seen: &[Decided],
     who: &Name,
-    head: Option<Digest>,
+    paper: Pins,
 ) -> Result<Continuity, Error> {
-    let seen = memory.seen(state.nonce, who)?;
-    for (number, proposal) in &seen {
+    for Decided { ceremony: number, proposal, .. } in seen {
         match state.ceremonies.iter().find(|c| c.number() == *number) {
             Some(known) if known.digest == *proposal => {}
             Some(other) => {
@@ -135,23 +183,41 @@ pub(super) fn continuity(
             }
         }
     }
-    if let Some(head) = head {
-        return if state.head() == Some(head) {
-            Ok(Continuity::Head(head))
-        } else {
-            Err(Error::refused(
+    if let Some(genesis) = paper.genesis.filter(|genesis| *genesis != state.genesis) {
+        return Err(Error::refused(
+            format!("the genesis of this ledger has the fingerprint {}, not {genesis}", state.genesis),
+            "compare the paper of the genesis; ask for the ledger that it belongs to",
+        ));
+    }
+    if let Some(head) = paper.head {
+        return match state.head() {
+            Some(known) if known == head => Ok(Continuity::Head(head)),
+            Some(_) => Err(Error::refused(
                 "the last closed ceremony of this ledger does not have the head that you gave",
                 "compare the paper of the last ceremony; ask for the current ledger",
-            ))
+            )),
+            None => Err(Error::refused(
+                "you gave the head of a ceremony that has ended, and in this ledger none has: it was cut back",
+                "keep this copy as evidence, and ask for the current ledger",
+            )),
         };
     }
     if next > 0 && !seen.is_empty() {
-        Ok(Continuity::Remembered { proposals: seen.len() })
-    } else if state.head().is_none() {
-        // Also while a genesis is recovered whose station was lost: there is no head on anybody's paper yet.
-        Ok(Continuity::Genesis)
-    } else {
-        Ok(Continuity::Unknown)
+        return Ok(Continuity::Remembered { proposals: seen.len() });
+    }
+    match (next, state.head(), paper.genesis) {
+        (0, ..) => Ok(Continuity::Genesis),
+        (_, Some(_), _) => Ok(Continuity::Unknown),
+        // A genesis is recovered whose station was lost, or the ledger was cut back to look like that.
+        (_, None, Some(genesis)) => Ok(Continuity::Origin(genesis)),
+        (_, None, None) => Err(Error::refused(
+            format!(
+                "no ceremony of this ledger has ended, and yet this is ceremony {next}: it may be a ledger that was cut \
+                 back, and this machine remembers nothing of it"
+            ),
+            "give --head if you have a ceremony's head on paper; only if none has ever ended, give --genesis, the \
+             fingerprint on the paper of the genesis",
+        )),
     }
 }
 
@@ -185,7 +251,7 @@ pub fn approve(
         roster: roster.digest(),
         custodian: who.clone(),
         release: Digest::of(&release),
-        time: check_clock(clock.now(), Some(matter.state))?,
+        time: own_clock(clock, matter.state, ceremony)?,
     };
     let statement = sign::statement(card, &description.signing_key, matter.state.mode, &approval)?;
     Ok(ApprovalFile { statement, release: Some(Base64(release)) })
@@ -203,7 +269,7 @@ pub fn reject(
         proposal: matter.ceremony.digest,
         custodian: matter.custodian.name.clone(),
         reason,
-        time: check_clock(clock.now(), Some(matter.state))?,
+        time: clock.now(),
     };
     let statement = sign::statement(card, &description.signing_key, matter.state.mode, &rejection)?;
     Ok(ApprovalFile { statement, release: None })
@@ -214,12 +280,16 @@ pub(super) fn beside_name(who: &Name, statement: &Envelope) -> String {
     format!("{who}-{}.json", statement.payload_digest().short())
 }
 
-/// Refuses a second decision of one kind by one custodian at this station.
-pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, event: &str) -> Result<(), Error> {
-    let name = kept_name(event, &matter.custodian.name);
-    if station.names(matter.state.nonce, matter.ceremony.number())?.contains(&name) {
+/// Refuses a second decision of one kind by one custodian at this station, and an approval after a rejection.
+pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, decision: Decision) -> Result<(), Error> {
+    let kept = station.names(matter.state.nonce, matter.ceremony.number())?;
+    let has = |decision: Decision| kept.contains(&kept_name(decision, &matter.custodian.name));
+    if has(Decision::Rejection) {
+        return Err(has_rejected(&matter.custodian.name));
+    }
+    if has(decision) {
         return Err(Error::refused(
-            format!("this station has an {event} by {} already", matter.custodian.full_name),
+            format!("this station has an {decision} by {} already", matter.custodian.full_name),
             "a custodian decides once; see 'quorate status'",
         ));
     }
@@ -232,7 +302,7 @@ pub fn keep(
     world: &mut World<'_>,
     state: &LedgerState,
     who: &Name,
-    event: &str,
+    decision: Decision,
     file: &ApprovalFile,
 ) -> Result<(), Error> {
     let ceremony = super::execute::open_ceremony(state, "approve")?;
@@ -240,5 +310,5 @@ pub fn keep(
     statement.push(b'\n');
     let name = beside_name(who, &file.statement);
     world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &statement)?;
-    Ok(world.station.put(state.nonce, ceremony.number(), &kept_name(event, who), &file.write())?)
+    Ok(world.station.put(state.nonce, ceremony.number(), &kept_name(decision, who), &file.write())?)
 }

@@ -1,6 +1,6 @@
 //! A person who was there signs the head of the last ceremony.
 
-use super::{Error, check_clock, recognition, sign};
+use super::{Error, not_before, recognition, sign};
 use crate::{
     approval::statement::Attestation,
     encoding::{digest::Digest, strict, text::Line},
@@ -60,7 +60,7 @@ pub fn attest(
         person: person.name.clone(),
         agrees: opinion.agrees,
         remark: opinion.remark,
-        time: check_clock(clock.now(), Some(state))?,
+        time: not_before(clock.now(), state.floor(None))?,
     };
     let envelope = sign::statement(card, &description.signing_key, state.mode, &attestation)?;
     let mut bytes = strict::write(&envelope);

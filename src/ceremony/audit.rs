@@ -2,6 +2,7 @@
 
 use crate::{
     encoding::dsse::Mode,
+    ports::clock::Clock,
     transcript::{
         finding::{Finding, Severity},
         ledger::{CeremonyFiles, LedgerState},
@@ -13,12 +14,18 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every line holds, and both pins fit.
+    /// Every line is valid, and both pins fit.
     Verified,
-    /// Every line holds, but a pin is missing: origin or end are unproven.
+    /// Every line is valid, but a pin is missing or an operation has not ended: origin or end are unproven.
     Unpinned,
-    /// It cannot be believed.
+    /// Every line is valid, and somebody who belongs to it signed that what it says is not so.
+    Contradicted,
+    /// It is valid in itself, and differs from a number that the auditor brought.
+    NotYourPaper,
+    /// A rule fails: it cannot be believed.
     Broken,
+    /// There is nothing to audit: another folder, or a ledger of the other mode.
+    NotALedger,
 }
 
 /// An audited ledger.
@@ -26,6 +33,8 @@ pub enum Verdict {
 pub struct Audit {
     /// The verdict.
     pub verdict: Verdict,
+    /// Why it is that verdict, in one sentence; none if it is verified.
+    pub reason: Option<String>,
     /// What was found, worst first.
     pub findings: Vec<Finding>,
     /// The state, as far as it could be followed.
@@ -33,7 +42,11 @@ pub struct Audit {
 }
 
 /// Audits one ledger, given as one or more copies with their names. The longest copy is the one that is judged.
-pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins) -> Audit {
+pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins, clock: &dyn Clock) -> Audit {
+    if let Some((name, finding)) = foreign(copies, mode) {
+        let reason = Some(format!("{name}: {}", finding.message));
+        return Audit { verdict: Verdict::NotALedger, reason, findings: vec![finding], state: None };
+    }
     let mut findings = verification::compare_copies(copies);
     let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
     // Of several that are equally long, the one that was named first.
@@ -55,23 +68,54 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins) ->
             f
         }));
     }
+    let mut paper = Vec::new();
     if let Some(state) = &verified.state {
-        findings.extend(verification::remarks(state));
+        findings.extend(verification::remarks(state, clock.now()));
         // Where a ledger breaks off, what the rest of it has as its head is not known.
         let told = |f: &Finding| whole || !matches!(f.code, "head-mismatch" | "head-passed");
-        findings.extend(verification::check_pins(state, pins).into_iter().filter(told));
+        paper.extend(verification::check_pins(state, pins).into_iter().filter(told));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let broken = verified.state.is_none() || findings.iter().any(|f| f.severity == Severity::Error);
-    let unfinished =
-        verified.state.as_ref().and_then(LedgerState::pending).is_some_and(|c| c.intended.is_some());
-    let pinned = pins.genesis.is_some() && pins.head.is_some() && !unfinished;
-    let verdict = match (broken, pinned) {
-        (true, _) => Verdict::Broken,
-        (false, true) => Verdict::Verified,
-        (false, false) => Verdict::Unpinned,
+    let (verdict, reason) = judge(&findings, &paper, verified.state.as_ref());
+    findings.extend(paper);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    Audit { verdict, reason, findings, state: verified.state }
+}
+
+/// The copy that is not a ledger of this mode at all: the folder beside it, or a rehearsal's.
+fn foreign(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode) -> Option<(&str, Finding)> {
+    let mut all = copies.iter().map(|(name, files)| (name.as_str(), verification::foreign(files, mode)));
+    all.find_map(|(name, found)| found.map(|finding| (name, finding)))
+}
+
+/// The verdict with its reason: the worst first. `paper` is what was found about the auditor's own numbers.
+fn judge(findings: &[Finding], paper: &[Finding], state: Option<&LedgerState>) -> (Verdict, Option<String>) {
+    let first = |of: &[Finding], severity| of.iter().find(|f| f.severity == severity).map(Finding::in_short);
+    if let Some(reason) = first(findings, Severity::Error) {
+        return (Verdict::Broken, Some(reason));
+    }
+    let Some(state) = state else {
+        return (Verdict::Broken, Some("not even its genesis could be followed".into()));
     };
-    Audit { verdict, findings, state: verified.state }
+    let differs: Vec<String> =
+        paper.iter().filter(|f| f.severity == Severity::Error).map(|f| f.message.clone()).collect();
+    if !differs.is_empty() {
+        return (Verdict::NotYourPaper, Some(differs.join("; ")));
+    }
+    if let Some(reason) = first(findings, Severity::Objection) {
+        return (Verdict::Contradicted, Some(reason));
+    }
+    let missing: Vec<String> = paper.iter().map(|f| f.message.clone()).collect();
+    if !missing.is_empty() {
+        return (Verdict::Unpinned, Some(missing.join("; ")));
+    }
+    match state.pending().filter(|c| c.intended.is_some()) {
+        Some(open) => {
+            let reason = format!("{} has begun to act and has not ended", open.directory);
+            (Verdict::Unpinned, Some(reason))
+        }
+        None => (Verdict::Verified, None),
+    }
 }
 
 /// What people signed counts wherever a copy of it lies: taking it out of one copy hides nothing.

@@ -9,7 +9,7 @@ use crate::{
         statement::{Approval, ApprovalFile, Rejection, Signed, Statement as _},
     },
     encoding::{digest::Digest, dsse::Mode, text::Name},
-    ports::store::{Inbox, StationStore},
+    ports::store::{Decision, Inbox, StationStore},
     sealing::release,
     sharing::share::UnverifiedShare,
     transcript::{
@@ -72,8 +72,8 @@ impl Collected {
 }
 
 /// Under which name the station keeps an approval file.
-pub fn kept_name(event: &str, custodian: &Name) -> String {
-    format!("{event}-of-{custodian}")
+pub fn kept_name(decision: Decision, custodian: &Name) -> String {
+    format!("{decision}-of-{custodian}")
 }
 
 /// Gathers what the station keeps and what was handed over.

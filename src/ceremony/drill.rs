@@ -4,7 +4,7 @@
 //! and wiped. Nothing of it is shown or written but the statement.
 
 use super::{
-    Error, approve, check_clock,
+    Error, approve, not_before,
     opening::{self, OpeningError},
     recognition, sign,
 };
@@ -23,6 +23,7 @@ use crate::{
     transcript::{
         drilled,
         ledger::{Ceremony, LedgerState},
+        verification::Pins,
     },
 };
 
@@ -50,11 +51,13 @@ pub fn subject<'s>(
     head: Option<Digest>,
     clock: &dyn Clock,
 ) -> Result<Subject<'s>, Error> {
-    check_clock(clock.now(), Some(state))?;
+    not_before(clock.now(), state.floor(None))?;
     let (roster, last) = in_force(state)?;
     let person = recognition::holder(roster, card)?;
     let next = last.number().saturating_add(1);
-    let continuity = approve::continuity(state, next, memory, &person.name, head)?;
+    let seen = memory.seen(state.nonce, &person.name)?;
+    let paper = Pins { head, genesis: None };
+    let continuity = approve::continuity(state, next, &seen, &person.name, paper)?;
     Ok(Subject { state, last, roster, person, authorities: drilled::tried(roster, person), continuity })
 }
 
@@ -109,7 +112,7 @@ pub fn drill(
         person: subject.person.name.clone(),
         serial: description.serial.clone(),
         authorities: subject.authorities.clone(),
-        time: check_clock(clock.now(), Some(subject.state))?,
+        time: not_before(clock.now(), subject.state.floor(None))?,
     };
     let envelope = sign::statement(card, &description.signing_key, subject.state.mode, &said)?;
     // What would not be believed is not written.
@@ -188,7 +191,7 @@ fn placed<'s>(
     let ceremony =
         ceremony.ok_or_else(|| refused("it names a head that this ledger does not have".into()))?;
     let signed = drilled::check(bytes, state, ceremony).map_err(refused)?;
-    let now = check_clock(clock.now(), Some(state))?;
+    let now = not_before(clock.now(), state.floor(None))?;
     if claimed.time > now {
         return Err(refused(format!("it is dated {}, and this machine's clock says {now}", claimed.time)));
     }

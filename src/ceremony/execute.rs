@@ -28,7 +28,7 @@ use crate::{
     memory::Pin,
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
-        store::{Beside, Copies, Inbox},
+        store::{Beside, Copies, Decision, Inbox},
         token::Run,
     },
     proposal::target::Role,
@@ -199,7 +199,10 @@ fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<c
                 .filter(|p| !approved.contains(&p.name) && !rejecting.contains(&p.name))
                 .map(|p| p.name.as_str())
                 .collect();
-            let mut details = vec![format!("approved with good shares: {}", list(&approved))];
+            // A rejection cancels the approval, in what is told as in what is counted.
+            let standing: Vec<Name> =
+                approved.iter().filter(|who| !rejecting.contains(*who)).cloned().collect();
+            let mut details = vec![format!("approved with good shares: {}", list(&standing))];
             if !rejecting.is_empty() {
                 details.push(format!("rejected: {}", list(&rejecting.iter().cloned().collect::<Vec<_>>())));
             }
@@ -272,7 +275,7 @@ fn begin(
     check_room(world, ceremony, approvals.iter().map(|(_, file)| file.len()).sum())?;
     // The releases must survive a crash after the intent: without them the same quorum could not go on.
     for (approval, file) in &approvals {
-        let name = collect::kept_name("approval", &approval.statement().custodian);
+        let name = collect::kept_name(Decision::Approval, &approval.statement().custodian);
         world.station.put(state.nonce, ceremony.number(), &name, file)?;
     }
     let mut batch: Vec<Vec<u8>> = Vec::new();

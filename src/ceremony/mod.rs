@@ -58,7 +58,7 @@ use crate::{
     },
     proposal::environment::EnvironmentReading,
     transcript::{
-        ledger::{CeremonyFiles, LedgerState},
+        ledger::{Ceremony, CeremonyFiles, LedgerState},
         verification,
     },
 };
@@ -139,7 +139,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Now; refused if the clock is behind the ledger's last line.
+    /// Now; refused if the clock is behind the line that the next one follows.
     fn now(&self, state: Option<&LedgerState>) -> Result<Timestamp, Error> {
         check_clock(self.clock.now(), state)
     }
@@ -153,11 +153,25 @@ pub fn load(ledger: &mut dyn LedgerStore, mode: Mode) -> Result<LedgerState, Err
 /// Verifies a ledger that was read already.
 pub fn check(files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> {
     verification::verify(files, mode).sound().map_err(|findings| {
-        let mut error = Error::refused(
-            "the ledger does not verify",
-            "run 'quorate audit' on it and on its copies; go on only with one that verifies",
-        )
-        .coded(Code::LedgerInvalid);
+        let mut error = match (verification::foreign(files, mode), mode) {
+            (None, _) => Error::refused(
+                "the ledger does not verify",
+                "run 'quorate audit' on it and on its copies; go on only with one that verifies",
+            )
+            .coded(Code::LedgerInvalid),
+            (Some(_), _) if files.is_empty() => Error::refused(
+                "this is not a ledger: no ceremony is in it",
+                "name the directory that holds 0000-genesis",
+            ),
+            (Some(_), Mode::Production) => Error::refused(
+                "this is the ledger of a rehearsal",
+                "run the same command again with --rehearsal",
+            ),
+            (Some(_), Mode::Rehearsal) => Error::refused(
+                "this is a production ledger, not a rehearsal's",
+                "run the same command again without --rehearsal",
+            ),
+        };
         error.details = findings.iter().map(ToString::to_string).collect();
         error
     })
@@ -174,12 +188,25 @@ fn would_break(error: Error) -> Error {
 
 /// Times never go back.
 fn check_clock(now: Timestamp, state: Option<&LedgerState>) -> Result<Timestamp, Error> {
-    match state.and_then(LedgerState::last_time) {
-        Some(last) if now < last => Err(Error::refused(
-            format!("this machine's clock says {now}, before the ledger's last line of {last}"),
-            "set the clock right, then run the same command again",
-        )
-        .coded(Code::ClockBehind)),
-        _ => Ok(now),
-    }
+    not_before(now, state.and_then(LedgerState::latest))
+}
+
+/// Refuses a clock that is behind the last line of a ceremony. Which of the two is wrong, a person must say.
+fn not_before(now: Timestamp, latest: Option<&Ceremony>) -> Result<Timestamp, Error> {
+    let Some(latest) = latest.filter(|latest| now < latest.times.1) else { return Ok(now) };
+    let way_on = match (&latest.end, latest.had_quorum) {
+        (None, false) => "a plan of kind \"recover\" closes that ceremony",
+        (None, true) => "a plan of kind \"recover\" that names it in [disputed_times] closes that ceremony",
+        (Some(_), _) => "a plan that names it in [disputed_times] goes on, see quorate-plan(5)",
+    };
+    Err(Error::refused(
+        format!(
+            "this machine's clock says {now}, before the ledger's last line of {} (in {})",
+            latest.times.1, latest.directory
+        ),
+        format!(
+            "set the clock if it is wrong, then run the same command again; if the ledger is wrong, {way_on}"
+        ),
+    )
+    .coded(Code::ClockBehind))
 }

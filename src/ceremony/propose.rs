@@ -6,7 +6,7 @@ pub use super::genesis::Members;
 use super::{
     Code, Error, World, ability, adoption,
     fresh_pins::{self, FreshPins},
-    genesis, pinning,
+    genesis, not_before, pinning,
     program_proposal::{self, HandedOver},
     readback, recognition, residence,
     sign::{self, LineWriter},
@@ -85,13 +85,13 @@ pub fn draft(
     request: Request<'_>,
 ) -> Result<Draft, Error> {
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let now = world.now(state)?;
     check_open(state, request.plan)?;
     match (request.plan, state.and_then(|state| state.roster.as_ref())) {
         (Plan::Genesis(plan), _) => residence::check(world.mode, &plan.policy.policy())?,
         (_, Some(roster)) => residence::check(world.mode, roster.policy())?,
         (_, None) => {}
     }
+    let now = moment(world, state, request.plan)?;
     if let Some(state) = state {
         world.sweep(state)?;
     }
@@ -178,6 +178,18 @@ fn way_on(state: Option<&LedgerState>, pending: &Ceremony) -> &'static str {
             "finish it with 'quorate execute', give it up with 'quorate abort', or recover it if its station is lost"
         }
     }
+}
+
+/// Now, as the proposal will say. What its plan disputes does not bind it, and must be as the plan says.
+fn moment(world: &World<'_>, state: Option<&LedgerState>, plan: &Plan) -> Result<Timestamp, Error> {
+    let now = world.clock.now();
+    let disputed = plan.disputed_times();
+    if let (Some(disputed), Some(state)) = (disputed, state) {
+        state.check_disputed(disputed, now).map_err(|message| {
+            Error::refused(message, "'quorate audit' lists the times that are ahead of this machine's clock")
+        })?;
+    }
+    not_before(now, state.and_then(|state| state.floor(disputed)))
 }
 
 /// One ceremony is open at a time; only a recovery follows an open one, or one that left PINs half set.

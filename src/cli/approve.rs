@@ -26,11 +26,12 @@ use crate::{
     },
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
-        store::{CustodianMemory as _, StationStore as _},
+        clock::Clock as _,
+        store::{CustodianMemory as _, Decision, StationStore as _},
     },
     proposal::briefing::briefing,
     storage,
-    transcript::ledger::LedgerState,
+    transcript::{ledger::LedgerState, verification::Pins},
 };
 
 /// Approves.
@@ -53,20 +54,24 @@ fn decide(
     global: &Global,
     terminal: Terminal,
 ) -> Result<Done, Error> {
-    let head = wiring::paper("--head", decision.head.as_ref())?;
+    let paper = Pins {
+        genesis: wiring::paper("--genesis", decision.genesis.as_ref())?,
+        head: wiring::paper("--head", decision.head.as_ref())?,
+    };
     let proposal = wiring::paper("--proposal", decision.proposal.proposal.as_ref())?;
     let mut card = wiring::card(terminal, &card_args.card)?;
     let state = ceremony::check(&storage::ledger::read(ledger)?, wiring::mode(global))?;
     let description = card.describe(&recognition::enrolled(&state))?;
     let root = wiring::state_root(global, &[ledger])?;
     let mut memory = storage::CustodianDirectory::new(&root)?;
-    let matter = approve::matter(&state, &memory, &description, head, &storage::SystemClock)?;
+    let event = if rejection.is_some() { Decision::Rejection } else { Decision::Approval };
+    let matter = approve::matter(&state, &memory, &description, event, paper, &storage::SystemClock)?;
     execute::check_proposal(matter.ceremony, proposal)?;
-    let event = if rejection.is_some() { "rejection" } else { "approval" };
     check_output(decision, &matter, &root, event)?;
     let ceremony = matter.ceremony;
     let lost = state.recovered_by(&ceremony.proposal);
     terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster, lost));
+    terminal.findings(&state.ahead(storage::SystemClock.now()));
     check_continuity(terminal, matter.state, &matter.continuity)?;
     let who = matter.custodian.name.clone();
     let verb = if rejection.is_some() { "Reject" } else { "Approve" };
@@ -82,7 +87,7 @@ fn decide(
         |card| sign(&matter, &description, card, rejection.as_ref()),
     )?;
     // Remembered first: if the file is lost now, he still knows that this proposal exists.
-    memory.remember(state.nonce, &who, matter.ceremony.number(), matter.ceremony.digest)?;
+    memory.remember(state.nonce, &who, matter.decided(event))?;
     let file = deliver(ledger, decision, global, &state, &who, event, &file)?;
     let did = if rejection.is_some() { "rejected" } else { "approved" };
     terminal.tell(&format!(
@@ -129,7 +134,7 @@ fn check_output(
     decision: &DecisionArgs,
     matter: &Matter<'_>,
     root: &storage::StateRoot,
-    event: &str,
+    event: Decision,
 ) -> Result<(), Error> {
     if let Some(path) = &decision.output {
         if path.exists() {
@@ -160,15 +165,14 @@ pub fn check_continuity(
     continuity: &Continuity,
 ) -> Result<(), Error> {
     match continuity {
-        Continuity::Genesis => {
-            if state.ceremonies.len() > 1 {
-                terminal.digest("Genesis fingerprint of this ledger", state.genesis);
-            }
-            terminal.tell(
-                "No ceremony of this ledger has ended yet. Compare these digests and the station's fingerprint with \
-                 those that the administrator reads aloud, in person.",
-            );
-        }
+        Continuity::Genesis => terminal.tell(
+            "No ceremony of this ledger has ended yet. Compare these digests and the station's fingerprint with \
+             those that the administrator reads aloud, in person.",
+        ),
+        Continuity::Origin(_) => terminal.tell(
+            "The ledger begins with the genesis that you gave, and no ceremony of it has ended. If you were at one \
+             that ended, or have the paper of one, this ledger was cut back: reject.",
+        ),
         Continuity::Remembered { proposals } => {
             terminal.tell(&format!(
                 "The ledger contains the {proposals} earlier decision(s) that this machine remembers."
@@ -200,7 +204,7 @@ fn deliver(
     global: &Global,
     state: &LedgerState,
     who: &text::Name,
-    event: &str,
+    event: Decision,
     file: &ApprovalFile,
 ) -> Result<Option<String>, Error> {
     if let Some(path) = &decision.output {

@@ -247,6 +247,9 @@ pub struct DecisionArgs {
     /// Which proposal is meant.
     #[command(flatten)]
     pub proposal: ProposalArgs,
+    /// Fingerprint of the genesis, from your paper; enough where no ceremony has ever ended.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub genesis: Option<String>,
 }
 
 /// `quorate reject`.
@@ -420,6 +423,9 @@ pub struct Run {
     /// Head of the last closed ceremony, from paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,
+    /// Fingerprint of the genesis, from paper; enough where no ceremony has ever ended.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub genesis: Option<String>,
     /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,

@@ -1,5 +1,7 @@
 //! `quorate audit`.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::{
@@ -15,7 +17,10 @@ use crate::{
     },
     encoding::{dsse::Mode, text},
     storage,
-    transcript::verification::Pins,
+    transcript::{
+        finding,
+        verification::{self, Pins},
+    },
 };
 
 /// Audits a ledger and its copies.
@@ -28,12 +33,19 @@ pub fn run(args: &Audit, global: &Global, terminal: Terminal) -> Result<Done, Er
     for ledger in &args.ledgers {
         copies.push((text::printable(&ledger.to_string_lossy()), storage::ledger::read(ledger)?));
     }
-    let audit = audit::audit(&copies, wiring::mode(global), pins);
-    tell(terminal, &audit, wiring::mode(global), copies.len());
+    let mode = wiring::mode(global);
+    let mut audit = audit::audit(&copies, mode, pins, &storage::SystemClock);
+    if audit.verdict == Verdict::NotALedger
+        && let (Some(reason), Some(advice)) = (&mut audit.reason, advice(&args.ledgers, mode))
+    {
+        reason.push_str(&format!("; {advice}"));
+    }
+    tell(terminal, &audit, mode, copies.len());
     let state = audit.state.as_ref();
     let json = json!({
         "verdict": audit.verdict,
-        "mode": wiring::mode(global),
+        "reason": audit.reason,
+        "mode": mode,
         "genesis": state.map(|s| s.genesis),
         "head": state.and_then(crate::transcript::ledger::LedgerState::head),
         "ceremonies": state.map_or(0, |s| s.ceremonies.len()),
@@ -56,7 +68,7 @@ pub fn tell(terminal: Terminal, audit: &audit::Audit, mode: Mode, copies: usize)
                 ceremony.directory,
                 ceremony.proposal.title,
                 ceremony.standing(),
-                ceremony.approvals.len(),
+                ceremony.approving().len(),
                 ceremony.attestations.len()
             ));
         }
@@ -65,14 +77,42 @@ pub fn tell(terminal: Terminal, audit: &audit::Audit, mode: Mode, copies: usize)
             terminal.digest("Head", head);
         }
     }
-    for finding in &audit.findings {
-        terminal.tell(&finding.to_string());
+    for told in finding::grouped(&audit.findings) {
+        terminal.tell(&told);
     }
-    terminal.tell(match audit.verdict {
-        Verdict::Verified => "VERIFIED: every line, signature, link and count holds, from your genesis to your head.",
-        Verdict::Unpinned => {
-            "INCOMPLETE: every line holds, but the ledger is not pinned from outside. Give --genesis and --head."
+    let reason = audit.reason.as_deref().unwrap_or_default();
+    terminal.line(&match audit.verdict {
+        Verdict::Verified => {
+            "VERIFIED: every line, signature, link and count checks out, from your genesis to your head."
+                .into()
         }
-        Verdict::Broken => "BROKEN: this ledger cannot be believed.",
+        Verdict::Unpinned => {
+            format!("INCOMPLETE: every line checks out, and it is not proven to the end: {reason}.")
+        }
+        Verdict::Contradicted => {
+            format!("CONTRADICTED: every line checks out, and people signed otherwise: {reason}.")
+        }
+        Verdict::NotYourPaper => format!("NOT YOUR PAPER: every line checks out, and {reason}."),
+        Verdict::Broken => format!("BROKEN: this ledger cannot be believed: {reason}."),
+        Verdict::NotALedger => format!("NOT A LEDGER: {reason}."),
     });
+}
+
+/// What to do about a folder that is not a ledger of this mode.
+fn advice(ledgers: &[PathBuf], mode: Mode) -> Option<String> {
+    let other = match mode {
+        Mode::Production => "add --rehearsal",
+        Mode::Rehearsal => "leave --rehearsal out",
+    };
+    for ledger in ledgers {
+        match storage::ledger::read(ledger) {
+            Ok(files) if files.is_empty() => {
+                let near = storage::ledger::near(ledger)?;
+                return Some(format!("there is one in {}", text::printable(&near.to_string_lossy())));
+            }
+            Ok(files) if verification::foreign(&files, mode).is_some() => return Some(other.into()),
+            _ => {}
+        }
+    }
+    None
 }

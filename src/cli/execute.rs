@@ -22,8 +22,9 @@ use crate::{
     },
     encoding::text::Name,
     memory::Pin,
+    ports::clock::Clock as _,
     proposal::target::Role,
-    storage::FileInbox,
+    storage::{FileInbox, SystemClock},
     transcript::{ledger::LedgerState, outcome::Outcome},
 };
 
@@ -49,6 +50,7 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     if ceremony.intended.is_none() {
         clearing::check(ceremony, &mut inbox)?;
     }
+    ask_clock(terminal, &state)?;
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
@@ -73,6 +75,16 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     tell(terminal, &report, &next);
     tell_next(terminal, &report, &next);
     Ok(Done::new(report.outcome.into(), report_json(&report, spent)))
+}
+
+/// Asks where this machine's clock is far past the ledger's last line: what is written now may bind all that follows.
+pub fn ask_clock(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
+    let now = SystemClock.now();
+    let Some((days, last)) = state.jump(now) else { return Ok(()) };
+    terminal.notice(&format!(
+        "This machine's clock says {now}, {days} days past the ledger's last line of {last}."
+    ));
+    terminal.confirm("Is this machine's clock right?")
 }
 
 /// Asks for the PINs that the quorum does not hold and that were not given.

@@ -76,7 +76,9 @@ impl From<Verdict> for Exit {
         match verdict {
             Verdict::Verified => Self::Done,
             Verdict::Unpinned => Self::Incomplete,
-            Verdict::Broken => Self::Refused,
+            Verdict::Contradicted | Verdict::NotYourPaper | Verdict::Broken | Verdict::NotALedger => {
+                Self::Refused
+            }
         }
     }
 }

@@ -174,6 +174,9 @@ pub fn prepare(
     let mut enrolled = members.enrolled();
     enrolled.extend(state.iter().flat_map(recognition::enrolled));
     let description = card.describe(&enrolled)?;
+    if let Some(state) = &state {
+        super::execute::ask_clock(terminal, state)?;
+    }
     let request = Request { plan_text: text, plan, members, handed_over, card: &description };
     let draft = propose::draft(&mut world, state.as_ref(), request)?;
     let digest = Digest::of(&strict::write(&draft.proposal));

@@ -354,6 +354,7 @@ pub const REFERENCES: &[Reference] = &[
                 ("mode", "production or rehearsal"),
                 ("genesis", "the genesis fingerprint"),
                 ("head", "head of the last closed ceremony, or null"),
+                ("ahead", "findings about lines that are ahead of this machine's clock"),
                 ("ceremonies[].directory", "in the ledger"),
                 ("ceremonies[].kind", "of operation"),
                 ("ceremonies[].title", "from its plan"),
@@ -435,7 +436,8 @@ pub const REFERENCES: &[Reference] = &[
         objects: &[Object {
             when: "",
             keys: &[
-                ("verdict", "verified, unpinned or broken"),
+                ("verdict", "verified, unpinned, contradicted, not-your-paper, broken or not-a-ledger"),
+                ("reason", "why it is that verdict, in words; null if it is verified"),
                 ("mode", "production or rehearsal"),
                 ("genesis", "the genesis fingerprint, or null"),
                 ("head", "head of the last closed ceremony, or null"),

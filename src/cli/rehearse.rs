@@ -156,7 +156,7 @@ fn play(
             break;
         }
         let mut dealt = cast.card(terminal, name)?;
-        let who = stage.approve(&mut dealt, None)?;
+        let who = stage.approve(&mut dealt, Pins::default())?;
         terminal.tell(&format!(
             "{} approves: the card opens {}; they are checked and released to the station.",
             cast.full_name(&who),
@@ -189,7 +189,7 @@ fn verdict(
     for place in std::iter::once(ledger).chain(copies.iter().map(PathBuf::as_path)) {
         read.push((text::printable(&place.to_string_lossy()), storage::ledger::read(place)?));
     }
-    let audit = audit::audit(&read, Mode::Rehearsal, pins);
+    let audit = audit::audit(&read, Mode::Rehearsal, pins, &storage::SystemClock);
     super::audit::tell(terminal, &audit, Mode::Rehearsal, read.len());
     Ok(audit.verdict)
 }

@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{
     ceremony::{self, Code, Error, Report},
-    encoding::{digest::Digest, text::Name},
+    encoding::text::Name,
     memory::Pin,
     ports::card::FinalTry,
     proposal::target::Role,
     storage,
-    transcript::{ledger::LedgerState, outcome::Outcome},
+    transcript::{ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
 
 /// What came of waiting for a card.
@@ -123,7 +123,10 @@ impl Table<'_> {
 
 /// Leads through a plan, or goes on with its ceremony where it is open already.
 pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let head = wiring::paper("--head", args.head.as_ref())?;
+    let paper = Pins {
+        genesis: wiring::paper("--genesis", args.genesis.as_ref())?,
+        head: wiring::paper("--head", args.head.as_ref())?,
+    };
     let present = wiring::present_pins(&args.present)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
     let (text, plan) = propose::read_plan(&args.plan)?;
@@ -154,7 +157,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         }
     };
     terminal.heading("Approvals");
-    let (approved, mut people) = approvals(&mut stage, &mut table, head)?;
+    let (approved, mut people) = approvals(&mut stage, &mut table, paper)?;
 
     terminal.heading("Execution");
     let (report, spent) = execute(&mut stage, &table, &mut admin, present)?;
@@ -243,7 +246,7 @@ fn attest(stage: &mut Stage, table: &Table<'_>, people: &mut [(Name, Dealt)]) ->
 fn approvals(
     stage: &mut Stage,
     table: &mut Table<'_>,
-    head: Option<Digest>,
+    paper: Pins,
 ) -> Result<(BTreeSet<Name>, Vec<(Name, Dealt)>), Error> {
     let needed = stage.needed()?;
     let mut people = Vec::new();
@@ -261,7 +264,7 @@ fn approvals(
             }
             continue;
         };
-        let tried = stage.approve(&mut dealt, head);
+        let tried = stage.approve(&mut dealt, paper);
         let Some(who) = table.forgives(tried)? else { continue };
         stage.terminal.tell(&format!("{who} approved."));
         if approved.insert(who.clone()) {

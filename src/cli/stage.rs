@@ -22,19 +22,17 @@ use crate::{
         propose::{Submitted, is_empty, submit},
         recognition,
     },
-    encoding::{
-        digest::Digest,
-        text::{Line, Name},
-    },
+    encoding::text::{Line, Name},
     memory::Pin,
     ports::{
         card::{Card, CardDescription, CardError, EnrolledKeys, FinalTry, UnlockedCard, Uses},
-        store::{CustodianMemory as _, StationStore as _},
+        clock::Clock as _,
+        store::{CustodianMemory as _, Decision, StationStore as _},
     },
     proposal::{briefing::briefing, target::Role},
     roster::Roster,
     storage::{FileInbox, SystemClock},
-    transcript::ledger::LedgerState,
+    transcript::{ledger::LedgerState, verification::Pins},
 };
 
 /// A card that lies on the table. Its PIN is asked for when it is first needed, and kept for the attestation.
@@ -182,22 +180,24 @@ impl Stage {
     }
 
     /// Has a custodian approve, and says who he was.
-    pub fn approve(&mut self, dealt: &mut Dealt, head: Option<Digest>) -> Result<Name, Error> {
+    pub fn approve(&mut self, dealt: &mut Dealt, paper: Pins) -> Result<Name, Error> {
         let state = self.state()?;
         let description = dealt.card.describe(&recognition::enrolled(&state))?;
-        let matter = approve::matter(&state, &self.wiring.memory, &description, head, &SystemClock)?;
+        let decision = Decision::Approval;
+        let memory = &self.wiring.memory;
+        let matter = approve::matter(&state, memory, &description, decision, paper, &SystemClock)?;
         self.show_digests(&matter);
+        self.terminal.findings(&state.ahead(SystemClock.now()));
         check_continuity(self.terminal, matter.state, &matter.continuity)?;
-        approve::check_new(&self.wiring.station, &matter, "approval")?;
+        approve::check_new(&self.wiring.station, &matter, decision)?;
         let who = matter.custodian.name.clone();
         self.terminal.confirm(&format!("Approve this proposal as {}?", matter.custodian.full_name))?;
         let (roster, uses) = (&matter.ceremony.roster, approve::uses(&matter));
         let file = dealt.unlocked(self.terminal, &description, Some(roster), uses, |card| {
             approve::approve(&matter, &description, card, &SystemClock)
         })?;
-        let (number, digest) = (matter.ceremony.number(), matter.ceremony.digest);
-        self.wiring.memory.remember(state.nonce, &who, number, digest)?;
-        approve::keep(&mut self.wiring.world(), &state, &who, "approval", &file)?;
+        self.wiring.memory.remember(state.nonce, &who, matter.decided(decision))?;
+        approve::keep(&mut self.wiring.world(), &state, &who, decision, &file)?;
         Ok(who)
     }
 
@@ -239,6 +239,7 @@ impl Stage {
         let description = admin.card.describe(&recognition::enrolled(&state))?;
         let roster = &execute::open_ceremony(&state, "execute")?.roster;
         recognition::administrator(roster, &description, "execute")?;
+        super::execute::ask_clock(self.terminal, &state)?;
         super::execute::ask_present(self.terminal, &state, &mut present)?;
         let mut inbox = FileInbox::new(std::iter::empty::<PathBuf>());
         let request =

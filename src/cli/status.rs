@@ -43,6 +43,8 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
             ceremony.standing()
         ));
     }
+    let ahead = state.ahead(SystemClock.now());
+    terminal.findings(&ahead);
     people(terminal, &state);
     let drills = drills(terminal, &state, SystemClock.now());
     targets(terminal, &state);
@@ -80,6 +82,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
         "retired": state.retired.iter().map(|(name, retired)| json!({
             "name": name, "identity": retired.target.identity, "by": retired.by,
         })).collect::<Vec<_>>(),
+        "ahead": ahead,
         "drills": drills,
         "open": open,
     })))
@@ -178,9 +181,7 @@ fn tell_open(
         "proposed by {} at {}; approvals count until {}",
         open.proposal.proposer, open.proposal.created, open.proposal.expires
     ));
-    let (mut approved, mut rejected) = (BTreeSet::new(), BTreeSet::new());
-    approved.extend(open.approvals.iter().map(|a| a.statement().custodian.clone()));
-    rejected.extend(open.rejections.iter().map(|r| r.statement().custodian.clone()));
+    let (mut approved, mut rejected) = (open.approving(), open.rejecting());
     let root = wiring::state_root(global, &[])?;
     let station = storage::StationDirectory::new(&root)?;
     let here = station.is_station(open.proposal.ledger, open.number());
@@ -193,6 +194,8 @@ fn tell_open(
             }
         }
     }
+    // A rejection cancels the approval, whichever came first.
+    approved.retain(|who| !rejected.contains(who));
     let heard: BTreeSet<Name> = approved.union(&rejected).cloned().collect();
     let missing = awaited(&open.roster, &heard);
     let list = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");

@@ -15,6 +15,7 @@ use crate::{
     encoding::{digest::Digest, text},
     ports::token::Progress,
     proposal::briefing::Section,
+    transcript::finding::Finding,
 };
 
 /// The longest line that prose is wrapped to.
@@ -41,6 +42,11 @@ impl Terminal {
         if prose.is_empty() {
             self.print("");
         }
+    }
+
+    /// One line that stays one, however wide the terminal is: what a script looks for.
+    pub fn line(self, line: &str) {
+        self.print(&text::printable(line));
     }
 
     /// A heading.
@@ -96,6 +102,13 @@ impl Terminal {
     /// Something that somebody in the room should do now. On standard error in any case.
     pub fn notice(self, prose: &str) {
         to_room(&wrap(prose, 0));
+    }
+
+    /// Findings of those who do not audit, on standard error.
+    pub fn findings(self, findings: &[Finding]) {
+        for finding in findings {
+            to_stderr(&wrap(&finding.to_string(), 0));
+        }
     }
 
     /// The one object of `--json`.

@@ -36,6 +36,11 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds).min(END_OF_9999))
     }
 
+    /// `seconds` earlier, at least the beginning of 1970.
+    pub fn minus(self, seconds: u64) -> Self {
+        Self(self.0.saturating_sub(seconds))
+    }
+
     /// Parses `YYYY-MM-DDTHH:MM:SSZ`, nothing else.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let time: der::DateTime = text.parse().map_err(|_| TimestampError)?;

@@ -6,6 +6,8 @@
 
 use std::io::{Read, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     approval::intent::DurableIntent,
     encoding::{digest::Digest, text::Name},
@@ -106,19 +108,43 @@ pub trait StationStore {
     fn destroy_all(&mut self, ledger: Digest, ceremony: u32) -> Result<(), StoreError>;
 }
 
+/// What a custodian decides about one proposal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Yes. A rejection of the same custodian cancels it.
+    Approval,
+    /// No, which is final.
+    Rejection,
+}
+
+impl std::fmt::Display for Decision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Approval => "approval",
+            Self::Rejection => "rejection",
+        })
+    }
+}
+
+/// A decision that a custodian made, as their own machine remembers it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decided {
+    /// Number of the ceremony.
+    pub ceremony: u32,
+    /// Digest of the proposal.
+    pub proposal: Digest,
+    /// Which way.
+    pub decision: Decision,
+}
+
 /// What a custodian remembers of a ledger on his own machine.
 pub trait CustodianMemory {
-    /// The proposals that he approved or rejected: ceremony number and digest of the proposal.
-    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<(u32, Digest)>, StoreError>;
+    /// The decisions that he made, in their order.
+    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<Decided>, StoreError>;
 
     /// Remembers one more.
-    fn remember(
-        &mut self,
-        ledger: Digest,
-        custodian: &Name,
-        ceremony: u32,
-        proposal: Digest,
-    ) -> Result<(), StoreError>;
+    fn remember(&mut self, ledger: Digest, custodian: &Name, decided: Decided) -> Result<(), StoreError>;
 }
 
 /// Approval files that were handed over.

@@ -54,6 +54,13 @@ pub fn briefing(
         ],
     )];
     sections.push(Section::new("What it needs", needs(roster, kind)));
+    let plan = Plan::parse(proposal.plan.as_bytes()).ok();
+    if let Some(disputed) = plan.as_ref().and_then(Plan::disputed_times) {
+        sections.push(Section::new(
+            "TIMES IN THIS LEDGER THAT ARE SAID TO BE WRONG",
+            disputed.in_words(proposal.created),
+        ));
+    }
     sections.extend(substance(proposal));
     sections.extend(recovery_briefing::sections(&proposal.operation, lost));
     if let Some(new_roster) = &proposal.new_roster {

@@ -5,6 +5,7 @@ pub mod briefing;
 pub mod capability;
 pub mod comparison;
 pub mod credential;
+pub mod disputed_times;
 pub mod document;
 pub mod environment;
 mod genesis_plan;

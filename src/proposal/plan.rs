@@ -7,6 +7,7 @@ pub use super::genesis_plan::{
     TargetKind, TargetTable,
 };
 use super::{
+    disputed_times::DisputedTimes,
     plan_rules::{absolute, label_fits, whole_file},
     program_plan::{CommandPlan, UsePlan},
     target::ObjectClass,
@@ -86,6 +87,8 @@ macro_rules! simple_plan {
             pub title: Line,
             /// Hours from the proposal until approvals are no longer taken.
             pub expires_in_hours: u32,
+            /// Times in the ledger that cannot be.
+            pub disputed_times: Option<DisputedTimes>,
             $($(#[$fdoc])* pub $field: $type,)*
         }
     };
@@ -284,6 +287,24 @@ impl Plan {
         }
     }
 
+    /// The times in the ledger that it disputes.
+    pub fn disputed_times(&self) -> Option<&DisputedTimes> {
+        match self {
+            // Nothing is before it.
+            Self::Genesis(_) => None,
+            Self::Inventory(p) => p.disputed_times.as_ref(),
+            Self::Delete(p) => p.disputed_times.as_ref(),
+            Self::Reset(p) => p.disputed_times.as_ref(),
+            Self::Backup(p) => p.disputed_times.as_ref(),
+            Self::Restore(p) => p.disputed_times.as_ref(),
+            Self::Recover(p) => p.disputed_times.as_ref(),
+            Self::Adopt(p) => p.disputed_times.as_ref(),
+            Self::Retire(p) => p.disputed_times.as_ref(),
+            Self::Command(p) => p.disputed_times.as_ref(),
+            Self::Use(p) => p.disputed_times.as_ref(),
+        }
+    }
+
     fn check(&self) -> Result<(), PlanError> {
         let (title, hours) = self.heading();
         if title.as_str().trim().is_empty() {
@@ -294,6 +315,7 @@ impl Plan {
                 "expires_in_hours is {hours}: 1 to 8760 (a year) are possible"
             )));
         }
+        self.disputed_times().map_or(Ok(()), DisputedTimes::check)?;
         match self {
             Self::Genesis(plan) => plan.check(),
             Self::Delete(plan) => plan.check(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
+    disputed_times::DisputedTimes,
     plan::PlanError,
     program::{HandedCredential, OutputFile, PinnedInput, ProgramCheck, ProgramRun},
     target::Role,
@@ -27,6 +28,8 @@ pub struct CommandPlan {
     pub title: Line,
     /// Hours from the proposal until approvals are no longer taken.
     pub expires_in_hours: u32,
+    /// Times in the ledger that cannot be.
+    pub disputed_times: Option<DisputedTimes>,
     /// Which target.
     pub target: Name,
     /// After an update of its program: SHA-256 of the file that the quorum takes for it from now on.
@@ -63,6 +66,8 @@ pub struct UsePlan {
     pub title: Line,
     /// Hours from the proposal until approvals are no longer taken.
     pub expires_in_hours: u32,
+    /// Times in the ledger that cannot be.
+    pub disputed_times: Option<DisputedTimes>,
     /// Which target.
     pub target: Name,
     /// The program's file, absolute.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     durable::{self, DirectoryLock},
     encoding::{digest::Digest, strict, text::Name},
-    ports::store::{CustodianMemory, StoreError},
+    ports::store::{CustodianMemory, Decided, Decision, StoreError},
 };
 
 /// How long a concurrent write is waited for.
@@ -40,6 +40,7 @@ struct Memory {
 struct Seen {
     ceremony: u32,
     proposal: Digest,
+    decision: Decision,
 }
 
 impl CustodianDirectory {
@@ -54,23 +55,19 @@ impl CustodianDirectory {
 }
 
 impl CustodianMemory for CustodianDirectory {
-    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<(u32, Digest)>, StoreError> {
+    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<Decided>, StoreError> {
         let memory = read(&self.path(ledger, custodian), ledger, custodian)?;
-        Ok(memory.seen.into_iter().map(|seen| (seen.ceremony, seen.proposal)).collect())
+        let decided = |Seen { ceremony, proposal, decision }: Seen| Decided { ceremony, proposal, decision };
+        Ok(memory.seen.into_iter().map(decided).collect())
     }
 
-    fn remember(
-        &mut self,
-        ledger: Digest,
-        custodian: &Name,
-        ceremony: u32,
-        proposal: Digest,
-    ) -> Result<(), StoreError> {
+    fn remember(&mut self, ledger: Digest, custodian: &Name, decided: Decided) -> Result<(), StoreError> {
         let path = self.path(ledger, custodian);
         let writing = |e: io::Error| failed("writing", &path, &e);
         let _lock = DirectoryLock::acquire(&path, PATIENCE).map_err(writing)?;
         let mut memory = read(&path, ledger, custodian)?;
-        let seen = Seen { ceremony, proposal };
+        let Decided { ceremony, proposal, decision } = decided;
+        let seen = Seen { ceremony, proposal, decision };
         if memory.seen.contains(&seen) {
             return Ok(());
         }
@@ -113,15 +110,21 @@ mod tests {
         (dir, memory, Digest::of(b"ledger"), Name::new("alice").unwrap())
     }
 
+    fn decided(ceremony: u32, proposal: &str, decision: Decision) -> Decided {
+        Decided { ceremony, proposal: Digest::of(proposal.as_bytes()), decision }
+    }
+
     #[test]
     fn what_was_seen_is_remembered_once_for_each_custodian_and_ledger() {
         let (_dir, mut memory, ledger, alice) = memory();
-        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        let (approved, rejected) = (Decision::Approval, Decision::Rejection);
+        let all = [(0, "one", approved), (1, "two", approved), (1, "two", rejected), (1, "one", approved)]
+            .map(|(ceremony, proposal, decision)| decided(ceremony, proposal, decision));
         assert_eq!(memory.seen(ledger, &alice).unwrap(), []);
-        for (ceremony, proposal) in [(0, one), (1, two), (1, two), (1, one)] {
-            memory.remember(ledger, &alice, ceremony, proposal).unwrap();
+        for each in all.iter().chain(&all) {
+            memory.remember(ledger, &alice, *each).unwrap();
         }
-        assert_eq!(memory.seen(ledger, &alice).unwrap(), [(0, one), (1, two), (1, one)]);
+        assert_eq!(memory.seen(ledger, &alice).unwrap(), all);
         assert_eq!(memory.seen(ledger, &Name::new("bob").unwrap()).unwrap(), []);
         assert_eq!(memory.seen(Digest::of(b"other"), &alice).unwrap(), []);
     }
@@ -129,7 +132,7 @@ mod tests {
     #[test]
     fn a_changed_memory_is_not_an_empty_one() {
         let (_dir, mut memory, ledger, alice) = memory();
-        memory.remember(ledger, &alice, 0, Digest::of(b"one")).unwrap();
+        memory.remember(ledger, &alice, decided(0, "one", Decision::Approval)).unwrap();
         let path = memory.path(ledger, &alice);
         let good = fs::read(&path).unwrap();
         let bob = memory.path(ledger, &Name::new("bob").unwrap());
@@ -139,7 +142,7 @@ mod tests {
         for bad in [&good[..good.len() - 1], b"", b"{}", &[good.as_slice(), b"\n"].concat()] {
             fs::write(&path, bad).unwrap();
             assert!(memory.seen(ledger, &alice).is_err());
-            assert!(memory.remember(ledger, &alice, 1, Digest::of(b"two")).is_err());
+            assert!(memory.remember(ledger, &alice, decided(1, "two", Decision::Approval)).is_err());
             assert_eq!(fs::read(&path).unwrap(), bad);
         }
     }

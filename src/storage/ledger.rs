@@ -24,9 +24,29 @@ use crate::{
     transcript::ledger::CeremonyFiles,
 };
 
+/// With what every ledger begins.
+const FIRST: &str = "0000-genesis";
+
+/// Entries of a folder among which a ledger is looked for.
+const MAX_NEAR: usize = 1000;
+
 /// Reads a ledger without locking or writing: for audits, and for media that are read-only.
 pub fn read(path: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
     layout::read(path)
+}
+
+/// A ledger in or just above a directory that is not one itself: what a person meant who named the folder of a rehearsal, or a
+/// ceremony in a ledger.
+pub fn near(path: &Path) -> Option<PathBuf> {
+    let is_ledger = |path: &Path| path.join(FIRST).is_dir();
+    let absolute = std::path::absolute(path).ok()?;
+    if let Some(above) = absolute.parent().filter(|above| is_ledger(above)) {
+        return Some(above.to_owned());
+    }
+    let mut below: Vec<PathBuf> =
+        std::fs::read_dir(path).ok()?.take(MAX_NEAR).flatten().map(|entry| entry.path()).collect();
+    below.sort();
+    below.into_iter().find(|path| is_ledger(path))
 }
 
 /// A ledger and its copies, locked against other writers until dropped.

@@ -61,7 +61,7 @@ fn rejections_beside(
                 "{} rejected it ({}), and the transcript does not say so",
                 said.custodian, said.reason
             );
-            let finding = Finding::new(Severity::Warning, "rejection-unrecorded", message);
+            let finding = Finding::new(Severity::Objection, "rejection-unrecorded", message);
             findings.push(finding.of(&ceremony.directory));
         }
         ceremony.unrecorded.push(signed);

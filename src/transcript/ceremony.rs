@@ -10,7 +10,7 @@ use super::{
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
     line::{self, Link, ParsedLine},
     outcome::Outcome,
-    proposed,
+    proposed, times,
 };
 use crate::{
     approval::{
@@ -18,7 +18,7 @@ use crate::{
         statement::{self, Approval, Rejection, Signed, StatementError},
     },
     encoding::{dsse::Mode, text::Name},
-    proposal::document::Proposal,
+    proposal::{document::Proposal, plan::Plan},
     roster::deal::Authority,
 };
 
@@ -46,6 +46,7 @@ pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony,
             Link { seq: ceremony.lines, prev: Some(ceremony.last_line), not_before: Some(ceremony.times.1) };
         line::verify(&parsed, &link, &ceremony.proposal.station.keys.signing_key, at)?;
         advance(&mut ceremony, &parsed, context).map_err(|f| Finding { line: Some(at), ..f })?;
+        ceremony.note_quorum(&parsed.entry.event);
         ceremony.lines = ceremony.lines.saturating_add(1);
         ceremony.last_line = parsed.digest;
         ceremony.times.1 = parsed.entry.time;
@@ -73,12 +74,18 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
     let signed = Signed::<Proposal>::verify(event.proposal.clone(), context.mode, &roster)
         .map_err(|e| refused_statement(&e))?;
     let proposal = signed.statement().clone();
-    let link = Link { seq: 0, prev: None, not_before: context.state.and_then(LedgerState::last_time) };
+    let disputes = Plan::parse(proposal.plan.as_bytes()).ok().and_then(|plan| plan.disputed_times().cloned());
+    let floor = context.state.and_then(|state| state.floor(disputes.as_ref()));
+    let link = Link { seq: 0, prev: None, not_before: floor.map(|c| c.times.1) };
     line::verify(first, &link, &proposal.station.keys.signing_key, 1)?;
     if first.entry.time != proposal.created {
         return Err(Finding::error("proposal-frame", "its line was not written when the proposal was made"));
     }
     proposed::check(files, &proposal, &roster, context)?;
+    if let (Some(disputed), Some(state)) = (&disputes, context.state) {
+        let checked = state.check_disputed(disputed, proposal.created);
+        checked.map_err(|message| Finding::error("disputed-times", message))?;
+    }
     Ok(Ceremony {
         directory: files.directory.clone(),
         digest: signed.digest(),
@@ -91,6 +98,8 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         approvals: Vec::new(),
         rejections: Vec::new(),
         intended: None,
+        had_quorum: false,
+        disputes,
         attempts: Vec::new(),
         concluded: None,
         end: None,
@@ -191,16 +200,7 @@ pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Fi
     if approval.roster != ceremony.roster.digest() {
         return Err(Finding::error("other-roster", format!("{who} verified another roster")));
     }
-    if approval.time < ceremony.proposal.created {
-        return Err(Finding::error("approval-early", format!("{who} approved before the proposal was made")));
-    }
-    if approval.time > ceremony.proposal.expires {
-        return Err(Finding::error(
-            "approval-late",
-            format!("{who} approved after the proposal had expired"),
-        ));
-    }
-    Ok(())
+    times::check_approval(ceremony, approval)
 }
 
 /// The count of a ceremony's recorded statements.

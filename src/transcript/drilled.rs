@@ -64,7 +64,7 @@ pub fn check(bytes: &[u8], state: &LedgerState, ceremony: &Ceremony) -> Result<S
     if said.authorities != tried(roster, person) {
         return Err(format!("its authorities are not those of which {} holds shares", said.person));
     }
-    if said.time < ceremony.times.1 {
+    if state.floor_at(ceremony).is_some_and(|floor| said.time < floor.times.1) {
         return Err(format!("it is dated {}, before the head that it names", said.time));
     }
     Ok(signed)

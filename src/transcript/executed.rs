@@ -23,6 +23,14 @@ fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
     Err(Finding::error("outcome", message))
 }
 
+/// Whether enough custodians approved, whatever any of them said later.
+pub(super) fn is_agreed(ceremony: &Ceremony) -> bool {
+    let approving: BTreeSet<Name> =
+        ceremony.approvals.iter().map(|a| a.statement().custodian.clone()).collect();
+    let (needed, nobody) = (authorities(ceremony), BTreeSet::new());
+    Tally::count(&ceremony.roster, ceremony.kind(), &needed, &approving, &nobody).is_quorum()
+}
+
 /// A quorum is on record, the intent names it and nobody else, and it names the targets of the operation.
 pub(super) fn check_intended(
     ceremony: &Ceremony,

@@ -1,5 +1,7 @@
 //! What a reader of a ledger found, in words and in codes that do not change.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// How bad it is.
@@ -10,6 +12,8 @@ pub enum Severity {
     Note,
     /// Weakens what the ledger proves.
     Warning,
+    /// Somebody who belongs to the quorum signed that it was not as the ledger says.
+    Objection,
     /// The ledger cannot be believed.
     Error,
 }
@@ -19,6 +23,7 @@ impl std::fmt::Display for Severity {
         f.pad(match self {
             Self::Note => "note",
             Self::Warning => "warning",
+            Self::Objection => "objection",
             Self::Error => "error",
         })
     }
@@ -50,6 +55,15 @@ impl Finding {
         Self::new(Severity::Error, code, message)
     }
 
+    /// Where and what, in one sentence, for a verdict.
+    pub fn in_short(&self) -> String {
+        let at = |line: usize| format!(" line {line}");
+        match (&self.ceremony, self.line.map(at).unwrap_or_default()) {
+            (Some(ceremony), line) => format!("{ceremony}{line}: {}", self.message),
+            (None, _) => self.message.clone(),
+        }
+    }
+
     /// The same, in a ceremony.
     pub fn of(mut self, ceremony: &str) -> Self {
         self.ceremony = Some(crate::encoding::text::printable(ceremony));
@@ -63,6 +77,37 @@ impl Finding {
     }
 }
 
+/// How many ceremonies are named where several have one finding.
+const NAMED: usize = 3;
+
+/// Findings in words, each once: those that differ in nothing but the ceremony are told together, at the place of the first.
+pub fn grouped(findings: &[Finding]) -> Vec<String> {
+    let mut groups: Vec<(&Finding, Vec<&str>)> = Vec::new();
+    let mut places: BTreeMap<(&str, Option<usize>, &str), usize> = BTreeMap::new();
+    for finding in findings {
+        let key = (finding.code, finding.line, finding.message.as_str());
+        let place = *places.entry(key).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((finding, Vec::new()));
+        }
+        if let Some((_, ceremonies)) = groups.get_mut(place) {
+            ceremonies.extend(finding.ceremony.as_deref());
+        }
+    }
+    let told = |(first, ceremonies): (&Finding, Vec<&str>)| {
+        let mut whole = first.clone();
+        if ceremonies.len() > 1 {
+            let named = ceremonies.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+            whole.ceremony = Some(match ceremonies.len().saturating_sub(NAMED) {
+                0 => named,
+                more => format!("{named} and {more} more"),
+            });
+        }
+        whole.to_string()
+    };
+    groups.into_iter().map(told).collect()
+}
+
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.severity, self.code)?;
@@ -73,5 +118,29 @@ impl std::fmt::Display for Finding {
             write!(f, " line {line}")?;
         }
         write!(f, ": {}", self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_findings_are_told_together_and_different_ones_apart() {
+        let warn = |message: &str| Finding::new(Severity::Warning, "short-pin", message);
+        let mut findings: Vec<Finding> =
+            (0..5).map(|n| warn("32 bits").of(&format!("000{n}-reset"))).collect();
+        findings.insert(2, warn("64 bits").of("0009-adopt"));
+        findings.push(warn("32 bits").of("0007-reset").at(3));
+        findings.push(warn("of the whole"));
+        assert_eq!(
+            grouped(&findings),
+            [
+                "warning: short-pin in 0000-reset, 0001-reset, 0002-reset and 2 more: 32 bits",
+                "warning: short-pin in 0009-adopt: 64 bits",
+                "warning: short-pin in 0007-reset line 3: 32 bits",
+                "warning: short-pin: of the whole",
+            ]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! A ledger as it was read, and the state that its verified ceremonies add up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     event::{Attempted, BackupRecord, Concluded, Intended},
@@ -18,6 +18,7 @@ use crate::{
         time::Timestamp,
     },
     proposal::{
+        disputed_times::DisputedTimes,
         document::Proposal,
         operation::{GenesisTarget, Operation, SealedCredential},
         target::{Inventory, Role, TokenIdentity},
@@ -83,6 +84,10 @@ pub struct Ceremony {
     pub rejections: Vec<Signed<Rejection>>,
     /// The intent, with the digest of its line.
     pub intended: Option<(Intended, Digest)>,
+    /// Whether enough custodians approved it, at some time.
+    pub had_quorum: bool,
+    /// Times of earlier ceremonies that its plan disputes.
+    pub disputes: Option<DisputedTimes>,
     /// Attempts that did not complete.
     pub attempts: Vec<Attempted>,
     /// What came of it.
@@ -102,6 +107,19 @@ pub struct Ceremony {
 }
 
 impl Ceremony {
+    /// Custodians whose approval is on record and not cancelled by their own rejection.
+    pub fn approving(&self) -> BTreeSet<Name> {
+        let approved = self.approvals.iter().map(|a| a.statement().custodian.clone());
+        let rejecting = self.rejecting();
+        approved.filter(|who| !rejecting.contains(who)).collect()
+    }
+
+    /// Custodians who rejected it, on record or beside the transcript.
+    pub fn rejecting(&self) -> BTreeSet<Name> {
+        let rejections = self.rejections.iter().chain(&self.unrecorded);
+        rejections.map(|r| r.statement().custodian.clone()).collect()
+    }
+
     /// What it does.
     pub fn kind(&self) -> OperationKind {
         self.proposal.operation.kind()
@@ -185,6 +203,8 @@ pub struct LedgerState {
     pub retired: BTreeMap<Name, Retired>,
     /// Backups by the number of the ceremony that made them.
     pub backups: BTreeMap<u32, BackupRecord>,
+    /// Ceremonies whose times a quorum disputed, each with the number of the ceremony that did.
+    pub disputed: BTreeMap<u32, u32>,
     /// All ceremonies; only the last one can be open.
     pub ceremonies: Vec<Ceremony>,
 }
@@ -232,11 +252,6 @@ impl LedgerState {
         let ended =
             self.ceremonies.iter().rev().find(|c| matches!(c.end, Some(End::Closed | End::Aborted(_))))?;
         Some(ended.last_line)
-    }
-
-    /// Time of the last line.
-    pub fn last_time(&self) -> Option<Timestamp> {
-        self.ceremonies.last().map(|c| c.times.1)
     }
 
     /// The version that the next credential of a target and role has: one more than any in the ledger.

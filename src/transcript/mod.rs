@@ -14,4 +14,5 @@ mod pins;
 mod program;
 mod proposed;
 mod recovered;
+mod times;
 pub mod verification;

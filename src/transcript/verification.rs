@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     approval::statement::Signed,
-    encoding::{digest::Digest, dsse::Mode},
+    encoding::{digest::Digest, dsse::Mode, time::Timestamp},
     proposal::{
         plan::Plan,
         target::{Custody, Role},
@@ -45,9 +45,7 @@ impl Verified {
 pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
     let mut findings = Vec::new();
     let mut state: Option<LedgerState> = None;
-    if files.is_empty() {
-        findings.push(Finding::error("ledger-empty", "no ceremony is in this ledger"));
-    }
+    findings.extend(foreign(files, mode).filter(|_| files.is_empty()));
     for (number, file) in (0_u32..).zip(files) {
         let checked = check_place(file, number, state.as_ref(), mode).and_then(|()| {
             let context = Context { mode, number, state: state.as_ref() };
@@ -75,6 +73,20 @@ pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
     Verified { state, findings }
 }
 
+/// Why this is not a ledger of this mode at all, rather than a broken one.
+pub fn foreign(files: &[CeremonyFiles], mode: Mode) -> Option<Finding> {
+    match files.first() {
+        None => Some(Finding::error("ledger-empty", "no ceremony is in this ledger")),
+        Some(first) => other_mode(first, mode),
+    }
+}
+
+fn other_mode(file: &CeremonyFiles, mode: Mode) -> Option<Finding> {
+    let claimed = line::claimed_mode(&file.transcript).filter(|claimed| *claimed != mode)?;
+    let message = format!("this is the ledger of a {claimed}, and it was to be read as {mode}");
+    Some(Finding::error("mode-mismatch", message))
+}
+
 /// The directory's name and the chain from the ceremony before it.
 fn check_place(
     file: &CeremonyFiles,
@@ -82,11 +94,8 @@ fn check_place(
     state: Option<&LedgerState>,
     mode: Mode,
 ) -> Result<(), Finding> {
-    if let Some(claimed) = line::claimed_mode(&file.transcript)
-        && claimed != mode
-    {
-        let message = format!("this is the ledger of a {claimed}, and it was to be read as {mode}");
-        return Err(Finding::error("mode-mismatch", message));
+    if let Some(finding) = other_mode(file, mode) {
+        return Err(finding);
     }
     let prefix = format!("{number:04}-");
     if !file.directory.starts_with(&prefix) {
@@ -109,9 +118,11 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
         targets: BTreeMap::new(),
         retired: BTreeMap::new(),
         backups: BTreeMap::new(),
+        disputed: BTreeMap::new(),
         ceremonies: Vec::new(),
     });
     state.apply(&ceremony);
+    state.take_disputes(&ceremony);
     state.ceremonies.push(ceremony);
     state
 }
@@ -149,9 +160,10 @@ fn compare_two(
     Some(Finding::new(Severity::Note, "copy-behind", message))
 }
 
-/// What an auditor should know of a ledger whose lines all hold.
-pub fn remarks(state: &LedgerState) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// What an auditor whose clock says `now` should know of a ledger whose lines all hold.
+pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
+    let mut findings = state.ahead(now);
+    findings.extend(state.disputes());
     for ceremony in &state.ceremonies {
         remarks_on(ceremony, state.mode, &mut findings);
     }
@@ -243,7 +255,7 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
     let said: Vec<_> = ceremony.attestations.iter().map(Signed::statement).collect();
     for attestation in said.iter().filter(|a| !a.agrees) {
         let message = format!("{} does not agree: {}", attestation.person, attestation.remark);
-        findings.push(at(Finding::new(Severity::Warning, "attestation-disagrees", message)));
+        findings.push(at(Finding::new(Severity::Objection, "attestation-disagrees", message)));
     }
     if !matches!(ceremony.end, Some(End::Closed)) || ceremony.intended.is_none() {
         return;
@@ -286,7 +298,11 @@ pub fn check_pins(state: &LedgerState, pins: Pins) -> Vec<Finding> {
         )),
         Some(pin) if pin != state.genesis => findings.push(Finding::error(
             "genesis-mismatch",
-            format!("the genesis has the fingerprint {}, not the one that you gave", state.genesis),
+            format!(
+                "the genesis has the fingerprint {}, not the one that you gave{}",
+                state.genesis,
+                known_as(state, pin)
+            ),
         )),
         Some(_) => {}
     }
@@ -301,12 +317,44 @@ pub fn check_pins(state: &LedgerState, pins: Pins) -> Vec<Finding> {
             Some(known) => Finding::error(
                 "head-passed",
                 format!(
-                    "the head that you gave is that of {}, and the ledger goes on after it",
-                    known.directory
+                    "the head that you gave is that of {}, and the ledger goes on after it{}",
+                    known.directory,
+                    last_head(state)
                 ),
             ),
-            None => Finding::error("head-mismatch", "no ceremony of this ledger has the head that you gave"),
+            None => Finding::error(
+                "head-mismatch",
+                format!(
+                    "no ceremony of this ledger has the head that you gave{}{}",
+                    known_as(state, pin),
+                    last_head(state)
+                ),
+            ),
         }),
     }
     findings
+}
+
+/// Where else a number stands in the ledger: two of them lie on one sheet of paper, and are given in each other's place.
+fn known_as(state: &LedgerState, pin: Digest) -> String {
+    if pin == state.genesis {
+        return ": that is the fingerprint of its genesis".into();
+    }
+    let head = state.ceremonies.iter().find(|c| c.last_line == pin);
+    let proposal = || state.ceremonies.iter().find(|c| c.digest == pin);
+    match (head, proposal) {
+        (Some(ceremony), _) => format!(": that is the head of {}", ceremony.directory),
+        (None, proposal) => proposal()
+            .map_or_else(String::new, |c| format!(": that is the digest of the proposal of {}", c.directory)),
+    }
+}
+
+/// What the ledger itself has as its head.
+fn last_head(state: &LedgerState) -> String {
+    let head = state.head();
+    let last = state.ceremonies.iter().rev().find(|c| Some(c.last_line) == head);
+    last.map_or_else(
+        || "; no ceremony of it has ended".into(),
+        |last| format!("; its own head is that of {}, {}", last.directory, last.last_line),
+    )
 }

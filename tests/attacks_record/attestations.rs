@@ -37,7 +37,7 @@ fn with(make: impl FnOnce(&mut Forge) -> Vec<Vec<u8>>) -> (Forge, Vec<Finding>) 
     forge.files[1].attestations =
         bytes.into_iter().enumerate().map(|(at, bytes)| (format!("{at}.json"), bytes)).collect();
     let Verified { state, mut findings } = forge.verify();
-    findings.extend(verification::remarks(&state.unwrap()));
+    findings.extend(verification::remarks(&state.unwrap(), super::forge::reading()));
     let of_last = |f: &Finding| f.ceremony.as_deref() == Some("0001-delete");
     findings.retain(of_last);
     (forge, findings)
@@ -80,7 +80,7 @@ fn fewer_than_a_quorum_leave_the_station_s_word_only() {
 fn one_who_does_not_agree_is_shown_with_his_reason() {
     let found = findings(&[("alice", "alice", AS_IS), ("bob", "bob", AS_IS), ("grace", "grace", DISAGREES)]);
     let said: Vec<_> = found.iter().map(|f| (f.code, f.severity)).collect();
-    assert_eq!(said, [("attestation-disagrees", Severity::Warning)]);
+    assert_eq!(said, [("attestation-disagrees", Severity::Objection)]);
     assert!(found[0].message.contains("grace") && found[0].message.contains("it smoked"));
 }
 
@@ -140,11 +140,12 @@ fn the_audit_prints_them() {
     let state = forge.state();
     let (genesis, head) = (state.genesis.to_string(), state.head().unwrap().to_string());
     let done =
-        quorate(&["audit", "--json", ledger.to_str().unwrap(), "--genesis", &genesis, "--head", &head]).ok();
+        quorate(&["audit", "--json", ledger.to_str().unwrap(), "--genesis", &genesis, "--head", &head])
+            .expect(3);
+    assert_eq!(done.text("verdict"), "contradicted");
     let warnings = codes(&done, "warning");
-    assert!(
-        warnings.contains(&"attestation-bad".into()) && warnings.contains(&"attestation-disagrees".into())
-    );
+    assert!(warnings.contains(&"attestation-bad".into()), "{warnings:?}");
+    assert_eq!(codes(&done, "objection"), ["attestation-disagrees"]);
     assert!(codes(&done, "note").contains(&"station-word-only".into()));
     assert!(done.stderr.contains("it smoked") && done.stderr.contains("1.json"), "{}", done.stderr);
 }

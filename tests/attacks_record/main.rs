@@ -17,7 +17,10 @@ mod attestations;
 mod by_hand;
 mod bytes;
 mod ceremonies;
+mod clocks;
 mod comparing;
+mod continuity;
+mod desk;
 mod handovers;
 mod hostile_files;
 mod lines;
@@ -32,6 +35,7 @@ mod screen;
 mod statements;
 mod taken_up_again;
 mod targets;
+mod verdicts;
 
 use std::{
     fs,

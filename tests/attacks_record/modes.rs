@@ -58,7 +58,7 @@ fn a_rehearsal_under_another_label_is_still_one() {
 #[test]
 fn a_roster_of_soft_cards_is_refused_in_production_unless_its_policy_says_so() {
     let forge = Forge::new();
-    let audit = quorate::transcript::verification::remarks(&forge.state());
+    let audit = quorate::transcript::verification::remarks(&forge.state(), super::forge::reading());
     let warned = audit.iter().filter(|f| f.message.contains("soft cards are allowed")).count();
     assert_eq!(warned, 1);
 }

@@ -157,7 +157,9 @@ fn objects_that_come_and_go_without_a_ceremony_are_told() {
             lines.add(intended(&TWO)).add(event);
         })
         .state();
-        let found = verification::remarks(&state).into_iter().filter(|f| f.code.starts_with("objects-"));
+        let found = verification::remarks(&state, super::forge::reading())
+            .into_iter()
+            .filter(|f| f.code.starts_with("objects-"));
         found.map(|f| (f.severity, f.message)).collect()
     };
     assert_eq!(told(|_| {}), []);

@@ -87,7 +87,7 @@ fn only_begun(mut forge: Forge, proposal: &Proposal) -> Forge {
 }
 
 fn remarks(forge: &Forge, code: &str) -> usize {
-    verification::remarks(&forge.state()).iter().filter(|f| f.code == code).count()
+    verification::remarks(&forge.state(), super::forge::reading()).iter().filter(|f| f.code == code).count()
 }
 
 #[test]

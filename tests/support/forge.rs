@@ -370,8 +370,11 @@ pub fn write_ledger(files: &[CeremonyFiles], ledger: &Path) {
         fs::create_dir_all(dir.join("attestations")).unwrap();
         fs::write(dir.join("transcript.jsonl"), &file.transcript).unwrap();
         fs::write(dir.join("plan.toml"), &file.plan).unwrap();
-        for (name, bytes) in &file.attestations {
-            fs::write(dir.join("attestations").join(name), bytes).unwrap();
+        fs::create_dir_all(dir.join("approvals")).unwrap();
+        for (beside, statements) in [("attestations", &file.attestations), ("approvals", &file.approvals)] {
+            for (name, bytes) in statements {
+                fs::write(dir.join(beside).join(name), bytes).unwrap();
+            }
         }
     }
 }

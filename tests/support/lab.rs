@@ -224,11 +224,11 @@ impl Lab {
 
     /// A custodian approves at the station.
     pub fn approve(&self, name: &str) -> Ran {
-        let head = self.head();
+        let status = self.run(&["status", &self.at("ledger")]);
         let ledger = self.at("ledger");
         let mut args = vec!["approve", &ledger];
-        if let Some(head) = &head {
-            args.extend(["--head", head.as_str()]);
+        for (option, key) in [("--head", "head"), ("--genesis", "genesis")] {
+            args.extend(status.json[key].as_str().into_iter().flat_map(|paper| [option, paper]));
         }
         self.run_with(name, &args)
     }

@@ -51,6 +51,11 @@ pub fn time(seconds: u64) -> Timestamp {
     Timestamp::from_unix(seconds).unwrap()
 }
 
+/// When ledgers are read: long after all that is written in them.
+pub fn reading() -> Timestamp {
+    time(2 * START)
+}
+
 /// A key that only the test has.
 #[derive(Clone)]
 pub struct Key(SigningKey);
