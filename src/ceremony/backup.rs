@@ -358,11 +358,7 @@ fn restore(
             let mut acted = Acted::from_error(&what, &error);
             let reason = Line::lossy(&error.to_string());
             let missing = missing(wanted.objects, &after);
-            acted.summary = format!(
-                "{}; looked at afterwards, {}",
-                acted.summary,
-                there(wanted.objects.len(), missing.len())
-            );
+            acted.summary = format!("{}; {}", acted.summary, there(wanted.objects.len(), missing.len()));
             acted.left_out =
                 missing.into_iter().map(|object| LeftOut { object, reason: reason.clone() }).collect();
             acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
@@ -375,7 +371,7 @@ fn restore(
         }
         (Err(first), Err(error)) => {
             let mut acted = Acted::after_error(&what, &error);
-            acted.summary = format!("{what}: {first}; and it cannot be looked at: {error}");
+            acted.summary = format!("{what}: {first}; and afterwards it cannot be looked at: {error}");
             acted
         }
     })
@@ -387,7 +383,7 @@ fn missing(objects: &[ObjectRecord], after: &Inventory) -> Vec<ObjectRecord> {
 }
 
 fn there(total: usize, missing: usize) -> String {
-    format!("{} of {total} objects are there", total.saturating_sub(missing))
+    format!("looked at afterwards, {} of {total} objects are there", total.saturating_sub(missing))
 }
 
 /// What a restore came to: each object is there and proven, or named.

@@ -34,7 +34,8 @@ impl Acting<'_, '_> {
             Err(error) => {
                 let mut acted = Acted::after_error(&what, &error);
                 if let Err(first) = &result {
-                    acted.summary = format!("{what}: {first}; and it cannot be looked at: {error}");
+                    acted.summary =
+                        format!("{what}: {first}; and afterwards it cannot be looked at: {error}");
                 }
                 return acted;
             }

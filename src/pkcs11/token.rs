@@ -310,10 +310,9 @@ fn given<'a>(pins: &[(SecretRole, Option<&'a Pin>)]) -> Vec<(SecretRole, &'a [u8
     pins.iter().filter_map(|(role, pin)| pin.map(|pin| (*role, pin.expose()))).collect()
 }
 
-/// How long to wait before a look that found no token is repeated. Modules that keep tokens in files (SoftHSM writes them anew at
+/// Milliseconds to wait before a look that found no token is repeated. Modules that keep tokens in files (SoftHSM writes them anew at
 /// each login) show none for moments while another application works with them.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(250), Duration::from_millis(500)];
+const PAUSES: [u64; 6] = [50, 100, 150, 250, 350, 500];
 
 /// What may be otherwise at the next look.
 const PASSING: &[&str] =
@@ -344,7 +343,7 @@ fn converse(
         };
         drop(worker);
         match pauses.next() {
-            Some(pause) if passing => std::thread::sleep(*pause),
+            Some(pause) if passing => std::thread::sleep(Duration::from_millis(*pause)),
             _ => return ended,
         }
     }

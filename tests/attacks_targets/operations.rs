@@ -97,29 +97,32 @@ fn a_token_away_another_in_its_place_and_another_module_stop_each_operation_befo
 #[test]
 fn one_bad_object_does_not_take_the_others_with_it() {
     let (vault, module) = held();
-    let no_public_keys: &[(&str, u32, &str)] = &[("C_CreateObject", 0, "no-public-keys")];
     vault.approved(&restore(&vault, 1, "files/b.age"), FOUR);
-    module.orders(no_public_keys);
+    // CKR_FUNCTION_FAILED, as SoftHSM 2.6.1 says of the Ed25519 keys of SoftHSM 2.7.
+    module.order("C_UnwrapKey", 0, "rv=0x06");
     let failed = vault.execute::<&str>(&[]).expect(4);
     let said = failed.error();
     for part in [
-        "3 of 4 objects are there",
-        "not restored: public-key \\\"old\\\" id 01",
-        "CKR_ATTRIBUTE_VALUE_INVALID",
-        "restored and proven: private-key \\\"old\\\" id 01",
-        "--give-up",
-        "allow_partial",
+        "looked at afterwards, 3 of 4 objects are there",
+        "not restored: private-key \"old\" id 01",
+        "CKR_FUNCTION_FAILED",
+        "restored and proven: public-key \\\"old\\\" id 01",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    // The key behind it is back, and the record has what is there and what is not.
+    assert!(
+        failed.json["error"]["hint"].as_str().unwrap().contains("allow_partial = true"),
+        "{}",
+        failed.stderr
+    );
+    // What stands behind it in the file is back, and the record has what is there and what is not.
     let ended = vault.execute(&["--give-up"]);
     assert!(matches!(ended.code, Some(4 | 5)), "{}", ended.stderr);
     let plan = format!("{}allow_partial = true\n", restore(&vault, 1, "files/b.age"));
     let partial = vault.ceremony(&plan, FOUR).ok();
     assert_eq!(partial.json["restored"].as_array().unwrap().len(), 3);
     let left = &partial.json["left_out"][0];
-    assert_eq!((&left["object"]["class"], &left["object"]["id"]), (&"public-key".into(), &"01".into()));
+    assert_eq!((&left["object"]["class"], &left["object"]["id"]), (&"private-key".into(), &"01".into()));
     assert_eq!(partial.json["left_out"].as_array().unwrap().len(), 1);
     module.behave();
     let whole = vault.ceremony(&restore(&vault, 1, "files/b.age"), FOUR).ok();

@@ -15,6 +15,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod source;
+mod wording;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
