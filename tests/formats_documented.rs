@@ -232,7 +232,7 @@ fn spoken(kind: &str, absent: &str) -> String {
     } else {
         match kind.rsplit("::").next().unwrap() {
             "bool" => "boolean".to_owned(),
-            "u8" | "u32" | "u64" => "number".to_owned(),
+            "u8" | "u32" | "u64" | "NonZeroU32" => "number".to_owned(),
             "Timestamp" => "time".to_owned(),
             "PublicKey" => "key".to_owned(),
             "E" => "event".to_owned(),

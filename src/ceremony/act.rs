@@ -8,7 +8,7 @@ use super::{
     backup,
     collect::SetAside,
     credentials::Credentials,
-    pinning,
+    news, pinning,
     present::PresentPins,
     renewal,
 };
@@ -43,6 +43,8 @@ pub struct Acted {
     pub(super) program: Option<ProgramRecord>,
     /// What a program complained of: for the operator only.
     pub(super) said: Vec<String>,
+    /// What changed about the target since it was last recorded: for the room.
+    pub(super) noticed: Vec<String>,
     pub(super) pins: Vec<PinInForce>,
     pub(super) handovers: Vec<HandedOver>,
     /// Whether this run ended before its first changing call; earlier runs may have come further.
@@ -63,6 +65,7 @@ impl Acted {
             backup: None,
             program: None,
             said: Vec::new(),
+            noticed: Vec::new(),
             pins: Vec::new(),
             handovers: Vec::new(),
             untouched: false,
@@ -130,6 +133,7 @@ impl Acted {
         (error.kind, error.code) = (kind, Code::of_kind(kind));
         error.details.extend(self.said);
         error.details.extend(self.restored.iter().map(|object| format!("restored and proven: {object}")));
+        error.details.extend(self.noticed);
         error.details.extend(self.left_out.iter().map(|l| format!("{}: {}", l.object, l.reason)));
         error.details.extend(self.unkept.iter().map(|l| format!("{}: {}", l.object, l.reason)));
         error.details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
@@ -269,7 +273,9 @@ impl Acting<'_, '_> {
             Err(error) => return Ok(Acted::from_error(&what, &error)),
         };
         let at_hand = AtHand { user_pin: &present.user.pin, credentials, backup_identity };
-        let acted = self.logged_in(token.as_mut(), name, before, &at_hand, grant)?;
+        let news = news::since(self.state.recorded(name), &before.objects, operation, self.run);
+        let mut acted = self.logged_in(token.as_mut(), name, before, &at_hand, grant)?;
+        news.tell(&mut acted);
         Ok(self.renew(token.as_mut(), target, &present, renewed, &pins, acted))
     }
 
@@ -294,19 +300,16 @@ impl Acting<'_, '_> {
                 acted.targets = vec![TargetState { name: name.clone(), inventory: Some(before) }];
                 Ok(acted)
             }
-            Operation::Backup { objects, .. } if before.objects != *objects => {
-                let summary = format!(
-                    "{} on {name}: the token's objects are others than those that were approved",
-                    operation.kind()
-                );
-                let mut acted = Acted::new(Outcome::Failed, summary);
-                acted.advise(
-                    "record them with an \"inventory\" and propose again, or find out who changed them",
-                );
-                acted.targets = vec![TargetState { name: name.clone(), inventory: Some(before) }];
-                Ok(acted)
-            }
             Operation::Backup { .. } | Operation::Restore { .. } => {
+                if let Some(why) = backup::uncertain(operation, &before.objects) {
+                    let mut acted =
+                        Acted::new(Outcome::Failed, format!("{} on {name}: {why}", operation.kind()));
+                    acted.advise(
+                        "record them with an \"inventory\" and propose again, or find out who changed them",
+                    );
+                    acted.targets = vec![TargetState { name: name.clone(), inventory: Some(before) }];
+                    return Ok(acted);
+                }
                 let missing = || Error::refused("no backup key is at hand", "audit the ledger");
                 let identity = at_hand.backup_identity.as_ref().ok_or_else(missing)?;
                 let source = self.backup_source(self.ceremony)?.target.name.clone();

@@ -21,8 +21,10 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::token::{BackupSink, BackupSource, Export, Restoration, Run, Token},
     proposal::{
+        choice,
+        identity::made_again,
         operation::Operation,
-        target::{BackupEntry, Inventory, LeftOut, ObjectRecord, Role},
+        target::{BackupEntry, Inventory, LeftOut, ObjectClass, ObjectRecord, Role},
     },
     transcript::{
         event::{BackedUp, BackupRecord, TargetState},
@@ -63,8 +65,8 @@ pub(super) fn act(
     grant: Authorization,
 ) -> Result<Acted, Error> {
     match &acting.ceremony.proposal.operation {
-        Operation::Backup { output, allow_partial, .. } => {
-            backup(acting, token, name, keys, grant, (output, *allow_partial))
+        Operation::Backup { output, allow_partial, objects, .. } => {
+            backup(acting, token, name, keys, grant, (output, *allow_partial, objects))
         }
         Operation::Restore { input, sha256, backup, objects, allow_partial, .. } => restore(
             acting,
@@ -75,6 +77,43 @@ pub(super) fn act(
             &Wanted { input, sha256: *sha256, backup: *backup, objects, allow_partial: *allow_partial },
         ),
         _ => Err(Error::refused("neither backup nor restore", "audit the ledger")),
+    }
+}
+
+/// Why a backup cannot take what was approved: something is missing, or it is not certain what is meant. What else is in
+/// the token does not matter, and is not taken.
+pub(super) fn uncertain(operation: &Operation, there: &[ObjectRecord]) -> Option<String> {
+    let Operation::Backup { objects, .. } = operation else { return None };
+    match choice::choose(there, objects) {
+        Err(doubt) => Some(doubt.to_string()),
+        Ok(choice) => choice
+            .missing
+            .first()
+            .map(|missing| format!("{missing} is not in the token any more, and was approved")),
+    }
+}
+
+/// The objects that may leave the token, sorted, each until it is taken.
+struct Approved<'a> {
+    objects: Vec<&'a ObjectRecord>,
+    taken: Vec<bool>,
+}
+
+impl<'a> Approved<'a> {
+    fn of(objects: &'a [ObjectRecord]) -> Self {
+        let mut objects: Vec<&ObjectRecord> = objects.iter().collect();
+        objects.sort();
+        Self { taken: vec![false; objects.len()], objects }
+    }
+
+    /// Whether this one is approved, and was not taken before.
+    fn take(&mut self, object: &ObjectRecord) -> bool {
+        let start = self.objects.partition_point(|approved| approved.identity() < object.identity());
+        let alike =
+            self.objects.iter().skip(start).take_while(|approved| approved.is_same_object(object)).count();
+        let places = self.taken.iter_mut().skip(start).take(alike);
+        let free = places.into_iter().find(|taken| !**taken);
+        free.map(|taken| *taken = true).is_some()
     }
 }
 
@@ -99,13 +138,18 @@ impl<W: Write> Write for Counted<W> {
 }
 
 /// Writes entries as lines and keeps the manifest.
-struct Lines<W: Write> {
+struct Lines<'a, W: Write> {
     age: age::stream::StreamWriter<Counted<W>>,
+    approved: Approved<'a>,
     entries: Vec<BackedUp>,
 }
 
-impl<W: Write> BackupSink for Lines<W> {
+impl<W: Write> BackupSink for Lines<'_, W> {
     fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error> {
+        // What came into the token since is not the quorum's to take along.
+        if !self.approved.take(&entry.object) {
+            return Ok(());
+        }
         let mut line = strict::write(&entry);
         let sha256 = Digest::of(&line);
         line.push(b'\n');
@@ -121,7 +165,7 @@ fn backup(
     name: &Name,
     keys: Keys<'_>,
     grant: Authorization,
-    (output, allow_partial): (&str, bool),
+    (output, allow_partial, objects): (&str, bool, &[ObjectRecord]),
 ) -> Result<Acted, Error> {
     let what = format!("backup of {name}");
     let failed = |e: &dyn std::fmt::Display| Acted::new(Outcome::Failed, format!("{what}: {e}"));
@@ -144,7 +188,7 @@ fn backup(
         Ok(age) => age,
         Err(error) => return Ok(failed(&error)),
     };
-    let mut lines = Lines { age, entries: Vec::new() };
+    let mut lines = Lines { age, approved: Approved::of(objects), entries: Vec::new() };
     let mut first = strict::write(&header);
     first.push(b'\n');
     if let Err(error) = lines.age.write_all(&first) {
@@ -162,7 +206,10 @@ fn backup(
         }
     };
     let Export { left_out, unkept } = export;
-    let Lines { age, entries } = lines;
+    let Lines { age, mut approved, entries } = lines;
+    // What came into the token since is nobody's loss; objects of other classes are on no inventory.
+    let mut is_approved = |object: &ObjectRecord| object.class == ObjectClass::Other || approved.take(object);
+    let left_out: Vec<LeftOut> = left_out.into_iter().filter(|left| is_approved(&left.object)).collect();
     let finished = age.finish().and_then(|mut counted| counted.flush().map(|()| counted));
     let counted = match finished {
         Ok(counted) => counted,
@@ -379,7 +426,7 @@ fn restore(
 
 /// Those of the objects that are not in the token, each as often as it is wanted.
 fn missing(objects: &[ObjectRecord], after: &Inventory) -> Vec<ObjectRecord> {
-    objects.iter().filter(|o| !after.objects.iter().any(|a| a.is_again(o))).cloned().collect()
+    made_again(objects, &after.objects).gone.into_iter().cloned().collect()
 }
 
 fn there(total: usize, missing: usize) -> String {

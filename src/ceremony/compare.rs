@@ -6,6 +6,7 @@ use crate::{
     ports::token::TokenSource,
     proposal::{
         comparison::{self, Compared, Sameness},
+        identity::{made_again, matching},
         operation::Operation,
         target::{Inventory, ObjectClass, ObjectRecord},
     },
@@ -23,10 +24,29 @@ pub struct Comparison {
     pub recorded: [u32; 2],
 }
 
+/// Two targets as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Both are known to have the same objects.
+    Same,
+    /// Each has an object that the other has not, or one has changed since.
+    Different,
+    /// Nothing shows a difference, and of some objects nothing shows that they are the same.
+    Unknown,
+}
+
 impl Comparison {
-    /// Whether both are known to hold the same.
-    pub fn is_same(&self) -> bool {
-        self.changes.is_empty() && self.objects.iter().all(|c| c.verdict == Sameness::Same)
+    /// What is known of both as a whole.
+    pub fn verdict(&self) -> Verdict {
+        let all = |known: &[Sameness]| self.objects.iter().all(|c| known.contains(&c.verdict));
+        if !self.changes.is_empty() || !all(&[Sameness::Same, Sameness::Unknown]) {
+            Verdict::Different
+        } else if all(&[Sameness::Same]) {
+            Verdict::Same
+        } else {
+            Verdict::Unknown
+        }
     }
 }
 
@@ -41,8 +61,11 @@ pub fn compare(
         return Err(Error::usage("a target is compared with itself", "name two targets of the quorum"));
     }
     let (first, second) = (inventory(state, one)?, inventory(state, other)?);
+    let mut proven = [proven(state, one, other), proven(state, other, one)].concat();
+    proven.sort();
     let is_proven = |object: &ObjectRecord| {
-        proven(state, one, other).contains(object) || proven(state, other, one).contains(object)
+        let found = proven.binary_search_by(|known| known.identity().cmp(&object.identity()));
+        found.ok().and_then(|at| proven.get(at)).is_some_and(|known| !known.is_contradicted_by(object))
     };
     let objects = comparison::compare(&first.0.objects, &second.0.objects, &is_proven);
     let mut changes = Vec::new();
@@ -77,11 +100,14 @@ fn proven(state: &LedgerState, from: &Name, onto: &Name) -> Vec<ObjectRecord> {
     for ceremony in &state.ceremonies {
         let Some(concluded) = &ceremony.concluded else { continue };
         for inventory in seen(concluded, onto) {
-            proven.retain(|object| inventory.objects.contains(object));
+            let there = matching(&proven, &inventory.objects).same.into_iter();
+            let there =
+                there.filter(|(known, now)| known.is_same_object(now) && !known.is_contradicted_by(now));
+            proven = there.map(|(known, _)| known.clone()).collect();
         }
         for inventory in seen(concluded, from) {
-            let there = |object: &ObjectRecord| inventory.objects.iter().any(|o| object.is_again(o));
-            proven.retain(there);
+            let there = made_again(&inventory.objects, &proven).same;
+            proven = there.into_iter().map(|(_, known)| known.clone()).collect();
         }
         match &ceremony.proposal.operation {
             Operation::Reset { target, .. } if target == onto || target == from => proven.clear(),
@@ -113,9 +139,13 @@ fn look(
     let now = pinning::observe(tokens, name, pinning::target(state, name)?)?.public_objects;
     let shows =
         |object: &&ObjectRecord| matches!(object.class, ObjectClass::PublicKey | ObjectClass::Certificate);
-    let gone = inventory.objects.iter().filter(shows).filter(|object| !now.contains(object));
-    let come = now.iter().filter(|object| !inventory.objects.contains(object));
-    Ok(gone
+    let visible = matching(inventory.objects.iter().filter(shows), now.iter().filter(shows));
+    // Data objects and private ones show or not, as their owner made them: what shows must be on record.
+    let others = now.iter().filter(|object| !shows(object));
+    let come = visible.come.into_iter().chain(matching(&inventory.objects, others).come);
+    Ok(visible
+        .gone
+        .into_iter()
         .map(|object| format!("{name} no longer shows {object}, which its inventory has"))
         .chain(come.map(|object| format!("{name} shows {object}, which its inventory has not")))
         .collect())

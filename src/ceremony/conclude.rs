@@ -31,6 +31,8 @@ pub struct Report {
     pub head: Digest,
     /// What was recorded.
     pub concluded: Concluded,
+    /// What changed about the targets since they were last recorded; none where an earlier run told it.
+    pub noticed: Vec<String>,
     /// Files that did not count.
     pub set_aside: Vec<SetAside>,
     /// Releases and keys of the station that were destroyed.
@@ -81,6 +83,7 @@ pub(super) fn close(
         outcome: concluded.outcome,
         head,
         concluded,
+        noticed: Vec::new(),
         set_aside,
         destroyed: cleared.destroyed,
         left: cleared.left,

@@ -6,7 +6,11 @@ use crate::{
     encoding::text::Name,
     memory::Pin,
     ports::token::{Deletion, Effect, Run, Token, TokenError},
-    proposal::target::{Inventory, ObjectRecord},
+    proposal::{
+        choice,
+        identity::matching,
+        target::{Inventory, ObjectRecord},
+    },
     transcript::{event::TargetState, outcome::Outcome},
 };
 
@@ -40,7 +44,8 @@ impl Acting<'_, '_> {
                 return acted;
             }
         };
-        let mut acted = judge(&what, &result, objects, before, &after, self.run);
+        let recorded = self.state.recorded(name);
+        let mut acted = judge(&what, &result, objects, (recorded, before, &after), self.run);
         match result {
             Ok(deletion) => acted.left_out = deletion.remaining,
             Err(error) if !acted.is_completed() => acted.advise(&error.hint),
@@ -52,31 +57,29 @@ impl Acting<'_, '_> {
 }
 
 /// Completed only if the token said so and the look agrees: each pinned object was there, is not there now, nor is its key
-/// under another label or id, and nothing else is missing.
+/// under a name that was not on record, and nothing else is missing.
 fn judge(
     what: &str,
     result: &Result<Deletion, TokenError>,
     objects: &[ObjectRecord],
-    before: &Inventory,
-    after: &Inventory,
+    (recorded, before, after): (&[ObjectRecord], &Inventory, &Inventory),
     run: Run,
 ) -> Acted {
-    let survives = |o: &ObjectRecord| after.objects.iter().any(|a| a == o || a.is_same_key(o));
-    let was_there = |o: &&ObjectRecord| run == Run::Resumed || before.objects.contains(o);
     let untouched = matches!(result, Err(error) if error.effect == Effect::None) && run == Run::First;
-    let gone: Vec<ObjectRecord> =
-        objects.iter().filter(was_there).filter(|o| !survives(o) && !untouched).cloned().collect();
-    let vanished: Vec<String> = before
-        .objects
-        .iter()
-        .filter(|o| !after.objects.contains(o) && !objects.contains(o))
-        .map(ToString::to_string)
-        .collect();
+    let left = choice::survivors(recorded, objects, &after.objects);
+    let mut gone = if untouched { Vec::new() } else { matching(objects, left).gone };
+    if run == Run::First {
+        gone = matching(gone, &before.objects).same.into_iter().map(|(pinned, _)| pinned).collect();
+    }
+    let found = matching(objects, &after.objects).same;
+    let contradicted = found.iter().find(|(pinned, now)| pinned.is_contradicted_by(now)).map(|(_, now)| now);
+    let others = matching(&before.objects, objects).gone;
+    let vanished = matching(others, &after.objects).gone;
     let (have, total) = (gone.len(), objects.len());
     let reason = result.as_ref().err().map(|e| format!(": {e}")).unwrap_or_default();
     let clean = result.as_ref().is_ok_and(|deletion| deletion.remaining.is_empty());
     let mut acted = if !vanished.is_empty() {
-        let list = vanished.join("; ");
+        let list = vanished.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         Acted::new(Outcome::Indeterminate, format!("{what}: objects that were to stay are gone: {list}"))
     } else if clean && have == total {
         let others = after.objects.len();
@@ -89,12 +92,15 @@ fn judge(
     } else if have == total {
         let summary = format!("all {total} objects are gone, but the token reported{reason}");
         Acted::new(Outcome::Indeterminate, format!("{what}: {summary}"))
+    } else if let Some(doubtful) = contradicted.filter(|_| run == Run::Resumed) {
+        let summary = format!("whether {doubtful} is the one that was approved is not known{reason}");
+        Acted::new(Outcome::Indeterminate, format!("{what}: {summary}"))
     } else if have == 0 {
         Acted::new(Outcome::Failed, format!("{what}: none of {total} objects was deleted{reason}"))
     } else {
         let summary = format!("{have} of {total} objects are gone, the others are not{reason}");
         Acted::new(Outcome::Indeterminate, format!("{what}: {summary}"))
     };
-    acted.deleted = gone;
+    acted.deleted = gone.into_iter().cloned().collect();
     acted
 }

@@ -164,8 +164,10 @@ pub fn execute(
         return Err(acted.into_error(&ceremony.proposal.operation, set_aside));
     }
     let ended = format!("how it ended, until that is recorded: {}. {}", acted.outcome, acted.summary);
+    let noticed = acted.noticed.clone();
     conclude::conclude(world, &ceremony, &mut lines, acted).map_err(|error| error.with(vec![ended]))?;
-    conclude::close(world, &ceremony, &mut lines, request.inbox, set_aside)
+    let report = conclude::close(world, &ceremony, &mut lines, request.inbox, set_aside)?;
+    Ok(Report { noticed, ..report })
 }
 
 fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins) -> Result<(), Error> {

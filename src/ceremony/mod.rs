@@ -26,6 +26,7 @@ mod fresh_pins;
 mod genesis;
 mod giving_up;
 mod installation;
+mod news;
 mod opening;
 mod pin_marks;
 mod pinning;

@@ -6,6 +6,7 @@ use crate::{
     ports::token::{TokenSource, Wanted},
     proposal::{
         plan::ObjectSelector,
+        selection::{self, Misfit},
         target::{ObjectRecord, Observation},
     },
     transcript::ledger::{LedgerState, TargetInForce},
@@ -62,7 +63,7 @@ pub fn observe(
     Ok(observation)
 }
 
-/// The one object of the last inventory that each selector means.
+/// The objects of the last inventory that the selectors mean.
 pub fn select(
     name: &Name,
     target: &TargetInForce,
@@ -74,34 +75,31 @@ pub fn select(
             "run a ceremony of kind \"inventory\" first: what is deleted must be on record",
         )
     })?;
-    let mut selected: Vec<ObjectRecord> = Vec::new();
-    for (place, selector) in (1_usize..).zip(selectors) {
-        let matches: Vec<&ObjectRecord> = inventory.objects.iter().filter(|o| selector.means(o)).collect();
-        match matches.as_slice() {
-            [one] if selected.contains(one) => {
-                return Err(Error::refused(
-                    format!("objects, entry {place}: {one} is named twice"),
-                    "name it once",
-                ));
-            }
-            [one] => selected.push((*one).clone()),
-            [] => {
-                let error = Error::refused(
-                    format!(
-                        "objects, entry {place}: no object of the last inventory of {name} is meant by it"
-                    ),
-                    "compare it with 'quorate show LEDGER'; if the token has changed, run an \"inventory\" first",
-                );
-                return Err(error.with(inventory.objects.iter().map(ToString::to_string).collect()));
-            }
-            several => {
-                let error = Error::refused(
-                    format!("objects, entry {place}: it means {} objects, not one", several.len()),
-                    "add id, label or public_key_sha256 until one is meant",
-                );
-                return Err(error.with(several.iter().map(ToString::to_string).collect()));
-            }
+    let particulars = |objects: &[ObjectRecord]| {
+        objects.iter().map(|object| format!("{object}: {}", object.particulars())).collect()
+    };
+    selection::select(selectors, &inventory.objects).map_err(|misfit| match misfit {
+        Misfit::Nothing { entry } => Error::refused(
+            format!("objects, entry {entry}: no object of the last inventory of {name} is meant by it"),
+            "compare it with 'quorate show LEDGER'; if the token has changed, run an \"inventory\" first",
+        )
+        .with(particulars(&inventory.objects)),
+        Misfit::Several { entry, objects } => Error::refused(
+            format!("objects, entry {entry}: it means {} objects, not one", objects.len()),
+            "add what tells them apart, as it is listed here: label, public_key_sha256, value_sha256 …",
+        )
+        .with(particulars(&objects)),
+        Misfit::Twins { entry, object, there } => Error::refused(
+            format!(
+                "objects, entry {entry}: {there} objects are {object}, and nothing on record tells them apart"
+            ),
+            match there {
+                1 => "leave count out: there is one".to_owned(),
+                _ => format!("write count = {there} to delete all of them; one alone goes with a reset only"),
+            },
+        ),
+        Misfit::Twice { entry, object } => {
+            Error::refused(format!("objects, entry {entry}: {object} is named twice"), "name it once")
         }
-    }
-    Ok(selected)
+    })
 }

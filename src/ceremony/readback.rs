@@ -5,6 +5,7 @@ use crate::{
     encoding::text::{Line, Name, printable},
     ports::token::Wanted,
     proposal::{
+        choice,
         operation::{GenesisTarget, Operation, Start},
         target::{ObjectClass, ObjectRecord, TokenIdentity},
     },
@@ -125,24 +126,22 @@ fn changed(name: &Name) -> Error {
     )
 }
 
-/// What is visible without login is compared before the intent; the rest after login, by the deletion itself.
+/// What is visible without login is compared before the intent; the rest after login, by the deletion itself. Other objects
+/// than the approved ones may have come or gone.
 fn check_public_objects(name: &Name, operation: &Operation, public: &[ObjectRecord]) -> Result<(), Error> {
     let Operation::Delete { objects, .. } = operation else { return Ok(()) };
-    for pinned in objects {
-        let visible = matches!(pinned.class, ObjectClass::PublicKey | ObjectClass::Certificate);
-        let there = public.contains(pinned);
-        let others: Vec<String> =
-            public.iter().filter(|o| *o != pinned && o.resembles(pinned)).map(ToString::to_string).collect();
-        if visible && (!there || !others.is_empty()) {
-            let what = if there { "another object looks like" } else { "the token no longer shows" };
-            let error = Error::refused(
-                format!("target {name}: {what} {pinned}"),
-                "the objects changed since the proposal: record them with an \"inventory\", then propose again",
-            );
-            return Err(error.with(others));
-        }
-    }
-    Ok(())
+    let visible = |o: &&ObjectRecord| matches!(o.class, ObjectClass::PublicKey | ObjectClass::Certificate);
+    let pinned: Vec<ObjectRecord> = objects.iter().filter(visible).cloned().collect();
+    let refuse = |message: String| {
+        Error::refused(
+            format!("target {name}: {message}"),
+            "the objects changed since the proposal: record them with an \"inventory\", then propose again",
+        )
+    };
+    let choice = choice::choose(public, &pinned).map_err(|doubt| refuse(doubt.to_string()))?;
+    let Some(missing) = choice.missing.first() else { return Ok(()) };
+    let alike = public.iter().filter(|o| o.resembles(missing)).map(ToString::to_string);
+    Err(refuse(format!("the token no longer shows {missing}")).with(alike.collect()))
 }
 
 fn unknown_identity() -> TokenIdentity {

@@ -9,7 +9,11 @@ use super::{
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
     ports::token::{Run, Wanted},
-    proposal::{operation::Operation, target::Inventory},
+    proposal::{
+        choice,
+        operation::Operation,
+        target::{Inventory, ObjectRecord},
+    },
     roster::OperationKind,
     transcript::{event::TargetState, ledger::Ceremony, outcome::Outcome},
 };
@@ -113,7 +117,8 @@ impl Acting<'_, '_> {
                 return Ok(acted);
             }
         };
-        acted.summary = format!("{}; {}", acted.summary, observed(operation, &inventory));
+        acted.summary =
+            format!("{}; {}", acted.summary, observed(operation, &inventory, self.state.recorded(name)));
         acted.targets = vec![TargetState { name: name.clone(), inventory: Some(inventory) }];
         let credentials = self.open_credentials(lost, authorities).unwrap_or_default();
         let renewed = self.renewed(lost, target, &credentials)?;
@@ -123,11 +128,11 @@ impl Acting<'_, '_> {
     }
 }
 
-fn observed(operation: &Operation, inventory: &Inventory) -> String {
+fn observed(operation: &Operation, inventory: &Inventory, recorded: &[ObjectRecord]) -> String {
     match operation {
         Operation::Delete { objects, .. } => {
-            let survives = |o| inventory.objects.iter().any(|found| found == o || found.is_same_key(o));
-            let gone = objects.iter().filter(|o| !survives(o)).count();
+            let left = choice::survivors(recorded, objects, &inventory.objects).len();
+            let gone = objects.len().saturating_sub(left);
             format!("{gone} of {} objects that were to be deleted are gone", objects.len())
         }
         _ => format!("the token holds {} objects", inventory.objects.len()),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ceremony::{
         self, Error,
-        compare::{self, Comparison},
+        compare::{self, Comparison, Verdict},
     },
     ports::token::TokenSource,
     proposal::comparison::{Compared, Evidence, Sameness},
@@ -25,13 +25,13 @@ pub fn run(args: &Compare, global: &Global, terminal: Terminal) -> Result<Done, 
     let look: Option<&mut dyn TokenSource> = if args.recorded { None } else { Some(&mut tokens) };
     let found = compare::compare(&state, &args.one, &args.other, look)?;
     tell(args, terminal, &found);
-    let exit = if found.is_same() { Exit::Done } else { Exit::Refused };
+    let exit = if found.verdict() == Verdict::Same { Exit::Done } else { Exit::Refused };
     Ok(Done::new(
         exit,
         json!({
             "one": args.one,
             "other": args.other,
-            "verdict": if found.is_same() { "same" } else { "different" },
+            "verdict": found.verdict(),
             "recorded": found.recorded,
             "looked": !args.recorded,
             "objects": found.objects,
@@ -52,11 +52,11 @@ fn tell(args: &Compare, terminal: Terminal, found: &Comparison) {
     for change in &found.changes {
         terminal.item(&format!("changed since: {change}"));
     }
-    if found.is_same() {
-        terminal.tell("Both hold the same objects.");
-    } else {
-        terminal.tell("They are not known to hold the same objects.");
-    }
+    terminal.tell(match found.verdict() {
+        Verdict::Same => "Both hold the same objects.",
+        Verdict::Different => "They do not hold the same objects.",
+        Verdict::Unknown => "They are not known to hold the same objects.",
+    });
     let by_word =
         found.objects.iter().any(|c| matches!(c.by, Some(Evidence::PublicKey | Evidence::CheckValue)));
     if by_word {
@@ -76,6 +76,10 @@ fn in_words(args: &Compare, compared: &Compared) -> String {
         (Sameness::OnlyInOne, _) => format!("ONLY IN {}", args.one),
         (Sameness::OnlyInOther, _) => format!("ONLY IN {}", args.other),
         (Sameness::Differs, _) => "ANOTHER OBJECT of this id or label".into(),
+        (Sameness::Unknown, _) if compared.object.evidence.is_some() => {
+            "in both by name, and NOT KNOWN to be the same: what lies beside a private key proves nothing"
+                .into()
+        }
         (Sameness::Unknown, _) => "in both by name, and NOT KNOWN to be the same".into(),
     }
 }

@@ -107,6 +107,9 @@ pub fn ask_present(
 pub fn tell(terminal: Terminal, report: &Report, next: &Invocation) {
     let concluded = &report.concluded;
     terminal.tell(&format!("Outcome: {}. {}.", report.outcome, concluded.summary));
+    for change in &report.noticed {
+        terminal.item(&format!("NOTICE: {change}"));
+    }
     for object in &concluded.deleted {
         terminal.item(&format!("gone: {object}"));
     }
@@ -181,6 +184,7 @@ pub fn report_json(report: &Report, spent: Spent) -> serde_json::Value {
         "program": report.concluded.program,
         "pins": report.concluded.pins,
         "handovers": report.concluded.handovers,
+        "noticed": report.noticed,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
         "left": report.left,

@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Name {
 }
 
 /// A line of prose in a signed document: at most `MAX` characters, all printable.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Prose<const MAX: usize>(String);
 
 /// What a person writes or a token says of itself.

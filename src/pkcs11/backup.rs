@@ -127,7 +127,7 @@ fn wrapped(prover: Prover<'_, '_>, found: &Found, original: Original<'_>) -> Out
         return Err(Fault::new("C_WrapKey", "CKA_EXTRACTABLE is false: the key may not leave the token", ""));
     }
     let mut written = attributes::write(original.attributes);
-    if let (ObjectClass::PrivateKey, Some(spki)) = (record.class, &found.spki) {
+    if let (ObjectClass::PrivateKey, Some(spki)) = (record.class, found.known_spki()) {
         written.insert(attributes::PUBLIC_KEY_INFO.to_owned(), base16ct::lower::encode_string(spki));
     }
     let secret_bits = match record.class {
@@ -143,7 +143,7 @@ fn wrapped(prover: Prover<'_, '_>, found: &Found, original: Original<'_>) -> Out
         });
         match tried {
             Ok((blob, copy)) => {
-                let proven = proof::check(prover, way, copy, &blob, record, found.spki.as_deref());
+                let proven = proof::check(prover, way, copy, &blob, record, found.known_spki());
                 let lost = proven.and_then(|()| original.differing(session, copy));
                 making::discard(session, copy);
                 let mechanism = way.wrapping().name().to_owned();

@@ -1,5 +1,7 @@
 //! Destroying exactly the objects that were pinned.
 
+use std::collections::BTreeMap;
+
 use super::{
     fault::{Fault, Outcome},
     module::Module,
@@ -12,7 +14,11 @@ use crate::{
     encoding::text::Line,
     memory::Pin,
     ports::token::{Deletion, LeftOut, Run},
-    proposal::target::{ObjectClass, ObjectRecord},
+    proposal::{
+        choice,
+        identity::{Identity, matching},
+        target::ObjectRecord,
+    },
 };
 
 /// Looks again, refuses or destroys, and looks again: all in one session.
@@ -26,70 +32,33 @@ pub(super) fn delete(
     let place = slots::find(module, select)?;
     let session = module.open_to_write(place.slot)?;
     session.login(Who::User, user_pin)?;
-    let mut before = objects::all(&session)?;
-    if run == Run::Resumed {
-        recognise_halves(&mut before, pinned);
-    }
+    let before = objects::all(&session)?;
     let doomed = choose(&before, pinned, run)?;
     // Before anything is said to be gone, the token must still be the one that was searched.
     still_there(module, &place)?;
     let faults = destroy(&session, &doomed)?;
     let after = objects::records(&objects::all(&session)?);
     still_there(module, &place)?;
-    bystanders_remain(&before, &after, pinned)?;
-    Ok(account(pinned, &doomed, &faults, &after))
+    account(&objects::records(&before), pinned, &doomed, &faults, &after)
 }
 
 /// The objects that the pinned records mean, or why it is not certain what they mean.
 fn choose<'a>(before: &'a [Found], pinned: &[ObjectRecord], run: Run) -> Outcome<Vec<&'a Found>> {
     let refuse =
-        |message: String| Err(Fault::new("C_FindObjects", message, "take a new inventory and propose again"));
-    let mut doomed = Vec::new();
-    for (place, record) in pinned.iter().enumerate() {
-        if pinned.iter().take(place).any(|earlier| earlier == record) {
-            return refuse(format!("{record} is pinned twice"));
-        }
-        let matches: Vec<&Found> = before.iter().filter(|f| f.record == *record).collect();
-        let double = before.iter().find(|f| f.record.resembles(record) && !pinned.contains(&f.record));
-        match (matches.as_slice(), double, run) {
-            (_, Some(double), _) if matches.is_empty() => {
-                return refuse(format!("{record} is not there as pinned; {} takes its place", double.record));
-            }
-            (_, Some(double), _) => {
-                return refuse(format!("{} is not pinned, but resembles {record}", double.record));
-            }
-            ([one], None, _) => doomed.push(*one),
-            ([], None, Run::First) => return refuse(format!("{record} is not in the token")),
-            ([], None, Run::Resumed) => {}
-            (_, None, _) => return refuse(format!("{record} is in the token {} times", matches.len())),
-        }
+        |message: String| Fault::new("C_FindObjects", message, "take a new inventory and propose again");
+    let choice = choice::choose(before.iter().map(|f| &f.record), pinned)
+        .map_err(|doubt| refuse(doubt.to_string()))?;
+    if let (Some(missing), Run::First) = (choice.missing.first(), run) {
+        let other = before.iter().find(|f| f.record.resembles(missing) && !pinned.contains(&f.record));
+        return Err(refuse(match other {
+            Some(other) => format!("{missing} is not there as pinned; {} takes its place", other.record),
+            None => format!("{missing} is not in the token"),
+        }));
     }
-    // A private key may be known by a public half that another object lends: it goes first.
+    let mut doomed: Vec<&Found> = choice.meant.iter().filter_map(|place| before.get(*place)).collect();
+    // Keys before what shows which keys they are: a run that is cut off leaves the evidence.
     doomed.sort_by_key(|found| found.record.class);
     Ok(doomed)
-}
-
-/// An earlier run may have destroyed the object that lent a private key its public half. The key then
-/// counts as the pinned one, if all else agrees and the pinned lender is what is missing.
-fn recognise_halves(before: &mut [Found], pinned: &[ObjectRecord]) {
-    let there = objects::records(before);
-    let lost_lender = |key: &ObjectRecord| {
-        pinned.iter().any(|lender| {
-            lender.class != ObjectClass::PrivateKey
-                && lender.id == key.id
-                && lender.public_key_sha256.is_some()
-                && lender.public_key_sha256 == key.public_key_sha256
-                && !there.contains(lender)
-        })
-    };
-    for key in pinned.iter().filter(|p| p.class == ObjectClass::PrivateKey && !there.contains(p)) {
-        let mut alike = before.iter_mut().filter(|found| is_same(key, &found.record));
-        if let (Some(found), None) = (alike.next(), alike.next())
-            && lost_lender(key)
-        {
-            found.record = key.clone();
-        }
-    }
 }
 
 /// C_DestroyObject one by one; what each call said, as far as it went.
@@ -135,56 +104,72 @@ fn still_there(module: &Module<'_>, place: &Place) -> Outcome<()> {
     ))
 }
 
-/// Every object that was not pinned must still be there.
-fn bystanders_remain(before: &[Found], after: &[ObjectRecord], pinned: &[ObjectRecord]) -> Outcome<()> {
-    let mut left: Vec<&ObjectRecord> = after.iter().collect();
-    for bystander in before.iter().map(|f| &f.record).filter(|record| !pinned.contains(record)) {
-        match left.iter().position(|other| is_same(bystander, other)) {
-            Some(place) => {
-                left.swap_remove(place);
+/// Every object that was not to go must still be there; of the others, each is gone or it is said why not.
+fn account<'a>(
+    before: &'a [ObjectRecord],
+    pinned: &'a [ObjectRecord],
+    doomed: &[&'a Found],
+    faults: &[Option<Fault>],
+    after: &'a [ObjectRecord],
+) -> Outcome<Deletion> {
+    let bystanders = matching(before, doomed.iter().map(|found| &found.record)).gone;
+    let kept = matching(bystanders, after);
+    if let Some(bystander) = kept.gone.first() {
+        return Err(Fault::new(
+            "C_DestroyObject",
+            format!("{bystander} was not to be destroyed, but is gone, too"),
+            "compare the token with its last signed inventory",
+        ));
+    }
+    // Each remains once for a call that failed, or else for one that is said to have worked.
+    let mut left: BTreeMap<Identity<'a>, usize> = BTreeMap::new();
+    for (found, _) in matching(doomed.iter().map(|found| &found.record), kept.come).same {
+        *left.entry(found.identity()).or_default() += 1;
+    }
+    let mut reasons: Vec<(&'a ObjectRecord, Option<String>)> = Vec::new();
+    for (place, found) in doomed.iter().enumerate() {
+        reasons.push((
+            &found.record,
+            match faults.get(place) {
+                Some(Some(fault)) => Some(fault.line()),
+                Some(None) => None,
+                None => Some("not tried: an earlier call failed".to_owned()),
+            },
+        ));
+    }
+    reasons.sort_by_key(|(_, reason)| reason.is_none());
+    let mut destroyed: BTreeMap<Identity<'a>, usize> = BTreeMap::new();
+    let mut remaining: BTreeMap<Identity<'a>, Vec<String>> = BTreeMap::new();
+    for (record, reason) in reasons {
+        match left.get_mut(&record.identity()).filter(|left| **left > 0) {
+            Some(count) => {
+                *count -= 1;
+                let untrue =
+                    || "C_DestroyObject: the module reported success, but the object is there".into();
+                remaining.entry(record.identity()).or_default().push(reason.unwrap_or_else(untrue));
             }
-            None => {
-                return Err(Fault::new(
-                    "C_DestroyObject",
-                    format!("{bystander} was not to be destroyed, but is gone, too"),
-                    "compare the token with its last signed inventory",
-                ));
-            }
+            None => *destroyed.entry(record.identity()).or_default() += 1,
         }
     }
-    Ok(())
+    Ok(tell(pinned, destroyed, remaining))
 }
 
-/// The same object after the deletion. A private key may have lost its public half, if that was lent by
-/// an object that is gone now.
-fn is_same(before: &ObjectRecord, after: &ObjectRecord) -> bool {
-    before == after
-        || (after.public_key_sha256.is_none()
-            && ObjectRecord { public_key_sha256: None, ..before.clone() } == *after)
-}
-
-fn account(
-    pinned: &[ObjectRecord],
-    doomed: &[&Found],
-    faults: &[Option<Fault>],
-    after: &[ObjectRecord],
+/// The pinned records, each with what became of it: those that nothing tells apart in any order.
+fn tell<'a>(
+    pinned: &'a [ObjectRecord],
+    mut destroyed: BTreeMap<Identity<'a>, usize>,
+    mut remaining: BTreeMap<Identity<'a>, Vec<String>>,
 ) -> Deletion {
     let mut deletion = Deletion::default();
     for record in pinned {
-        let Some(place) = doomed.iter().position(|found| found.record == *record) else {
-            deletion.already_gone.push(record.clone());
-            continue;
-        };
-        if !after.iter().any(|other| is_same(record, other)) {
+        if let Some(count) = destroyed.get_mut(&record.identity()).filter(|count| **count > 0) {
+            *count -= 1;
             deletion.destroyed.push(record.clone());
-            continue;
+        } else if let Some(reason) = remaining.get_mut(&record.identity()).and_then(Vec::pop) {
+            deletion.remaining.push(LeftOut { object: record.clone(), reason: Line::lossy(&reason) });
+        } else {
+            deletion.already_gone.push(record.clone());
         }
-        let reason = match faults.get(place) {
-            Some(Some(fault)) => fault.line(),
-            Some(None) => "C_DestroyObject: the module reported success, but the object is there".to_owned(),
-            None => "not tried: an earlier call failed".to_owned(),
-        };
-        deletion.remaining.push(LeftOut { object: record.clone(), reason: Line::lossy(&reason) });
     }
     deletion
 }

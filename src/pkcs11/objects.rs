@@ -3,21 +3,35 @@
 //! One class after the other, with CKA_TOKEN true: an empty template would list a module's own
 //! mechanism objects, too. Values of keys are never asked for.
 
+use std::collections::{BTreeMap, HashMap};
+
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass as Ck, ObjectHandle};
 
 use super::{fault::Outcome, public_key, session::Session};
 use crate::{
     encoding::{digest::Digest, text::Line},
-    proposal::target::{ObjectClass, ObjectRecord},
+    proposal::target::{ObjectClass, ObjectRecord, PublicKeyEvidence},
 };
 
 /// An object and its handle in this session.
 pub(super) struct Found {
     pub(super) handle: ObjectHandle,
     pub(super) record: ObjectRecord,
-    /// SubjectPublicKeyInfo, where it is known.
+    /// SubjectPublicKeyInfo, where the object itself shows it.
     pub(super) spki: Option<Vec<u8>>,
+    /// Of a private key that does not: what lies beside it, which may be another key's.
+    pub(super) lent: Option<Vec<u8>>,
 }
+
+impl Found {
+    /// SubjectPublicKeyInfo of the object, or else what lies beside it.
+    pub(super) fn known_spki(&self) -> Option<&[u8]> {
+        self.spki.as_deref().or(self.lent.as_deref())
+    }
+}
+
+/// Different public halves of one class and id that are looked at. Of types that differ, there are no more.
+const MOST_LENDERS: usize = 16;
 
 /// The classes that a quorum cares about.
 pub(super) const CLASSES: [(ObjectClass, Ck); 5] = [
@@ -37,8 +51,22 @@ pub(super) fn all(session: &Session<'_>) -> Outcome<Vec<Found>> {
         }
     }
     lend_public_halves(&mut found);
+    drop_shared_unique_ids(&mut found);
     found.sort_by(|a, b| a.record.cmp(&b.record));
     Ok(found)
+}
+
+/// A CKA_UNIQUE_ID that two objects show identifies neither.
+fn drop_shared_unique_ids(found: &mut [Found]) {
+    let mut times: HashMap<Line, usize> = HashMap::new();
+    for unique in found.iter().filter_map(|f| f.record.unique_id.as_ref()) {
+        *times.entry(unique.clone()).or_default() += 1;
+    }
+    for record in found.iter_mut().map(|f| &mut f.record) {
+        if record.unique_id.as_ref().is_some_and(|unique| times.get(unique).is_some_and(|n| *n > 1)) {
+            record.unique_id = None;
+        }
+    }
 }
 
 /// The records alone.
@@ -54,10 +82,9 @@ pub(super) fn one(session: &Session<'_>, class: ObjectClass, handle: ObjectHandl
         ObjectClass::Certificate => "x509".to_owned(),
         _ => attributes.key_type(),
     };
-    let value = attributes.bytes(|a| match a {
-        Attribute::Value(v) => Some(v),
-        _ => None,
-    });
+    // An empty value is a value, too.
+    let value =
+        attributes.0.iter().find_map(|a| if let Attribute::Value(v) = a { Some(v.as_slice()) } else { None });
     let spki = match class {
         ObjectClass::PublicKey | ObjectClass::PrivateKey => attributes.spki(&key_type),
         ObjectClass::Certificate => value.and_then(public_key::of_certificate),
@@ -65,20 +92,23 @@ pub(super) fn one(session: &Session<'_>, class: ObjectClass, handle: ObjectHandl
     };
     let hex = |bytes: &[u8]| base16ct::lower::encode_string(bytes);
     let text = |bytes: &[u8]| Line::lossy(&String::from_utf8_lossy(bytes));
+    let label =
+        attributes.bytes(|a| if let Attribute::Label(v) = a { Some(v) } else { None }).unwrap_or_default();
+    let shown = std::str::from_utf8(label).is_ok_and(|label| Line::new(label).is_ok());
     let record = ObjectRecord {
         class,
         id: hex(attributes.id()),
-        label: text(
-            attributes.bytes(|a| if let Attribute::Label(v) = a { Some(v) } else { None }).unwrap_or(&[]),
-        ),
+        label: text(label),
+        label_sha256: (!shown).then(|| Digest::of(label)),
         key_type,
         public_key_sha256: spki.as_deref().map(Digest::of),
         check_value: attributes.check_value().map(hex),
         unique_id: attributes.unique_id().map(text),
         value_sha256: value.map(Digest::of),
         extractable: attributes.extractable(),
+        evidence: None,
     };
-    Ok(Found { handle, record, spki })
+    Ok(Found { handle, record, spki, lent: None })
 }
 
 fn wanted(class: ObjectClass) -> &'static [AttributeType] {
@@ -95,37 +125,34 @@ fn wanted(class: ObjectClass) -> &'static [AttributeType] {
     }
 }
 
-/// A private key that does not tell its public half takes it from the public key object of its id and
-/// type, or else from the certificate of its id; two that differ tell nothing.
+/// What lies beside a private key that does not tell its public half: that of the public key object of its id and type, or
+/// else of the certificate of its id; two that differ tell nothing. It is evidence, never a part of what the key is.
 fn lend_public_halves(found: &mut [Found]) {
-    let lenders: Vec<(ObjectClass, String, String, Vec<u8>)> = found
-        .iter()
-        .filter(|f| f.record.class != ObjectClass::PrivateKey && !f.record.id.is_empty())
-        .filter_map(|f| {
-            let spki = f.spki.clone()?;
-            Some((f.record.class, f.record.id.clone(), f.record.key_type.clone(), spki))
-        })
-        .collect();
+    let mut lenders: BTreeMap<(ObjectClass, String), Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    for lender in found.iter().filter(|f| f.record.class != ObjectClass::PrivateKey) {
+        if let (false, Some(spki)) = (lender.record.id.is_empty(), &lender.spki) {
+            let beside = lenders.entry((lender.record.class, lender.record.id.clone())).or_default();
+            let lent = (lender.record.key_type.clone(), spki.clone());
+            if !beside.contains(&lent) && beside.len() < MOST_LENDERS {
+                beside.push(lent);
+            }
+        }
+    }
     for private in found {
         let record = &mut private.record;
         if record.class != ObjectClass::PrivateKey || private.spki.is_some() || record.id.is_empty() {
             continue;
         }
-        for wanted in [ObjectClass::PublicKey, ObjectClass::Certificate] {
-            let mut fitting: Vec<&Vec<u8>> = lenders
-                .iter()
-                .filter(|(class, id, key_type, spki)| {
-                    *class == wanted
-                        && *id == record.id
-                        && (wanted == ObjectClass::Certificate || *key_type == record.key_type)
-                        && public_key::fits(spki, &record.key_type)
-                })
-                .map(|(.., spki)| spki)
-                .collect();
-            fitting.dedup();
-            if let [spki] = fitting.as_slice() {
-                record.public_key_sha256 = Some(Digest::of(spki));
-                private.spki = Some((*spki).clone());
+        for source in [ObjectClass::PublicKey, ObjectClass::Certificate] {
+            let beside = lenders.get(&(source, record.id.clone())).map(Vec::as_slice).unwrap_or_default();
+            let fits = |(key_type, spki): &&(String, Vec<u8>)| {
+                (source == ObjectClass::Certificate || *key_type == record.key_type)
+                    && public_key::fits(spki, &record.key_type)
+            };
+            let fitting: Vec<&(String, Vec<u8>)> = beside.iter().filter(fits).collect();
+            if let [(_, spki)] = fitting.as_slice() {
+                record.evidence = Some(PublicKeyEvidence { source, public_key_sha256: Digest::of(spki) });
+                private.lent = Some(spki.clone());
             }
             if !fitting.is_empty() {
                 break;

@@ -103,11 +103,13 @@ fn record(session: &Session<'_>, object: ObjectHandle, key_type: String) -> Outc
         class: ObjectClass::Other,
         id,
         label,
+        label_sha256: None,
         key_type,
         public_key_sha256: None,
         check_value: None,
         unique_id: None,
         value_sha256: None,
         extractable: None,
+        evidence: None,
     })
 }

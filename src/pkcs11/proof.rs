@@ -48,7 +48,7 @@ pub(super) fn check(
     {
         return Err(wrong(record, "its public half differs"));
     }
-    if spki.map(Digest::of) != record.public_key_sha256 && record.class == ObjectClass::PrivateKey {
+    if spki.map(Digest::of) != record.known_half() && record.class == ObjectClass::PrivateKey {
         return Err(wrong(record, "the public key in the backup is not the recorded one"));
     }
     let same_bytes = match wrapper.wraps_to(way, key, blob) {

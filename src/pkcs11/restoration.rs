@@ -1,5 +1,7 @@
 //! Making the objects of a backup again, each with its proof.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
     attributes::{self, PUBLIC_KEY_INFO},
     fault::{Fault, Outcome},
@@ -17,7 +19,10 @@ use crate::{
     encoding::text::Line,
     memory::{CredentialSecret, Pin},
     ports::token::{LeftOut, Restoration},
-    proposal::target::{BackupEntry, ObjectClass, ObjectRecord},
+    proposal::{
+        identity::made_again,
+        target::{BackupEntry, ObjectClass, ObjectRecord},
+    },
 };
 
 /// Takes `total` entries from the parent, one after the other; returns the objects as they are now, and those that could not
@@ -50,8 +55,8 @@ pub(super) fn restore(
     // Public halves are known only now that all objects are back.
     let after = objects::records(&objects::all(&session)?);
     let wanted: Vec<ObjectRecord> = made.iter().map(|(record, _)| record.clone()).collect();
-    for (place, (record, lost)) in made.into_iter().enumerate() {
-        match found_again(&wanted, place, &record, &after) {
+    for ((record, lost), found) in made.into_iter().zip(found_again(&wanted, &after)) {
+        match found {
             Ok(now) => {
                 if !lost.is_empty() {
                     restoration.unkept.push(told(now.clone(), &making::unkept(&lost)));
@@ -73,11 +78,6 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
     let Prover { session, wrapper, .. } = prover;
     let record = &entry.object;
     let same: Vec<&Found> = before.iter().filter(|f| could_be(record, &f.record)).collect();
-    if same.is_empty()
-        && let Some(other) = before.iter().find(|f| f.record.resembles(record))
-    {
-        return Err(refusal(record, &format!("{} has its place", other.record)));
-    }
     let own = attributes::parse(record.class, &entry.attributes)
         .ok_or_else(|| refusal(record, "its attributes in the backup are not of this format"))?;
     let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
@@ -137,33 +137,29 @@ fn could_be(record: &ObjectRecord, found: &ObjectRecord) -> bool {
         && record.label == found.label
         && proof::same_type(record, found)
         && record.value_sha256 == found.value_sha256
+        && record.label_sha256 == found.label_sha256
         && agrees(&record.public_key_sha256, &found.public_key_sha256)
         && (record.check_value.is_none()
             || found.check_value.is_none()
             || record.check_value == found.check_value)
 }
 
-/// The object as it is now. Those that look alike are there as often as they were restored, no more and no less: only by its public
-/// half is one of them known, where the token shows it.
-fn found_again(
-    wanted: &[ObjectRecord],
-    place: usize,
-    record: &ObjectRecord,
-    after: &[ObjectRecord],
-) -> Outcome<ObjectRecord> {
-    let fitting: Vec<&ObjectRecord> = after.iter().filter(|found| could_be(record, found)).collect();
-    if let [found] = fitting.as_slice()
-        && record.public_key_sha256.is_some()
-        && found.public_key_sha256 == record.public_key_sha256
-    {
-        return Ok((*found).clone());
-    }
-    let faceless = ObjectRecord { public_key_sha256: None, ..record.clone() };
-    let alike = |other: &&ObjectRecord| could_be(&faceless, other);
-    match fitting.get(wanted.iter().take(place).filter(alike).count()) {
-        Some(found) if fitting.len() == wanted.iter().filter(alike).count() => Ok((*found).clone()),
-        _ => Err(refusal(record, "it is not in the token afterwards, or more often than it was restored")),
-    }
+/// The objects as they are now. Those that look alike are there as often as they were restored, no more and no less: only
+/// by its public half is one of them known, where the token shows it.
+fn found_again(wanted: &[ObjectRecord], after: &[ObjectRecord]) -> Vec<Outcome<ObjectRecord>> {
+    let found = made_again(wanted, after);
+    let copies: HashMap<*const ObjectRecord, &ObjectRecord> =
+        found.same.into_iter().map(|(record, copy)| (std::ptr::from_ref(record), copy)).collect();
+    let more: HashSet<_> =
+        made_again(wanted, found.come).same.iter().map(|(record, _)| record.name()).collect();
+    let of = |record: &ObjectRecord| match copies.get(&std::ptr::from_ref(record)) {
+        None => Err(refusal(record, "it is not in the token afterwards")),
+        Some(_) if more.contains(&record.name()) => {
+            Err(refusal(record, "it is in the token more often than it was restored"))
+        }
+        Some(copy) => Ok((*copy).clone()),
+    };
+    wanted.iter().map(of).collect()
 }
 
 fn refusal(record: &ObjectRecord, why: &str) -> Fault {
@@ -180,12 +176,14 @@ mod tests {
             class: ObjectClass::PrivateKey,
             id: "09".to_owned(),
             label: Line::lossy("twin"),
+            label_sha256: None,
             key_type: "ec-p256".to_owned(),
             public_key_sha256: half.map(|byte| Digest::of(&[byte])),
             check_value: None,
             unique_id: None,
             value_sha256: None,
             extractable: Some(true),
+            evidence: None,
         }
     }
 
@@ -207,9 +205,11 @@ mod tests {
         ] {
             let [wanted, after] =
                 [wanted, after].map(|halves| halves.iter().map(|h| key(*h)).collect::<Vec<_>>());
-            let found =
-                wanted.iter().enumerate().map(|(at, record)| found_again(&wanted, at, record, &after));
-            assert_eq!(found.collect::<Outcome<Vec<_>>>().is_ok(), all_there, "{wanted:?} {after:?}");
+            assert_eq!(
+                found_again(&wanted, &after).iter().all(Result::is_ok),
+                all_there,
+                "{wanted:?} {after:?}"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{device::Session, state::State};
 use crate::{
     encoding::text::Line,
     ports::token::{Deletion, LeftOut, Progress, Run, TokenError},
-    proposal::target::ObjectRecord,
+    proposal::{choice, identity::matching, target::ObjectRecord},
 };
 
 pub(super) fn delete(
@@ -25,55 +25,34 @@ pub(super) fn delete(
     }
     // What an error said does not count: only what is found.
     let after = session.read().map_err(super::token::with_effect)?.records();
+    let found = matching(&present, &after);
     let mut deletion = Deletion { already_gone, ..Deletion::default() };
-    for record in &present {
-        if after.contains(record) {
-            let reason = reasons.get(record).map_or("C_DestroyObject: no effect", String::as_str);
-            deletion.remaining.push(LeftOut { object: record.clone(), reason: Line::lossy(reason) });
-        } else {
-            deletion.destroyed.push(record.clone());
-        }
+    deletion.destroyed.extend(found.gone.into_iter().cloned());
+    for (record, _) in found.same {
+        let reason = reasons.get(record).map_or("C_DestroyObject: no effect", String::as_str);
+        deletion.remaining.push(LeftOut { object: record.clone(), reason: Line::lossy(reason) });
     }
     Ok(deletion)
 }
 
-/// Which of `wanted` are there, and which are gone; refuses where a person could have meant another object.
+/// Which of `wanted` are there, as they are now, and which are gone; refuses where it is not certain what is meant.
 fn find(
     state: &State,
     wanted: &[ObjectRecord],
     run: Run,
 ) -> Result<(Vec<ObjectRecord>, Vec<ObjectRecord>), TokenError> {
-    let (mut present, mut gone) = (Vec::new(), Vec::new());
-    for (index, record) in wanted.iter().enumerate() {
-        if wanted.iter().take(index).any(|earlier| earlier == record) {
-            return Err(refused("named twice", record));
-        }
-        let found = state.objects.iter().filter(|object| object.record == *record).count();
-        // Objects that are all to be destroyed may resemble each other: none of them is spared.
-        let twin = state
-            .objects
-            .iter()
-            .find(|object| !wanted.contains(&object.record) && record.resembles(&object.record));
-        if let Some(twin) = twin {
-            return Err(refused(&format!("resembled by {}", twin.record), record));
-        }
-        match (found, run) {
-            (1, _) => present.push(record.clone()),
-            (0, Run::Resumed) => gone.push(record.clone()),
-            (0, Run::First) => return Err(refused("not found", record)),
-            (many, _) => return Err(refused(&format!("found {many} times"), record)),
-        }
+    let records = || state.objects.iter().map(|object| &object.record);
+    let choice = choice::choose(records(), wanted).map_err(|doubt| refused(&doubt.to_string()))?;
+    if let (Some(missing), Run::First) = (choice.missing.first(), run) {
+        return Err(refused(&format!("not found: {missing}")));
     }
-    Ok((present, gone))
+    let found: Vec<&ObjectRecord> = records().collect();
+    let present = choice.meant.iter().filter_map(|place| found.get(*place)).map(|r| (*r).clone()).collect();
+    Ok((present, choice.missing.into_iter().cloned().collect()))
 }
 
-fn refused(reason: &str, record: &ObjectRecord) -> TokenError {
-    TokenError::before(
-        "C_FindObjects",
-        "",
-        format!("{reason}: {record}"),
-        "take a new inventory and propose again",
-    )
+fn refused(reason: &str) -> TokenError {
+    TokenError::before("C_FindObjects", "", reason, "take a new inventory and propose again")
 }
 
 fn destroy(state: &mut State, record: &ObjectRecord) -> Result<(), TokenError> {

@@ -1,5 +1,7 @@
 //! C_UnwrapKey and C_CreateObject, each followed by a proof.
 
+use std::collections::BTreeMap;
+
 use super::{
     backup::check_backup_key,
     device::Session,
@@ -28,6 +30,7 @@ pub(super) fn restore(
     check_backup_key(backup_key)?;
     let total = source.count();
     let mut restoration = Restoration::default();
+    let mut handled = Handled::new();
     let mut changed = false;
     for done in 0.. {
         progress.step("objects restored", done, total);
@@ -37,12 +40,10 @@ pub(super) fn restore(
         let with_effect = |e| if changed { with_effect(e) } else { e };
         let Some(entry) = next.map_err(with_effect)? else { break };
         let object = entry.object.clone();
-        match restore_entry(session, backup_key, entry) {
+        match restore_entry(session, backup_key, entry, &mut handled) {
             Ok((record, added)) => {
                 changed |= added;
-                if !restoration.restored.contains(&record) {
-                    restoration.restored.push(record);
-                }
+                restoration.restored.push(record);
             }
             Err(Stop::Object(reason)) => {
                 let reason = Line::lossy(&format!("C_UnwrapKey: {reason}"));
@@ -80,26 +81,29 @@ fn restore_entry(
     session: &Session<'_>,
     backup_key: &CredentialSecret,
     entry: BackupEntry,
+    handled: &mut Handled,
 ) -> Result<(ObjectRecord, bool), Stop> {
     // A token gives its own CKA_UNIQUE_ID; this one has none.
     let record = ObjectRecord { unique_id: None, ..entry.object.clone() };
     check_form(&entry, &record)?;
     let content = content_of(session, backup_key, &entry, &record)?;
     let mut new = Some(Stored { record: record.clone(), attributes: entry.attributes, content });
-    let added = match find(&session.read()?, &record)? {
+    let twins =
+        handled.entry(ObjectRecord { extractable: None, evidence: None, ..record.clone() }).or_default();
+    let added = match find(&session.read()?, &record, *twins) {
         Presence::There => false,
         Presence::Missing => {
             // Looked for again, under the lock.
             session.update(|state| {
-                Ok(find(state, &record).map(|presence| {
-                    if let Presence::Missing = presence {
-                        state.objects.extend(new.take());
-                    }
-                }))
-            })??;
+                if let Presence::Missing = find(state, &record, *twins) {
+                    state.objects.extend(new.take());
+                }
+                Ok(())
+            })?;
             true
         }
     };
+    *twins += 1;
     let proven = session.read().map(|state| prove(session, &state, &record));
     match proven {
         Ok(proof) => proof.map(|()| (record, added)).map_err(Stop::Object),
@@ -174,21 +178,18 @@ enum Presence {
     Missing,
 }
 
-fn find(state: &State, record: &ObjectRecord) -> Result<Presence, String> {
-    let mut others = state.objects.iter().map(|object| &object.record).filter(|other| *other != record);
-    if let Some(twin) = others.find(|other| other.resembles(record)) {
-        return Err(format!("the token has another object that resembles it: {twin}"));
-    }
-    match state.objects.iter().filter(|object| object.record == *record).count() {
-        0 => Ok(Presence::Missing),
-        1 => Ok(Presence::There),
-        many => Err(format!("the token has it {many} times")),
-    }
+/// How often each object occurred among those that were handled: nothing tells twins apart but their number.
+type Handled = BTreeMap<ObjectRecord, usize>;
+
+fn find(state: &State, record: &ObjectRecord, handled: usize) -> Presence {
+    let there = state.objects.iter().filter(|object| object.record.is_same_object(record)).count();
+    if there > handled { Presence::There } else { Presence::Missing }
 }
 
 /// Proves the object that stands in the token, not the one that was handed over.
 fn prove(session: &Session<'_>, state: &State, record: &ObjectRecord) -> Result<(), String> {
-    let object = state.objects.iter().find(|object| object.record == *record).ok_or("it is not there")?;
+    let object =
+        state.objects.iter().find(|object| object.record.is_same_object(record)).ok_or("it is not there")?;
     match &object.content {
         Content::Sealed(sealed) => {
             let secret = session.unseal(sealed).map_err(|e| e.to_string())?;

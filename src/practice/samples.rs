@@ -84,7 +84,8 @@ fn generate(
         TokenError::before("C_GenerateKey", "CKR_TEMPLATE_INCONSISTENT", reason, "give another label or id")
     };
     let name = Name {
-        label: Line::new(label).map_err(|e| failed(e.to_string()))?,
+        label: Line::lossy(label),
+        label_sha256: Line::new(label).is_err().then(|| Digest::of(label.as_bytes())),
         id: base16ct::lower::encode_string(id),
     };
     if id.len() > 64 {
@@ -109,6 +110,7 @@ fn generate(
 
 struct Name {
     label: Line,
+    label_sha256: Option<Digest>,
     id: String,
 }
 
@@ -118,12 +120,14 @@ impl Name {
             class,
             id: self.id.clone(),
             label: self.label.clone(),
+            label_sha256: self.label_sha256,
             key_type: key_type.into(),
             public_key_sha256: None,
             check_value: None,
             unique_id: None,
             value_sha256: None,
             extractable: None,
+            evidence: None,
         }
     }
 }

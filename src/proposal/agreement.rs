@@ -3,9 +3,8 @@
 use super::{
     document::Proposal,
     operation::{GenesisTarget, Operation, Place, Start},
-    plan::{GenesisPlan, MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
+    plan::{GenesisPlan, MemberTable, Plan, StartKind, TargetKind, TargetTable},
     program_plan::{InputTable, is_run},
-    target::ObjectRecord,
 };
 use crate::{
     encoding::digest::Digest,
@@ -38,8 +37,10 @@ pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
         }
         (Plan::Delete(plan), Operation::Delete { target, objects, .. }) => {
             same(plan.target == *target, "target")?;
-            let meant = plan.objects.iter().zip(objects).all(|(selector, object)| selector.means(object));
-            same(meant && plan.objects.len() == objects.len(), "objects")
+            // That each means these and no others of its inventory, the ledger shows.
+            let mut selectors = plan.objects.iter().flat_map(|s| std::iter::repeat_n(s, s.count()));
+            let meant = objects.iter().all(|object| selectors.next().is_some_and(|s| s.means(object)));
+            same(meant && selectors.next().is_none(), "objects")
         }
         (Plan::Reset(plan), Operation::Reset { target, identity, new_label, .. }) => {
             same(plan.target == *target, "target")?;
@@ -82,16 +83,6 @@ pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
             same(plan.may_change_objects == *may_change_objects, "may_change_objects")
         }
         _ => Err("kind"),
-    }
-}
-
-impl ObjectSelector {
-    /// Whether this object is meant.
-    pub fn means(&self, object: &ObjectRecord) -> bool {
-        object.class == self.class
-            && self.id.as_ref().is_none_or(|id| object.id == *id)
-            && self.label.as_ref().is_none_or(|label| object.label == *label)
-            && self.public_key_sha256.is_none_or(|hash| object.public_key_sha256 == Some(hash))
     }
 }
 

@@ -341,9 +341,10 @@ pub(super) fn with<const N: usize>(mut lines: Vec<String>, more: [String; N]) ->
 fn objects_section(heading: &str, objects: &[ObjectRecord]) -> Section {
     let mut lines: Vec<String> = objects
         .iter()
-        .map(|object| match object.public_key_sha256 {
-            Some(hash) => format!("{object}, public key {hash}"),
-            None => object.to_string(),
+        .map(|object| match (object.public_key_sha256, object.evidence) {
+            (Some(hash), _) => format!("{object}, public key {hash}"),
+            (None, Some(e)) => format!("{object}; the {} beside it: {}", e.source, e.public_key_sha256),
+            (None, None) => object.to_string(),
         })
         .collect();
     if lines.is_empty() {

@@ -3,9 +3,14 @@
 //! What an inventory says of a key is the token's own word: the hash of a public key, a check value. Only a restore makes a
 //! token prove that it has the private key, and what it proved comes here as `proven`.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::target::{ObjectClass, ObjectRecord};
+use super::{
+    identity::made_again,
+    target::{ObjectClass, ObjectRecord},
+};
 
 /// What is known of one object on two tokens.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -55,27 +60,33 @@ pub fn compare(
     other: &[ObjectRecord],
     proven: &dyn Fn(&ObjectRecord) -> bool,
 ) -> Vec<Compared> {
-    let mut left: Vec<&ObjectRecord> = other.iter().collect();
+    let found = made_again(one, other);
     let mut compared = Vec::new();
-    for object in one {
-        let twin = left.iter().position(|b| object.is_again(b) || b.is_again(object));
-        if let Some(twin) = twin {
-            let twin = left.swap_remove(twin);
-            let by = evidence(object, twin, proven(object) || proven(twin));
-            let verdict = if by.is_some() { Sameness::Same } else { Sameness::Unknown };
-            compared.push(Compared { object: object.clone(), verdict, by });
-        } else {
-            let differs = left.iter().any(|b| b.resembles(object));
-            let verdict = if differs { Sameness::Differs } else { Sameness::OnlyInOne };
-            compared.push(Compared { object: object.clone(), verdict, by: None });
-        }
+    for (object, twin) in found.same {
+        let by = evidence(object, twin, proven(object) || proven(twin));
+        let verdict = if by.is_some() { Sameness::Same } else { Sameness::Unknown };
+        compared.push(Compared { object: object.clone(), verdict, by });
     }
-    compared.extend(left.into_iter().map(|object| Compared {
+    let named: BTreeSet<_> = found.come.iter().flat_map(|object| names(object)).collect();
+    for object in found.gone {
+        let differs = names(object).any(|name| named.contains(&name));
+        let verdict = if differs { Sameness::Differs } else { Sameness::OnlyInOne };
+        compared.push(Compared { object: object.clone(), verdict, by: None });
+    }
+    compared.sort_by(|a, b| a.object.cmp(&b.object));
+    compared.extend(found.come.into_iter().map(|object| Compared {
         object: object.clone(),
         verdict: Sameness::OnlyInOther,
         by: None,
     }));
     compared
+}
+
+/// By what a person could take an object for another of its class.
+fn names(object: &ObjectRecord) -> impl Iterator<Item = (ObjectClass, &'static str, &str)> {
+    let named = [("id", object.id.as_str()), ("label", object.label.as_str())];
+    let named = named.into_iter().filter(|(_, name)| !name.is_empty());
+    named.map(|(what, name)| (object.class, what, name))
 }
 
 fn evidence(one: &ObjectRecord, other: &ObjectRecord, proven: bool) -> Option<Evidence> {
@@ -102,12 +113,14 @@ mod tests {
             class,
             id: id.to_owned(),
             label: Line::lossy("key"),
+            label_sha256: None,
             key_type: "ec-p256".to_owned(),
             public_key_sha256: public.map(Digest::of),
             check_value: None,
             unique_id: None,
             value_sha256: None,
             extractable: None,
+            evidence: None,
         }
     }
 

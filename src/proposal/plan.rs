@@ -1,5 +1,7 @@
 //! Plans: the one strict file that says everything a ceremony will do.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use super::genesis_plan::{
@@ -189,18 +191,32 @@ simple_plan! {
     }
 }
 
-/// Picks one object of the last inventory.
+/// Picks objects of the last inventory: one, or several that nothing on record tells apart.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectSelector {
     /// CKA_CLASS.
     pub class: ObjectClass,
-    /// CKA_ID in hex.
+    /// CKA_ID in hex; empty for an object without one.
     pub id: Option<String>,
-    /// CKA_LABEL.
-    pub label: Option<Line>,
-    /// SHA-256 of the SubjectPublicKeyInfo.
+    /// CKA_LABEL, all of it; empty for an object without one.
+    pub label: Option<String>,
+    /// SHA-256 of CKA_LABEL, where that cannot be written.
+    pub label_sha256: Option<Digest>,
+    /// Algorithm and size, as in the inventory.
+    pub key_type: Option<String>,
+    /// SHA-256 of the SubjectPublicKeyInfo, of the object or beside it.
     pub public_key_sha256: Option<Digest>,
+    /// CKA_CHECK_VALUE in hex.
+    pub check_value: Option<String>,
+    /// CKA_UNIQUE_ID.
+    pub unique_id: Option<String>,
+    /// SHA-256 of CKA_VALUE.
+    pub value_sha256: Option<Digest>,
+    /// CKA_EXTRACTABLE.
+    pub extractable: Option<bool>,
+    /// So many objects, all that it fits, which nothing on record tells apart.
+    pub count: Option<NonZeroU32>,
 }
 
 #[derive(Deserialize)]

@@ -2,8 +2,8 @@
 
 use super::{
     plan::{
-        CredentialSource, CredentialTable, DeletePlan, GenesisPlan, PlanError, StartKind, TargetKind,
-        TargetTable,
+        CredentialSource, CredentialTable, DeletePlan, GenesisPlan, ObjectSelector, PlanError, StartKind,
+        TargetKind, TargetTable,
     },
     target::{Custody, Role},
 };
@@ -18,21 +18,34 @@ impl DeletePlan {
             return Err(PlanError::new("objects is empty: name at least one object to delete"));
         }
         for (place, object) in self.objects.iter().enumerate() {
-            if object.id.is_none() && object.label.is_none() && object.public_key_sha256.is_none() {
+            if !object.says_which() {
                 return Err(PlanError::new(format!(
-                    "objects, entry {}: give id, label or public_key_sha256, so that one object is meant",
+                    "objects, entry {}: give id, label or another field, so that one object is meant",
                     place.saturating_add(1)
                 )));
             }
-            if let Some(id) = &object.id
-                && (id.is_empty()
-                    || id.len() % 2 != 0
-                    || !id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
-            {
-                return Err(PlanError::new(format!("id {:?} is not in lower-case hex", text::printable(id))));
+            for (field, value) in [("id", &object.id), ("check_value", &object.check_value)] {
+                if let Some(value) = value
+                    && (value.len() % 2 != 0
+                        || !value.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+                {
+                    return Err(PlanError::new(format!(
+                        "{field} {:?} is not in lower-case hex",
+                        text::printable(value)
+                    )));
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl ObjectSelector {
+    /// Whether it says more than a class and an attribute that half the objects have.
+    fn says_which(&self) -> bool {
+        let text = [&self.id, &self.label, &self.key_type, &self.check_value, &self.unique_id];
+        let digests = [self.label_sha256, self.public_key_sha256, self.value_sha256];
+        text.iter().any(|text| text.is_some()) || digests.iter().any(Option::is_some)
     }
 }
 

@@ -126,19 +126,24 @@ impl std::fmt::Display for ObjectClass {
     }
 }
 
-/// One token object (CKA_TOKEN true) as it can be recognised again.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+/// One token object (CKA_TOKEN true): what it says of itself, and what lies beside it.
+///
+/// The fields up to `value_sha256` identify it (see [`super::identity`]); the others may change about the same object.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectRecord {
     /// CKA_CLASS.
     pub class: ObjectClass,
     /// CKA_ID in lower-case hex; empty where there is none (data objects).
     pub id: String,
-    /// CKA_LABEL.
+    /// CKA_LABEL as it can be shown.
     pub label: Line,
+    /// SHA-256 of the bytes of CKA_LABEL, where `label` does not show them all: more than 200 characters, or some that
+    /// cannot be shown.
+    pub label_sha256: Option<Digest>,
     /// Algorithm and size: `ec-p256`, `ed25519`, `rsa-3072`, `aes-256`, `x509`; `data`; `generic-N`.
     pub key_type: String,
-    /// SHA-256 of the SubjectPublicKeyInfo, where the token tells the public half.
+    /// SHA-256 of the SubjectPublicKeyInfo, where the object itself shows the public half.
     pub public_key_sha256: Option<Digest>,
     /// CKA_CHECK_VALUE in hex, where the token has it (secret keys).
     pub check_value: Option<String>,
@@ -148,60 +153,25 @@ pub struct ObjectRecord {
     pub value_sha256: Option<Digest>,
     /// CKA_EXTRACTABLE of private and secret keys.
     pub extractable: Option<bool>,
+    /// The public half of a private key that does not show it, as another object has it.
+    pub evidence: Option<PublicKeyEvidence>,
 }
 
-impl ObjectRecord {
-    /// Whether another object could be taken for this one by a person: same class, and the same id or label.
-    pub fn resembles(&self, other: &Self) -> bool {
-        self.class == other.class
-            && ((!self.id.is_empty() && self.id == other.id)
-                || (self.label == other.label && !self.label.as_str().is_empty()))
-    }
-}
-
-impl ObjectRecord {
-    /// Whether both hold the same private or secret key, whatever they are called: one deleted must not live on as the
-    /// other.
-    pub fn is_same_key(&self, other: &Self) -> bool {
-        let key = matches!(self.class, ObjectClass::PrivateKey | ObjectClass::SecretKey);
-        let same_value = self.check_value.is_some() && self.check_value == other.check_value;
-        key && self.class == other.class
-            && ((self.public_key_sha256.is_some() && self.public_key_sha256 == other.public_key_sha256)
-                || (self.unique_id.is_some() && self.unique_id == other.unique_id)
-                || (same_value && self.key_type == other.key_type))
-    }
-
-    /// Whether this is of the class of another object, and has its id and its label.
-    pub fn has_name_of(&self, other: &Self) -> bool {
-        self.class == other.class && self.id == other.id && self.label == other.label
-    }
-
-    /// Whether this is `original` made again in another token: the same key or value, whatever unique id and
-    /// extractability the token gives it. What a token does not tell is not compared.
-    pub fn is_again(&self, original: &Self) -> bool {
-        // Some modules do not tell the length of an unwrapped key: `aes` for `aes-256`.
-        let same_type = self.key_type == original.key_type
-            || original.key_type.split_once('-').is_some_and(|(family, _)| family == self.key_type);
-        self.has_name_of(original)
-            && same_type
-            && (original.public_key_sha256.is_none() || self.public_key_sha256 == original.public_key_sha256)
-            && (self.check_value.is_none()
-                || original.check_value.is_none()
-                || self.check_value == original.check_value)
-            && (original.value_sha256.is_none() || self.value_sha256 == original.value_sha256)
-    }
+/// A public half that a neighbour shows: it may be that of the private key, and nothing proves it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicKeyEvidence {
+    /// `public-key` or `certificate`: the class of the object of the same CKA_ID that shows it.
+    pub source: ObjectClass,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub public_key_sha256: Digest,
 }
 
 impl std::fmt::Display for ObjectRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} \"{}\" id {} ({})",
-            self.class,
-            self.label,
-            if self.id.is_empty() { "-" } else { &self.id },
-            self.key_type
-        )
+        let cut = if self.label_sha256.is_some() { "…" } else { "" };
+        let id = if self.id.is_empty() { "-" } else { &self.id };
+        write!(f, "{} \"{}{cut}\" id {id} ({})", self.class, self.label, self.key_type)
     }
 }
 

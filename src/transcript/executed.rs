@@ -14,6 +14,8 @@ use crate::{
     approval::quorum::Tally,
     encoding::{dsse::Mode, text::Name},
     proposal::{
+        choice::survivors,
+        identity::{is_among, is_same_set, made_again, matching},
         operation::{Operation, Start},
         target::{Inventory, ObjectClass, ObjectRecord, TokenIdentity},
     },
@@ -110,12 +112,13 @@ pub(super) fn check_concluded(
             return outcome_error("the target is another token afterwards");
         }
     }
+    check_inventories(concluded)?;
     check_lists(&ceremony.proposal.operation, concluded)?;
     program::check(&ceremony.proposal.operation, concluded)?;
     pins::check(&ceremony.proposal, concluded, state)?;
     if completed {
         let operation = LedgerState::effective(state, &ceremony.proposal.operation);
-        check_completed(operation, concluded, &touched)?;
+        check_completed(operation, concluded, (&touched, state))?;
     }
     Ok(())
 }
@@ -145,17 +148,29 @@ fn may_be(operation: &Operation, name: &Name, found: &TokenIdentity, completed: 
     }
 }
 
+/// Inventories are sorted, as they are compared; no unique id occurs twice.
+fn check_inventories(concluded: &Concluded) -> Result<(), Finding> {
+    for inventory in concluded.targets.iter().filter_map(|target| target.inventory.as_ref()) {
+        let mut unique = BTreeSet::new();
+        let ids = inventory.objects.iter().filter_map(|object| object.unique_id.as_ref());
+        if !inventory.objects.is_sorted() || !ids.into_iter().all(|id| unique.insert(id.as_str())) {
+            return outcome_error("an inventory is not in order, or has a unique id twice");
+        }
+    }
+    Ok(())
+}
+
 /// What is listed is of the operation: a record that lists more claims what was not to be done, or owns up to it as if it
 /// had been approved.
 fn check_lists(operation: &Operation, concluded: &Concluded) -> Result<(), Finding> {
     let deleted = match operation {
-        Operation::Delete { objects, .. } => concluded.deleted.iter().all(|object| objects.contains(object)),
+        Operation::Delete { objects, .. } => is_among(&concluded.deleted, objects),
         _ => concluded.deleted.is_empty(),
     };
     let restored = match operation {
         Operation::Restore { objects, .. } => {
-            let of = |found: &ObjectRecord| objects.iter().any(|object| found.has_name_of(object));
-            concluded.restored.iter().all(of)
+            let names: BTreeSet<_> = objects.iter().map(ObjectRecord::name).collect();
+            concluded.restored.iter().all(|object| names.contains(&object.name()))
         }
         _ => concluded.restored.is_empty(),
     };
@@ -204,7 +219,11 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
     if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
 }
 
-fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name]) -> Result<(), Finding> {
+fn check_completed(
+    operation: &Operation,
+    concluded: &Concluded,
+    (touched, state): (&[Name], Option<&LedgerState>),
+) -> Result<(), Finding> {
     let seen = |name: &Name| -> Option<&Inventory> {
         concluded.targets.iter().find(|t| t.name == *name).and_then(|t| t.inventory.as_ref())
     };
@@ -214,12 +233,10 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
     }
     let complete = match operation {
         Operation::Delete { objects, target, .. } => {
+            let recorded = state.map(|state| state.recorded(target)).unwrap_or_default();
             concluded.left_out.is_empty()
-                && objects.iter().all(|object| {
-                    concluded.deleted.contains(object)
-                        && seen(target)
-                            .is_some_and(|i| !i.objects.iter().any(|o| o == object || o.is_same_key(object)))
-                })
+                && is_among(objects, &concluded.deleted)
+                && seen(target).is_some_and(|i| survivors(recorded, objects, &i.objects).is_empty())
         }
         Operation::Reset { target, new_label, .. } => {
             seen(target).is_some_and(|i| i.objects.is_empty() && i.identity.label == *new_label)
@@ -229,17 +246,17 @@ fn check_completed(operation: &Operation, concluded: &Concluded, touched: &[Name
                 // No inventory has objects of other classes.
                 let known = concluded.left_out.iter().map(|l| &l.object);
                 let known = known.filter(|object| object.class != ObjectClass::Other);
-                let told: BTreeSet<_> = b.entries.iter().map(|e| &e.object).chain(known).collect();
+                let told = b.entries.iter().map(|e| &e.object).chain(known);
                 !b.entries.is_empty()
                     && b.target == *target
-                    && told == objects.iter().collect()
+                    && is_same_set(told, objects)
                     && (*allow_partial || concluded.left_out.is_empty())
             })
         }
         Operation::Restore { objects, target, allow_partial, .. } => seen(target).is_some_and(|i| {
-            let left = |object: &ObjectRecord| concluded.left_out.iter().any(|left| left.object == *object);
-            let there = |object: &ObjectRecord| i.objects.iter().any(|found| found.is_again(object));
-            objects.iter().all(|object| left(object) || there(object))
+            let left = concluded.left_out.iter().map(|left| &left.object);
+            let missing = made_again(objects, &i.objects).gone;
+            matching(missing, left).gone.is_empty()
                 && (concluded.left_out.is_empty()
                     || (*allow_partial && concluded.left_out.len() < objects.len()))
         }),
@@ -271,12 +288,14 @@ mod tests {
             class: ObjectClass::Data,
             id: String::new(),
             label: Line::lossy(label),
+            label_sha256: None,
             key_type: "data".into(),
             public_key_sha256: None,
             check_value: None,
             unique_id: None,
             value_sha256: Some(Digest::of(label.as_bytes())),
             extractable: None,
+            evidence: None,
         }
     }
 
@@ -319,7 +338,7 @@ mod tests {
         };
         change(&mut concluded);
         check_lists(&operation, &concluded)
-            .and_then(|()| check_completed(&operation, &concluded, &[target]))
+            .and_then(|()| check_completed(&operation, &concluded, (&[target], None)))
             .is_ok()
     }
 

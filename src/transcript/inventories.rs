@@ -3,7 +3,7 @@
 //! A token that an application or another administrator reaches may change at any time, so that this breaks no record. But
 //! nobody should have to compare the lists of two ceremonies to see that a key is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     finding::{Finding, Severity},
@@ -13,12 +13,13 @@ use super::{
 use crate::{
     encoding::text::Name,
     proposal::{
+        identity::{Matching, made_again, matching},
         operation::Operation,
         target::{Inventory, ObjectRecord},
     },
 };
 
-/// Objects that came or went without a ceremony.
+/// Objects that came, went or changed without a ceremony.
 pub(super) fn remarks(state: &LedgerState) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut known: BTreeMap<&Name, &Inventory> = BTreeMap::new();
@@ -48,35 +49,46 @@ fn compare(
     ceremony: &Ceremony,
 ) -> Vec<Finding> {
     let completed = ceremony.concluded.as_ref().is_some_and(|c| c.outcome == Outcome::Completed);
-    let destroyed = |object: &ObjectRecord| match operation {
-        Operation::Delete { objects, .. } => objects.contains(object),
-        Operation::Reset { .. } => completed,
-        Operation::Use { may_change_objects, .. } => *may_change_objects,
-        _ => false,
+    if let Operation::Use { may_change_objects: true, .. } = operation {
+        return Vec::new();
+    }
+    let found = matching(&before.objects, &found.objects);
+    let changed: Vec<&ObjectRecord> = changes(&found, operation).map(|(_, is)| is).collect();
+    let gone = match operation {
+        Operation::Delete { objects, .. } => matching(found.gone, objects).gone,
+        Operation::Reset { .. } if completed => Vec::new(),
+        _ => found.gone,
     };
-    let made = |object: &ObjectRecord| match operation {
-        Operation::Restore { objects, .. } => objects.iter().any(|original| object.is_again(original)),
-        Operation::Use { may_change_objects, .. } => *may_change_objects,
-        _ => false,
+    let come = match operation {
+        Operation::Restore { objects, .. } => made_again(objects, found.come).come,
+        _ => found.come,
     };
-    let (old, new): (BTreeSet<_>, BTreeSet<_>) =
-        (before.objects.iter().collect(), found.objects.iter().collect());
-    let gone: Vec<_> = old.difference(&new).filter(|object| !destroyed(object)).collect();
-    let come: Vec<_> = new.difference(&old).filter(|object| !made(object)).collect();
     let mut findings = Vec::new();
-    if let Some(first) = gone.first() {
-        let message = format!(
-            "{} objects are gone that {name} had, and no ceremony accounts for it; the first is {first}",
-            gone.len()
-        );
-        findings.push(Finding::new(Severity::Warning, "objects-gone", message).of(&ceremony.directory));
+    if let Some(message) = tell(&gone, &format!("are gone that {name} had")) {
+        findings.push(Finding::new(Severity::Warning, "objects-gone", message));
     }
-    if let Some(first) = come.first() {
-        let message = format!(
-            "{} objects are new in {name}, and no ceremony accounts for it; the first is {first}",
-            come.len()
-        );
-        findings.push(Finding::new(Severity::Note, "objects-new", message).of(&ceremony.directory));
+    if let Some(message) = tell(&come, &format!("are new in {name}")) {
+        findings.push(Finding::new(Severity::Note, "objects-new", message));
     }
-    findings
+    if let Some(message) = tell(&changed, &format!("of {name} have changed")) {
+        findings.push(Finding::new(Severity::Note, "objects-changed", message));
+    }
+    findings.into_iter().map(|finding| finding.of(&ceremony.directory)).collect()
+}
+
+fn tell(objects: &[&ObjectRecord], what: &str) -> Option<String> {
+    let first = objects.first()?;
+    let count = objects.len();
+    Some(format!("{count} objects {what}, and no ceremony accounts for it; the first is {first}"))
+}
+
+/// What is told otherwise of the same objects. Evidence that a ceremony took away, or brought, is accounted for.
+fn changes<'a>(
+    found: &Matching<'a>,
+    operation: &Operation,
+) -> impl Iterator<Item = (&'a ObjectRecord, &'a ObjectRecord)> {
+    let moves_evidence = matches!(operation, Operation::Delete { .. } | Operation::Restore { .. });
+    found.changed().filter(move |(was, is)| {
+        !moves_evidence || !was.is_same_object(is) || was.extractable != is.extractable
+    })
 }

@@ -21,7 +21,7 @@ use crate::{
         disputed_times::DisputedTimes,
         document::Proposal,
         operation::{GenesisTarget, Operation, SealedCredential},
-        target::{Inventory, Role, TokenIdentity},
+        target::{Inventory, ObjectRecord, Role, TokenIdentity},
     },
     roster::{OperationKind, Roster},
 };
@@ -224,6 +224,12 @@ impl LedgerState {
     /// A target that the quorum has, or had.
     pub fn any_target(&self, name: &Name) -> Option<&TargetInForce> {
         self.targets.get(name).or_else(|| self.retired.get(name).map(|retired| &retired.target))
+    }
+
+    /// The objects of a target when they were last recorded; none where they never were.
+    pub fn recorded(&self, name: &Name) -> &[ObjectRecord] {
+        let inventory = self.any_target(name).and_then(|target| target.inventory.as_ref());
+        inventory.map(|inventory| inventory.objects.as_slice()).unwrap_or_default()
     }
 
     /// The targets that an operation touches.

@@ -17,8 +17,10 @@ use crate::{
     proposal::{
         agreement,
         document::Proposal,
+        identity::is_among,
         operation::{GenesisTarget, Operation, Place, SealedCredential},
         plan::Plan,
+        selection::select,
         target::{Custody, Role, TokenIdentity},
     },
     roster::Roster,
@@ -214,8 +216,15 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();
     match &proposal.operation {
         Operation::Delete { objects, .. } => {
-            if let Some(object) = objects.iter().find(|object| !recorded.contains(object)) {
-                return fail(format!("{object} was not on record in {name}"));
+            if !is_among(objects, recorded) {
+                return fail(format!("it deletes what was not on record in {name}"));
+            }
+            if let Ok(Plan::Delete(plan)) = Plan::parse(proposal.plan.as_bytes())
+                && select(&plan.objects, recorded).ok().as_ref() != Some(objects)
+            {
+                let message =
+                    "the proposal differs from its plan: its entries do not mean these objects alone";
+                return Err(Finding::error("plan-mismatch", message));
             }
         }
         Operation::Reset { objects, .. } | Operation::Backup { objects, .. }

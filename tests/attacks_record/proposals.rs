@@ -5,15 +5,18 @@ use quorate::{
     proposal::{
         document::Proposal,
         operation::{Operation, SealedCredential},
-        target::Role,
+        target::{ObjectRecord, Role},
     },
     roster::RosterDocument,
-    transcript::event::Proposed,
+    transcript::{
+        event::{Closed, Proposed},
+        outcome::Outcome,
+    },
 };
 
 use super::{
     forge::{
-        Forge, Key, TWO, credential, environment, identity, intended, name, object, recipient,
+        Forge, Key, TWO, concluded, credential, environment, identity, intended, name, object, recipient,
         roster_document, sealed_to, station_keys, text, time,
     },
     forged,
@@ -323,4 +326,38 @@ fn one_ceremony_is_open_at_a_time() {
         forge.push(&second, &lines);
         forged(&forge, "ceremony-open");
     }
+}
+
+/// A plan that means two objects on record, and a proposal that deletes one of them: whoever read the plan did not approve that.
+#[test]
+fn an_entry_that_means_two_recorded_objects_picks_neither() {
+    let with = |selector: &str, objects: Vec<ObjectRecord>| {
+        let mut forge = Forge::new();
+        let mut inventory = forge.inventory();
+        inventory.plan = inventory.plan.replace("Inventory", "Look");
+        inventory.title = text("Look");
+        let mut lines = forge.begin(&inventory);
+        forge.approve(&mut lines, &inventory, &TWO);
+        let told = concluded(
+            Outcome::Completed,
+            &[],
+            &[object("old", "01"), object("other", "01"), object("twin", "02"), object("twin", "02")],
+        );
+        lines.add(intended(&TWO)).add(told).add(Closed { releases_destroyed: 2 });
+        forge.push(&inventory, &lines);
+        let plan = format!(
+            "kind = \"delete\"\ntitle = \"Delete\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nkeep_pins = true\n\
+             [[objects]]\nclass = \"private-key\"\n{selector}"
+        );
+        let operation = Operation::Delete { target: name("hsm"), identity: identity(), objects };
+        let proposal = forge.other("Delete", &plan, operation);
+        let lines = forge.begin(&proposal);
+        forge.push(&proposal, &lines);
+        forge
+    };
+    drop(with("id = \"01\"\nlabel = \"old\"\n", vec![object("old", "01")]).state());
+    forged(&with("id = \"01\"\n", vec![object("old", "01")]), "plan-mismatch");
+    forged(&with("label = \"twin\"\n", vec![object("twin", "02")]), "plan-mismatch");
+    drop(with("label = \"twin\"\ncount = 2\n", vec![object("twin", "02"); 2]).state());
+    forged(&with("label = \"twin\"\ncount = 3\n", vec![object("twin", "02"); 3]), "operation");
 }

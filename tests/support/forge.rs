@@ -126,7 +126,7 @@ impl Forge {
     }
 
     pub fn objects(&self) -> Vec<ObjectRecord> {
-        vec![object("keep", "02"), object("old", "01")]
+        vec![object("old", "01"), object("keep", "02")]
     }
 
     pub fn verify(&self) -> Verified {

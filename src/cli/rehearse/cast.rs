@@ -249,7 +249,7 @@ fn seed(token: &mut PracticeToken, user: &Pin, target: &TargetTable, plans: &[So
         for object in &delete.objects {
             let pair = matches!(object.class, ObjectClass::PrivateKey | ObjectClass::PublicKey);
             let id = object.id.clone().unwrap_or_else(|| "77".into());
-            let label = object.label.as_ref().map_or_else(|| "rehearsed".to_owned(), Line::to_string);
+            let label = object.label.as_ref().map_or_else(|| "rehearsed".to_owned(), String::clone);
             if !made.contains(&(pair, id.clone(), label.clone())) {
                 make(token, user, object, &label, &id)?;
                 made.push((pair, id, label));

@@ -120,16 +120,18 @@ fn exchanged_public_values_are_refused() {
 }
 
 #[test]
-fn another_object_in_its_place_is_no_success() {
+fn a_key_is_restored_beside_its_namesake() {
     let (entries, _) = Bench::seeded().backup();
     let mut target = Bench::initialised();
     let user = pin(USER_PIN);
     target.token.generate(&user, Sample::P256, "document-signing", &[1], Extractable::Yes).unwrap();
     let before = target.objects();
-    let restoration = target.restoration(entries.clone());
-    let refused: Vec<&str> = restoration.left_out.iter().map(|left| left.object.label.as_str()).collect();
-    assert_eq!(refused, ["document-signing", "document-signing"]);
-    assert!(restoration.left_out[0].reason.as_str().contains("resembles"), "{restoration:?}");
+    let twins = [entries.clone(), entries.clone()].concat();
+    assert_eq!(target.restore(entries).len(), 7);
+    assert_eq!(target.objects().len(), before.len() + 7);
+    // Twice in a backup, it is there twice.
+    assert_eq!(target.restore(twins).len(), 14);
+    assert_eq!(target.objects().len(), before.len() + 14);
     assert!(before.iter().all(|record| target.objects().contains(record)));
 }
 

@@ -203,12 +203,14 @@ pub fn object(label: &str, id: &str) -> ObjectRecord {
         class: ObjectClass::PrivateKey,
         id: id.into(),
         label: text(label),
+        label_sha256: None,
         key_type: "ec-p256".into(),
         public_key_sha256: Some(Digest::of(label.as_bytes())),
         check_value: None,
         unique_id: None,
         value_sha256: None,
         extractable: Some(true),
+        evidence: None,
     }
 }
 
@@ -224,7 +226,8 @@ pub fn identity() -> TokenIdentity {
 
 /// `hsm` with these objects.
 pub fn seen(objects: &[ObjectRecord]) -> Vec<TargetState> {
-    let inventory = Inventory { identity: identity(), objects: objects.to_vec() };
+    let mut inventory = Inventory { identity: identity(), objects: objects.to_vec() };
+    inventory.objects.sort();
     vec![TargetState { name: name("hsm"), inventory: Some(inventory) }]
 }
 

@@ -1,0 +1,128 @@
+use super::*;
+use crate::proposal::target::PublicKeyEvidence;
+
+pub(crate) fn record(class: ObjectClass, id: &str, label: &str) -> ObjectRecord {
+    ObjectRecord {
+        class,
+        id: id.to_owned(),
+        label: Line::lossy(label),
+        label_sha256: None,
+        key_type: "ec-p256".to_owned(),
+        public_key_sha256: None,
+        check_value: None,
+        unique_id: None,
+        value_sha256: None,
+        extractable: Some(true),
+        evidence: None,
+    }
+}
+
+fn key() -> ObjectRecord {
+    record(ObjectClass::PrivateKey, "01", "root")
+}
+
+fn beside(half: &[u8]) -> ObjectRecord {
+    let source = ObjectClass::PublicKey;
+    let evidence = PublicKeyEvidence { source, public_key_sha256: Digest::of(half) };
+    ObjectRecord { evidence: Some(evidence), ..key() }
+}
+
+/// Same, changed, gone and come, counted.
+fn counts(old: &[ObjectRecord], new: &[ObjectRecord]) -> (usize, usize, usize, usize) {
+    let found = matching(old, new);
+    let changed = found.changed().count();
+    (found.same.len() - changed, changed, found.gone.len(), found.come.len())
+}
+
+#[test]
+fn a_key_whose_neighbour_went_or_came_is_the_same() {
+    assert!(key().is_same_object(&beside(b"a")) && beside(b"a").is_same_object(&beside(b"b")));
+    assert_eq!(counts(&[beside(b"a")], &[key()]), (0, 1, 0, 0));
+    assert_eq!(counts(&[key()], &[beside(b"a")]), (0, 1, 0, 0));
+    let hardened = ObjectRecord { extractable: Some(false), ..key() };
+    assert_eq!(counts(&[key()], &[hardened]), (0, 1, 0, 0));
+}
+
+#[test]
+fn evidence_contradicts_only_evidence() {
+    assert!(beside(b"a").is_contradicted_by(&beside(b"b")));
+    assert!(!beside(b"a").is_contradicted_by(&beside(b"a")));
+    assert!(!beside(b"a").is_contradicted_by(&key()) && !key().is_contradicted_by(&beside(b"a")));
+}
+
+#[test]
+fn what_an_object_says_itself_tells_it_apart() {
+    let half = |half: &[u8]| ObjectRecord { public_key_sha256: Some(Digest::of(half)), ..key() };
+    let value = |value: &[u8]| ObjectRecord {
+        value_sha256: Some(Digest::of(value)),
+        ..record(ObjectClass::Certificate, "01", "root")
+    };
+    for (one, other) in [
+        (half(b"a"), half(b"b")),
+        (value(b"a"), value(b"b")),
+        (key(), record(ObjectClass::PrivateKey, "", "root")),
+        (key(), ObjectRecord { key_type: "ec-p384".into(), ..key() }),
+        (key(), ObjectRecord { label_sha256: Some(Digest::of(b"longer")), ..key() }),
+    ] {
+        assert_eq!(counts(std::slice::from_ref(&one), &[other]), (0, 0, 1, 1), "{one}");
+    }
+}
+
+#[test]
+fn twins_are_counted() {
+    let twice = [key(), key()];
+    assert_eq!(counts(&twice, &[key()]), (1, 0, 1, 0));
+    assert_eq!(counts(&[key()], &twice), (1, 0, 0, 1));
+    assert!(!is_same_set(&twice, &[key()]) && is_same_set(&twice, &[beside(b"a"), key()]));
+    assert!(is_among(&[key()], &twice) && !is_among(&twice, &[key()]));
+    // Of two that differ in an attribute, the one that is there is not the one that went.
+    let hardened = ObjectRecord { extractable: Some(false), ..key() };
+    let both = [hardened.clone(), key()];
+    let found = matching(&both, [&hardened]);
+    assert_eq!((found.changed().count(), found.gone), (0, vec![&key()]));
+}
+
+#[test]
+fn a_token_that_tells_more_after_an_update_has_the_same_objects() {
+    let told = ObjectRecord { unique_id: Some(Line::lossy("u1")), ..key() };
+    let half = ObjectRecord { public_key_sha256: Some(Digest::of(b"a")), ..told.clone() };
+    assert_eq!(counts(&[key()], std::slice::from_ref(&told)), (0, 1, 0, 0));
+    assert_eq!(counts(std::slice::from_ref(&half), &[key()]), (0, 1, 0, 0));
+    let other = ObjectRecord { unique_id: Some(Line::lossy("u2")), ..half.clone() };
+    assert_eq!(counts(&[half], &[other]), (0, 0, 1, 1));
+}
+
+#[test]
+fn what_was_made_again_is_compared_as_far_as_both_tokens_tell() {
+    let aes = |kind: &str, check: Option<&str>, unique: &str| ObjectRecord {
+        key_type: kind.into(),
+        check_value: check.map(str::to_owned),
+        unique_id: Some(Line::lossy(unique)),
+        ..record(ObjectClass::SecretKey, "07", "kek")
+    };
+    let gone = |originals: &[ObjectRecord], found: &[ObjectRecord]| made_again(originals, found).gone.len();
+    let original = aes("aes-256", Some("aabbcc"), "a");
+    assert_eq!(gone(std::slice::from_ref(&original), &[aes("aes", Some("aabbcc"), "b")]), 0);
+    assert_eq!(gone(std::slice::from_ref(&original), &[aes("aes-256", None, "b")]), 0);
+    assert_eq!(gone(std::slice::from_ref(&original), &[aes("aes-256", Some("ddeeff"), "b")]), 1);
+    assert_eq!(gone(std::slice::from_ref(&original), &[aes("aes-128", Some("aabbcc"), "b")]), 1);
+    // The choosier one takes what fits it, the other what is left.
+    let untold = aes("aes-256", None, "c");
+    let found = [aes("aes-256", Some("aabbcc"), "d"), aes("aes-256", Some("ddeeff"), "e")];
+    assert_eq!(gone(&[untold.clone(), original.clone()], &found), 0);
+    assert_eq!(gone(&[original.clone(), original.clone()], &found), 1);
+    assert_eq!(gone(&[untold, original.clone(), original], &found), 1);
+}
+
+/// Objects that differ in nothing but what only some of them tell are paired off in one pass, however many there are.
+#[test]
+fn a_long_list_of_one_name_is_compared_like_any_other() {
+    let half =
+        |number: u32| ObjectRecord { public_key_sha256: Some(Digest::of(&number.to_be_bytes())), ..key() };
+    let old: Vec<ObjectRecord> = (0..5_000).map(half).collect();
+    let new: Vec<ObjectRecord> = (2_500..7_500).map(half).collect();
+    assert_eq!(counts(&old, &new), (2_500, 0, 2_500, 2_500));
+    assert_eq!(made_again(&old, &new).same.len(), 2_500);
+    let untold = vec![key(); 5_000];
+    assert_eq!(made_again(&old, &untold).same.len(), 5_000);
+}
