@@ -1,6 +1,6 @@
 //! From a plan to a proposal that an administrator has signed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use super::genesis::Members;
 use super::{
@@ -50,7 +50,7 @@ pub struct Draft {
     /// What will be signed.
     pub proposal: Proposal,
     /// The roster whose people act.
-    pub roster: Roster,
+    pub roster: Arc<Roster>,
     /// What the proposer should know before he signs.
     pub warnings: Vec<String>,
     secrets: StationSecrets,
@@ -74,7 +74,7 @@ struct Substance {
     operation: Operation,
     pins: FreshPins,
     new_roster: Option<RosterDocument>,
-    roster: Roster,
+    roster: Arc<Roster>,
 }
 
 /// Makes a proposal: reads the target, pins its objects, makes what credentials are needed, and at genesis deals.
@@ -123,7 +123,7 @@ pub fn draft(
                 operation: Operation::Genesis { targets: dealt.targets },
                 pins: dealt.pins,
                 new_roster: Some(dealt.roster.document().clone()),
-                roster: dealt.roster,
+                roster: Arc::new(dealt.roster),
             }
         }
         (Plan::Genesis(_), Some(_)) => {
@@ -322,12 +322,12 @@ fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
 }
 
 /// The roster whose people act on a plan.
-pub fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Roster, Error> {
+pub fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Arc<Roster>, Error> {
     match (&state.roster, plan) {
-        (Some(roster), _) => Ok(roster.clone()),
+        (Some(roster), _) => Ok(Arc::clone(roster)),
         (None, Plan::Recover(plan)) => {
             let lost = state.recoverable(plan.ceremony).filter(|lost| lost.can_lend_its_roster());
-            lost.map(|lost| lost.roster.clone()).ok_or_else(|| {
+            lost.map(|lost| Arc::clone(&lost.roster)).ok_or_else(|| {
                 Error::refused(
                     "the genesis never touched its targets, so there is nothing to recover",
                     "keep this directory as a record and begin another ledger",

@@ -11,8 +11,8 @@ use crate::{
 /// whose rosters may be others.
 pub fn enrolled(state: &LedgerState) -> Vec<EnrolledKeys> {
     let last = state.ceremonies.iter().rev().find(|ceremony| ceremony.end.is_some());
-    let acting = state.open().into_iter().chain(last).map(|ceremony| &ceremony.roster);
-    acting.chain(state.roster.as_ref()).flat_map(enrolled_in).collect()
+    let acting = state.open().into_iter().chain(last).map(|ceremony| &*ceremony.roster);
+    acting.chain(state.roster.as_deref()).flat_map(enrolled_in).collect()
 }
 
 /// The keys of a roster's cards.

@@ -67,8 +67,9 @@ impl Person {
     }
 }
 
-/// A roster in which everything that can be checked without a secret was checked.
-#[derive(Clone, Debug)]
+/// A roster in which everything that can be checked without a secret was checked. It can have megabytes: ceremonies share
+/// one, and it is never copied.
+#[derive(Debug)]
 pub struct Roster {
     document: RosterDocument,
     people: Vec<Person>,

@@ -1,6 +1,9 @@
 //! A ledger as it was read, and the state that its verified ceremonies add up to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     event::{Attempted, BackupRecord, Concluded, Intended},
@@ -71,7 +74,7 @@ pub struct Ceremony {
     /// `keyid` of the administrator's card that signed.
     pub proposer_card: Digest,
     /// The roster whose people act in it: the one in force, at genesis the new one.
-    pub roster: Roster,
+    pub roster: Arc<Roster>,
     /// Lines so far.
     pub lines: u32,
     /// Digest of the last line: the head, once it has ended.
@@ -196,7 +199,7 @@ pub struct LedgerState {
     /// Digest of the genesis proposal: the fingerprint of the whole ledger.
     pub genesis: Digest,
     /// The roster in force; none before a genesis completed.
-    pub roster: Option<Roster>,
+    pub roster: Option<Arc<Roster>>,
     /// Targets by name.
     pub targets: BTreeMap<Name, TargetInForce>,
     /// Targets that the quorum let go.
@@ -297,7 +300,7 @@ impl LedgerState {
 
     pub(super) fn take_effect(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
         if ceremony.kind() == OperationKind::Genesis {
-            self.roster = Some(ceremony.roster.clone());
+            self.roster = Some(Arc::clone(&ceremony.roster));
         }
         for target in ceremony.proposal.operation.installs() {
             let in_force = TargetInForce {

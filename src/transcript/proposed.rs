@@ -1,7 +1,7 @@
 //! What a proposal must prove: its place in the chain, whose roster holds, and that it does what its plan says to what is on
 //! record.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     ceremony::Context,
@@ -103,7 +103,7 @@ pub(super) fn check_chain(
 
 /// The people who may act: those of the roster in force, never of one that the proposal carries, except at
 /// genesis, and while a genesis is recovered whose intent every custodian had approved.
-pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> Result<Roster, Finding> {
+pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> Result<Arc<Roster>, Finding> {
     let in_force = context.state.and_then(|s| s.roster.clone());
     let roster = match (&proposal.operation, &proposal.new_roster, in_force) {
         (Operation::Genesis { .. }, Some(document), None) if context.number == 0 => {
@@ -126,7 +126,7 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
                     "its shares were dealt by another station than the one that is signed",
                 ));
             }
-            roster
+            Arc::new(roster)
         }
         (Operation::Genesis { .. }, _, _) => {
             return Err(Finding::error("genesis", "a genesis is the first ceremony and carries its roster"));
@@ -136,7 +136,7 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
         (Operation::Recover { ceremony, .. }, None, None) => {
             let lost = context.state.and_then(|s| s.recoverable(*ceremony));
             let lost = lost.filter(|c| c.can_lend_its_roster());
-            lost.map(|c| c.roster.clone()).ok_or_else(|| {
+            lost.map(|c| Arc::clone(&c.roster)).ok_or_else(|| {
                 Finding::error("roster", "no genesis has touched its targets: there is no roster")
             })?
         }
