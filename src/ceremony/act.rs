@@ -249,7 +249,7 @@ impl Acting<'_, '_> {
         credentials: &Credentials,
         access: Access,
         grant: Authorization,
-        backup_identity: Option<age::x25519::Identity>,
+        backup_identity: Option<crate::sealing::x25519::X25519Identity>,
     ) -> Result<Acted, Error> {
         let operation = &self.ceremony.proposal.operation;
         let Some((name, identity)) = operation.target() else {
@@ -329,5 +329,5 @@ struct AtHand<'a> {
     /// What the proposal carries, and the backup key.
     credentials: &'a Credentials,
     /// Opens the backup's file.
-    backup_identity: Option<age::x25519::Identity>,
+    backup_identity: Option<crate::sealing::x25519::X25519Identity>,
 }

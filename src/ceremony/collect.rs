@@ -118,7 +118,7 @@ pub fn collect(
 struct Gathered<'a> {
     ceremony: &'a Ceremony,
     mode: Mode,
-    identity: age::x25519::Identity,
+    identity: crate::sealing::x25519::X25519Identity,
     collected: Collected,
     digests: BTreeSet<Digest>,
 }

@@ -47,7 +47,10 @@ impl Acting<'_, '_> {
         })
     }
 
-    pub(super) fn backup_identity(&self, authorities: &Authorities) -> Result<age::x25519::Identity, Error> {
+    pub(super) fn backup_identity(
+        &self,
+        authorities: &Authorities,
+    ) -> Result<crate::sealing::x25519::X25519Identity, Error> {
         let rule = self.backup_source(self.ceremony)?.target.rule(Role::BackupKey).ok_or_else(|| {
             Error::refused("the quorum holds no backup key of this target", "see 'quorate status'")
         })?;

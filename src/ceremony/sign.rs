@@ -1,5 +1,7 @@
 //! Statements by cards, lines by the station.
 
+use std::sync::Arc;
+
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::Error;
@@ -11,7 +13,7 @@ use crate::{
         strict,
         time::Timestamp,
     },
-    memory::StationSecret,
+    memory::{StationSecret, scrubbed},
     ports::card::UnlockedCard,
     roster::key::PublicKey,
     transcript::{
@@ -40,7 +42,7 @@ pub fn statement<S: Statement>(
 /// Writes a transcript's lines, each linked to the one before.
 pub struct LineWriter {
     mode: Mode,
-    key: SigningKey,
+    seed: Arc<StationSecret>,
     keyid: Digest,
     seq: u32,
     prev: Option<Digest>,
@@ -49,25 +51,24 @@ pub struct LineWriter {
 
 impl LineWriter {
     /// Begins a transcript.
-    pub fn begin(mode: Mode, seed: &StationSecret) -> Result<Self, Error> {
+    pub fn begin(mode: Mode, seed: &Arc<StationSecret>) -> Result<Self, Error> {
         Self::new(mode, seed, 0, None, Timestamp::EPOCH)
     }
 
     /// Goes on with a ceremony's transcript.
-    pub fn resume(mode: Mode, seed: &StationSecret, ceremony: &Ceremony) -> Result<Self, Error> {
+    pub fn resume(mode: Mode, seed: &Arc<StationSecret>, ceremony: &Ceremony) -> Result<Self, Error> {
         Self::new(mode, seed, ceremony.lines, Some(ceremony.last_line), ceremony.times.1)
     }
 
     fn new(
         mode: Mode,
-        seed: &StationSecret,
+        seed: &Arc<StationSecret>,
         seq: u32,
         prev: Option<Digest>,
         not_before: Timestamp,
     ) -> Result<Self, Error> {
-        let key = signing_key(seed)?;
-        let keyid = public_key(&key)?.keyid();
-        Ok(Self { mode, key, keyid, seq, prev, not_before })
+        let keyid = public_key(seed)?.keyid();
+        Ok(Self { mode, seed: Arc::clone(seed), keyid, seq, prev, not_before })
     }
 
     /// The next line, without line feed. What happened must be recorded even if the clock was set back meanwhile:
@@ -77,7 +78,7 @@ impl LineWriter {
         self.not_before = time;
         let entry = Entry { seq: self.seq, prev: self.prev, time, event };
         let (payload_type, payload) = event::payload(self.mode, &entry);
-        let signature = self.key.sign(&pae(&payload_type, &payload)).to_bytes().to_vec();
+        let signature = sign(self.seed.expose(), &pae(&payload_type, &payload));
         let line = Envelope::new(payload_type, payload, self.keyid, signature).write();
         self.seq = self.seq.saturating_add(1);
         self.prev = Some(Digest::of(&line));
@@ -90,16 +91,45 @@ impl LineWriter {
     }
 }
 
-/// The station's Ed25519 key. ed25519-dalek wipes its copy on drop.
-pub fn signing_key(seed: &StationSecret) -> Result<SigningKey, Error> {
-    let bytes: &[u8; 32] = seed.expose().try_into().map_err(|_| {
+/// The public half of a station's Ed25519 seed.
+pub fn public_key(seed: &StationSecret) -> Result<PublicKey, Error> {
+    let key =
+        scrubbed(|| seed.expose().try_into().ok().map(|seed| SigningKey::from_bytes(seed).verifying_key()));
+    let key = key.ok_or_else(|| {
         Error::problem("the station's signing key is damaged", "recover the ceremony with the quorum")
     })?;
-    Ok(SigningKey::from_bytes(bytes))
+    PublicKey::from_ed25519(key).map_err(|error| Error::problem(error.to_string(), "run the command again"))
 }
 
-/// Its public half.
-pub fn public_key(key: &SigningKey) -> Result<PublicKey, Error> {
-    PublicKey::from_ed25519(key.verifying_key())
-        .map_err(|error| Error::problem(error.to_string(), "run the command again"))
+/// A signature of 64 bytes; empty, so that it verifies nowhere, for a seed of another length than [`public_key`] takes. The
+/// seed stays where it is locked; the key that is made of it is on a stack that is overwritten.
+fn sign(seed: &[u8], message: &[u8]) -> Vec<u8> {
+    scrubbed(|| {
+        let Ok(seed) = seed.try_into() else { return Vec::new() };
+        SigningKey::from_bytes(seed).sign(message).to_bytes().to_vec()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        memory::{LockedBytes, search},
+        transcript::event::Closed,
+    };
+
+    #[test]
+    fn no_copy_of_the_seed_is_left_of_signing() {
+        let mut seed = LockedBytes::zeroed(32).unwrap();
+        getrandom::fill(seed.expose_mut()).unwrap();
+        let needle = LockedBytes::copy_of(seed.expose()).unwrap();
+        let seed = Arc::new(StationSecret::new(seed));
+        let mut lines = LineWriter::begin(Mode::Rehearsal, &seed).unwrap();
+        // The writer is still there when memory is searched, as it is while a ceremony runs.
+        let left = search::copies_after(&needle, || {
+            let line = lines.line(Timestamp::EPOCH, Closed { releases_destroyed: 0 });
+            assert!(!line.is_empty());
+        });
+        assert_eq!(left, 0);
+    }
 }

@@ -1,5 +1,7 @@
 //! A station's two secrets for one ceremony, sealed to the cards of the administrator who proposes.
 
+use std::sync::Arc;
+
 use super::{Error, sign};
 use crate::{
     encoding::digest::Digest,
@@ -21,7 +23,7 @@ const TITLE: &str = "quorate-station-v1";
 /// The secrets of an open ceremony's station.
 pub struct StationSecrets {
     /// Seed of the Ed25519 key that signs the lines.
-    pub signing: StationSecret,
+    pub signing: Arc<StationSecret>,
     /// The age identity that opens the releases; destroyed before `closed` is written.
     pub identity: Option<StationSecret>,
 }
@@ -34,17 +36,17 @@ impl StationSecrets {
             rng.fill_bytes(bytes.expose_mut());
             Ok(StationSecret::new(bytes))
         };
-        Ok(Self { signing: secret()?, identity: Some(secret()?) })
+        Ok(Self { signing: Arc::new(secret()?), identity: Some(secret()?) })
     }
 
     /// Their public halves.
     pub fn keys(&self) -> Result<StationKeys, Error> {
-        let signing_key = sign::public_key(&sign::signing_key(&self.signing)?)?;
+        let signing_key = sign::public_key(&self.signing)?;
         Ok(StationKeys { signing_key, recipient: single::x25519_recipient_of(&self.age_identity()?) })
     }
 
     /// What opens the releases.
-    pub fn age_identity(&self) -> Result<age::x25519::Identity, Error> {
+    pub fn age_identity(&self) -> Result<crate::sealing::x25519::X25519Identity, Error> {
         let identity = self.identity.as_ref().ok_or_else(|| {
             Error::refused(
                 "the station's identity is destroyed: this ceremony was being aborted when it was cut off",
@@ -67,7 +69,7 @@ impl StationSecrets {
         for card in &admin.cards {
             let Some(recipient) = &card.enrolment().share_recipient else { continue };
             let recipient = ShareRecipient::parse(recipient)?;
-            for (part, secret) in [("signing", Some(&self.signing)), ("identity", self.identity.as_ref())] {
+            for (part, secret) in [("signing", Some(&*self.signing)), ("identity", self.identity.as_ref())] {
                 let Some(secret) = secret else { continue };
                 let fields = fields(ledger, ceremony, part);
                 let document = document::write(TITLE, &fields, secret.expose())?;
@@ -103,13 +105,13 @@ impl StationSecrets {
                  (a plan of kind \"recover\")",
             )
         })?;
-        Ok(Self { signing, identity: part("identity")? })
+        Ok(Self { signing: Arc::new(signing), identity: part("identity")? })
     }
 
     /// Refuses secrets that are not those of the station that the proposal names, for example of a proposal that
     /// never reached the ledger.
     pub fn check(&self, keys: &StationKeys) -> Result<(), Error> {
-        let signing = sign::public_key(&sign::signing_key(&self.signing)?)? == keys.signing_key;
+        let signing = sign::public_key(&self.signing)? == keys.signing_key;
         let recipient = match &self.identity {
             Some(_) => single::x25519_recipient_of(&self.age_identity()?) == keys.recipient,
             None => true,

@@ -8,9 +8,14 @@ pub mod descriptors;
 pub mod hardening;
 pub mod held;
 mod locked;
+mod scrub;
 mod secrets;
 mod signals;
 
 pub use hardening::{Hardening, HardeningError, Residency, harden, lock_all};
 pub use locked::{LockedBytes, MemoryError, Protection, kind};
+pub use scrub::scrubbed;
 pub use secrets::{AuthoritySecret, CredentialSecret, ManagementSecret, Pin, ShareSecret, StationSecret};
+
+#[cfg(test)]
+pub(crate) use scrub::search;

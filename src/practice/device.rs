@@ -230,7 +230,7 @@ impl Session<'_> {
     }
 }
 
-fn identity(master: &LockedBytes) -> Result<age::x25519::Identity, TokenError> {
+fn identity(master: &LockedBytes) -> Result<crate::sealing::x25519::X25519Identity, TokenError> {
     let damaged = |reason: String| TokenError::before("unseal", "CKR_DEVICE_ERROR", reason, HINT);
     let secret =
         master.expose().first_chunk().ok_or_else(|| damaged("a master identity cut short".into()))?;

@@ -9,3 +9,4 @@ pub mod recipient;
 pub mod release;
 pub mod single;
 pub mod under_pin;
+pub mod x25519;

@@ -11,9 +11,11 @@ use std::{
 };
 
 use age_core::format::{FileKey, Stanza};
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::memory::{LockedBytes, MemoryError};
+use super::x25519::X25519Identity;
+use crate::memory::{LockedBytes, MemoryError, scrubbed};
 
 /// Longest header of an age file that is looked at. The parser of the `age` crate starts again with each
 /// line, so that its work grows with the square of this.
@@ -78,28 +80,36 @@ impl age::Identity for SingleRecipient<'_> {
     }
 }
 
-/// Never opens anything, but counts.
-struct Counter(Cell<Option<usize>>);
+/// Never opens anything, but looks at the header.
+struct Reader<F>(F);
 
-impl age::Identity for Counter {
+impl<F: Fn(&[Stanza])> age::Identity for Reader<F> {
     fn unwrap_stanza(&self, _stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
         None
     }
 
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
-        self.0.set(Some(besides_grease(stanzas)));
+        (self.0)(stanzas);
         None
     }
 }
 
 fn besides_grease(stanzas: &[Stanza]) -> usize {
-    stanzas.iter().filter(|stanza| !stanza.tag.ends_with("-grease")).count()
+    stanzas.iter().filter(|stanza| !is_grease(stanza)).count()
+}
+
+fn is_grease(stanza: &Stanza) -> bool {
+    stanza.tag.ends_with("-grease")
 }
 
 /// Seals `plaintext` to one recipient.
 ///
 /// The `age` crate copies the plaintext once, into a buffer that it does not wipe.
 pub fn seal_to(recipient: &dyn age::Recipient, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+    scrubbed(|| seal(recipient, plaintext))
+}
+
+fn seal(recipient: &dyn age::Recipient, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
     let failed = |e: &dyn std::fmt::Display| SealError::Failed { reason: e.to_string() };
     let encryptor = age::Encryptor::with_recipients(iter::once(recipient)).map_err(|e| failed(&e))?;
     let mut sealed = Vec::with_capacity(plaintext.len() + 1024);
@@ -124,6 +134,10 @@ pub fn open_with(
         1 => {}
         found => return Err(SealError::ManyRecipients { found }),
     }
+    scrubbed(|| open(identity, sealed, length))
+}
+
+fn open(identity: &dyn age::Identity, sealed: &[u8], length: usize) -> Result<LockedBytes, SealError> {
     let single = SingleRecipient(identity);
     let mut reader = age::Decryptor::new_buffered(sealed)
         .map_err(|_| SealError::Damaged)?
@@ -146,12 +160,44 @@ pub fn open_with(
 
 /// The number of stanzas besides grease, which needs no secret.
 pub fn count_stanzas(sealed: &[u8]) -> Result<usize, SealError> {
+    let count = Cell::new(None);
+    read_header(sealed, |stanzas| count.set(Some(besides_grease(stanzas))))?;
+    count.get().ok_or(SealError::Damaged)
+}
+
+/// Refuses a file that is not sealed to exactly one recipient of the wanted kind: its stanza besides grease is `fits`. This
+/// needs no secret, and tells no two recipients of a kind apart that has no tag.
+pub(super) fn check_stanza(sealed: &[u8], fits: impl Fn(&Stanza) -> bool) -> Result<(), SealError> {
+    let found = Cell::new(None);
+    read_header(sealed, |stanzas| {
+        let mut own = stanzas.iter().filter(|stanza| !is_grease(stanza));
+        found.set(Some((besides_grease(stanzas), own.next().is_some_and(&fits))));
+    })?;
+    match found.get() {
+        Some((1, true)) => Ok(()),
+        Some((1, false)) => Err(SealError::NotOurs),
+        Some((found, _)) => Err(SealError::ManyRecipients { found }),
+        None => Err(SealError::Damaged),
+    }
+}
+
+/// Refuses a file that is not sealed to exactly one X25519 key: `-> X25519 SHARE`, the share 32 bytes, the body 32.
+pub fn check_x25519(sealed: &[u8]) -> Result<(), SealError> {
+    check_stanza(sealed, |stanza| {
+        let share = |text: &String| STANDARD_NO_PAD.decode(text).is_ok_and(|share| is_canonical(&share));
+        matches!(stanza.args.as_slice(), [text] if share(text))
+            && stanza.tag == "X25519"
+            && stanza.body.len() == 32
+    })
+}
+
+/// Shows a header's stanzas. Nothing of it is authenticated.
+fn read_header(sealed: &[u8], read: impl Fn(&[Stanza])) -> Result<(), SealError> {
     header_length(sealed)?;
-    let counter = Counter(Cell::new(None));
     let decryptor = age::Decryptor::new_buffered(sealed).map_err(|_| SealError::Damaged)?;
     // It ends with NoMatchingKeys.
-    drop(decryptor.decrypt(iter::once(&counter as &dyn age::Identity)));
-    counter.0.get().ok_or(SealError::Damaged)
+    drop(decryptor.decrypt(iter::once(&Reader(read) as &dyn age::Identity)));
+    Ok(())
 }
 
 /// Bytes up to the payload's nonce. Neither stanzas nor base64 have a line that begins with `---`.
@@ -171,7 +217,11 @@ fn plaintext_length(sealed: &[u8]) -> Result<usize, SealError> {
 }
 
 /// The age identity whose secret is these 32 bytes (`AGE-SECRET-KEY-1…`).
-pub fn x25519_identity(secret: &[u8; 32]) -> Result<age::x25519::Identity, SealError> {
+pub fn x25519_identity(secret: &[u8; 32]) -> Result<X25519Identity, SealError> {
+    X25519Identity::made(|| spelled(secret))
+}
+
+fn spelled(secret: &[u8; 32]) -> Result<age::x25519::Identity, SealError> {
     let unspellable = |_| SealError::Failed { reason: "an identity that bech32 cannot spell".into() };
     let prefix = bech32::Hrp::parse("AGE-SECRET-KEY-")
         .map_err(|_| SealError::Failed { reason: "a prefix that bech32 cannot spell".into() })?;
@@ -182,7 +232,7 @@ pub fn x25519_identity(secret: &[u8; 32]) -> Result<age::x25519::Identity, SealE
 }
 
 /// The recipient (`age1…`) of an identity.
-pub fn x25519_recipient_of(identity: &age::x25519::Identity) -> String {
+pub fn x25519_recipient_of(identity: &X25519Identity) -> String {
     identity.to_public().to_string()
 }
 
@@ -224,12 +274,8 @@ fn is_canonical(point: &[u8]) -> bool {
 /// sender's ephemeral share.
 fn has_small_order(point: &[u8]) -> Result<bool, SealError> {
     use age::Identity as _;
-    use base64::Engine as _;
-    let stanza = Stanza {
-        tag: "X25519".into(),
-        args: vec![base64::engine::general_purpose::STANDARD_NO_PAD.encode(point)],
-        body: vec![0; 32],
-    };
+    let stanza =
+        Stanza { tag: "X25519".into(), args: vec![STANDARD_NO_PAD.encode(point)], body: vec![0; 32] };
     Ok(x25519_identity(&[1; 32])?.unwrap_stanza(&stanza).is_some())
 }
 
@@ -237,7 +283,7 @@ fn has_small_order(point: &[u8]) -> Result<bool, SealError> {
 mod tests {
     use super::*;
 
-    fn identity(byte: u8) -> age::x25519::Identity {
+    fn identity(byte: u8) -> X25519Identity {
         x25519_identity(&[byte; 32]).unwrap()
     }
 
@@ -273,6 +319,27 @@ mod tests {
             .unwrap()
             .decrypt(iter::once(&single as &dyn age::Identity));
         assert!(matches!(refused, Err(age::DecryptError::InvalidHeader)));
+    }
+
+    #[test]
+    fn a_stanza_of_another_kind_or_form_is_refused() {
+        let sealed = seal_to(&identity(1).to_public(), b"share").unwrap();
+        check_x25519(&sealed).unwrap();
+        let text = String::from_utf8_lossy(&sealed).into_owned();
+        let (head, body) = sealed.split_at(text.find("-> ").unwrap());
+        let line = body.iter().position(|b| *b == b'\n').unwrap();
+        let replaced = |line_text: &str| [head, line_text.as_bytes(), &body[line..]].concat();
+        let share = std::str::from_utf8(&body[..line]).unwrap().rsplit(' ').next().unwrap().to_owned();
+        check_x25519(&replaced(&format!("-> X25519 {share}"))).unwrap();
+        for other in [
+            format!("-> X25519 {share} {share}"),
+            "-> X25519".to_owned(),
+            format!("-> X25519 {}", &share[..40]),
+            format!("-> x25519 {share}"),
+            format!("-> piv-p256 AAAAAA {share}"),
+        ] {
+            assert!(matches!(check_x25519(&replaced(&other)), Err(SealError::NotOurs)), "{other}");
+        }
     }
 
     #[test]

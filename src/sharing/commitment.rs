@@ -2,7 +2,7 @@
 
 use crate::{
     encoding::{digest::Digest, text::Name},
-    memory::ShareSecret,
+    memory::{ShareSecret, scrubbed},
 };
 
 /// Separates this hash from every other use of SHA-256: 32 bytes.
@@ -30,13 +30,15 @@ pub struct ShareName {
 ///
 /// It hides the share because the share is 32 uniformly random bytes; it would not hide a PIN.
 pub fn commitment(name: &ShareName, secret: &ShareSecret) -> Digest {
-    Digest::of_parts(&[
-        DOMAIN,
-        name.dealing.as_bytes(),
-        &name.epoch.to_be_bytes(),
-        Digest::of(name.authority.as_str().as_bytes()).as_bytes(),
-        Digest::of(name.custodian.as_str().as_bytes()).as_bytes(),
-        &[name.index, name.threshold],
-        secret.expose(),
-    ])
+    scrubbed(|| {
+        Digest::of_parts(&[
+            DOMAIN,
+            name.dealing.as_bytes(),
+            &name.epoch.to_be_bytes(),
+            Digest::of(name.authority.as_str().as_bytes()).as_bytes(),
+            Digest::of(name.custodian.as_str().as_bytes()).as_bytes(),
+            &[name.index, name.threshold],
+            secret.expose(),
+        ])
+    })
 }

@@ -6,7 +6,7 @@ use zeroize::Zeroize as _;
 use super::commitment::{ShareName, commitment};
 use crate::{
     encoding::{digest::Digest, text::Name},
-    memory::{AuthoritySecret, MemoryError, ShareSecret},
+    memory::{AuthoritySecret, MemoryError, ShareSecret, scrubbed},
     roster::deal::DealHeader,
 };
 
@@ -55,6 +55,15 @@ pub enum DealError {
 /// M-subsets of the shares are reconstituted and compared: all of them, up to [`MAX_TRIALS`], or fewer in a large
 /// quorum, but never so few that a share takes no part.
 pub fn deal(
+    header: &DealHeader,
+    authority: &Name,
+    secret: &AuthoritySecret,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<Vec<DealtShare>, DealError> {
+    scrubbed(|| split(header, authority, secret, rng))
+}
+
+fn split(
     header: &DealHeader,
     authority: &Name,
     secret: &AuthoritySecret,

@@ -29,7 +29,7 @@ pub fn fresh(rng: &mut impl rand_core::CryptoRng) -> Result<AuthoritySecret, Mem
 }
 
 /// The age identity of these bytes. The age crate keeps it on its heap and wipes it on drop.
-pub fn age_identity(secret: &AuthoritySecret) -> Result<age::x25519::Identity, SealError> {
+pub fn age_identity(secret: &AuthoritySecret) -> Result<crate::sealing::x25519::X25519Identity, SealError> {
     let bytes = secret.expose().try_into().map_err(|_| SealError::Damaged)?;
     single::x25519_identity(bytes)
 }

@@ -6,7 +6,7 @@ use zeroize::Zeroize as _;
 use super::{identity, share::Share};
 use crate::{
     encoding::text::Name,
-    memory::{AuthoritySecret, LockedBytes, MemoryError},
+    memory::{AuthoritySecret, LockedBytes, MemoryError, scrubbed},
     roster::deal::Authority,
 };
 
@@ -58,9 +58,15 @@ pub fn reconstitute(
             wanted: authority.threshold,
         });
     }
+    scrubbed(|| combine(authority, shares))
+}
+
+fn combine(authority: &Authority, shares: Vec<Share>) -> Result<AuthoritySecret, ReconstitutionError> {
+    let name = || authority.name.clone();
     let mut points = Vec::with_capacity(shares.len());
     for share in &shares {
-        let mut bytes = vec![share.index()];
+        let mut bytes = Vec::with_capacity(share.secret().expose().len().saturating_add(1));
+        bytes.push(share.index());
         bytes.extend_from_slice(share.secret().expose());
         let point = sharks::Share::try_from(bytes.as_slice());
         bytes.zeroize();
@@ -99,6 +105,26 @@ mod tests {
         bytes[0] |= 1;
         let result = LockedBytes::copy_of(&bytes).unwrap();
         assert!(matches!(check(&authority(String::new()), result), Err(ReconstitutionError::NotClamped(_))));
+    }
+
+    /// From the shares to an opened credential: what libraries copied to their frames is gone when each is done.
+    #[test]
+    fn no_copy_of_the_secret_is_left_of_reconstituting_and_opening() {
+        use crate::{memory::search, sealing::single};
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let secret = identity::fresh(&mut rng).unwrap();
+        let needle = LockedBytes::copy_of(secret.expose()).unwrap();
+        let recipient = identity::recipient(&secret).unwrap();
+        drop(secret);
+        let sealed = single::seal_to(&single::parse_x25519_recipient(&recipient).unwrap(), b"pin").unwrap();
+        let result = LockedBytes::copy_of(needle.expose()).unwrap();
+        let authority = authority(recipient);
+        let left = search::copies_after(&needle, || {
+            let secret = scrubbed(|| check(&authority, result)).unwrap();
+            let key = identity::age_identity(&secret).unwrap();
+            assert_eq!(single::open_with(&key, &sealed, 100).unwrap().expose(), b"pin");
+        });
+        assert_eq!(left, 0);
     }
 
     #[test]

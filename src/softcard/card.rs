@@ -12,7 +12,7 @@ use super::file::{CardFile, Format, TRIES};
 use crate::{
     durable::{self, DirectoryLock},
     encoding::{digest::Digest, strict::Base64, text::Line, time::Timestamp},
-    memory::{LockedBytes, Pin},
+    memory::{LockedBytes, Pin, scrubbed},
     ports::card::{Card, CardDescription, CardError, CardKind, EnrolledKeys, FinalTry, Rescue, UnlockedCard},
     roster::key::PublicKey,
     sealing::{
@@ -170,7 +170,7 @@ struct UnlockedSoftCard<'a> {
 impl UnlockedCard for UnlockedSoftCard<'_> {
     fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, CardError> {
         let (seed, _) = halves(&self.secrets).map_err(|e| self.card.failed(e))?;
-        let signature = SigningKey::from_bytes(seed).sign(message).to_vec();
+        let signature = scrubbed(|| SigningKey::from_bytes(seed).sign(message).to_vec());
         let public = public_half(seed).map_err(|e| self.card.failed(e))?;
         public.verify(message, &signature).map_err(|e| self.card.failed(e))?;
         Ok(signature)
@@ -201,7 +201,8 @@ fn halves(secrets: &LockedBytes) -> Result<(&[u8; 32], &[u8; 32]), String> {
 }
 
 fn public_half(seed: &[u8; 32]) -> Result<PublicKey, String> {
-    PublicKey::from_ed25519(SigningKey::from_bytes(seed).verifying_key()).map_err(|e| e.to_string())
+    PublicKey::from_ed25519(scrubbed(|| SigningKey::from_bytes(seed).verifying_key()))
+        .map_err(|e| e.to_string())
 }
 
 fn recipient_half(share_secret: &[u8; 32]) -> Result<String, String> {

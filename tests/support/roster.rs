@@ -68,7 +68,7 @@ pub fn person(number: u8) -> Name {
 }
 
 /// The n-th custodian's share key.
-pub fn share_key(number: u8) -> age::x25519::Identity {
+pub fn share_key(number: u8) -> quorate::sealing::x25519::X25519Identity {
     single::x25519_identity(Digest::of(format!("share key {number}").as_bytes()).as_bytes()).unwrap()
 }
 
