@@ -12,6 +12,7 @@ use std::{
 use ed25519_dalek::{Signer as _, SigningKey};
 use quorate::{
     encoding::{
+        bounds,
         digest::Digest,
         dsse::{Envelope, pae},
     },
@@ -164,23 +165,61 @@ fn declaration(trimmed: &str, in_macro: bool) -> Option<(&'static str, String)> 
 }
 
 fn fields(body: &[&str], default: bool, absent: &str) -> Vec<Entry> {
-    let (mut rename, mut has_default) = (None, default);
+    let (mut rename, mut bound, mut has_default) = (None, None, default);
     let mut fields = Vec::new();
     for line in body.iter().map(|l| l.trim()) {
         if let Some(attribute) = line.strip_prefix("#[serde(") {
-            rename = attribute.strip_prefix("rename = \"").and_then(|r| r.split('"').next());
+            let named = |key: &str| attribute.split_once(key)?.1.split('"').next();
+            rename = rename.or(named("rename = \""));
+            bound = bound.or(named("deserialize_with = \"bounds::"));
             has_default |= attribute.starts_with("default");
         } else if let Some((name, kind)) = line.trim_end_matches(',').split_once(": ")
             && !line.starts_with("//")
             && !line.starts_with('$')
         {
             let name = rename.take().unwrap_or_else(|| name.trim_start_matches("pub "));
-            let kind = spoken(kind, absent) + if has_default { ", default" } else { "" };
+            let most = bounded(name, kind, bound.take(), absent);
+            let kind = spoken(kind, absent) + &most + if has_default { ", default" } else { "" };
             fields.push((name.to_owned(), kind));
             has_default = default;
         }
     }
     fields
+}
+
+/// The bound of a field in words. A list, a map with free keys, a text or bytes have one; a plan's texts are bounded by the
+/// length of the plan.
+fn bounded(field: &str, kind: &str, bound: Option<&str>, absent: &str) -> String {
+    let counted = kind.contains("Vec<") || kind.contains("BTreeMap<String");
+    let measured = kind.contains("String") || kind.contains("Base64");
+    let Some(bound) = bound else {
+        assert!(!counted && (!measured || absent != " or null"), "{field}: {kind} has no bound");
+        return String::new();
+    };
+    let most = |name: &str| match bound_of(name) {
+        most if counted => format!(", at most {most}"),
+        most => format!(", at most {most} bytes"),
+    };
+    match bound {
+        "operations" => format!("{} each", most("authorities")),
+        "attestation_files" => format!("{} of at most {} bytes", most("attestation"), bounds::CERTIFICATE),
+        "trusted_files" => format!("{} of at most {} bytes", most("trusted"), bounds::CERTIFICATE),
+        name => most(name),
+    }
+}
+
+/// What `src/encoding/bounds.rs` says of a bound, computed.
+fn bound_of(name: &str) -> usize {
+    let source = read("src/encoding/bounds.rs");
+    let line =
+        source.lines().find_map(|line| line.trim().strip_prefix(&format!("{name} = ")).map(str::to_owned));
+    let line = line.unwrap_or_else(|| panic!("no bound is called {name}"));
+    let terms = line.split_once(": ").unwrap().1.trim_end_matches(';').replace("(ROLES + 1)", "8");
+    let term = |text: &str| match text.split_once(" << ") {
+        Some((base, by)) => base.parse::<usize>().unwrap() << by.parse::<u32>().unwrap(),
+        None => text.parse().unwrap_or_else(|_| bound_of(&text.to_lowercase())),
+    };
+    terms.split(" * ").map(term).product()
 }
 
 /// An enum of plain variants is one list; each variant with fields is a list of its own.

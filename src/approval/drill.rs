@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::statement::Statement;
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         text::{Line, Name},
         time::Timestamp,
@@ -32,6 +33,7 @@ pub struct Drill {
     /// Serial of the card that signs.
     pub serial: Line,
     /// The authorities whose shares it opened: all of them, in the roster's order, or none if it holds no share.
+    #[serde(deserialize_with = "bounds::authorities")]
     pub authorities: Vec<Name>,
     /// When, by the clock of the machine on which it was done.
     pub time: Timestamp,

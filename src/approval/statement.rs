@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         dsse::{Envelope, Mode},
         strict::{self, Base64, StrictError},
@@ -247,6 +248,7 @@ pub struct ApprovalFile {
     /// Approval or rejection.
     pub statement: Envelope,
     /// The sealed release; none with a rejection.
+    #[serde(deserialize_with = "bounds::release")]
     pub release: Option<Base64>,
 }
 

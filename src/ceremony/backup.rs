@@ -14,6 +14,7 @@ use super::{
 use crate::{
     approval::authorization::Authorization,
     encoding::{
+        bounds,
         digest::{Digest, Hasher},
         strict,
         text::{Line, Name},
@@ -36,6 +37,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
+    #[serde(deserialize_with = "bounds::algorithm")]
     format: String,
     ledger: Digest,
     ceremony: u32,
@@ -53,7 +55,7 @@ pub(super) struct Keys<'a> {
     /// Wraps each key.
     pub backup_key: &'a CredentialSecret,
     /// Opens the file: that of the backup key's authority.
-    pub identity: &'a age::x25519::Identity,
+    pub identity: &'a crate::sealing::x25519::X25519Identity,
 }
 
 /// Does a backup or a restore, after the inventory was compared.
@@ -281,7 +283,7 @@ fn header(acting: &Acting<'_, '_>, name: &Name) -> Header {
 fn is_ours(
     acting: &mut Acting<'_, '_>,
     path: &str,
-    identity: &age::x25519::Identity,
+    identity: &crate::sealing::x25519::X25519Identity,
     header: &Header,
 ) -> bool {
     let Ok(file) = acting.world.artifacts.open(path) else { return false };
@@ -304,7 +306,10 @@ struct Entries {
 }
 
 impl Entries {
-    fn open(file: Box<dyn Read>, identity: &age::x25519::Identity) -> std::io::Result<(Header, Self)> {
+    fn open(
+        file: Box<dyn Read>,
+        identity: &crate::sealing::x25519::X25519Identity,
+    ) -> std::io::Result<(Header, Self)> {
         let other = |e: &dyn std::fmt::Display| std::io::Error::other(e.to_string());
         let decryptor = age::Decryptor::new(file).map_err(|e| other(&e))?;
         let single = crate::sealing::single::SingleRecipient(identity);

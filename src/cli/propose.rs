@@ -20,6 +20,7 @@ use crate::{
         recognition,
     },
     encoding::{
+        bounds,
         digest::Digest,
         strict::{self, Base64},
         text,
@@ -28,7 +29,7 @@ use crate::{
     ports::card::{Card, CardDescription, EnrolledKeys, Uses},
     proposal::{
         briefing::briefing,
-        plan::{GenesisPlan, MAX_PLAN, MemberTable, Plan},
+        plan::{GenesisPlan, MemberTable, Plan},
     },
     roster::{
         Member,
@@ -68,7 +69,7 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
 
 /// Reads and checks a plan.
 pub fn read_plan(path: &Path) -> Result<(String, Plan), Error> {
-    let bytes = wiring::read_file(path, MAX_PLAN)?;
+    let bytes = wiring::read_file(path, bounds::PLAN)?;
     let shown = text::printable(&path.to_string_lossy());
     let plan = Plan::parse(&bytes).map_err(|e| {
         Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")

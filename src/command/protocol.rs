@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead, Write},
 };
 
+use crate::encoding::bounds;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The longest message.
@@ -17,6 +18,7 @@ pub(super) struct Job {
     /// As what the program finds itself called.
     pub name: String,
     /// What follows; `\u{0}N\u{0}` stands for the number of the descriptor that is handed on as number N, from 0.
+    #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
     /// All of its environment.
     pub environment: BTreeMap<String, String>,

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bounds,
     digest::Digest,
     strict::{self, Base64, StrictError},
 };
@@ -55,6 +56,7 @@ pub struct Signature {
     /// SHA-256 of the signer's SubjectPublicKeyInfo in DER.
     pub keyid: Digest,
     /// Ed25519 (64 bytes) or ECDSA P-256 with SHA-256 in DER.
+    #[serde(deserialize_with = "bounds::signature")]
     pub sig: Base64,
 }
 
@@ -64,8 +66,10 @@ pub struct Signature {
 pub struct Envelope {
     /// The media type of the payload.
     #[serde(rename = "payloadType")]
+    #[serde(deserialize_with = "bounds::payload_type")]
     pub payload_type: String,
     /// The bytes that were signed.
+    #[serde(deserialize_with = "bounds::payload")]
     pub payload: Base64,
     /// One element. DSSE allows more; this format does not.
     pub signatures: [Signature; 1],

@@ -1,5 +1,6 @@
 //! Bytes on the wire and on paper: digests, envelopes, strict parsing.
 
+pub mod bounds;
 pub mod digest;
 pub mod dsse;
 pub mod pin_text;

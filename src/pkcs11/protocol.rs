@@ -12,7 +12,7 @@ use super::{
     settings::Select,
 };
 use crate::{
-    encoding::digest::Digest,
+    encoding::{bounds, digest::Digest},
     memory::LockedBytes,
     ports::token::{Deletion, Export, PinHolder, Restoration, Run, TokenError},
     proposal::capability::Lack,
@@ -33,6 +33,7 @@ pub(super) struct Job {
     pub(super) select: Select,
     pub(super) request: Request,
     /// Which secrets follow, in this order.
+    #[serde(deserialize_with = "bounds::roles")]
     pub(super) secrets: Vec<SecretRole>,
 }
 
@@ -54,6 +55,7 @@ pub(super) enum Request {
     },
     Delete {
         run: Run,
+        #[serde(deserialize_with = "bounds::objects")]
         objects: Vec<ObjectRecord>,
     },
     Reset {
@@ -119,8 +121,10 @@ pub(super) enum Answer {
 /// What came out.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Reply {
+    #[serde(deserialize_with = "bounds::slots")]
     Slots(Vec<ListedSlot>),
     Report(ModuleReport),
+    #[serde(deserialize_with = "bounds::slots")]
     Lacks(Vec<Lack>),
     Observation(Observation),
     Inventory(Inventory),

@@ -15,7 +15,7 @@ use super::{
     wrapping::Way,
 };
 use crate::{
-    encoding::{digest::Digest, text::Line},
+    encoding::{bounds, digest::Digest, text::Line},
     ports::token::TokenError,
     proposal::{
         capability::Lack,
@@ -51,6 +51,7 @@ pub struct ModuleReport {
     /// What it says of itself: maker, description, version, and the standard's version; empty where it says nothing.
     pub library: Line,
     /// One for each slot that has a token.
+    #[serde(deserialize_with = "bounds::slots")]
     pub slots: Vec<SlotReport>,
 }
 
@@ -73,6 +74,7 @@ pub struct TokenReport {
     /// Versions of hardware and firmware.
     pub versions: Line,
     /// CK_TOKEN_INFO flags in words.
+    #[serde(deserialize_with = "bounds::slots")]
     pub flags: Vec<String>,
     /// Shortest and longest PIN; a longest of 0 is no limit.
     pub pin_length: (usize, usize),
@@ -88,10 +90,12 @@ pub struct TokenReport {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Detail {
     /// The mechanisms that matter to a quorum.
+    #[serde(deserialize_with = "bounds::slots")]
     pub mechanisms: Vec<MechanismReport>,
     /// How many mechanisms the token lists.
     pub mechanisms_listed: usize,
     /// What cannot be done with it, as far as that shows without a login.
+    #[serde(deserialize_with = "bounds::slots")]
     pub lacks: Vec<Lack>,
     /// The objects that are visible without a login, or why they could not be read.
     pub public_objects: Result<Vec<ObjectRecord>, TokenError>,

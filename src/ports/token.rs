@@ -5,7 +5,7 @@
 
 use crate::{
     approval::authorization::{Authorization, PinAuthorization},
-    encoding::{digest::Digest, text::Name},
+    encoding::{bounds, digest::Digest, text::Name},
     memory::{CredentialSecret, Pin},
     proposal::capability::Lack,
     proposal::operation::Place,
@@ -200,10 +200,13 @@ pub struct Reset<'a> {
 #[serde(deny_unknown_fields)]
 pub struct Deletion {
     /// Destroyed in this run and not found afterwards.
+    #[serde(deserialize_with = "bounds::objects")]
     pub destroyed: Vec<ObjectRecord>,
     /// Not there when this run began (resumed runs only).
+    #[serde(deserialize_with = "bounds::objects")]
     pub already_gone: Vec<ObjectRecord>,
     /// Still there: the token refused, with the reason.
+    #[serde(deserialize_with = "bounds::objects")]
     pub remaining: Vec<LeftOut>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::operation::{Operation, SealedCredential, SealedHandover};
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         text::{Line, Name},
         time::Timestamp,
@@ -46,6 +47,7 @@ pub struct Proposal {
     /// Who receives the releases and signs the lines.
     pub station: Station,
     /// The plan's text.
+    #[serde(deserialize_with = "bounds::plan")]
     pub plan: String,
     /// Digest of the roster in force, or of `new_roster`.
     pub roster: Digest,
@@ -54,8 +56,10 @@ pub struct Proposal {
     /// What is done.
     pub operation: Operation,
     /// Credentials made for it.
+    #[serde(deserialize_with = "bounds::credentials")]
     pub credentials: Vec<SealedCredential>,
     /// Reissued PINs for their applications.
+    #[serde(deserialize_with = "bounds::targets")]
     pub handovers: Vec<SealedHandover>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::{digest::Digest, text::Line, time::Timestamp};
+use crate::encoding::{bounds, digest::Digest, text::Line, time::Timestamp};
 
 /// The machine and the process that propose or execute, as they see themselves.
 ///
@@ -21,8 +21,10 @@ pub struct EnvironmentReading {
     /// Name of the host.
     pub hostname: Option<Line>,
     /// Network interfaces that are administratively up (IFF_UP), loopback left out, sorted.
+    #[serde(deserialize_with = "bounds::reported")]
     pub interfaces_up: Option<Vec<Line>>,
     /// Active swap devices and files.
+    #[serde(deserialize_with = "bounds::reported")]
     pub swap: Option<Vec<Line>>,
     /// Soft RLIMIT_CORE: bytes, or `unlimited`.
     pub core_limit: Option<Line>,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::target::{Custody, Role};
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         text::{Line, Name},
     },
@@ -27,17 +28,23 @@ pub struct GenesisPlan {
     #[serde(default)]
     pub policy: PolicyTable,
     /// Who holds shares.
+    #[serde(deserialize_with = "bounds::custodians")]
     pub custodians: Vec<MemberTable>,
     /// Who proposes and runs stations.
+    #[serde(deserialize_with = "bounds::administrators")]
     pub administrators: Vec<MemberTable>,
     /// Who signs what was seen.
     #[serde(default)]
+    #[serde(deserialize_with = "bounds::witnesses")]
     pub witnesses: Vec<MemberTable>,
     /// What is split.
+    #[serde(deserialize_with = "bounds::authorities")]
     pub authorities: Vec<AuthorityTable>,
     /// The authorities that each operation needs.
+    #[serde(deserialize_with = "bounds::operations")]
     pub operations: BTreeMap<OperationKind, Vec<Name>>,
     /// What is administered.
+    #[serde(deserialize_with = "bounds::targets")]
     pub targets: Vec<TargetTable>,
 }
 
@@ -53,6 +60,7 @@ pub struct PolicyTable {
     drill_every_days: Option<u32>,
     require_attestation: bool,
     min_firmware: Firmware,
+    #[serde(deserialize_with = "bounds::trusted")]
     attestation_roots: Vec<Digest>,
     attestation_certificates: Option<String>,
 }
@@ -109,6 +117,7 @@ pub struct MemberTable {
     /// As it is read aloud.
     pub full_name: Line,
     /// Enrolment files, relative to the plan.
+    #[serde(deserialize_with = "bounds::cards")]
     pub enrolments: Vec<String>,
 }
 

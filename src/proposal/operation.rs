@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         strict::Base64,
         text::{Line, Name},
@@ -22,6 +23,7 @@ pub enum Place {
     /// A token behind a PKCS#11 module.
     Pkcs11 {
         /// The module's file, absolute.
+        #[serde(deserialize_with = "bounds::path")]
         module: String,
         /// The slot of an empty token, if the plan names it.
         slot: Option<u64>,
@@ -29,11 +31,13 @@ pub enum Place {
     /// The built-in token for rehearsals.
     Practice {
         /// Its file, absolute.
+        #[serde(deserialize_with = "bounds::path")]
         path: String,
     },
     /// A program that is handed credentials.
     Command {
         /// The program's file, absolute. Its digest stands in the identity.
+        #[serde(deserialize_with = "bounds::path")]
         program: String,
     },
 }
@@ -71,6 +75,7 @@ pub struct CredentialRule {
     /// How it is kept.
     pub custody: Custody,
     /// Of a reissued PIN: the application's age recipient.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub recipient: Option<String>,
     /// The most characters of each PIN that is made; none is the default of its role.
     pub pin_length: Option<u32>,
@@ -107,6 +112,7 @@ pub struct GenesisTarget {
     /// The label that it has afterwards.
     pub label: Line,
     /// What the quorum keeps.
+    #[serde(deserialize_with = "bounds::roles")]
     pub credentials: Vec<CredentialRule>,
 }
 
@@ -149,6 +155,7 @@ pub struct SealedCredential {
     /// Its length in bytes. What is opened must have it.
     pub bytes: u32,
     /// An age file with one recipient.
+    #[serde(deserialize_with = "bounds::sealed_credential")]
     pub file: Base64,
 }
 
@@ -159,10 +166,12 @@ pub struct SealedHandover {
     /// Which target it opens.
     pub target: Name,
     /// The application's age recipient.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub recipient: String,
     /// As of the same PIN sealed to its authority.
     pub version: u32,
     /// An age file with one recipient; its plaintext is the PIN and nothing else.
+    #[serde(deserialize_with = "bounds::sealed_credential")]
     pub file: Base64,
 }
 
@@ -173,6 +182,7 @@ pub enum Operation {
     /// Makes the targets the quorum's.
     Genesis {
         /// All of them.
+        #[serde(deserialize_with = "bounds::targets")]
         targets: Vec<GenesisTarget>,
     },
     /// Reads and records the objects.
@@ -189,6 +199,7 @@ pub enum Operation {
         /// Who it was when it was proposed.
         identity: TokenIdentity,
         /// What is destroyed.
+        #[serde(deserialize_with = "bounds::objects")]
         objects: Vec<ObjectRecord>,
     },
     /// Destroys everything.
@@ -198,6 +209,7 @@ pub enum Operation {
         /// Who it was when it was proposed.
         identity: TokenIdentity,
         /// Everything that is known to be destroyed.
+        #[serde(deserialize_with = "bounds::objects")]
         objects: Vec<ObjectRecord>,
         /// The label afterwards.
         new_label: Line,
@@ -209,8 +221,10 @@ pub enum Operation {
         /// Who it was when it was proposed.
         identity: TokenIdentity,
         /// What is there.
+        #[serde(deserialize_with = "bounds::objects")]
         objects: Vec<ObjectRecord>,
         /// The file to write, absolute.
+        #[serde(deserialize_with = "bounds::path")]
         output: String,
         /// Whether it completes although some objects cannot be exported.
         allow_partial: bool,
@@ -226,8 +240,10 @@ pub enum Operation {
         /// SHA-256 of the backup file.
         sha256: Digest,
         /// The backup file, absolute.
+        #[serde(deserialize_with = "bounds::path")]
         input: String,
         /// What it holds, as that ceremony recorded it.
+        #[serde(deserialize_with = "bounds::objects")]
         objects: Vec<ObjectRecord>,
         /// Whether it completes although some of them cannot be restored.
         allow_partial: bool,

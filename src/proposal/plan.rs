@@ -16,14 +16,12 @@ use super::{
 };
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         text::{self, Line, Name},
     },
     roster::OperationKind,
 };
-
-/// Longest plan: 1 MiB.
-pub const MAX_PLAN: usize = 1024 * 1024;
 
 /// A plan, parsed; names of files are not opened here.
 #[derive(Clone, Debug)]
@@ -114,6 +112,7 @@ simple_plan! {
         /// Which target.
         target: Name,
         /// What to destroy; each entry must match exactly one object of the last inventory.
+        #[serde(deserialize_with = "bounds::objects")]
         objects: Vec<ObjectSelector>,
         /// Whether a held user PIN stays although the token and its module have seen it.
         #[serde(default)]
@@ -227,10 +226,11 @@ struct KindOnly {
 impl Plan {
     /// Parses a plan. Unknown fields, missing ones and wrong types are errors with line and column.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanError> {
-        if bytes.len() > MAX_PLAN {
+        if bytes.len() > bounds::PLAN {
             return Err(PlanError::new(format!(
-                "{} bytes, more than the {MAX_PLAN} of the longest plan",
-                bytes.len()
+                "{} bytes, more than the {} of the longest plan",
+                bytes.len(),
+                bounds::PLAN
             )));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| PlanError::new("not UTF-8 text"))?;

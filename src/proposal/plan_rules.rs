@@ -8,7 +8,10 @@ use super::{
     target::{Custody, Role},
 };
 use crate::{
-    encoding::text::{self, Line, Name},
+    encoding::{
+        bounds,
+        text::{self, Line, Name},
+    },
     sealing::single,
 };
 
@@ -255,6 +258,13 @@ fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(),
 pub(super) fn absolute(field: &str, path: &str) -> Result<(), PlanError> {
     let plain =
         path.starts_with('/') && text::is_printable(path) && !path.split('/').any(|part| part == "..");
+    if path.len() > bounds::PATH {
+        return Err(PlanError::new(format!(
+            "{field}: {} bytes, more than the {} of a path",
+            path.len(),
+            bounds::PATH
+        )));
+    }
     if plain {
         Ok(())
     } else {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::target::Role;
 use crate::encoding::{
+    bounds,
     digest::Digest,
     text::{self, Line, Name},
 };
@@ -18,19 +19,25 @@ pub const LONGEST_FILE: u64 = 1 << 30;
 #[serde(deny_unknown_fields)]
 pub struct ProgramRun {
     /// The program's file, absolute.
+    #[serde(deserialize_with = "bounds::path")]
     pub program: String,
     /// Its SHA-256.
     pub sha256: Digest,
     /// Its arguments, in which `{input:NAME}`, `{output:NAME}` and `{file:ROLE}` stand for paths, and `{fd:ROLE}` for the
     /// number of a descriptor.
+    #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
     /// Its environment, besides HOME and TMPDIR, which are its working directory.
+    #[serde(deserialize_with = "bounds::variables")]
     pub environment: BTreeMap<String, String>,
     /// What it is handed, in this order.
+    #[serde(deserialize_with = "bounds::handed")]
     pub credentials: Vec<HandedCredential>,
     /// Files that it reads: copies of them.
+    #[serde(deserialize_with = "bounds::files")]
     pub inputs: Vec<PinnedInput>,
     /// Files that it writes.
+    #[serde(deserialize_with = "bounds::files")]
     pub outputs: Vec<OutputFile>,
     /// It is killed after so many seconds.
     pub time_limit_seconds: u32,
@@ -67,6 +74,7 @@ pub struct PinnedInput {
     /// What it is called in the working directory.
     pub name: Name,
     /// Where it lies, absolute.
+    #[serde(deserialize_with = "bounds::path")]
     pub path: String,
     /// Its SHA-256.
     pub sha256: Digest,
@@ -79,6 +87,7 @@ pub struct OutputFile {
     /// What it is called in the working directory.
     pub name: Name,
     /// Where it goes, absolute; nothing may be there.
+    #[serde(deserialize_with = "bounds::path")]
     pub path: String,
 }
 
@@ -87,12 +96,15 @@ pub struct OutputFile {
 #[serde(deny_unknown_fields)]
 pub struct ProgramCheck {
     /// The program's file, absolute.
+    #[serde(deserialize_with = "bounds::path")]
     pub program: String,
     /// Its SHA-256.
     pub sha256: Digest,
     /// Its arguments.
+    #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
     /// Its environment, besides HOME and TMPDIR.
+    #[serde(deserialize_with = "bounds::variables")]
     pub environment: BTreeMap<String, String>,
     /// It is killed after so many seconds.
     pub time_limit_seconds: u32,
@@ -129,6 +141,7 @@ pub struct RunRecord {
     /// What it printed on standard error.
     pub stderr: Option<WrittenFile>,
     /// The outputs that it wrote, in the order of the proposal.
+    #[serde(deserialize_with = "bounds::files")]
     pub outputs: Vec<WrittenFile>,
 }
 
@@ -217,9 +230,6 @@ fn check_program(
 ) -> Result<(), String> {
     check_path("program", program)?;
     let longest = 4000;
-    if arguments.len() > 100 {
-        return Err("arguments: more than 100".into());
-    }
     let texts = arguments.iter().chain(environment.values());
     if texts.clone().any(|text| !text::is_printable(text) || text.len() > longest) {
         return Err(format!("arguments and environment: printable text of at most {longest} bytes each"));
@@ -274,9 +284,6 @@ impl ProgramRun {
         }
         if self.credentials.is_empty() {
             return Err("credentials is empty: a program that needs none needs no quorum".into());
-        }
-        if self.credentials.len() > 8 {
-            return Err("credentials: more than 8".into());
         }
         let ways = |way| self.credentials.iter().any(|c| c.to == way);
         if ways(Handing::Stdin) && ways(Handing::Prompt) {

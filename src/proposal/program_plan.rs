@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         text::{Line, Name},
     },
@@ -35,17 +36,22 @@ pub struct CommandPlan {
     /// After an update of its program: SHA-256 of the file that the quorum takes for it from now on.
     pub sha256: Option<Digest>,
     /// Its arguments.
+    #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
     /// Its environment.
     #[serde(default)]
+    #[serde(deserialize_with = "bounds::variables")]
     pub environment: BTreeMap<String, String>,
     /// What it is handed.
+    #[serde(deserialize_with = "bounds::handed")]
     pub credentials: Vec<HandedCredential>,
     /// What it reads.
     #[serde(default)]
+    #[serde(deserialize_with = "bounds::files")]
     pub inputs: Vec<InputTable>,
     /// What it writes.
     #[serde(default)]
+    #[serde(deserialize_with = "bounds::files")]
     pub outputs: Vec<OutputFile>,
     /// It is killed after so many seconds.
     pub time_limit_seconds: u32,
@@ -75,17 +81,22 @@ pub struct UsePlan {
     /// SHA-256 of the program's file.
     pub sha256: Digest,
     /// Its arguments.
+    #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
     /// Its environment.
     #[serde(default)]
+    #[serde(deserialize_with = "bounds::variables")]
     pub environment: BTreeMap<String, String>,
     /// How it is handed the user PIN.
+    #[serde(deserialize_with = "bounds::handed")]
     pub credentials: Vec<HandedCredential>,
     /// What it reads.
     #[serde(default)]
+    #[serde(deserialize_with = "bounds::files")]
     pub inputs: Vec<InputTable>,
     /// What it writes.
     #[serde(default)]
+    #[serde(deserialize_with = "bounds::files")]
     pub outputs: Vec<OutputFile>,
     /// It is killed after so many seconds.
     pub time_limit_seconds: u32,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::{digest::Digest, text::Line};
+use crate::encoding::{bounds, digest::Digest, text::Line};
 
 /// What identifies a token: read when proposing, and again before acting.
 ///
@@ -135,6 +135,7 @@ pub struct ObjectRecord {
     /// CKA_CLASS.
     pub class: ObjectClass,
     /// CKA_ID in lower-case hex; empty where there is none (data objects).
+    #[serde(deserialize_with = "bounds::object_id")]
     pub id: String,
     /// CKA_LABEL as it can be shown.
     pub label: Line,
@@ -142,10 +143,12 @@ pub struct ObjectRecord {
     /// cannot be shown.
     pub label_sha256: Option<Digest>,
     /// Algorithm and size: `ec-p256`, `ed25519`, `rsa-3072`, `aes-256`, `x509`; `data`; `generic-N`.
+    #[serde(deserialize_with = "bounds::algorithm")]
     pub key_type: String,
     /// SHA-256 of the SubjectPublicKeyInfo, where the object itself shows the public half.
     pub public_key_sha256: Option<Digest>,
     /// CKA_CHECK_VALUE in hex, where the token has it (secret keys).
+    #[serde(deserialize_with = "bounds::check_value")]
     pub check_value: Option<String>,
     /// CKA_UNIQUE_ID (PKCS#11 v3.0), where the token has it.
     pub unique_id: Option<Line>,
@@ -192,6 +195,7 @@ pub struct Observation {
     /// The same for the user PIN.
     pub user_tries: Tries,
     /// The objects that are visible without login.
+    #[serde(deserialize_with = "bounds::objects")]
     pub public_objects: Vec<ObjectRecord>,
 }
 
@@ -216,6 +220,7 @@ pub struct Inventory {
     /// The token they are in.
     pub identity: TokenIdentity,
     /// All objects with CKA_TOKEN true of the five classes, sorted.
+    #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
 }
 
@@ -226,10 +231,13 @@ pub struct BackupEntry {
     /// The object as it stood in the token.
     pub object: ObjectRecord,
     /// `aes-key-wrap` (RFC 3394), `aes-key-wrap-kwp` (RFC 5649), or `copy` for what is public.
+    #[serde(deserialize_with = "bounds::algorithm")]
     pub mechanism: String,
     /// The wrapped key, or the value that was copied.
+    #[serde(deserialize_with = "bounds::blob")]
     pub blob: crate::encoding::strict::Base64,
     /// What the new object must say of itself, by PKCS#11 attribute name (`CKA_SIGN` …), values in hex.
+    #[serde(deserialize_with = "bounds::attributes")]
     pub attributes: std::collections::BTreeMap<String, String>,
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{KeyError, PublicKey};
 use crate::encoding::{
+    bounds,
     digest::Digest,
     dsse::Envelope,
     strict::{self, Base64, StrictError},
@@ -48,11 +49,13 @@ pub struct Enrolment {
     /// The key that signs.
     pub signing_key: PublicKey,
     /// The recipient to which shares are sealed; none on a witness's card.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub share_recipient: Option<String>,
     /// When it was enrolled, by the clock of the machine that did it.
     pub created: Timestamp,
     /// SHA-256 of each certificate that attests the keys; empty for a soft card. The certificates themselves travel
     /// beside the statement: an Ed25519 key on a YubiKey signs messages of about 1,000 bytes at most.
+    #[serde(deserialize_with = "bounds::attestation")]
     pub attestation: Vec<Digest>,
 }
 
@@ -63,6 +66,7 @@ pub struct EnrolmentFile {
     /// The enrolment, signed by its card.
     pub statement: Envelope,
     /// X.509 certificates in DER, in the order in which the enrolment names their digests.
+    #[serde(deserialize_with = "bounds::attestation_files")]
     pub attestation: Vec<Base64>,
 }
 

@@ -10,6 +10,7 @@ use super::{
     deal::{Commitment, DealHeader, SealedShare},
 };
 use crate::encoding::{
+    bounds,
     digest::Digest,
     strict::Base64,
     text::{Line, Name},
@@ -24,6 +25,7 @@ pub struct Member {
     /// As it is read aloud.
     pub full_name: Line,
     /// Enrolments, each signed by its card, with their certificates.
+    #[serde(deserialize_with = "bounds::cards")]
     pub cards: Vec<EnrolmentFile>,
 }
 
@@ -118,8 +120,10 @@ pub struct AttestationPolicy {
     /// The oldest firmware.
     pub min_firmware: Firmware,
     /// SHA-256 of the certificates of other authorities than Yubico's.
+    #[serde(deserialize_with = "bounds::trusted")]
     pub roots: Vec<Digest>,
     /// Certificates of authorities in DER, by which chains are completed. Only a digest makes one of them believed.
+    #[serde(deserialize_with = "bounds::trusted_files")]
     pub certificates: Vec<Base64>,
 }
 
@@ -139,19 +143,25 @@ impl Default for AttestationPolicy {
 #[serde(deny_unknown_fields)]
 pub struct RosterDocument {
     /// Hold one share of each authority.
+    #[serde(deserialize_with = "bounds::custodians")]
     pub custodians: Vec<Member>,
     /// Propose ceremonies and run stations.
+    #[serde(deserialize_with = "bounds::administrators")]
     pub administrators: Vec<Member>,
     /// Sign what was seen.
+    #[serde(deserialize_with = "bounds::witnesses")]
     pub witnesses: Vec<Member>,
     /// The authorities that each operation needs, all of them.
+    #[serde(deserialize_with = "bounds::operations")]
     pub operations: BTreeMap<OperationKind, Vec<Name>>,
     /// Demands and deviations.
     pub policy: Policy,
     /// For whom the authorities were split.
     pub deal: DealHeader,
     /// One for each authority and custodian.
+    #[serde(deserialize_with = "bounds::commitments")]
     pub commitments: Vec<Commitment>,
     /// One for each authority, custodian and card.
+    #[serde(deserialize_with = "bounds::sealed_shares")]
     pub sealed_shares: Vec<SealedShare>,
 }

@@ -7,14 +7,11 @@ use super::{
     single::{self, SealError},
 };
 use crate::{
-    encoding::{digest::Digest, text::Name},
+    encoding::{bounds, digest::Digest, text::Name},
     memory::LockedBytes,
 };
 
 const TITLE: &str = "quorate-release-v1";
-
-/// The most bytes that a release can have: 255 authorities with shares of under 600 bytes.
-pub const MAX_RELEASE: usize = 256 * 1024;
 
 /// Why a release did not open.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +53,7 @@ pub fn open(
     proposal: Digest,
     custodian: &Name,
 ) -> Result<LockedBytes, ReleaseError> {
-    let plaintext = single::open_with(identity, sealed, MAX_RELEASE)?;
+    let plaintext = single::open_with(identity, sealed, bounds::RELEASE)?;
     let mut reader = Reader::new(plaintext.expose(), TITLE)?;
     let same =
         reader.field("proposal")? == proposal.to_string() && reader.field("custodian")? == custodian.as_str();

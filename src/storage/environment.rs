@@ -7,12 +7,10 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::encoding::{digest::Digest, text::Line, time::Timestamp};
+use crate::encoding::{bounds, digest::Digest, text::Line, time::Timestamp};
 use crate::memory::{self, hardening};
 use crate::proposal::environment::EnvironmentReading;
 
-/// Most interfaces or swap areas that are listed.
-const LONGEST_LIST: usize = 64;
 /// IFF_UP of netdevice(7).
 const IFF_UP: u32 = 1;
 
@@ -89,7 +87,7 @@ fn text(path: &str) -> Option<Line> {
 }
 
 fn lines(items: &[String]) -> Vec<Line> {
-    items.iter().take(LONGEST_LIST).map(|item| Line::lossy(item)).collect()
+    items.iter().take(bounds::REPORTED).map(|item| Line::lossy(item)).collect()
 }
 
 #[cfg(test)]

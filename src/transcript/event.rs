@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::outcome::Outcome;
 use crate::{
     encoding::{
+        bounds,
         digest::Digest,
         dsse::{Envelope, Mode},
         strict::{self, Base64},
@@ -85,8 +86,10 @@ event! { "intended",
     /// The targets are about to be touched.
     Intended {
         /// The custodians whose shares are used.
+        #[serde(deserialize_with = "bounds::custodians")]
         quorum: Vec<Name>,
         /// The targets that will be touched, as they were read just now.
+        #[serde(deserialize_with = "bounds::targets")]
         targets: Vec<ObservedTarget>,
         /// Directories that hold the ledger, this one included.
         copies: u8,
@@ -113,12 +116,16 @@ event! { "concluded",
         /// One sentence: what was seen.
         summary: Summary,
         /// The targets as they were seen afterwards.
+        #[serde(deserialize_with = "bounds::targets")]
         targets: Vec<TargetState>,
         /// Objects seen to be gone.
+        #[serde(deserialize_with = "bounds::objects")]
         deleted: Vec<ObjectRecord>,
         /// Objects made again and proven.
+        #[serde(deserialize_with = "bounds::objects")]
         restored: Vec<ObjectRecord>,
         /// Objects that could not be treated.
+        #[serde(deserialize_with = "bounds::objects")]
         left_out: Vec<LeftOut>,
         /// Objects of a backup or a restore of which the token does not keep all that restricts them or says what they are
         /// for, and what that is.
@@ -126,8 +133,10 @@ event! { "concluded",
         /// The backup that was written.
         backup: Option<BackupRecord>,
         /// Of the PINs that the proposal was to change: those that are known to hold afterwards.
+        #[serde(deserialize_with = "bounds::credentials")]
         pins: Vec<PinInForce>,
         /// Reissued PINs that were seen to hold, for their applications.
+        #[serde(deserialize_with = "bounds::targets")]
         handovers: Vec<HandedOver>,
         /// What was seen of a program.
         program: Option<ProgramRecord>,
@@ -187,6 +196,7 @@ pub struct HandedOver {
     /// Which target it opens.
     pub target: Name,
     /// The application's age recipient.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub recipient: String,
     /// Version of the PIN.
     pub version: u32,
@@ -207,6 +217,7 @@ pub struct BackupRecord {
     /// Its length in bytes.
     pub length: u64,
     /// What is in it.
+    #[serde(deserialize_with = "bounds::objects")]
     pub entries: Vec<BackedUp>,
 }
 

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use quorate::roster::attestation::YUBICO;
+use quorate::{
+    encoding::time::Timestamp,
+    roster::attestation::{AttestationError, Certificate, Trust, YUBICO, verify},
+};
 
 use super::{
     certificates::{Draft, Issuer, LONG, Pair, Yubikey, authority, extension, integer, pem, yubico},
@@ -345,6 +348,27 @@ fn chains_end_and_loops_do_too() {
     let mut parts = vec![slot.as_slice(), &card.f9.certificate, &two.certificate];
     parts.extend(many.iter().map(Vec::as_slice));
     judge(&parts, &root).expect(3);
+}
+
+/// Each card alone stays below what is checked for one chain; a roster has thousands of them.
+#[test]
+fn the_checks_of_all_cards_together_are_bounded() {
+    let root = root();
+    let read = |der: &[u8]| Certificate::from_der(der).unwrap();
+    let at = Timestamp::parse("2026-01-01T09:00:00Z").unwrap();
+    let mut trust = Trust::new(&[root.digest()]);
+    (0..60).for_each(|n| {
+        trust.add(read(&Issuer::root(&root.name, Pair::p256(&format!("namesake {n}"))).certificate));
+    });
+    let key = Pair::p256("key");
+    let attempt = |serial: u32| {
+        let card = Yubikey::made_by(&root, serial, [5, 7, 1]);
+        verify(&read(&card.attest("9c", &key)), &read(&card.f9.certificate), &trust.clone(), at).unwrap_err()
+    };
+    let cards = (1..=100).take_while(|serial| attempt(*serial) != AttestationError::Checks).count();
+    assert!((60..100).contains(&cards), "{cards}");
+    // What is known by now costs nothing.
+    assert!(matches!(attempt(1), AttestationError::Signature { .. }));
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! The authorities that are believed: facts about Yubico's, and what a plan adds.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use super::{
     bundle::{self, Bundled},
     certificate::Certificate,
@@ -36,17 +41,36 @@ pub const YUBICO: [(&str, &str); 9] = [
     ("0c90b7d184a36edf50a35f9be935f0c5689bfdcfe5bdd073366cafb49061a440", "Yubico PIV Attestation B2 1"),
 ];
 
-/// Certificates that may stand in a chain, and which of them end it.
+/// Signatures of certificates that are checked for one roster or one question, however many cards it has: an RSA key of a
+/// stranger's choice makes each of them cost a millisecond. An honest card takes three, and intermediates are checked once.
+pub const MAX_CHECKS: u32 = 4096;
+
+/// Certificates that may stand in a chain, and which of them end it. Its clones share what was checked, and how much more may
+/// be.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
-    certificates: Vec<Certificate>,
+    certificates: Vec<Arc<Certificate>>,
     pins: Vec<Digest>,
+    checks: Arc<Mutex<Checks>>,
+}
+
+/// Which certificates were found to be signed by which, and how many more signatures are checked.
+#[derive(Debug)]
+struct Checks {
+    left: u32,
+    known: BTreeMap<(Digest, Digest), bool>,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self { left: MAX_CHECKS, known: BTreeMap::new() }
+    }
 }
 
 impl Trust {
     /// Yubico's authorities, and others that are pinned by the SHA-256 of their certificates.
     pub fn new(others: &[Digest]) -> Self {
-        Self { certificates: Vec::new(), pins: others.to_vec() }
+        Self { pins: others.to_vec(), ..Self::default() }
     }
 
     /// Adds the certificates of a file.
@@ -61,14 +85,27 @@ impl Trust {
 
     /// Adds a certificate; nothing is believed because it is added.
     pub fn add(&mut self, certificate: Certificate) {
-        if !self.certificates.contains(&certificate) {
-            self.certificates.push(certificate);
+        if !self.certificates.iter().any(|known| **known == certificate) {
+            self.certificates.push(Arc::new(certificate));
         }
     }
 
     /// What was added.
-    pub fn certificates(&self) -> &[Certificate] {
-        &self.certificates
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.certificates.iter().map(Arc::as_ref)
+    }
+
+    /// Whether one certificate is signed by another. No pair is checked twice.
+    pub(super) fn signed(&self, child: &Certificate, issuer: &Certificate) -> Result<bool, AttestationError> {
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let pair = (child.digest(), issuer.digest());
+        if let Some(known) = checks.known.get(&pair) {
+            return Ok(*known);
+        }
+        checks.left = checks.left.checked_sub(1).ok_or(AttestationError::Checks)?;
+        let signed = child.is_signed_by(issuer);
+        checks.known.insert(pair, signed);
+        Ok(signed)
     }
 
     /// The name of a pinned authority; none if the certificate is not pinned.

@@ -12,10 +12,7 @@ use super::{
     facts::{Firmware, FormFactor, PinPolicy, Slot, TouchPolicy},
     signature::{Algorithm, SubjectKey, whole_bytes},
 };
-use crate::encoding::{digest::Digest, text, time::Timestamp};
-
-/// Longest certificate: those of YubiKeys and their authorities have under 2 KiB.
-pub const MAX_CERTIFICATE: usize = 8 * 1024;
+use crate::encoding::{bounds::CERTIFICATE, digest::Digest, text, time::Timestamp};
 
 /// Most attributes of a name and most extensions.
 const MAX_ITEMS: usize = 32;
@@ -70,7 +67,7 @@ impl Certificate {
         let which = || format!("a certificate of {} bytes", der.len());
         let malformed =
             |problem: &str| AttestationError::Malformed { which: which(), problem: problem.into() };
-        if der.len() > MAX_CERTIFICATE {
+        if der.len() > CERTIFICATE {
             return Err(malformed("longer than any that a YubiKey has"));
         }
         let outer = Outer::read(der).map_err(|_| malformed("not an X.509 certificate in DER"))?;

@@ -135,7 +135,7 @@ pub fn verify(
     if card.claimed_slot().is_some() || card.extensions().policies.is_some() {
         return Err(AttestationError::SlotAsCard(card.subject().to_owned()));
     }
-    check_issued(slot, card)?;
+    check_issued(slot, card, trust)?;
     let mut walk = Walk { trust, checks: MAX_CHECKS, above: Vec::new() };
     let authority = walk.up(card, 0)?;
     let marking = may_attest(card, walk.above.len()).ok_or_else(|| AttestationError::NoAuthority {
@@ -200,8 +200,12 @@ pub fn verify_among(
     }
 }
 
-fn check_issued(certificate: &Certificate, issuer: &Certificate) -> Result<(), AttestationError> {
-    if certificate.names(issuer) && certificate.is_signed_by(issuer) {
+fn check_issued(
+    certificate: &Certificate,
+    issuer: &Certificate,
+    trust: &Trust,
+) -> Result<(), AttestationError> {
+    if certificate.names(issuer) && trust.signed(certificate, issuer)? {
         return Ok(());
     }
     Err(AttestationError::Signature {
@@ -239,7 +243,7 @@ impl<'t> Walk<'t> {
     fn up(&mut self, child: &Certificate, below: u8) -> Result<Authority, AttestationError> {
         let trust = self.trust;
         let named: Vec<&'t Certificate> =
-            trust.certificates().iter().filter(|candidate| child.names(candidate)).collect();
+            trust.certificates().filter(|candidate| child.names(candidate)).collect();
         for candidate in named.iter().copied() {
             if let Some(authority) = trust.pinned(candidate)
                 && self.signed(child, candidate)?
@@ -310,6 +314,6 @@ impl<'t> Walk<'t> {
 
     fn signed(&mut self, child: &Certificate, issuer: &Certificate) -> Result<bool, AttestationError> {
         self.checks = self.checks.checked_sub(1).ok_or(AttestationError::Length)?;
-        Ok(child.is_signed_by(issuer))
+        self.trust.signed(child, issuer)
     }
 }

@@ -9,13 +9,10 @@ use super::{
     signature::SubjectKey,
 };
 use crate::{
-    encoding::time::Timestamp,
+    encoding::{bounds::ATTESTATION, time::Timestamp},
     roster::card::{CardKind, EnrolledCard},
     sealing::recipient::share_point,
 };
-
-/// Certificates of authorities that an enrolment may carry, beside those that the card makes or has.
-const MAX_AUTHORITIES: usize = 4;
 
 /// A card whose keys are attested.
 #[derive(Clone, Debug)]
@@ -140,7 +137,7 @@ fn certificates(card: &EnrolledCard) -> Result<std::vec::IntoIter<Certificate>, 
     match (card.enrolment().kind, all.len()) {
         (CardKind::Soft, _) => return Err(AttestationError::Soft),
         (CardKind::Yubikey, 0) => return Err(AttestationError::Missing),
-        (CardKind::Yubikey, count) if count <= keys || count > keys.saturating_add(1 + MAX_AUTHORITIES) => {
+        (CardKind::Yubikey, count) if count <= keys || count > ATTESTATION => {
             return Err(AttestationError::Count(count));
         }
         (CardKind::Yubikey, _) => {}

@@ -1,6 +1,7 @@
 //! Why an attestation is not believed: one case for each rule.
 
 use super::{
+    authority::MAX_CHECKS,
     bundle::BundleError,
     facts::{Firmware, PinPolicy, Slot, TouchPolicy},
 };
@@ -74,6 +75,9 @@ pub enum AttestationError {
     /// More intermediates than there ever were, or more ways through them than are tried.
     #[error("the chain is longer than any that Yubico makes")]
     Length,
+    /// More signatures than are checked.
+    #[error("more than {MAX_CHECKS} signatures of certificates would have to be checked")]
+    Checks,
     /// An extension that has to be understood, and is not.
     #[error("\"{0}\" has a critical extension that is not understood")]
     CriticalExtension(String),
@@ -173,7 +177,7 @@ impl AttestationError {
             Self::Incomplete { .. } => {
                 "bring the certificates of Yubico's authorities, roots and intermediates, in one file"
             }
-            Self::Unpinned { .. } | Self::Length => {
+            Self::Unpinned { .. } | Self::Length | Self::Checks => {
                 "the card is none of Yubico's, or its slot f9 was overwritten: use another card"
             }
             Self::Dates { .. } => "check the clock of the machine; if it is right, use another card",

@@ -27,7 +27,7 @@ mod signature;
 
 pub use authority::{Authority, Trust, YUBICO};
 pub use bundle::{BundleError, Bundled, MAX_BUNDLE, read as read_bundle};
-pub use certificate::{Certificate, MAX_CERTIFICATE};
+pub use certificate::Certificate;
 pub use chain::{Attestation, Link, Marking, verify, verify_among};
 pub use enrolled::{AttestedCard, check as check_enrolled};
 pub use error::{AttestationError, KeyUse};

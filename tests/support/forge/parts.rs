@@ -232,7 +232,7 @@ pub fn seen(objects: &[ObjectRecord]) -> Vec<TargetState> {
 }
 
 pub fn environment() -> EnvironmentReading {
-    serde_json::from_str(r#"{"tool_version":"0","hardened":true}"#).unwrap()
+    serde_json::from_str(r#"{"tool_version":"0","interfaces_up":null,"swap":null,"hardened":true}"#).unwrap()
 }
 
 /// A credential of `hsm`, sealed to its authority.
