@@ -93,7 +93,7 @@ fn card_json(description: &CardDescription) -> serde_json::Value {
 }
 
 fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
-    let full_name = Line::new(&args.full_name)
+    let full_name = Line::new(args.full_name.trim())
         .map_err(|e| Error::usage(format!("--full-name: {e}"), "give the name as it is read aloud"))?;
     if full_name.as_str().trim().is_empty() {
         return Err(Error::usage("--full-name is empty", "give the name as it is read aloud"));

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::key::PublicKey;
+use super::{key::PublicKey, point::KeyPoint};
 use crate::encoding::{
+    bounds,
     digest::Digest,
     dsse::Mode,
     strict::{self, Base64},
@@ -22,8 +23,10 @@ pub struct DealHeader {
     /// Number of the dealing, from 1.
     pub epoch: u32,
     /// Custodians in the order of their share indexes, the first having index 1.
+    #[serde(deserialize_with = "bounds::custodians")]
     pub custodians: Vec<DealtCustodian>,
     /// What was split.
+    #[serde(deserialize_with = "bounds::authorities")]
     pub authorities: Vec<Authority>,
     /// The station that dealt.
     pub station: StationKeys,
@@ -36,6 +39,7 @@ pub struct DealtCustodian {
     /// Who.
     pub name: Name,
     /// His cards.
+    #[serde(deserialize_with = "bounds::cards")]
     pub cards: Vec<DealtCard>,
 }
 
@@ -46,6 +50,7 @@ pub struct DealtCard {
     /// `keyid` of the signing key.
     pub keyid: Digest,
     /// The age recipient of the share key.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub share_recipient: String,
 }
 
@@ -58,6 +63,7 @@ pub struct Authority {
     /// M: the custodians that it takes. N is the number of custodians.
     pub threshold: u8,
     /// The age X25519 recipient to which its credentials are sealed.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub recipient: String,
 }
 
@@ -68,6 +74,7 @@ pub struct StationKeys {
     /// Ed25519: signs the transcript's lines.
     pub signing_key: PublicKey,
     /// age X25519: receives the releases.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub recipient: String,
 }
 
@@ -75,6 +82,12 @@ impl StationKeys {
     /// One number for both keys, to be compared in person.
     pub fn fingerprint(&self) -> Digest {
         Digest::of(&strict::write(self))
+    }
+
+    /// Both as points; the recipient is left out where it cannot be read, which is refused elsewhere.
+    pub fn points(&self) -> Vec<KeyPoint> {
+        let signing = std::iter::once(KeyPoint::of_key(&self.signing_key));
+        signing.chain(KeyPoint::of_recipient(&self.recipient)).collect()
     }
 }
 
@@ -119,5 +132,6 @@ pub struct SealedShare {
     /// `keyid` of the signing key of the card that opens it.
     pub card: Digest,
     /// An age file with one recipient.
+    #[serde(deserialize_with = "bounds::sealed_share")]
     pub file: Base64,
 }

@@ -4,9 +4,12 @@ use super::{
     attestation::AttestationError,
     card::{CardKind, EnrolmentError},
     members::OperationKind,
-    validation::{MAX_CUSTODIANS, MAX_DRILL_DAYS},
+    validation::MAX_DRILL_DAYS,
 };
-use crate::encoding::text::{Line, Name};
+use crate::encoding::{
+    bounds::CUSTODIANS,
+    text::{Line, Name},
+};
 
 /// Why a roster was refused.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +17,19 @@ pub enum RosterError {
     /// A person is listed twice.
     #[error("{0} is listed twice: a person belongs to a quorum once, in one capacity")]
     PersonTwice(String),
+    /// A full name with blanks around it.
+    #[error("the full name \"{0}\" is empty, or has a blank at an end")]
+    NameBlanks(Line),
+    /// A serial number that its card does not spell so.
+    #[error("{person}'s {kind} card has the serial \"{serial}\": not as such a card spells it")]
+    SerialSpelling {
+        /// Whose.
+        person: Name,
+        /// What kind.
+        kind: CardKind,
+        /// As enrolled.
+        serial: Line,
+    },
     /// One card for two people, or twice for one.
     #[error("card serial {serial} is listed twice ({first} and {second})")]
     SerialTwice {
@@ -25,7 +41,9 @@ pub enum RosterError {
         second: Name,
     },
     /// One key in two places.
-    #[error("a key of {second} is listed twice (first with {first}): each key has one role")]
+    #[error(
+        "a key of {second} is listed twice, maybe in another spelling (first with {first}): each key has one role"
+    )]
     KeyTwice {
         /// Where it stands first.
         first: String,
@@ -114,7 +132,7 @@ pub enum RosterError {
         kind: CardKind,
     },
     /// Too few or too many custodians.
-    #[error("{0} custodians: a quorum has 2 to {MAX_CUSTODIANS}")]
+    #[error("{0} custodians: a quorum has 2 to {CUSTODIANS}")]
     CustodianCount(usize),
     /// No administrator.
     #[error("no administrator: nobody could propose a ceremony")]
@@ -149,7 +167,7 @@ pub enum RosterError {
     /// Deal header, commitments or sealed shares do not fit the members.
     #[error("the deal does not fit the members: {0}")]
     Deal(String),
-    /// A sealed share is not sealed to exactly one recipient.
+    /// A sealed share is not sealed to its card, or not to it alone.
     #[error("the sealed share of {custodian} for {authority} {problem}")]
     SealedShare {
         /// Whose.

@@ -92,6 +92,22 @@ impl PublicKey {
         Digest::of(&self.spki_der)
     }
 
+    /// The key, if it is an Ed25519 one.
+    pub fn as_ed25519(&self) -> Option<&ed25519_dalek::VerifyingKey> {
+        match &self.kind {
+            Kind::Ed25519(key) => Some(key),
+            Kind::P256(_) => None,
+        }
+    }
+
+    /// The key, if it is a P-256 one.
+    pub fn as_p256(&self) -> Option<&p256::ecdsa::VerifyingKey> {
+        match &self.kind {
+            Kind::P256(key) => Some(key),
+            Kind::Ed25519(_) => None,
+        }
+    }
+
     /// `ed25519` or `ecdsa-p256`.
     pub fn algorithm(&self) -> &'static str {
         match self.kind {
@@ -173,6 +189,26 @@ mod tests {
         })
         .unwrap();
         assert_eq!(PublicKey::from_ed25519(key), Err(KeyError::Weak));
+    }
+
+    /// Another encoding of a point is not another key: a second one would pass as a second person's.
+    #[test]
+    fn a_compressed_point_is_the_same_key() {
+        use base64::Engine as _;
+        use p256::elliptic_curve::sec1::ToSec1Point as _;
+        let signing = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let key = PublicKey::from_p256(*signing.verifying_key()).unwrap();
+        let point = p256::PublicKey::from(signing.verifying_key()).to_sec1_point(true);
+        // RFC 5480: ecPublicKey with the curve's name, then the point's 33 bytes.
+        let mut der = vec![0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+        der.extend([0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x22, 0x00]);
+        der.extend(point.as_bytes());
+        let text = base64::engine::general_purpose::STANDARD.encode(&der);
+        let (first, rest) = text.split_at(64);
+        let text = format!("-----BEGIN PUBLIC KEY-----\n{first}\n{rest}\n-----END PUBLIC KEY-----\n");
+        assert_ne!(text, key.to_pem());
+        let read = PublicKey::from_pem(&text).unwrap();
+        assert_eq!((read.keyid(), read.to_pem()), (key.keyid(), key.to_pem()));
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub mod deal;
 mod error;
 pub mod key;
 mod members;
+mod naming;
+pub mod point;
 mod validation;
 
 pub use error::RosterError;

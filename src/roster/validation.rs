@@ -1,27 +1,30 @@
 //! From a roster that somebody wrote to one that can be relied on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     attestation::AttestedCard,
     attested,
     card::{CardKind, EnrolledCard},
-    deal::{Authority, DealHeader, DealtCard, DealtCustodian},
+    deal::{Authority, DealHeader, DealtCard, DealtCustodian, SealedShare},
     error::RosterError,
     members::{Member, OperationKind, Policy, RosterDocument},
+    naming,
+    point::KeyPoint,
 };
 use crate::{
     encoding::{
+        bounds::CUSTODIANS,
         digest::Digest,
         dsse::Mode,
         strict,
         text::{Line, Name},
     },
-    sealing::{recipient::ShareRecipient, single},
+    sealing::{
+        recipient::ShareRecipient,
+        single::{self, SealError},
+    },
 };
-
-/// The largest number of custodians: share indexes are bytes, and 0 is the secret itself.
-pub const MAX_CUSTODIANS: usize = 255;
 
 /// The longest time between two drills that a policy can demand: ten years.
 pub const MAX_DRILL_DAYS: u32 = 3650;
@@ -197,6 +200,11 @@ impl Roster {
         self.attested.iter().find(|(keyid, _)| *keyid == card).map(|(_, attested)| attested)
     }
 
+    /// Whether a key of a person or an authority is this point.
+    pub fn has_key(&self, point: KeyPoint) -> bool {
+        key_points(&self.document.deal, &self.people).iter().any(|(known, _)| *known == point)
+    }
+
     /// What an auditor should know although it is allowed.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -270,7 +278,7 @@ impl Roster {
                                 && share.custodian == custodian.name
                                 && share.card == card.keyid =>
                         {
-                            check_sealed_share(&share.authority, &share.custodian, &share.file.0)?;
+                            check_sealed_share(share, &card.share_recipient)?;
                         }
                         _ => {
                             return Err(RosterError::Deal(
@@ -300,18 +308,24 @@ pub(super) fn dealt_cards(person: &Person) -> Vec<DealtCard> {
         .collect()
 }
 
-fn check_sealed_share(authority: &Name, custodian: &Name, file: &[u8]) -> Result<(), RosterError> {
-    let problem = match single::count_stanzas(file) {
-        Ok(1) => return Ok(()),
-        Ok(count) => format!("has {count} recipients: somebody else could open it too"),
+/// Whoever it is sealed to can be seen, as far as its kind tells: a share for another card is one that its custodian does not
+/// have, and somebody else has.
+fn check_sealed_share(share: &SealedShare, recipient: &str) -> Result<(), RosterError> {
+    let problem = match ShareRecipient::parse(recipient).and_then(|card| card.check_sealed(&share.file.0)) {
+        Ok(()) => return Ok(()),
+        Err(SealError::ManyRecipients { found }) => {
+            format!("has {found} recipients: somebody else could open it too")
+        }
+        Err(SealError::NotOurs) => "is not sealed to the card that it is listed for".into(),
         Err(error) => format!("cannot be read: {error}"),
     };
-    Err(RosterError::SealedShare { custodian: custodian.clone(), authority: authority.clone(), problem })
+    let (custodian, authority) = (share.custodian.clone(), share.authority.clone());
+    Err(RosterError::SealedShare { custodian, authority, problem })
 }
 
 fn check_people(document: &RosterDocument) -> Result<Vec<Person>, RosterError> {
     let count = document.custodians.len();
-    if !(2..=MAX_CUSTODIANS).contains(&count) {
+    if !(2..=CUSTODIANS).contains(&count) {
         return Err(RosterError::CustodianCount(count));
     }
     if document.administrators.is_empty() {
@@ -326,7 +340,7 @@ fn check_people(document: &RosterDocument) -> Result<Vec<Person>, RosterError> {
     let mut people = Vec::new();
     for (standing, members) in listed {
         for member in members {
-            let spoken = member.full_name.as_str().trim().to_lowercase();
+            let spoken = naming::folded(&member.full_name);
             if !seen.insert(member.name.to_string()) || !seen.insert(format!("full name {spoken}")) {
                 return Err(RosterError::PersonTwice(format!("{} ({})", member.name, member.full_name)));
             }
@@ -345,6 +359,9 @@ fn check_member(
     if member.cards.is_empty() {
         return Err(RosterError::NoCard(name.clone()));
     }
+    if !naming::is_trimmed(&member.full_name) {
+        return Err(RosterError::NameBlanks(member.full_name.clone()));
+    }
     let mut cards = Vec::new();
     for file in &member.cards {
         let card = EnrolledCard::from_file(file.clone())
@@ -356,6 +373,10 @@ fn check_member(
         if enrolment.full_name != member.full_name {
             let (listed, enrolled) = (member.full_name.clone(), enrolment.full_name.clone());
             return Err(RosterError::OtherName { listed, enrolled });
+        }
+        if !naming::is_serial(enrolment.kind, &enrolment.serial) {
+            let (person, kind, serial) = (name.clone(), enrolment.kind, enrolment.serial.clone());
+            return Err(RosterError::SerialSpelling { person, kind, serial });
         }
         let bad_recipient = |r: &String| !is_share_key(enrolment.kind, r);
         if enrolment.share_recipient.as_ref().is_some_and(bad_recipient) {
@@ -392,45 +413,42 @@ fn is_share_key(kind: CardKind, recipient: &str) -> bool {
     )
 }
 
-/// No serial and no key occurs twice, whoever has it and whatever it is for.
+/// No serial and no key occurs twice, whoever has it, whatever it is for and however it is spelled.
 fn check_keys(document: &RosterDocument, people: &[Person]) -> Result<(), RosterError> {
-    let station = &document.deal.station;
-    let mut keys: Vec<(String, String)> = vec![
-        (station.signing_key.keyid().to_string(), "the station".into()),
-        (station.recipient.clone(), "the station".into()),
-    ];
-    let mut serials: Vec<(String, Name)> = Vec::new();
+    let mut serials: BTreeMap<String, &Name> = BTreeMap::new();
     for person in people {
         for card in &person.cards {
-            let enrolment = card.enrolment();
-            let serial = format!("{} {}", enrolment.kind, enrolment.serial);
-            if let Some((_, first)) = serials.iter().find(|(s, _)| *s == serial) {
-                return Err(RosterError::SerialTwice {
-                    serial,
-                    first: first.clone(),
-                    second: person.name.clone(),
-                });
-            }
-            serials.push((serial, person.name.clone()));
-            for key in
-                [Some(card.keyid().to_string()), enrolment.share_recipient.clone()].into_iter().flatten()
-            {
-                check_new_key(&mut keys, key, person.name.as_str())?;
+            let serial = format!("{} {}", card.enrolment().kind, card.enrolment().serial);
+            if let Some(first) = serials.insert(serial.clone(), &person.name) {
+                let (first, second) = (first.clone(), person.name.clone());
+                return Err(RosterError::SerialTwice { serial, first, second });
             }
         }
     }
-    for authority in &document.deal.authorities {
-        check_new_key(&mut keys, authority.recipient.clone(), authority.name.as_str())?;
+    let mut owners: BTreeMap<KeyPoint, String> = BTreeMap::new();
+    let dealt_by = document.deal.station.points().into_iter().map(|point| (point, "the station".to_owned()));
+    for (point, of) in dealt_by.chain(key_points(&document.deal, people)) {
+        if let Some(first) = owners.insert(point, of.clone()) {
+            return Err(RosterError::KeyTwice { first, second: of });
+        }
     }
     Ok(())
 }
 
-fn check_new_key(keys: &mut Vec<(String, String)>, key: String, of: &str) -> Result<(), RosterError> {
-    if let Some((_, first)) = keys.iter().find(|(k, _)| *k == key) {
-        return Err(RosterError::KeyTwice { first: first.clone(), second: of.to_owned() });
+/// Every key of people and authorities as a point, with whose it is. A recipient that cannot be read is refused elsewhere.
+fn key_points(deal: &DealHeader, people: &[Person]) -> Vec<(KeyPoint, String)> {
+    let mut points = Vec::new();
+    for person in people {
+        for enrolment in person.cards.iter().map(EnrolledCard::enrolment) {
+            points.push((KeyPoint::of_key(&enrolment.signing_key), person.name.to_string()));
+            let share = enrolment.share_recipient.as_deref().and_then(KeyPoint::of_recipient);
+            points.extend(share.map(|point| (point, person.name.to_string())));
+        }
     }
-    keys.push((key, of.to_owned()));
-    Ok(())
+    points.extend(deal.authorities.iter().filter_map(|authority| {
+        Some((KeyPoint::of_recipient(&authority.recipient)?, authority.name.to_string()))
+    }));
+    points
 }
 
 fn check_authorities(deal: &DealHeader) -> Result<(), RosterError> {

@@ -79,6 +79,14 @@ impl PivRecipient {
         tag
     }
 
+    /// Refuses a file that is not sealed to this key alone: its stanza names another, or is not one of this kind.
+    pub fn check_sealed(&self, sealed: &[u8]) -> Result<(), SealError> {
+        single::check_stanza(
+            sealed,
+            |stanza| matches!(self.read(stanza), Some(Ok((_, body))) if body.len() == FILE_KEY_BYTES + 16),
+        )
+    }
+
     fn salt(&self, ephemeral: &[u8; POINT]) -> [u8; 2 * POINT] {
         let mut salt = [0; 2 * POINT];
         let (first, second) = salt.split_at_mut(POINT);

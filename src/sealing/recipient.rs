@@ -30,6 +30,15 @@ impl ShareRecipient {
             Self::Piv(recipient) => single::seal_to(recipient, plaintext),
         }
     }
+
+    /// Refuses a file that shows that it is not sealed to this key alone. For a card on P-256 its tag tells; X25519 has none,
+    /// so that only the kind is seen.
+    pub fn check_sealed(&self, sealed: &[u8]) -> Result<(), SealError> {
+        match self {
+            Self::X25519(_) => single::check_x25519(sealed),
+            Self::Piv(recipient) => recipient.check_sealed(sealed),
+        }
+    }
 }
 
 /// The P-256 key behind `age1yubikey1…`, by which an attested key is compared; none for every other recipient.

@@ -23,9 +23,13 @@ use crate::{
         selection::select,
         target::{Custody, Role, TokenIdentity},
     },
-    roster::Roster,
+    roster::{Roster, point::KeyPoint},
     sealing::single,
 };
+
+/// The most bits of entropy that a credential can be said to have. None is made with more, and a record that claims more wants
+/// to look stronger than it is.
+const MAX_BITS: u32 = 512;
 
 /// Everything about a proposal whose signature was checked.
 pub(super) fn check(
@@ -153,16 +157,14 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
 /// A station's keys are made for one ceremony and are nobody else's.
 fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
     let keys = &proposal.station.keys;
-    let of_people = roster.people().iter().flat_map(|p| &p.cards).any(|card| {
-        card.keyid() == keys.signing_key.keyid()
-            || card.enrolment().share_recipient.as_ref() == Some(&keys.recipient)
-    });
-    let of_authority = roster.deal().authorities.iter().any(|a| a.recipient == keys.recipient);
+    let points = keys.points();
+    let one_key = matches!(points.as_slice(), [signing, recipient] if signing == recipient);
+    let of_roster = points.iter().any(|point| roster.has_key(*point));
     let used = context.state.iter().flat_map(|s| &s.ceremonies).any(|c| {
         let other = &c.proposal.station.keys;
         other.signing_key == keys.signing_key || other.recipient == keys.recipient
     });
-    if of_people || of_authority || used || single::parse_x25519_recipient(&keys.recipient).is_err() {
+    if one_key || of_roster || used || single::parse_x25519_recipient(&keys.recipient).is_err() {
         return Err(Finding::error("station-keys", "its station's keys are in use elsewhere, or no keys"));
     }
     Ok(())
@@ -252,6 +254,11 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
     if strict && target.place.is_practice() {
         return Err(format!("{name}: a practice token in production, which the policy refuses"));
     }
+    let application = target.reissued().and_then(|rule| rule.recipient.as_deref());
+    let of_roster = |text| KeyPoint::of_recipient(text).is_none_or(|point| roster.has_key(point));
+    if application.is_some_and(of_roster) {
+        return Err(format!("{name}: its application's recipient is a key of the quorum, or not a key"));
+    }
     let unknown = target.credentials.iter().find(|r| roster.deal().authority(&r.authority).is_none());
     if let Some(rule) = unknown {
         return Err(format!("there is no authority {}", rule.authority));
@@ -311,10 +318,13 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
                 credential.version
             ));
         }
-        match single::count_stanzas(&credential.file.0) {
-            Ok(1) => {}
-            Ok(count) => return fail(format!("the sealed {role} of {target} has {count} recipients")),
-            Err(error) => return fail(format!("the sealed {role} of {target}: {error}")),
+        single::check_x25519(&credential.file.0)
+            .or_else(|error| fail(format!("the sealed {role} of {target}: {error}")))?;
+        if credential.bits > MAX_BITS {
+            return fail(format!(
+                "the {role} of {target} is said to have {} bits: no credential has over {MAX_BITS}",
+                credential.bits
+            ));
         }
         if roster.deal().authority(authority).is_none() {
             return fail(format!("there is no authority {authority}"));
@@ -352,9 +362,8 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
         if !proposal.credentials.iter().any(same) {
             return fail(format!("the user-pin of {target} that is handed over is not the one that is set"));
         }
-        if !matches!(single::count_stanzas(&handover.file.0), Ok(1)) {
-            return fail(format!("the user-pin of {target} is not sealed to one recipient"));
-        }
+        single::check_x25519(&handover.file.0)
+            .or_else(|error| fail(format!("the sealed user-pin of {target}: {error}")))?;
     }
     let each = |name: &Name| proposal.handovers.iter().filter(|h| h.target == *name).count();
     match wanted.iter().find(|(name, _)| each(name) != 1) {

@@ -1,18 +1,30 @@
 //! Proposals that must not be believed, although an administrator and a station signed them.
 
+use std::sync::Arc;
+
 use quorate::{
-    encoding::{digest::Digest, dsse::Envelope, strict, text::Name},
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        strict::{self, Base64},
+        text::Name,
+    },
     proposal::{
         document::Proposal,
         operation::{Operation, SealedCredential},
         target::{ObjectRecord, Role},
     },
-    roster::RosterDocument,
+    roster::{
+        Roster, RosterDocument,
+        card::{CardKind, ENROLMENT_TYPE, Enrolment},
+    },
+    sealing::{piv_p256::PivRecipient, single, under_pin},
     transcript::{
-        event::{Closed, Proposed},
+        event::{Aborted, Approved, Closed, Proposed},
         outcome::Outcome,
     },
 };
+use sha2::Digest as _;
 
 use super::{
     forge::{
@@ -158,6 +170,135 @@ fn a_roster_that_cheats_is_refused() {
     roster(|r| r.deal.ledger = Digest::of(b"another ledger"), "roster-deal");
     roster(|r| r.deal.mode = quorate::encoding::dsse::Mode::Rehearsal, "roster-deal");
     roster(|r| r.deal.epoch = 2, "roster-deal");
+}
+
+/// The roster with one custodian's cards enrolled anew, as somebody who writes enrolments can.
+#[track_caller]
+fn enrolled(change: impl Fn(&mut Enrolment), refused: &str) {
+    let mut document = roster_document(Mode::Production, Digest::of(b"ledger"), "station-0");
+    let card = &mut document.custodians[1].cards[0];
+    let mut enrolment: Enrolment = strict::parse(&card.statement.payload.0).unwrap();
+    change(&mut enrolment);
+    let full_name = enrolment.full_name.clone();
+    card.statement = Key::of("bob").envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
+    document.custodians[1].full_name = full_name;
+    let error = Roster::validate(document).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains(refused), "{error}");
+}
+
+#[test]
+fn a_person_or_a_card_in_another_spelling_is_the_same() {
+    for twin in ["ALICE Example", "alice  EXAMPLE", "\u{ff21}LICE\u{a0}Example"] {
+        enrolled(|e| e.full_name = text(twin), "is listed twice");
+    }
+    for blank in [" BOB Example", "BOB Example ", "BOB Example\u{3000}", ""] {
+        enrolled(|e| e.full_name = text(blank), "blank at an end");
+    }
+    for serial in ["ALICE", "", " bob", "b\u{f6}b"] {
+        enrolled(|e| e.serial = text(serial), "not as such a card spells it");
+    }
+    enrolled(|e| (e.kind, e.serial) = (CardKind::Yubikey, text("0012")), "not as such a card spells it");
+}
+
+#[test]
+fn a_key_in_two_roles_is_seen_in_every_spelling() {
+    // The scalar of an Ed25519 seed is a clamped half of its SHA-512: who has the seed of a signing key opens what is sealed
+    // to this recipient.
+    let scalar = sha2::Sha512::digest(Digest::of(b"alice").as_bytes());
+    let identity = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
+    let twin = single::x25519_recipient_of(&identity);
+    enrolled(|e| e.share_recipient = Some(twin.clone()), "is listed twice");
+    delete(|p| p.station.keys.recipient = twin.clone(), "station-keys");
+    roster(|r| r.deal.authorities[0].recipient = twin.clone(), "roster");
+    let scalar = sha2::Sha512::digest(Digest::of(b"station-1").as_bytes());
+    let own = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
+    delete(|p| p.station.keys.recipient = single::x25519_recipient_of(&own), "station-keys");
+}
+
+/// A file in age's format with one stanza, which is not the one of an X25519 key.
+fn under_a_passphrase() -> Base64 {
+    let pin = quorate::memory::Pin::copy_of(b"12345678").unwrap();
+    Base64(under_pin::seal(&pin, under_pin::WorkFactor::PRACTICE, b"sealed by a forger").unwrap())
+}
+
+#[test]
+fn what_is_sealed_is_sealed_as_its_recipient_is() {
+    roster(|r| r.sealed_shares[0].file = under_a_passphrase(), "roster");
+    genesis(|p| p.credentials[0].file = under_a_passphrase(), "credential");
+    let point = p256::SecretKey::from_slice(&[3; 32]).unwrap().public_key();
+    let card = PivRecipient::new(point).unwrap();
+    let to_a_card = || Base64(single::seal_to(&card, b"sealed by a forger").unwrap());
+    roster(|r| r.sealed_shares[0].file = to_a_card(), "roster");
+    genesis(|p| p.credentials[0].file = to_a_card(), "credential");
+}
+
+#[test]
+fn no_credential_is_said_to_have_more_bits_than_one_can_have() {
+    genesis(|p| p.credentials[0].bits = 513, "credential");
+    genesis(|p| p.credentials[0].bits = u32::MAX, "credential");
+}
+
+#[test]
+fn a_list_that_is_longer_than_its_bound_is_refused_while_it_is_read() {
+    let digests = |count: usize| vec![Digest::of(b"an authority"); count];
+    roster(|r| r.policy.attestation.roots = digests(65), "statement-document");
+    roster(|r| r.policy.attestation.certificates = vec![Base64(Vec::new()); 65], "statement-document");
+    roster(|r| r.policy.attestation.certificates = vec![Base64(vec![0; 8193])], "statement-document");
+    roster(|r| r.custodians[0].cards = vec![r.custodians[0].cards[0].clone(); 17], "statement-document");
+    roster(|r| r.custodians[0].cards[0].attestation = vec![Base64(Vec::new()); 8], "statement-document");
+    roster(|r| r.custodians = vec![r.custodians[0].clone(); 256], "statement-document");
+    roster(|r| r.administrators = vec![r.administrators[0].clone(); 65], "statement-document");
+    roster(|r| r.witnesses = vec![r.witnesses[0].clone(); 256], "statement-document");
+    roster(|r| r.deal.authorities = vec![r.deal.authorities[0].clone(); 33], "statement-document");
+    roster(
+        |r| r.operations.values_mut().for_each(|names| *names = vec![names[0].clone(); 33]),
+        "statement-document",
+    );
+    delete(
+        |p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2); 513],
+        "statement-document",
+    );
+    delete(|p| p.station.keys.recipient = "a".repeat(4097), "statement-document");
+}
+
+#[test]
+fn ceremonies_share_the_roster_in_force() {
+    let mut forge = Forge::new();
+    for _ in 0..3 {
+        let proposal = forge.inventory();
+        let mut lines = forge.begin(&proposal);
+        lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
+        forge.push(&proposal, &lines);
+    }
+    let state = forge.state();
+    let in_force = state.roster.as_ref().unwrap();
+    assert_eq!(state.ceremonies.len(), 4);
+    assert!(state.ceremonies.iter().all(|ceremony| Arc::ptr_eq(&ceremony.roster, in_force)));
+}
+
+/// One station, two people, two genesis rosters: who approved one has not approved the other, and a ledger cannot have both.
+#[test]
+fn two_rosters_shown_to_two_people_are_no_genesis_of_both() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let shown_to_most = forge.genesis();
+    let mut shown_to_bob = shown_to_most.clone();
+    let document = shown_to_bob.new_roster.as_mut().unwrap();
+    document.policy.copies = 1;
+    shown_to_bob.roster = Digest::of(&strict::write(document));
+    let of_most = forge.approval(&shown_to_most, "bob");
+    let of_bob = forge.approval(&shown_to_bob, "bob");
+    assert_ne!((of_bob.proposal, of_bob.roster), (of_most.proposal, of_most.roster));
+    let mut mixed = of_bob.clone();
+    mixed.proposal = of_most.proposal;
+    for (approval, code) in [(of_bob, "other-proposal"), (mixed, "other-roster")] {
+        let mut forge = forge.clone();
+        let mut lines = forge.begin(&shown_to_most);
+        forge.approve(&mut lines, &shown_to_most, &["alice"]);
+        lines.add(Approved { approval: forge.sign("bob", &approval) });
+        forge.push(&shown_to_most, &lines);
+        forged(&forge, code);
+    }
 }
 
 #[test]

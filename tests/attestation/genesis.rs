@@ -244,7 +244,7 @@ fn another_card_is_refused() {
     card.refused("the attestation of slot 9c is of card 12345678, not of card 12345679");
     let mut card = Spare::new();
     card.serial = "012345678".into();
-    card.refused("is of card 12345678, not of card 012345678");
+    card.refused("has the serial \"012345678\": not as such a card spells it");
     // The share key lives on another card of the same maker: its own certificate did not sign.
     let card = Spare::new();
     let other = Yubikey::made_by(&root(), 87_654_321, [5, 7, 1]);
@@ -348,7 +348,7 @@ fn other_roots_are_believed_by_plan_only() {
     card.certificates.push(middle.certificate.clone());
     card.propose(&pinned()).1.ok();
     card.certificates.extend(vec![middle.certificate; 4]);
-    card.refused("8 certificates attest it");
+    card.refused("not an enrolment: more than 7 entries");
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! Keys as points: two texts can spell one key, and one secret can serve two algorithms.
+//!
+//! An Ed25519 key and an X25519 key of one secret are two spellings of one point (RFC 7748, section 4.1), and so are a P-256
+//! key that signs and an `age1yubikey1` recipient. What tells a point from its negative is left out: an ECDH key does not
+//! depend on it.
+
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+
+use super::key::PublicKey;
+use crate::sealing::recipient::ShareRecipient;
+
+/// What two keys have in common if one is worth the other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum KeyPoint {
+    /// The u-coordinate on Curve25519, little-endian.
+    Curve25519([u8; 32]),
+    /// The x-coordinate on P-256, big-endian.
+    P256([u8; 32]),
+}
+
+impl KeyPoint {
+    /// Of a key that signs.
+    pub fn of_key(key: &PublicKey) -> Self {
+        match (key.as_ed25519(), key.as_p256()) {
+            (Some(key), _) => Self::Curve25519(key.to_montgomery().to_bytes()),
+            (None, Some(key)) => Self::of_p256(&key.into()),
+            // A key is of one of the two kinds.
+            (None, None) => Self::P256([0; 32]),
+        }
+    }
+
+    /// Of an age recipient; none of what is not the spelling of one.
+    pub fn of_recipient(recipient: &str) -> Option<Self> {
+        Some(match ShareRecipient::parse(recipient).ok()? {
+            ShareRecipient::Piv(recipient) => Self::of_p256(recipient.key()),
+            ShareRecipient::X25519(recipient) => {
+                let (_, point) = bech32::decode(&recipient.to_string()).ok()?;
+                Self::Curve25519(point.try_into().ok()?)
+            }
+        })
+    }
+
+    fn of_p256(key: &p256::PublicKey) -> Self {
+        let point = key.to_sec1_point(false);
+        let mut x = [0; 32];
+        if let Some(found) = point.x() {
+            x.copy_from_slice(found);
+        }
+        Self::P256(x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealing::{piv_p256::PivRecipient, single};
+    use sha2::Digest as _;
+
+    /// RFC 8032, section 5.1.5: the scalar of an Ed25519 seed is the first half of its SHA-512, clamped, which X25519 takes
+    /// as it is.
+    #[test]
+    fn an_ed25519_key_and_the_x25519_key_of_its_scalar_are_one_point() {
+        let seed = [7; 32];
+        let signing = ed25519_dalek::SigningKey::from_bytes(&seed);
+        let key = PublicKey::from_ed25519(signing.verifying_key()).unwrap();
+        let scalar: [u8; 32] = sha2::Sha512::digest(seed)[..32].try_into().unwrap();
+        let recipient = single::x25519_recipient_of(&single::x25519_identity(&scalar).unwrap());
+        assert_eq!(KeyPoint::of_recipient(&recipient), Some(KeyPoint::of_key(&key)));
+        let other = single::x25519_recipient_of(&single::x25519_identity(&seed).unwrap());
+        assert_ne!(KeyPoint::of_recipient(&other), Some(KeyPoint::of_key(&key)));
+    }
+
+    #[test]
+    fn a_p256_key_that_signs_and_one_that_opens_are_one_point_whatever_their_sign() {
+        let signing = p256::ecdsa::SigningKey::from_slice(&[9; 32]).unwrap();
+        let key = PublicKey::from_p256(*signing.verifying_key()).unwrap();
+        let share = |key: p256::PublicKey| PivRecipient::new(key).unwrap().to_string();
+        let same = p256::PublicKey::from(signing.verifying_key());
+        assert_eq!(KeyPoint::of_recipient(&share(same)), Some(KeyPoint::of_key(&key)));
+        let mut negative = same.to_sec1_point(true).as_bytes().to_vec();
+        negative[0] ^= 1;
+        let negative = p256::PublicKey::from_sec1_bytes(&negative).unwrap();
+        assert_ne!(share(same), share(negative));
+        assert_eq!(KeyPoint::of_recipient(&share(negative)), Some(KeyPoint::of_key(&key)));
+    }
+}
