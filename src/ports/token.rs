@@ -217,8 +217,10 @@ pub use crate::proposal::target::LeftOut;
 #[serde(deny_unknown_fields)]
 pub struct Export {
     /// Objects that cannot leave, or of which this token itself could make no copy.
+    #[serde(deserialize_with = "bounds::objects")]
     pub left_out: Vec<LeftOut>,
     /// Objects whose copy this token made, but not with all that restricts them or says what they are for.
+    #[serde(deserialize_with = "bounds::objects")]
     pub unkept: Vec<LeftOut>,
 }
 
@@ -227,10 +229,13 @@ pub struct Export {
 #[serde(deny_unknown_fields)]
 pub struct Restoration {
     /// Objects that are there and proven, as they are now.
+    #[serde(deserialize_with = "bounds::objects")]
     pub restored: Vec<ObjectRecord>,
     /// Objects that are not: as the backup has them.
+    #[serde(deserialize_with = "bounds::objects")]
     pub left_out: Vec<LeftOut>,
     /// Of the restored ones, those that lack something of what the backup has.
+    #[serde(deserialize_with = "bounds::objects")]
     pub unkept: Vec<LeftOut>,
 }
 

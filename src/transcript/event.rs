@@ -129,6 +129,7 @@ event! { "concluded",
         left_out: Vec<LeftOut>,
         /// Objects of a backup or a restore of which the token does not keep all that restricts them or says what they are
         /// for, and what that is.
+        #[serde(deserialize_with = "bounds::objects")]
         unkept: Vec<LeftOut>,
         /// The backup that was written.
         backup: Option<BackupRecord>,
