@@ -171,7 +171,7 @@ fn fields(body: &[&str], default: bool, absent: &str) -> Vec<Entry> {
         if let Some(attribute) = line.strip_prefix("#[serde(") {
             let named = |key: &str| attribute.split_once(key)?.1.split('"').next();
             rename = rename.or(named("rename = \""));
-            bound = bound.or(named("deserialize_with = \"bounds::"));
+            bound = bound.or(named("bounds::"));
             has_default |= attribute.starts_with("default");
         } else if let Some((name, kind)) = line.trim_end_matches(',').split_once(": ")
             && !line.starts_with("//")

@@ -59,6 +59,8 @@ lists! {
     objects = OBJECTS: 1 << 17;
     /// Attributes of one object in a backup.
     attributes = ATTRIBUTES: 256;
+    /// Ceremonies whose times one plan disputes.
+    disputed = DISPUTED: 1000;
     /// Arguments of a program.
     arguments = ARGUMENTS: 100;
     /// Variables in a program's environment.

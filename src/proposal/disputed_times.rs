@@ -25,6 +25,7 @@ pub struct DisputedTimes {
     /// What time it is, by the author of the plan.
     pub present: Timestamp,
     /// The ceremonies whose times lie after that.
+    #[serde(deserialize_with = "crate::encoding::bounds::disputed")]
     pub ceremonies: Vec<DisputedCeremony>,
 }
 
