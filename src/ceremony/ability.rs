@@ -36,7 +36,8 @@ pub(super) fn check(
     let Some((name, identity)) = operation.target().filter(|_| !wanted.is_empty()) else { return Ok(()) };
     let Some(target) = state.and_then(|s| s.targets.get(name)) else { return Ok(()) };
     let which = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
-    let mut token = world.tokens.open(name, &target.target.place, which, identity.module_sha256)?;
+    let place = target.as_approved(operation).target.place;
+    let mut token = world.tokens.open(name, &place, which, identity.module_sha256)?;
     refuse(name, token.as_mut(), wanted)
 }
 

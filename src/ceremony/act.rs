@@ -258,7 +258,8 @@ impl Acting<'_, '_> {
         let renewed = self.renewed(self.ceremony, target, credentials)?;
         let what = format!("{} on {name}", operation.kind());
         let wanted = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
-        let opened = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
+        let place = target.as_approved(operation).target.place;
+        let opened = self.world.tokens.open(name, &place, wanted, identity.module_sha256);
         let mut token = match opened {
             Ok(token) => token,
             Err(error) => return Ok(Acted::from_error(&what, &error)),

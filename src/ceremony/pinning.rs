@@ -2,12 +2,13 @@
 
 use super::Error;
 use crate::{
-    encoding::text::Name,
+    encoding::{digest::Digest, text::Name},
     ports::token::{TokenSource, Wanted},
     proposal::{
-        plan::ObjectSelector,
+        operation::{ModuleChange, Place},
+        plan::{InventoryPlan, ObjectSelector},
         selection::{self, Misfit},
-        target::{ObjectRecord, Observation},
+        target::{ObjectRecord, Observation, TokenIdentity},
     },
     transcript::ledger::{LedgerState, TargetInForce},
 };
@@ -32,35 +33,92 @@ pub fn observe(
     name: &Name,
     target: &TargetInForce,
 ) -> Result<Observation, Error> {
+    let observation = look(tokens, name, target, target.identity.module_sha256)?;
+    refuse_another(name, &target.identity, &observation.identity)?;
+    Ok(observation)
+}
+
+/// The same behind a module whose digest is taken as it is found, to be approved by the quorum.
+fn observe_unpinned(
+    tokens: &mut dyn TokenSource,
+    name: &Name,
+    target: &TargetInForce,
+) -> Result<Observation, Error> {
+    let observation = look(tokens, name, target, None)?;
+    let module_sha256 = observation.identity.module_sha256;
+    let known = TokenIdentity { module_sha256, ..target.identity.clone() };
+    refuse_another(name, &known, &observation.identity)?;
+    Ok(observation)
+}
+
+fn look(
+    tokens: &mut dyn TokenSource,
+    name: &Name,
+    target: &TargetInForce,
+    pinned: Option<Digest>,
+) -> Result<Observation, Error> {
     let wanted =
         Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() };
-    let observation =
-        tokens.open(name, &target.target.place, wanted, target.identity.module_sha256)?.observe()?;
-    let (found, known) = (&observation.identity, &target.identity);
-    if found != known {
-        let mut details = Vec::new();
-        for (what, a, b) in [
-            ("manufacturer", known.manufacturer.as_str(), found.manufacturer.as_str()),
-            ("model", known.model.as_str(), found.model.as_str()),
-            ("serial", known.serial.as_str(), found.serial.as_str()),
-            ("label", known.label.as_str(), found.label.as_str()),
-        ] {
-            if a != b {
-                details.push(format!("{what}: the ledger has \"{a}\", the token says \"{b}\""));
-            }
-        }
-        if found.module_sha256 != known.module_sha256 {
-            details.push(
-                "the module's file is another one than the ledger has on record (SHA-256 differs)".into(),
-            );
-        }
-        let error = Error::refused(
-            format!("target {name} is not the token that the ledger knows"),
-            "find the right token and module; this run touched nothing",
-        );
-        return Err(error.with(details));
+    Ok(tokens.open(name, &target.target.place, wanted, pinned)?.observe()?)
+}
+
+fn refuse_another(name: &Name, known: &TokenIdentity, found: &TokenIdentity) -> Result<(), Error> {
+    if found == known {
+        return Ok(());
     }
-    Ok(observation)
+    let mut details = Vec::new();
+    for (what, a, b) in [
+        ("manufacturer", known.manufacturer.as_str(), found.manufacturer.as_str()),
+        ("model", known.model.as_str(), found.model.as_str()),
+        ("serial", known.serial.as_str(), found.serial.as_str()),
+        ("label", known.label.as_str(), found.label.as_str()),
+    ] {
+        if a != b {
+            details.push(format!("{what}: the ledger has \"{a}\", the token says \"{b}\""));
+        }
+    }
+    if found.module_sha256 != known.module_sha256 {
+        details
+            .push("the module's file is another one than the ledger has on record (SHA-256 differs)".into());
+    }
+    let error = Error::refused(
+        format!("target {name} is not the token that the ledger knows"),
+        "find the right token and module; this run touched nothing",
+    );
+    Err(error.with(details))
+}
+
+/// Reads the target of an inventory, behind the module that its plan names anew, where it does.
+pub(super) fn observe_for_inventory(
+    tokens: &mut dyn TokenSource,
+    known: &TargetInForce,
+    plan: &InventoryPlan,
+) -> Result<(Observation, Option<ModuleChange>), Error> {
+    let name = &plan.target;
+    if plan.module.is_none() && plan.module_sha256.is_none() {
+        return Ok((observe(tokens, name, known)?, None));
+    }
+    let leave_out = "leave 'module' and 'module_sha256' out of the plan";
+    let Place::Pkcs11 { module: old_path, .. } = &known.target.place else {
+        return Err(Error::refused(format!("{name} is not behind a PKCS#11 module"), leave_out));
+    };
+    let new_path = plan.module.as_ref().unwrap_or(old_path);
+    let mut target = known.clone();
+    target.move_module(new_path);
+    target.identity.module_sha256 = plan.module_sha256;
+    let seen = match plan.module_sha256 {
+        Some(_) => observe(tokens, name, &target)?,
+        None => observe_unpinned(tokens, name, &target)?,
+    };
+    let old_sha256 = known.identity.module_sha256;
+    if new_path == old_path && seen.identity.module_sha256 == old_sha256 {
+        return Err(Error::refused(
+            format!("the module that the plan names for {name} is the one on record, path and SHA-256"),
+            leave_out,
+        ));
+    }
+    let change = ModuleChange { old_path: old_path.clone(), old_sha256, new_path: new_path.clone() };
+    Ok((seen, Some(change)))
 }
 
 /// The objects of the last inventory that the selectors mean.

@@ -115,9 +115,9 @@ fn look(
         }
         _ => None,
     };
-    let installs = lost.map_or(operation, |lost| &lost.proposal.operation).installs();
-    let Some(target) = installs.iter().find(|target| target.name == *name) else {
-        return pinning::observe(tokens, name, state.targets.get(name)?).ok();
+    let acted_on = lost.map_or(operation, |lost| &lost.proposal.operation);
+    let Some(target) = acted_on.installs().iter().find(|target| target.name == *name) else {
+        return pinning::observe(tokens, name, &state.targets.get(name)?.as_approved(acted_on)).ok();
     };
     let label = target.label.as_str();
     let serial = target.identity.serial.as_str();

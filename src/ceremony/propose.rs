@@ -224,13 +224,11 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
         }
         Plan::Inventory(plan) => {
-            let mut target = pinning::target(state, &plan.target)?.clone();
-            if plan.module_sha256.is_some() {
-                target.identity.module_sha256 = plan.module_sha256;
-            }
-            let seen = pinning::observe(world.tokens, &plan.target, &target)?;
-            let pins = fresh_pins::renewal(state, &roster, &target, &seen, plan.keep_pins)?;
-            (Operation::Inventory { target: plan.target.clone(), identity: seen.identity }, pins)
+            let target = pinning::target(state, &plan.target)?;
+            let (seen, module) = pinning::observe_for_inventory(world.tokens, target, plan)?;
+            let pins = fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?;
+            let (target, identity) = (plan.target.clone(), seen.identity);
+            (Operation::Inventory { target, identity, module }, pins)
         }
         Plan::Delete(plan) => {
             let target = pinning::target(state, &plan.target)?;

@@ -39,11 +39,7 @@ pub(super) fn look(
         }
         operation => {
             if let Some((name, pinned)) = operation.target() {
-                let mut target = pinning::target(state, name)?.clone();
-                if matches!(operation, Operation::Inventory { .. } | Operation::Command { .. }) {
-                    // The quorum may have approved an update of the module, or of the program.
-                    target.identity.module_sha256 = pinned.module_sha256;
-                }
+                let target = pinning::target(state, name)?.as_approved(operation);
                 let found = pinning::observe(world.tokens, name, &target)?;
                 if found.identity != *pinned {
                     return Err(changed(name));

@@ -100,7 +100,8 @@ impl Acting<'_, '_> {
             }
             (_, None) => return Err(Error::refused("the intent names no target", "audit the ledger")),
         };
-        let opened = self.world.tokens.open(name, &target.target.place, wanted, identity.module_sha256);
+        let place = target.as_approved(operation).target.place;
+        let opened = self.world.tokens.open(name, &place, wanted, identity.module_sha256);
         let seen = opened.and_then(|mut token| {
             let logged_in = access::log_in(token.as_mut(), access, identity, &pins)?;
             Ok(logged_in.map(|(present, inventory)| (token, present, inventory)))

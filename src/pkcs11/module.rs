@@ -34,12 +34,20 @@ pub(super) struct Module<'l> {
     sha256: Digest,
 }
 
+/// The hint where there is no file at a pinned module's path.
+const MOVED: &str =
+    "put it back, or, if it moved on purpose, propose an inventory with module = \"/its/new/path\"";
+
 impl<'l> Module<'l> {
     /// Loads the file if it is a module for this machine and, where a digest is pinned, that very file.
     pub(super) fn load(link: &'l Link, path: &str, pinned: Option<Digest>) -> Outcome<Self> {
         let path = Path::new(path);
         link.announce("open")?;
-        let (sha256, before) = examine(path)?;
+        let (sha256, before) = examine(path).map_err(|fault| match pinned {
+            // A module that was pinned has been there.
+            Some(_) if !path.exists() => Fault { hint: MOVED.into(), ..fault },
+            _ => fault,
+        })?;
         if let Some(pinned) = pinned.filter(|pinned| *pinned != sha256) {
             let fault = Fault::new(
                 "open",
@@ -47,7 +55,7 @@ impl<'l> Module<'l> {
                     "{} is another file than the pinned one: its SHA-256 is {sha256}, not {pinned}; it was not loaded",
                     path.display()
                 ),
-                "if the module was updated on purpose, propose an inventory with its module_sha256; else find out who changed it",
+                "if the module was updated on purpose, propose an inventory with its module_sha256; if it moved, with module = \"/its/new/path\"; else find out who changed it",
             );
             return Err(Fault { code: MODULE_CHANGED.into(), ..fault });
         }

@@ -2,7 +2,7 @@
 
 use super::{
     document::Proposal,
-    operation::{GenesisTarget, Operation, Place, Start},
+    operation::{GenesisTarget, ModuleChange, Operation, Place, Start},
     plan::{GenesisPlan, MemberTable, Plan, StartKind, TargetKind, TargetTable},
     program_plan::{InputTable, is_run},
 };
@@ -30,10 +30,14 @@ pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
             let all = plan.targets.iter().zip(targets).all(|(table, target)| is_target(table, target));
             same(all && plan.targets.len() == targets.len(), "targets")
         }
-        (Plan::Inventory(plan), Operation::Inventory { target, identity }) => {
+        (Plan::Inventory(plan), Operation::Inventory { target, identity, module }) => {
             same(plan.target == *target, "target")?;
-            let module = plan.module_sha256;
-            same(module.is_none() || module == identity.module_sha256, "module_sha256")
+            let sha256 = plan.module_sha256;
+            same(sha256.is_none() || sha256 == identity.module_sha256, "module_sha256")?;
+            same((plan.module.is_some() || sha256.is_some()) == module.is_some(), "module")?;
+            let meant =
+                |change: &ModuleChange| plan.module.as_ref().unwrap_or(&change.old_path) == &change.new_path;
+            same(module.as_ref().is_none_or(meant), "module")
         }
         (Plan::Delete(plan), Operation::Delete { target, objects, .. }) => {
             same(plan.target == *target, "target")?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     document::Proposal,
-    operation::{GenesisTarget, Operation, Place, Start},
+    operation::{GenesisTarget, ModuleChange, Operation, Place, Start},
     plan::Plan,
     program_briefing,
     recovery_briefing::{self, Recovered},
@@ -155,16 +155,10 @@ fn needs(roster: &Roster, kind: OperationKind) -> Vec<String> {
 pub(super) fn substance(proposal: &Proposal) -> Vec<Section> {
     match &proposal.operation {
         Operation::Genesis { targets } => targets.iter().map(genesis_target).collect(),
-        Operation::Inventory { identity, target } => vec![Section::new("The target", {
+        Operation::Inventory { identity, target, module } => vec![Section::new("The target", {
             let mut lines = token(target.as_str(), identity);
             lines.push("its objects are read and recorded; nothing is changed".into());
-            if let Ok(Plan::Inventory(plan)) = Plan::parse(proposal.plan.as_bytes())
-                && let Some(sha256) = plan.module_sha256
-            {
-                lines
-                    .push("ANOTHER FILE IS TAKEN FOR ITS MODULE from then on, and is given its PINs:".into());
-                lines.push(format!("SHA-256 {sha256}"));
-            }
+            lines.extend(module.iter().flat_map(|change| another_module(change, identity.module_sha256)));
             lines
         })],
         Operation::Delete { target, identity, objects } => vec![
@@ -287,9 +281,9 @@ fn genesis_target(target: &GenesisTarget) -> Section {
         ),
     };
     lines.push(match &target.place {
-        Place::Pkcs11 { module, .. } => pinned("module", module, &target.identity),
+        Place::Pkcs11 { module, .. } => pinned("module", module, target.identity.module_sha256),
         Place::Practice { .. } => "the built-in practice token: nothing real is in it".into(),
-        Place::Command { program } => pinned("program", program, &target.identity),
+        Place::Command { program } => pinned("program", program, target.identity.module_sha256),
     });
     for rule in &target.credentials {
         let meaning = match (rule.custody, rule.role) {
@@ -320,10 +314,19 @@ fn genesis_target(target: &GenesisTarget) -> Section {
 }
 
 /// A file with the digest by which it is known from now on.
-fn pinned(what: &str, path: &str, identity: &TokenIdentity) -> String {
+fn pinned(what: &str, path: &str, sha256: Option<Digest>) -> String {
     let path = crate::encoding::text::printable(path);
-    let sha256 = identity.module_sha256.map_or_else(|| "unknown".into(), |sha256| sha256.to_string());
+    let sha256 = sha256.map_or_else(|| "unknown".into(), |sha256| sha256.to_string());
     format!("{what} {path}, SHA-256 {sha256}")
+}
+
+fn another_module(change: &ModuleChange, sha256: Option<Digest>) -> [String; 4] {
+    [
+        "ANOTHER FILE IS TAKEN FOR ITS MODULE from then on, and is given its PINs".into(),
+        pinned("on record:", &change.old_path, change.old_sha256),
+        pinned("from then on:", &change.new_path, sha256),
+        "compare the new SHA-256 with the vendor's before you approve".into(),
+    ]
 }
 
 pub(super) fn token(name: &str, identity: &TokenIdentity) -> Vec<String> {

@@ -54,6 +54,19 @@ impl Place {
     }
 }
 
+/// Another file that is taken for a target's module from now on: at another path, with other bytes, or both. Its SHA-256 stands
+/// in the identity, which is otherwise the one on record: the same token answers behind it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleChange {
+    /// The file on record, absolute.
+    pub old_path: String,
+    /// Its SHA-256 on record.
+    pub old_sha256: Option<Digest>,
+    /// The file that is loaded for this operation, absolute; on record once it completed.
+    pub new_path: String,
+}
+
 /// How a genesis begins with a target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -128,7 +141,7 @@ impl GenesisTarget {
             return path == twin;
         }
         let in_use = self.start == Start::TakeOver && other.start == Start::TakeOver;
-        (in_use && self.identity == other.identity)
+        (in_use && self.identity.is_same_token(&other.identity))
             || (self.place == other.place && self.label == other.label)
     }
 
@@ -191,6 +204,8 @@ pub enum Operation {
         target: Name,
         /// Who it was when it was proposed.
         identity: TokenIdentity,
+        /// Another file for its module.
+        module: Option<ModuleChange>,
     },
     /// Destroys these objects.
     Delete {
@@ -335,6 +350,14 @@ impl Operation {
         matches!(self, Self::Genesis { .. } | Self::Adopt { .. } | Self::Reset { .. })
     }
 
+    /// The file that it takes for its target's module, where that is another one than on record.
+    pub fn module_change(&self) -> Option<&ModuleChange> {
+        match self {
+            Self::Inventory { module, .. } => module.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The targets that it makes the quorum's.
     pub fn installs(&self) -> &[GenesisTarget] {
         match self {
@@ -348,7 +371,7 @@ impl Operation {
     pub fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         match self {
             Self::Genesis { .. } | Self::Recover { .. } | Self::Adopt { .. } => None,
-            Self::Inventory { target, identity }
+            Self::Inventory { target, identity, .. }
             | Self::Delete { target, identity, .. }
             | Self::Reset { target, identity, .. }
             | Self::Backup { target, identity, .. }

@@ -99,7 +99,10 @@ simple_plan! {
     InventoryPlan {
         /// Which target.
         target: Name,
-        /// After an update of the module: SHA-256 of the file that the quorum takes for its module from now on.
+        /// Where the module moved to, absolute.
+        module: Option<String>,
+        /// SHA-256 of the file that the quorum takes for its module from now on; with `module` alone, that of the file as it
+        /// lies there when it is proposed.
         module_sha256: Option<Digest>,
         /// Whether a held user PIN stays although the token and its module have seen it.
         #[serde(default)]
@@ -346,7 +349,8 @@ impl Plan {
             }
             // Whether its authorities exist is for the roster in force to say.
             Self::Adopt(plan) => plan.target.check(&|_| true),
-            Self::Inventory(_) | Self::Recover(_) | Self::Retire(_) => Ok(()),
+            Self::Inventory(plan) => plan.module.as_deref().map_or(Ok(()), |path| absolute("module", path)),
+            Self::Recover(_) | Self::Retire(_) => Ok(()),
             Self::Command(plan) => plan.check(),
             Self::Use(plan) => plan.check(),
         }

@@ -23,6 +23,11 @@ pub struct TokenIdentity {
 }
 
 impl TokenIdentity {
+    /// The same token, whichever file is loaded to reach it: of one maker and model, with one serial number and label.
+    pub fn is_same_token(&self, other: &Self) -> bool {
+        Self { module_sha256: None, ..self.clone() } == Self { module_sha256: None, ..other.clone() }
+    }
+
     /// The same make behind the same module; serial and label may have changed by an initialisation or a reset.
     pub fn is_same_device(&self, other: &Self) -> bool {
         self.manufacturer == other.manufacturer

@@ -290,12 +290,7 @@ impl LedgerState {
             }
         }
         self.take_pins(ceremony, concluded);
-        for state in &concluded.targets {
-            if let (Some(target), Some(inventory)) = (self.targets.get_mut(&state.name), &state.inventory) {
-                target.identity = inventory.identity.clone();
-                target.inventory = Some(inventory.clone());
-            }
-        }
+        self.take_seen(ceremony, concluded);
     }
 
     pub(super) fn take_effect(&mut self, ceremony: &Ceremony, concluded: &Concluded) {

@@ -9,6 +9,7 @@ pub mod finding;
 mod inventories;
 pub mod ledger;
 pub mod line;
+mod modules;
 pub mod outcome;
 mod pins;
 mod program;

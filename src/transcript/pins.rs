@@ -26,7 +26,7 @@ impl TargetInForce {
     pub fn is_token_of(&self, joining: &GenesisTarget) -> bool {
         match (&self.target.place, &joining.place) {
             (Place::Practice { path }, Place::Practice { path: other }) => path == other,
-            _ => joining.start == Start::TakeOver && self.identity == joining.identity,
+            _ => joining.start == Start::TakeOver && self.identity.is_same_token(&joining.identity),
         }
     }
 

@@ -203,9 +203,9 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     let Some((state, target)) = context.state.and_then(|s| s.targets.get(name).map(|t| (s, t))) else {
         return fail(format!("{name} is no target of this quorum"));
     };
-    // Only an inventory whose plan says so takes another file for the target's module.
-    let updates = matches!(Plan::parse(proposal.plan.as_bytes()),
-        Ok(Plan::Inventory(plan)) if plan.module_sha256.is_some())
+    // Only an inventory whose plan says so takes another file for the target's module, and only such a command for its program.
+    let change = proposal.operation.module_change();
+    let updates = change.is_some()
         || matches!(Plan::parse(proposal.plan.as_bytes()), Ok(Plan::Command(plan)) if plan.sha256.is_some());
     let module_sha256 = if updates { identity.module_sha256 } else { target.identity.module_sha256 };
     if *identity != (TokenIdentity { module_sha256, ..target.identity.clone() }) {
@@ -214,6 +214,7 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     if !target.target.place.takes(proposal.operation.kind()) {
         return fail(format!("{name} is a program or a token, and the operation is of the other kind"));
     }
+    change.map_or(Ok(()), |change| target.check_module_change(change, identity)).or_else(fail)?;
     check_program(&proposal.operation, target).or_else(fail)?;
     let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();
     match &proposal.operation {

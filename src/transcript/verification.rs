@@ -11,7 +11,7 @@ use super::{
     finding::{Finding, Severity},
     inventories,
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
-    line,
+    line, modules,
 };
 use crate::{
     approval::statement::Signed,
@@ -183,6 +183,7 @@ pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
         findings.push(Finding::new(Severity::Warning, "pins-unsettled", message).of(&ceremony.directory));
     }
     findings.extend(inventories::remarks(state));
+    findings.extend(modules::remarks(state));
     for (name, target) in &state.targets {
         if let Some(rule) = target.target.rule(Role::UserPin)
             && rule.custody != Custody::Held

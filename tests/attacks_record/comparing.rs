@@ -44,7 +44,8 @@ fn hold(forge: &mut Forge, proposal: &Proposal, identity: &TokenIdentity, mut to
 fn look(forge: &mut Forge, target: &str, identity: &TokenIdentity, objects: &[ObjectRecord]) {
     let mut proposal = forge.inventory();
     proposal.plan = proposal.plan.replace("\"hsm\"", &format!("\"{target}\""));
-    proposal.operation = Operation::Inventory { target: name(target), identity: identity.clone() };
+    proposal.operation =
+        Operation::Inventory { target: name(target), identity: identity.clone(), module: None };
     hold(forge, &proposal, identity, concluded(Outcome::Completed, &[], objects));
 }
 

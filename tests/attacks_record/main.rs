@@ -25,6 +25,7 @@ mod handovers;
 mod hostile_files;
 mod lines;
 mod modes;
+mod modules;
 mod outcomes;
 mod pins;
 mod programs;

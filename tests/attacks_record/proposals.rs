@@ -406,11 +406,14 @@ fn an_operation_is_on_what_is_on_record() {
     let target = hsm.clone();
     other(
         &plan("inventory", "other", ""),
-        Operation::Inventory { target: name("other"), identity: identity() },
+        Operation::Inventory { target: name("other"), identity: identity(), module: None },
     );
     let mut stranger = identity();
     stranger.serial = text("9999");
-    other(&plan("inventory", "hsm", ""), Operation::Inventory { target: hsm.clone(), identity: stranger });
+    other(
+        &plan("inventory", "hsm", ""),
+        Operation::Inventory { target: hsm.clone(), identity: stranger, module: None },
+    );
     let selector = "[[objects]]\nclass = \"private-key\"\nlabel = \"old\"\n";
     let mut changed = object("old", "01");
     changed.public_key_sha256 = Some(Digest::of(b"another key"));

@@ -2,7 +2,12 @@
 
 use quorate::{
     encoding::digest::Digest,
-    proposal::{briefing::briefing, document::Proposal, operation::Operation, target::TokenIdentity},
+    proposal::{
+        briefing::briefing,
+        document::Proposal,
+        operation::{ModuleChange, Operation},
+        target::TokenIdentity,
+    },
     roster::OperationKind,
     transcript::{
         event::{Aborted, Closed, Concluded, Intended, Rejected},
@@ -97,7 +102,11 @@ fn an_update_of_the_module_does_not_stand_in_the_way_of_its_recovery() {
     let mut proposal = forge.inventory();
     proposal.plan += &format!("module_sha256 = \"{module}\"\n");
     let updated = TokenIdentity { module_sha256: Some(module), ..identity() };
-    proposal.operation = Operation::Inventory { target: name("hsm"), identity: updated.clone() };
+    let path = "/nowhere/module.so".to_owned();
+    let old_sha256 = identity().module_sha256;
+    let change = ModuleChange { old_path: path.clone(), old_sha256, new_path: path };
+    proposal.operation =
+        Operation::Inventory { target: name("hsm"), identity: updated.clone(), module: Some(change) };
     let mut lines = forge.begin(&proposal);
     forge.approve(&mut lines, &proposal, &TWO);
     let mut intent = intended(&TWO);

@@ -41,14 +41,14 @@ fn retired(by: &[&str], change: impl FnOnce(&mut Concluded)) -> Forge {
     forge
 }
 
-fn proposed(mut forge: Forge, proposal: &Proposal) -> Forge {
+pub(super) fn proposed(mut forge: Forge, proposal: &Proposal) -> Forge {
     let lines = forge.begin(proposal);
     forge.push(proposal, &lines);
     forge
 }
 
 /// The adoption of another token as `spare`.
-fn adopt(forge: &Forge, as_name: &str) -> Proposal {
+pub(super) fn adopt(forge: &Forge, as_name: &str) -> Proposal {
     let plan = format!(
         "kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n[target]\nname = \"{as_name}\"\nkind = \"pkcs11\"\n\
          module = \"/nowhere/module.so\"\nstart = \"take-over\"\nlabel = \"spare\"\nserial = \"0002\"\n[target.credentials]\n\

@@ -16,6 +16,11 @@ fn with_own_module() -> (Vault, std::path::PathBuf) {
     (vault, module)
 }
 
+fn sha256(file: &Path) -> String {
+    let output = std::process::Command::new("sha256sum").arg(file).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
 fn append_a_byte(module: &Path) {
     let mut bytes = fs::read(module).unwrap();
     bytes.push(0);
@@ -121,8 +126,7 @@ fn what_is_no_module_for_this_machine_begins_no_ledger() {
 fn an_updated_module_is_taken_only_when_the_quorum_approved_its_digest() {
     let (vault, module) = with_own_module();
     append_a_byte(&module);
-    let output = std::process::Command::new("sha256sum").arg(&module).output().unwrap();
-    let digest = String::from_utf8(output.stdout).unwrap()[..64].to_owned();
+    let digest = sha256(&module);
     let plan = |digest: &str| format!("{}module_sha256 = \"{digest}\"\n", inventory("hsm"));
     vault.lab.propose(&vault.lab.plan("next", &plan(&"0".repeat(64)))).expect(3);
     vault.approved(&plan(&digest), THREE);
@@ -139,4 +143,76 @@ fn an_updated_module_is_taken_only_when_the_quorum_approved_its_digest() {
     vault.ceremony(&delete("01"), THREE).ok();
     assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
     vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+}
+
+/// A plan for an inventory behind the module at this path.
+fn moves(module: &Path) -> String {
+    format!("{}module = \"{}\"\n", inventory("hsm"), module.display())
+}
+
+#[test]
+fn a_module_that_moved_is_named_anew_by_an_inventory() {
+    let (vault, old) = with_own_module();
+    let old_sha256 = sha256(&old);
+    let new = vault.lab.path("moved.so");
+    fs::rename(&old, &new).unwrap();
+    append_a_byte(&new);
+    let new_sha256 = sha256(&new);
+    let lost = vault.lab.propose(&vault.lab.plan("next", &inventory("hsm"))).expect(1);
+    assert!(lost.json["error"]["hint"].to_string().contains("module = "), "{}", lost.stdout);
+    // Not without its token, and not where it is on record already.
+    vault.lab.propose(&vault.lab.plan("next", &moves(&vault.lab.path("missing.so")))).expect(1);
+    fs::copy(&new, &old).unwrap();
+    fs::write(&old, fs::read(&old).unwrap().split_last().unwrap().1).unwrap();
+    let same = vault.lab.propose(&vault.lab.plan("next", &moves(&old))).expect(3);
+    assert!(same.error().contains("is the one on record"), "{}", same.error());
+    fs::remove_file(&old).unwrap();
+    vault.approved(&moves(&new), THREE);
+    let shown = vault.prose(&["show", &vault.lab.at("ledger")]).stdout.replace("\n", " ");
+    for said in [&old.display().to_string(), &new.display().to_string(), &old_sha256, &new_sha256] {
+        assert!(shown.contains(said.as_str()), "{said}: {shown}");
+    }
+    // What was approved is that file, not whatever has its name.
+    append_a_byte(&new);
+    vault.execute::<&str>(&[]).expect(3);
+    fs::write(&new, fs::read(&new).unwrap().split_last().unwrap().1).unwrap();
+    let done = vault.execute::<&str>(&[]).ok();
+    assert_eq!(done.json["targets"][0]["inventory"]["identity"]["module_sha256"], new_sha256);
+    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+    assert!(audit.stdout.contains("module-changed"), "{}", audit.stdout);
+    vault.ceremony(&delete("01"), THREE).ok();
+    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
+}
+
+#[test]
+fn a_move_that_was_given_up_leaves_the_old_module_in_force() {
+    let (vault, _) = with_own_module();
+    let faulty = FaultyModule::compile(vault.lab.dir.path());
+    faulty.behave();
+    vault.approved(&moves(&faulty.path), THREE);
+    faulty.order("C_Login", 1, "crash");
+    vault.execute::<&str>(&[]).expect(4);
+    assert!(faulty.calls("C_Login") > 0, "it was not looked at behind the new module");
+    fs::remove_file(&faulty.path).unwrap();
+    vault.execute(&["--give-up"]).expect(4);
+    vault.ceremony(&delete("01"), THREE).ok();
+    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
+}
+
+#[test]
+fn a_recovery_looks_behind_the_module_that_was_approved() {
+    let (vault, old) = with_own_module();
+    let faulty = FaultyModule::compile(vault.lab.dir.path());
+    faulty.behave();
+    vault.approved(&moves(&faulty.path), THREE);
+    faulty.order("C_Login", 1, "crash");
+    vault.execute::<&str>(&[]).expect(4);
+    faulty.behave();
+    fs::remove_file(&old).unwrap();
+    let recover = "kind = \"recover\"\ntitle = \"The station burnt\"\nexpires_in_hours = 1\nceremony = 1\n";
+    let done = vault.ceremony(recover, crate::lab::CUSTODIANS.as_slice()).ok();
+    let seen = &done.json["targets"][0]["inventory"]["identity"];
+    assert_eq!(seen["module_sha256"], sha256(&faulty.path), "{}", done.stdout);
+    vault.ceremony(&delete("01"), THREE).ok();
+    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
 }

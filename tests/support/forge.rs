@@ -232,7 +232,7 @@ impl Forge {
     pub fn inventory(&self) -> Proposal {
         let plan = "kind = \"inventory\"\ntitle = \"Inventory\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
                     keep_pins = true\n";
-        let operation = Operation::Inventory { target: name("hsm"), identity: identity() };
+        let operation = Operation::Inventory { target: name("hsm"), identity: identity(), module: None };
         self.proposal("Inventory", plan.into(), operation)
     }
 

@@ -1,0 +1,117 @@
+//! The files that are loaded as a target's module, or run as its program: which one is for an operation, and when another one
+//! goes on record.
+//!
+//! A quorum takes another one by an inventory, or by a command. The token must be the same: the rest of its identity is compared as
+//! ever.
+
+use super::{
+    event::Concluded,
+    finding::{Finding, Severity},
+    ledger::{Ceremony, LedgerState, TargetInForce},
+    outcome::Outcome,
+};
+use crate::{
+    encoding::{digest::Digest, text},
+    proposal::{
+        operation::{ModuleChange, Operation, Place},
+        target::TokenIdentity,
+    },
+};
+
+impl TargetInForce {
+    /// The target as an operation finds it: behind the file that was approved with it for its module, or for its program.
+    #[must_use]
+    pub fn as_approved(&self, operation: &Operation) -> Self {
+        let mut target = self.clone();
+        if let Operation::Inventory { identity, .. } | Operation::Command { identity, .. } = operation {
+            target.identity.module_sha256 = identity.module_sha256;
+        }
+        if let Some(change) = operation.module_change() {
+            target.move_module(&change.new_path);
+        }
+        target
+    }
+
+    /// Its module lies elsewhere from now on. What is not behind a module stays as it is.
+    pub fn move_module(&mut self, path: &str) {
+        if let Place::Pkcs11 { module, .. } = &mut self.target.place {
+            path.clone_into(module);
+        }
+    }
+
+    /// Whether a proposal gives the module on record as the old one, and another one as the new one.
+    pub(super) fn check_module_change(
+        &self,
+        change: &ModuleChange,
+        identity: &TokenIdentity,
+    ) -> Result<(), String> {
+        let name = &self.target.name;
+        let Place::Pkcs11 { module, .. } = &self.target.place else {
+            return Err(format!("{name} is not behind a module, and another one is named for it"));
+        };
+        if *module != change.old_path || self.identity.module_sha256 != change.old_sha256 {
+            return Err(format!("the module of {name} that is to be left is another one than on record"));
+        }
+        if change.new_path == change.old_path && identity.module_sha256 == change.old_sha256 {
+            return Err(format!("the module that is named anew for {name} is the one on record"));
+        }
+        Ok(())
+    }
+}
+
+impl LedgerState {
+    /// Takes in who the targets were when they were looked at, and what was in them. Another file for a module or a program is on
+    /// record once the ceremony completed that took it, or the one that recovered it and looked behind that file.
+    pub(super) fn take_seen(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
+        let change = self.change_by(ceremony).cloned();
+        let completed = concluded.outcome == Outcome::Completed;
+        for state in &concluded.targets {
+            let (Some(target), Some(inventory)) = (self.targets.get_mut(&state.name), &state.inventory)
+            else {
+                continue;
+            };
+            let on_record = target.identity.module_sha256;
+            target.identity = inventory.identity.clone();
+            target.inventory = Some(inventory.clone());
+            match &change {
+                _ if !completed => target.identity.module_sha256 = on_record,
+                Some(change) => target.move_module(&change.new_path),
+                None => {}
+            }
+        }
+    }
+
+    /// The other module that a ceremony takes: its own, or that of the one that it recovers.
+    fn change_by<'s>(&'s self, ceremony: &'s Ceremony) -> Option<&'s ModuleChange> {
+        let operation = match self.recovered_by(&ceremony.proposal) {
+            Some(lost) => &lost.proposal.operation,
+            None => &ceremony.proposal.operation,
+        };
+        operation.module_change()
+    }
+}
+
+/// Modules that were moved or updated.
+pub(super) fn remarks(state: &LedgerState) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for ceremony in &state.ceremonies {
+        let concluded = ceremony.concluded.as_ref().filter(|c| c.outcome == Outcome::Completed);
+        let (Some(concluded), Some(change)) = (concluded, state.change_by(ceremony)) else { continue };
+        for target in &concluded.targets {
+            let Some(inventory) = &target.inventory else { continue };
+            let message = format!(
+                "{} is behind another module from here on: before it was {}; now it is {}",
+                target.name,
+                pinned(&change.old_path, change.old_sha256),
+                pinned(&change.new_path, inventory.identity.module_sha256),
+            );
+            findings.push(Finding::new(Severity::Note, "module-changed", message).of(&ceremony.directory));
+        }
+    }
+    findings
+}
+
+fn pinned(path: &str, sha256: Option<Digest>) -> String {
+    let sha256 = sha256.map_or_else(|| "unknown".into(), |sha256| sha256.to_string());
+    format!("{}, SHA-256 {sha256}", text::printable(path))
+}
