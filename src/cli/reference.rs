@@ -145,6 +145,7 @@ const EXECUTED: &[(&str, &str)] = &[
         "unkept",
         "objects of which the token does not keep all attributes in a backup's trial or a restore, and which those are",
     ),
+    ("noticed", "what changed about the targets since they were last recorded, in words"),
     ("targets", "the targets as they were seen afterwards"),
     ("backup", "digest and length of the backup, or null"),
     ("program", "what was seen of a program, or null"),
