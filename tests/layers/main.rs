@@ -133,6 +133,7 @@ const HOMES: &[Home] = &[
     )),
     strictly(crate_home("pcsc", &["src/piv/"], "PIV cards are one adapter's business")),
     strictly(crate_home("clap", &["src/cli/"], "the command line is the cli's business")),
+    strictly(crate_home("dialoguer", &["src/cli/terminal/asking.rs"], "one file asks")),
     home(&["HeldSignals"], HOLDERS, "only where a secret is typed are signals held back"),
 ];
 

@@ -2,7 +2,8 @@
 //!
 //! Only `y` or `yes` is yes and only `n` or `no` is no; anything else, Enter alone too, asks again. The end of the input
 //! (Ctrl-D) is not an answer. No escape sequence is written and the terminal's mode stays as it is, so that a `dumb`
-//! terminal can be asked, and an interrupt leaves nothing behind.
+//! terminal can be asked, and an interrupt leaves nothing behind. Only text with a usual answer, such as the place of a
+//! card, can be edited as it is typed, by dialoguer, where the terminal can do that.
 
 use std::{
     fs::{File, OpenOptions},
@@ -136,7 +137,12 @@ impl Terminal {
         if !self.is_interactive() {
             return Err(unasked(question));
         }
-        let line = visible_line(&format!("{} [{usual}]: ", text::printable(question)))?;
+        let question = text::printable(question);
+        if can_edit() {
+            let input = dialoguer::Input::<String>::new().with_prompt(question).default(usual.to_owned());
+            return input.interact_text().map_err(unreadable);
+        }
+        let line = visible_line(&format!("{question} [{usual}]: "))?;
         Ok(if line.trim().is_empty() { usual.to_owned() } else { line })
     }
 
@@ -187,6 +193,12 @@ impl Terminal {
         {}
         Ok(())
     }
+}
+
+/// Whether a line can be edited on the screen: dialoguer moves the cursor by escape sequences, on standard error.
+fn can_edit() -> bool {
+    let named = std::env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb");
+    named && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// A page was read. Without an answer here there is none to the question that follows either.
