@@ -3,8 +3,9 @@
 use std::fs;
 
 use crate::{
+    lab::CUSTODIANS,
     softhsm::{FaultyModule, SO_PIN, SoftHsm, USER_PIN},
-    vault::{THREE, Target, Vault, delete},
+    vault::{THREE, Target, Vault, delete, inventory},
 };
 
 /// CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED.
@@ -175,4 +176,70 @@ fn a_pin_is_not_taken_from_a_strange_place() {
     let (one, two) = (file("hsm:so-pin=DIR/so.pin"), file("hsm:so-pin=DIR/wrong.pin"));
     vault.execute(&[one, two].concat()).expect(2);
     assert_eq!(vault.events("intended"), 0);
+}
+
+/// A genesis over the token of a vault whose user PIN has this rule besides its authority.
+fn genesis_with(vault: &Vault, rule: &str) -> String {
+    let table = Target::in_use(&vault.hsm, "lab").table();
+    let plain = "user-pin = { authority = \"crypto-officer\", custody = \"held\" }";
+    assert!(table.contains(plain), "{table}");
+    let with = format!("user-pin = {{ authority = \"crypto-officer\", {rule} }}");
+    let text = vault.lab.genesis_text(&CUSTODIANS, &table.replace(plain, &with));
+    vault.lab.plan("genesis", &text)
+}
+
+#[test]
+fn a_pin_has_the_length_that_its_plan_gives() {
+    let vault = Vault::in_use();
+    for (rule, said) in [
+        ("custody = \"held\", pin_length = 3", "pin_length is 3: 4 to 255 are possible"),
+        ("custody = \"held\", pin_length = 256", "pin_length is 256: 4 to 255 are possible"),
+        ("custody = \"borrowed\", pin_length = 20", "for a PIN that the quorum makes"),
+        ("custody = \"held\", pin_length = 7", "user-pin.pin_length is 7"),
+    ] {
+        let refused = vault.lab.propose(&genesis_with(&vault, rule)).expect(3);
+        assert!(refused.error().contains(said), "{rule}: {}", refused.error());
+        assert!(!vault.lab.path("ledger/0000-genesis").exists());
+    }
+    vault.lab.propose(&genesis_with(&vault, "custody = \"held\", pin_length = 12")).ok();
+    for name in CUSTODIANS {
+        vault.lab.approve(name).ok();
+    }
+    let told = |number: &str| {
+        let shown = vault.prose(&["show", &vault.lab.at("ledger"), number]);
+        shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let line = "user-pin of hsm, 60 bits in 12 bytes, sealed to crypto-officer";
+    assert!(told("0").contains(line), "{}", told("0"));
+    vault.execute(&vault.present("so-pin", "so.pin")).ok();
+    // Every later one as well.
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+    assert!(told("1").contains(line), "{}", told("1"));
+    assert!(!vault.hsm.can_log_in("lab", "user", USER_PIN));
+}
+
+/// PKCS#11 takes UTF-8, and so do owners' files.
+#[test]
+fn pins_beyond_ascii_are_presented_as_they_are() {
+    const SO: &str = "šo-slaptažodis";
+    const USER: &str = "暗証番号-μ";
+    let hsm = SoftHsm::new();
+    let made = std::process::Command::new("softhsm2-util")
+        .env("SOFTHSM2_CONF", hsm.conf())
+        .args(["--init-token", "--free", "--label", "lab", "--so-pin", SO, "--pin", USER])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    hsm.user("lab", USER, &["--keypairgen", "--key-type", "EC:prime256v1", "--label", "old", "--id", "01"]);
+    let vault = Vault::new(hsm);
+    fs::write(vault.lab.path("so.pin"), SO).unwrap();
+    // As an editor leaves it.
+    fs::write(vault.lab.path("user.pin"), format!("{USER}\n")).unwrap();
+    let target = Target { user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
+    vault.found(&[target]);
+    assert!(!vault.hsm.can_log_in("lab", "so", SO), "the SO PIN is the quorum's now");
+    vault.approved(&inventory("hsm"), THREE);
+    let done = vault.execute(&vault.present("user-pin", "user.pin")).ok();
+    assert_eq!(done.json["targets"][0]["inventory"]["objects"].as_array().unwrap().len(), 2);
+    assert!(vault.hsm.can_log_in("lab", "user", USER));
 }
