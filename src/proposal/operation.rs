@@ -60,10 +60,12 @@ impl Place {
 #[serde(deny_unknown_fields)]
 pub struct ModuleChange {
     /// The file on record, absolute.
+    #[serde(deserialize_with = "bounds::path")]
     pub old_path: String,
     /// Its SHA-256 on record.
     pub old_sha256: Option<Digest>,
     /// The file that is loaded for this operation, absolute; on record once it completed.
+    #[serde(deserialize_with = "bounds::path")]
     pub new_path: String,
 }
 
