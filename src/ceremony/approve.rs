@@ -38,7 +38,7 @@ pub enum Continuity {
     },
     /// Its last closed head is the one that he brought on paper.
     Head(Digest),
-    /// No ceremony of it has ended, and its genesis is the one that he brought on paper. That it was not cut back to that
+    /// No ceremony of it has ended, and its genesis is the one that they brought on paper. That it was not cut back to that
     /// is not proven.
     Origin(Digest),
     /// Nothing of it is known here.

@@ -140,7 +140,7 @@ pub struct Decided {
 
 /// What a custodian remembers of a ledger on his own machine.
 pub trait CustodianMemory {
-    /// The decisions that he made, in their order.
+    /// The decisions that they made, in their order.
     fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<Decided>, StoreError>;
 
     /// Remembers one more.
