@@ -160,10 +160,10 @@ fn every_card_is_its_holders_own() {
     let shared = changed(&good, alice, "[\"../enrolments/alice-too.json\"]");
     let shared = changed(&shared, "[\"../enrolments/carol.json\"]", "[\"../enrolments/carol-too.json\"]");
     refused(&lab, &shared, "is listed twice (alice and carol)");
-    // One person under two names.
+    // One person under two names. Blanks around a full name do not get into an enrolment.
     enroll("alicia", " alice EXAMPLE ", "mallory", "alicia", &[]);
     let twice = good.clone()
-        + "[[custodians]]\nname = \"alicia\"\nfull_name = \" alice EXAMPLE \"\n\
+        + "[[custodians]]\nname = \"alicia\"\nfull_name = \"alice EXAMPLE\"\n\
            enrolments = [\"../enrolments/alicia.json\"]\n";
     refused(&lab, &twice, "is listed twice: a person belongs to a quorum once");
     // A witness's card opens no share.
