@@ -18,6 +18,8 @@ mod crashes;
 mod desk;
 #[path = "programs/hostile.rs"]
 mod hostile;
+#[path = "programs/leavings.rs"]
+mod leavings;
 #[path = "programs/pinned.rs"]
 mod pinned;
 #[path = "programs/uses.rs"]

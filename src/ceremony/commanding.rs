@@ -26,6 +26,9 @@ pub(super) const STARTED: &str = "program-started";
 /// What it keeps from its end on: what was seen of the run.
 pub(super) const ENDED: &str = "program-ended";
 
+/// The most outputs whose reasons go on record; the others are told.
+const MOST_NAMED: usize = 5;
+
 /// Longest piece of what a program complained of that is shown.
 const MOST_SHOWN: usize = 2000;
 
@@ -123,6 +126,7 @@ impl Acting<'_, '_> {
                 self.judge_command(&what, run, &known, code)
             }
         };
+        self.tell_leavings(&mut acted, run, &known, secrets);
         let inventory = Inventory { identity: identity.clone(), objects: Vec::new() };
         let completed = acted.is_completed();
         acted.targets = vec![TargetState { name: name.clone(), inventory: completed.then_some(inventory) }];
@@ -181,7 +185,8 @@ impl Acting<'_, '_> {
             (None, true) => {}
             (None, false) => {
                 acted.hint = "it is not run again: look at what it was to change, end the ceremony with \
-                              'quorate execute --give-up', and propose again if need be"
+                              'quorate execute --give-up' (--keep-room keeps its working directory), and propose \
+                              again if need be"
                     .into();
             }
         }
@@ -189,6 +194,50 @@ impl Acting<'_, '_> {
             && let Some(record) = known.record().filter(|record| !record.credential_written)
         {
             acted.said = self.complaint(record);
+        }
+    }
+
+    /// Which outputs were not taken and why, and what else lies in the room: where something went wrong, what is there is all
+    /// that is known.
+    pub(super) fn tell_leavings(
+        &mut self,
+        acted: &mut Acted,
+        run: &ProgramRun,
+        known: &Known,
+        secrets: &[Pin],
+    ) {
+        if acted.is_completed() || matches!(known, Known::NotStarted(_)) {
+            return;
+        }
+        let room = self.room();
+        let left = match self.world.programs.leavings(&room, run, secrets) {
+            Ok(left) => left,
+            Err(error) => return acted.said.push(error.to_string()),
+        };
+        let mut untaken: Vec<String> =
+            left.untaken.iter().map(|(name, why)| format!("output {name} was not taken: {why}")).collect();
+        if known.record().is_some_and(|record| record.credential_written) {
+            let named = |name| left.untaken.iter().any(|(other, _)| other == name);
+            let others = run.outputs.iter().filter(|output| !named(&output.name));
+            untaken.extend(others.map(|output| {
+                format!("output {} was not taken: a credential stood in what the program wrote", output.name)
+            }));
+        }
+        for line in untaken.iter().take(MOST_NAMED) {
+            acted.summary.push_str(&format!("; {line}"));
+        }
+        acted.said.extend(untaken.into_iter().skip(MOST_NAMED));
+        acted
+            .said
+            .extend(left.lying.iter().map(|entry| format!("it left in its working directory: {entry}")));
+        for (count, what) in [
+            (left.unlisted, "more that are not listed"),
+            (left.removed, "REMOVED because a credential stood in them"),
+            (left.unread, "NOT LOOKED THROUGH for credentials: too large, too many or not readable"),
+        ] {
+            if count > 0 {
+                acted.said.push(format!("of what it left there: {count} {what}"));
+            }
         }
     }
 

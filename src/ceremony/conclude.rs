@@ -6,6 +6,7 @@ use super::{
     clearing::{self, Left},
     collect::SetAside,
     commanding,
+    execute::Persistence,
     sign::LineWriter,
 };
 use crate::{
@@ -33,6 +34,10 @@ pub struct Report {
     pub concluded: Concluded,
     /// What changed about the targets since they were last recorded; none where an earlier run told it.
     pub noticed: Vec<String>,
+    /// What its program complained of and left lying, where it did not complete; none where an earlier run told it.
+    pub said: Vec<String>,
+    /// Where the working directory of its program was put, if it was to be kept.
+    pub kept: Option<String>,
     /// Files that did not count.
     pub set_aside: Vec<SetAside>,
     /// Releases and keys of the station that were destroyed.
@@ -59,7 +64,7 @@ pub(super) fn close(
     ceremony: &Ceremony,
     lines: &mut LineWriter,
     inbox: &mut dyn Inbox,
-    set_aside: Vec<SetAside>,
+    persistence: Persistence,
 ) -> Result<Report, Error> {
     let mut cleared = clearing::clear(world, ceremony, inbox);
     let state = world.load()?;
@@ -70,7 +75,10 @@ pub(super) fn close(
         Error::problem("the outcome cannot be read back", "run 'quorate audit' on the ledger")
     })?;
     // Its outputs are where they belong by now. After the last line nothing would come back to it.
-    if ceremony.proposal.operation.program().is_some() {
+    let mut kept = None;
+    if persistence == Persistence::GiveUpAndKeep {
+        kept = world.programs.keep(&commanding::room(ceremony.digest))?;
+    } else if ceremony.proposal.operation.program().is_some() {
         cleared.tried("the program's room", world.programs.clear(&commanding::room(ceremony.digest)));
     }
     let line = lines.line(world.clock.now(), Closed { releases_destroyed: cleared.destroyed });
@@ -84,7 +92,9 @@ pub(super) fn close(
         head,
         concluded,
         noticed: Vec::new(),
-        set_aside,
+        said: Vec::new(),
+        kept,
+        set_aside: Vec::new(),
         destroyed: cleared.destroyed,
         left: cleared.left,
     })

@@ -61,6 +61,14 @@ pub enum Persistence {
     GoOn,
     /// Record what is known as the outcome, and close.
     GiveUp,
+    /// The same, and keep what lies in the working directory of its program.
+    GiveUpAndKeep,
+}
+
+impl Persistence {
+    fn gives_up(self) -> bool {
+        self != Self::GoOn
+    }
 }
 
 /// The open ceremony, or why there is nothing to be done; `what` is that: `execute`.
@@ -114,8 +122,10 @@ pub fn execute(
     let secrets = StationSecrets::open(world.station, ledger, number, keyid, card)?;
     secrets.check(&ceremony.proposal.station.keys)?;
     let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
+    let persistence = request.persistence;
+    check_keeping(&ceremony, persistence)?;
     if ceremony.concluded.is_some() {
-        return conclude::close(world, &ceremony, &mut lines, request.inbox, Vec::new());
+        return conclude::close(world, &ceremony, &mut lines, request.inbox, persistence);
     }
     check_present(&state, &ceremony, &request.present)?;
     if ceremony.intended.is_none() {
@@ -135,9 +145,8 @@ pub fn execute(
         None => match begin(world, &state, &ceremony, collected, &mut lines)? {
             Begun::Intended(quorum, intent, set_aside) => (quorum, intent, Run::First, set_aside),
             Begun::Unreachable(summary) => {
-                let (outcome, unused) = (act::Acted::refused(&summary), Vec::new());
-                conclude::conclude(world, &ceremony, &mut lines, outcome)?;
-                return conclude::close(world, &ceremony, &mut lines, request.inbox, unused);
+                conclude::conclude(world, &ceremony, &mut lines, act::Acted::refused(&summary))?;
+                return conclude::close(world, &ceremony, &mut lines, request.inbox, persistence);
             }
         },
     };
@@ -148,12 +157,12 @@ pub fn execute(
             ceremony: &ceremony,
             present: &request.present,
             run,
-            gives_up: request.persistence == Persistence::GiveUp,
+            gives_up: request.persistence.gives_up(),
             pins_touched: false,
         };
         acting.act(quorum, &intent)
     };
-    let gives_up = request.persistence == Persistence::GiveUp;
+    let gives_up = request.persistence.gives_up();
     if gives_up && !acted.is_completed() {
         giving_up::check(world, &state, &ceremony, &acted)?;
     }
@@ -164,10 +173,25 @@ pub fn execute(
         return Err(acted.into_error(&ceremony.proposal.operation, set_aside));
     }
     let ended = format!("how it ended, until that is recorded: {}. {}", acted.outcome, acted.summary);
-    let noticed = acted.noticed.clone();
+    let (noticed, said) = (acted.noticed.clone(), acted.said.clone());
     conclude::conclude(world, &ceremony, &mut lines, acted).map_err(|error| error.with(vec![ended]))?;
-    let report = conclude::close(world, &ceremony, &mut lines, request.inbox, set_aside)?;
-    Ok(Report { noticed, ..report })
+    let report = conclude::close(world, &ceremony, &mut lines, request.inbox, persistence)?;
+    Ok(Report { noticed, said, set_aside, ..report })
+}
+
+/// Only a program leaves something that can be kept.
+fn check_keeping(ceremony: &Ceremony, persistence: Persistence) -> Result<(), Error> {
+    if persistence == Persistence::GiveUpAndKeep && ceremony.proposal.operation.program().is_none() {
+        return Err(Error::refused(
+            format!(
+                "ceremony {} ({}) runs no program: there is nothing to keep",
+                ceremony.number(),
+                ceremony.kind()
+            ),
+            "leave out --keep-room",
+        ));
+    }
+    Ok(())
 }
 
 fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins) -> Result<(), Error> {

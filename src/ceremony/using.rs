@@ -34,7 +34,6 @@ impl Acting<'_, '_> {
         let kept = self.kept_before()?;
         let before = kept.as_ref().unwrap_or(before);
         let known = self.run_once(run, &secrets, &strict::write(before), grant)?;
-        drop(secrets);
         let record = ProgramRecord { run: known.record().cloned(), check_exit_code: None };
         if let Known::NotStarted(error) = &known {
             let mut acted = Acted::from_error(&what, error);
@@ -61,6 +60,8 @@ impl Acting<'_, '_> {
         let outcome = if completed { Outcome::Completed } else { Outcome::Indeterminate };
         let mut acted = Acted::new(outcome, summary);
         self.tell_more(&mut acted, &known, published.err().map(|error| error.hint));
+        self.tell_leavings(&mut acted, run, &known, &secrets);
+        drop(secrets);
         let inventory = after.ok().filter(|after| after.identity == before.identity);
         acted.targets = vec![TargetState { name: name.clone(), inventory }];
         acted.program = Some(record);

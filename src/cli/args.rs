@@ -299,6 +299,9 @@ pub struct Execute {
     /// Record what is known as the outcome and close, although the operation did not complete.
     #[arg(long)]
     pub give_up: bool,
+    /// Keep what its program left in its working directory, but not what a credential stands in.
+    #[arg(long, requires = "give_up")]
+    pub keep_room: bool,
 }
 
 /// `quorate abort`.

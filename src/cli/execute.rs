@@ -54,7 +54,11 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     terminal.confirm("Execute it now?")?;
     ask_present(terminal, &state, &mut present)?;
     let roster = ceremony.roster.clone();
-    let persistence = if args.give_up { Persistence::GiveUp } else { Persistence::GoOn };
+    let persistence = match (args.give_up, args.keep_room) {
+        (false, _) => Persistence::GoOn,
+        (true, false) => Persistence::GiveUp,
+        (true, true) => Persistence::GiveUpAndKeep,
+    };
     let request = Request { card: &description, inbox: &mut inbox, present, persistence };
     let (executed, spent) = unlocking::unlocked(
         terminal,
@@ -130,6 +134,13 @@ pub fn tell(terminal: Terminal, report: &Report, next: &Invocation) {
             terminal.item(&format!("{}: {} bytes, SHA-256 {}", file.name, file.length, file.sha256));
         }
     }
+    for line in &report.said {
+        terminal.item(line);
+    }
+    if let Some(kept) = &report.kept {
+        terminal
+            .item(&format!("its working directory is kept in {kept}: remove it when it is no longer needed"));
+    }
     for handover in &concluded.handovers {
         terminal.item(&format!("THE APPLICATION of {} needs its new user PIN:", handover.target));
         let (number, target) = (report.number, &handover.target);
@@ -185,6 +196,8 @@ pub fn report_json(report: &Report, spent: Spent) -> serde_json::Value {
         "pins": report.concluded.pins,
         "handovers": report.concluded.handovers,
         "noticed": report.noticed,
+        "said": report.said,
+        "kept": report.kept,
         "set_aside": report.set_aside,
         "destroyed": report.destroyed,
         "left": report.left,

@@ -151,6 +151,8 @@ const EXECUTED: &[(&str, &str)] = &[
     ("program", "what was seen of a program, or null"),
     ("pins", "which versions of changed PINs hold now"),
     ("handovers", "reissued PINs that wait for their applications"),
+    ("said", "what a program complained of and left in its working directory, where it did not complete"),
+    ("kept", "where that directory was put with --keep-room, or null"),
     ("set_aside", "approvals that did not count, and why"),
     ("destroyed", "releases and keys that were destroyed"),
     ("left", "what should have been destroyed and could not be: file and reason"),

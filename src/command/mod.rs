@@ -6,6 +6,7 @@
 mod conversation;
 mod image;
 mod launcher;
+mod leavings;
 mod protocol;
 mod room;
 mod runner;
@@ -31,9 +32,13 @@ use runner::{Launch, Ran};
 
 use crate::{
     approval::authorization::Authorization,
+    durable,
     encoding::{digest::Digest, text::Name},
     memory::Pin,
-    ports::{program::Programs, token::TokenError},
+    ports::{
+        program::{Leavings, Programs},
+        token::TokenError,
+    },
     proposal::program::{Handing, Placeholder, ProgramCheck, ProgramRun, RunRecord, WrittenFile},
 };
 
@@ -110,12 +115,23 @@ impl Programs for Runner {
     fn written(&mut self, room: &str, name: &Name) -> Result<Box<dyn Read>, TokenError> {
         let hint = "look into the station's state directory";
         match Room::at(&self.base, room).open(name) {
-            Ok(Some(file)) => Ok(Box::new(file)),
-            Ok(None) => {
-                Err(TokenError::before("program", "", format!("its output {name} is not there"), hint))
+            Ok(Ok(file)) => Ok(Box::new(file)),
+            Ok(Err(why)) => {
+                Err(TokenError::before("program", "", format!("its output {name} is not taken: {why}"), hint))
             }
             Err(e) => Err(TokenError::before("program", "", format!("its output {name}: {e}"), hint)),
         }
+    }
+
+    fn leavings(&mut self, room: &str, run: &ProgramRun, secrets: &[Pin]) -> Result<Leavings, TokenError> {
+        Room::at(&self.base, room).leavings(run, secrets).map_err(|e| {
+            let message = format!("what it left cannot be looked through: {}", durable::reason(&e));
+            TokenError::before("program", "", message, "look into the station's state directory")
+        })
+    }
+
+    fn keep(&mut self, room: &str) -> Result<Option<String>, TokenError> {
+        Room::at(&self.base, room).set_aside()
     }
 
     fn clear(&mut self, room: &str) -> Result<(), TokenError> {

@@ -22,7 +22,7 @@ use crate::{
 const SHORTEST_LOOKED_FOR: usize = 4;
 
 /// The directory.
-pub(super) struct Room(PathBuf);
+pub(super) struct Room(pub(super) PathBuf);
 
 /// A file as it was found, and whether a credential stands in it.
 pub(super) struct Found {
@@ -42,6 +42,7 @@ impl Room {
     }
 
     pub(super) fn clear(&self) -> Result<(), TokenError> {
+        self.forget_leavings()?;
         match fs::remove_dir_all(&self.0) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed("the working directory", &e)),
             _ => Ok(()),
@@ -95,30 +96,60 @@ impl Room {
     pub(super) fn outputs(&self, run: &ProgramRun, secrets: &[Pin]) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
         for output in run.outputs.iter().filter(|o| !is_stream(&o.name)) {
-            if let Some(file) = self.open(&output.name)? {
+            if let Ok(file) = self.open(&output.name)? {
                 found.push(measure(&output.name, file, secrets)?);
             }
         }
         Ok(found)
     }
 
-    /// Opens what a program wrote; none where there is nothing, or no plain file of this room alone.
-    pub(super) fn open(&self, name: &Name) -> io::Result<Option<File>> {
-        let file = match durable::open_plain(&self.place(name)) {
+    /// Opens what a program wrote, or says why it is not taken: only a plain file of this room alone is.
+    pub(super) fn open(&self, name: &Name) -> io::Result<Result<File, Untaken>> {
+        let path = self.place(name);
+        let file = match durable::open_plain(&path) {
             Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound || e.kind() == io::ErrorKind::InvalidInput => {
-                return Ok(None);
+            Err(e) => {
+                return match (e.kind(), fs::symlink_metadata(&path)) {
+                    (io::ErrorKind::NotFound, _) => Ok(Err(Untaken::NotWritten)),
+                    (_, Ok(found)) if found.is_symlink() => Ok(Err(Untaken::Link)),
+                    (_, Ok(found)) if found.is_dir() => Ok(Err(Untaken::Folder)),
+                    (_, Ok(found)) if !found.is_file() => Ok(Err(Untaken::NotAFile)),
+                    (io::ErrorKind::PermissionDenied, _) => Ok(Err(Untaken::Unreadable)),
+                    _ => Err(e),
+                };
             }
-            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Ok(None),
-            Err(e) => return Err(e),
         };
         let metadata = file.metadata()?;
-        if metadata.nlink() != 1 || metadata.len() > LONGEST_FILE {
-            return Ok(None);
+        if metadata.nlink() != 1 {
+            return Ok(Err(Untaken::SecondName));
+        }
+        if metadata.len() > LONGEST_FILE {
+            return Ok(Err(Untaken::TooLong));
         }
         file.sync_all()?;
-        Ok(Some(file))
+        Ok(Ok(file))
     }
+}
+
+/// Why a program's output is not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Untaken {
+    #[error("it was not written")]
+    NotWritten,
+    #[error("it is a symbolic link")]
+    Link,
+    #[error("it is a folder")]
+    Folder,
+    #[error("it is not a regular file")]
+    NotAFile,
+    #[error("it has a second name (hard link)")]
+    SecondName,
+    #[error("it is longer than {LONGEST_FILE} bytes")]
+    TooLong,
+    #[error("its permissions do not let it be read")]
+    Unreadable,
+    #[error("a credential stood in it, and it was removed")]
+    Credential,
 }
 
 /// Length, digest, and whether a credential stands in it, however the reads fall.
@@ -143,7 +174,7 @@ pub(super) fn measure(name: &Name, mut from: impl Read, secrets: &[Pin]) -> io::
     }
 }
 
-fn stands_in(secret: &[u8], bytes: &[u8]) -> bool {
+pub(super) fn stands_in(secret: &[u8], bytes: &[u8]) -> bool {
     secret.len() >= SHORTEST_LOOKED_FOR && bytes.windows(secret.len()).any(|window| window == secret)
 }
 
@@ -204,10 +235,21 @@ mod tests {
         fs::hard_link(dir.path().join("outside"), room.place(&name("twin"))).unwrap();
         fs::create_dir(room.place(&name("directory"))).unwrap();
         fs::write(room.place(&name("plain")), b"x").unwrap();
-        for (what, there) in
-            [("link", false), ("twin", false), ("directory", false), ("none", false), ("plain", true)]
-        {
-            assert_eq!(room.open(&name(what)).unwrap().is_some(), there, "{what}");
+        fs::write(room.place(&name("empty")), b"").unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, room.place(&name("pipe")), rustix::fs::Mode::RUSR).unwrap();
+        let long = File::create(room.place(&name("long"))).unwrap();
+        long.set_len(LONGEST_FILE + 1).unwrap();
+        for (what, untaken) in [
+            ("link", Some(Untaken::Link)),
+            ("twin", Some(Untaken::SecondName)),
+            ("directory", Some(Untaken::Folder)),
+            ("pipe", Some(Untaken::NotAFile)),
+            ("none", Some(Untaken::NotWritten)),
+            ("long", Some(Untaken::TooLong)),
+            ("empty", None),
+            ("plain", None),
+        ] {
+            assert_eq!(room.open(&name(what)).unwrap().err(), untaken, "{what}");
         }
     }
 }

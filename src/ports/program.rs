@@ -4,6 +4,8 @@
 
 use std::io::Read;
 
+use serde::{Deserialize, Serialize};
+
 use super::token::TokenError;
 use crate::{
     approval::authorization::Authorization,
@@ -11,6 +13,22 @@ use crate::{
     memory::Pin,
     proposal::program::{ProgramCheck, ProgramRun, RunRecord},
 };
+
+/// What lies in a room after a program, once everything was removed from it in which a credential stands.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leavings {
+    /// Outputs that are not taken, each with the reason.
+    pub untaken: Vec<(Name, String)>,
+    /// What else lies there, copies of inputs aside: path and size, printable.
+    pub lying: Vec<String>,
+    /// Entries that are not listed: there are too many.
+    pub unlisted: u32,
+    /// Entries that were removed because a credential stood in them, or in their names.
+    pub removed: u32,
+    /// Entries in which no credential was looked for, because they are too large, too many or cannot be read.
+    pub unread: u32,
+}
 
 /// Runs programs, each in a working directory of its own on the station, which is called its room.
 pub trait Programs {
@@ -32,6 +50,13 @@ pub trait Programs {
 
     /// A file that a program wrote in its room, `stdout` and `stderr` included.
     fn written(&mut self, room: &str, name: &Name) -> Result<Box<dyn Read>, TokenError>;
+
+    /// Looks through a room for `secrets`, removes what they stand in, and says what is there. A second look gives the first
+    /// one's result: who looks again may not have the secrets that the program had.
+    fn leavings(&mut self, room: &str, run: &ProgramRun, secrets: &[Pin]) -> Result<Leavings, TokenError>;
+
+    /// Puts a room where nothing empties it. Its path; none if there is no such room.
+    fn keep(&mut self, room: &str) -> Result<Option<String>, TokenError>;
 
     /// Empties a room.
     fn clear(&mut self, room: &str) -> Result<(), TokenError>;

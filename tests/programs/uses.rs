@@ -66,7 +66,7 @@ fn sign_crl(vault: &Vault) -> String {
 }
 
 /// A use that has the puppet do this.
-fn puppet_use(arguments: &[&str], rest: &str) -> String {
+pub fn puppet_use(arguments: &[&str], rest: &str) -> String {
     let arguments = arguments.iter().map(|a| format!("{a:?}")).collect::<Vec<_>>().join(", ");
     format!(
         "kind = \"use\"\ntitle = \"Use\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"{}\"\nsha256 = \"{}\"\n\
