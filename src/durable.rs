@@ -301,8 +301,7 @@ pub fn check_destroyable(path: &Path) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let directory = directory_of(path);
-    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    rustix::fs::access(&directory, access)?;
+    check_writable(&directory)?;
     // In a sticky directory (/tmp) only the owner of the file or of the directory removes it (inode(7)).
     let (above, user) = (fs::metadata(&directory)?, rustix::process::geteuid().as_raw());
     let sticky = above.mode() & libc::S_ISVTX != 0;
@@ -310,6 +309,27 @@ pub fn check_destroyable(path: &Path) -> io::Result<()> {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     Ok(())
+}
+
+/// Whether a new file could be made there: nothing has its name, and its directory lets this process write. A disk that is
+/// full shows only in the act.
+///
+/// # Errors
+/// The system's error, `AlreadyExists` where something has the name.
+pub fn check_new(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => check_writable(&directory_of(path)),
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether this process can make and remove files in a directory.
+///
+/// # Errors
+/// The system's error.
+pub fn check_writable(directory: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(directory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
 }
 
 fn overwrite_and_unlink(path: &Path) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use super::{
     Code, Error, World,
     clearing::{self, Left},
-    execute::open_ceremony,
+    execute::{self, open_ceremony},
     recognition, sign,
     sign::LineWriter,
     station::StationSecrets,
@@ -50,6 +50,8 @@ pub fn abort(
         .coded(Code::Acted));
     }
     clearing::check(&ceremony, inbox)?;
+    // What is destroyed stays so, whether or not the line that says it can be written.
+    execute::check_room(world, &ceremony, 0)?;
     let keyid = description.signing_key.keyid();
     let administrator = recognition::administrator(&ceremony.roster, description, "abort")?.name.clone();
     let time = world.now(Some(&state))?;

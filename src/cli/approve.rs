@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{Approve, CardArgs, DecisionArgs, Global, Reject},
-    card::write_new_for,
+    card::{check_free, write_new_for},
     invocation::{self, Invocation},
     terminal::Terminal,
     unlocking,
@@ -27,7 +27,7 @@ use crate::{
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
         clock::Clock as _,
-        store::{CustodianMemory as _, Decision, StationStore as _},
+        store::{CustodianMemory as _, Decision, LedgerStore as _, StationStore as _},
     },
     proposal::briefing::briefing,
     storage,
@@ -67,7 +67,7 @@ fn decide(
     let event = if rejection.is_some() { Decision::Rejection } else { Decision::Approval };
     let matter = approve::matter(&state, &memory, &description, event, paper, &storage::SystemClock)?;
     execute::check_proposal(matter.ceremony, proposal)?;
-    check_output(decision, &matter, &root, event)?;
+    check_output(ledger, decision, &matter, &root, event)?;
     let ceremony = matter.ceremony;
     let lost = state.recovered_by(&ceremony.proposal);
     terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster, lost));
@@ -129,25 +129,23 @@ fn sign(
     }
 }
 
-/// Without `-o` the statement goes to the station, which must be this machine.
+/// Without `-o` the statement goes to the station, which must be this machine. What would be in the way of writing it is found
+/// before a PIN is asked for.
 fn check_output(
+    ledger: &Path,
     decision: &DecisionArgs,
     matter: &Matter<'_>,
     root: &storage::StateRoot,
     event: Decision,
 ) -> Result<(), Error> {
     if let Some(path) = &decision.output {
-        if path.exists() {
-            return Err(Error::problem(
-                format!("{} exists", text::printable(&path.to_string_lossy())),
-                "nothing is overwritten: name a file that does not exist",
-            ));
-        }
-        return Ok(());
+        return check_free(path);
     }
     let station = storage::StationDirectory::new(root)?;
     if station.is_station(matter.state.nonce, matter.ceremony.number()) {
-        return approve::check_new(&station, matter, event);
+        approve::check_new(&station, matter, event)?;
+        let mut ledger = storage::LedgerDirectory::open(ledger, Vec::new())?;
+        return Ok(ledger.check_writable(&matter.ceremony.directory)?);
     }
     Err(Error::usage(
         format!("{} is not the station of the open proposal", root.whose()),

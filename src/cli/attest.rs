@@ -16,7 +16,7 @@ use crate::{
         recognition,
     },
     encoding::text::Line,
-    ports::card::Uses,
+    ports::{card::Uses, store::LedgerStore as _},
     storage::SystemClock,
     transcript::ledger::LedgerState,
 };
@@ -29,6 +29,9 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
     let state = wiring.world().load()?;
     let description = card.describe(&recognition::enrolled(&state))?;
+    if let Ok((ceremony, _)) = attest::subject(&state, &description) {
+        wiring.ledger.check_writable(&ceremony.directory)?;
+    }
     show(terminal, &state);
     let opinion = Opinion { agrees: args.disagree.is_none(), remark };
     let question = if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };

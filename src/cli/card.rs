@@ -161,15 +161,9 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
     Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))
 }
 
-/// Refuses a file that is there already, before anything is done to a card.
-fn check_free(path: &Path) -> Result<(), Error> {
-    if !path.exists() {
-        return Ok(());
-    }
-    Err(Error::problem(
-        format!("{} exists", text::printable(&path.to_string_lossy())),
-        "nothing is overwritten: name a file that does not exist",
-    ))
+/// Refuses a file that is there already, or could not be written, before anything is done to a card.
+pub fn check_free(path: &Path) -> Result<(), Error> {
+    durable::check_new(path).map_err(|e| cannot_write(path, &e))
 }
 
 /// Writes a file that must not exist, whole or not at all.
@@ -183,15 +177,22 @@ pub fn write_new_for(ledger: &Path, path: &Path, bytes: &[u8]) -> Result<(), Err
 }
 
 fn write_for(access: durable::Access, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    durable::create_whole_for(access, path, bytes).map_err(|e| {
-        let hint = match e.kind() {
-            std::io::ErrorKind::AlreadyExists => "nothing is overwritten: name a file that does not exist",
-            std::io::ErrorKind::Unsupported => "write it to a local file system, and copy it from there",
-            _ => "check the directory and its free space",
-        };
-        let shown = text::printable(&path.to_string_lossy());
-        Error::problem(format!("{shown} cannot be written: {}", durable::reason(&e)), hint)
-    })
+    durable::create_whole_for(access, path, bytes).map_err(|e| cannot_write(path, &e))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    let shown = text::printable(&path.to_string_lossy());
+    let hint = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            return Error::problem(
+                format!("{shown} exists"),
+                "nothing is overwritten: name a file that does not exist",
+            );
+        }
+        std::io::ErrorKind::Unsupported => "write it to a local file system, and copy it from there",
+        _ => "check the directory and its free space",
+    };
+    Error::problem(format!("{shown} cannot be written: {}", durable::reason(error)), hint)
 }
 
 fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {

@@ -6,7 +6,7 @@ use super::{
     Done,
     approve::check_continuity,
     args::{CardArgs, CardDrill, CardPlace, Global},
-    card::write_new_for,
+    card::{check_free, write_new_for},
     terminal::{Terminal, counted},
     unlocking, wiring,
 };
@@ -42,6 +42,9 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     let description = card.describe(&recognition::enrolled(&state))?;
     let memory = storage::CustodianDirectory::new(&wiring::state_root(global, &[&args.ledger])?)?;
     let subject = drill::subject(&state, &memory, &description, head, &SystemClock)?;
+    if let Some(ledger) = &mut ledger {
+        ledger.check_writable(&subject.last.directory)?;
+    }
     brief(terminal, &subject, &description);
     check_continuity(terminal, &state, &subject.continuity)?;
     terminal.confirm("Try this card?")?;
@@ -81,12 +84,7 @@ fn open(args: &CardDrill) -> Result<Option<LedgerDirectory>, Error> {
     let Some(path) = &args.output else {
         return Ok(Some(LedgerDirectory::open(&args.ledger, args.copies.copies.clone())?));
     };
-    if path.exists() {
-        return Err(Error::problem(
-            format!("{} exists", text::printable(&path.to_string_lossy())),
-            "nothing is overwritten: name a file that does not exist",
-        ));
-    }
+    check_free(path)?;
     Ok(None)
 }
 

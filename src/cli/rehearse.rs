@@ -105,8 +105,8 @@ fn folder(args: &Rehearse) -> Result<PathBuf, Error> {
     };
     crate::durable::create_directory(&dir).map_err(|e| {
         Error::problem(
-            format!("{}: {e}", text::printable(&dir.to_string_lossy())),
-            "name a folder that does not exist, with --dir",
+            format!("{}: {}", text::printable(&dir.to_string_lossy()), crate::durable::reason(&e)),
+            "name a folder that can be made and does not exist, with --dir; TMPDIR says where it is made otherwise",
         )
     })?;
     Ok(dir)
@@ -211,5 +211,17 @@ mod tests {
         assert_eq!(found(Some("")), PathBuf::from("/tmp"));
         assert_eq!(found(Some("/var/tmp")), PathBuf::from("/var/tmp"));
         assert_eq!(found(Some("here")), std::env::current_dir().unwrap().join("here"));
+    }
+
+    /// What cannot be played is refused before the first ceremony is.
+    #[test]
+    fn plans_of_programs_are_refused_before_anything_is_played() {
+        let ceremonies = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ceremonies");
+        for program in ["command", "use"] {
+            let named = ["genesis", program].map(|name| ceremonies.join(format!("{name}.toml")));
+            let error = script::plans(&named).err().unwrap();
+            assert!(error.to_string().contains("runs no programs"), "{error}");
+        }
+        assert_eq!(script::plans(&[ceremonies.join("genesis.toml")]).ok().unwrap().len(), 1);
     }
 }

@@ -18,10 +18,11 @@ use crate::{
         time::Timestamp,
     },
     ports::{clock::Clock as _, store::StationStore as _},
+    proposal::operation::Place,
     storage::{self, SystemClock},
     transcript::{
         drilled,
-        ledger::{Ceremony, LedgerState},
+        ledger::{Ceremony, LedgerState, TargetInForce},
     },
 };
 
@@ -142,24 +143,30 @@ fn drills(terminal: Terminal, state: &LedgerState, now: Timestamp) -> serde_json
     })
 }
 
+/// A target in words: a program has neither label nor serial.
+fn what(target: &TargetInForce) -> String {
+    match &target.target.place {
+        Place::Command { program } => format!("program {}", text::printable(program)),
+        Place::Pkcs11 { .. } | Place::Practice { .. } => {
+            format!("token \"{}\", serial {}", target.identity.label, target.identity.serial)
+        }
+    }
+}
+
 fn targets(terminal: Terminal, state: &LedgerState) {
     if state.targets.is_empty() && state.retired.is_empty() {
         return;
     }
     terminal.heading("Targets");
     for (name, target) in &state.targets {
-        terminal
-            .item(&format!("{name}: token \"{}\", serial {}", target.identity.label, target.identity.serial));
+        terminal.item(&format!("{name}: {}", what(target)));
         for object in target.inventory.iter().flat_map(|i| &i.objects) {
             terminal.item(&format!("  {object}"));
         }
     }
     for (name, retired) in &state.retired {
-        let identity = &retired.target.identity;
-        terminal.item(&format!(
-            "{name}: let go by ceremony {}; it was token \"{}\", serial {}",
-            retired.by, identity.label, identity.serial
-        ));
+        let what = what(&retired.target);
+        terminal.item(&format!("{name}: let go by ceremony {}; it was {what}", retired.by));
     }
     for (ceremony, backup) in &state.backups {
         terminal.item(&format!(

@@ -64,7 +64,7 @@ pub const RAISE_THE_LIMIT: [&str; 5] = [
     "in this shell: sudo prlimit --pid $$ --memlock=unlimited",
     "from the next login: '* - memlock unlimited' in /etc/security/limits.d/quorate.conf",
     "for a service: LimitMEMLOCK=infinity in its unit",
-    "for one command: sudo systemd-run --pty --uid=$USER -p LimitMEMLOCK=infinity quorate ...",
+    "for one command: sudo systemd-run --pty --same-dir --uid=$USER -p LimitMEMLOCK=infinity quorate ...",
     "for a container: docker run --ulimit memlock=-1:-1 (podman takes the same)",
 ];
 

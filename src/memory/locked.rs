@@ -45,7 +45,8 @@ impl MemoryError {
 pub enum Protection {
     /// memfd_secret(2): also unmapped from the kernel's own address space.
     MemfdSecret,
-    /// mmap(2), mlock(2), MADV_DONTDUMP and MADV_DONTFORK, on a kernel without memfd_secret.
+    /// mmap(2), mlock(2), MADV_DONTDUMP and MADV_DONTFORK, on a kernel without memfd_secret,
+    /// or under a limit on the size of files.
     Mlock,
 }
 
@@ -327,9 +328,14 @@ impl Drop for Region {
     }
 }
 
-/// Uses memfd_secret unless the kernel lacks or forbids it; any other failure is an error, so that
-/// a passing shortage does not weaken the protection.
+/// Uses memfd_secret unless the kernel lacks or forbids it, or RLIMIT_FSIZE, which counts for its
+/// files too, is below the longest secret; any other failure is an error, so that a passing shortage
+/// does not weaken the protection.
 fn detect() -> io::Result<Protection> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    if limit.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| limit < LARGEST)) {
+        return Ok(Protection::Mlock);
+    }
     match memfd_secret() {
         Ok(_) => Ok(Protection::MemfdSecret),
         Err(error) => match error.raw_os_error() {

@@ -431,7 +431,9 @@ impl CardError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Absent { .. } => "insert the card, or give its place with --card",
-            Self::Unreadable { .. } => "give a card that was made with 'quorate card new'",
+            Self::Unreadable { .. } => {
+                "give a file that 'quorate card new' made, and that this account may read and write"
+            }
             Self::PinForm { .. } => "type the PIN again; no try was spent",
             Self::WrongPin { .. } => "ask the card's holder for the PIN; nothing was signed",
             Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",

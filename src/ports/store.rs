@@ -49,8 +49,11 @@ pub trait LedgerStore {
     /// How many directories hold the ledger, this one included, and whether two lie on one file system.
     fn copies(&mut self) -> Result<Copies, StoreError>;
 
+    /// Whether this process can write to a ceremony, in the ledger and in every copy.
+    fn check_writable(&mut self, directory: &str) -> Result<(), StoreError>;
+
     /// Whether the ledger and every copy have room for the lines that end a ceremony, and let this process write them:
-    /// as much again as its transcript has by now, and `bytes` on top.
+    /// as much again as its transcript has by now, and `bytes` on top. Copies are brought level with the ledger first.
     fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError>;
 
     /// Reads the transcript back from the ledger and from every copy, and states that the line with this

@@ -212,7 +212,13 @@ impl LedgerStore for LedgerDirectory {
         Ok(Copies { count, same_medium })
     }
 
+    fn check_writable(&mut self, directory: &str) -> Result<(), StoreError> {
+        self.places().try_for_each(|place| writing::check_writable(&place.path, directory))
+    }
+
     fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError> {
+        self.check_writable(directory)?;
+        self.level(directory)?;
         self.places().try_for_each(|place| writing::check_room(&place.path, directory, bytes))
     }
 

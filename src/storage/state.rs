@@ -29,7 +29,7 @@ fn state_root(state_home: Option<OsString>, home: Option<OsString>) -> Result<Pa
     base.map(|base| base.join("quorate")).ok_or_else(|| StoreError {
         what: "finding the state directory".to_owned(),
         reason: "neither XDG_STATE_HOME nor HOME is an absolute path".to_owned(),
-        hint: "set one of them, or name the directory".to_owned(),
+        hint: "set one of them, or name the directory with --state-dir".to_owned(),
     })
 }
 

@@ -120,6 +120,18 @@ pub(super) fn transcript(ledger: &Path, directory: &str, bytes: &[u8]) -> Result
     replace(ledger, &layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT), bytes, MAX_TRANSCRIPT)
 }
 
+/// Whether this process can write to a ceremony and to what lies beside its transcript.
+pub(super) fn check_writable(ledger: &Path, directory: &str) -> Result<(), StoreError> {
+    let path = layout::ceremony_path(ledger, directory)?;
+    let beside = [Beside::Approvals, Beside::Attestations, Beside::Drills].map(|b| path.join(beside_name(b)));
+    for place in std::iter::once(&path).chain(&beside) {
+        if layout::is_there(place)? {
+            durable::check_writable(place).map_err(|e| failed("writing to", place, &e))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a transcript could become twice as long and `more` bytes longer: on the disk, where the old one stays until the new one is whole, and
 /// under the limit that this process has on the size of files. A file system that does not know its size (0 blocks) is taken
 /// at its word when it is written to.

@@ -87,3 +87,80 @@ fn without_room_for_the_outcome_nothing_is_tried() {
     assert_eq!(fs::read(lab.transcript("0000-genesis")).unwrap(), before);
     ran(&mut execute(&lab, &files)).ok();
 }
+
+/// An abort that cannot write its line destroys neither releases nor the station's keys: the ceremony can go on.
+#[test]
+fn an_abort_that_cannot_be_written_destroys_nothing() {
+    let lab = program::proposed();
+    let files = program::approved_elsewhere(&lab);
+    for place in ["ledger", "copy"] {
+        let error = with_read_only(&lab.at(place), &abort(&lab, &files)).expect(1).error();
+        assert!(error.contains("read-only file system"), "{error}");
+        assert!(files.iter().all(|file| fs::metadata(file).is_ok()), "an approval was destroyed");
+    }
+    let done = ran(&mut execute(&lab, &files)).ok();
+    assert_eq!(done.text("outcome"), "completed");
+}
+
+/// A copy that did not have the ceremony yet gets it, the line that gives it up included.
+#[test]
+fn an_abort_brings_a_new_copy_level() {
+    let lab = program::proposed();
+    fs::create_dir(lab.path("third")).unwrap();
+    let mut command = abort(&lab, &[]);
+    ran(command.args(["--copy", &lab.at("third")])).ok();
+    let third = fs::read(lab.path("third/0000-genesis/transcript.jsonl")).unwrap();
+    assert_eq!(third, fs::read(lab.transcript("0000-genesis")).unwrap());
+}
+
+/// What a statement is to be written to is looked at before a PIN is asked for, and a try or a touch is spent.
+#[test]
+fn where_a_statement_cannot_be_written_no_pin_is_tried() {
+    let lab = program::proposed();
+    fs::write(lab.path("wrong.pin"), "not the pin of anybody\n").unwrap();
+    let (ledger, card, wrong) = (lab.at("ledger"), lab.card("alice", ""), lab.at("wrong.pin"));
+    let with = |verb: &[&str], more: &[&str]| {
+        let args = [verb, more, &["--card", &card, "--pin-file", &wrong]].concat();
+        lab.command(&args)
+    };
+    let refused = |ran: Ran, reason: &str| {
+        let ran = ran.expect(1);
+        let (error, code) = (ran.error(), ran.json["error"]["code"].as_str().unwrap().to_owned());
+        assert!(error.contains(reason), "{error}");
+        assert_ne!(code, "card-pin-wrong");
+    };
+    let reject: &[&str] = &["reject", &ledger, "--reason", "no"];
+    let drill: &[&str] = &["card", "drill", "--ledger", &ledger];
+    for verb in [&["approve", &ledger], reject] {
+        refused(with_read_only(&ledger, &with(verb, &[])), "read-only file system");
+        refused(with_read_only(&lab.at("files"), &with(verb, &["-o", &lab.at("files/x")])), "read-only");
+        refused(ran(&mut with(verb, &["-o", &lab.at("missing/x")])), "no such file or directory");
+    }
+    let enroll: &[&str] = &["card", "enroll", "--name", "alice", "--full-name", "Alice Archer"];
+    refused(ran(&mut with(enroll, &["-o", &lab.at("missing/x")])), "no such file or directory");
+    for name in ["alice", "bob", "carol"] {
+        lab.approve(name).ok();
+    }
+    ran(&mut execute(&lab, &[])).ok();
+    refused(with_read_only(&ledger, &with(&["attest", &ledger], &[])), "read-only file system");
+    refused(with_read_only(&ledger, &with(drill, &[])), "read-only file system");
+    refused(ran(&mut with(drill, &["-o", &lab.at("missing/x")])), "no such file or directory");
+}
+
+/// A limit on the size of files is no reason to have no memory for a secret.
+#[test]
+fn a_limit_on_the_size_of_files_does_not_take_the_memory_for_secrets() {
+    let lab = Lab::bare();
+    fs::write(lab.path("new.pin"), "a pin of its own\n").unwrap();
+    let command = lab.command(&[
+        "card",
+        "new",
+        &format!("soft:{}", lab.at("new.card")),
+        "--pin-file",
+        &lab.at("new.pin"),
+    ]);
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -f 32; exec \"$0\" \"$@\""]);
+    limited.arg(command.get_program()).args(command.get_args()).current_dir(lab.dir.path());
+    ran(&mut limited).ok();
+}

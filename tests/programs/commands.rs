@@ -199,6 +199,12 @@ fn a_check_looks_whether_it_was_carried_out() {
         .map(|c| c["outcome"].as_str().unwrap())
         .collect();
     assert_eq!(outcomes, ["completed", "completed", "failed", "indeterminate", "indeterminate"]);
+    // A program has neither label nor serial.
+    assert!(
+        status.stderr.contains(": program /") && !status.stderr.contains("serial \n"),
+        "{}",
+        status.stderr
+    );
 }
 
 #[test]

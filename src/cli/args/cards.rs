@@ -28,7 +28,7 @@ pub enum CardVerb {
     Show(CardShow),
     /// Try alone that a card opens its shares, and sign that it does.
     #[command(
-        after_help = "Examples:\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate card drill --ledger ledger --card soft:alice.card --head \"$(cat head.txt)\" -o alice.drill\n  Beside the ledger itself:\n    quorate card drill --ledger ledger --card soft:alice.card --copy /media/usb/ledger\n  The administrator takes in what was brought:\n    quorate card drill --ledger ledger --import alice.drill --copy /media/usb/ledger"
+        after_help = "Examples:\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate card drill --ledger ledger --card soft:alice.card \\\n      --head \"$(cat head.txt)\" -o alice.drill\n  Beside the ledger itself:\n    quorate card drill --ledger ledger --card soft:alice.card --copy /media/usb/ledger\n  The administrator takes in what was brought:\n    quorate card drill --ledger ledger --import alice.drill --copy /media/usb/ledger"
     )]
     Drill(CardDrill),
     /// Verify PIV attestations of YubiKeys: no card, no ledger.

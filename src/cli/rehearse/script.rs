@@ -51,6 +51,9 @@ pub fn plans(paths: &[PathBuf]) -> Result<Vec<Source>, Error> {
     let later =
         sources.iter().skip(1).all(|s| !matches!(s.kind(), OperationKind::Genesis | OperationKind::Recover));
     if genesis && later {
+        if sources.iter().any(|s| matches!(s.plan, Plan::Command(_) | Plan::Use(_))) {
+            return Err(no_programs());
+        }
         return Ok(sources);
     }
     Err(Error::usage(
