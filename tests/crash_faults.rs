@@ -42,7 +42,7 @@ fn said_clearly(ran: &Ran) {
     if ran.code == Some(0) {
         return;
     }
-    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.code == Some(1) || is_about_its_pin(ran), "{:?}: {}", ran.code, ran.stderr);
     let message = ran.json["error"]["message"].as_str().unwrap_or_default();
     let words = ["no space left", "read-only file system", "input/output error", "the medium fails"];
     let lower = message.to_lowercase();
@@ -52,11 +52,18 @@ fn said_clearly(ran: &Ran) {
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
+/// The deletion was seen to be done, and the station could not note that it is about to change the PIN: an outcome is on
+/// record, and the ceremony stays open.
+fn is_about_its_pin(ran: &Ran) -> bool {
+    ran.code == Some(5) && ran.error().contains("but its PIN was not changed: ")
+}
+
 /// The next run completes. It has nothing left to do if the first had claimed so, or had said so of the last step.
 #[track_caller]
 fn goes_on(first: &Ran, next: Ran, already: &str) {
     let claimed = next.code == Some(3) && next.error().contains(already);
-    assert!(claimed || first.code == Some(1) && next.code == Some(0), "{}", next.stderr);
+    let failed = first.code == Some(1) || is_about_its_pin(first);
+    assert!(claimed || failed && next.code == Some(0), "{}", next.stderr);
 }
 
 #[test]
