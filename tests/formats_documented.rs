@@ -123,6 +123,7 @@ fn code(path: impl AsRef<Path>) -> String {
 fn declared(source: &str, absent: &str) -> Vec<(String, Vec<Entry>)> {
     let mut types: Vec<(String, Vec<Entry>)> = Vec::new();
     let (mut attributes, mut macro_name, mut in_macro) = (String::new(), String::new(), false);
+    let mut by_kind = false;
     let mut lines = source.lines();
     while let Some(line) = lines.next() {
         let trimmed = line.trim_start();
@@ -130,6 +131,7 @@ fn declared(source: &str, absent: &str) -> Vec<(String, Vec<Entry>)> {
         if indent == 0 && !trimmed.is_empty() {
             in_macro = trimmed.contains("! {");
         }
+        by_kind |= line == "by_kind! {";
         if let Some(name) = trimmed.strip_prefix("macro_rules! ") {
             macro_name = name.trim_end_matches(" {").to_owned();
         } else if trimmed.starts_with("#[") || trimmed.starts_with("///") {
@@ -138,8 +140,9 @@ fn declared(source: &str, absent: &str) -> Vec<(String, Vec<Entry>)> {
             let end = format!("{}}}", " ".repeat(indent));
             let body: Vec<&str> = lines.by_ref().take_while(|l| *l != end).collect();
             let name = if name.starts_with('$') { macro_name.clone() } else { name };
-            if keyword == "enum" && attributes.contains("Deserialize") {
-                types.extend(variants(&name, &body, attributes.contains("tag = \"kind\""), absent));
+            if keyword == "enum" && (by_kind || attributes.contains("Deserialize")) {
+                types.extend(variants(&name, &body, by_kind, absent));
+                by_kind = false;
             } else if keyword != "enum" && (attributes.contains("Deserialize") || indent > 0) {
                 types.push((name, fields(&body, attributes.contains(", default)"), absent)));
             }

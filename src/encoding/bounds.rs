@@ -60,7 +60,7 @@ lists! {
     /// Attributes of one object in a backup.
     attributes = ATTRIBUTES: 256;
     /// Ceremonies whose times one plan disputes.
-    disputed = DISPUTED: 1000;
+    disputed = DISPUTED: 255;
     /// Arguments of a program.
     arguments = ARGUMENTS: 100;
     /// Variables in a program's environment.

@@ -1,6 +1,7 @@
 //! Bytes on the wire and on paper: digests, envelopes, strict parsing.
 
 pub mod bounds;
+pub(crate) mod by_kind;
 pub mod digest;
 pub mod dsse;
 pub mod pin_text;

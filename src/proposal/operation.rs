@@ -9,6 +9,7 @@ use super::{
 use crate::{
     encoding::{
         bounds,
+        by_kind::by_kind,
         digest::Digest,
         strict::Base64,
         text::{Line, Name},
@@ -16,9 +17,8 @@ use crate::{
     roster::OperationKind,
 };
 
+by_kind! {
 /// Where a target is found on the station.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Place {
     /// A token behind a PKCS#11 module.
     Pkcs11 {
@@ -40,6 +40,7 @@ pub enum Place {
         #[serde(deserialize_with = "bounds::path")]
         program: String,
     },
+}
 }
 
 impl Place {
@@ -190,9 +191,8 @@ pub struct SealedHandover {
     pub file: Base64,
 }
 
+by_kind! {
 /// What is done, once.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Operation {
     /// Makes the targets the quorum's.
     Genesis {
@@ -314,6 +314,7 @@ pub enum Operation {
         /// Whether it completes although the token's objects changed.
         may_change_objects: bool,
     },
+}
 }
 
 impl Operation {

@@ -17,7 +17,7 @@ use crate::{
         choice::survivors,
         identity::{is_among, is_same_set, made_again, matching},
         operation::{Operation, Start},
-        target::{Inventory, ObjectClass, ObjectRecord, TokenIdentity},
+        target::{Inventory, LeftOut, ObjectClass, ObjectRecord, TokenIdentity},
     },
 };
 
@@ -176,18 +176,12 @@ fn check_lists(operation: &Operation, concluded: &Concluded) -> Result<(), Findi
     };
     let left_out = match operation {
         Operation::Delete { .. } | Operation::Backup { .. } => true,
-        Operation::Restore { objects, .. } => {
-            concluded.left_out.iter().all(|left| objects.contains(&left.object))
-        }
+        Operation::Restore { objects, .. } => are_of(&concluded.left_out, objects),
         _ => concluded.left_out.is_empty(),
     };
     let unkept = match operation {
-        Operation::Backup { objects, .. } => {
-            concluded.unkept.iter().all(|unkept| objects.contains(&unkept.object))
-        }
-        Operation::Restore { .. } => {
-            concluded.unkept.iter().all(|unkept| concluded.restored.contains(&unkept.object))
-        }
+        Operation::Backup { objects, .. } => are_of(&concluded.unkept, objects),
+        Operation::Restore { .. } => are_of(&concluded.unkept, &concluded.restored),
         _ => concluded.unkept.is_empty(),
     };
     let backed_up = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
@@ -196,6 +190,15 @@ fn check_lists(operation: &Operation, concluded: &Concluded) -> Result<(), Findi
     } else {
         outcome_error("it lists what the operation was not to do")
     }
+}
+
+/// Whether each is said of an object of the list. Both may have as many entries as fit into a line.
+fn are_of(said: &[LeftOut], objects: &[ObjectRecord]) -> bool {
+    let known: BTreeSet<&ObjectRecord> = match said {
+        [] => return true,
+        _ => objects.iter().collect(),
+    };
+    said.iter().all(|said| known.contains(&said.object))
 }
 
 fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Finding> {
@@ -279,7 +282,6 @@ mod tests {
             digest::Digest,
             text::{Line, Summary},
         },
-        proposal::target::LeftOut,
         transcript::event::TargetState,
     };
 

@@ -14,6 +14,7 @@ mod lab;
 mod acting;
 mod approvals;
 mod attestations;
+mod backups;
 mod by_hand;
 mod bytes;
 mod ceremonies;

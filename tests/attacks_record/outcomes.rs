@@ -3,9 +3,15 @@
 use quorate::{
     approval::statement::Abort,
     encoding::digest::Digest,
-    proposal::{document::Proposal, target::LeftOut},
+    proposal::{
+        document::Proposal,
+        program::ProgramRecord,
+        target::{LeftOut, Role},
+    },
     transcript::{
-        event::{Aborted, Attempted, BackupRecord, Closed, Concluded, Intended, Rejected},
+        event::{
+            Aborted, Attempted, BackupRecord, Closed, Concluded, HandedOver, Intended, PinInForce, Rejected,
+        },
         finding::Severity,
         outcome::Outcome,
         verification,
@@ -13,7 +19,9 @@ use quorate::{
 };
 
 use super::{
-    forge::{ALL, Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, object, seen, text},
+    forge::{
+        ALL, Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, object, recipient, seen, text,
+    },
     forged,
 };
 
@@ -77,7 +85,7 @@ fn what_was_intended_was_not_refused() {
 
 #[test]
 fn a_refusal_has_a_reason_and_changes_nothing() {
-    let refused = |by: &[&str], change: fn(&mut Concluded)| {
+    let refused = |by: &[&str], change: &dyn Fn(&mut Concluded)| {
         let mut forge = Forge::new();
         let proposal = forge.delete();
         let mut lines = forge.begin(&proposal);
@@ -91,14 +99,28 @@ fn a_refusal_has_a_reason_and_changes_nothing() {
         forge
     };
     let three = ["alice", "bob", "carol"];
-    drop(refused(&three, |_| {}).state());
+    drop(refused(&three, &|_| {}).state());
     // One custodian who rejects three times is one.
     for by in [&[][..], &["alice", "bob"], &["alice", "alice", "alice"]] {
-        forged(&refused(by, |_| {}), "outcome");
+        forged(&refused(by, &|_| {}), "outcome");
     }
-    forged(&refused(&three, |c| c.targets = seen(&[])), "outcome");
-    forged(&refused(&three, |c| c.deleted.push(object("old", "01"))), "outcome");
-    forged(&refused(&three, |c| c.restored.push(object("old", "01"))), "outcome");
+    forged(&refused(&three, &|c| c.targets = seen(&[])), "outcome");
+    forged(&refused(&three, &|c| c.deleted.push(object("old", "01"))), "outcome");
+    forged(&refused(&three, &|c| c.restored.push(object("old", "01"))), "outcome");
+    let left = || LeftOut { object: object("old", "01"), reason: text("it would not go") };
+    forged(&refused(&three, &move |c| c.left_out.push(left())), "outcome");
+    forged(&refused(&three, &move |c| c.unkept.push(left())), "outcome");
+    let ran = ProgramRecord { run: None, check_exit_code: None };
+    forged(&refused(&three, &move |c| c.program = Some(ran.clone())), "outcome");
+    let pin = || PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
+    forged(&refused(&three, &move |c| c.pins.push(pin())), "outcome");
+    let handed = || HandedOver {
+        target: name("hsm"),
+        recipient: recipient("application"),
+        version: 1,
+        sha256: Digest::of(b"sealed"),
+    };
+    forged(&refused(&three, &move |c| c.handovers.push(handed())), "outcome");
 }
 
 #[test]

@@ -261,6 +261,22 @@ fn a_list_that_is_longer_than_its_bound_is_refused_while_it_is_read() {
     delete(|p| p.station.keys.recipient = "a".repeat(4097), "statement-document");
 }
 
+/// Nor is an object whose kind stands in it kept to be read later: that would take fifty times its size.
+#[test]
+fn an_operation_is_refused_at_the_first_field_that_is_not_of_it() {
+    for (text, refused) in [
+        (r#"{"kind":"genesis","targets":[0,!"#, "expected struct GenesisTarget"),
+        (
+            r#"{"kind":"genesis","targets":[{"name":"hsm","place":{"kind":"practice","path":7,!"#,
+            "expected a string",
+        ),
+        (r#"{"kind":"delete","objects":[],"target":[!"#, "expected a string"),
+    ] {
+        let found = strict::parse::<Operation>(text.as_bytes()).unwrap_err().to_string();
+        assert!(found.contains(refused), "{text}: {found}");
+    }
+}
+
 #[test]
 fn ceremonies_share_the_roster_in_force() {
     let mut forge = Forge::new();
