@@ -177,4 +177,6 @@ fn a_restore_is_of_a_backup_that_is_on_record() {
         }
     };
     forged(&restore(false, partial, |_| {}), "plan-mismatch");
+    let elsewhere = |proposal: &mut Proposal| proposal.plan = proposal.plan.replace("/b.age", "/c.age");
+    forged(&restore(false, elsewhere, |_| {}), "plan-mismatch");
 }

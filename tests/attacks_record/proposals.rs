@@ -348,7 +348,21 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
     };
     delete(both, "plan-mismatch");
     genesis(|p| p.plan = p.plan.replace("threshold = 3", "threshold = 4"), "plan-mismatch");
-    genesis(|p| p.plan = p.plan.replace("/nowhere/", "/elsewhere/"), "plan-mismatch");
+    for (says, other) in [
+        ("/nowhere/", "/elsewhere/"),
+        ("\"BOB Example\"", "\"Bob Example\""),
+        ("\"bob.json\"", "\"bob.json\", \"spare.json\""),
+        ("copies = 2", "copies = 3"),
+        ("custody = \"held\" }\nuser-pin", "custody = \"held\", pin_length = 12 }\nuser-pin"),
+    ] {
+        genesis(
+            |p| {
+                assert!(p.plan.contains(says), "{says}");
+                p.plan = p.plan.replace(says, other);
+            },
+            "plan-mismatch",
+        );
+    }
 }
 
 #[test]
