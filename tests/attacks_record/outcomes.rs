@@ -2,7 +2,7 @@
 
 use quorate::{
     approval::statement::Abort,
-    encoding::digest::Digest,
+    encoding::{digest::Digest, strict},
     proposal::{
         document::Proposal,
         program::ProgramRecord,
@@ -159,14 +159,26 @@ fn what_is_listed_was_to_be_done() {
             "outcome",
         );
     }
-    let mut forge = Forge::new();
-    let proposal = forge.inventory();
-    let mut lines = forge.begin(&proposal);
-    forge.approve(&mut lines, &proposal, &TWO);
-    let told = concluded(Outcome::Completed, &[], &forge.objects());
-    lines.add(intended(&TWO)).add(Concluded { restored: vec![object("keep", "02")], ..told });
-    forge.push(&proposal, &lines);
-    forged(&forge, "outcome");
+    // An inventory does nothing.
+    let left = || LeftOut { object: object("old", "01"), reason: text("it would not go") };
+    let changes: [&dyn Fn(&mut Concluded); 5] = [
+        &|c| c.deleted.push(object("old", "01")),
+        &|c| c.restored.push(object("keep", "02")),
+        &|c| c.left_out.push(left()),
+        &|c| c.unkept.push(left()),
+        &|c| c.backup = Some(backup.clone()),
+    ];
+    for change in changes {
+        let mut forge = Forge::new();
+        let proposal = forge.inventory();
+        let mut lines = forge.begin(&proposal);
+        forge.approve(&mut lines, &proposal, &TWO);
+        let mut told = concluded(Outcome::Completed, &[], &forge.objects());
+        change(&mut told);
+        lines.add(intended(&TWO)).add(told);
+        forge.push(&proposal, &lines);
+        forged(&forge, "outcome");
+    }
 }
 
 /// The record holds, and yet a key is gone that was to stay.
@@ -249,6 +261,29 @@ fn the_intent_is_for_the_target_with_copies_and_in_time() {
         lines.at(proposal.expires.unix()).add(intended(&TWO));
     });
     drop(forge.state());
+}
+
+#[test]
+fn copies_lie_on_one_file_system_where_the_policy_allows_it() {
+    let genesis = |allowed: bool, same_medium: bool| {
+        let mut forge = Forge::new();
+        forge.files.clear();
+        let mut proposal = forge.genesis();
+        let says = format!("allow_same_medium = {allowed}");
+        proposal.plan = proposal.plan.replace("allow_same_medium = true", &says);
+        let document = proposal.new_roster.as_mut().unwrap();
+        document.policy.allow_same_medium = allowed;
+        proposal.roster = Digest::of(&strict::write(document));
+        let mut lines = forge.begin(&proposal);
+        forge.approve(&mut lines, &proposal, &ALL);
+        lines.add(Intended { same_medium, ..intended(&ALL) });
+        forge.push(&proposal, &lines);
+        forge
+    };
+    for (allowed, same_medium) in [(true, true), (true, false), (false, false)] {
+        drop(genesis(allowed, same_medium).state());
+    }
+    forged(&genesis(false, true), "copies");
 }
 
 #[test]

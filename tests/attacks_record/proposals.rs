@@ -198,6 +198,9 @@ fn a_person_or_a_card_in_another_spelling_is_the_same() {
         enrolled(|e| e.serial = text(serial), "not as such a card spells it");
     }
     enrolled(|e| (e.kind, e.serial) = (CardKind::Yubikey, text("0012")), "not as such a card spells it");
+    // Nor does one card belong to two people.
+    enrolled(|e| e.serial = text("alice"), "card serial soft alice is listed twice");
+    enrolled(|e| e.holder = name("carol"), "was enrolled by carol");
 }
 
 #[test]
