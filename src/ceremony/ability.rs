@@ -7,6 +7,7 @@ use crate::{
     proposal::{
         capability::{self, Ability},
         operation::{Operation, Start},
+        target::{ObjectClass, ObjectRecord},
     },
     transcript::ledger::LedgerState,
 };
@@ -38,7 +39,30 @@ pub(super) fn check(
     let which = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
     let place = target.as_approved(operation).target.place;
     let mut token = world.tokens.open(name, &place, which, identity.module_sha256)?;
-    refuse(name, token.as_mut(), wanted)
+    refuse(name, token.as_mut(), wanted)?;
+    check_record(operation)
+}
+
+/// Refuses a backup of which the record shows that it cannot complete: no token ever sets CKA_EXTRACTABLE again.
+fn check_record(operation: &Operation) -> Result<(), Error> {
+    let Operation::Backup { target, objects, allow_partial, .. } = operation else { return Ok(()) };
+    let is_key = |o: &&ObjectRecord| matches!(o.class, ObjectClass::PrivateKey | ObjectClass::SecretKey);
+    let (staying, leaving): (Vec<_>, Vec<_>) =
+        objects.iter().filter(is_key).partition(|key| key.extractable == Some(false));
+    let error = if leaving.is_empty() {
+        Error::refused(
+            format!("no key that may leave {target} is on record, and a backup without any key is none"),
+            "if keys have come since, run an \"inventory\" first; else use the vendor's own backup",
+        )
+    } else if !staying.is_empty() && !allow_partial {
+        Error::refused(
+            format!("{} keys of {target} may not leave it, and allow_partial is false", staying.len()),
+            "set allow_partial = true to back up everything else",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(error.with(staying.iter().map(|key| format!("{key}: CKA_EXTRACTABLE is false")).collect()))
 }
 
 fn refuse(name: &Name, token: &mut dyn Token, wanted: &[Ability]) -> Result<(), Error> {

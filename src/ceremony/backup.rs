@@ -23,7 +23,7 @@ use crate::{
     ports::token::{BackupSink, BackupSource, Export, Restoration, Run, Token},
     proposal::{
         choice,
-        identity::made_again,
+        identity::{made_again, matching},
         operation::Operation,
         target::{BackupEntry, Inventory, LeftOut, ObjectClass, ObjectRecord, Role},
     },
@@ -217,7 +217,7 @@ fn backup(
         Ok(counted) => counted,
         Err(error) => return Ok(failed(&error)),
     };
-    let keys = entries.iter().filter(|e| e.object.extractable.is_some()).count();
+    let keys = entries.iter().filter(|e| is_key(&e.object)).count();
     let refuse = keys == 0 || (!left_out.is_empty() && !allow_partial);
     if refuse {
         acting.world.artifacts.remove(output)?;
@@ -259,6 +259,10 @@ fn backup(
     acted.left_out = left_out;
     acted.unkept = unkept;
     Ok(acted)
+}
+
+fn is_key(object: &ObjectRecord) -> bool {
+    matches!(object.class, ObjectClass::PrivateKey | ObjectClass::SecretKey)
 }
 
 /// The part of a summary about objects that are there, but not with all that restricts them.
@@ -441,12 +445,15 @@ fn there(total: usize, missing: usize) -> String {
 /// What a restore came to: each object is there and proven, or named.
 fn judge(what: &str, restoration: Restoration, wanted: &Wanted<'_>, name: &Name, after: Inventory) -> Acted {
     let Restoration { restored, mut left_out, unkept } = restoration;
-    for object in missing(wanted.objects, &after) {
-        if !left_out.iter().any(|left| left.object == object) {
-            let reason = Line::lossy("it is not in the token when that is looked at again");
-            left_out.push(LeftOut { object, reason });
-        }
-    }
+    // Of objects that nothing tells apart, each that is missing counts.
+    let missing = missing(wanted.objects, &after);
+    let told = matching(&missing, left_out.iter().map(|left| &left.object)).gone;
+    let untold = told.into_iter().cloned().map(|object| LeftOut {
+        object,
+        reason: Line::lossy("it is not in the token when that is looked at again"),
+    });
+    let untold: Vec<LeftOut> = untold.collect();
+    left_out.extend(untold);
     let total = wanted.objects.len();
     let complete = left_out.is_empty() || (wanted.allow_partial && left_out.len() < total);
     let outcome = if complete { Outcome::Completed } else { Outcome::Failed };

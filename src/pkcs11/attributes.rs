@@ -83,7 +83,9 @@ const KEPT: &[Row] = &[
     row("CKA_ATTR_TYPES", 0x085, Bytes, "c", Being),
     row("CKA_APPLICATION", 0x010, Bytes, "d", Being),
     row("CKA_OBJECT_ID", 0x012, Bytes, "d", Being),
-    row("CKA_SUBJECT", 0x101, Bytes, "pPc", Trait),
+    // No token makes an X.509 certificate without it.
+    row("CKA_SUBJECT", 0x101, Bytes, "c", Being),
+    row("CKA_SUBJECT", 0x101, Bytes, "pP", Trait),
     row("CKA_MODIFIABLE", 0x170, Flag, "pPscd", Trait),
     row("CKA_COPYABLE", 0x171, Flag, "pPscd", Trait),
     row("CKA_DESTROYABLE", 0x172, Flag, "pPscd", Trait),

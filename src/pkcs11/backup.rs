@@ -3,7 +3,7 @@
 use cryptoki::object::ObjectHandle;
 
 use super::{
-    attributes::{self, Kept},
+    attributes,
     fault::{Fault, Outcome},
     making::{self, By, Original},
     module::Module,
@@ -109,11 +109,8 @@ fn copy_of(
         return Err(Fault::new("C_CreateObject", "a copy of it is another object", ""));
     }
     let lost = original.differing(session, copy)?;
-    let own: Vec<&Kept> = original.attributes.iter().filter(|kept| lost.contains(&kept.row.name)).collect();
-    match own.iter().find(|kept| kept.row.part == attributes::Part::Being) {
-        Some(kept) => {
-            Err(Fault::new("C_CreateObject", format!("a copy of it has another {}", kept.row.name), ""))
-        }
+    match original.being_of(&lost) {
+        Some(name) => Err(Fault::new("C_CreateObject", format!("a copy of it has another {name}"), "")),
         None => Ok(lost),
     }
 }

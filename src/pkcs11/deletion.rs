@@ -44,8 +44,9 @@ pub(super) fn delete(
 
 /// The objects that the pinned records mean, or why it is not certain what they mean.
 fn choose<'a>(before: &'a [Found], pinned: &[ObjectRecord], run: Run) -> Outcome<Vec<&'a Found>> {
-    let refuse =
-        |message: String| Fault::new("C_FindObjects", message, "take a new inventory and propose again");
+    let refuse = |message: String| {
+        Fault::new("C_FindObjects", message, "find out who changed the objects since they were approved")
+    };
     let choice = choice::choose(before.iter().map(|f| &f.record), pinned)
         .map_err(|doubt| refuse(doubt.to_string()))?;
     if let (Some(missing), Run::First) = (choice.missing.first(), run) {

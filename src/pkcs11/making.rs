@@ -6,7 +6,7 @@
 use cryptoki::object::ObjectHandle;
 
 use super::{
-    attributes::Kept,
+    attributes::{Kept, Part},
     fault::{Fault, Outcome},
     session::Session,
     shown,
@@ -91,6 +91,12 @@ impl<'a> Original<'a> {
         let shown = shown::read(session, object, self.class)?;
         let lost = self.attributes.iter().filter(|kept| !kept.is_shown_by(&shown));
         Ok(lost.map(|kept| kept.row.name).collect())
+    }
+
+    /// One of these attributes that it would be another object without.
+    pub(super) fn being_of(self, names: &[&str]) -> Option<&'static str> {
+        let mut own = self.attributes.iter().map(|kept| kept.row);
+        own.find(|row| row.part == Part::Being && names.contains(&row.name)).map(|row| row.name)
     }
 
     fn make(

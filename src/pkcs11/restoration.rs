@@ -10,13 +10,13 @@ use super::{
     objects::{self, Found},
     proof::{self, Prover},
     protocol::{Answer, Message},
-    session::Who,
+    session::{Session, Who},
     settings::Select,
     slots,
     wrapping::{Wrapper, Wrapping},
 };
 use crate::{
-    encoding::text::Line,
+    encoding::{digest::Digest, text::Line},
     memory::{CredentialSecret, Pin},
     ports::token::{LeftOut, Restoration},
     proposal::{
@@ -39,18 +39,18 @@ pub(super) fn restore(
     session.login(Who::User, user_pin)?;
     let wrapper = Wrapper::new(&session, backup_key)?;
     let before = objects::all(&session)?;
-    let mut restoration = Restoration::default();
-    let mut made = Vec::new();
+    let mut standing = Standing::of(&before);
+    let prover = Prover { session: &session, wrapper: &wrapper, user_pin };
+    let mut work = Work::default();
     while let Answer::Entry(Some(entry)) = module.link().ask(&Message::WantEntry)? {
-        let done = made.len().saturating_add(restoration.left_out.len());
-        module.link().progress("objects restored", done, total)?;
-        let prover = Prover { session: &session, wrapper: &wrapper, user_pin };
-        match one(prover, &before, &entry) {
-            Ok(lost) => made.push((entry.object, lost)),
-            Err(fault) if fault.is_fatal() => return Err(fault),
-            Err(fault) => restoration.left_out.push(told(entry.object, &fault.line())),
-        }
+        module.link().progress("objects restored", work.done(), total)?;
+        work.take(prover, &mut standing, *entry, Turn::First)?;
     }
+    for entry in std::mem::take(&mut work.postponed) {
+        module.link().progress("objects restored", work.done(), total)?;
+        work.take(prover, &mut standing, entry, Turn::Last)?;
+    }
+    let Work { made, mut restoration, .. } = work;
     module.link().progress("objects restored", total, total)?;
     // Public halves are known only now that all objects are back.
     let after = objects::records(&objects::all(&session)?);
@@ -69,31 +69,154 @@ pub(super) fn restore(
     Ok(restoration)
 }
 
+/// How far a restoration is.
+#[derive(Default)]
+struct Work {
+    /// What is there, and the names of what it has lost.
+    made: Vec<(ObjectRecord, Vec<&'static str>)>,
+    postponed: Vec<BackupEntry>,
+    restoration: Restoration,
+}
+
+impl Work {
+    fn done(&self) -> usize {
+        self.made.len().saturating_add(self.restoration.left_out.len())
+    }
+
+    fn take(
+        &mut self,
+        prover: Prover<'_, '_>,
+        standing: &mut Standing<'_>,
+        entry: BackupEntry,
+        turn: Turn,
+    ) -> Outcome<()> {
+        match one(prover, standing, &entry, turn) {
+            Ok(Some(lost)) => self.made.push((entry.object, lost)),
+            Ok(None) => self.postponed.push(entry),
+            Err(fault) if fault.is_fatal() => return Err(fault),
+            Err(fault) => self.restoration.left_out.push(told(entry.object, &fault.line())),
+        }
+        Ok(())
+    }
+}
+
 fn told(object: ObjectRecord, reason: &str) -> LeftOut {
     LeftOut { object, reason: Line::lossy(reason) }
 }
 
-/// Makes one object, unless it is there; returns the names of what it has lost.
-fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome<Vec<&'static str>> {
-    let Prover { session, wrapper, .. } = prover;
+/// The objects that stood in the token before, each until an entry of the backup turned out to be it.
+struct Standing<'a>(HashMap<Likeness<'a>, Vec<&'a Found>>);
+
+/// What a copy has in common with its original in any token.
+type Likeness<'a> = (ObjectClass, &'a str, &'a Line, Option<Digest>, Option<Digest>);
+
+fn likeness(record: &ObjectRecord) -> Likeness<'_> {
+    (record.class, &record.id, &record.label, record.label_sha256, record.value_sha256)
+}
+
+impl<'a> Standing<'a> {
+    fn of(found: &'a [Found]) -> Self {
+        let mut standing: HashMap<Likeness<'a>, Vec<&'a Found>> = HashMap::new();
+        for object in found {
+            standing.entry(likeness(&object.record)).or_default().push(object);
+        }
+        Self(standing)
+    }
+
+    /// What may be the object of this record.
+    fn candidates<'s>(&'s self, record: &'s ObjectRecord) -> impl Iterator<Item = &'a Found> + use<'s, 'a> {
+        let alike = self.0.get(&likeness(record)).map(Vec::as_slice).unwrap_or_default();
+        alike.iter().copied().filter(move |found| could_be(record, &found.record))
+    }
+
+    /// It is the object of one entry, and of no other.
+    fn claim(&mut self, object: &'a Found) {
+        if let Some(alike) = self.0.get_mut(&likeness(&object.record)) {
+            alike.retain(|found| found.handle != object.handle);
+        }
+    }
+}
+
+/// When an entry is treated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// One that looks like something that stands there, and is not it, waits until all entries were seen: that may be another
+    /// entry's.
+    First,
+    /// What stands there still is no other entry's.
+    Last,
+}
+
+/// Makes one object, unless it is there; returns the names of what it has lost, or none if it has to wait.
+fn one(
+    prover: Prover<'_, '_>,
+    standing: &mut Standing<'_>,
+    entry: &BackupEntry,
+    turn: Turn,
+) -> Outcome<Option<Vec<&'static str>>> {
     let record = &entry.object;
-    let same: Vec<&Found> = before.iter().filter(|f| could_be(record, &f.record)).collect();
     let own = attributes::parse(record.class, &entry.attributes)
         .ok_or_else(|| refusal(record, "its attributes in the backup are not of this format"))?;
     let spki = entry.attributes.get(PUBLIC_KEY_INFO).and_then(|hex| base16ct::lower::decode_vec(hex).ok());
     let original = Original { class: record.class, attributes: &own, spki: spki.as_deref() };
-    if !matches!(record.class, ObjectClass::PrivateKey | ObjectClass::SecretKey) {
-        if entry.mechanism != "copy" {
-            return Err(refusal(record, "its mechanism in the backup is unknown"));
-        }
-        if let Some(found) = same.first() {
-            return original.differing(session, found.handle);
-        }
-        let trial = original.try_out(session, By::Copying)?;
-        making::discard(session, trial.handle);
-        let copy = original.make_in_token(session, By::Copying, &trial)?;
-        return original.differing(session, copy);
+    if matches!(record.class, ObjectClass::PrivateKey | ObjectClass::SecretKey) {
+        key(prover, standing, entry, original, turn)
+    } else {
+        copy(prover.session, standing, entry, original, turn)
     }
+}
+
+/// The same of what is public.
+fn copy(
+    session: &Session<'_>,
+    standing: &mut Standing<'_>,
+    entry: &BackupEntry,
+    original: Original<'_>,
+    turn: Turn,
+) -> Outcome<Option<Vec<&'static str>>> {
+    let record = &entry.object;
+    if entry.mechanism != "copy" {
+        return Err(refusal(record, "its mechanism in the backup is unknown"));
+    }
+    let mut nearest = None;
+    for found in standing.candidates(record) {
+        let lost = original.differing(session, found.handle)?;
+        let is_it = lost.is_empty();
+        if is_it || nearest.is_none() {
+            nearest = Some((found, lost));
+        }
+        if is_it {
+            break;
+        }
+    }
+    match nearest {
+        Some((_, lost)) if !lost.is_empty() && turn == Turn::First => return Ok(None),
+        // Of data objects, only that tells which application's they are.
+        Some((_, lost)) if record.class == ObjectClass::Data && original.being_of(&lost).is_some() => {
+            return Err(refusal(record, "another object of this label and value is there"));
+        }
+        Some((found, lost)) => {
+            standing.claim(found);
+            return Ok(Some(lost));
+        }
+        None => {}
+    }
+    let trial = original.try_out(session, By::Copying)?;
+    making::discard(session, trial.handle);
+    let copy = original.make_in_token(session, By::Copying, &trial)?;
+    original.differing(session, copy).map(Some)
+}
+
+/// The same of a key, proven.
+fn key(
+    prover: Prover<'_, '_>,
+    standing: &mut Standing<'_>,
+    entry: &BackupEntry,
+    original: Original<'_>,
+    turn: Turn,
+) -> Outcome<Option<Vec<&'static str>>> {
+    let Prover { session, wrapper, .. } = prover;
+    let record = &entry.object;
     let wrapping = Wrapping::of_name(&entry.mechanism)
         .ok_or_else(|| refusal(record, "its mechanism in the backup is unknown"))?;
     let way = wrapper.way_of(wrapping).ok_or_else(|| {
@@ -102,18 +225,27 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
             &format!("it was wrapped by {}, and this token has no mechanism for that", wrapping.name()),
         )
     })?;
-    let check = |key| proof::check(prover, way, key, &entry.blob.0, record, spki.as_deref());
+    let check = |key| proof::check(prover, way, key, &entry.blob.0, record, original.spki);
     // Of keys with one id and label, the token may not show which is which: one of them must prove to be this one.
-    let mut refused = None;
-    for found in same {
+    let (mut proven, mut refused) = (None, None);
+    for found in standing.candidates(record) {
         match check(found.handle) {
-            Ok(()) => return original.differing(session, found.handle),
+            Ok(()) => {
+                proven = Some(found);
+                break;
+            }
             Err(fault) if fault.is_fatal() => return Err(fault),
             Err(fault) => refused = Some(fault),
         }
     }
-    if let Some(fault) = refused {
-        return Err(fault);
+    if let Some(found) = proven {
+        standing.claim(found);
+        return original.differing(session, found.handle).map(Some);
+    }
+    match (refused, turn) {
+        (Some(_), Turn::First) => return Ok(None),
+        (Some(fault), Turn::Last) => return Err(fault),
+        (None, _) => {}
     }
     let by = By::Unwrapping { wrapper, way, blob: &entry.blob.0 };
     let trial = original.try_out(session, by)?;
@@ -126,18 +258,14 @@ fn one(prover: Prover<'_, '_>, before: &[Found], entry: &BackupEntry) -> Outcome
         let _ = session.destroy(key);
         return Err(fault);
     }
-    original.differing(session, key)
+    original.differing(session, key).map(Some)
 }
 
 /// The same object as far as a token with other objects, and another token, can show it.
 fn could_be(record: &ObjectRecord, found: &ObjectRecord) -> bool {
     let agrees = |a: &Option<_>, b: &Option<_>| a.is_none() || b.is_none() || a == b;
-    record.class == found.class
-        && record.id == found.id
-        && record.label == found.label
+    likeness(record) == likeness(found)
         && proof::same_type(record, found)
-        && record.value_sha256 == found.value_sha256
-        && record.label_sha256 == found.label_sha256
         && agrees(&record.public_key_sha256, &found.public_key_sha256)
         && (record.check_value.is_none()
             || found.check_value.is_none()
@@ -169,7 +297,6 @@ fn refusal(record: &ObjectRecord, why: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::{digest::Digest, text::Line};
 
     fn key(half: Option<u8>) -> ObjectRecord {
         ObjectRecord {

@@ -52,7 +52,12 @@ fn find(
 }
 
 fn refused(reason: &str) -> TokenError {
-    TokenError::before("C_FindObjects", "", reason, "take a new inventory and propose again")
+    TokenError::before(
+        "C_FindObjects",
+        "",
+        reason,
+        "find out who changed the objects since they were approved",
+    )
 }
 
 fn destroy(state: &mut State, record: &ObjectRecord) -> Result<(), TokenError> {

@@ -163,7 +163,7 @@ pub(super) fn substance(proposal: &Proposal) -> Vec<Section> {
         })],
         Operation::Delete { target, identity, objects } => vec![
             Section::new("The target", token(target.as_str(), identity)),
-            objects_section("What will be destroyed, for ever", objects),
+            listed("What will be destroyed, for ever", objects.iter().map(doomed).collect()),
         ],
         Operation::Reset { target, identity, objects, new_label } => vec![
             Section::new(
@@ -342,20 +342,68 @@ pub(super) fn with<const N: usize>(mut lines: Vec<String>, more: [String; N]) ->
 }
 
 fn objects_section(heading: &str, objects: &[ObjectRecord]) -> Section {
-    let mut lines: Vec<String> = objects
-        .iter()
-        .map(|object| match (object.public_key_sha256, object.evidence) {
-            (Some(hash), _) => format!("{object}, public key {hash}"),
-            (None, Some(e)) => format!("{object}; the {} beside it: {}", e.source, e.public_key_sha256),
-            (None, None) => object.to_string(),
-        })
-        .collect();
+    listed(heading, objects.iter().map(shown).collect())
+}
+
+fn listed(heading: &str, mut lines: Vec<String>) -> Section {
     if lines.is_empty() {
         lines.push("nothing is on record".into());
     }
     Section::new(heading, lines)
 }
 
+fn shown(object: &ObjectRecord) -> String {
+    match (object.public_key_sha256, object.evidence) {
+        (Some(hash), _) => format!("{object}, public key {hash}"),
+        (None, Some(e)) => format!("{object}; the {} beside it: {}", e.source, e.public_key_sha256),
+        (None, None) => object.to_string(),
+    }
+}
+
+/// An object that goes. If it was replaced since by another one of the same name, that shows only where more is told of it.
+fn doomed(object: &ObjectRecord) -> String {
+    if object.is_known_by_name_only() && object.evidence.is_none() {
+        format!(
+            "{object}; KNOWN BY ID, LABEL AND TYPE ONLY: another key of the same three would be taken for it"
+        )
+    } else {
+        shown(object)
+    }
+}
+
 fn bytes(length: u32) -> String {
     if length == 1 { "1 byte".into() } else { format!("{length} bytes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proposal::target::{ObjectClass, PublicKeyEvidence};
+
+    #[test]
+    fn what_only_its_name_tells_is_not_destroyed_without_a_word() {
+        let key = ObjectRecord {
+            class: ObjectClass::PrivateKey,
+            id: "01".to_owned(),
+            label: crate::encoding::text::Line::lossy("root"),
+            label_sha256: None,
+            key_type: "ec-p256".to_owned(),
+            public_key_sha256: None,
+            check_value: None,
+            unique_id: None,
+            value_sha256: None,
+            extractable: Some(true),
+            evidence: None,
+        };
+        let half = Digest::of(b"half");
+        let evidence = Some(PublicKeyEvidence { source: ObjectClass::Certificate, public_key_sha256: half });
+        for (object, warned) in [
+            (key.clone(), true),
+            (ObjectRecord { evidence, ..key.clone() }, false),
+            (ObjectRecord { public_key_sha256: Some(half), ..key.clone() }, false),
+            (ObjectRecord { check_value: Some("aabbcc".to_owned()), ..key }, false),
+        ] {
+            assert_eq!(doomed(&object).contains("KNOWN BY ID, LABEL AND TYPE ONLY"), warned, "{object:?}");
+        }
+    }
 }

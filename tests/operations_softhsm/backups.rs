@@ -85,13 +85,11 @@ fn what_cannot_leave_is_named_and_only_a_partial_backup_goes_without() {
     vault.hsm.make_key("lab", "EC:prime256v1", "stays", "07");
     extractable(&vault.hsm, "EC:edwards25519", "ed", "08");
     vault.found(&[Target::in_use(&vault.hsm, "lab")]);
-    vault.approved(&backup(&vault, "files/b.age", false), FOUR);
-    let failed = vault.execute::<&str>(&[]).expect(4);
-    for said in ["\\\"stays\\\" id 07", "\\\"ed\\\" id 08", "CKR_KEY"] {
-        assert!(failed.error().contains(said), "{said}: {}", failed.error());
-    }
-    assert!(fs::read_dir(vault.lab.path("files")).unwrap().next().is_none(), "a file was left behind");
-    vault.execute(&["--give-up"]).expect(4);
+    // It is on record that one of them stays: nobody gathers for a whole backup.
+    let refused =
+        vault.lab.propose(&vault.lab.plan("whole", &backup(&vault, "files/b.age", false))).expect(3);
+    assert!(refused.error().contains("\\\"stays\\\" id 07"), "{}", refused.error());
+    assert!(!refused.error().contains("\\\"ed\\\""), "{}", refused.error());
     let done = vault.ceremony(&backup(&vault, "files/b.age", true), FOUR).ok();
     let left: Vec<String> = done.json["left_out"]
         .as_array()
@@ -105,13 +103,30 @@ fn what_cannot_leave_is_named_and_only_a_partial_backup_goes_without() {
 
 #[test]
 fn a_token_of_which_nothing_can_leave_makes_no_backup() {
+    // Ed25519 may leave, and SoftHSM cannot wrap it: that shows when it is tried.
+    let hsm = SoftHsm::with_token("lab");
+    extractable(&hsm, "EC:edwards25519", "ed", "08");
+    let vault = Vault::new(hsm);
+    vault.found(&[Target::in_use(&vault.hsm, "lab")]);
+    for allow_partial in [false, true] {
+        vault.approved(&backup(&vault, "files/b.age", allow_partial), FOUR);
+        let failed = vault.execute::<&str>(&[]).expect(4);
+        for said in ["0 keys could be exported", "\\\"ed\\\" id 08", "CKR_KEY"] {
+            assert!(failed.error().contains(said), "{said}: {}", failed.error());
+        }
+        assert!(fs::read_dir(vault.lab.path("files")).unwrap().next().is_none(), "a file was left behind");
+        vault.execute(&["--give-up"]).expect(4);
+    }
+}
+
+/// Where all keys on record stay, nobody gathers for a backup.
+#[test]
+fn a_backup_that_the_record_shows_to_be_vain_is_refused_when_it_is_proposed() {
     let vault = Vault::taken_over();
-    let failed = {
-        vault.approved(&backup(&vault, "files/b.age", true), FOUR);
-        vault.execute::<&str>(&[]).expect(4)
-    };
-    assert!(failed.error().contains("0 keys could be exported"), "{}", failed.error());
-    assert!(!vault.lab.path("files/b.age").exists());
+    let refused = vault.lab.propose(&vault.lab.plan("vain", &backup(&vault, "files/b.age", true))).expect(3);
+    for said in ["no key that may leave", "\\\"old\\\" id 01", "\\\"keep\\\" id 02"] {
+        assert!(refused.error().contains(said), "{said}: {}", refused.error());
+    }
 }
 
 /// Flipped, cut, replaced or gone between the proposal and the execution: refused with nothing changed, and the

@@ -174,6 +174,22 @@ fn what_a_token_does_not_keep_is_named() {
     assert_eq!((restoration.restored.len(), named(&restoration.unkept)), (2, lost.to_vec()));
 }
 
+/// A certificate is nothing without its subject, whatever else a token does not take: CKA_TRUSTED of the security officer, say.
+#[test]
+fn a_certificate_comes_back_without_what_a_token_does_not_take() {
+    let hsm = SoftHsm::with_token("ca");
+    let module = faulty(&hsm);
+    aes(&hsm, "good", "01", &[]);
+    hsm.make_object("ca", &["0=n1", "80=n0", "3=6361", "102=02", "101=3000", "11=3000", "87=n2"]);
+    module.orders(&[("C_CreateObject", 0x87, "refuse-attribute")]);
+    let mut tape = Tape::default();
+    let mut token = faulty_token(&hsm, &module, by_label("ca"));
+    let export = token.backup(right(), &pin(USER_PIN), &backup_key(7), &mut tape, &mut Silent).unwrap();
+    assert_eq!((tape.0.len(), export.left_out), (2, vec![]));
+    let [unkept] = &export.unkept[..] else { panic!("{:?}", export.unkept) };
+    assert!(unkept.reason.as_str().ends_with("CKA_CERTIFICATE_CATEGORY"), "{}", unkept.reason);
+}
+
 /// Domain parameters are objects of the token like any other, and no backup takes them.
 #[test]
 fn objects_of_other_classes_are_left_out_by_name() {

@@ -148,6 +148,38 @@ fn keys_that_look_alike_come_back_each() {
     );
 }
 
+/// A token that lost some of the objects that look alike: those come back, and what is left of them is not doubled.
+#[test]
+fn what_is_missing_of_objects_that_look_alike_comes_back() {
+    let hsm = SoftHsm::with_token("ca");
+    let note = hsm.dir.path().join("note");
+    std::fs::write(&note, "a public note").unwrap();
+    let data = ["--write-object", note.to_str().unwrap(), "--type", "data", "--label", "note"];
+    for application in ["one", "one", "two"] {
+        hsm.user("ca", USER_PIN, &[&data[..], &["--application-label", application]].concat());
+    }
+    for _ in 0..2 {
+        extractable(&hsm, "EC:prime256v1", "twin", "09");
+    }
+    let mut tape = Tape::default();
+    assert_eq!(backup(&hsm, &mut tape).unwrap(), Export::default());
+    let delete = ["--delete-object", "--type"];
+    hsm.user("ca", USER_PIN, &[&delete[..], &["privkey", "--id", "09"]].concat());
+    for _ in 0..2 {
+        hsm.user("ca", USER_PIN, &[&delete[..], &["data", "--label", "note"]].concat());
+    }
+    assert_eq!(all_of(restore(&hsm, "ca", 7, tape.0.clone()).unwrap()).len(), 7);
+    // Each as it was, not one of them twice.
+    let mut again = Tape::default();
+    assert_eq!(backup(&hsm, &mut again).unwrap(), Export::default());
+    let attributes = |tape: &Tape| {
+        let mut all: Vec<_> = tape.0.iter().map(|entry| entry.attributes.clone()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(attributes(&again), attributes(&tape));
+}
+
 #[test]
 fn another_backup_key_and_a_changed_entry_restore_nothing() {
     let hsm = filled();
