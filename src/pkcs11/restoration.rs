@@ -244,7 +244,10 @@ fn key(
     }
     match (refused, turn) {
         (Some(_), Turn::First) => return Ok(None),
-        (Some(fault), Turn::Last) => return Err(fault),
+        (Some(fault), Turn::Last) => {
+            let why = format!("a key that is not proven to be it has its place: {}", fault.line());
+            return Err(Fault::new("restore", why, &fault.hint));
+        }
         (None, _) => {}
     }
     let by = By::Unwrapping { wrapper, way, blob: &entry.blob.0 };
