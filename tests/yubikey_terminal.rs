@@ -167,7 +167,7 @@ fn a_ceremony_at_one_table_forgives() {
             "carol approved.",
             "Frank Example's yubikey card 10000004: 2 touches will be asked for.",
             "error: card 10000004 was not touched in time",
-            "hint: nothing was signed and no try was lost; give the card again and touch the card when asked",
+            "hint: nothing was signed and no try was lost; try again and touch the card when asked",
             "Outcome: completed.",
             "Alice Example's yubikey card 10000001: 1 touch will be asked for.",
             "error: card 10000001 was not touched in time",
@@ -301,4 +301,41 @@ fn a_new_pin_is_asked_for_until_it_is_one() {
     );
     assert!(!said.contains(PUK), "the PUK stands on the screen: {said}");
     assert_eq!(card.tries(), (3, 3));
+}
+
+/// Nor because of a wrong PIN of a card that has one: it is asked for again, unseen, until the last try is kept.
+#[test]
+fn the_pin_of_a_card_that_is_enrolled_is_asked_for_again() {
+    let table = Table::with_readers(1, &[]);
+    let card = Card::new(&Manufacturer::new(), 10_000_009, Firmware::V5_7_1);
+    card.set_touch(Touch::Now);
+    table.daemon.insert(0, &card);
+    let (first, second, third) =
+        (table.lab.at("files/first"), table.lab.at("files/second"), table.lab.at("files/third"));
+    let enroll = |output| {
+        let name =
+            ["card", "enroll", "--card", "yubikey", "--name", "zoe", "--full-name", "Zoe Example", "-o"];
+        [&name[..], &[output]].concat()
+    };
+    let (pin, puk, again) = ("New PIN for card 10000009", "New PUK for card 10000009", "The same again");
+    let ready = ("Make card 10000009 ready? [y/N]", "y");
+    let made = [ready, (pin, PIN), (again, PIN), (puk, PUK), (again, PUK)];
+    let (code, said) = converse(&table, &enroll(&first), &made);
+    assert_eq!(code, 0, "{said}");
+    let three = ("PIN of card 10000009 (3 tries left)", "00000000");
+    let (code, said) =
+        converse(&table, &enroll(&second), &[ready, three, ("PIN of card 10000009 (2 tries left)", PIN)]);
+    assert_eq!(code, 0, "{said}");
+    has(
+        &said,
+        &["error: wrong PIN for card 10000009: 2 tries left", "hint: type it again", "is enrolled with"],
+    );
+    assert_eq!(card.tries(), (3, 3));
+    let two = ("PIN of card 10000009 (2 tries left)", "00000000");
+    let (code, said) = converse(&table, &enroll(&third), &[ready, three, two]);
+    assert_ne!(code, 0, "{said}");
+    has(&said, &["wrong PIN for card 10000009: 1 try left", "has one PIN try left; it was not spent"]);
+    // Nobody is told to type what is not asked for.
+    assert_eq!(said.matches("type it again").count(), 1, "{said}");
+    assert_eq!(card.tries(), (1, 3));
 }

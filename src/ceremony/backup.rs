@@ -227,7 +227,7 @@ fn backup(
         ));
         acted.left_out = left_out;
         acted.hint = if keys == 0 {
-            "see below why no key can leave; give it up with 'quorate execute --give-up', and use the vendor's own backup"
+            "see above why no key can leave; give it up with 'quorate execute --give-up', and use the vendor's own backup"
         } else {
             "give it up with 'quorate execute --give-up', and propose a backup with allow_partial = true"
         }
@@ -462,7 +462,7 @@ fn judge(what: &str, restoration: Restoration, wanted: &Wanted<'_>, name: &Name,
     let not = if not.is_empty() { String::new() } else { format!("; not restored: {}", not.join("; ")) };
     let mut acted = Acted::new(outcome, format!("{what}: {proven} and proven{}{not}", without_all(&unkept)));
     if left_out.len() < total {
-        acted.hint = "see below why; 'quorate execute' again tries those that are missing; or give it up with 'quorate execute \
+        acted.hint = "see above why; 'quorate execute' again tries those that are missing; or give it up with 'quorate execute \
                       --give-up', and propose a restore with allow_partial = true"
             .into();
     }

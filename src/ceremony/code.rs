@@ -88,7 +88,14 @@ impl Code {
 
     /// Whether a person who is told this may still have a PIN in mind, and type it into the next prompt.
     pub const fn is_about_a_pin(self) -> bool {
-        matches!(self, Self::CardPinForm | Self::CardPinWrong | Self::CardFinalTry | Self::CardBlocked)
+        matches!(
+            self,
+            Self::CardPinForm
+                | Self::CardPinWrong
+                | Self::CardFinalTry
+                | Self::CardBlocked
+                | Self::PinMissing
+        )
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     Done,
     args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
     attestation, drill, enrolment,
+    invocation::{shell, shell_card},
     terminal::Terminal,
     unlocking, wiring,
 };
@@ -56,14 +57,17 @@ fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
     check_free(path)?;
     let pin = match unlocking::read_pin(&args.pin)? {
         Some(pin) => pin,
-        None => terminal.new_pin("PIN for the new card (6 to 64 characters)")?,
+        None => secrets::choose(terminal, "PIN for the new card (6 to 64 characters)", |pin| {
+            Ok(SoftCard::check_new_pin(pin)?)
+        })?,
     };
     let mut card = SoftCard::create(path, &pin, SystemClock.now())?;
     let description = card.describe(&[])?;
     terminal.tell(&format!("Made {}.", args.card));
     describe(&description, terminal);
     terminal.tell("Next, for the plan of the genesis:");
-    terminal.item(&format!("quorate card enroll --card {} --name NAME --full-name TEXT -o FILE", args.card));
+    let card = shell_card(&args.card);
+    terminal.command(&format!("quorate card enroll --card {card} --name NAME --full-name TEXT -o FILE"));
     Ok(Done::ok(card_json(&description)))
 }
 
@@ -155,7 +159,8 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         unlocking::whose(&description, None)
     ));
     if is_attested {
-        terminal.tell(&format!("'quorate card show {path} --roots FILE' verifies where its keys were made."));
+        terminal.tell("Where its keys were made is verified by:");
+        terminal.command(&format!("quorate card show {} --roots FILE", shell(args.output.as_os_str())));
     }
     terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
     Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))
@@ -213,5 +218,5 @@ fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
         )
     })?;
     let trust = attestation::trust(&args.trust)?;
-    Ok(Done::ok(enrolment::show(&card, &trust, terminal)))
+    Ok(Done::ok(enrolment::show(&card, &shell(args.what.as_ref()), &trust, terminal)))
 }

@@ -1,5 +1,7 @@
 //! `quorate card drill`.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{
@@ -7,6 +9,7 @@ use super::{
     approve::check_continuity,
     args::{CardArgs, CardDrill, CardPlace, Global},
     card::{check_free, write_new_for},
+    invocation::{Invocation, shell},
     terminal::{Terminal, counted},
     unlocking, wiring,
 };
@@ -64,7 +67,8 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     };
     let file = kept.first().map(|kept| kept.file.clone());
     let shown = args.output.as_ref().map(|path| text::printable(&path.to_string_lossy()));
-    tell_done(terminal, &subject, shown.as_deref());
+    let next = Invocation::at(global, &args.ledger, &args.copies.copies);
+    tell_done(terminal, &subject, args.output.as_deref(), &next);
     let said = signed.statement();
     Ok(Done::ok(json!({
         "person": said.person,
@@ -107,7 +111,7 @@ fn brief(terminal: Terminal, subject: &Subject<'_>, card: &CardDescription) {
     terminal.item("then it signs that it did, with the date; nothing else is written");
 }
 
-fn tell_done(terminal: Terminal, subject: &Subject<'_>, file: Option<&str>) {
+fn tell_done(terminal: Terminal, subject: &Subject<'_>, file: Option<&Path>, next: &Invocation) {
     let person = subject.person;
     let did = match subject.authorities.len() {
         0 => "signs".to_owned(),
@@ -115,10 +119,13 @@ fn tell_done(terminal: Terminal, subject: &Subject<'_>, file: Option<&str>) {
     };
     terminal.tell(&format!("The card of {} ({}) {did}.", person.full_name, person.name));
     match file {
-        Some(file) => terminal.tell(&format!(
-            "Next: bring {file} to the administrator, for 'quorate card drill --ledger LEDGER --import {file}'."
-        )),
-        None => terminal.tell("The statement lies beside the ledger; 'quorate status' counts it."),
+        Some(path) => {
+            let shown = text::printable(&path.to_string_lossy());
+            terminal.tell(&format!("Next: bring {shown} to the administrator, for:"));
+            let file = shell(path.as_os_str());
+            terminal.command(&next.elsewhere(&format!("quorate card drill --ledger LEDGER --import {file}")));
+        }
+        None => next.tell(terminal, "The statement lies beside the ledger; 'quorate status' counts it."),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::roster::{
     card::{CardKind, EnrolledCard},
 };
 
-/// Says what is in it. `trust` has the certificates of authorities, and which are believed beside Yubico's.
-pub fn show(card: &EnrolledCard, trust: &Trust, terminal: Terminal) -> Value {
+/// Says what is in it. `what` names its file as a shell takes it, `trust` has the certificates of authorities, and which are believed beside Yubico's.
+pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) -> Value {
     let e = card.enrolment();
     terminal.tell(&format!("An enrolment, signed by its card: {} ({})", e.holder, e.full_name));
     terminal.item(&format!("card          {} {}", e.kind, e.serial));
@@ -20,7 +20,7 @@ pub fn show(card: &EnrolledCard, trust: &Trust, terminal: Terminal) -> Value {
     ));
     terminal.item(&format!("enrolled      {}", e.created));
     let proof = prove(card, trust);
-    proof.tell("FILE", terminal);
+    proof.tell(what, terminal);
     json!({ "enrolment": e, "keyid": card.keyid(), "attestation": proof.json() })
 }
 

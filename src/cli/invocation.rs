@@ -70,6 +70,13 @@ impl Invocation {
         invocation
     }
 
+    /// With the plan.
+    #[must_use]
+    pub fn with_plan(mut self, plan: &Path) -> Self {
+        self.plan = Some(plan.to_owned());
+        self
+    }
+
     /// With the administrator's card.
     #[must_use]
     pub fn by(mut self, card: Option<&CardPlace>) -> Self {
@@ -139,12 +146,7 @@ impl Invocation {
 
     fn admin_card(&self) -> String {
         match &self.card {
-            Some(CardPlace::Soft(path)) => {
-                let mut place = std::ffi::OsString::from("soft:");
-                place.push(path);
-                shell(&place)
-            }
-            Some(place) => place.to_string(),
+            Some(place) => shell_card(place),
             None => "CARD".into(),
         }
     }
@@ -185,7 +187,10 @@ impl Invocation {
     /// An error, with the commands of its hint.
     #[must_use]
     pub fn explain(&self, mut error: Error) -> Error {
-        error.commands = self.mentioned(&error.hint);
+        // Where it was raised more may have been known: a card that was typed, say.
+        if error.commands.is_empty() {
+            error.commands = self.mentioned(&error.hint);
+        }
         error
     }
 }
@@ -194,6 +199,18 @@ impl Invocation {
 struct Takes {
     copies: bool,
     card: Option<String>,
+}
+
+/// A card's place as a shell reads it back.
+pub fn shell_card(place: &CardPlace) -> String {
+    match place {
+        CardPlace::Soft(path) => {
+            let mut word = std::ffi::OsString::from("soft:");
+            word.push(path);
+            shell(&word)
+        }
+        CardPlace::Yubikey(_) => place.to_string(),
+    }
 }
 
 /// A word as a shell reads it back. Control characters and bytes that are not UTF-8 are spelled as bash, ksh and zsh do

@@ -36,7 +36,7 @@ impl From<AttestationError> for Proof {
 }
 
 impl Proof {
-    /// Says it; `what` is what `quorate card show` was or would be asked for.
+    /// Says it; `what` is what `quorate card show` was or would be asked for, as a shell takes it.
     pub fn tell(&self, what: &str, terminal: Terminal) {
         let more = |line: &str| terminal.item(&format!("              {line}"));
         match self {
@@ -56,7 +56,8 @@ impl Proof {
             }
             Self::Incomplete(error) => {
                 terminal.item(&format!("attestation   NOT VERIFIED: {error}"));
-                more(&format!("bring Yubico's: 'quorate card show {what} --roots CERTIFICATES'"));
+                more("bring Yubico's certificates:");
+                terminal.command(&format!("quorate card show {what} --roots CERTIFICATES"));
             }
             Self::Refused(error) => {
                 terminal.item(&format!("attestation   REFUSED: {error}"));

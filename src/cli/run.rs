@@ -24,7 +24,7 @@ use crate::{
     encoding::text::Name,
     memory::Pin,
     ports::card::FinalTry,
-    proposal::target::Role,
+    proposal::{plan::Plan, target::Role},
     storage,
     transcript::{ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
@@ -59,7 +59,10 @@ impl Table<'_> {
                 check(&mut dealt)?;
                 Ok(Some(dealt))
             });
-            if let Some(first) = self.forgives(tried)? {
+            if let Some(first) = self.forgives(tried, GIVE)? {
+                if let Some(admin) = &first {
+                    self.next = self.next.clone().by(Some(admin.place()));
+                }
                 return Ok(first);
             }
         }
@@ -92,7 +95,7 @@ impl Table<'_> {
 
     /// Waits until this card is in a reader again: where there is one reader, each takes their card out after their turn.
     fn wait_for(&self, dealt: &mut Dealt, whose: &str) -> Result<Waited, Error> {
-        while self.forgives(dealt.look())?.is_none() {
+        while self.forgives(dealt.look(), GIVE)?.is_none() {
             let answer = self.terminal.ask(&format!("Put the card of {whose} in and type yes, or skip"))?;
             if answer.trim().eq_ignore_ascii_case("skip") {
                 return Ok(Waited::Skipped);
@@ -101,16 +104,15 @@ impl Table<'_> {
         Ok(Waited::There)
     }
 
-    /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony.
-    fn forgives<T>(&self, tried: Result<T, Error>) -> Result<Option<T>, Error> {
+    /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony. `again`: what
+    /// they do for it, since it was no command that failed.
+    fn forgives<T>(&self, tried: Result<T, Error>, again: &str) -> Result<Option<T>, Error> {
         match tried {
             Ok(value) => Ok(Some(value)),
             // Where the input has ended, asking again would never end.
-            Err(mut error) if self.asks && error.code != Code::NoAnswer => {
-                // It was no command that failed, and the ceremony goes on.
-                error.hint = error.hint.replace("run the same command again", "give the card again");
+            Err(error) if self.asks && error.code != Code::NoAnswer => {
                 let code = error.code;
-                self.terminal.complain(&self.next.explain(error));
+                self.terminal.complain(&self.next.explain(instead(error, again)));
                 if code.is_about_a_pin() {
                     self.terminal.settle()?;
                 }
@@ -119,6 +121,16 @@ impl Table<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What a person does who is given another try, where a hint speaks of the whole command.
+const GIVE: &str = "give the card again";
+const TRY: &str = "try again";
+
+/// The ceremony goes on: a hint that says to run the command again says this.
+fn instead(mut error: Error, again: &str) -> Error {
+    error.hint = error.hint.replace("run the same command again", again);
+    error
 }
 
 /// Leads through a plan, or goes on with its ceremony where it is open already.
@@ -130,22 +142,47 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let present = wiring::present_pins(&args.present)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
     let (text, plan) = propose::read_plan(&args.plan)?;
+    let given = Given { paper, present, handed_over, text, plan };
     let state = known(global, &args.ledger)?;
-    let next = Invocation::at(global, &args.ledger, &args.copies.copies).by(args.cards.first());
     let mut table = Table {
         terminal,
-        next: next.clone(),
+        next: Invocation::at(global, &args.ledger, &args.copies.copies)
+            .with_plan(&args.plan)
+            .by(args.cards.first()),
         places: args.cards.iter(),
         pin_files: args.pin_files.iter(),
         asks: args.cards.is_empty() && terminal.is_interactive(),
         final_try: if args.final_try { FinalTry::Spend } else { FinalTry::Keep },
     };
-    let mut admin = table
-        .administrator(&|card| propose::check_administrator(&plan, &args.plan, state.as_ref(), card))?
+    let admin = table
+        .administrator(&|card| propose::check_administrator(&given.plan, &args.plan, state.as_ref(), card))?
         .ok_or_else(|| {
             let hint = "give --card and --pin-file for each card, or run it in a terminal";
             Error::usage("no card is given", hint)
         })?;
+    let done = lead(args, global, &mut table, admin, given);
+    done.map_err(|error| table.next.explain(error))
+}
+
+/// What was given beforehand, and the plan.
+struct Given {
+    paper: Pins,
+    present: BTreeMap<(Name, Role), Pin>,
+    handed_over: ceremony::HandedOver,
+    text: String,
+    plan: Plan,
+}
+
+/// From the administrator's card on.
+fn lead(
+    args: &Run,
+    global: &Global,
+    table: &mut Table<'_>,
+    mut admin: Dealt,
+    given: Given,
+) -> Result<Done, Error> {
+    let Given { paper, present, handed_over, text, plan } = given;
+    let terminal = table.terminal;
     let _made = propose::make_ledger(&plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
     let submitted = match stage.resume(&text)? {
@@ -157,17 +194,22 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         }
     };
     terminal.heading("Approvals");
-    let (approved, mut people) = approvals(&mut stage, &mut table, paper)?;
+    let (approved, mut people) = approvals(&mut stage, table, paper)?;
 
     terminal.heading("Execution");
-    let (report, spent) = execute(&mut stage, &table, &mut admin, present)?;
-    tell(terminal, &report, &next);
+    let (report, spent) = execute(&mut stage, table, &mut admin, present)?;
+    tell(terminal, &report, &table.next);
 
     if report.outcome == Outcome::Completed {
         terminal.heading("Attestation");
-        attest(&mut stage, &table, &mut people)?;
+        if let Err(mut error) = attest(&mut stage, table, &mut people, &approved) {
+            // The same command would begin another ceremony.
+            error.hint =
+                "the ceremony has ended all the same; 'quorate attest' takes attestations later".into();
+            terminal.complain(&table.next.explain(error));
+        }
     }
-    tell_next(terminal, &report, &next);
+    tell_next(terminal, &report, &table.next);
     let json = json!({ "proposed": propose::submitted_json(&submitted), "approved": approved, "executed": report_json(&report, spent) });
     Ok(Done::new(report.outcome.into(), json))
 }
@@ -195,7 +237,7 @@ fn execute(
             Waited::Skipped => Err(Error::problem("the administrator's card is not in", "")),
         };
         let kind = tried.as_ref().err().map(|error| error.kind);
-        match (table.forgives(tried)?, kind) {
+        match (table.forgives(tried, TRY)?, kind) {
             (Some(report), _) => return Ok(report),
             // It may have been a PIN that was wrong.
             (None, kind) if !table.terminal.person_says_yes_unseen("Try the execution again?")? => {
@@ -213,9 +255,27 @@ fn execute(
 }
 
 /// Those who approved attest the head. The ceremony has ended: whoever cannot, or does not want to, ends nothing.
-fn attest(stage: &mut Stage, table: &Table<'_>, people: &mut [(Name, Dealt)]) -> Result<(), Error> {
+fn attest(
+    stage: &mut Stage,
+    table: &Table<'_>,
+    people: &mut [(Name, Dealt)],
+    approved: &BTreeSet<Name>,
+) -> Result<(), Error> {
     let terminal = table.terminal;
-    if !terminal.answer("Do all who approved attest this head?")? {
+    let here: Vec<&str> = people.iter().map(|(who, _)| who.as_str()).collect();
+    let before: Vec<&str> = approved.iter().map(Name::as_str).filter(|who| !here.contains(who)).collect();
+    if !before.is_empty() {
+        terminal.tell(&format!(
+            "Approved before, so that the card is not at hand here: {}. Each attests with 'quorate attest'.",
+            before.join(", ")
+        ));
+    }
+    let question = match (here.as_slice(), before.as_slice()) {
+        ([], _) => return Ok(()),
+        (_, []) => "Do all who approved attest this head?".to_owned(),
+        (here, _) => format!("Is this head attested now by {}?", here.join(" and ")),
+    };
+    if !terminal.answer(&question)? {
         return Ok(());
     }
     for (who, dealt) in people {
@@ -229,7 +289,7 @@ fn attest(stage: &mut Stage, table: &Table<'_>, people: &mut [(Name, Dealt)]) ->
                     break;
                 }
                 Err(error) if error.code == Code::NoAnswer => return Err(error),
-                Err(error) => terminal.complain(&error),
+                Err(error) => terminal.complain(&table.next.explain(instead(error, TRY))),
             }
             if !table.asks
                 || !terminal.person_says_yes_unseen(&format!("{who} has not attested. Try again?"))?
@@ -257,7 +317,7 @@ fn approvals(
         let standing = format!("{} of {} have approved", approved.len(), needed.count);
         stage.terminal.tell(&format!("{standing}. Not yet: {}.", missing.join(", ")));
         let next = table.next("Next card (yubikey:SERIAL, soft:FILE, done)");
-        let Some(next) = table.forgives(next)? else { continue };
+        let Some(next) = table.forgives(next, GIVE)? else { continue };
         let Some(mut dealt) = next else {
             if table.stops()? {
                 return Err(left_open(&standing, &missing));
@@ -265,7 +325,7 @@ fn approvals(
             continue;
         };
         let tried = stage.approve(&mut dealt, paper);
-        let Some(who) = table.forgives(tried)? else { continue };
+        let Some(who) = table.forgives(tried, GIVE)? else { continue };
         stage.terminal.tell(&format!("{who} approved."));
         if approved.insert(who.clone()) {
             people.push((who, dealt));

@@ -8,6 +8,7 @@ use super::{
     Done,
     args::{Global, Show},
     enrolment,
+    invocation::shell,
     terminal::Terminal,
     wiring,
 };
@@ -46,7 +47,12 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
     let bytes = wiring::read_file(&args.what, strict::MAX_DOCUMENT)?;
     let shown = text::printable(&args.what.to_string_lossy());
     if let Ok(card) = EnrolledCard::parse(&bytes) {
-        return Ok(Done::ok(enrolment::show(&card, &Trust::default(), terminal)));
+        return Ok(Done::ok(enrolment::show(
+            &card,
+            &shell(args.what.as_os_str()),
+            &Trust::default(),
+            terminal,
+        )));
     }
     if let Ok(file) = ApprovalFile::parse(&bytes) {
         return show_statement(terminal, &file.statement, file.release.is_some(), &shown);

@@ -57,6 +57,11 @@ impl Dealt {
         Ok(Self { card, place: place.clone(), is_given: pin.is_some(), pin, final_try })
     }
 
+    /// Where it is, as it was given.
+    pub const fn place(&self) -> &CardPlace {
+        &self.place
+    }
+
     /// Looks whether the card is there. What it lacks in the usual slots may be in others: that is seen when it is
     /// compared with the roster.
     pub fn look(&mut self) -> Result<(), Error> {
@@ -95,7 +100,7 @@ impl Dealt {
         }
         let mut typing = Typing::new(terminal, description, roster, self.final_try, final_try);
         let mut unlocked = loop {
-            let (pin, final_try) = typing.pin(card)?;
+            let (pin, final_try) = typing.pin(&mut |keep| card.check_tries(keep))?;
             let again = Pin::copy_of(pin.expose())?;
             match card.unlock(pin, final_try) {
                 Ok(unlocked) => {

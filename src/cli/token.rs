@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     Done,
     args::{Global, TokenList, TokenShow, TokenVerb},
+    invocation::shell,
     terminal::{Terminal, counted},
     wiring,
 };
@@ -71,7 +72,7 @@ fn show(args: &TokenShow, global: &Global, terminal: Terminal) -> Result<Done, E
     tell_module(terminal, &settings, &report);
     let slot = match report.slots.as_slice() {
         [one] => one,
-        several => return Err(not_one(several)),
+        several => return Err(not_one(several, &settings)),
     };
     tell_slot(terminal, slot);
     let token = slot.token.as_ref().map_err(|error| Error::from(error.clone()))?;
@@ -120,7 +121,7 @@ fn meant(args: &TokenShow, global: &Global) -> Result<(Pkcs11Settings, Which), E
     Ok((settings(Path::new(module), identity.module_sha256, global)?, which))
 }
 
-fn not_one(slots: &[SlotReport]) -> Error {
+fn not_one(slots: &[SlotReport], settings: &Pkcs11Settings) -> Error {
     let there = |slot: &SlotReport| match &slot.token {
         Ok(token) => {
             format!("slot {}: \"{}\", serial {}", slot.slot, token.identity.label, token.identity.serial)
@@ -131,8 +132,13 @@ fn not_one(slots: &[SlotReport]) -> Error {
         0 => "no such token is there".to_owned(),
         many => format!("{many} tokens answer to that"),
     };
-    Error::problem(message, "'quorate token list' shows them; name one by --serial, --label or --slot")
-        .with(slots.iter().map(there).collect())
+    let mut error = Error::problem(
+        message,
+        "'quorate token list' shows them; with --module, name one by --serial, --label or --slot",
+    )
+    .with(slots.iter().map(there).collect());
+    error.commands = vec![format!("quorate token list --module {}", shell(settings.module.as_os_str()))];
+    error
 }
 
 fn tell_module(terminal: Terminal, settings: &Pkcs11Settings, report: &ModuleReport) {

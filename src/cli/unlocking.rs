@@ -63,7 +63,7 @@ pub fn unlocked<T>(
     }
     let mut typing = Typing::new(terminal, description, roster, pin.final_try(), final_try);
     let mut unlocked = loop {
-        let (pin, final_try) = typing.pin(card)?;
+        let (pin, final_try) = typing.pin(&mut |keep| card.check_tries(keep))?;
         match card.unlock(pin, final_try) {
             Ok(unlocked) => break unlocked,
             Err(error) => typing.failed(error)?,
@@ -92,18 +92,28 @@ impl Typing {
         allowed: FinalTry,
         settled: FinalTry,
     ) -> Self {
-        let whose = whose(description, roster);
-        Self { terminal, whose, tries_left: description.tries_left, allowed, settled: Some(settled) }
+        Self::of(terminal, whose(description, roster), description.tries_left, allowed, settled)
     }
 
-    /// The next PIN to present.
-    pub fn pin(&mut self, card: &mut dyn Card) -> Result<(Pin, FinalTry), Error> {
+    /// The same for a card that no roster knows.
+    pub const fn of(
+        terminal: Terminal,
+        whose: String,
+        tries_left: Option<u32>,
+        allowed: FinalTry,
+        settled: FinalTry,
+    ) -> Self {
+        Self { terminal, whose, tries_left, allowed, settled: Some(settled) }
+    }
+
+    /// The next PIN to present. `check` has the card compare its tries.
+    pub fn pin(
+        &mut self,
+        check: &mut dyn FnMut(FinalTry) -> Result<(), CardError>,
+    ) -> Result<(Pin, FinalTry), Error> {
         let final_try = match self.settled.take() {
             Some(settled) => settled,
-            None => {
-                let checked = card.check_tries(FinalTry::Keep);
-                settle_final_try(self.terminal, &self.whose, checked, self.allowed)?
-            }
+            None => settle_final_try(self.terminal, &self.whose, check(FinalTry::Keep), self.allowed)?,
         };
         let tries = self.tries_left.map(|n| format!(" ({n} {} left)", if n == 1 { "try" } else { "tries" }));
         let prompt = format!("PIN of {}{}", self.whose, tries.unwrap_or_default());
@@ -122,7 +132,9 @@ impl Typing {
             _ => return Err(error.into()),
         }
         let mut error = Error::from(error);
-        error.hint = "type it again; Enter alone gives up".into();
+        // The last try is kept, and nobody is asked, unless it may be spent.
+        let is_over = self.tries_left == Some(1) && self.allowed == FinalTry::Keep;
+        error.hint = if is_over { "" } else { "type it again; Enter alone gives up" }.into();
         self.terminal.complain(&error);
         Ok(())
     }

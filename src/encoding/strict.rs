@@ -39,12 +39,24 @@ pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, StrictE
         return Err(StrictError::TooLong { bytes: bytes.len() });
     }
     let value: T = serde_json::from_slice(bytes)
-        .map_err(|e| StrictError::Syntax(super::text::printable(&e.to_string())))?;
+        .map_err(|e| StrictError::Syntax(super::text::printable(&without_value(&e.to_string()))))?;
     match write(&value) == bytes {
         true => Ok(value),
         // Within a string it would be escaped.
         false if bytes.contains(&b'\r') => Err(StrictError::LineEnds),
         false => Err(StrictError::Spelling),
+    }
+}
+
+/// The reason without the value that did not fit: a file that is no document may be somebody's PIN.
+fn without_value(reason: &str) -> String {
+    let is_valued = reason.starts_with("invalid type: ") || reason.starts_with("invalid value: ");
+    match (reason.find(['`', '"']), reason.rfind(", expected ")) {
+        (Some(value), Some(expected)) if is_valued && value < expected => {
+            let (before, after) = (reason.get(..value), reason.get(expected..));
+            format!("{}{}", before.unwrap_or_default().trim_end(), after.unwrap_or_default())
+        }
+        _ => reason.to_owned(),
     }
 }
 
@@ -118,6 +130,17 @@ mod tests {
     fn duplicate_and_unknown_fields_are_errors() {
         assert!(matches!(parse::<Sample>(br#"{"a":1,"a":1,"b":"x"}"#), Err(StrictError::Syntax(_))));
         assert!(matches!(parse::<Sample>(br#"{"a":1,"b":"x","c":0}"#), Err(StrictError::Syntax(_))));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_not_repeated() {
+        for pin in ["314159", "\"314159, expected x\"", "3.14159", "-314159", r#"{"a":"314159","b":"x"}"#] {
+            let Err(StrictError::Syntax(reason)) = parse::<Sample>(pin.as_bytes()) else { panic!("{pin}") };
+            assert!(!reason.contains("14159"), "{reason}");
+            assert!(reason.starts_with("invalid type: ") && reason.contains(", expected "), "{reason}");
+        }
+        let Err(StrictError::Syntax(reason)) = parse::<Sample>(br#"{"a":314159,"b":"x"}"#) else { panic!() };
+        assert_eq!(reason, "invalid value: integer, expected u8 at line 1 column 11");
     }
 
     #[test]

@@ -227,7 +227,13 @@ impl Preparation {
             self.inventory.pin.is_default = false;
         }
         let verified = self.session()?.verify(&pin);
-        verified.map_err(|fault| self.of(fault))?;
+        if let Err(fault) = verified {
+            let error = self.of(fault);
+            if let CardError::WrongPin { tries_left, .. } = &error {
+                self.inventory.pin.tries_left = *tries_left;
+            }
+            return Err(error);
+        }
         self.pin = Some(pin);
         Ok(())
     }

@@ -38,6 +38,11 @@ pub struct SoftCard {
 }
 
 impl SoftCard {
+    /// Refuses what cannot be the PIN of a new card.
+    pub fn check_new_pin(pin: &Pin) -> Result<(), CardError> {
+        check_pin(pin)
+    }
+
     /// Makes a new card at `path`, where nothing is yet.
     pub fn create(path: &Path, pin: &Pin, created: Timestamp) -> Result<Self, CardError> {
         let serial = random_serial(path)?;

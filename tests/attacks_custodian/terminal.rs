@@ -193,3 +193,111 @@ fn run_goes_on_with_the_open_ceremony_of_its_plan() {
     assert_eq!(done.json["executed"]["outcome"], "completed");
     assert_eq!(lab.run(&["status", &ledger]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
 }
+
+/// A PIN that a card does not take is typed once more where it is not seen, and not into the shell.
+#[test]
+fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
+    let lab = Lab::bare();
+    let twice = |pin: &str| {
+        format!("hidden\nsend \"{pin}\\r\"\nupto {{The same again: }}\nhidden\nsend \"{pin}\\r\"\n")
+    };
+    let script = format!(
+        "spawn -noecho {QUORATE} card new \"soft:tim's new.card\"\nupto {{PIN for}}\n{}upto {{type the PIN again}}\nupto {{PIN for}}\n{}ended\n",
+        twice("271"),
+        twice("271828")
+    );
+    let (code, said) = at_terminal(&lab, &script);
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("271"), "{said}");
+    // The next command stands on one line, as a shell takes it.
+    let next = r"  quorate card enroll --card 'soft:tim'\''s new.card' --name NAME --full-name TEXT -o FILE";
+    assert!(said.lines().any(|line| line.trim_end() == next), "{said}");
+}
+
+/// A file with a PIN that is given as a card, an enrolment or anything else is not repeated.
+#[test]
+fn a_pin_file_in_the_wrong_place_is_not_shown() {
+    let lab = Lab::bare();
+    fs::write(lab.path("pin"), "314159\n").unwrap();
+    let (pin, card) = (lab.at("pin"), format!("soft:{}", lab.at("pin")));
+    for args in [&["card", "show", pin.as_str()][..], &["card", "show", &card], &["show", &pin]] {
+        let ran = lab.run(args);
+        assert_ne!(ran.code, Some(0));
+        assert!(!ran.stderr.contains("314159") && !ran.json.to_string().contains("314159"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_question_that_was_stopped_is_asked_again() {
+    let lab = proposed();
+    let command = abort(&lab).replace("spawn -noecho ", "").replace('\n', "");
+    let script = format!(
+        "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {{READY> }}\n\
+         send \"{command}\\r\"\nupto {{? [y/N] }}\nsend \"yes\\032\"\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{? [y/N] }}\n\
+         send \"n\\r\"\nupto {{READY> }}\nsend \"exit\\r\"\nended\n"
+    );
+    let (_, said) = at_terminal(&lab, &script);
+    assert!(said.contains("not confirmed: nothing was done"), "{said}");
+}
+
+#[test]
+fn a_ledger_that_is_in_use_is_found_before_a_pin_is_asked_for() {
+    let lab = proposed();
+    let ledger = lab.at("ledger");
+    let head = lab.head().unwrap();
+    let held = fs::File::open(&ledger).unwrap();
+    held.lock().unwrap();
+    let missing = lab.at("no.pin");
+    let card = lab.card("alice", "");
+    let args = ["approve", &ledger, "--head", &head, "--card", &card, "--pin-file", &missing];
+    let ran = lab.run(&args).expect(1);
+    assert!(ran.error().contains("another quorate is working on this ledger"), "{}", ran.error());
+}
+
+/// `run` on a terminal, interrupted and taken up again: what it asks and says at the end is about those who are there.
+#[test]
+fn run_at_a_terminal_ends_with_those_who_are_there() {
+    let lab = founded();
+    let plan = lab.plan("inventory", INVENTORY);
+    let (ledger, copy, state) = (lab.at("ledger"), lab.at("copy"), lab.at("state-station"));
+    let start = format!(
+        "spawn -noecho {QUORATE} run {plan} {ledger} --copy {copy} --state-dir {state} --head {}\nupto {{Administrator's card}}\n\
+         send \"{}\\r\"\n",
+        lab.head().unwrap(),
+        lab.card(ADMIN, "")
+    );
+    let approves = |who: &str, full: &str| {
+        format!(
+            "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as {full}}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\n\
+             send \"{who}-123456\\r\"\n",
+            lab.card(who, "")
+        )
+    };
+    // Whoever gave up typing a PIN may still type it: it is not shown.
+    let gives_up = format!(
+        "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as Bob}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"\\r\"\n\
+         upto {{Enter goes on --}}\nhidden\nsend \"bob-123456\\r\"\nupto {{Enter goes on --}}\nhidden\nsend \"\\r\"\n",
+        lab.card("bob", "")
+    );
+    let first = format!(
+        "{start}upto {{Sign this proposal}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\n{}{gives_up}\
+         upto {{Next card}}\nsend \"done\\r\"\nupto {{Stop here}}\nsend \"y\\r\"\nended\n",
+        approves("alice", "Alice")
+    );
+    let (code, said) = at_terminal(&lab, &first);
+    assert_eq!(code, 6, "{said}");
+    assert!(!said.contains("bob-123456"), "{said}");
+    // The administrator's card was typed, and stands in the command.
+    let card = format!("--card {} --copy", lab.card(ADMIN, ""));
+    assert!(said.contains(&card), "{said}");
+    let second = format!(
+        "{start}{}{}upto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\nupto {{Approved before}}\n\
+         upto {{attested now by bob and carol? [y/N]}}\nsend \"\\004\"\nended\n",
+        approves("bob", "Bob"),
+        approves("carol", "Carol")
+    );
+    let (code, said) = at_terminal(&lab, &second);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("at hand here: alice."), "{said}");
+    assert!(said.contains("the ceremony has ended all the same") && !said.contains("same command"), "{said}");
+}

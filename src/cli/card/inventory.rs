@@ -39,7 +39,7 @@ pub fn show(serial: Option<u32>, trust: &Trust, terminal: Terminal) -> Result<Do
     terminal.tell(&format!("Reader {}", card.reader));
     tell(&card, terminal);
     let proof = prove(&card, trust).unwrap_or_else(Proof::from);
-    proof.tell("yubikey", terminal);
+    proof.tell(&format!("yubikey:{}", card.serial), terminal);
     let mut json = card_json(&card);
     if let Some(object) = json.as_object_mut() {
         object.insert("attestation".into(), proof.json());

@@ -91,12 +91,12 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         card.check_tries(FinalTry::Keep),
         args.card.pin.final_try(),
     )?;
-    let pin = secrets::pin(args, &card, terminal)?;
-    let puk = secrets::puk(args, &card, &pin, terminal)?;
+    let given = secrets::pin(args, &card, final_try, terminal)?;
+    let puk = secrets::puk(args, &card, &given.0, terminal)?;
     let management = secrets::management(args, &steps, card.inventory(), terminal)?;
     announce(&steps, management.as_ref(), &mut card, terminal);
 
-    card.unlock(Pin::copy_of(pin.expose())?, final_try)?;
+    let pin = secrets::unlock(&mut card, given, final_try, puk.as_ref())?;
     terminal.item("done: the PIN");
     if let Some(puk) = puk {
         card.set_puk(&puk)?;

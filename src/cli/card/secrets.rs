@@ -8,8 +8,9 @@ use super::{
     super::{
         args::CardEnroll,
         handed,
-        terminal::{Terminal, counted},
-        unlocking, wiring,
+        terminal::Terminal,
+        unlocking::{self, Typing},
+        wiring,
     },
     preparing::{Step, Steps, is_certified},
 };
@@ -18,25 +19,62 @@ use crate::{
     encoding::text,
     memory::{ManagementSecret, Pin},
     piv::{CardInventory, ManagementKey, Preparation},
+    ports::card::FinalTry,
 };
 
 /// Longest file with a management key in hex.
 const MAX_KEY_FILE: usize = 256;
 
-pub(super) fn pin(args: &CardEnroll, preparation: &Preparation, terminal: Terminal) -> Result<Pin, Error> {
+/// The card's PIN, and the person who types it where it has one already: a wrong one is asked for again.
+pub(super) fn pin(
+    args: &CardEnroll,
+    preparation: &Preparation,
+    final_try: FinalTry,
+    terminal: Terminal,
+) -> Result<(Pin, Option<Typing>), Error> {
     let card = preparation.inventory();
     if let Some(pin) = unlocking::read_pin(&args.card.pin)? {
         if card.pin.is_default {
             preparation.check_new_pin(&pin)?;
         }
-        return Ok(pin);
+        return Ok((pin, None));
     }
     if card.pin.is_default {
         let prompt = format!("New PIN for card {} ({})", card.serial, length(card));
-        return choose(terminal, &prompt, |pin| Ok(preparation.check_new_pin(pin)?));
+        let pin = choose(terminal, &prompt, |pin| Ok(preparation.check_new_pin(pin)?))?;
+        return Ok((pin, None));
     }
-    let left = usize::try_from(card.pin.tries_left).unwrap_or(usize::MAX);
-    terminal.pin(&format!("PIN of card {} ({} left)", card.serial, counted(left, "try", "tries")))
+    let whose = format!("card {}", card.serial);
+    let mut typing =
+        Typing::of(terminal, whose, Some(card.pin.tries_left), args.card.pin.final_try(), final_try);
+    let (pin, _) = typing.pin(&mut |keep| preparation.check_tries(keep))?;
+    Ok((pin, Some(typing)))
+}
+
+/// Presents the PIN; gives the one that was right.
+pub(super) fn unlock(
+    preparation: &mut Preparation,
+    (mut pin, mut typing): (Pin, Option<Typing>),
+    mut final_try: FinalTry,
+    puk: Option<&Pin>,
+) -> Result<Pin, Error> {
+    loop {
+        let again = Pin::copy_of(pin.expose())?;
+        let Err(error) = preparation.unlock(pin, final_try) else { return Ok(again) };
+        let Some(typing) = &mut typing else { return Err(error.into()) };
+        typing.failed(error)?;
+        (pin, final_try) = typing.pin(&mut |keep| preparation.check_tries(keep))?;
+        if let Some(puk) = puk {
+            check_differs(&pin, puk)?;
+        }
+    }
+}
+
+fn check_differs(pin: &Pin, puk: &Pin) -> Result<(), Error> {
+    if puk.expose() == pin.expose() {
+        return Err(Error::usage("PIN and PUK are the same", "choose another PUK, and keep it elsewhere"));
+    }
+    Ok(())
 }
 
 /// How long a new PIN or PUK is.
@@ -45,7 +83,11 @@ fn length(card: &CardInventory) -> &'static str {
 }
 
 /// A new PIN or PUK that is typed, as often as it takes.
-fn choose(terminal: Terminal, prompt: &str, check: impl Fn(&Pin) -> Result<(), Error>) -> Result<Pin, Error> {
+pub(super) fn choose(
+    terminal: Terminal,
+    prompt: &str,
+    check: impl Fn(&Pin) -> Result<(), Error>,
+) -> Result<Pin, Error> {
     loop {
         let chosen = terminal.new_pin(prompt)?;
         match check(&chosen) {
@@ -67,13 +109,7 @@ pub(super) fn puk(
     }
     let check = |puk: &Pin| {
         preparation.check_new_puk(puk)?;
-        if puk.expose() == pin.expose() {
-            return Err(Error::usage(
-                "PIN and PUK are the same",
-                "choose another PUK, and keep it elsewhere",
-            ));
-        }
-        Ok(())
+        check_differs(pin, puk)
     };
     if let Some(path) = &args.puk_file {
         let puk = handed::pin_from_file(path)?;

@@ -8,7 +8,6 @@
 use std::{
     fs::{File, OpenOptions},
     io::{IsTerminal as _, Write as _},
-    os::fd::{AsFd as _, BorrowedFd},
 };
 
 use rustix::{
@@ -16,7 +15,10 @@ use rustix::{
     termios::{QueueSelector, tcflush, tcgetwinsize},
 };
 
-use super::{Terminal, hidden};
+use super::{
+    Terminal,
+    hidden::{self, Echo},
+};
 use crate::{
     ceremony::{Code, Error},
     cli::{handed, output},
@@ -27,19 +29,8 @@ use crate::{
 /// A longer prompt, with what is typed after it, does not fit a line.
 const LONGEST_PROMPT: usize = 68;
 
-/// A longer line is nobody's answer.
-const LONGEST_LINE: usize = 4096;
-
 /// Rows of a screen that does not tell.
 const USUAL_ROWS: usize = 24;
-
-/// Whether what is typed can be seen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Echo {
-    Shown,
-    /// Where the person may have a PIN in mind.
-    Hidden,
-}
 
 impl Terminal {
     /// Whether somebody can be asked: they type at a terminal, and there is one to show them the question.
@@ -93,13 +84,8 @@ impl Terminal {
         // What was typed before a question was seen does not answer it.
         let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
         loop {
-            let understood = match echo {
-                Echo::Shown => yes_or_no(&visible_line(&prompt)?),
-                Echo::Hidden => yes_or_no(&String::from_utf8_lossy(
-                    hidden::line(&prompt)?.ok_or_else(no_answer)?.expose(),
-                )),
-            };
-            match understood {
+            let typed = hidden::typed(&prompt, echo)?.ok_or_else(no_answer)?;
+            match yes_or_no(&String::from_utf8_lossy(typed.expose())) {
                 Some(answer) => return Ok(answer),
                 None => self.notice("Please type yes or no, and Enter."),
             }
@@ -243,37 +229,8 @@ fn yes_or_no(answer: &str) -> Option<bool> {
 
 /// A line that is typed and seen.
 fn visible_line(prompt: &str) -> Result<String, Error> {
-    show_person(prompt);
-    let mut line = Vec::new();
-    match read_line(std::io::stdin().as_fd(), |byte| {
-        line.push(byte);
-        line.len() < LONGEST_LINE
-    }) {
-        Ok(true) => Ok(String::from_utf8_lossy(&line).into_owned()),
-        Ok(false) => {
-            show_person("\n");
-            Err(no_answer())
-        }
-        Err(error) => Err(unreadable(error)),
-    }
-}
-
-/// Reads up to a line feed, byte by byte: nothing is taken that belongs to the next question. False at the end of the
-/// input before it. `take` says whether it takes more.
-pub fn read_line(from: BorrowedFd<'_>, mut take: impl FnMut(u8) -> bool) -> rustix::io::Result<bool> {
-    let mut takes = true;
-    loop {
-        let mut byte = [0_u8];
-        match rustix::io::read(from, &mut byte) {
-            Ok(0) => return Ok(false),
-            Ok(_) if byte == *b"\n" => return Ok(true),
-            Ok(_) => {
-                takes = takes && take(byte[0]);
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let line = hidden::typed(prompt, Echo::Shown)?.ok_or_else(no_answer)?;
+    Ok(String::from_utf8_lossy(line.expose()).into_owned())
 }
 
 /// Nobody decides on what could not be shown.
@@ -338,25 +295,5 @@ mod tests {
         for other in ["", "deny", "no way", "not yet", "maybe", "yn", "ny", "yes!", "any", "\u{1b}[Ay"] {
             assert_eq!(yes_or_no(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_line_ends_at_its_line_feed_and_the_rest_stays() {
-        let (read, write) = rustix::pipe::pipe().unwrap();
-        rustix::io::write(&write, b"first\nsecond\nhalf").unwrap();
-        drop(write);
-        let mut got = Vec::new();
-        let mut ends = Vec::new();
-        for _ in 0..3 {
-            ends.push(
-                read_line(read.as_fd(), |byte| {
-                    got.push(byte);
-                    true
-                })
-                .unwrap(),
-            );
-        }
-        assert_eq!(got, b"firstsecondhalf");
-        assert_eq!(ends, [true, true, false]);
     }
 }

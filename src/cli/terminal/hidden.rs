@@ -1,6 +1,6 @@
-//! What is typed and not seen.
+//! A line that is typed, seen or not seen.
 //!
-//! The terminal's echo is off before the prompt appears, and on again on every way out: an answer, an error, Ctrl-C, a
+//! Where it is not to be seen, the terminal's echo is off before the prompt appears, and on again on every way out: an answer, an error, Ctrl-C, a
 //! signal that ends or stops the process. After a stop it is off again before the prompt stands there once more
 //! (termios(3); `memory::held` has the signals). The kernel's line editing stays on, so that backspace works.
 //!
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
-    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr},
+    termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr},
 };
 
 use super::asking::{show_person, unreadable};
@@ -23,14 +23,28 @@ use crate::{
     },
 };
 
-/// A longer line is no PIN; what is beyond it is dropped, and the line is refused.
-const LONGEST: usize = 1024;
+/// The terminal gives no longer line (N_TTY); what is beyond it is dropped, and the line is refused.
+const LONGEST: usize = 4096;
 
-/// A line; none at the end of the input.
+/// Whether what is typed can be seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Echo {
+    /// As the terminal has it.
+    Shown,
+    /// Where a PIN is typed, or the person may have one in mind.
+    Hidden,
+}
+
+/// A line that is not seen; none at the end of the input.
 pub fn line(prompt: &str) -> Result<Option<Pin>, Error> {
+    typed(prompt, Echo::Hidden)
+}
+
+/// A line; none at the end of the input. After a stop the prompt stands there once more.
+pub fn typed(prompt: &str, echo: Echo) -> Result<Option<Pin>, Error> {
     let stdin = std::io::stdin();
     let mut typed = Typed { bytes: LockedBytes::zeroed(LONGEST)?, length: 0 };
-    let silence = Silence::begin(stdin.as_fd(), prompt).map_err(unreadable)?;
+    let silence = Silence::begin(stdin.as_fd(), prompt, echo).map_err(unreadable)?;
     let ended = silence.read(&mut typed);
     drop(silence);
     match ended {
@@ -71,7 +85,7 @@ enum End {
     Input,
 }
 
-/// A terminal without echo, for as long as this lives. The fields are dropped in this order: signals that waited come to
+/// A terminal that is asked at, without echo if need be, for as long as this lives. The fields are dropped in this order: signals that waited come to
 /// a terminal that is as it was.
 struct Silence<'t> {
     restoring: Restoring<'t>,
@@ -82,11 +96,15 @@ struct Silence<'t> {
 struct Restoring<'t> {
     terminal: BorrowedFd<'t>,
     before: Termios,
+    echo: Echo,
 }
 
 impl Restoring<'_> {
     /// What was typed ahead is dropped: it was seen already.
     fn silence(&self) -> rustix::io::Result<()> {
+        if self.echo == Echo::Shown {
+            return Ok(());
+        }
         let mut modes = self.before.clone();
         modes.local_modes.remove(LocalModes::ECHO);
         modes.local_modes.insert(LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
@@ -94,6 +112,9 @@ impl Restoring<'_> {
     }
 
     fn restore(&self) {
+        if self.echo == Echo::Shown {
+            return;
+        }
         let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }
 }
@@ -105,9 +126,9 @@ impl Drop for Restoring<'_> {
 }
 
 impl<'t> Silence<'t> {
-    fn begin(terminal: BorrowedFd<'t>, prompt: &'t str) -> std::io::Result<Self> {
+    fn begin(terminal: BorrowedFd<'t>, prompt: &'t str, echo: Echo) -> std::io::Result<Self> {
         let signals = HeldSignals::hold()?;
-        let restoring = Restoring { terminal, before: tcgetattr(terminal)? };
+        let restoring = Restoring { terminal, before: tcgetattr(terminal)?, echo };
         let silence = Self { restoring, signals, prompt };
         silence.again()?;
         Ok(silence)
@@ -161,6 +182,8 @@ impl<'t> Silence<'t> {
             }
         }
         if came {
+            // What stood before the stop is not shown any more, and no part of the answer.
+            tcflush(self.restoring.terminal, QueueSelector::IFlush)?;
             self.again()?;
         }
         Ok(came)
