@@ -190,7 +190,7 @@ fn abort_a_deletion() {
     let abort =
         |stand: &Stand| stand.command("abort", &["--copy", &stand.lab.at("copy"), "--reason", "a drill"]);
     let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(lab::ran(&mut abort(stand)), &["nothing to execute"]);
+        goes_on(lab::ran(&mut abort(stand)), &["nothing to abort"]);
         assert_eq!(stand.lines("0001-delete", "aborted"), 1);
         assert_eq!(stand.public(), (1, 1));
         stand.level();

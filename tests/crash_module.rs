@@ -28,7 +28,8 @@ fn destroy(kind: &str, nth: u32, code: i32, left: usize) {
             _ => "all 2 objects are gone, but the token reported",
         };
         assert!(ran.error().contains(seen), "{}", ran.stderr);
-        assert!(ran.stderr.contains("execute' again"), "{}", ran.stderr);
+        let words: Vec<&str> = ran.stderr.split_whitespace().collect();
+        assert!(words.join(" ").contains("run 'quorate execute' again"), "{}", ran.stderr);
         let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
         assert_eq!(status.json["open"]["attempts"].as_array().unwrap().len(), 1, "{}", status.stdout);
         module.behave();

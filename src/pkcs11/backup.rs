@@ -66,7 +66,7 @@ type Entry = (BackupEntry, Vec<&'static str>);
 
 fn entry(session: &Session<'_>, prover: Option<Prover<'_, '_>>, found: &Found) -> Outcome<Entry> {
     let read = shown::read(session, found.handle, found.record.class)?;
-    let original = Original { class: found.record.class, attributes: &read, spki: found.spki.as_deref() };
+    let original = Original { class: found.record.class, attributes: &read, spki: found.known_spki() };
     match prover {
         Some(prover) if is_key(found.record.class) => wrapped(prover, found, original),
         _ => copied(session, found, original),
