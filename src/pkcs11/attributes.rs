@@ -125,6 +125,17 @@ pub(super) const PUBLIC_KEY_INFO: &str = "CKA_PUBLIC_KEY_INFO";
 /// Flags that are true unless a template says otherwise (PKCS#11 v3.1, table 15): not to be shown them is no restriction lost.
 const TRUE_BY_DEFAULT: &[&str] = &["CKA_MODIFIABLE", "CKA_COPYABLE", "CKA_DESTROYABLE"];
 
+/// Flags whose default the standard gives, so that a token need not be told it. SIGN_RECOVER and its like are not among them:
+/// their default is the token's own.
+const STANDARD_DEFAULT: &[&str] = &[
+    "CKA_MODIFIABLE",
+    "CKA_COPYABLE",
+    "CKA_DESTROYABLE",
+    "CKA_TRUSTED",
+    "CKA_ALWAYS_AUTHENTICATE",
+    "CKA_WRAP_WITH_TRUSTED",
+];
+
 /// Longest template within a template.
 const MAX_DEPTH: usize = 4;
 
@@ -192,6 +203,11 @@ impl Kept {
     /// The value of CKA_PRIVATE and its like.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.row.name == name && self.value == [1]
+    }
+
+    /// Whether a token makes it so by itself. NSS takes the others of these flags in its session and none in its database.
+    pub(super) fn is_made_unasked(&self) -> bool {
+        STANDARD_DEFAULT.contains(&self.row.name) && self.row.is_default(&self.value)
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

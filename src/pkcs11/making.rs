@@ -44,7 +44,7 @@ impl<'a> Original<'a> {
     /// The object in the session. A token that does not take all attributes at once is offered them one by one; the fault is
     /// that of an object with nothing but what it cannot be without.
     pub(super) fn try_out(self, session: &Session<'_>, by: By<'_, '_>) -> Outcome<Trial<'a>> {
-        let all: Vec<&Kept> = self.attributes.iter().collect();
+        let all: Vec<&Kept> = self.attributes.iter().filter(|kept| !kept.is_made_unasked()).collect();
         match self.make(session, by, Home::Session, &all) {
             Ok(handle) if self.differing(session, handle)?.is_empty() => {
                 return Ok(Trial { handle, taken: all });
