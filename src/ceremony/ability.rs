@@ -43,9 +43,10 @@ pub(super) fn check(
     check_record(operation)
 }
 
-/// Refuses a backup of which the record shows that it cannot complete: no token ever sets CKA_EXTRACTABLE again.
+/// Refuses a whole backup of which the record shows that it cannot be one: no token ever sets CKA_EXTRACTABLE again. One that may
+/// be partial is left to what is there when it is made, keys that came since included.
 fn check_record(operation: &Operation) -> Result<(), Error> {
-    let Operation::Backup { target, objects, allow_partial, .. } = operation else { return Ok(()) };
+    let Operation::Backup { target, objects, allow_partial: false, .. } = operation else { return Ok(()) };
     let is_key = |o: &&ObjectRecord| matches!(o.class, ObjectClass::PrivateKey | ObjectClass::SecretKey);
     let (staying, leaving): (Vec<_>, Vec<_>) =
         objects.iter().filter(is_key).partition(|key| key.extractable == Some(false));
@@ -54,7 +55,7 @@ fn check_record(operation: &Operation) -> Result<(), Error> {
             format!("no key that may leave {target} is on record, and a backup without any key is none"),
             "if keys have come since, run an \"inventory\" first; else use the vendor's own backup",
         )
-    } else if !staying.is_empty() && !allow_partial {
+    } else if !staying.is_empty() {
         Error::refused(
             format!("{} keys of {target} may not leave it, and allow_partial is false", staying.len()),
             "set allow_partial = true to back up everything else",

@@ -119,14 +119,17 @@ fn a_token_of_which_nothing_can_leave_makes_no_backup() {
     }
 }
 
-/// Where all keys on record stay, nobody gathers for a backup.
+/// Where all keys on record stay, nobody gathers for a whole backup. One that may be partial is tried, and fails.
 #[test]
 fn a_backup_that_the_record_shows_to_be_vain_is_refused_when_it_is_proposed() {
     let vault = Vault::taken_over();
-    let refused = vault.lab.propose(&vault.lab.plan("vain", &backup(&vault, "files/b.age", true))).expect(3);
+    let refused = vault.lab.propose(&vault.lab.plan("vain", &backup(&vault, "files/b.age", false))).expect(3);
     for said in ["no key that may leave", "\\\"old\\\" id 01", "\\\"keep\\\" id 02"] {
         assert!(refused.error().contains(said), "{said}: {}", refused.error());
     }
+    vault.approved(&backup(&vault, "files/b.age", true), FOUR);
+    let failed = vault.execute::<&str>(&[]).expect(4);
+    assert!(failed.error().contains("0 keys could be exported"), "{}", failed.error());
 }
 
 /// Flipped, cut, replaced or gone between the proposal and the execution: refused with nothing changed, and the
