@@ -10,10 +10,13 @@
 //! bottom     memory · encoding · durable: not even each other
 //! ```
 //!
+//! Within a module, no file imports, by whatever way, a file that imports it (`circles`).
+//!
 //! `lib.rs` and `main.rs` are above it all. Unit tests keep to the layers too: a test that needs more than its
 //! layer has stands in `tests/`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod circles;
 mod source;
 mod wording;
 

@@ -19,8 +19,20 @@ pub struct Path {
     pub ours: bool,
     pub line: usize,
     pub test: bool,
+    /// What a `use` calls it here.
+    pub name: String,
+    pub stands: Stands,
     /// The token after it.
     next: String,
+}
+
+/// Where a path is spelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stands {
+    InPlace,
+    InUse,
+    /// `pub use`, of any visibility: a name for others.
+    InExport,
 }
 
 /// A file of the crate.
@@ -36,6 +48,11 @@ impl Source {
         mark_tests(&mut tokens, file);
         mark_modules(&mut tokens, file);
         Self { file: file.to_owned(), tokens }
+    }
+
+    /// The module that the file is, from the crate's root.
+    pub fn module(&self) -> Vec<String> {
+        modules_of(&self.file)
     }
 
     /// The module right under the crate's root, none for `lib.rs` and `main.rs`.
@@ -67,7 +84,10 @@ impl Source {
         let mut at = 0;
         while at < self.tokens.len() {
             let starts = is_name(self.text(at)) && !(self.text_before(at, 1) == "::" && self.continues(at));
+            let first = found.len();
             let end = if starts { self.tree(at, &[], &mut found) } else { at };
+            let stands = self.stands(at);
+            found[first..].iter_mut().for_each(|(_, path)| path.stands = stands);
             at = end.max(at + 1);
         }
         found.into_iter().filter_map(|(start, path)| self.resolve(start, path)).collect()
@@ -77,6 +97,14 @@ impl Source {
     fn continues(&self, at: usize) -> bool {
         let before = self.text_before(at, 2);
         is_name(before) && before != "use" || matches!(before, ">" | ")" | "]" | "}")
+    }
+
+    fn stands(&self, at: usize) -> Stands {
+        match (self.text_before(at, 1), self.text_before(at, 2)) {
+            ("use", "pub" | ")") => Stands::InExport,
+            ("use", _) => Stands::InUse,
+            _ => Stands::InPlace,
+        }
     }
 
     fn text(&self, at: usize) -> &str {
@@ -114,7 +142,13 @@ impl Source {
         }
         if let Some(token) = self.tokens.get(start).filter(|_| at > start) {
             let next = self.text(at).to_owned();
-            found.push((start, Path { segments, ours: false, line: token.line, test: token.test, next }));
+            let name = match (next.as_str(), segments.as_slice()) {
+                ("as", _) => self.text(at + 1).to_owned(),
+                (_, [.., module, own]) if own == "self" => module.clone(),
+                (_, names) => names.last().cloned().unwrap_or_default(),
+            };
+            let (line, test, stands) = (token.line, token.test, Stands::InPlace);
+            found.push((start, Path { segments, ours: false, line, test, name, stands, next }));
         }
         at
     }
