@@ -77,7 +77,7 @@ bench: build-needs ## Measure
 	$(CARGO) bench --locked
 
 man: build-needs ## Write the manual pages anew from the command line's definitions
-	QUORATE_BLESS=1 $(CARGO) test --locked --test man_pages
+	QUORATE_BLESS=1 $(CARGO) test --locked --test man_pages --test examples
 
 build: build-needs ## Build the program in release
 	$(CARGO) build --locked --release --package quorate
@@ -103,7 +103,7 @@ install: $(call escaped,$(BINARY)) ## Install program, manual pages, completions
 	install -m 644 $(documents) '$(docdir)/'
 	[ ! -d ceremonies ] || cp -R ceremonies/. '$(docdir)/examples/'
 	chmod -R u=rwX,go=rX '$(docdir)'
-	install -m 755 examples/verify-by-hand.sh '$(docdir)/examples/'
+	install -m 755 examples/*.sh '$(docdir)/examples/'
 
 uninstall: ## Remove what install put there
 	rm -f '$(bindir)/quorate' '$(completion_bash)' '$(completion_zsh)' '$(completion_fish)'

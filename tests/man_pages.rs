@@ -193,6 +193,9 @@ fn see_also(name: &str, command: &clap::Command) -> String {
         ("quorate-plan".into(), 5),
         ("quorate-transcript".into(), 5),
         ("quorate-ceremony".into(), 7),
+        ("quorate-scripting".into(), 7),
+        ("quorate-security".into(), 7),
+        ("quorate-modules".into(), 7),
         ("quorate-yubikey".into(), 7),
         ("quorate-attestation".into(), 7),
     ]);

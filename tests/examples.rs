@@ -1,4 +1,5 @@
-//! The script in README.md, run as it stands there; and the tests that README.md names.
+//! The scripts in `examples/`, run as they are; quorate-scripting(7), which shows them; and the tests that quorate-security(7)
+//! names.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
@@ -16,23 +17,15 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).unwrap()
-}
-
-/// The fenced block whose info string says so.
-fn block(info: &str) -> String {
-    let readme = readme();
-    let mut lines = readme.lines().skip_while(|line| *line != format!("```{info}")).skip(1).peekable();
-    assert!(lines.peek().is_some(), "README.md has no block '{info}'");
-    lines.take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect()
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
 }
 
 #[test]
-fn the_script_of_the_readme_ends_with_a_verified_audit_and_the_key_gone() {
+fn the_example_scripts_end_with_a_verified_audit_and_the_key_gone() {
     let hsm = softhsm::SoftHsm::new();
     let dir = tempfile::tempdir().unwrap();
-    let script = block("bash quorum-from-nothing") + &block("bash programs");
+    let script = read("examples/quorum-from-nothing.sh") + &read("examples/programs.sh");
     fs::write(dir.path().join("script"), script).unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_quorate")).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
@@ -66,8 +59,39 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// What a file looks like between `.EX` and `.EE`, so that it is shown as it is.
+fn shown(path: &str) -> String {
+    let mut shown = format!(".\\\" from {path}: a test compares, and make man writes it anew\n.EX\n");
+    for line in read(path).lines() {
+        let escapes =
+            [("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("`", "\\(ga"), ("^", "\\(ha"), ("~", "\\(ti")];
+        let line =
+            escapes.iter().fold(line.to_owned(), |line, (plain, escaped)| line.replace(plain, escaped));
+        let guard = if line.starts_with('.') { "\\&" } else { "" };
+        shown += &format!("{guard}{line}\n");
+    }
+    shown + ".EE\n"
+}
+
+/// The page shows each script as the file has it. `QUORATE_BLESS=1` writes it anew.
 #[test]
-fn the_tests_that_the_readme_names_are_there() {
+fn the_manual_shows_the_scripts_as_they_are() {
+    const PAGE: &str = "man/quorate-scripting.7";
+    let mut page = read(PAGE);
+    for path in ["examples/quorum-from-nothing.sh", "examples/programs.sh"] {
+        let shown = shown(path);
+        let (before, rest) = page.split_once(&format!(".\\\" from {path}:")).unwrap();
+        let (_, after) = rest.split_once(".EE\n").unwrap();
+        page = format!("{before}{shown}{after}");
+    }
+    if std::env::var_os("QUORATE_BLESS").is_some() {
+        fs::write(root().join(PAGE), &page).unwrap();
+    }
+    assert_eq!(page, read(PAGE), "{PAGE} shows another script than examples/ has: run make man");
+}
+
+#[test]
+fn the_tests_that_the_manual_names_are_there() {
     let mut files = Vec::new();
     sources(&root().join("src"), &mut files);
     sources(&root().join("tests"), &mut files);
@@ -79,17 +103,15 @@ fn the_tests_that_the_readme_names_are_there() {
             tests.extend(name.map(str::to_owned));
         }
     }
-    let readme = readme();
-    let table = readme.split("## What it protects against").nth(1).unwrap();
-    let table = table.split("\n## ").next().unwrap();
-    let named: Vec<&str> = table
+    let page = read("man/quorate-security.7");
+    let (table, _) = page.split_once(".SH WHAT IT DOES NOT").unwrap();
+    let named: Vec<String> = table
         .lines()
-        .filter(|line| line.starts_with('|'))
-        .flat_map(|line| line.split('`').skip(1).step_by(2))
-        .filter(|name| name.contains('_') && !name.contains([' ', '-']))
+        .filter_map(|line| line.strip_prefix(".I "))
+        .map(|name| name.replace("\\:", ""))
         .collect();
-    assert!(named.len() > 20, "{named:?}");
-    for name in named {
-        assert!(tests.contains(name), "README.md names the test '{name}', which is not there");
+    assert!(named.len() > 100, "{named:?}");
+    for name in &named {
+        assert!(tests.contains(name), "quorate-security(7) names the test '{name}', which is not there");
     }
 }
