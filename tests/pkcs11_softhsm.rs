@@ -12,7 +12,10 @@ use quorate::{
     encoding::{digest::Digest, text::Name},
     memory::Pin,
     pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, list},
-    ports::token::{Effect, Token},
+    ports::{
+        cause::Cause,
+        token::{Effect, Token},
+    },
     proposal::target::{Inventory, ObjectClass, Tries},
 };
 use softhsm::{MODULE, SoftHsm, TIME_LIMIT, USER_PIN};
@@ -136,7 +139,7 @@ fn a_wrong_user_pin_is_tried_once_and_shown() {
     let hsm = SoftHsm::with_token("ca");
     let mut token = token(&hsm, "ca");
     let error = token.inventory(&Pin::copy_of(b"wrong-pin").unwrap()).unwrap_err();
-    assert_eq!((error.code.as_str(), error.effect), ("CKR_PIN_INCORRECT", Effect::None));
+    assert_eq!((&error.cause, error.effect), (&Cause::PinIncorrect, Effect::None));
     assert!(!format!("{error} {}", error.hint).contains("wrong-pin"));
     assert_eq!(token.observe().unwrap().user_tries, Tries::Low);
 }
@@ -148,7 +151,7 @@ fn a_bad_configuration_is_the_modules_error() {
     settings.environment = vec![("SOFTHSM2_CONF".to_owned(), "/nonexistent/softhsm2.conf".to_owned())];
     let mut token = Pkcs11Token::open(Name::new("hsm").unwrap(), settings).unwrap();
     let error = token.observe().unwrap_err();
-    assert_eq!((error.function.as_str(), error.code.as_str()), ("C_Initialize", "CKR_GENERAL_ERROR"));
+    assert_eq!((error.function.as_str(), error.cause), ("C_Initialize", Cause::GeneralError));
 }
 
 #[test]

@@ -7,7 +7,10 @@ use super::{Error, act::Acting, credentials::Credentials, pin_marks::NewPin};
 use crate::{
     approval::{authorization::PinAuthorization, quorum::Authorities},
     memory::Pin,
-    ports::token::{Effect, PinChange, Run, Token, TokenError},
+    ports::{
+        cause::Cause,
+        token::{Effect, PinChange, Run, Token, TokenError},
+    },
     proposal::{
         credential,
         operation::USER_PIN_LENGTH,
@@ -15,9 +18,6 @@ use crate::{
     },
     transcript::ledger::{Ceremony, TargetInForce},
 };
-
-/// The return value of a wrong PIN, after which another one may be tried.
-pub(super) const WRONG_PIN: &str = "CKR_PIN_INCORRECT";
 
 /// A PIN that may hold.
 pub(super) struct PresentPin {
@@ -112,7 +112,8 @@ pub(super) fn log_in(
             let inventory = token.inventory(&user.pin).map_err(locked_out)?;
             if inventory.identity != *identity {
                 let hint = "find the right token";
-                let other = TokenError::before("C_GetTokenInfo", "", "another token answers", hint);
+                let other =
+                    TokenError::before("C_GetTokenInfo", Cause::Unnamed, "another token answers", hint);
                 return Err(locked_out(other));
             }
             (LoggedIn { user, officer: Some(officer) }, inventory)
@@ -132,7 +133,7 @@ fn temporary((shortest, longest): (usize, usize)) -> Result<Pin, TokenError> {
     let longest = if longest == 0 { USER_PIN_LENGTH } else { USER_PIN_LENGTH.min(longest) }.max(shortest);
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let made = credential::fresh_pin(shortest, longest, &mut rng).and_then(|fresh| fresh.secret.to_pin());
-    made.map_err(|error| TokenError::before("temporary PIN", "", error.to_string(), error.hint()))
+    made.map_err(|error| TokenError::before("temporary PIN", Cause::Unnamed, error.to_string(), error.hint()))
 }
 
 /// Tries each PIN once, until one is not wrong.
@@ -144,11 +145,11 @@ pub(super) fn first_that_holds<T>(
     for candidate in candidates {
         match attempt(&candidate.pin) {
             Ok(value) => return Ok((candidate, value)),
-            Err(error) if error.code == WRONG_PIN => wrong = Some(error),
+            Err(error) if error.cause == Cause::PinIncorrect => wrong = Some(error),
             Err(error) => return Err(error),
         }
     }
     Err(wrong.unwrap_or_else(|| {
-        TokenError::before("C_Login", "", "no PIN is at hand", "audit the ledger and its copies")
+        TokenError::before("C_Login", Cause::Unnamed, "no PIN is at hand", "audit the ledger and its copies")
     }))
 }

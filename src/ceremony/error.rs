@@ -3,11 +3,7 @@
 use super::Code;
 use crate::{
     memory::MemoryError,
-    ports::{
-        card::CardError,
-        store::StoreError,
-        token::{MODULE_CHANGED, TokenError},
-    },
+    ports::{card::CardError, cause::Cause, store::StoreError, token::TokenError},
     sealing::single::SealError,
 };
 
@@ -110,8 +106,8 @@ impl From<CardError> for Error {
 
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
-        let (kind, code) = match error.code.as_str() {
-            MODULE_CHANGED => (ErrorKind::Refused, Code::ModuleChanged),
+        let (kind, code) = match error.cause {
+            Cause::ModuleChanged => (ErrorKind::Refused, Code::ModuleChanged),
             _ => (ErrorKind::Problem, Code::Token),
         };
         Self::new(kind, error.to_string(), error.hint).coded(code)

@@ -6,14 +6,17 @@
 
 use super::{
     Error,
-    access::{LoggedIn, PresentPin, WRONG_PIN},
+    access::{LoggedIn, PresentPin},
     act::{Acted, Acting},
     credentials::Credentials,
     pin_marks::NewPin,
 };
 use crate::{
     approval::authorization::PinAuthorization,
-    ports::token::{Effect, PinChange, PinHolder, Token, TokenError},
+    ports::{
+        cause::Cause,
+        token::{Effect, PinChange, PinHolder, Token, TokenError},
+    },
     proposal::target::Role,
     transcript::{
         event::{HandedOver, PinInForce},
@@ -165,7 +168,7 @@ impl Ending<'_> {
             }
             Ok(()) => {
                 self.acted.handovers.clone_from(&renewed.handovers);
-                let error = TokenError::unclear("C_SetPIN", "", "the SO PIN was not changed", "");
+                let error = TokenError::unclear("C_SetPIN", Cause::Unnamed, "the SO PIN was not changed", "");
                 self.fail(&error, "the application's user PIN is new");
             }
             Err(error) => self.fail(&error, "THE APPLICATION HAS NO USER PIN"),
@@ -187,10 +190,11 @@ impl Ending<'_> {
             self.know(role, new);
             return Changed::Proven(changed);
         };
-        let old_holds = unproven.code == WRONG_PIN && self.token.prove_pin(holder, &old.pin).is_ok();
+        let old_holds =
+            unproven.cause == Cause::PinIncorrect && self.token.prove_pin(holder, &old.pin).is_ok();
         let error = changed.err().unwrap_or(unproven);
         // A call that did not return may still be at work: then both PINs stay on record.
-        if old_holds && !error.code.is_empty() {
+        if old_holds && error.cause != Cause::Unnamed {
             self.know(role, old);
         }
         let which = if old_holds { "the old one still holds" } else { "which one holds is unknown" };
@@ -214,7 +218,7 @@ impl Ending<'_> {
             return;
         }
         self.acted.outcome = Outcome::Indeterminate;
-        if error.code == "CKR_FUNCTION_NOT_SUPPORTED" {
+        if error.cause == Cause::FunctionNotSupported {
             self.acted.hint =
                 "the module cannot change PINs: end it with 'quorate execute --give-up', and propose \
                                with keep_pins = true from now on"

@@ -10,7 +10,10 @@ use crate::{
     approval::authorization::Authorization,
     encoding::text::{Line, Name},
     memory::Pin,
-    ports::token::{PinHolder, Reset, Run, Token, TokenError, Wanted},
+    ports::{
+        cause::Cause,
+        token::{PinHolder, Reset, Run, Token, TokenError, Wanted},
+    },
     proposal::target::Role,
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
 };
@@ -104,7 +107,7 @@ impl Acting<'_, '_> {
         }
         if self.run == Run::Resumed && token.observe()?.identity.label == *new_label {
             let pin = Pin::copy_of(new_so_pin.expose()).map_err(|error| {
-                TokenError::before("C_Login", "", error.to_string(), "run the same command again")
+                TokenError::before("C_Login", Cause::Unnamed, error.to_string(), "run the same command again")
             })?;
             so_pins.insert(0, PresentPin { version: None, pin });
         }

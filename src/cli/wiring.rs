@@ -26,6 +26,7 @@ use crate::{
     pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
         card::{Attention, Card},
+        cause::Cause,
         token::{Token, TokenError, TokenSource, Wanted},
     },
     practice::PracticeToken,
@@ -183,7 +184,7 @@ fn check_wanted(token: &mut dyn Token, wanted: Wanted<'_>) -> Result<(), TokenEr
         identity.serial,
         if observation.initialised { "" } else { ", and empty" }
     );
-    Err(TokenError::before("open", "", message, "find the token that the ledger knows"))
+    Err(TokenError::before("open", Cause::Unnamed, message, "find the token that the ledger knows"))
 }
 
 /// Finds a card.

@@ -21,7 +21,7 @@ use crate::{
         digest::{Digest, Hasher},
         text,
     },
-    ports::token::{MODULE_CHANGED, TokenError},
+    ports::{cause::Cause, token::TokenError},
 };
 
 /// The longest program: 512 MiB.
@@ -49,7 +49,7 @@ pub(super) fn seal(path: &str, pinned: Digest) -> Result<OwnedFd, TokenError> {
     if hasher.finish() != pinned {
         return Err(TokenError::before(
             "program",
-            MODULE_CHANGED,
+            Cause::ModuleChanged,
             format!("{} is not the program that was pinned (SHA-256 differs)", text::printable(path)),
             "find out who changed it; this program was not started",
         ));
@@ -132,11 +132,11 @@ fn check_kind(path: &str, bytes: &[u8]) -> Result<(), TokenError> {
 }
 
 fn refused(path: &str, what: &str, hint: &str) -> TokenError {
-    TokenError::before("program", "", format!("{} {what}", text::printable(path)), hint)
+    TokenError::before("program", Cause::Unnamed, format!("{} {what}", text::printable(path)), hint)
 }
 
 fn failed(path: &str, error: &io::Error) -> TokenError {
     let message = format!("{} cannot be read: {}", text::printable(path), durable::reason(error));
     let hint = "name the program's file itself, not a symbolic link to it, and check that it may be read";
-    TokenError::before("program", "", message, hint)
+    TokenError::before("program", Cause::Unnamed, message, hint)
 }

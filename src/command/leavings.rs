@@ -14,7 +14,7 @@ use crate::{
     durable,
     encoding::text::{self, Name},
     memory::Pin,
-    ports::{program::Leavings, token::TokenError},
+    ports::{cause::Cause, program::Leavings, token::TokenError},
     proposal::program::{LONGEST_FILE, ProgramRun, is_stream},
 };
 
@@ -70,7 +70,12 @@ impl Room {
     pub(super) fn set_aside(&self) -> Result<Option<String>, TokenError> {
         let failed = |e: io::Error| {
             let message = format!("the working directory cannot be kept: {}", durable::reason(&e));
-            TokenError::before("program", "", message, "make room in the station's state directory")
+            TokenError::before(
+                "program",
+                Cause::Unnamed,
+                message,
+                "make room in the station's state directory",
+            )
         };
         let kept = self.0.with_extension("kept");
         let there = |path: &Path| path.symlink_metadata().is_ok();
@@ -79,7 +84,7 @@ impl Room {
             if !there(&self.beside()) {
                 return Err(TokenError::before(
                     "program",
-                    "",
+                    Cause::Unnamed,
                     "the working directory was not looked through for credentials, and is not kept",
                     "execute again with --give-up and without --keep-room",
                 ));
@@ -96,7 +101,12 @@ impl Room {
         match fs::remove_file(self.beside()) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 let message = format!("what is known of the working directory: {}", durable::reason(&e));
-                Err(TokenError::before("program", "", message, "check the station's state directory"))
+                Err(TokenError::before(
+                    "program",
+                    Cause::Unnamed,
+                    message,
+                    "check the station's state directory",
+                ))
             }
             _ => Ok(()),
         }

@@ -36,6 +36,7 @@ use crate::{
     encoding::{digest::Digest, text::Name},
     memory::Pin,
     ports::{
+        cause::Cause,
         program::{Leavings, Programs},
         token::TokenError,
     },
@@ -80,7 +81,7 @@ impl Programs for Runner {
         run: &ProgramRun,
         secrets: &[Pin],
     ) -> Result<RunRecord, TokenError> {
-        let refused = |message: String| TokenError::before("program", "", message, NOT_STARTED);
+        let refused = |message: String| TokenError::before("program", Cause::Unnamed, message, NOT_STARTED);
         run.check().map_err(refused)?;
         check_secrets(run, secrets).map_err(refused)?;
         let room = Room::at(&self.base, room);
@@ -116,17 +117,22 @@ impl Programs for Runner {
         let hint = "look into the station's state directory";
         match Room::at(&self.base, room).open(name) {
             Ok(Ok(file)) => Ok(Box::new(file)),
-            Ok(Err(why)) => {
-                Err(TokenError::before("program", "", format!("its output {name} is not taken: {why}"), hint))
+            Ok(Err(why)) => Err(TokenError::before(
+                "program",
+                Cause::Unnamed,
+                format!("its output {name} is not taken: {why}"),
+                hint,
+            )),
+            Err(e) => {
+                Err(TokenError::before("program", Cause::Unnamed, format!("its output {name}: {e}"), hint))
             }
-            Err(e) => Err(TokenError::before("program", "", format!("its output {name}: {e}"), hint)),
         }
     }
 
     fn leavings(&mut self, room: &str, run: &ProgramRun, secrets: &[Pin]) -> Result<Leavings, TokenError> {
         Room::at(&self.base, room).leavings(run, secrets).map_err(|e| {
             let message = format!("what it left cannot be looked through: {}", durable::reason(&e));
-            TokenError::before("program", "", message, "look into the station's state directory")
+            TokenError::before("program", Cause::Unnamed, message, "look into the station's state directory")
         })
     }
 
@@ -174,7 +180,7 @@ fn launch<'a>(
     image: std::os::fd::OwnedFd,
     room: &Room,
 ) -> Result<Launch<'a>, TokenError> {
-    let failed = |message: String| TokenError::before("program", "", message, NOT_STARTED);
+    let failed = |message: String| TokenError::before("program", Cause::Unnamed, message, NOT_STARTED);
     let place = |placeholder: Placeholder<'_>| match placeholder {
         Placeholder::File(name) => room.place(name).to_string_lossy().into_owned(),
         Placeholder::Descriptor(number) => format!("\0{number}\0"),
@@ -205,7 +211,12 @@ fn launch<'a>(
 fn record(run: &ProgramRun, secrets: &[Pin], room: &Room, ran: &Ran) -> Result<RunRecord, TokenError> {
     let unclear = |e: std::io::Error| {
         let hint = "look at what the program was to change";
-        TokenError::unclear("program", "", format!("it ran, and what it wrote cannot be kept: {e}"), hint)
+        TokenError::unclear(
+            "program",
+            Cause::Unnamed,
+            format!("it ran, and what it wrote cannot be kept: {e}"),
+            hint,
+        )
     };
     let mut printed = Vec::new();
     for (name, bytes) in [("stdout", &ran.stdout), ("stderr", &ran.stderr)] {

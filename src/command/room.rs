@@ -14,7 +14,7 @@ use crate::{
         text::{self, Name},
     },
     memory::Pin,
-    ports::token::TokenError,
+    ports::{cause::Cause, token::TokenError},
     proposal::program::{LONGEST_FILE, PinnedInput, ProgramRun, WrittenFile, is_stream},
 };
 
@@ -79,7 +79,7 @@ impl Room {
         }
         Err(TokenError::before(
             "program",
-            "",
+            Cause::Unnamed,
             format!("{shown} is not the input that was pinned (SHA-256 differs)"),
             "bring the right file; this program was not started",
         ))
@@ -186,7 +186,7 @@ fn failed(what: &str, error: &io::Error) -> TokenError {
     let message = format!("{what}: {}", durable::reason(error));
     TokenError::before(
         "program",
-        "",
+        Cause::Unnamed,
         message,
         "check its name, its rights and the disk; this program was not started",
     )

@@ -27,7 +27,7 @@ use super::{
     protocol::{self, Job, Message},
     supervisor::MOST_DESCRIPTORS,
 };
-use crate::{memory::Pin, ports::token::TokenError, proposal::program::Stopped};
+use crate::{memory::Pin, ports::cause::Cause, ports::token::TokenError, proposal::program::Stopped};
 
 /// The most that is kept of what a program prints on each of its streams: 16 MiB.
 const MOST_PRINTED: usize = 16 << 20;
@@ -68,7 +68,12 @@ struct Streams {
 /// Runs it to its end.
 pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, TokenError> {
     let unstarted = |e: io::Error| {
-        TokenError::before("program", "", format!("it cannot be started: {e}"), super::NOT_STARTED)
+        TokenError::before(
+            "program",
+            Cause::Unnamed,
+            format!("it cannot be started: {e}"),
+            super::NOT_STARTED,
+        )
     };
     let deadline = Instant::now() + launch.time_limit;
     let (mut ours, theirs) =
@@ -94,7 +99,12 @@ pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, 
         Ok(Some(Message::Started)) => {}
         Ok(Some(Message::NotStarted(reason))) => {
             let message = format!("it was not started: {reason}");
-            return Err(TokenError::before("program", "", message, "check the program and its rights"));
+            return Err(TokenError::before(
+                "program",
+                Cause::Unnamed,
+                message,
+                "check the program and its rights",
+            ));
         }
         _ => return Err(lost("before it said whether the program was started")),
     }
@@ -138,7 +148,7 @@ impl Drop for Supervisor {
 fn lost(when: &str) -> TokenError {
     TokenError::unclear(
         "program",
-        "",
+        Cause::Unnamed,
         format!("the process that watches it ended {when}: what the program did is not known"),
         "look at what the program was to change",
     )

@@ -8,9 +8,12 @@ use crate::{
         text::{self, Line, Name},
     },
     memory::{CredentialSecret, Pin},
-    ports::token::{
-        BackupSink, BackupSource, Deletion, Export, Installation, MODULE_CHANGED, PinChange, PinHolder,
-        Progress, Reset, Restoration, Run, Token, TokenError,
+    ports::{
+        cause::Cause,
+        token::{
+            BackupSink, BackupSource, Deletion, Export, Installation, PinChange, PinHolder, Progress, Reset,
+            Restoration, Run, Token, TokenError,
+        },
     },
     proposal::target::{Inventory, ObjectRecord, Observation, TokenIdentity, Tries},
 };
@@ -27,7 +30,7 @@ impl ProgramTarget {
         if pinned.is_some_and(|pinned| pinned != found) {
             return Err(TokenError::before(
                 "program",
-                MODULE_CHANGED,
+                Cause::ModuleChanged,
                 format!(
                     "{} is not the program that is pinned; its SHA-256 is {found}",
                     text::printable(program)
@@ -52,7 +55,7 @@ fn identity(name: &Name, sha256: Digest) -> TokenIdentity {
 
 fn not_a_token<T>() -> Result<T, TokenError> {
     let hint = "it takes plans of kind \"command\"";
-    Err(TokenError::before("program", "", "a target of kind \"command\" is no token", hint))
+    Err(TokenError::before("program", Cause::Unnamed, "a target of kind \"command\" is no token", hint))
 }
 
 impl Token for ProgramTarget {

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     encoding::text::Line,
-    ports::token::{Effect, TokenError},
+    ports::{
+        cause::Cause,
+        token::{Effect, TokenError},
+    },
 };
 
 /// How long a worker may take to end after its result, or after its end of the line has closed.
@@ -47,7 +50,7 @@ impl Worker {
         let failed = |e: io::Error| {
             TokenError::before(
                 "worker",
-                "",
+                Cause::Unnamed,
                 format!("the process that loads the module cannot be started: {e}"),
                 "check that the program quorate may be executed and that processes are not limited",
             )
@@ -178,7 +181,7 @@ impl Worker {
         TokenError {
             effect: self.effect(),
             function: self.function.clone(),
-            code: String::new(),
+            cause: Cause::Unnamed,
             message,
             hint: hint.to_owned(),
         }
@@ -248,7 +251,7 @@ fn cleaned(error: TokenError) -> TokenError {
     TokenError {
         effect: error.effect,
         function: printable(&error.function),
-        code: printable(&error.code),
+        cause: Cause::from(printable(error.cause.name())),
         message: printable(&error.message),
         hint: printable(&error.hint),
     }

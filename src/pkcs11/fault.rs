@@ -4,14 +4,17 @@ use cryptoki::error::{Error, RvError};
 
 use crate::{
     encoding::text::printable,
-    ports::token::{Effect, TokenError},
+    ports::{
+        cause::Cause,
+        token::{Effect, TokenError},
+    },
 };
 
 /// A call that failed, or a state in which the worker does not go on.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     pub(super) function: String,
-    pub(super) code: String,
+    pub(super) cause: Cause,
     pub(super) message: String,
     pub(super) hint: String,
     /// Known where looking again has shown it; else it follows from the calls that were made.
@@ -20,29 +23,12 @@ pub(super) struct Fault {
 
 pub(super) type Outcome<T> = Result<T, Fault>;
 
-/// Codes after which neither the session nor anything it says is worth going on with.
-const FATAL: &[&str] = &[
-    "CKR_CRYPTOKI_NOT_INITIALIZED",
-    "CKR_DEVICE_ERROR",
-    "CKR_DEVICE_REMOVED",
-    "CKR_HOST_MEMORY",
-    "CKR_OBJECT_HANDLE_INVALID",
-    "CKR_SESSION_CLOSED",
-    "CKR_SESSION_HANDLE_INVALID",
-    "CKR_TOKEN_NOT_PRESENT",
-    "CKR_TOKEN_NOT_RECOGNIZED",
-    "CKR_USER_NOT_LOGGED_IN",
-];
-
-/// The code of a function that is not there.
-pub(super) const NOT_SUPPORTED: &str = "CKR_FUNCTION_NOT_SUPPORTED";
-
 impl Fault {
     /// A refusal or a finding of the worker itself.
     pub(super) fn new(function: &str, message: impl Into<String>, hint: &str) -> Self {
         Self {
             function: function.into(),
-            code: String::new(),
+            cause: Cause::Unnamed,
             message: message.into(),
             hint: hint.into(),
             effect: None,
@@ -51,14 +37,14 @@ impl Fault {
 
     /// A call that failed.
     pub(super) fn of_call(function: &str, error: &Error) -> Self {
-        let code = match error {
-            Error::Pkcs11(rv, _) => ckr_name(*rv),
+        let cause = match error {
+            Error::Pkcs11(rv, _) => Cause::from(ckr_name(*rv)),
             // An entry of the function list that is NULL says the same as the code.
-            Error::NullFunctionPointer => NOT_SUPPORTED.to_owned(),
-            _ => String::new(),
+            Error::NullFunctionPointer => Cause::FunctionNotSupported,
+            _ => Cause::Unnamed,
         };
         let message = match error {
-            Error::Pkcs11(..) | Error::NullFunctionPointer => describe(&code).to_owned(),
+            Error::Pkcs11(..) | Error::NullFunctionPointer => describe(&cause).to_owned(),
             Error::ParseInt(_) => {
                 "the module's answer is not as the standard has it: letters where digits belong, \
                                    in a token's time say"
@@ -66,8 +52,8 @@ impl Fault {
             }
             other => printable(&other.to_string()),
         };
-        let hint = hint_for(&code);
-        Self { function: function.into(), code, message, hint: hint.into(), effect: None }
+        let hint = hint_for(&cause);
+        Self { function: function.into(), cause, message, hint: hint.into(), effect: None }
     }
 
     /// The same fault with an effect that looking has shown.
@@ -78,24 +64,32 @@ impl Fault {
 
     /// Whether the module has no such function: then the call did nothing.
     pub(super) fn is_unsupported(&self) -> bool {
-        self.is(NOT_SUPPORTED)
+        self.cause == Cause::FunctionNotSupported
     }
 
-    pub(super) fn is(&self, code: &str) -> bool {
-        self.code == code
-    }
-
-    /// Whether nothing more can be learned in this session.
+    /// Whether nothing more can be learned in this session, and nothing that it says is worth going on with.
     pub(super) fn is_fatal(&self) -> bool {
-        FATAL.contains(&self.code.as_str()) || self.function == "worker"
+        self.function == "worker"
+            || matches!(
+                self.cause,
+                Cause::CryptokiNotInitialized
+                    | Cause::DeviceError
+                    | Cause::DeviceRemoved
+                    | Cause::HostMemory
+                    | Cause::ObjectHandleInvalid
+                    | Cause::SessionClosed
+                    | Cause::SessionHandleInvalid
+                    | Cause::TokenNotPresent
+                    | Cause::TokenNotRecognized
+                    | Cause::UserNotLoggedIn
+            )
     }
 
     /// One line: `C_WrapKey: CKR_KEY_UNEXTRACTABLE`.
     pub(super) fn line(&self) -> String {
-        if self.code.is_empty() {
-            format!("{}: {}", self.function, self.message)
-        } else {
-            format!("{}: {} ({})", self.function, self.message, self.code)
+        match self.cause.name() {
+            "" => format!("{}: {}", self.function, self.message),
+            name => format!("{}: {} ({name})", self.function, self.message),
         }
     }
 
@@ -105,7 +99,7 @@ impl Fault {
         TokenError {
             effect,
             function: self.function,
-            code: self.code,
+            cause: self.cause,
             message: self.message,
             hint: self.hint,
         }
@@ -130,46 +124,46 @@ fn ckr_name(rv: RvError) -> String {
     name
 }
 
-fn describe(code: &str) -> &'static str {
-    match code {
-        "CKR_PIN_INCORRECT" => "the token says that the PIN is wrong",
-        "CKR_PIN_LOCKED" => "the token says that the PIN is locked",
-        "CKR_PIN_EXPIRED" => "the token says that the PIN has expired",
-        "CKR_PIN_LEN_RANGE" | "CKR_PIN_INVALID" | "CKR_PIN_TOO_WEAK" => "the token does not take such a PIN",
-        "CKR_USER_PIN_NOT_INITIALIZED" => "the token has no user PIN",
-        "CKR_DEVICE_REMOVED" | "CKR_TOKEN_NOT_PRESENT" => "the token is gone from its slot",
-        "CKR_TOKEN_NOT_RECOGNIZED" => "the module does not recognise what is in the slot",
-        "CKR_DEVICE_ERROR" => "the token or its slot has a problem",
-        "CKR_DEVICE_MEMORY" => "the token is full",
-        "CKR_SESSION_EXISTS" => "another session with the token is open",
-        "CKR_SESSION_READ_ONLY_EXISTS" => "a read-only session is open, so that the SO cannot log in",
-        "CKR_TOKEN_WRITE_PROTECTED" => "the token is write-protected",
-        "CKR_ACTION_PROHIBITED" => "the token's policy or the object's attributes forbid it",
-        "CKR_KEY_UNEXTRACTABLE" => "the key may not leave the token",
-        "CKR_KEY_NOT_WRAPPABLE" => "the token cannot wrap this key",
-        NOT_SUPPORTED => "the module has no such function",
-        "CKR_GENERAL_ERROR" | "CKR_FUNCTION_FAILED" => "the module failed without saying why",
+fn describe(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::PinIncorrect => "the token says that the PIN is wrong",
+        Cause::PinLocked => "the token says that the PIN is locked",
+        Cause::PinExpired => "the token says that the PIN has expired",
+        Cause::PinLenRange | Cause::PinInvalid | Cause::PinTooWeak => "the token does not take such a PIN",
+        Cause::UserPinNotInitialized => "the token has no user PIN",
+        Cause::DeviceRemoved | Cause::TokenNotPresent => "the token is gone from its slot",
+        Cause::TokenNotRecognized => "the module does not recognise what is in the slot",
+        Cause::DeviceError => "the token or its slot has a problem",
+        Cause::DeviceMemory => "the token is full",
+        Cause::SessionExists => "another session with the token is open",
+        Cause::SessionReadOnlyExists => "a read-only session is open, so that the SO cannot log in",
+        Cause::TokenWriteProtected => "the token is write-protected",
+        Cause::ActionProhibited => "the token's policy or the object's attributes forbid it",
+        Cause::KeyUnextractable => "the key may not leave the token",
+        Cause::KeyNotWrappable => "the token cannot wrap this key",
+        Cause::FunctionNotSupported => "the module has no such function",
+        Cause::GeneralError | Cause::FunctionFailed => "the module failed without saying why",
         _ => "the module refused",
     }
 }
 
-fn hint_for(code: &str) -> &'static str {
-    match code {
-        "CKR_PIN_INCORRECT" => {
+fn hint_for(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::PinIncorrect => {
             "the PIN was tried once and not again; make sure that it belongs to this token before another try"
         }
-        "CKR_PIN_LOCKED" => "the token's manual says how a locked PIN is freed; the quorum cannot",
-        "CKR_PIN_LEN_RANGE" | "CKR_PIN_INVALID" | "CKR_PIN_TOO_WEAK" => {
+        Cause::PinLocked => "the token's manual says how a locked PIN is freed; the quorum cannot",
+        Cause::PinLenRange | Cause::PinInvalid | Cause::PinTooWeak => {
             "look at the PIN lengths that 'quorate token show' shows, and at the token's PIN policy"
         }
-        "CKR_SESSION_EXISTS" | "CKR_SESSION_READ_ONLY_EXISTS" => {
+        Cause::SessionExists | Cause::SessionReadOnlyExists => {
             "stop the applications that use the token, then run the same command again"
         }
-        "CKR_DEVICE_REMOVED" | "CKR_TOKEN_NOT_PRESENT" | "CKR_TOKEN_NOT_RECOGNIZED" | "CKR_DEVICE_ERROR" => {
+        Cause::DeviceRemoved | Cause::TokenNotPresent | Cause::TokenNotRecognized | Cause::DeviceError => {
             "look at the token's connection and at its own log, then run the same command again"
         }
-        "CKR_GENERAL_ERROR" | "CKR_FUNCTION_FAILED" => "look at the module's configuration and its own log",
-        NOT_SUPPORTED => {
+        Cause::GeneralError | Cause::FunctionFailed => "look at the module's configuration and its own log",
+        Cause::FunctionNotSupported => {
             "do this by the vendor's own means; 'quorate token show' says what the module can do"
         }
         _ => "look the return value up in the module's manual",

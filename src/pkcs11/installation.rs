@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     memory::Pin,
-    ports::token::{Effect, Run},
+    ports::{
+        cause::Cause,
+        token::{Effect, Run},
+    },
     proposal::target::TokenIdentity,
 };
 
@@ -94,7 +97,7 @@ fn take_over(module: &Module<'_>, slot: Slot, run: Run, secrets: &Secrets) -> Ou
         (None, None) => secrets.need(SecretRole::PresentSoPin).map(Some),
         (Some(present), new) => match (session.login(Who::SecurityOfficer, present), new) {
             (Ok(()), _) => Ok(Some(present)),
-            (Err(fault), Some(new)) if fault.is("CKR_PIN_INCORRECT") => {
+            (Err(fault), Some(new)) if fault.cause == Cause::PinIncorrect => {
                 session.login(Who::SecurityOfficer, new).map(|()| None)
             }
             (Err(fault), _) => Err(fault),

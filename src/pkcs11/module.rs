@@ -19,7 +19,7 @@ use super::{
 use crate::{
     encoding::digest::{Digest, Hasher},
     memory::Pin,
-    ports::token::MODULE_CHANGED,
+    ports::cause::Cause,
 };
 
 /// The variable with the parameters of NSS softoken.
@@ -57,7 +57,7 @@ impl<'l> Module<'l> {
                 ),
                 "if the module was updated on purpose, propose an inventory with its module_sha256; if it moved, with module = \"/its/new/path\"; else find out who changed it",
             );
-            return Err(Fault { code: MODULE_CHANGED.into(), ..fault });
+            return Err(Fault { cause: Cause::ModuleChanged, ..fault });
         }
         link.announce("dlopen")?;
         let pkcs11 = link.timed(|| Pkcs11::new(path)).map_err(|e| load_fault(path, &e))?;
@@ -79,7 +79,7 @@ impl<'l> Module<'l> {
     fn initialize(&self) -> Outcome<()> {
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         let refused = match self.call("C_Initialize", |p| p.initialize(arguments)) {
-            Err(fault) if fault.is("CKR_ARGUMENTS_BAD") => fault,
+            Err(fault) if fault.cause == Cause::ArgumentsBad => fault,
             other => return other,
         };
         let parameters = std::env::var(PARAMETERS).ok().and_then(|text| CString::new(text).ok());

@@ -16,7 +16,7 @@ use super::{
     settings::Select,
     slots,
 };
-use crate::{memory::Pin, ports::token::Run, proposal::target::TokenIdentity};
+use crate::{memory::Pin, ports::cause::Cause, ports::token::Run, proposal::target::TokenIdentity};
 
 /// Resets the selected token, or goes on with the one that has the new label already.
 pub(super) fn reset(
@@ -99,7 +99,7 @@ fn set_pins(
 fn try_new(session: &Session<'_>, new_so_pin: &Pin) -> Outcome<bool> {
     match session.login(Who::SecurityOfficer, new_so_pin) {
         Ok(()) => Ok(true),
-        Err(fault) if fault.is("CKR_PIN_INCORRECT") => Ok(false),
+        Err(fault) if fault.cause == Cause::PinIncorrect => Ok(false),
         Err(fault) => Err(fault),
     }
 }

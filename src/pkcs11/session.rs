@@ -13,7 +13,7 @@ use super::{
     module::{Module, auth_pin},
     slots,
 };
-use crate::{memory::Pin, proposal::target::Tries};
+use crate::{memory::Pin, ports::cause::Cause, proposal::target::Tries};
 
 /// More objects than any token holds: a module that never ends its list is stopped.
 const MAX_OBJECTS: usize = 1 << 16;
@@ -90,10 +90,10 @@ impl<'m> Session<'m> {
         let result = self.call("C_Login", |s| s.login(user, Some(&pin)));
         drop(pin);
         result.map_err(|mut fault| {
-            if fault.is("CKR_PIN_LOCKED") {
+            if fault.cause == Cause::PinLocked {
                 fault.hint = freed(who).to_owned();
             }
-            if fault.is("CKR_PIN_INCORRECT") { self.wrong_pin(fault, who) } else { fault }
+            if fault.cause == Cause::PinIncorrect { self.wrong_pin(fault, who) } else { fault }
         })
     }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     encoding::text::Line,
     memory::Pin,
-    ports::token::TOKEN_ABSENT,
+    ports::cause::Cause,
     proposal::target::{ObjectRecord, Observation, TokenIdentity, Tries},
 };
 
@@ -125,7 +125,7 @@ fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
         Line::lossy(&format!("no {select}; the module shows: {there}")).as_str(),
         "look at 'quorate token list', at the token's connection and at the module's configuration",
     );
-    Fault { code: TOKEN_ABSENT.into(), ..fault }
+    Fault { cause: Cause::TokenAbsent, ..fault }
 }
 
 /// What the token shows without login.

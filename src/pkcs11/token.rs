@@ -12,9 +12,12 @@ use crate::{
     approval::authorization::{Authorization, PinAuthorization},
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
-    ports::token::{
-        BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
-        Reset, Restoration, Run, Silent, Start, TOKEN_ABSENT, Token, TokenError,
+    ports::{
+        cause::Cause,
+        token::{
+            BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
+            Reset, Restoration, Run, Silent, Start, Token, TokenError,
+        },
     },
     proposal::{
         capability::Lack,
@@ -66,7 +69,7 @@ impl Pkcs11Token {
         }
         Err(TokenError::before(
             "authorization",
-            "",
+            Cause::Unnamed,
             format!("the quorum authorised an act on {target}, not on {}", self.name),
             "this is a defect of quorate: report it",
         ))
@@ -274,7 +277,7 @@ impl Listener<'_> {
         let failed = |e: std::io::Error| {
             TokenError::before(
                 "backup",
-                "",
+                Cause::Unnamed,
                 format!("the backup's file: {e}"),
                 "see to the file or its medium",
             )
@@ -293,7 +296,7 @@ impl Listener<'_> {
 }
 
 fn check(settings: &Pkcs11Settings) -> Result<(), TokenError> {
-    let refuse = |message: String, hint| Err(TokenError::before("open", "", message, hint));
+    let refuse = |message: String, hint| Err(TokenError::before("open", Cause::Unnamed, message, hint));
     if !settings.module.is_absolute() || settings.module.to_str().is_none() {
         return refuse(
             format!("{} is no absolute path in UTF-8", settings.module.display()),
@@ -315,8 +318,8 @@ fn given<'a>(pins: &[(SecretRole, Option<&'a Pin>)]) -> Vec<(SecretRole, &'a [u8
 const PAUSES: [u64; 6] = [50, 100, 150, 250, 350, 500];
 
 /// What may be otherwise at the next look.
-const PASSING: &[&str] =
-    &[TOKEN_ABSENT, "CKR_TOKEN_NOT_RECOGNIZED", "CKR_TOKEN_NOT_PRESENT", "CKR_GENERAL_ERROR"];
+const PASSING: &[Cause] =
+    &[Cause::TokenAbsent, Cause::TokenNotRecognized, Cause::TokenNotPresent, Cause::GeneralError];
 
 /// From start to result: one worker, and others after it only where the first did nothing but look and saw no token.
 fn converse(
@@ -339,7 +342,7 @@ fn converse(
         let ended = talk(&mut worker, settings, listener);
         let passing = match &ended {
             Ok(reply) => reply.shows_no_token(),
-            Err(error) => worker.has_only_looked() && PASSING.contains(&error.code.as_str()),
+            Err(error) => worker.has_only_looked() && PASSING.contains(&error.cause),
         };
         drop(worker);
         match pauses.next() {
@@ -376,7 +379,7 @@ fn mismatch(effect: Effect) -> TokenError {
         effect,
         ..TokenError::before(
             "worker",
-            "",
+            Cause::Unnamed,
             "the module's process answered something that was not asked",
             "the module may have overwritten its process: observe the token, and ask the vendor",
         )

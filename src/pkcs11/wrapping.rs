@@ -11,6 +11,7 @@ use super::{
     template::Template,
 };
 use crate::memory::CredentialSecret;
+use crate::ports::cause::Cause;
 use cryptoki::{
     error::Error,
     mechanism::{Mechanism, MechanismType},
@@ -100,7 +101,7 @@ struct Proven {
 }
 
 /// Codes with which NSS says that an attribute of its own is missing.
-const WANTS_MORE: &[&str] = &["CKR_TEMPLATE_INCOMPLETE", "CKR_KEY_TYPE_INCONSISTENT"];
+const WANTS_MORE: &[Cause] = &[Cause::TemplateIncomplete, Cause::KeyTypeInconsistent];
 
 /// Bytes of the throw-away keys of a trial: every mechanism takes the one, RFC 5649 the other, too.
 const WHOLE: usize = 32;
@@ -210,7 +211,7 @@ impl<'s, 'm> Wrapper<'s, 'm> {
     /// C_UnwrapKey; one that makes a token object is announced as a change by its caller.
     pub(super) fn unwrap(&self, way: Way, blob: &[u8], template: &Template) -> Outcome<ObjectHandle> {
         let refusal = match self.unwrap_as(way, blob, template.attributes()) {
-            Err(fault) if WANTS_MORE.iter().any(|code| fault.is(code)) => fault,
+            Err(fault) if WANTS_MORE.contains(&fault.cause) => fault,
             other => return other,
         };
         match template.for_nss().map(|attributes| self.unwrap_as(way, blob, &attributes)) {

@@ -3,6 +3,7 @@
 //! What destroys or exports takes an [`Authorization`] by value. Each error says whether an effect is
 //! excluded, because an error return may follow a completed operation.
 
+use super::cause::Cause;
 use crate::{
     approval::authorization::{Authorization, PinAuthorization},
     encoding::{bounds, digest::Digest, text::Name},
@@ -42,7 +43,7 @@ pub trait Token {
         change: &PinChange<'_>,
     ) -> Result<(), TokenError>;
 
-    /// Logs in once, never on the last try, and out again. `CKR_PIN_INCORRECT` if it is another PIN that holds.
+    /// Logs in once, never on the last try, and out again. [`Cause::PinIncorrect`] if another PIN is in force.
     fn prove_pin(&mut self, holder: PinHolder, pin: &Pin) -> Result<(), TokenError>;
 
     /// Destroys exactly `objects`, each found by its whole record, in one session. Refuses before the
@@ -277,23 +278,17 @@ pub enum Effect {
     Unknown,
 }
 
-/// The code of an error that says that a module's file is not the pinned one.
-pub const MODULE_CHANGED: &str = "module-changed";
-
-/// The code of an error that says that the token is not among those that the module shows.
-pub const TOKEN_ABSENT: &str = "token-absent";
-
 /// A token said no, or nothing.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-#[error("{function}: {message}{}", if self.code.is_empty() { String::new() } else { format!(" ({})", self.code) })]
+#[error("{function}: {message}{}", match self.cause.name() { "" => String::new(), name => format!(" ({name})") })]
 pub struct TokenError {
     /// Whether the target may have been changed.
     pub effect: Effect,
     /// The function that failed: `C_Login`, `worker`, `open` …
     pub function: String,
-    /// The return value (`CKR_PIN_INCORRECT`), empty where there is none.
-    pub code: String,
+    /// Why, as far as that is known.
+    pub cause: Cause,
     /// One sentence.
     pub message: String,
     /// What to do next.
@@ -302,18 +297,18 @@ pub struct TokenError {
 
 impl TokenError {
     /// An error before anything was changed.
-    pub fn before(function: &str, code: &str, message: impl Into<String>, hint: &str) -> Self {
+    pub fn before(function: &str, cause: Cause, message: impl Into<String>, hint: &str) -> Self {
         Self {
             effect: Effect::None,
             function: function.into(),
-            code: code.into(),
+            cause,
             message: message.into(),
             hint: hint.into(),
         }
     }
 
     /// An error after which only looking tells.
-    pub fn unclear(function: &str, code: &str, message: impl Into<String>, hint: &str) -> Self {
-        Self { effect: Effect::Unknown, ..Self::before(function, code, message, hint) }
+    pub fn unclear(function: &str, cause: Cause, message: impl Into<String>, hint: &str) -> Self {
+        Self { effect: Effect::Unknown, ..Self::before(function, cause, message, hint) }
     }
 }

@@ -10,7 +10,10 @@ use super::{
 use crate::{
     encoding::{strict::Base64, text::Line},
     memory::CredentialSecret,
-    ports::token::{BackupSink, Export, LeftOut, Progress, TokenError},
+    ports::{
+        cause::Cause,
+        token::{BackupSink, Export, LeftOut, Progress, TokenError},
+    },
     proposal::target::BackupEntry,
 };
 
@@ -45,7 +48,7 @@ fn blob(
 ) -> Result<(&'static str, Vec<u8>), String> {
     match &object.content {
         Content::Sealed(_) if object.record.extractable != Some(true) => {
-            Err("C_WrapKey: CKR_KEY_UNEXTRACTABLE".to_owned())
+            Err(format!("C_WrapKey: {}", Cause::KeyUnextractable.name()))
         }
         Content::Sealed(sealed) => wrap(session, backup_key, object, sealed)
             .map(|blob| (wrapping::KWP, blob))
@@ -88,7 +91,12 @@ fn entry(object: &Stored, mechanism: &str, blob: Vec<u8>) -> BackupEntry {
 
 fn put(sink: &mut dyn BackupSink, entry: BackupEntry) -> Result<(), TokenError> {
     sink.entry(entry).map_err(|e| {
-        TokenError::before("backup", "", format!("cannot write the backup: {e}"), "check the medium")
+        TokenError::before(
+            "backup",
+            Cause::Unnamed,
+            format!("cannot write the backup: {e}"),
+            "check the medium",
+        )
     })
 }
 
@@ -98,5 +106,5 @@ pub(super) fn check_backup_key(backup_key: &CredentialSecret) -> Result<(), Toke
         return Ok(());
     }
     let message = "the backup key is not an AES-256 key";
-    Err(TokenError::before("C_CreateObject", "CKR_KEY_SIZE_RANGE", message, "give the quorum's backup key"))
+    Err(TokenError::before("C_CreateObject", Cause::KeySizeRange, message, "give the quorum's backup key"))
 }

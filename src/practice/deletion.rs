@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::{device::Session, state::State};
 use crate::{
     encoding::text::Line,
-    ports::token::{Deletion, LeftOut, Progress, Run, TokenError},
+    ports::{
+        cause::Cause,
+        token::{Deletion, LeftOut, Progress, Run, TokenError},
+    },
     proposal::{choice, identity::matching, target::ObjectRecord},
 };
 
@@ -54,7 +57,7 @@ fn find(
 fn refused(reason: &str) -> TokenError {
     TokenError::before(
         "C_FindObjects",
-        "",
+        Cause::Unnamed,
         reason,
         "find out who changed the objects since they were approved",
     )
@@ -62,7 +65,7 @@ fn refused(reason: &str) -> TokenError {
 
 fn destroy(state: &mut State, record: &ObjectRecord) -> Result<(), TokenError> {
     let index = state.objects.iter().position(|object| object.record == *record).ok_or_else(|| {
-        TokenError::before("C_DestroyObject", "CKR_OBJECT_HANDLE_INVALID", "not there", "look again")
+        TokenError::before("C_DestroyObject", Cause::ObjectHandleInvalid, "not there", "look again")
     })?;
     state.objects.remove(index);
     Ok(())

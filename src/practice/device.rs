@@ -11,7 +11,7 @@ use crate::{
     durable::DirectoryLock,
     encoding::{strict::Base64, text::Line},
     memory::{LockedBytes, Pin},
-    ports::{card::FinalTry, token::TokenError},
+    ports::{card::FinalTry, cause::Cause, token::TokenError},
     sealing::{
         single::{self, SealError},
         under_pin::{self, WorkFactor},
@@ -52,7 +52,7 @@ pub(super) struct Device {
 impl Device {
     pub(super) fn open(path: &Path) -> Result<Self, TokenError> {
         let path = fs::canonicalize(path).map_err(|e| {
-            TokenError::before("open", "CKR_TOKEN_NOT_PRESENT", format!("{}: {e}", path.display()), HINT)
+            TokenError::before("open", Cause::TokenNotPresent, format!("{}: {e}", path.display()), HINT)
         })?;
         State::read(&path)?;
         Ok(Self { path })
@@ -64,7 +64,7 @@ impl Device {
 
     fn lock(&self) -> Result<DirectoryLock, TokenError> {
         DirectoryLock::acquire(&self.path, PATIENCE).map_err(|e| {
-            TokenError::before("lock", "CKR_DEVICE_ERROR", format!("{}: {e}", self.path.display()), HINT)
+            TokenError::before("lock", Cause::DeviceError, format!("{}: {e}", self.path.display()), HINT)
         })
     }
 
@@ -86,11 +86,11 @@ impl Device {
     ) -> Result<LockedBytes, TokenError> {
         let name = user.pin_name();
         let refused =
-            |code: &str, message: String, hint: &str| Err(TokenError::before(function, code, message, hint));
+            |cause, message: String, hint: &str| Err(TokenError::before(function, cause, message, hint));
         state::check_pin(function, pin)?;
         let Some(slot) = user.slot(state) else {
             let message = format!("the token has no {name}");
-            return refused("CKR_USER_PIN_NOT_INITIALIZED", message, "install the token first");
+            return refused(Cause::UserPinNotInitialized, message, "install the token first");
         };
         slot.tries_left = match (slot.tries_left, last) {
             (0, _) => {
@@ -99,11 +99,11 @@ impl Device {
                 } else {
                     "only a new token helps"
                 };
-                return refused("CKR_PIN_LOCKED", format!("the {name} is locked"), hint);
+                return refused(Cause::PinLocked, format!("the {name} is locked"), hint);
             }
             (1, FinalTry::Keep) => {
                 let message = format!("one try is left for the {name}; it was not spent");
-                return refused("", message, "find out the right PIN before the token locks");
+                return refused(Cause::Unnamed, message, "find out the right PIN before the token locks");
             }
             (left, _) => left - 1,
         };
@@ -114,9 +114,9 @@ impl Device {
             Ok(master) => master,
             Err(SealError::NotOurs) => {
                 let message = format!("wrong {name}: {left} tries left");
-                return refused("CKR_PIN_INCORRECT", message, "do not try again blindly");
+                return refused(Cause::PinIncorrect, message, "do not try again blindly");
             }
-            Err(e) => return refused("CKR_DEVICE_ERROR", e.to_string(), HINT),
+            Err(e) => return refused(Cause::DeviceError, e.to_string(), HINT),
         };
         if let Some(slot) = user.slot(state) {
             slot.tries_left = TRIES;
@@ -133,7 +133,7 @@ impl Device {
         if state.so.is_some() {
             self.try_pin("C_InitToken", &mut state, User::Officer, so_pin, FinalTry::Keep)?;
         }
-        let failed = |reason: String| TokenError::before("C_InitToken", "CKR_DEVICE_ERROR", reason, HINT);
+        let failed = |reason: String| TokenError::before("C_InitToken", Cause::DeviceError, reason, HINT);
         let mut master = LockedBytes::zeroed(32).map_err(|e| failed(e.to_string()))?;
         getrandom::fill(master.expose_mut()).map_err(|e| failed(e.to_string()))?;
         let fresh = State {
@@ -166,7 +166,7 @@ impl Session<'_> {
         }
         Err(TokenError::unclear(
             "session",
-            "CKR_SESSION_HANDLE_INVALID",
+            Cause::SessionHandleInvalid,
             "the token was initialised by somebody else meanwhile",
             "look at the token before anything else is done",
         ))
@@ -197,7 +197,7 @@ impl Session<'_> {
     fn set_pin(&self, function: &str, whose: User, pin: &Pin) -> Result<(), TokenError> {
         if self.user != User::Officer {
             let message = "the security officer is not logged in";
-            return Err(TokenError::before(function, "CKR_USER_NOT_LOGGED_IN", message, "give the SO PIN"));
+            return Err(TokenError::before(function, Cause::UserNotLoggedIn, message, "give the SO PIN"));
         }
         self.replace_pin(function, whose, pin)
     }
@@ -219,19 +219,19 @@ impl Session<'_> {
     pub(super) fn seal(&self, secret: &[u8]) -> Result<Content, TokenError> {
         let recipient = identity(&self.master)?.to_public();
         let sealed = single::seal_to(&recipient, secret)
-            .map_err(|e| TokenError::before("seal", "CKR_DEVICE_ERROR", e.to_string(), HINT))?;
+            .map_err(|e| TokenError::before("seal", Cause::DeviceError, e.to_string(), HINT))?;
         Ok(Content::Sealed(Base64(sealed)))
     }
 
     /// Opens an object's secret.
     pub(super) fn unseal(&self, sealed: &Base64) -> Result<LockedBytes, TokenError> {
         single::open_with(&identity(&self.master)?, &sealed.0, 32)
-            .map_err(|e| TokenError::before("unseal", "CKR_DEVICE_ERROR", e.to_string(), HINT))
+            .map_err(|e| TokenError::before("unseal", Cause::DeviceError, e.to_string(), HINT))
     }
 }
 
 fn identity(master: &LockedBytes) -> Result<crate::sealing::x25519::X25519Identity, TokenError> {
-    let damaged = |reason: String| TokenError::before("unseal", "CKR_DEVICE_ERROR", reason, HINT);
+    let damaged = |reason: String| TokenError::before("unseal", Cause::DeviceError, reason, HINT);
     let secret =
         master.expose().first_chunk().ok_or_else(|| damaged("a master identity cut short".into()))?;
     single::x25519_identity(secret).map_err(|e| damaged(e.to_string()))

@@ -10,6 +10,7 @@ use crate::{
     memory::Pin,
     ports::{
         card::FinalTry,
+        cause::Cause,
         token::{Installation, Progress, Reset, Run, Start, TokenError},
     },
 };
@@ -60,7 +61,7 @@ fn first_on_empty(
     if device.read()?.so.is_some() {
         return Err(TokenError::before(
             "C_InitToken",
-            "",
+            Cause::Unnamed,
             "the token is initialised already",
             "take it over as a token in use, or reset it",
         ));
@@ -198,7 +199,7 @@ fn new_else_present<'d>(
 ) -> Result<(Session<'d>, bool), TokenError> {
     match officer(device, new) {
         Ok(session) => Ok((session, true)),
-        Err(e) if e.code == "CKR_PIN_INCORRECT" => Ok((officer(device, present)?, false)),
+        Err(e) if e.cause == Cause::PinIncorrect => Ok((officer(device, present)?, false)),
         Err(e) => Err(e),
     }
 }
@@ -211,7 +212,7 @@ fn present_else_new<'d>(
 ) -> Result<(Session<'d>, bool), TokenError> {
     match officer(device, present) {
         Ok(session) => Ok((session, false)),
-        Err(e) if e.code == "CKR_PIN_INCORRECT" => Ok((officer(device, new)?, true)),
+        Err(e) if e.cause == Cause::PinIncorrect => Ok((officer(device, new)?, true)),
         Err(e) => Err(e),
     }
 }
@@ -230,12 +231,12 @@ fn check_label(label: &str) -> Result<Line, TokenError> {
 fn foreign_label(state: &State, wanted: &Line) -> TokenError {
     TokenError::before(
         "install",
-        "",
+        Cause::Unnamed,
         format!("the token is labelled \"{}\", not \"{wanted}\": this was not our doing", state.label),
         "find out who initialised it",
     )
 }
 
 fn bad(message: &str) -> TokenError {
-    TokenError::before("practice token", "CKR_ARGUMENTS_BAD", message, "look at the plan and at the token")
+    TokenError::before("practice token", Cause::ArgumentsBad, message, "look at the plan and at the token")
 }

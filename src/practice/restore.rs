@@ -13,7 +13,10 @@ use super::{
 use crate::{
     encoding::{digest::Digest, text::Line},
     memory::CredentialSecret,
-    ports::token::{BackupSource, LeftOut, Progress, Restoration, TokenError},
+    ports::{
+        cause::Cause,
+        token::{BackupSource, LeftOut, Progress, Restoration, TokenError},
+    },
     proposal::target::{BackupEntry, ObjectClass, ObjectRecord},
 };
 
@@ -35,7 +38,12 @@ pub(super) fn restore(
     for done in 0.. {
         progress.step("objects restored", done, total);
         let next = source.entry().map_err(|e| {
-            TokenError::before("restore", "", format!("cannot read the backup: {e}"), "check the medium")
+            TokenError::before(
+                "restore",
+                Cause::Unnamed,
+                format!("cannot read the backup: {e}"),
+                "check the medium",
+            )
         });
         let with_effect = |e| if changed { with_effect(e) } else { e };
         let Some(entry) = next.map_err(with_effect)? else { break };
@@ -72,7 +80,7 @@ impl From<String> for Stop {
 impl From<TokenError> for Stop {
     fn from(error: TokenError) -> Self {
         // A smaller one may find room.
-        if error.code == "CKR_DEVICE_MEMORY" { Self::Object(error.message) } else { Self::Token(error) }
+        if error.cause == Cause::DeviceMemory { Self::Object(error.message) } else { Self::Token(error) }
     }
 }
 

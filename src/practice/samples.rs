@@ -11,7 +11,7 @@ use super::{
 use crate::{
     encoding::{digest::Digest, strict::Base64, text::Line},
     memory::Pin,
-    ports::token::TokenError,
+    ports::{cause::Cause, token::TokenError},
     proposal::target::{ObjectClass, ObjectRecord},
 };
 
@@ -81,7 +81,7 @@ fn generate(
     extractable: Extractable,
 ) -> Result<Vec<ObjectRecord>, TokenError> {
     let failed = |reason: String| {
-        TokenError::before("C_GenerateKey", "CKR_TEMPLATE_INCONSISTENT", reason, "give another label or id")
+        TokenError::before("C_GenerateKey", Cause::TemplateInconsistent, reason, "give another label or id")
     };
     let name = Name {
         label: Line::lossy(label),
@@ -139,7 +139,7 @@ fn key(
     extractable: Extractable,
 ) -> Result<Vec<Stored>, TokenError> {
     let failed = |reason: String| {
-        TokenError::before("C_GenerateKey", "CKR_DEVICE_ERROR", reason, "check the practice token")
+        TokenError::before("C_GenerateKey", Cause::DeviceError, reason, "check the practice token")
     };
     let material = Material::generate(kind).map_err(failed)?;
     let content = session.seal(material.expose())?;

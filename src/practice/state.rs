@@ -11,7 +11,7 @@ use crate::{
         text::Line,
     },
     memory::Pin,
-    ports::token::TokenError,
+    ports::{cause::Cause, token::TokenError},
     proposal::target::{ObjectClass, ObjectRecord, Observation, TokenIdentity, Tries},
     sealing::under_pin::{self, WorkFactor},
 };
@@ -91,7 +91,7 @@ impl State {
     pub(super) fn read(path: &Path) -> Result<Self, TokenError> {
         let unreadable = |reason: String| {
             let message = format!("{}: not a readable practice token: {reason}", path.display());
-            TokenError::before(FUNCTION, "CKR_TOKEN_NOT_RECOGNIZED", message, HINT)
+            TokenError::before(FUNCTION, Cause::TokenNotRecognized, message, HINT)
         };
         let bytes = durable::read_limited(path, MAX_FILE).map_err(|e| unreadable(e.to_string()))?;
         let state: Self = strict::parse(&bytes).map_err(|e| unreadable(e.to_string()))?;
@@ -110,17 +110,17 @@ impl State {
         let bytes = strict::write(self);
         if bytes.len() > MAX_FILE {
             // It could not be read again.
-            return Err(TokenError::before(FUNCTION, "CKR_DEVICE_MEMORY", "the token is full", HINT));
+            return Err(TokenError::before(FUNCTION, Cause::DeviceMemory, "the token is full", HINT));
         }
         durable::replace(path, &bytes).map_err(|e| {
-            TokenError::unclear(FUNCTION, "CKR_DEVICE_ERROR", format!("{}: {e}", path.display()), HINT)
+            TokenError::unclear(FUNCTION, Cause::DeviceError, format!("{}: {e}", path.display()), HINT)
         })
     }
 
     /// Makes the file where nothing is yet.
     pub(super) fn create(&self, path: &Path) -> Result<(), TokenError> {
         durable::create(path, &strict::write(self)).map_err(|e| {
-            TokenError::before(FUNCTION, "CKR_DEVICE_ERROR", format!("{}: {e}", path.display()), HINT)
+            TokenError::before(FUNCTION, Cause::DeviceError, format!("{}: {e}", path.display()), HINT)
         })
     }
 
@@ -169,7 +169,7 @@ impl PinSlot {
     pub(super) fn new(function: &str, pin: &Pin, master: &[u8]) -> Result<Self, TokenError> {
         check_pin(function, pin)?;
         let sealed = under_pin::seal(pin, WorkFactor::PRACTICE, master)
-            .map_err(|e| TokenError::before(function, "CKR_DEVICE_ERROR", e.to_string(), HINT))?;
+            .map_err(|e| TokenError::before(function, Cause::DeviceError, e.to_string(), HINT))?;
         Ok(Self { tries_left: TRIES, sealed: Base64(sealed) })
     }
 }
@@ -182,5 +182,5 @@ pub(super) fn check_pin(function: &str, pin: &Pin) -> Result<(), TokenError> {
         return Ok(());
     }
     let message = format!("a PIN of this token has {shortest} to {longest} printable ASCII characters");
-    Err(TokenError::before(function, "CKR_PIN_LEN_RANGE", message, "give another PIN; no try was spent"))
+    Err(TokenError::before(function, Cause::PinLenRange, message, "give another PIN; no try was spent"))
 }

@@ -14,6 +14,7 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::{
         card::FinalTry,
+        cause::Cause,
         token::{
             BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
             Reset, Restoration, Run, Silent, Start, Token, TokenError,
@@ -33,7 +34,7 @@ impl PracticeToken {
     /// unless given.
     pub fn create_empty(path: &Path, serial: Option<&str>) -> Result<(), TokenError> {
         let refused = |message: String| {
-            TokenError::before("create", "CKR_ARGUMENTS_BAD", message, "give 16 hex digits, or none")
+            TokenError::before("create", Cause::ArgumentsBad, message, "give 16 hex digits, or none")
         };
         let serial = match serial {
             Some(text) => text.to_owned(),
@@ -74,7 +75,7 @@ impl PracticeToken {
         }
         Err(TokenError::before(
             function,
-            "",
+            Cause::Unnamed,
             format!("the authorization is for target {target}, this is {}", self.name),
             "open the target that the proposal names",
         ))

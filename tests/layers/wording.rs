@@ -42,3 +42,14 @@ fn a_step_says_nothing_of_the_whole_operation() {
     }
     assert_eq!(claims("// nothing was changed\n\"nothing was changed; look\"").len(), 1);
 }
+
+/// What a return value means is asked for by its cause: its name is the adapter's, and one misspelled would match nothing.
+#[test]
+fn the_ceremony_spells_no_return_values() {
+    let mut found = Vec::new();
+    for layer in ["src/ceremony", "src/cli"] {
+        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(layer), &mut found);
+    }
+    let spells = |file: &&PathBuf| fs::read_to_string(file).unwrap().contains("CKR_");
+    assert_eq!(found.iter().find(spells), None);
+}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{encoding::digest::Digest, ports::token::Effect};
+use crate::{encoding::digest::Digest, ports::cause::Cause, ports::token::Effect};
 
 fn deletion_under(kind: &str, function: &str) -> TokenError {
     let hsm = SoftHsm::with_token("ca");
@@ -160,6 +160,6 @@ fn a_token_that_is_gone_for_a_moment_is_looked_for_again() {
     // One that stays away is said to be, and no PIN is presented for it.
     moments(&file("gone"), 99);
     let error = token.inventory(&pin(USER_PIN)).unwrap_err();
-    assert_eq!((error.code.as_str(), error.effect), (crate::ports::token::TOKEN_ABSENT, Effect::None));
+    assert_eq!((error.cause, error.effect), (Cause::TokenAbsent, Effect::None));
     assert_eq!(module.calls("C_Login"), 1);
 }

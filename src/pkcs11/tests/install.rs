@@ -1,7 +1,7 @@
 //! Installation: empty tokens, tokens in use, and after crashes.
 
 use super::*;
-use crate::{ports::token::Effect, proposal::target::Tries};
+use crate::{ports::cause::Cause, ports::token::Effect, proposal::target::Tries};
 
 const NEW_SO: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const NEW_USER: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
@@ -78,7 +78,7 @@ fn an_error_that_follows_a_done_initialisation_is_seen_through() {
     module.order("C_InitToken", 1, "error");
     let error = install(&mut token, Run::First, Start::Empty { label: "two" }, Some(NEW_SO), Some(NEW_USER))
         .unwrap_err();
-    assert_eq!((error.effect, error.code.as_str()), (Effect::None, "CKR_DEVICE_ERROR"), "{error}");
+    assert_eq!((error.effect, &error.cause), (Effect::None, &Cause::DeviceError), "{error}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_wrong_present_pin_costs_one_try_and_no_more() {
     let mut token = faulty_token(&hsm, &module, by_label("ca"));
     let wrong = pin("not-the-so-pin");
     let error = install(&mut token, Run::First, in_use(&wrong), Some(NEW_SO), Some(NEW_USER)).unwrap_err();
-    assert_eq!((error.code.as_str(), error.effect), ("CKR_PIN_INCORRECT", Effect::None));
+    assert_eq!((error.cause, error.effect), (Cause::PinIncorrect, Effect::None));
     assert!(error.hint.contains("tried once and not again"), "{}", error.hint);
     assert_eq!(module.calls("C_Login"), 1);
     assert_eq!(token.observe().unwrap().so_tries, Tries::Low);

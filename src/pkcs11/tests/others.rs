@@ -5,6 +5,7 @@ use super::{
     proofs::{backup_through, restore_through, restored_through},
     *,
 };
+use crate::ports::cause::Cause;
 use crate::proposal::target::ObjectClass;
 
 /// kryoptic and NSS list CKM_AES_KEY_WRAP_KWP, of which the crate cryptoki knows nothing, and no CKM_AES_KEY_WRAP_PAD that is RFC 5649.
@@ -87,7 +88,7 @@ fn a_module_that_wants_parameters_is_given_them() {
     let module = faulty(&hsm);
     module.orders(&[("C_Initialize", 0, "parameters")]);
     let error = faulty_token(&hsm, &module, by_label("ca")).observe().unwrap_err();
-    assert_eq!((error.code.as_str(), module.calls("C_Initialize")), ("CKR_ARGUMENTS_BAD", 1));
+    assert_eq!((&error.cause, module.calls("C_Initialize")), (&Cause::ArgumentsBad, 1));
     assert!(error.hint.contains("NSS_LIB_PARAMS"), "{error:?}");
     let mut settings = settings(&hsm, &module.path, by_label("ca"));
     settings.environment.push(("NSS_LIB_PARAMS".into(), "configdir='sql:/nowhere'".into()));

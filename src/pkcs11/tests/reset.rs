@@ -1,7 +1,7 @@
 //! Reset, and after crashes.
 
 use super::*;
-use crate::ports::token::Effect;
+use crate::ports::{cause::Cause, token::Effect};
 
 fn filled() -> SoftHsm {
     let hsm = SoftHsm::with_token("ca");
@@ -28,7 +28,7 @@ fn a_wrong_so_pin_destroys_nothing_and_is_known_to() {
     let hsm = filled();
     let mut token = token(&hsm, by_label("ca"));
     let error = reset(&mut token, Run::First, "not-the-so-pin", "ca-2", SO_PIN).unwrap_err();
-    assert_eq!((error.code.as_str(), error.effect), ("CKR_PIN_INCORRECT", Effect::None), "{error}");
+    assert_eq!((&error.cause, error.effect), (&Cause::PinIncorrect, Effect::None), "{error}");
     assert_eq!(hsm.count("ca", USER_PIN, "root"), 2);
 }
 

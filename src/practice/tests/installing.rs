@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     ports::card::FinalTry,
+    ports::cause::Cause,
     practice::device::{Device, User},
 };
 
@@ -28,7 +29,7 @@ fn an_empty_token_shows_what_it_is() {
     assert_eq!((seen.initialised, seen.user_pin_set), (false, false));
     assert_eq!(seen.identity.model.as_str(), "practice token");
     assert_eq!(seen.identity.serial.as_str().len(), 16);
-    assert_eq!(bench.token.inventory(&pin(USER_PIN)).unwrap_err().code, "CKR_USER_PIN_NOT_INITIALIZED");
+    assert_eq!(bench.token.inventory(&pin(USER_PIN)).unwrap_err().cause, Cause::UserPinNotInitialized);
     assert!(PracticeToken::create_empty(&bench.path, None).is_err());
     assert!(PracticeToken::create_empty(&bench.path.with_extension("2"), Some("../../etc/passwd")).is_err());
 }
@@ -39,14 +40,14 @@ fn wrong_pins_count_down_durably_and_lock() {
     for (left, seen) in [(9, Tries::Low), (1, Tries::Final)] {
         while left < 10 - spent(&mut bench) {
             let error = login(&bench, User::Normal, "wrong", FinalTry::Keep).unwrap_err();
-            assert_eq!((error.code.as_str(), error.effect), ("CKR_PIN_INCORRECT", Effect::None));
+            assert_eq!((error.cause, error.effect), (Cause::PinIncorrect, Effect::None));
         }
         assert_eq!(bench.token.observe().unwrap().user_tries, seen);
     }
     // The port never spends the last try, right PIN or not.
-    assert_eq!(bench.token.inventory(&pin(USER_PIN)).unwrap_err().code, "");
-    assert_eq!(login(&bench, User::Normal, "wrong", FinalTry::Spend).unwrap_err().code, "CKR_PIN_INCORRECT");
-    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Spend).unwrap_err().code, "CKR_PIN_LOCKED");
+    assert_eq!(bench.token.inventory(&pin(USER_PIN)).unwrap_err().cause, Cause::Unnamed);
+    assert_eq!(login(&bench, User::Normal, "wrong", FinalTry::Spend).unwrap_err().cause, Cause::PinIncorrect);
+    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Spend).unwrap_err().cause, Cause::PinLocked);
     assert_eq!(bench.token.observe().unwrap().user_tries, Tries::Locked);
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
 }
@@ -59,7 +60,7 @@ fn spent(bench: &mut Bench) -> u8 {
 fn the_right_pin_restores_the_counter_and_a_misshapen_one_costs_nothing() {
     let mut bench = Bench::initialised();
     login(&bench, User::Normal, "wrong", FinalTry::Keep).unwrap_err();
-    assert_eq!(login(&bench, User::Normal, "abc", FinalTry::Keep).unwrap_err().code, "CKR_PIN_LEN_RANGE");
+    assert_eq!(login(&bench, User::Normal, "abc", FinalTry::Keep).unwrap_err().cause, Cause::PinLenRange);
     assert_eq!(spent(&mut bench), 1);
     bench.objects();
     assert_eq!(bench.token.observe().unwrap().user_tries, Tries::Full);
@@ -79,7 +80,7 @@ fn an_empty_token_is_installed_once() {
     let foreign = install(&mut bench, Run::Resumed, Start::Empty { label: "x" }, "new-so", USER_PIN);
     assert_eq!(foreign.unwrap_err().effect, Effect::Unknown);
     let stranger = install(&mut bench, Run::Resumed, start(), "other-so", USER_PIN);
-    assert_eq!(stranger.unwrap_err().code, "CKR_PIN_INCORRECT");
+    assert_eq!(stranger.unwrap_err().cause, Cause::PinIncorrect);
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn a_token_in_use_is_taken_over_with_its_objects() {
     assert_eq!(without.unwrap_err().effect, Effect::None);
     install(&mut bench, Run::First, start(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects, before);
-    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Keep).unwrap_err().code, "CKR_PIN_INCORRECT");
+    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Keep).unwrap_err().cause, Cause::PinIncorrect);
     login(&bench, User::Officer, "new-so", FinalTry::Keep).unwrap();
     // Resumed after all of it, where the present PIN no longer holds.
     install(&mut bench, Run::Resumed, start(), "new-so", "new-user").unwrap();
@@ -146,8 +147,8 @@ fn only_the_security_officer_sets_pins() {
     let bench = Bench::initialised();
     let device = Device::open(&bench.path).unwrap();
     let session = device.login(User::Normal, &pin(USER_PIN), FinalTry::Keep).unwrap();
-    assert_eq!(session.init_user_pin(&pin("mine")).unwrap_err().code, "CKR_USER_NOT_LOGGED_IN");
-    assert_eq!(session.set_so_pin(&pin("mine")).unwrap_err().code, "CKR_USER_NOT_LOGGED_IN");
+    assert_eq!(session.init_user_pin(&pin("mine")).unwrap_err().cause, Cause::UserNotLoggedIn);
+    assert_eq!(session.set_so_pin(&pin("mine")).unwrap_err().cause, Cause::UserNotLoggedIn);
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn a_session_is_void_once_the_token_was_initialised_anew() {
     let device = Device::open(&bench.path).unwrap();
     let session = device.login(User::Normal, &pin(USER_PIN), FinalTry::Keep).unwrap();
     reset(&mut bench, Run::First, SO_PIN).unwrap();
-    assert_eq!(session.read().err().unwrap().code, "CKR_SESSION_HANDLE_INVALID");
+    assert_eq!(session.read().err().unwrap().cause, Cause::SessionHandleInvalid);
     assert!(session.update(|_| Ok(())).is_err());
 }
 
