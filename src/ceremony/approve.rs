@@ -162,7 +162,7 @@ pub(super) fn continuity(
     paper: Pins,
 ) -> Result<Continuity, Error> {
     for Decided { ceremony: number, proposal, .. } in seen {
-        match state.ceremonies.iter().find(|c| c.number() == *number) {
+        match state.ceremonies.number(*number) {
             Some(known) if known.digest == *proposal => {}
             Some(other) => {
                 return Err(Error::refused(

@@ -48,7 +48,7 @@ fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acte
     let mut asked: Vec<(Name, Place, Option<Digest>, Vec<String>)> = Vec::new();
     let mut operation = &ceremony.proposal.operation;
     if let Operation::Recover { ceremony: number, .. } = operation
-        && let Some(lost) = state.ceremonies.iter().find(|c| c.number() == *number)
+        && let Some(lost) = state.ceremonies.number(*number)
     {
         operation = &lost.proposal.operation;
     }

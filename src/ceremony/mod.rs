@@ -59,8 +59,9 @@ use crate::{
     },
     proposal::environment::EnvironmentReading,
     transcript::{
+        known::Known,
         ledger::{Ceremony, CeremonyFiles, LedgerState},
-        verification,
+        verification::{self, Verified},
     },
 };
 
@@ -70,6 +71,8 @@ pub struct World<'a> {
     pub mode: Mode,
     /// The ledger and its copies.
     pub ledger: &'a mut dyn LedgerStore,
+    /// What was verified of it.
+    pub known: &'a mut Known,
     /// The station's own secrets.
     pub station: &'a mut dyn StationStore,
     /// Where tokens are found.
@@ -87,9 +90,14 @@ pub struct World<'a> {
 }
 
 impl World<'_> {
-    /// Reads the ledger and verifies all of it.
+    /// Reads the ledger and verifies what is new in it, or all of it where it is not the one that was read before.
     pub fn load(&mut self) -> Result<LedgerState, Error> {
-        load(self.ledger, self.mode)
+        let files = self.ledger.read()?;
+        self.check(&files)
+    }
+
+    fn check(&mut self, files: &[CeremonyFiles]) -> Result<LedgerState, Error> {
+        sound(self.known.verify(files, self.mode), files, self.mode)
     }
 
     /// Appends lines, after the ledger with them was verified as every reader will: what would not be believed is not
@@ -104,7 +112,7 @@ impl World<'_> {
             file.transcript.extend_from_slice(line);
             file.transcript.push(b'\n');
         }
-        check(&files, self.mode).map_err(would_break)?;
+        self.check(&files).map_err(would_break)?;
         Ok(self.ledger.append(directory, lines)?)
     }
 
@@ -120,7 +128,7 @@ impl World<'_> {
             ..CeremonyFiles::default()
         };
         files.push(file);
-        check(&files, self.mode).map_err(would_break)?;
+        self.check(&files).map_err(would_break)?;
         Ok(self.ledger.create(directory, plan, first_line)?)
     }
 
@@ -153,7 +161,11 @@ pub fn load(ledger: &mut dyn LedgerStore, mode: Mode) -> Result<LedgerState, Err
 
 /// Verifies a ledger that was read already.
 pub fn check(files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> {
-    verification::verify(files, mode).sound().map_err(|findings| {
+    sound(verification::verify(files, mode), files, mode)
+}
+
+fn sound(verified: Verified, files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> {
+    verified.sound().map_err(|findings| {
         let mut error = match (verification::foreign(files, mode), mode) {
             (None, _) => Error::refused(
                 "the ledger does not verify",

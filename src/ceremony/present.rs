@@ -110,9 +110,7 @@ fn look(
 ) -> Option<Observation> {
     let operation = &ceremony.proposal.operation;
     let lost = match operation {
-        Operation::Recover { ceremony: number, .. } => {
-            state.ceremonies.iter().find(|c| c.number() == *number)
-        }
+        Operation::Recover { ceremony: number, .. } => state.ceremonies.number(*number),
         _ => None,
     };
     let acted_on = lost.map_or(operation, |lost| &lost.proposal.operation);

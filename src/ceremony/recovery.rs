@@ -26,7 +26,7 @@ impl Acting<'_, '_> {
         authorities: &Authorities,
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Acted, Error> {
-        let lost = self.state.ceremonies.iter().find(|c| c.number() == number).cloned();
+        let lost = self.state.ceremonies.number(number).cloned();
         let lost =
             lost.ok_or_else(|| Error::refused("the lost ceremony is not in the ledger", "audit the ledger"))?;
         let closes = format!("ceremony {number} ({})", lost.kind());

@@ -152,7 +152,7 @@ fn show_drill(terminal: Terminal, said: &Drill) {
 
 fn find(state: &LedgerState, number: Option<u32>) -> Result<&Ceremony, Error> {
     let found = match number {
-        Some(number) => state.ceremonies.iter().find(|c| c.number() == number),
+        Some(number) => state.ceremonies.number(number),
         None => state.ceremonies.last(),
     };
     found.ok_or_else(|| {

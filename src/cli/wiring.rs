@@ -33,6 +33,7 @@ use crate::{
     proposal::{environment::EnvironmentReading, operation::Place, target::Role},
     softcard::SoftCard,
     storage,
+    transcript::known::Known,
 };
 
 /// Everything behind the ports, owned.
@@ -40,6 +41,7 @@ pub struct Wiring {
     mode: Mode,
     /// The ledger and its copies.
     pub ledger: storage::LedgerDirectory,
+    known: Known,
     /// The station's secrets.
     pub station: storage::StationDirectory,
     /// What a custodian remembers.
@@ -62,6 +64,7 @@ impl Wiring {
         Ok(Self {
             mode: mode(global),
             ledger: storage::LedgerDirectory::open(ledger, copies.to_vec())?,
+            known: Known::default(),
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
             clock: storage::SystemClock,
@@ -85,6 +88,7 @@ impl Wiring {
         World {
             mode: self.mode,
             ledger: &mut self.ledger,
+            known: &mut self.known,
             station: &mut self.station,
             tokens: &mut self.tokens,
             artifacts: &mut self.artifacts,

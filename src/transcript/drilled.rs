@@ -31,10 +31,11 @@ pub(super) fn read(files: &CeremonyFiles, state: &mut LedgerState) -> Vec<Findin
         .iter()
         .map(|message| Finding::new(Severity::Warning, "drill-bad", message.clone()).of(&ceremony.directory));
     let found = found.collect();
-    if let Some(ceremony) = state.ceremonies.last_mut() {
+    let number = ceremony.number();
+    state.ceremonies.change(number, |ceremony| {
         ceremony.drills = good;
         ceremony.bad_drills = bad;
-    }
+    });
     found
 }
 

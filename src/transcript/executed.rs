@@ -126,7 +126,7 @@ pub(super) fn check_concluded(
 /// What was done to the targets of a recovery: the operation of the ceremony that it recovers.
 fn recovered<'o>(state: Option<&'o LedgerState>, operation: &'o Operation) -> &'o Operation {
     let Operation::Recover { ceremony, .. } = operation else { return operation };
-    let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
+    let lost = state.and_then(|s| s.ceremonies.number(*ceremony));
     lost.map_or(operation, |lost| &lost.proposal.operation)
 }
 

@@ -1,28 +1,16 @@
 //! A ledger as it was read, and the state that its verified ceremonies add up to.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+pub use super::ceremonies::{Ceremony, End};
 use super::{
-    event::{Attempted, BackupRecord, Concluded, Intended},
+    ceremonies::Ceremonies,
+    event::{BackupRecord, Concluded},
     outcome::Outcome,
 };
 use crate::{
-    approval::{
-        drill::Drill,
-        statement::{Abort, Approval, Attestation, Rejection, Signed},
-    },
-    encoding::{
-        digest::Digest,
-        dsse::Mode,
-        text::{Line, Name},
-        time::Timestamp,
-    },
+    encoding::{digest::Digest, dsse::Mode, text::Name},
     proposal::{
-        disputed_times::DisputedTimes,
-        document::Proposal,
         operation::{GenesisTarget, Operation, SealedCredential},
         target::{Inventory, ObjectRecord, Role, TokenIdentity},
     },
@@ -30,7 +18,7 @@ use crate::{
 };
 
 /// The files of one ceremony, as bytes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CeremonyFiles {
     /// Name of the directory.
     pub directory: String,
@@ -44,126 +32,6 @@ pub struct CeremonyFiles {
     pub approvals: Vec<(String, Vec<u8>)>,
     /// `drills/*.json`, by name.
     pub drills: Vec<(String, Vec<u8>)>,
-}
-
-/// How a ceremony ended.
-#[derive(Clone, Debug)]
-pub enum End {
-    /// Its `closed` line was written.
-    Closed,
-    /// An administrator gave it up.
-    Aborted(Box<Signed<Abort>>),
-    /// A later ceremony closed it.
-    Recovered {
-        /// Number of that ceremony.
-        by: u32,
-        /// `refused` or `indeterminate`.
-        outcome: Outcome,
-    },
-}
-
-/// One ceremony whose lines were all verified.
-#[derive(Clone, Debug)]
-pub struct Ceremony {
-    /// Name of its directory.
-    pub directory: String,
-    /// The proposal.
-    pub proposal: Proposal,
-    /// SHA-256 of the proposal: what approvals name.
-    pub digest: Digest,
-    /// `keyid` of the administrator's card that signed.
-    pub proposer_card: Digest,
-    /// The roster whose people act in it: the one in force, at genesis the new one.
-    pub roster: Arc<Roster>,
-    /// Lines so far.
-    pub lines: u32,
-    /// Digest of the last line: the head, once it has ended.
-    pub last_line: Digest,
-    /// Time of the first and of the last line.
-    pub times: (Timestamp, Timestamp),
-    /// Approvals, in the order of their lines.
-    pub approvals: Vec<Signed<Approval>>,
-    /// Rejections.
-    pub rejections: Vec<Signed<Rejection>>,
-    /// The intent, with the digest of its line.
-    pub intended: Option<(Intended, Digest)>,
-    /// Whether enough custodians approved it, at some time.
-    pub had_quorum: bool,
-    /// Times of earlier ceremonies that its plan disputes.
-    pub disputes: Option<DisputedTimes>,
-    /// Attempts that did not complete.
-    pub attempts: Vec<Attempted>,
-    /// What came of it.
-    pub concluded: Option<Concluded>,
-    /// How it ended; none while it is open.
-    pub end: Option<End>,
-    /// Number of the ceremony that brought its PINs to their end, after it had ended as indeterminate.
-    pub finished_by: Option<u32>,
-    /// Good rejections that lie beside the transcript and are not in it.
-    pub unrecorded: Vec<Signed<Rejection>>,
-    /// Good attestations of its head.
-    pub attestations: Vec<Signed<Attestation>>,
-    /// Good drills that name its head.
-    pub drills: Vec<Signed<Drill>>,
-    /// Drills beside it that do not count: file and reason.
-    pub bad_drills: Vec<String>,
-}
-
-impl Ceremony {
-    /// Custodians whose approval is on record and not cancelled by their own rejection.
-    pub fn approving(&self) -> BTreeSet<Name> {
-        let approved = self.approvals.iter().map(|a| a.statement().custodian.clone());
-        let rejecting = self.rejecting();
-        approved.filter(|who| !rejecting.contains(who)).collect()
-    }
-
-    /// Custodians who rejected it, on record or beside the transcript.
-    pub fn rejecting(&self) -> BTreeSet<Name> {
-        let rejections = self.rejections.iter().chain(&self.unrecorded);
-        rejections.map(|r| r.statement().custodian.clone()).collect()
-    }
-
-    /// What it does.
-    pub fn kind(&self) -> OperationKind {
-        self.proposal.operation.kind()
-    }
-
-    /// Number in the ledger.
-    pub fn number(&self) -> u32 {
-        self.proposal.ceremony
-    }
-
-    /// The outcome; none while it is open, or when it was aborted.
-    pub fn outcome(&self) -> Option<Outcome> {
-        match &self.end {
-            Some(End::Recovered { outcome, .. }) => Some(*outcome),
-            _ => self.concluded.as_ref().map(|c| c.outcome),
-        }
-    }
-
-    /// Whether its people may act in a recovery although no roster is in force yet: those of a genesis whose intent all
-    /// of them approved.
-    pub fn can_lend_its_roster(&self) -> bool {
-        self.kind() == OperationKind::Recover
-            || (self.kind() == OperationKind::Genesis && self.intended.is_some())
-    }
-
-    /// `completed`, `aborted`, `open` …: for people.
-    pub fn standing(&self) -> Line {
-        let text = match (&self.end, self.outcome()) {
-            (Some(End::Aborted(_)), _) => "aborted".to_owned(),
-            (Some(End::Recovered { by, outcome }), _) => format!("{outcome}, closed by ceremony {by}"),
-            (Some(End::Closed), Some(outcome)) => match self.finished_by {
-                Some(by) => format!("{outcome}, brought to its end by ceremony {by}"),
-                None => outcome.to_string(),
-            },
-            (Some(End::Closed), None) => "closed".to_owned(),
-            (None, Some(outcome)) => format!("{outcome}, not closed yet"),
-            (None, None) if self.intended.is_some() => "open: intended, outcome not recorded".to_owned(),
-            (None, None) => "open".to_owned(),
-        };
-        Line::lossy(&text)
-    }
 }
 
 /// A target that belongs to the quorum.
@@ -209,7 +77,7 @@ pub struct LedgerState {
     /// Ceremonies whose times a quorum disputed, each with the number of the ceremony that did.
     pub disputed: BTreeMap<u32, u32>,
     /// All ceremonies; only the last one can be open.
-    pub ceremonies: Vec<Ceremony>,
+    pub ceremonies: Ceremonies,
 }
 
 impl LedgerState {
@@ -221,7 +89,7 @@ impl LedgerState {
     /// The ceremony that must be recovered before anything else is proposed: the open one, or an earlier one whose
     /// station was lost and whose recovery did not complete.
     pub fn pending(&self) -> Option<&Ceremony> {
-        self.open().or_else(|| self.ceremonies.iter().rev().find(|c| c.end.is_none()))
+        self.ceremonies.last_open()
     }
 
     /// A target that the quorum has, or had.
@@ -248,7 +116,7 @@ impl LedgerState {
                 let open = |lost: &Ceremony| {
                     *intended && lost.concluded.is_none() && lost.kind() != OperationKind::Recover
                 };
-                let lost = state.and_then(|s| s.ceremonies.iter().find(|c| c.number() == *ceremony));
+                let lost = state.and_then(|s| s.ceremonies.number(*ceremony));
                 let lost = lost.filter(|lost| finishes || open(lost));
                 lost.map_or_else(Vec::new, |lost| Self::touched(state, &lost.proposal.operation))
             }
@@ -265,14 +133,7 @@ impl LedgerState {
 
     /// The version that the next credential of a target and role has: one more than any in the ledger.
     pub fn next_version(&self, target: &Name, role: Role) -> u32 {
-        let used = self
-            .ceremonies
-            .iter()
-            .flat_map(|c| &c.proposal.credentials)
-            .filter(|c| c.target == *target && c.role == role)
-            .map(|c| c.version)
-            .max();
-        used.unwrap_or(0).saturating_add(1)
+        self.ceremonies.version(target, role).saturating_add(1)
     }
 
     /// Takes the effects of a concluded ceremony into the state.

@@ -1,12 +1,14 @@
 //! The record: signed, hash-chained lines, what they may say in which order, and what a reader can believe.
 
 mod attested;
+pub mod ceremonies;
 pub mod ceremony;
 pub mod drilled;
 pub mod event;
 mod executed;
 pub mod finding;
 mod inventories;
+pub mod known;
 pub mod ledger;
 pub mod line;
 mod modules;

@@ -55,7 +55,7 @@ impl LedgerState {
         if let Some(finished) = state?.finished_in(&proposal.operation) {
             return Some(&finished.proposal);
         }
-        let lost = state?.ceremonies.iter().find(|c| c.number() == *ceremony)?;
+        let lost = state?.ceremonies.number(*ceremony)?;
         (*intended && lost.concluded.is_none()).then_some(&lost.proposal)
     }
 

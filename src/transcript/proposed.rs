@@ -160,10 +160,7 @@ fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) ->
     let points = keys.points();
     let one_key = matches!(points.as_slice(), [signing, recipient] if signing == recipient);
     let of_roster = points.iter().any(|point| roster.has_key(*point));
-    let used = context.state.iter().flat_map(|s| &s.ceremonies).any(|c| {
-        let other = &c.proposal.station.keys;
-        other.signing_key == keys.signing_key || other.recipient == keys.recipient
-    });
+    let used = context.state.is_some_and(|state| state.ceremonies.knows_station(keys));
     if one_key || of_roster || used || single::parse_x25519_recipient(&keys.recipient).is_err() {
         return Err(Finding::error("station-keys", "its station's keys are in use elsewhere, or no keys"));
     }

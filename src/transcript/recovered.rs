@@ -27,7 +27,7 @@ impl LedgerState {
     pub fn recoverable(&self, number: u32) -> Option<&Ceremony> {
         match self.pending() {
             Some(pending) => Some(pending).filter(|c| c.number() == number),
-            None => self.ceremonies.iter().find(|c| c.number() == number && self.is_unsettled(c)),
+            None => self.ceremonies.number(number).filter(|c| self.is_unsettled(c)),
         }
     }
 
@@ -59,7 +59,7 @@ impl LedgerState {
     /// The ceremony whose PINs a recovery brings to their end.
     pub fn finished_in(&self, operation: &Operation) -> Option<&Ceremony> {
         let Operation::Recover { ceremony, .. } = operation else { return None };
-        let lost = self.ceremonies.iter().find(|c| c.number() == *ceremony)?;
+        let lost = self.ceremonies.number(*ceremony)?;
         let open = lost.end.is_none() && lost.concluded.is_none() && lost.may_have_set_pins();
         (open || self.is_unsettled(lost)).then_some(lost)
     }
@@ -67,7 +67,7 @@ impl LedgerState {
     /// The ceremony that a proposal recovers, for its briefing.
     pub fn recovered_by(&self, proposal: &Proposal) -> Option<Recovered<'_>> {
         let Operation::Recover { ceremony, .. } = &proposal.operation else { return None };
-        let lost = self.ceremonies.iter().find(|c| c.number() == *ceremony)?;
+        let lost = self.ceremonies.number(*ceremony)?;
         let has_ended = match &lost.end {
             None => false,
             Some(End::Recovered { by, .. }) => *by != proposal.ceremony,
@@ -85,21 +85,21 @@ impl LedgerState {
     /// A completed recovery ends the lost ceremony. PINs that were half installed hold from now on.
     pub(super) fn end_recovered(&mut self, number: u32, recovery: &Ceremony, concluded: &Concluded) {
         let finishes = self.finished_in(&recovery.proposal.operation).is_some();
-        let Some(lost) = self.ceremonies.iter_mut().find(|c| c.number() == number) else { return };
-        lost.finished_by = finishes.then_some(recovery.number());
-        if lost.end.is_none() {
-            let recorded = lost.concluded.as_ref().map(|c| c.outcome);
-            let seen = if lost.intended.is_some() { Outcome::Indeterminate } else { Outcome::Refused };
-            lost.end = Some(End::Recovered { by: recovery.number(), outcome: recorded.unwrap_or(seen) });
-            if recorded.is_none() && lost.intended.is_some() && !finishes {
-                let lost = lost.clone();
-                self.take_pins(&lost, concluded);
-                return;
+        let mut closes = false;
+        let changed = self.ceremonies.change(number, |lost| {
+            lost.finished_by = finishes.then_some(recovery.number());
+            closes = lost.end.is_none();
+            if closes {
+                let recorded = lost.concluded.as_ref().map(|c| c.outcome);
+                let seen = if lost.intended.is_some() { Outcome::Indeterminate } else { Outcome::Refused };
+                lost.end = Some(End::Recovered { by: recovery.number(), outcome: recorded.unwrap_or(seen) });
             }
-        }
+        });
+        let Some(lost) = changed else { return };
         if finishes {
-            let lost = lost.clone();
             self.take_effect(&lost, concluded);
+        } else if closes && lost.concluded.is_none() && lost.intended.is_some() {
+            self.take_pins(&lost, concluded);
         }
     }
 }

@@ -39,12 +39,12 @@ impl LedgerState {
     pub fn floor(&self, disputing: Option<&DisputedTimes>) -> Option<&Ceremony> {
         // Of those that bind, each begins after the end of the one before: the last of them is the latest.
         let named = |ceremony: &Ceremony| disputing.is_some_and(|d| d.names(ceremony.number()));
-        self.ceremonies.iter().rev().find(|ceremony| self.binds(ceremony) && !named(ceremony))
+        self.ceremonies.agreed().find(|ceremony| self.binds(ceremony) && !named(ceremony))
     }
 
     /// The same for what is said of the head of this ceremony, whatever has followed it.
     pub(super) fn floor_at(&self, head: &Ceremony) -> Option<&Ceremony> {
-        let mut until = self.ceremonies.iter().rev().filter(|c| c.number() <= head.number());
+        let mut until = self.ceremonies.agreed().filter(|c| c.number() <= head.number());
         until.find(|ceremony| self.binds(ceremony))
     }
 
@@ -82,9 +82,10 @@ impl LedgerState {
 
     /// Times that a quorum has disputed.
     pub(super) fn disputes(&self) -> impl Iterator<Item = Finding> {
-        let named = self.disputed.iter().filter_map(|(number, by)| {
-            self.ceremonies.iter().find(|c| c.number() == *number).map(|ceremony| (ceremony, by))
-        });
+        let named = self
+            .disputed
+            .iter()
+            .filter_map(|(number, by)| self.ceremonies.number(*number).map(|ceremony| (ceremony, by)));
         named.map(|(ceremony, by)| {
             let message = format!(
                 "its last line says {}; the quorum of ceremony {by} says that this is not true",
@@ -115,7 +116,7 @@ impl LedgerState {
         }
         for named in &disputed.ceremonies {
             let number = named.ceremony;
-            let known = self.ceremonies.iter().find(|c| c.number() == number);
+            let known = self.ceremonies.number(number);
             let known = known.ok_or_else(|| format!("disputed_times: there is no ceremony {number}"))?;
             if known.times.1 != named.recorded {
                 return Err(format!(

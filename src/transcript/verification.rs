@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    ceremonies::Ceremonies,
     ceremony::{self, Context},
     drilled,
     finding::{Finding, Severity},
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// A ledger after verification: the state as far as it could be followed, and what was found.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Verified {
     /// None if not even the genesis could be followed.
     pub state: Option<LedgerState>,
@@ -43,34 +44,43 @@ impl Verified {
 
 /// Verifies a ledger that must be of this mode. `files` are the ceremonies' directories, sorted by name.
 pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
-    let mut findings = Vec::new();
-    let mut state: Option<LedgerState> = None;
-    findings.extend(foreign(files, mode).filter(|_| files.is_empty()));
-    for (number, file) in (0_u32..).zip(files) {
-        let checked = check_place(file, number, state.as_ref(), mode).and_then(|()| {
-            let context = Context { mode, number, state: state.as_ref() };
-            ceremony::verify(file, &context)
-        });
-        match checked {
-            Ok((ceremony, mut more)) => {
-                findings.append(&mut more);
-                let mut extended = extend(state, ceremony, mode);
-                findings.extend(drilled::read(file, &mut extended));
-                state = Some(extended);
-            }
-            Err(finding) => {
-                findings.push(finding.of(&file.directory));
-                let left = files.len().saturating_sub(number as usize).saturating_sub(1);
+    let mut verified = Verified::default();
+    verified.findings.extend(foreign(files, mode).filter(|_| files.is_empty()));
+    verified.go_on(files, files.len(), mode);
+    verified
+}
+
+impl Verified {
+    /// Verifies the ceremonies of `files` that follow those which it has, as far as `until`, and takes them in. The first
+    /// one that is broken ends it; then it says false.
+    pub(super) fn go_on(&mut self, files: &[CeremonyFiles], until: usize, mode: Mode) -> bool {
+        let begun = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
+        for (number, file) in files.iter().enumerate().take(until).skip(begun) {
+            if let Err(finding) = self.take(file, number, mode) {
+                self.findings.push(finding.of(&file.directory));
+                let left = files.len().saturating_sub(number).saturating_sub(1);
                 if left > 0 {
                     let message =
                         format!("{left} later ceremonies were not verified, since this one is broken");
-                    findings.push(Finding::new(Severity::Note, "not-verified", message));
+                    self.findings.push(Finding::new(Severity::Note, "not-verified", message));
                 }
-                break;
+                return false;
             }
         }
+        true
     }
-    Verified { state, findings }
+
+    fn take(&mut self, file: &CeremonyFiles, number: usize, mode: Mode) -> Result<(), Finding> {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        check_place(file, number, self.state.as_ref(), mode)?;
+        let context = Context { mode, number, state: self.state.as_ref() };
+        let (ceremony, mut found) = ceremony::verify(file, &context)?;
+        self.findings.append(&mut found);
+        let mut extended = extend(self.state.take(), ceremony, mode);
+        self.findings.extend(drilled::read(file, &mut extended));
+        self.state = Some(extended);
+        Ok(())
+    }
 }
 
 /// Why this is not a ledger of this mode at all, rather than a broken one.
@@ -119,7 +129,7 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
         retired: BTreeMap::new(),
         backups: BTreeMap::new(),
         disputed: BTreeMap::new(),
-        ceremonies: Vec::new(),
+        ceremonies: Ceremonies::default(),
     });
     state.apply(&ceremony);
     state.take_disputes(&ceremony);

@@ -130,7 +130,7 @@ fn what_never_had_a_quorum_does_not_freeze_the_ledger() {
 fn an_open_ceremony_of_the_far_future_is_closed_by_a_recovery() {
     let forge = Forge::new();
     let open = with(&forge, &inventory_at(&forge, FAR), |_, _| {});
-    let last = open.state().ceremonies[1].last_line;
+    let last = open.state().ceremonies.number(1).unwrap().last_line;
     let mut recovery = open.recover(1, last, false);
     if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut recovery.operation {
         *interrupted = quorate::roster::OperationKind::Inventory;
@@ -168,7 +168,7 @@ fn a_recovery_may_dispute_the_ceremony_that_it_closes() {
         forge.approve(lines, &proposal, &TWO);
         lines.add(intended(&TWO)).at(FAR).add(concluded(Outcome::Completed, &[], &forge.objects()));
     });
-    let last = open.state().ceremonies[1].last_line;
+    let last = open.state().ceremonies.number(1).unwrap().last_line;
     let mut recovery = open.recover(1, last, true);
     if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut recovery.operation {
         *interrupted = quorate::roster::OperationKind::Inventory;
@@ -241,13 +241,13 @@ fn only_times_that_are_on_record_and_ahead_are_disputed() {
     }
     // An honest past is not undone: the genesis is not ahead of a proposal that is made after it.
     let honest = Forge::new();
-    let ended = honest.state().ceremonies[0].times.1.unix();
+    let ended = honest.state().ceremonies.number(0).unwrap().times.1.unix();
     let proposal = disputing(&honest, ended - 1, &[(0, ended)]);
     forged(&with(&honest, &proposal, |_, _| {}), "disputed-times");
     // Naming one of two leaves the other.
     let proposal = inventory_at(&forge, RECORDED + 60);
     let twice = complete(&forge, &proposal);
-    let second: Timestamp = twice.state().ceremonies[2].times.1;
+    let second: Timestamp = twice.state().ceremonies.number(2).unwrap().times.1;
     let one = disputing(&twice, twice.now(), &[(2, second.unix())]);
     forged(&with(&twice, &one, |_, _| {}), "time-backwards");
     let both = disputing(&twice, twice.now(), &[(1, RECORDED), (2, second.unix())]);

@@ -24,6 +24,7 @@ mod continuity;
 mod desk;
 mod handovers;
 mod hostile_files;
+mod known;
 mod lines;
 mod modes;
 mod modules;

@@ -66,7 +66,7 @@ fn a_quorum_recovers_and_the_outcome_is_what_is_known() {
             lines.add(Closed { releases_destroyed: 3 });
         });
         let state = forge.state();
-        assert_eq!(state.ceremonies[1].outcome(), Some(outcome));
+        assert_eq!(state.ceremonies.number(1).unwrap().outcome(), Some(outcome));
         assert!(state.pending().is_none());
     }
 }

@@ -107,8 +107,11 @@ fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
         let held: Vec<u32> = target.credentials[&role].iter().map(|c| c.version).collect();
         assert_eq!((held, target.target.rule(role).unwrap().custody), (vec![2], Custody::Held));
     }
-    assert_eq!(state.ceremonies[1].outcome(), Some(Outcome::Indeterminate));
-    assert_eq!(state.ceremonies[1].standing(), text("indeterminate, brought to its end by ceremony 3"));
+    assert_eq!(state.ceremonies.number(1).unwrap().outcome(), Some(Outcome::Indeterminate));
+    assert_eq!(
+        state.ceremonies.number(1).unwrap().standing(),
+        text("indeterminate, brought to its end by ceremony 3")
+    );
     assert_eq!(remarks(&forge, "pins-unsettled"), 0);
     // Once.
     let again = recover(&forge, 1, head, OperationKind::Reset);

@@ -1,0 +1,253 @@
+//! The ceremonies of a ledger in their order, with what each new one would otherwise look up in all of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    slice,
+    sync::Arc,
+};
+
+use super::{
+    event::{Attempted, Concluded, Intended},
+    outcome::Outcome,
+};
+use crate::{
+    approval::{
+        drill::Drill,
+        statement::{Abort, Approval, Attestation, Rejection, Signed},
+    },
+    encoding::{
+        digest::Digest,
+        text::{Line, Name},
+        time::Timestamp,
+    },
+    proposal::{disputed_times::DisputedTimes, document::Proposal, target::Role},
+    roster::{OperationKind, Roster, deal::StationKeys},
+};
+
+/// How a ceremony ended.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// Its `closed` line was written.
+    Closed,
+    /// An administrator gave it up.
+    Aborted(Box<Signed<Abort>>),
+    /// A later ceremony closed it.
+    Recovered {
+        /// Number of that ceremony.
+        by: u32,
+        /// `refused` or `indeterminate`.
+        outcome: Outcome,
+    },
+}
+
+/// One ceremony whose lines were all verified.
+#[derive(Clone, Debug)]
+pub struct Ceremony {
+    /// Name of its directory.
+    pub directory: String,
+    /// The proposal.
+    pub proposal: Proposal,
+    /// SHA-256 of the proposal: what approvals name.
+    pub digest: Digest,
+    /// `keyid` of the administrator's card that signed.
+    pub proposer_card: Digest,
+    /// The roster whose people act in it: the one in force, at genesis the new one.
+    pub roster: Arc<Roster>,
+    /// Lines so far.
+    pub lines: u32,
+    /// Digest of the last line: the head, once it has ended.
+    pub last_line: Digest,
+    /// Time of the first and of the last line.
+    pub times: (Timestamp, Timestamp),
+    /// Approvals, in the order of their lines.
+    pub approvals: Vec<Signed<Approval>>,
+    /// Rejections.
+    pub rejections: Vec<Signed<Rejection>>,
+    /// The intent, with the digest of its line.
+    pub intended: Option<(Intended, Digest)>,
+    /// Whether enough custodians approved it, at some time.
+    pub had_quorum: bool,
+    /// Times of earlier ceremonies that its plan disputes.
+    pub disputes: Option<DisputedTimes>,
+    /// Attempts that did not complete.
+    pub attempts: Vec<Attempted>,
+    /// What came of it.
+    pub concluded: Option<Concluded>,
+    /// How it ended; none while it is open.
+    pub end: Option<End>,
+    /// Number of the ceremony that brought its PINs to their end, after it had ended as indeterminate.
+    pub finished_by: Option<u32>,
+    /// Good rejections that lie beside the transcript and are not in it.
+    pub unrecorded: Vec<Signed<Rejection>>,
+    /// Good attestations of its head.
+    pub attestations: Vec<Signed<Attestation>>,
+    /// Good drills that name its head.
+    pub drills: Vec<Signed<Drill>>,
+    /// Drills beside it that do not count: file and reason.
+    pub bad_drills: Vec<String>,
+}
+
+impl Ceremony {
+    /// Custodians whose approval is on record and not cancelled by their own rejection.
+    pub fn approving(&self) -> BTreeSet<Name> {
+        let approved = self.approvals.iter().map(|a| a.statement().custodian.clone());
+        let rejecting = self.rejecting();
+        approved.filter(|who| !rejecting.contains(who)).collect()
+    }
+
+    /// Custodians who rejected it, on record or beside the transcript.
+    pub fn rejecting(&self) -> BTreeSet<Name> {
+        let rejections = self.rejections.iter().chain(&self.unrecorded);
+        rejections.map(|r| r.statement().custodian.clone()).collect()
+    }
+
+    /// What it does.
+    pub fn kind(&self) -> OperationKind {
+        self.proposal.operation.kind()
+    }
+
+    /// Number in the ledger.
+    pub fn number(&self) -> u32 {
+        self.proposal.ceremony
+    }
+
+    /// The outcome; none while it is open, or when it was aborted.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match &self.end {
+            Some(End::Recovered { outcome, .. }) => Some(*outcome),
+            _ => self.concluded.as_ref().map(|c| c.outcome),
+        }
+    }
+
+    /// Whether its people may act in a recovery although no roster is in force yet: those of a genesis whose intent all
+    /// of them approved.
+    pub fn can_lend_its_roster(&self) -> bool {
+        self.kind() == OperationKind::Recover
+            || (self.kind() == OperationKind::Genesis && self.intended.is_some())
+    }
+
+    /// `completed`, `aborted`, `open` …: for people.
+    pub fn standing(&self) -> Line {
+        let text = match (&self.end, self.outcome()) {
+            (Some(End::Aborted(_)), _) => "aborted".to_owned(),
+            (Some(End::Recovered { by, outcome }), _) => format!("{outcome}, closed by ceremony {by}"),
+            (Some(End::Closed), Some(outcome)) => match self.finished_by {
+                Some(by) => format!("{outcome}, brought to its end by ceremony {by}"),
+                None => outcome.to_string(),
+            },
+            (Some(End::Closed), None) => "closed".to_owned(),
+            (None, Some(outcome)) => format!("{outcome}, not closed yet"),
+            (None, None) if self.intended.is_some() => "open: intended, outcome not recorded".to_owned(),
+            (None, None) => "open".to_owned(),
+        };
+        Line::lossy(&text)
+    }
+}
+
+/// All ceremonies of a ledger, by number. A clone shares them.
+#[derive(Clone, Debug, Default)]
+pub struct Ceremonies {
+    all: Vec<Arc<Ceremony>>,
+    /// Numbers of those that have not ended.
+    open: BTreeSet<u32>,
+    /// Numbers of those that had a quorum.
+    agreed: Vec<u32>,
+    /// Of every station, its signing key and its recipient.
+    station_keys: HashSet<Digest>,
+    /// The highest version of each credential.
+    versions: BTreeMap<(Name, Role), u32>,
+}
+
+type Shared<'a> = std::iter::Map<slice::Iter<'a, Arc<Ceremony>>, fn(&Arc<Ceremony>) -> &Ceremony>;
+
+impl Ceremonies {
+    /// In the order of their numbers.
+    pub fn iter(&self) -> Shared<'_> {
+        self.all.iter().map(|ceremony| ceremony)
+    }
+
+    /// How many there are: the number of the next one.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The last one.
+    pub fn last(&self) -> Option<&Ceremony> {
+        self.all.last().map(|ceremony| &**ceremony)
+    }
+
+    /// The one with this number.
+    pub fn number(&self, number: u32) -> Option<&Ceremony> {
+        self.all.get(usize::try_from(number).ok()?).map(|ceremony| &**ceremony)
+    }
+
+    /// The last of those that have not ended.
+    pub(super) fn last_open(&self) -> Option<&Ceremony> {
+        self.open.last().and_then(|number| self.number(*number))
+    }
+
+    /// Those that had a quorum, the last one first.
+    pub(super) fn agreed(&self) -> impl Iterator<Item = &Ceremony> {
+        self.agreed.iter().rev().filter_map(|number| self.number(*number))
+    }
+
+    /// Whether one of these keys was that of a station.
+    pub(super) fn knows_station(&self, keys: &StationKeys) -> bool {
+        station_keys(keys).iter().any(|key| self.station_keys.contains(key))
+    }
+
+    /// The highest version that a credential had; 0 if there was none.
+    pub(super) fn version(&self, target: &Name, role: Role) -> u32 {
+        self.versions.get(&(target.clone(), role)).copied().unwrap_or(0)
+    }
+
+    /// Adds the next one.
+    pub(super) fn push(&mut self, ceremony: Ceremony) {
+        let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        if ceremony.end.is_none() {
+            self.open.insert(number);
+        }
+        if ceremony.had_quorum {
+            self.agreed.push(number);
+        }
+        self.station_keys.extend(station_keys(&ceremony.proposal.station.keys));
+        for credential in &ceremony.proposal.credentials {
+            let version = self.versions.entry((credential.target.clone(), credential.role)).or_default();
+            *version = credential.version.max(*version);
+        }
+        self.all.push(Arc::new(ceremony));
+    }
+
+    /// Changes how one ended, or what lies beside it, and returns it.
+    pub(super) fn change(
+        &mut self,
+        number: u32,
+        change: impl FnOnce(&mut Ceremony),
+    ) -> Option<Arc<Ceremony>> {
+        let shared = self.all.get_mut(usize::try_from(number).ok()?)?;
+        let ceremony = Arc::make_mut(shared);
+        change(ceremony);
+        if ceremony.end.is_some() {
+            self.open.remove(&number);
+        }
+        Some(Arc::clone(shared))
+    }
+}
+
+impl<'a> IntoIterator for &'a Ceremonies {
+    type Item = &'a Ceremony;
+    type IntoIter = Shared<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+fn station_keys(keys: &StationKeys) -> [Digest; 2] {
+    [keys.signing_key.keyid(), Digest::of(keys.recipient.as_bytes())]
+}
