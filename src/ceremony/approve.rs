@@ -45,6 +45,50 @@ pub enum Continuity {
     Unknown,
 }
 
+/// What a custodian says to a proposal.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Yes, which releases their shares to the station.
+    Approve,
+    /// No, and why.
+    Reject(Line),
+}
+
+impl Answer {
+    /// Which way.
+    pub const fn decision(&self) -> Decision {
+        match self {
+            Self::Approve => Decision::Approval,
+            Self::Reject(_) => Decision::Rejection,
+        }
+    }
+
+    /// How often it uses the card: once for each share that is released, once to sign.
+    pub fn uses(&self, matter: &Matter<'_>) -> Uses {
+        match self {
+            Self::Approve => {
+                let opens = u32::try_from(authorities(matter.ceremony).len()).unwrap_or(u32::MAX);
+                Uses { signs: 1, opens }
+            }
+            Self::Reject(_) => Uses::SIGNATURE,
+        }
+    }
+
+    /// Has the card sign it, and release the shares where it is a yes. Nothing is written here.
+    pub fn sign(
+        &self,
+        matter: &Matter<'_>,
+        description: &CardDescription,
+        card: &mut dyn UnlockedCard,
+        clock: &dyn Clock,
+    ) -> Result<ApprovalFile, Error> {
+        match self {
+            Self::Approve => approve(matter, description, card, clock),
+            Self::Reject(reason) => reject(matter, description, card, reason.clone(), clock),
+        }
+    }
+}
+
 /// What a custodian is asked to decide, after everything public was verified.
 pub struct Matter<'s> {
     /// The ledger.
@@ -221,14 +265,9 @@ pub(super) fn continuity(
     }
 }
 
-/// How often an approval uses the card: once for each share, once to sign.
-pub fn uses(matter: &Matter<'_>) -> Uses {
-    Uses { signs: 1, opens: u32::try_from(authorities(matter.ceremony).len()).unwrap_or(u32::MAX) }
-}
-
 /// Opens the custodian's shares on his card, checks each against the roster, seals them to the station and signs
-/// the approval. Nothing is written here.
-pub fn approve(
+/// the approval.
+fn approve(
     matter: &Matter<'_>,
     description: &CardDescription,
     card: &mut dyn UnlockedCard,
@@ -257,8 +296,7 @@ pub fn approve(
     Ok(ApprovalFile { statement, release: Some(Base64(release)) })
 }
 
-/// Signs a rejection.
-pub fn reject(
+fn reject(
     matter: &Matter<'_>,
     description: &CardDescription,
     card: &mut dyn UnlockedCard,

@@ -32,6 +32,13 @@ pub struct Opinion {
     pub remark: Line,
 }
 
+impl Opinion {
+    /// The transcript says what was seen, and there is nothing to add.
+    pub fn agreement() -> Self {
+        Self { agrees: true, remark: Line::lossy("") }
+    }
+}
+
 /// The last ended ceremony, and who of its roster holds this card.
 pub fn subject<'s>(
     state: &'s LedgerState,

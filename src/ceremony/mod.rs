@@ -20,6 +20,7 @@ mod conclude;
 mod credentials;
 mod deletion;
 pub mod drill;
+pub mod enrolment;
 mod error;
 pub mod execute;
 mod fresh_pins;

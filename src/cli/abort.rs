@@ -6,9 +6,10 @@ use super::{
     Done,
     args::{Abort, Global},
     execute as execute_verb,
+    stage::{Lead, Stage},
     terminal::Terminal,
-    unlocking,
-    wiring::{self, Wiring},
+    unlocking::PresentedCard,
+    wiring,
 };
 use crate::{
     ceremony::{Error, abort, execute, recognition},
@@ -21,25 +22,19 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     let reason = Line::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
     let proposal = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
-    let mut card = wiring::card(terminal, &args.card.card)?;
-    let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
-    let state = wiring.world().load()?;
-    wiring.world().sweep(&state)?;
+    let mut card = PresentedCard::once(terminal, &args.card)?;
+    let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
+    let state = stage.state()?;
+    stage.wiring.world().sweep(&state)?;
     let ceremony = execute::open_ceremony(&state, "abort")?;
     execute::check_proposal(ceremony, proposal)?;
     let description = card.describe(&recognition::enrolled(&state))?;
     recognition::administrator(&ceremony.roster, &description, "abort")?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
     let mut inbox = FileInbox::new(args.files.iter().cloned());
-    let given = unlocking::unlocked(
-        terminal,
-        card.as_mut(),
-        &description,
-        &args.card,
-        Some(&ceremony.roster),
-        abort::USES,
-        |card| abort::abort(&mut wiring.world(), &description, card, &mut inbox, reason),
-    )?;
+    let given = card.unlocked(terminal, &description, Some(&ceremony.roster), abort::USES, |card| {
+        abort::abort(&mut stage.wiring.world(), &description, card, &mut inbox, reason)
+    })?;
     let and = if given.left.is_empty() { "; its releases and keys are destroyed" } else { "" };
     terminal.tell(&format!("Ceremony {} is aborted{and}.", given.directory));
     execute_verb::tell_left(terminal, &given.left);

@@ -9,94 +9,78 @@ use super::{
     args::{Approve, CardArgs, DecisionArgs, Global, Reject},
     card::{check_free, write_new_for},
     invocation::{self, Invocation},
+    stage::{Lead, Stage},
     terminal::Terminal,
-    unlocking,
+    unlocking::PresentedCard,
     wiring::{self, Wiring},
 };
 use crate::{
     approval::statement::ApprovalFile,
     ceremony::{
         self, Code, Error,
-        approve::{self, Continuity, Matter},
+        approve::{self, Answer, Continuity, Matter},
         execute, recognition,
     },
     encoding::{
         digest::Digest,
-        text::{self, Line},
+        text::{self, Line, Name},
     },
     ports::{
-        card::{CardDescription, UnlockedCard, Uses},
         clock::Clock as _,
         store::{CustodianMemory as _, Decision, LedgerStore as _, StationStore as _},
     },
     proposal::briefing::briefing,
-    storage,
+    storage::{self, SystemClock},
     transcript::{ledger::LedgerState, verification::Pins},
 };
 
 /// Approves.
 pub fn approve(args: &Approve, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    decide(&args.ledger, &args.card, &args.decision, None, global, terminal)
+    run(&args.ledger, &args.card, &args.decision, Answer::Approve, global, terminal)
 }
 
 /// Rejects.
 pub fn reject(args: &Reject, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reason = Line::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
-    decide(&args.ledger, &args.card, &args.decision, Some(reason), global, terminal)
+    run(&args.ledger, &args.card, &args.decision, Answer::Reject(reason), global, terminal)
 }
 
-fn decide(
+fn run(
     ledger: &Path,
     card_args: &CardArgs,
-    decision: &DecisionArgs,
-    rejection: Option<Line>,
+    given: &DecisionArgs,
+    answer: Answer,
     global: &Global,
     terminal: Terminal,
 ) -> Result<Done, Error> {
     let paper = Pins {
-        genesis: wiring::paper("--genesis", decision.genesis.as_ref())?,
-        head: wiring::paper("--head", decision.head.as_ref())?,
+        genesis: wiring::paper("--genesis", given.genesis.as_ref())?,
+        head: wiring::paper("--head", given.head.as_ref())?,
     };
-    let proposal = wiring::paper("--proposal", decision.proposal.proposal.as_ref())?;
-    let mut card = wiring::card(terminal, &card_args.card)?;
+    let reviewed = wiring::paper("--proposal", given.proposal.proposal.as_ref())?;
+    let mut card = PresentedCard::once(terminal, card_args)?;
     let state = ceremony::check(&storage::ledger::read(ledger)?, wiring::mode(global))?;
-    let description = card.describe(&recognition::enrolled(&state))?;
-    let root = wiring::state_root(global, &[ledger])?;
-    let mut memory = storage::CustodianDirectory::new(&root)?;
-    let event = if rejection.is_some() { Decision::Rejection } else { Decision::Approval };
-    let matter = approve::matter(&state, &memory, &description, event, paper, &storage::SystemClock)?;
-    execute::check_proposal(matter.ceremony, proposal)?;
-    check_output(ledger, decision, &matter, &root, event)?;
-    let ceremony = matter.ceremony;
-    let lost = state.recovered_by(&ceremony.proposal);
-    terminal.briefing(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster, lost));
-    terminal.findings(&state.ahead(storage::SystemClock.now()));
-    check_continuity(terminal, matter.state, &matter.continuity)?;
-    let who = matter.custodian.name.clone();
-    let verb = if rejection.is_some() { "Reject" } else { "Approve" };
-    terminal.confirm(&format!("{verb} this proposal as {}?", matter.custodian.full_name))?;
-    let uses = if rejection.is_some() { Uses::SIGNATURE } else { approve::uses(&matter) };
-    let file = unlocking::unlocked(
-        terminal,
-        card.as_mut(),
-        &description,
-        card_args,
-        Some(&matter.ceremony.roster),
-        uses,
-        |card| sign(&matter, &description, card, rejection.as_ref()),
-    )?;
-    // Remembered first: if the file is lost now, he still knows that this proposal exists.
-    memory.remember(state.nonce, &who, matter.decided(event))?;
-    let file = deliver(ledger, decision, global, &state, &who, event, &file)?;
-    let did = if rejection.is_some() { "rejected" } else { "approved" };
+    let mut destination = match &given.output {
+        Some(path) => Destination::File { ledger, path },
+        None => Destination::Station { global, ledger },
+    };
+    let memory = wiring::memory(global, &[ledger])?;
+    let mut place = DecidingPlace { terminal, lead: Lead::Verb, memory, destination: &mut destination };
+    let question = Question { answer: &answer, paper, reviewed };
+    let (Matter { custodian, ceremony, .. }, file) = place.decide(&state, &mut card, question)?;
+    let did = match answer {
+        Answer::Approve => "approved",
+        Answer::Reject(_) => "rejected",
+    };
     terminal.tell(&format!(
-        "{} ({who}) {did} ceremony {}.",
-        matter.custodian.full_name,
-        matter.ceremony.number()
+        "{} ({}) {did} ceremony {}.",
+        custodian.full_name,
+        custodian.name,
+        ceremony.number()
     ));
     let next = Invocation::at(global, ledger, &[]);
-    match &decision.output {
+    match &given.output {
         Some(path) => {
             let shown = text::printable(&path.to_string_lossy());
             terminal.tell(&format!("Next: bring {shown} to the administrator, for:"));
@@ -109,50 +93,156 @@ fn decide(
         ),
     }
     Ok(Done::ok(json!({
-        "custodian": who,
+        "custodian": custodian.name,
         "decision": did,
-        "ceremony": matter.ceremony.directory,
-        "proposal": matter.ceremony.digest,
+        "ceremony": ceremony.directory,
+        "proposal": ceremony.digest,
         "file": file,
     })))
 }
 
-fn sign(
-    matter: &Matter<'_>,
-    description: &CardDescription,
-    card: &mut dyn UnlockedCard,
-    rejection: Option<&Line>,
-) -> Result<ApprovalFile, Error> {
-    match rejection {
-        None => approve::approve(matter, description, card, &storage::SystemClock),
-        Some(reason) => approve::reject(matter, description, card, reason.clone(), &storage::SystemClock),
+/// What a custodian says, and what they bring to say it.
+struct Question<'a> {
+    answer: &'a Answer,
+    /// Digests from paper.
+    paper: Pins,
+    /// The proposal that was reviewed, if one was named.
+    reviewed: Option<Digest>,
+}
+
+/// Where a custodian decides: at the station, or on a machine of their own.
+struct DecidingPlace<'a, 'd> {
+    terminal: Terminal,
+    lead: Lead,
+    memory: storage::CustodianDirectory,
+    destination: &'a mut Destination<'d>,
+}
+
+impl DecidingPlace<'_, '_> {
+    /// One decision on the open proposal, and the file in which it lies; none where the station keeps it. The card is asked for
+    /// nothing before all that can be known without it was verified and shown.
+    fn decide<'s>(
+        &mut self,
+        state: &'s LedgerState,
+        card: &mut PresentedCard,
+        Question { answer, paper, reviewed }: Question<'_>,
+    ) -> Result<(Matter<'s>, Option<String>), Error> {
+        let terminal = self.terminal;
+        let decision = answer.decision();
+        let description = card.describe(&recognition::enrolled(state))?;
+        let matter = approve::matter(state, &self.memory, &description, decision, paper, &SystemClock)?;
+        let (ceremony, custodian) = (matter.ceremony, matter.custodian);
+        execute::check_proposal(ceremony, reviewed)?;
+        self.destination.check(&matter, decision)?;
+        self.brief(&matter);
+        terminal.findings(&state.ahead(SystemClock.now()));
+        check_continuity(terminal, state, &matter.continuity)?;
+        let verb = match answer {
+            Answer::Approve => "Approve",
+            Answer::Reject(_) => "Reject",
+        };
+        terminal.confirm(&format!("{verb} this proposal as {}?", custodian.full_name))?;
+        let roster = Some(&*ceremony.roster);
+        let file = card.unlocked(terminal, &description, roster, answer.uses(&matter), |card| {
+            answer.sign(&matter, &description, card, &SystemClock)
+        })?;
+        // Remembered first: if the file is lost now, they still know that this proposal exists.
+        self.memory.remember(state.nonce, &custodian.name, matter.decided(decision))?;
+        let file = self.destination.deliver(state, &custodian.name, decision, &file)?;
+        Ok((matter, file))
+    }
+
+    /// The whole briefing; or where it was shown before and may have left the screen, what a custodian compares.
+    fn brief(&self, matter: &Matter<'_>) {
+        let (ceremony, proposal) = (matter.ceremony, &matter.ceremony.proposal);
+        match self.lead {
+            Lead::Verb => {
+                let lost = matter.state.recovered_by(proposal);
+                self.terminal.briefing(&briefing(proposal, ceremony.digest, &ceremony.roster, lost));
+            }
+            Lead::Run => {
+                self.terminal.tell("");
+                self.terminal.digest("Digest of the proposal that is briefed above", ceremony.digest);
+                self.terminal.digest("Station fingerprint", proposal.station.keys.fingerprint());
+            }
+        }
     }
 }
 
-/// Without `-o` the statement goes to the station, which must be this machine. What would be in the way of writing it is found
-/// before a PIN is asked for.
-fn check_output(
-    ledger: &Path,
-    decision: &DecisionArgs,
-    matter: &Matter<'_>,
-    root: &storage::StateRoot,
-    event: Decision,
-) -> Result<(), Error> {
-    if let Some(path) = &decision.output {
-        return check_free(path);
+impl Stage {
+    /// Has a custodian approve at this station, and says who they were.
+    pub fn approve(&mut self, card: &mut PresentedCard, paper: Pins) -> Result<Name, Error> {
+        let state = self.state()?;
+        let (terminal, lead, memory) = (self.terminal, self.lead, self.wiring.memory.clone());
+        let mut destination = Destination::OpenStation(&mut self.wiring);
+        let mut place = DecidingPlace { terminal, lead, memory, destination: &mut destination };
+        let question = Question { answer: &Answer::Approve, paper, reviewed: None };
+        let (matter, _) = place.decide(&state, card, question)?;
+        Ok(matter.custodian.name.clone())
     }
-    let station = storage::StationDirectory::new(root)?;
-    if station.is_station(matter.state.nonce, matter.ceremony.number()) {
-        approve::check_new(&station, matter, event)?;
-        let mut ledger = storage::LedgerDirectory::open(ledger, Vec::new())?;
-        return Ok(ledger.check_writable(&matter.ceremony.directory)?);
+}
+
+/// Where a statement goes.
+enum Destination<'a> {
+    /// Into a file, which is brought to the administrator.
+    File { ledger: &'a Path, path: &'a Path },
+    /// To the station, which must be this machine. Its ledger is opened only to write, so that several decide at a time.
+    Station { global: &'a Global, ledger: &'a Path },
+    /// To the station, which has its ledger open.
+    OpenStation(&'a mut Wiring),
+}
+
+impl Destination<'_> {
+    /// What would be in the way of writing the statement is found before a PIN is asked for.
+    fn check(&mut self, matter: &Matter<'_>, decision: Decision) -> Result<(), Error> {
+        let directory = &matter.ceremony.directory;
+        match self {
+            Self::File { path, .. } => check_free(path),
+            Self::Station { global, ledger } => {
+                let root = wiring::state_root(global, &[ledger])?;
+                let station = storage::StationDirectory::new(&root)?;
+                if !station.is_station(matter.state.nonce, matter.ceremony.number()) {
+                    return Err(not_the_station(&root));
+                }
+                approve::check_new(&station, matter, decision)?;
+                Ok(storage::LedgerDirectory::open(*ledger, Vec::new())?.check_writable(directory)?)
+            }
+            Self::OpenStation(wiring) => {
+                approve::check_new(&wiring.station, matter, decision)?;
+                Ok(wiring.ledger.check_writable(directory)?)
+            }
+        }
     }
-    Err(Error::usage(
+
+    /// Writes it.
+    fn deliver(
+        &mut self,
+        state: &LedgerState,
+        who: &Name,
+        decision: Decision,
+        file: &ApprovalFile,
+    ) -> Result<Option<String>, Error> {
+        match self {
+            Self::File { ledger, path } => {
+                write_new_for(ledger, path, &file.write())?;
+                return Ok(Some(text::printable(&path.to_string_lossy())));
+            }
+            Self::Station { global, ledger } => {
+                approve::keep(&mut Wiring::open(global, ledger, &[])?.world(), state, who, decision, file)?;
+            }
+            Self::OpenStation(wiring) => approve::keep(&mut wiring.world(), state, who, decision, file)?,
+        }
+        Ok(None)
+    }
+}
+
+fn not_the_station(root: &storage::StateRoot) -> Error {
+    Error::usage(
         format!("{} is not the station of the open proposal", root.whose()),
         "at the station, the account that proposed approves without -o; anywhere else, write the statement to a file with -o \
          FILE, and bring it to the administrator",
     )
-    .coded(Code::NotStation))
+    .coded(Code::NotStation)
 }
 
 /// Says how the ledger is known to be whole. Where nothing is known, a person compares the head with his paper; `--yes`
@@ -193,23 +283,4 @@ fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
     }
     terminal.digest("Head of the last closed ceremony", head);
     terminal.ask_person("This machine remembers nothing of the ledger. Is this the head on your paper?")
-}
-
-/// Where the statement was written; none where the station keeps it.
-fn deliver(
-    ledger: &Path,
-    decision: &DecisionArgs,
-    global: &Global,
-    state: &LedgerState,
-    who: &text::Name,
-    event: Decision,
-    file: &ApprovalFile,
-) -> Result<Option<String>, Error> {
-    if let Some(path) = &decision.output {
-        write_new_for(ledger, path, &file.write())?;
-        return Ok(Some(text::printable(&path.to_string_lossy())));
-    }
-    let mut wiring = Wiring::open(global, ledger, &[])?;
-    approve::keep(&mut wiring.world(), state, who, event, file)?;
-    Ok(None)
 }

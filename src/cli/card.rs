@@ -11,26 +11,28 @@ use serde_json::json;
 
 use super::{
     Done,
-    args::{CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
+    args::{CardArgs, CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
     attestation, drill, enrolment,
     invocation::{shell, shell_card},
     terminal::Terminal,
-    unlocking, wiring,
+    unlocking::{self, PresentedCard},
+    wiring,
 };
 use crate::{
-    ceremony::Error,
+    ceremony::{
+        Error,
+        enrolment::{Enrolling, Holder},
+    },
     durable,
     encoding::{
-        digest::Digest,
-        dsse::{Envelope, pae},
         strict::{self, Base64},
         text::{self, Line},
     },
     ports::{
-        card::{Card as _, CardDescription, FinalTry, Uses},
+        card::{Card as _, CardDescription, Uses},
         clock::Clock as _,
     },
-    roster::card::{ENROLMENT_TYPE, EnrolledCard, Enrolment, EnrolmentFile},
+    roster::card::{EnrolledCard, Enrolment},
     softcard::SoftCard,
     storage::SystemClock,
 };
@@ -111,59 +113,33 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         Some(prepared) => CardPlace::Yubikey(prepared.serial),
         None => args.card.card.clone(),
     };
-    let attestation: Vec<Base64> =
-        prepared.iter().flat_map(|p| &p.attestation).map(|der| Base64(der.clone())).collect();
-    let mut card = wiring::card(terminal, &place)?;
+    let given = CardArgs { card: place, pin: args.card.pin.clone() };
+    let mut card = PresentedCard::once(terminal, &given)?;
     let description = card.describe(prepared.as_ref().map_or(&[], |p| std::slice::from_ref(&p.keys)))?;
     if let Some(prepared) = &prepared {
         prepared.check(&description)?;
     }
-    let enrolment = Enrolment {
-        holder: args.name.clone(),
-        full_name,
-        kind: description.kind,
-        serial: description.serial.clone(),
-        signing_key: description.signing_key.clone(),
-        share_recipient: if args.witness { None } else { description.share_recipient.clone() },
-        created: SystemClock.now(),
-        attestation: attestation.iter().map(|der| Digest::of(&der.0)).collect(),
-    };
-    let payload = strict::write(&enrolment);
-    let message = pae(ENROLMENT_TYPE, &payload);
-    let signature = match prepared {
-        Some(prepared) => {
-            card.announce(prepared.touches);
-            card.unlock(prepared.pin, FinalTry::Keep)?.sign(&message)?
-        }
-        None => unlocking::unlocked(
-            terminal,
-            card.as_mut(),
-            &description,
-            &args.card,
-            None,
-            Uses::SIGNATURE,
-            |card| Ok(card.sign(&message)?),
-        )?,
-    };
-    let envelope = Envelope::new(ENROLMENT_TYPE.into(), payload, description.signing_key.keyid(), signature);
+    let attestation: Vec<Base64> =
+        prepared.iter().flat_map(|p| &p.attestation).map(|der| Base64(der.clone())).collect();
     let is_attested = !attestation.is_empty();
-    let file = EnrolmentFile { statement: envelope, attestation };
-    EnrolledCard::from_file(file.clone())
-        .map_err(|e| Error::problem(format!("the enrolment does not verify: {e}"), "use another card"))?;
+    let holder = if args.witness { Holder::Witness } else { Holder::Recipient };
+    let person = (args.name.clone(), full_name);
+    let enrolling = Enrolling::new(person, holder, &description, attestation, SystemClock.now());
+    let Enrolment { holder, full_name, .. } = enrolling.enrolment.clone();
+    let file = match prepared {
+        Some(prepared) => card.unlocked_with(prepared.pin, prepared.touches, |card| enrolling.sign(card))?,
+        None => card.unlocked(terminal, &description, None, Uses::SIGNATURE, |card| enrolling.sign(card))?,
+    };
     write_new(&args.output, &file.write())?;
     let path = text::printable(&args.output.to_string_lossy());
-    terminal.tell(&format!(
-        "{} ({}) is enrolled with {}.",
-        enrolment.holder,
-        enrolment.full_name,
-        unlocking::whose(&description, None)
-    ));
+    terminal
+        .tell(&format!("{holder} ({full_name}) is enrolled with {}.", unlocking::whose(&description, None)));
     if is_attested {
         terminal.tell("Where its keys were made is verified by:");
         terminal.command(&format!("quorate card show {} --roots FILE", shell(args.output.as_os_str())));
     }
     terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
-    Ok(Done::ok(json!({ "enrolment": path, "holder": enrolment.holder, "card": card_json(&description) })))
+    Ok(Done::ok(json!({ "enrolment": path, "holder": holder, "card": card_json(&description) })))
 }
 
 /// Refuses a file that is there already, or could not be written, before anything is done to a card.

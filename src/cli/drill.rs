@@ -11,7 +11,8 @@ use super::{
     card::{check_free, write_new_for},
     invocation::{Invocation, shell},
     terminal::{Terminal, counted},
-    unlocking, wiring,
+    unlocking::{self, PresentedCard},
+    wiring,
 };
 use crate::{
     ceremony::{
@@ -35,7 +36,8 @@ pub fn run(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done
 
 fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let head = wiring::paper("--head", args.head.as_ref())?;
-    let mut card = wiring::card(terminal, place)?;
+    let given = CardArgs { card: place.clone(), pin: args.pin.clone() };
+    let mut card = PresentedCard::once(terminal, &given)?;
     let mut ledger = open(args)?;
     let files = match &mut ledger {
         Some(ledger) => ledger.read()?,
@@ -43,7 +45,7 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     };
     let state = ceremony::check(&files, wiring::mode(global))?;
     let description = card.describe(&recognition::enrolled(&state))?;
-    let memory = storage::CustodianDirectory::new(&wiring::state_root(global, &[&args.ledger])?)?;
+    let memory = wiring::memory(global, &[&args.ledger])?;
     let subject = drill::subject(&state, &memory, &description, head, &SystemClock)?;
     if let Some(ledger) = &mut ledger {
         ledger.check_writable(&subject.last.directory)?;
@@ -52,8 +54,7 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     check_continuity(terminal, &state, &subject.continuity)?;
     terminal.confirm("Try this card?")?;
     let (roster, uses) = (Some(subject.roster), drill::uses(&subject));
-    let given = CardArgs { card: place.clone(), pin: args.pin.clone() };
-    let signed = unlocking::unlocked(terminal, card.as_mut(), &description, &given, roster, uses, |card| {
+    let signed = card.unlocked(terminal, &description, roster, uses, |card| {
         drill::drill(&subject, &description, card, &SystemClock)
     })?;
     let bytes = drill::to_file(signed.envelope());

@@ -1,6 +1,6 @@
 //! `quorate execute`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::json;
 
@@ -9,9 +9,10 @@ use super::{
     args::{Execute, Global},
     invocation::Invocation,
     spent::{Spent, Watch},
+    stage::{Lead, Stage},
     terminal::Terminal,
-    unlocking,
-    wiring::{self, Wiring},
+    unlocking::PresentedCard,
+    wiring,
 };
 use crate::{
     ceremony::{
@@ -20,79 +21,85 @@ use crate::{
         execute::{self, Persistence, Request},
         recognition,
     },
-    encoding::text::Name,
+    encoding::{digest::Digest, text::Name},
     memory::Pin,
-    ports::clock::Clock as _,
     proposal::target::Role,
-    storage::{FileInbox, SystemClock},
+    storage::FileInbox,
     transcript::{ledger::LedgerState, outcome::Outcome},
 };
 
 /// Executes the open ceremony.
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let proposal = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
-    let mut card = wiring::card(terminal, &args.card.card)?;
-    let mut present = wiring::present_pins(&args.present)?;
-    let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
-    let state = wiring.world().load()?;
-    wiring.world().sweep(&state)?;
-    let ceremony = execute::open_ceremony(&state, "execute")?;
-    execute::check_proposal(ceremony, proposal)?;
-    let description = card.describe(&recognition::enrolled(&state))?;
-    recognition::administrator(&ceremony.roster, &description, "execute")?;
-    terminal.tell(&format!(
-        "Ceremony {} ({}): {}",
-        ceremony.number(),
-        ceremony.kind(),
-        ceremony.proposal.title
-    ));
-    let mut inbox = FileInbox::new(args.files.iter().cloned());
-    if ceremony.intended.is_none() {
-        clearing::check(ceremony, &mut inbox)?;
-    }
-    ask_clock(terminal, &state)?;
-    terminal.confirm("Execute it now?")?;
-    ask_present(terminal, &state, &mut present)?;
-    let roster = ceremony.roster.clone();
+    let reviewed = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
+    let mut card = PresentedCard::once(terminal, &args.card)?;
+    let present = wiring::present_pins(&args.present)?;
+    let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
     let persistence = match (args.give_up, args.keep_room) {
         (false, _) => Persistence::GoOn,
         (true, false) => Persistence::GiveUp,
         (true, true) => Persistence::GiveUpAndKeep,
     };
-    let request = Request { card: &description, inbox: &mut inbox, present, persistence };
-    let (executed, spent) = unlocking::unlocked(
-        terminal,
-        card.as_mut(),
-        &description,
-        &args.card,
-        Some(&roster),
-        execute::USES,
-        |card| {
-            let watch = Watch::start(wiring.meter());
-            let executed = execute::execute(&mut wiring.world(), card, request);
-            Ok((executed, watch.stop()))
-        },
-    )?;
-    spent.tell(terminal);
-    let report = executed?;
+    let (report, spent) =
+        stage.execute(&mut card, Execution { reviewed, files: &args.files, present, persistence })?;
     let next = Invocation::at(global, &args.ledger, &args.copies.copies).by(Some(&args.card.card));
     tell(terminal, &report, &next);
     tell_next(terminal, &report, &next);
     Ok(Done::new(report.outcome.into(), report_json(&report, spent)))
 }
 
-/// Asks where this machine's clock is far past the ledger's last line: what is written now may bind all that follows.
-pub fn ask_clock(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
-    let now = SystemClock.now();
-    let Some((days, last)) = state.jump(now) else { return Ok(()) };
-    terminal.notice(&format!(
-        "This machine's clock says {now}, {days} days past the ledger's last line of {last}."
-    ));
-    terminal.confirm("Is this machine's clock right?")
+/// What an administrator brings to an execution besides their card.
+pub struct Execution<'a> {
+    /// The proposal that was reviewed, if one was named.
+    pub reviewed: Option<Digest>,
+    /// Approval files.
+    pub files: &'a [PathBuf],
+    /// PINs that the quorum does not hold.
+    pub present: BTreeMap<(Name, Role), Pin>,
+    /// What to do with an intent that cannot be brought to its end.
+    pub persistence: Persistence,
+}
+
+impl Stage {
+    /// Executes the open ceremony, or goes on with one that was cut off.
+    pub fn execute(
+        &mut self,
+        card: &mut PresentedCard,
+        execution: Execution<'_>,
+    ) -> Result<(Report, Spent), Error> {
+        let terminal = self.terminal;
+        let Execution { reviewed, files, mut present, persistence } = execution;
+        let state = self.state()?;
+        self.wiring.world().sweep(&state)?;
+        let ceremony = execute::open_ceremony(&state, "execute")?;
+        execute::check_proposal(ceremony, reviewed)?;
+        let description = card.describe(&recognition::enrolled(&state))?;
+        recognition::administrator(&ceremony.roster, &description, "execute")?;
+        let mut inbox = FileInbox::new(files.iter().cloned());
+        if ceremony.intended.is_none() {
+            clearing::check(ceremony, &mut inbox)?;
+        }
+        self.ask_clock(&state)?;
+        if self.lead == Lead::Verb {
+            let (number, kind) = (ceremony.number(), ceremony.kind());
+            terminal.tell(&format!("Ceremony {number} ({kind}): {}", ceremony.proposal.title));
+            terminal.confirm("Execute it now?")?;
+        }
+        ask_present(terminal, &state, &mut present)?;
+        let request = Request { card: &description, inbox: &mut inbox, present, persistence };
+        let wiring = &mut self.wiring;
+        let (executed, spent) =
+            card.unlocked(terminal, &description, Some(&ceremony.roster), execute::USES, |card| {
+                let watch = Watch::start(wiring.meter());
+                let executed = execute::execute(&mut wiring.world(), card, request);
+                Ok((executed, watch.stop()))
+            })?;
+        spent.tell(terminal);
+        Ok((executed?, spent))
+    }
 }
 
 /// Asks for the PINs that the quorum does not hold and that were not given.
-pub fn ask_present(
+fn ask_present(
     terminal: Terminal,
     state: &LedgerState,
     present: &mut BTreeMap<(Name, Role), Pin>,

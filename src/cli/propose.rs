@@ -8,10 +8,10 @@ use super::{
     Done,
     args::{Global, Propose},
     invocation::Invocation,
-    stage::Dealt,
+    stage::{Lead, Stage},
     terminal::Terminal,
-    unlocking,
-    wiring::{self, Wiring},
+    unlocking::PresentedCard,
+    wiring,
 };
 use crate::{
     ceremony::{
@@ -26,7 +26,10 @@ use crate::{
         text,
     },
     memory::CredentialSecret,
-    ports::card::{Card, CardDescription, EnrolledKeys, Uses},
+    ports::{
+        card::{CardDescription, EnrolledKeys, Uses},
+        store::StationStore as _,
+    },
     proposal::{
         briefing::briefing,
         plan::{GenesisPlan, MemberTable, Plan},
@@ -42,50 +45,122 @@ use crate::{
 
 /// Proposes a plan.
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let mut card = wiring::card(terminal, &args.card.card)?;
-    let mut handed_over = wiring::handed_over(&args.handed_over)?;
-    let (text, plan) = read_plan(&args.plan)?;
-    ask_handed_over(terminal, &plan, &mut handed_over)?;
-    let _made = make_ledger(&plan, &args.ledger)?;
-    let mut wiring = Wiring::open(global, &args.ledger, &args.copies.copies)?;
-    let draft = prepare(terminal, &mut wiring, &args.plan, &text, &plan, card.as_mut(), handed_over)?;
-    let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
-    terminal.confirm("Sign this proposal?")?;
-    let roster = draft.roster.clone();
-    let submitted = unlocking::unlocked(
-        terminal,
-        card.as_mut(),
-        &description,
-        &args.card,
-        Some(&roster),
-        Uses::SIGNATURE,
-        |card| propose::submit(&mut wiring.world(), draft, &description, card),
-    )?;
-    tell(terminal, &submitted, &plan, &args.ledger);
+    let mut card = PresentedCard::once(terminal, &args.card)?;
+    let handed_over = wiring::handed_over(&args.handed_over)?;
+    let plan = PlanFile::read(&args.plan)?;
+    let _made = make_ledger(&plan.plan, &args.ledger)?;
+    let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
+    let submitted = stage.propose(&plan, &mut card, handed_over)?;
+    tell(terminal, &submitted, &plan.plan, &args.ledger);
     let next = Invocation::at(global, &args.ledger, &args.copies.copies);
     tell_next(terminal, &submitted, &next);
     Ok(Done::ok(submitted_json(&submitted)))
 }
 
-/// Reads and checks a plan.
-pub fn read_plan(path: &Path) -> Result<(String, Plan), Error> {
-    let bytes = wiring::read_file(path, bounds::PLAN)?;
-    let shown = text::printable(&path.to_string_lossy());
-    let plan = Plan::parse(&bytes).map_err(|e| {
-        Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")
-            .coded(Code::Plan)
-    })?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;
-    Ok((text, plan))
+impl Stage {
+    /// Proposes a plan: what is missing is asked for, the draft made and briefed, and then the administrator's card signs it.
+    pub fn propose(
+        &mut self,
+        plan: &PlanFile<'_>,
+        card: &mut PresentedCard,
+        mut handed_over: HandedOver,
+    ) -> Result<Submitted, Error> {
+        let terminal = self.terminal;
+        ask_handed_over(terminal, &plan.plan, &mut handed_over)?;
+        let draft = self.draft(plan, card, handed_over)?;
+        let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
+        terminal.confirm("Sign this proposal?")?;
+        let roster = draft.roster.clone();
+        let wiring = &mut self.wiring;
+        card.unlocked(terminal, &description, Some(&roster), Uses::SIGNATURE, |card| {
+            propose::submit(&mut wiring.world(), draft, &description, card)
+        })
+    }
+
+    /// Makes the draft and shows its briefing.
+    fn draft(
+        &mut self,
+        PlanFile { path, text, plan }: &PlanFile<'_>,
+        card: &mut PresentedCard,
+        handed_over: HandedOver,
+    ) -> Result<Draft, Error> {
+        let members = match plan {
+            Plan::Genesis(genesis) => members(genesis, path.parent().unwrap_or(Path::new(".")))?,
+            _ => Members::default(),
+        };
+        let is_empty = propose::is_empty(&mut self.wiring.ledger)?;
+        let state = if is_empty { None } else { Some(self.state()?) };
+        let mut enrolled = members.enrolled();
+        enrolled.extend(state.iter().flat_map(recognition::enrolled));
+        let description = card.describe(&enrolled)?;
+        if let Some(state) = &state {
+            self.ask_clock(state)?;
+        }
+        let request = Request { plan_text: text, plan, members, handed_over, card: &description };
+        let draft = propose::draft(&mut self.wiring.world(), state.as_ref(), request)?;
+        let digest = Digest::of(&strict::write(&draft.proposal));
+        let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
+        self.terminal.briefing(&briefing(&draft.proposal, digest, &draft.roster, lost));
+        Ok(draft)
+    }
+
+    /// The ceremony of this very plan, if it is open and this is its station.
+    pub fn resume(&mut self, plan: &PlanFile<'_>) -> Result<Option<Submitted>, Error> {
+        let mut world = self.wiring.world();
+        if propose::is_empty(world.ledger)? {
+            return Ok(None);
+        }
+        let state = world.load()?;
+        let Some(open) = state.open().filter(|open| open.proposal.plan == plan.text) else { return Ok(None) };
+        if !self.wiring.station.is_station(state.nonce, open.number()) {
+            return Err(Error::refused(
+                format!("{} is open already, and this machine is not its station", open.directory),
+                "go on at its station, or with its state directory: --state-dir DIR",
+            )
+            .coded(Code::NotStation));
+        }
+        self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
+        let lost = state.recovered_by(&open.proposal);
+        self.terminal.briefing(&briefing(&open.proposal, open.digest, &open.roster, lost));
+        Ok(Some(Submitted {
+            directory: open.directory.clone(),
+            proposal: open.digest,
+            station: open.proposal.station.keys.fingerprint(),
+            expires: open.proposal.expires,
+        }))
+    }
+}
+
+/// A plan that somebody named.
+pub struct PlanFile<'a> {
+    /// Where it lies: the files that it names are beside it.
+    pub path: &'a Path,
+    /// Its text, which will be signed.
+    pub text: String,
+    /// The same, parsed.
+    pub plan: Plan,
+}
+
+impl<'a> PlanFile<'a> {
+    /// Reads and checks it.
+    pub fn read(path: &'a Path) -> Result<Self, Error> {
+        let bytes = wiring::read_file(path, bounds::PLAN)?;
+        let shown = text::printable(&path.to_string_lossy());
+        let plan = Plan::parse(&bytes).map_err(|e| {
+            Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")
+                .coded(Code::Plan)
+        })?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;
+        Ok(Self { path, text, plan })
+    }
 }
 
 /// Refuses a card that is not an administrator's: of the roster that acts, or of a genesis's plan.
 pub fn check_administrator(
-    plan: &Plan,
-    path: &Path,
+    PlanFile { path, plan, .. }: &PlanFile<'_>,
     state: Option<&LedgerState>,
-    dealt: &mut Dealt,
+    card: &mut PresentedCard,
 ) -> Result<(), Error> {
     let roster = match state {
         Some(state) => match state.open() {
@@ -102,13 +177,13 @@ pub fn check_administrator(
                 files.filter_map(|file| EnrolledCard::from_file(file.clone()).ok()).collect();
             let keys: Vec<EnrolledKeys> =
                 cards.iter().map(|card| EnrolledKeys::from(card.enrolment())).collect();
-            let card = dealt.describe(&keys)?;
+            let card = card.describe(&keys)?;
             let keyid = card.signing_key.keyid();
             let is_theirs = cards.iter().any(|theirs| theirs.enrolment().signing_key.keyid() == keyid);
             return if is_theirs { Ok(()) } else { Err(foreign(&card)) };
         }
     };
-    let card = dealt.describe(&recognition::enrolled_in(&roster))?;
+    let card = card.describe(&recognition::enrolled_in(&roster))?;
     recognition::administrator(&roster, &card, "propose").map(drop)
 }
 
@@ -129,7 +204,7 @@ pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<Option<Made>, Error> {
 }
 
 /// Asks for the credentials that are handed over to the quorum and were not given.
-pub fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) -> Result<(), Error> {
+fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) -> Result<(), Error> {
     let wanted = handed_over_needed(plan);
     if let Some((target, role)) = given.keys().find(|key| !wanted.contains(key)) {
         return Err(Error::usage(
@@ -154,36 +229,6 @@ pub fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) 
         }
     }
     Ok(())
-}
-
-/// Makes the draft and shows its briefing.
-pub fn prepare(
-    terminal: Terminal,
-    wiring: &mut Wiring,
-    path: &Path,
-    text: &str,
-    plan: &Plan,
-    card: &mut dyn Card,
-    handed_over: HandedOver,
-) -> Result<Draft, Error> {
-    let members = match plan {
-        Plan::Genesis(genesis) => members(genesis, path.parent().unwrap_or(Path::new(".")))?,
-        _ => Members::default(),
-    };
-    let mut world = wiring.world();
-    let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
-    let mut enrolled = members.enrolled();
-    enrolled.extend(state.iter().flat_map(recognition::enrolled));
-    let description = card.describe(&enrolled)?;
-    if let Some(state) = &state {
-        super::execute::ask_clock(terminal, state)?;
-    }
-    let request = Request { plan_text: text, plan, members, handed_over, card: &description };
-    let draft = propose::draft(&mut world, state.as_ref(), request)?;
-    let digest = Digest::of(&strict::write(&draft.proposal));
-    let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
-    terminal.briefing(&briefing(&draft.proposal, digest, &draft.roster, lost));
-    Ok(draft)
 }
 
 fn members(plan: &GenesisPlan, base: &Path) -> Result<Members, Error> {

@@ -17,15 +17,15 @@ use serde_json::json;
 use super::{
     Done,
     args::{Global, Rehearse},
-    execute,
+    execute::{self, Execution},
     invocation::shell,
-    propose,
+    propose::PlanFile,
     spent::Spent,
-    stage::Stage,
+    stage::{Lead, Stage},
     terminal::Terminal,
 };
 use crate::{
-    ceremony::{Error, audit},
+    ceremony::{Error, attest::Opinion, audit, execute::Persistence},
     encoding::{digest::Digest, dsse::Mode, text},
     roster::OperationKind,
     storage::{self, LedgerDirectory},
@@ -53,7 +53,7 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
     let mut head = None;
     let mut played = Vec::new();
     for (number, plan) in (0_u32..).zip(&plans) {
-        let mut stage = Stage::open(terminal, &global, &ledger, &copies)?;
+        let mut stage = Stage::open(terminal, Lead::Run, &global, &ledger, &copies)?;
         let state = if number == 0 { None } else { Some(stage.state()?) };
         let path = script::rewrite(plan, &dir, number, state.as_ref(), &cast)?;
         let act = play(&mut stage, &path, &mut cast, number, plan.kind())?;
@@ -138,7 +138,7 @@ fn play(
     let terminal = stage.terminal;
     terminal.heading(&format!("Ceremony {number}: {kind}"));
     let mut admin = cast.administrator(terminal)?;
-    let submitted = stage.propose(plan, &mut admin, crate::ceremony::HandedOver::new())?;
+    let submitted = stage.propose(&PlanFile::read(plan)?, &mut admin, crate::ceremony::HandedOver::new())?;
     terminal.tell(&format!(
         "{} proposes it; the card signs exactly what is shown above.",
         cast.administrator_name()
@@ -155,25 +155,26 @@ fn play(
         if needed.is_met(&approved) {
             break;
         }
-        let mut dealt = cast.card(terminal, name)?;
-        let who = stage.approve(&mut dealt, Pins::default())?;
+        let mut card = cast.card(terminal, name)?;
+        let who = stage.approve(&mut card, Pins::default())?;
         terminal.tell(&format!(
             "{} approves: the card opens {}; they are checked and released to the station.",
             cast.full_name(&who),
             if kind == OperationKind::Genesis { "its shares" } else { "the shares that this needs" }
         ));
         approved.insert(who);
-        people.push(dealt);
+        people.push(card);
     }
     let mut present = BTreeMap::new();
     for (target, role, _) in &needed.present {
         present.insert((target.clone(), *role), cast.present_pin(target, *role)?);
     }
     terminal.tell(&format!("{} of {} needed: a quorum. The station executes.", approved.len(), needed.count));
-    let (report, spent) = stage.execute(&mut admin, present)?;
+    let execution = Execution { reviewed: None, files: &[], present, persistence: Persistence::GoOn };
+    let (report, spent) = stage.execute(&mut admin, execution)?;
     let mut attested = Vec::new();
-    for dealt in &mut people {
-        attested.push(cast.full_name(&stage.attest(dealt)?.person));
+    for card in &mut people {
+        attested.push(cast.full_name(&stage.attest(card, Opinion::agreement())?.person));
     }
     Ok(Act { proposal: submitted.proposal, report, spent, attested })
 }
@@ -196,7 +197,7 @@ fn verdict(
 
 /// Reads a plan that the operator named; what the cast and the script are made from.
 fn operator_plan(path: &std::path::Path) -> Result<script::Source, Error> {
-    let (text, plan) = propose::read_plan(path)?;
+    let PlanFile { text, plan, .. } = PlanFile::read(path)?;
     Ok(script::Source { text, plan })
 }
 

@@ -9,22 +9,22 @@ use serde_json::json;
 
 use super::{
     Done,
-    args::{CardPlace, Global, Run},
-    execute::{report_json, tell, tell_next},
-    handed,
+    args::{CardPlace, Global, PinArgs, Run},
+    execute::{Execution, report_json, tell, tell_next},
     invocation::Invocation,
-    propose,
+    propose::{self, PlanFile},
     spent::Spent,
-    stage::{Dealt, Stage},
+    stage::{Lead, Stage},
     terminal::Terminal,
+    unlocking::PresentedCard,
     wiring,
 };
 use crate::{
-    ceremony::{self, Code, Error, Report},
+    ceremony::{self, Code, Error, Report, attest::Opinion, execute::Persistence},
     encoding::text::Name,
     memory::Pin,
     ports::card::FinalTry,
-    proposal::{plan::Plan, target::Role},
+    proposal::target::Role,
     storage,
     transcript::{ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
@@ -51,13 +51,13 @@ impl Table<'_> {
     /// The administrator's card. Nothing is begun yet: where another person's card is in, another may be given.
     fn administrator(
         &mut self,
-        check: &dyn Fn(&mut Dealt) -> Result<(), Error>,
-    ) -> Result<Option<Dealt>, Error> {
+        check: &dyn Fn(&mut PresentedCard) -> Result<(), Error>,
+    ) -> Result<Option<PresentedCard>, Error> {
         loop {
-            let tried = self.next("Administrator's card (yubikey:SERIAL, soft:FILE)").and_then(|dealt| {
-                let Some(mut dealt) = dealt else { return Ok(None) };
-                check(&mut dealt)?;
-                Ok(Some(dealt))
+            let tried = self.next("Administrator's card (yubikey:SERIAL, soft:FILE)").and_then(|card| {
+                let Some(mut card) = card else { return Ok(None) };
+                check(&mut card)?;
+                Ok(Some(card))
             });
             if let Some(first) = self.forgives(tried, GIVE)? {
                 if let Some(admin) = &first {
@@ -69,7 +69,7 @@ impl Table<'_> {
     }
 
     /// The next card; none when there are no more.
-    fn next(&mut self, whose: &str) -> Result<Option<Dealt>, Error> {
+    fn next(&mut self, whose: &str) -> Result<Option<PresentedCard>, Error> {
         let place = match self.places.next() {
             Some(place) => place.clone(),
             None if self.asks => {
@@ -83,8 +83,8 @@ impl Table<'_> {
             }
             None => return Ok(None),
         };
-        let pin = self.pin_files.next().map(|file| handed::pin_from_file(file)).transpose()?;
-        Dealt::new(self.terminal, &place, pin, self.final_try).map(Some)
+        let pin = PinArgs { pin_file: self.pin_files.next().cloned(), ..PinArgs::default() };
+        PresentedCard::kept(self.terminal, &place, pin, self.final_try).map(Some)
     }
 
     /// Whether those who are there stop before there is a quorum. Who said `done` too early may go on.
@@ -94,8 +94,8 @@ impl Table<'_> {
     }
 
     /// Waits until this card is in a reader again: where there is one reader, each takes their card out after their turn.
-    fn wait_for(&self, dealt: &mut Dealt, whose: &str) -> Result<Waited, Error> {
-        while self.forgives(dealt.look(), GIVE)?.is_none() {
+    fn wait_for(&self, card: &mut PresentedCard, whose: &str) -> Result<Waited, Error> {
+        while self.forgives(card.look(), GIVE)?.is_none() {
             let answer = self.terminal.ask(&format!("Put the card of {whose} in and type yes, or skip"))?;
             if answer.trim().eq_ignore_ascii_case("skip") {
                 return Ok(Waited::Skipped);
@@ -141,8 +141,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     };
     let present = wiring::present_pins(&args.present)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
-    let (text, plan) = propose::read_plan(&args.plan)?;
-    let given = Given { paper, present, handed_over, text, plan };
+    let plan = PlanFile::read(&args.plan)?;
     let state = known(global, &args.ledger)?;
     let mut table = Table {
         terminal,
@@ -155,22 +154,21 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         final_try: if args.final_try { FinalTry::Spend } else { FinalTry::Keep },
     };
     let admin = table
-        .administrator(&|card| propose::check_administrator(&given.plan, &args.plan, state.as_ref(), card))?
+        .administrator(&|card| propose::check_administrator(&plan, state.as_ref(), card))?
         .ok_or_else(|| {
             let hint = "give --card and --pin-file for each card, or run it in a terminal";
             Error::usage("no card is given", hint)
         })?;
-    let done = lead(args, global, &mut table, admin, given);
+    let given = Given { paper, present, handed_over };
+    let done = lead(args, global, &mut table, admin, &plan, given);
     done.map_err(|error| table.next.explain(error))
 }
 
-/// What was given beforehand, and the plan.
+/// What was given beforehand.
 struct Given {
     paper: Pins,
     present: BTreeMap<(Name, Role), Pin>,
     handed_over: ceremony::HandedOver,
-    text: String,
-    plan: Plan,
 }
 
 /// From the administrator's card on.
@@ -178,18 +176,19 @@ fn lead(
     args: &Run,
     global: &Global,
     table: &mut Table<'_>,
-    mut admin: Dealt,
+    mut admin: PresentedCard,
+    plan: &PlanFile<'_>,
     given: Given,
 ) -> Result<Done, Error> {
-    let Given { paper, present, handed_over, text, plan } = given;
+    let Given { paper, present, handed_over } = given;
     let terminal = table.terminal;
-    let _made = propose::make_ledger(&plan, &args.ledger)?;
-    let mut stage = Stage::open(terminal, global, &args.ledger, &args.copies.copies)?;
-    let submitted = match stage.resume(&text)? {
+    let _made = propose::make_ledger(&plan.plan, &args.ledger)?;
+    let mut stage = Stage::open(terminal, Lead::Run, global, &args.ledger, &args.copies.copies)?;
+    let submitted = match stage.resume(plan)? {
         Some(open) => open,
         None => {
-            let submitted = stage.propose(&args.plan, &mut admin, handed_over)?;
-            propose::tell(terminal, &submitted, &plan, &args.ledger);
+            let submitted = stage.propose(plan, &mut admin, handed_over)?;
+            propose::tell(terminal, &submitted, &plan.plan, &args.ledger);
             submitted
         }
     };
@@ -228,12 +227,20 @@ fn known(global: &Global, ledger: &Path) -> Result<Option<LedgerState>, Error> {
 fn execute(
     stage: &mut Stage,
     table: &Table<'_>,
-    admin: &mut Dealt,
+    admin: &mut PresentedCard,
     mut present: BTreeMap<(Name, Role), Pin>,
 ) -> Result<(Report, Spent), Error> {
     loop {
         let tried = match table.wait_for(admin, "the administrator")? {
-            Waited::There => stage.execute(admin, std::mem::take(&mut present)),
+            Waited::There => stage.execute(
+                admin,
+                Execution {
+                    reviewed: None,
+                    files: &[],
+                    present: std::mem::take(&mut present),
+                    persistence: Persistence::GoOn,
+                },
+            ),
             Waited::Skipped => Err(Error::problem("the administrator's card is not in", "")),
         };
         let kind = tried.as_ref().err().map(|error| error.kind);
@@ -258,7 +265,7 @@ fn execute(
 fn attest(
     stage: &mut Stage,
     table: &Table<'_>,
-    people: &mut [(Name, Dealt)],
+    people: &mut [(Name, PresentedCard)],
     approved: &BTreeSet<Name>,
 ) -> Result<(), Error> {
     let terminal = table.terminal;
@@ -278,12 +285,12 @@ fn attest(
     if !terminal.answer(&question)? {
         return Ok(());
     }
-    for (who, dealt) in people {
+    for (who, card) in people {
         loop {
-            if table.asks && matches!(table.wait_for(dealt, who.as_str())?, Waited::Skipped) {
+            if table.asks && matches!(table.wait_for(card, who.as_str())?, Waited::Skipped) {
                 break;
             }
-            match stage.attest(dealt) {
+            match stage.attest(card, Opinion::agreement()) {
                 Ok(attested) => {
                     terminal.tell(&format!("{} attested the head.", attested.person));
                     break;
@@ -307,7 +314,7 @@ fn approvals(
     stage: &mut Stage,
     table: &mut Table<'_>,
     paper: Pins,
-) -> Result<(BTreeSet<Name>, Vec<(Name, Dealt)>), Error> {
+) -> Result<(BTreeSet<Name>, Vec<(Name, PresentedCard)>), Error> {
     let needed = stage.needed()?;
     let mut people = Vec::new();
     let mut approved = needed.approved.clone();
@@ -318,17 +325,17 @@ fn approvals(
         stage.terminal.tell(&format!("{standing}. Not yet: {}.", missing.join(", ")));
         let next = table.next("Next card (yubikey:SERIAL, soft:FILE, done)");
         let Some(next) = table.forgives(next, GIVE)? else { continue };
-        let Some(mut dealt) = next else {
+        let Some(mut card) = next else {
             if table.stops()? {
                 return Err(left_open(&standing, &missing));
             }
             continue;
         };
-        let tried = stage.approve(&mut dealt, paper);
+        let tried = stage.approve(&mut card, paper);
         let Some(who) = table.forgives(tried, GIVE)? else { continue };
         stage.terminal.tell(&format!("{who} approved."));
         if approved.insert(who.clone()) {
-            people.push((who, dealt));
+            people.push((who, card));
         }
     }
     Ok((approved, people))

@@ -4,16 +4,17 @@ use super::{
     args::{CardArgs, CardPlace, PinArgs},
     handed,
     terminal::{Terminal, counted},
+    wiring,
 };
 use crate::{
     ceremony::{Code, Error, residence},
     memory::Pin,
-    ports::card::{Card, CardDescription, CardError, FinalTry, Touches, UnlockedCard, Uses},
+    ports::card::{Card, CardDescription, CardError, EnrolledKeys, FinalTry, Touches, UnlockedCard, Uses},
     roster::{Roster, card::CardKind},
 };
 
 /// Says how many touches will come. Then those who hold the card can have their finger ready.
-pub fn announce(
+fn announce(
     terminal: Terminal,
     card: &mut dyn Card,
     description: &CardDescription,
@@ -42,34 +43,132 @@ fn short_serial(description: &CardDescription) -> String {
     description.serial.as_str().chars().take(12).collect()
 }
 
-/// Says how many touches come, gets the PIN, presents it, and goes on with the unlocked card. A PIN that was given beforehand
-/// is presented once; a person who types a wrong one is asked again, see [`Typing`].
-pub fn unlocked<T>(
-    terminal: Terminal,
-    card: &mut dyn Card,
-    description: &CardDescription,
-    given: &CardArgs,
-    roster: Option<&Roster>,
-    uses: Uses,
-    then: impl FnOnce(&mut dyn UnlockedCard) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let CardArgs { card: place, pin } = given;
-    if pin.pin_file.is_some() || pin.pin_fd.is_some() {
-        check_named(place, description, roster)?;
+/// A card that somebody presents, and how its PIN comes.
+pub struct PresentedCard {
+    card: Box<dyn Card>,
+    place: CardPlace,
+    pin: PinSource,
+    final_try: FinalTry,
+    /// Whether the PIN is kept in locked memory for the next step of the same command.
+    keeps_pin: bool,
+}
+
+enum PinSource {
+    /// Somebody types it.
+    Typed,
+    /// It was given beforehand, and no card has taken it yet.
+    Given(PinArgs),
+    /// It is known: a card took it before, or it was made with the card.
+    Known(Pin),
+}
+
+impl PresentedCard {
+    /// For the one step of a verb.
+    pub fn once(terminal: Terminal, given: &CardArgs) -> Result<Self, Error> {
+        let CardArgs { card: place, pin } = given;
+        let kept = Self::kept(terminal, place, pin.clone(), pin.final_try())?;
+        Ok(Self { keeps_pin: false, ..kept })
     }
-    let final_try = before_pin(terminal, card, description, roster, uses, pin.final_try())?;
-    if let Some(pin) = read_pin(pin)? {
-        return then(card.unlock(pin, final_try)?.as_mut());
+
+    /// For the steps of a ceremony that one command leads through: the PIN is asked for at the first of them.
+    pub fn kept(
+        terminal: Terminal,
+        place: &CardPlace,
+        pin: PinArgs,
+        final_try: FinalTry,
+    ) -> Result<Self, Error> {
+        let card = wiring::card(terminal, place)?;
+        Ok(Self { card, place: place.clone(), pin: PinSource::of(pin), final_try, keeps_pin: true })
     }
-    let mut typing = Typing::new(terminal, description, roster, pin.final_try(), final_try);
-    let mut unlocked = loop {
-        let (pin, final_try) = typing.pin(&mut |keep| card.check_tries(keep))?;
-        match card.unlock(pin, final_try) {
-            Ok(unlocked) => break unlocked,
-            Err(error) => typing.failed(error)?,
+
+    /// A soft card that was made for a rehearsal, with its PIN.
+    pub fn rehearsed(terminal: Terminal, place: &CardPlace, pin: Pin) -> Result<Self, Error> {
+        let kept = Self::kept(terminal, place, PinArgs::default(), FinalTry::Keep)?;
+        Ok(Self { pin: PinSource::Known(pin), ..kept })
+    }
+
+    /// Where it is, as it was given.
+    pub const fn place(&self) -> &CardPlace {
+        &self.place
+    }
+
+    /// Looks whether the card is there. What it lacks in the usual slots may be in others: that is seen when it is
+    /// compared with the roster.
+    pub fn look(&mut self) -> Result<(), Error> {
+        match self.card.describe(&[]) {
+            Ok(_) | Err(CardError::Unfit { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-    };
-    then(unlocked.as_mut())
+    }
+
+    /// Whose card it is, by the keys that may be on it.
+    pub fn describe(&mut self, enrolled: &[EnrolledKeys]) -> Result<CardDescription, Error> {
+        Ok(self.card.describe(enrolled)?)
+    }
+
+    /// Says how many touches come, gets the PIN, presents it, and goes on with the unlocked card. A PIN that was given or is
+    /// known is presented once, and forgotten if it is wrong; a person who types a wrong one is asked again, see [`Typing`].
+    pub fn unlocked<T>(
+        &mut self,
+        terminal: Terminal,
+        description: &CardDescription,
+        roster: Option<&Roster>,
+        uses: Uses,
+        then: impl FnOnce(&mut dyn UnlockedCard) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if matches!(self.pin, PinSource::Given(_)) {
+            check_named(&self.place, description, roster)?;
+        }
+        let allowed = self.final_try;
+        let card = self.card.as_mut();
+        let final_try = before_pin(terminal, card, description, roster, uses, allowed)?;
+        let given = match std::mem::replace(&mut self.pin, PinSource::Typed) {
+            PinSource::Known(pin) => Some(pin),
+            PinSource::Given(args) => read_pin(&args)?,
+            PinSource::Typed => None,
+        };
+        let keeps_pin = self.keeps_pin;
+        let next = |pin: &Pin| match keeps_pin {
+            true => Pin::copy_of(pin.expose()).map(PinSource::Known),
+            false => Ok(PinSource::Typed),
+        };
+        if let Some(pin) = given {
+            let next = next(&pin)?;
+            let mut unlocked = card.unlock(pin, final_try)?;
+            self.pin = next;
+            return then(unlocked.as_mut());
+        }
+        let mut typing = Typing::new(terminal, description, roster, allowed, final_try);
+        let mut unlocked = loop {
+            let (pin, final_try) = typing.pin(&mut |keep| card.check_tries(keep))?;
+            let next = next(&pin)?;
+            match card.unlock(pin, final_try) {
+                Ok(unlocked) => {
+                    self.pin = next;
+                    break unlocked;
+                }
+                Err(error) => typing.failed(error)?,
+            }
+        };
+        then(unlocked.as_mut())
+    }
+
+    /// Goes on with the card where its PIN was presented a moment ago, and the touches were announced.
+    pub fn unlocked_with<T>(
+        &mut self,
+        pin: Pin,
+        touches: Touches,
+        then: impl FnOnce(&mut dyn UnlockedCard) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.card.announce(touches);
+        then(self.card.unlock(pin, FinalTry::Keep)?.as_mut())
+    }
+}
+
+impl PinSource {
+    fn of(args: PinArgs) -> Self {
+        if args.pin_file.is_some() || args.pin_fd.is_some() { Self::Given(args) } else { Self::Typed }
+    }
 }
 
 /// A person types the PIN of a card: until it is right, they give up with Enter alone, or only the last try is left. Nothing
@@ -142,7 +241,7 @@ impl Typing {
 
 /// Refuses a PIN that was given beforehand to whichever YubiKey is in a reader, where it could be meant for another one
 /// of the quorum: a PIN at the wrong card costs a try. A person who types one is told whose card it is.
-pub fn check_named(
+fn check_named(
     place: &CardPlace,
     description: &CardDescription,
     roster: Option<&Roster>,
@@ -164,7 +263,7 @@ pub fn check_named(
 }
 
 /// Everything that comes before a PIN: the policy lets this process have it, the last try is kept, unless it may be spent, and the touches are announced.
-pub fn before_pin(
+fn before_pin(
     terminal: Terminal,
     card: &mut dyn Card,
     description: &CardDescription,

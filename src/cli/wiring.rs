@@ -114,6 +114,11 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
     Ok(storage::StateRoot::open(&path, ledgers)?)
 }
 
+/// What custodians remember on this machine.
+pub fn memory(global: &Global, ledgers: &[&Path]) -> Result<storage::CustodianDirectory, Error> {
+    Ok(storage::CustodianDirectory::new(&state_root(global, ledgers)?)?)
+}
+
 /// Where tokens are found, for those who only look.
 pub fn tokens(global: &Global) -> Tokens {
     Tokens { time_limit: Duration::from_secs(global.module_timeout), meter: Meter::default() }

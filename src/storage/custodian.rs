@@ -23,6 +23,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The custodians' part of a state directory.
+#[derive(Clone)]
 pub struct CustodianDirectory {
     custodians: PathBuf,
 }

@@ -9,19 +9,18 @@ use toml::{Table, Value};
 
 use super::script::Source;
 use crate::{
-    ceremony::Error,
+    ceremony::{
+        Error,
+        enrolment::{Enrolling, Holder},
+    },
     cli::{
         args::CardPlace,
         card::write_new,
-        stage::Dealt,
         terminal::{Terminal, counted},
+        unlocking::PresentedCard,
     },
     durable,
-    encoding::{
-        dsse::{Envelope, pae},
-        strict,
-        text::{Line, Name},
-    },
+    encoding::text::{Line, Name},
     memory::{LockedBytes, Pin},
     ports::{
         card::{Card as _, FinalTry},
@@ -32,7 +31,6 @@ use crate::{
         plan::{MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
         target::{ObjectClass, Role},
     },
-    roster::card::{ENROLMENT_TYPE, Enrolment, EnrolmentFile},
     softcard::SoftCard,
     storage::SystemClock,
 };
@@ -69,13 +67,13 @@ impl Cast {
             pins: BTreeMap::new(),
             serials: BTreeMap::new(),
         };
-        for (what, members) in [
-            ("custodian", &genesis.custodians),
-            ("administrator", &genesis.administrators),
-            ("witness", &genesis.witnesses),
+        for (what, holder, members) in [
+            ("custodian", Holder::Recipient, &genesis.custodians),
+            ("administrator", Holder::Recipient, &genesis.administrators),
+            ("witness", Holder::Witness, &genesis.witnesses),
         ] {
             for member in members {
-                cast.enroll(member, what == "witness", dir)?;
+                cast.enroll(member, holder, dir)?;
                 terminal.item(&format!(
                     "{what} {} gets {}",
                     member.full_name,
@@ -92,29 +90,17 @@ impl Cast {
         Ok(cast)
     }
 
-    fn enroll(&mut self, member: &MemberTable, witness: bool, dir: &Path) -> Result<(), Error> {
+    fn enroll(&mut self, member: &MemberTable, holder: Holder, dir: &Path) -> Result<(), Error> {
         for number in 1..=member.enrolments.len() {
             let path = dir.join("cards").join(format!("{}-{number}.card", member.name));
             let pin = random_pin()?;
             let mut card = SoftCard::create(&path, &pin, SystemClock.now())?;
             let description = card.describe(&[])?;
-            let enrolment = Enrolment {
-                holder: member.name.clone(),
-                full_name: member.full_name.clone(),
-                kind: description.kind,
-                serial: description.serial.clone(),
-                signing_key: description.signing_key.clone(),
-                share_recipient: if witness { None } else { description.share_recipient.clone() },
-                created: SystemClock.now(),
-                attestation: Vec::new(),
-            };
-            let payload = strict::write(&enrolment);
-            let signature = card
-                .unlock(Pin::copy_of(pin.expose())?, FinalTry::Keep)?
-                .sign(&pae(ENROLMENT_TYPE, &payload))?;
-            let keyid = description.signing_key.keyid();
-            let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, keyid, signature);
-            let file = EnrolmentFile { statement, attestation: Vec::new() };
+            let person = (member.name.clone(), member.full_name.clone());
+            let enrolling = Enrolling::new(person, holder, &description, Vec::new(), SystemClock.now());
+            let mut unlocked = card.unlock(Pin::copy_of(pin.expose())?, FinalTry::Keep)?;
+            let file = enrolling.sign(unlocked.as_mut())?;
+            drop(unlocked);
             write_new(&enrolment_path(dir, &member.name, number), &file.write())?;
             write_new(&path.with_extension("pin"), pin.expose())?;
             self.cards.entry(member.name.clone()).or_insert((path, pin));
@@ -188,7 +174,7 @@ impl Cast {
     }
 
     /// The administrator's card.
-    pub fn administrator(&self, terminal: Terminal) -> Result<Dealt, Error> {
+    pub fn administrator(&self, terminal: Terminal) -> Result<PresentedCard, Error> {
         self.card(terminal, &self.administrator)
     }
 
@@ -198,12 +184,12 @@ impl Cast {
     }
 
     /// A person's first card.
-    pub fn card(&self, terminal: Terminal, name: &Name) -> Result<Dealt, Error> {
+    pub fn card(&self, terminal: Terminal, name: &Name) -> Result<PresentedCard, Error> {
         let (path, pin) = self.cards.get(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
         })?;
         let pin = Pin::copy_of(pin.expose())?;
-        Dealt::new(terminal, &CardPlace::Soft(path.clone()), Some(pin), FinalTry::Keep)
+        PresentedCard::rehearsed(terminal, &CardPlace::Soft(path.clone()), pin)
     }
 
     /// A person's name as it is read aloud.
