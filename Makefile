@@ -77,7 +77,7 @@ bench: build-needs ## Measure
 	$(CARGO) bench --locked
 
 man: build-needs ## Write the manual pages anew from the command line's definitions
-	QUORATE_BLESS=1 $(CARGO) test --locked --test man_pages --test examples
+	QUORATE_BLESS=1 $(CARGO) test --locked --test manuals
 
 build: build-needs ## Build the program in release
 	$(CARGO) build --locked --release --package quorate

@@ -2,7 +2,7 @@
 //!
 //! A bound is checked while a list is read, not after it: a million empty entries in a file of a few megabytes would take ten
 //! times its size before anybody counted them. quorate-transcript(5) and quorate-plan(5) give these numbers with the
-//! fields; `tests/formats_documented.rs` compares them, and finds a field without a bound.
+//! fields; `tests/manuals/formats.rs` compares them, and finds a field without a bound.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 

@@ -1,6 +1,6 @@
 //! The adapter against SoftHSM 2, checked with `pkcs11-tool`, and against a module that misbehaves.
 
-#[path = "../../tests/support/softhsm.rs"]
+#[path = "../../tests/suite/support/softhsm.rs"]
 #[allow(dead_code)]
 mod softhsm;
 

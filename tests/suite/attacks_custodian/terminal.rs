@@ -1,0 +1,303 @@
+//! A person at a real terminal (a pty of expect): what counts as an answer, and that nothing shows a PIN.
+
+use std::{fs, process::Command};
+
+use super::{ADMIN, INVENTORY, proposed};
+use crate::support::{
+    founded::founded,
+    lab::{Lab, QUORATE},
+};
+
+/// Runs a script of expect; gives its exit code and all that stood on the screen.
+#[track_caller]
+fn at_terminal(lab: &Lab, script: &str) -> (i32, String) {
+    let start = "set timeout 120\nset stty_init {rows 500 columns 100}\n\
+                 proc hidden {} { global spawn_out\n while {![string match {* -echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
+                 proc shown {} { global spawn_out\n while {![string match {* echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
+                 proc upto {text} { expect {\n -ex $text {}\n eof { puts \"ended before <$text>\"; exit 90 }\n timeout { puts \"no <$text>\"; exit 91 }\n } }\n\
+                 proc ended {} { expect {\n eof {}\n timeout { exit 92 }\n }\n set how [wait]\n \
+                 if {[llength $how] > 4} { exit 130 }\n exit [lindex $how 3] }\n";
+    let output = Command::new("expect")
+        .args(["-c", &format!("{start}{script}")])
+        .env("TERM", "dumb")
+        .current_dir(lab.dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Not even where the terminal could: what is asked needs no escape sequence.
+    assert!(!said.contains('\u{1b}'), "an escape sequence: {said:?}");
+    (output.status.code().unwrap(), said)
+}
+
+fn abort(lab: &Lab) -> String {
+    let (ledger, state) = (lab.at("ledger"), lab.at("state-station"));
+    let card = lab.card(ADMIN, "");
+    let copy = lab.at("copy");
+    format!(
+        "spawn -noecho {QUORATE} abort {ledger} --reason again --card {card} --copy {copy} --state-dir {state}\n"
+    )
+}
+
+#[test]
+fn a_question_is_a_line() {
+    let lab = proposed();
+    let before = fs::read(lab.transcript("0001-inventory-inventory")).unwrap_or_default();
+    // None of these is a yes, though most have a y or an n in them, and none of them is a no that ends it.
+    let mut script = abort(&lab);
+    for answer in ["deny", "no way", "not yet", "maybe", "", "yn"] {
+        script += &format!("upto {{? [y/N] }}\nsend -- {{{answer}\r}}\nupto {{Please type yes or no}}\n")
+            .replace("\\r", "\r");
+    }
+    // Ctrl-D is not an answer: it ends, and nothing was done.
+    let (code, said) = at_terminal(&lab, &format!("{script}upto {{? [y/N] }}\nsend \"\\004\"\nended\n"));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("no answer was given"), "{said}");
+    let (code, said) =
+        at_terminal(&lab, &format!("{}upto {{? [y/N] }}\nsend \"NO\\r\"\nended\n", abort(&lab)));
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("not confirmed"), "{said}");
+    assert_eq!(fs::read(lab.transcript("0001-inventory-inventory")).unwrap_or_default(), before);
+    assert!(!lab.run(&["status", &lab.at("ledger")]).ok().json["open"].is_null());
+    // What was typed before the question stood there does not answer it either; yes does.
+    let turns = "upto {? [y/N] }\nsend \"yes\\r\"\nupto {PIN of}\nhidden\nsend \"frank-123456\\r\"\nended\n";
+    let (code, said) = at_terminal(&lab, &format!("{}{turns}", abort(&lab)));
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("frank-123456"), "{said}");
+}
+
+fn enroll(lab: &Lab) -> String {
+    let card = lab.card("alice", "");
+    format!("{QUORATE} card enroll --card {card} --name tom --full-name Tom -o tom.json --state-dir state")
+}
+
+fn one_card() -> Lab {
+    let lab = Lab::bare();
+    fs::write(lab.pin_file("alice"), "alice-123456\n").unwrap();
+    lab.run(&["card", "new", &lab.card("alice", ""), "--pin-file", &lab.pin_file("alice")]).ok();
+    lab
+}
+
+#[test]
+fn a_wrong_pin_is_asked_for_again_unseen_until_enter_alone_gives_up() {
+    let lab = one_card();
+    let start = format!("spawn -noecho {}\nupto {{PIN of}}\nhidden\nsend \"wrong-pin-1\\r\"\n", enroll(&lab));
+    let (code, said) = at_terminal(
+        &lab,
+        &format!("{start}upto {{Enter alone gives up}}\nupto {{tries left)}}\nhidden\nsend \"\\r\"\nended\n"),
+    );
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("error: wrong PIN") && said.contains("no PIN was typed"), "{said}");
+    let (code, said) = at_terminal(
+        &lab,
+        &format!(
+            "{start}upto {{Enter alone gives up}}\nupto {{tries left)}}\nhidden\nsend \"alice-123456\\r\"\nended\n"
+        ),
+    );
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("alice-123456") && !said.contains("wrong-pin-1"), "{said}");
+    assert!(lab.path("tom.json").exists());
+}
+
+#[test]
+fn a_prompt_that_is_stopped_or_ended_leaves_the_terminal_as_it_was() {
+    let lab = one_card();
+    let shell = "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {READY> }\n";
+    // From the keyboard, and from elsewhere, where no shell puts the terminal right.
+    let mut script = shell.to_owned();
+    for stop in [
+        "send \"\\032\"",
+        "exec kill -TSTP {*}[exec pgrep -P [exp_pid]]",
+        "exec kill -STOP {*}[exec pgrep -P [exp_pid]]",
+    ] {
+        script += &format!(
+            "send \"{}\\r\"\nupto {{PIN of}}\nhidden\n{stop}\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{PIN of}}\nhidden\n\
+             send \"\\003\"\nupto {{READY> }}\n",
+            enroll(&lab)
+        );
+    }
+    script += "send \"exit\\r\"\nended\n";
+    let (_, said) = at_terminal(&lab, &script);
+    assert_eq!(said.matches("Stopped").count(), 3, "{said}");
+    // A script is not a shell that mends its terminal.
+    for end in [
+        "send \"\\003\"",
+        "exec kill -TERM {*}[exec pgrep -P [exp_pid]]",
+        "exec kill -HUP {*}[exec pgrep -P [exp_pid]]",
+    ] {
+        let script = format!(
+            "spawn -noecho sh -c \"trap '' INT; ( trap - INT; exec {} ); stty -a; trap - INT; echo END\"\nupto {{PIN of}}\nhidden\n{end}\n\
+             upto {{END}}\nended\n",
+            enroll(&lab)
+        );
+        let (_, said) = at_terminal(&lab, &script);
+        assert!(said.contains(" echo ") && !said.contains(" -echo "), "{end}: {said}");
+    }
+    // What the process was started to ignore is ignored, and the prompt stands there still.
+    let script = format!(
+        "spawn -noecho sh -c \"trap '' INT; exec {}\"\nupto {{PIN of}}\nhidden\nsend \"\\003\"\nupto {{PIN of}}\nhidden\n\
+         send \"alice-123456\\r\"\nended\n",
+        enroll(&lab)
+    );
+    let (code, said) = at_terminal(&lab, &script);
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("alice-123456"), "{said}");
+}
+
+/// Errors that go into a file take the questions with them no more.
+#[test]
+fn a_person_is_asked_though_standard_error_goes_elsewhere() {
+    let lab = one_card();
+    let script = format!(
+        "spawn -noecho sh -c \"exec {} 2> errors\"\nupto {{PIN of}}\nhidden\nsend \"alice-123456\\r\"\nended\n",
+        enroll(&lab)
+    );
+    let (code, said) = at_terminal(&lab, &script);
+    assert_eq!(code, 0, "{said}");
+    assert!(!fs::read_to_string(lab.path("errors")).unwrap().contains("alice-123456"));
+}
+
+#[test]
+fn a_decision_is_for_the_proposal_that_was_reviewed() {
+    let lab = proposed();
+    let (ledger, head) = (lab.at("ledger"), lab.head().unwrap());
+    let open = lab.run(&["status", &ledger]).ok().json["open"]["proposal"].as_str().unwrap().to_owned();
+    let other = "00".repeat(32);
+    let decisions: [(&str, &[&str]); 4] = [
+        ("alice", &["approve", &ledger, "--head", &head]),
+        ("alice", &["reject", &ledger, "--head", &head, "--reason", "no"]),
+        (ADMIN, &["execute", &ledger]),
+        (ADMIN, &["abort", &ledger, "--reason", "no"]),
+    ];
+    for (who, args) in decisions {
+        let ran = lab.run_with(who, &[args, &["--proposal", &other]].concat()).expect(3);
+        assert_eq!(ran.json["error"]["code"], "other-proposal", "{}", ran.stderr);
+    }
+    let done = lab.run_with("alice", &["approve", &ledger, "--head", &head, "--proposal", &open]).ok();
+    assert!(done.json["file"].is_null(), "the station keeps it, which is not a path");
+}
+
+#[test]
+fn run_goes_on_with_the_open_ceremony_of_its_plan() {
+    let lab = founded();
+    let plan = lab.plan("inventory", INVENTORY);
+    let (ledger, copy, head) = (lab.at("ledger"), lab.at("copy"), lab.head().unwrap());
+    let run = |people: &[&str]| {
+        let cards: Vec<String> = people.iter().flat_map(|who| lab.with_card(who)).collect();
+        let args = ["run", &plan, &ledger, "--copy", &copy, "--head", &head];
+        lab.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
+    };
+    let few = run(&[ADMIN, "alice", "bob"]).expect(6);
+    let execute = few.json["error"]["commands"][1].as_str().unwrap();
+    assert!(execute.contains(&format!("--copy {copy} --state-dir ")), "{execute}");
+    let done = run(&[ADMIN, "carol"]).ok();
+    assert_eq!(done.json["executed"]["outcome"], "completed");
+    assert_eq!(lab.run(&["status", &ledger]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
+}
+
+/// A PIN that a card does not take is typed once more where it is not seen, and not into the shell.
+#[test]
+fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
+    let lab = Lab::bare();
+    let twice = |pin: &str| {
+        format!("hidden\nsend \"{pin}\\r\"\nupto {{The same again: }}\nhidden\nsend \"{pin}\\r\"\n")
+    };
+    let script = format!(
+        "spawn -noecho {QUORATE} card new \"soft:tim's new.card\"\nupto {{PIN for}}\n{}upto {{type the PIN again}}\nupto {{PIN for}}\n{}ended\n",
+        twice("271"),
+        twice("271828")
+    );
+    let (code, said) = at_terminal(&lab, &script);
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("271"), "{said}");
+    // The next command stands on one line, as a shell takes it.
+    let next = r"  quorate card enroll --card 'soft:tim'\''s new.card' --name NAME --full-name TEXT -o FILE";
+    assert!(said.lines().any(|line| line.trim_end() == next), "{said}");
+}
+
+/// A file with a PIN that is given as a card, an enrolment or anything else is not repeated.
+#[test]
+fn a_pin_file_in_the_wrong_place_is_not_shown() {
+    let lab = Lab::bare();
+    fs::write(lab.path("pin"), "314159\n").unwrap();
+    let (pin, card) = (lab.at("pin"), format!("soft:{}", lab.at("pin")));
+    for args in [&["card", "show", pin.as_str()][..], &["card", "show", &card], &["show", &pin]] {
+        let ran = lab.run(args);
+        assert_ne!(ran.code, Some(0));
+        assert!(!ran.stderr.contains("314159") && !ran.json.to_string().contains("314159"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_question_that_was_stopped_is_asked_again() {
+    let lab = proposed();
+    let command = abort(&lab).replace("spawn -noecho ", "").replace('\n', "");
+    let script = format!(
+        "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {{READY> }}\n\
+         send \"{command}\\r\"\nupto {{? [y/N] }}\nsend \"yes\\032\"\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{? [y/N] }}\n\
+         send \"n\\r\"\nupto {{READY> }}\nsend \"exit\\r\"\nended\n"
+    );
+    let (_, said) = at_terminal(&lab, &script);
+    assert!(said.contains("not confirmed: nothing was done"), "{said}");
+}
+
+#[test]
+fn a_ledger_that_is_in_use_is_found_before_a_pin_is_asked_for() {
+    let lab = proposed();
+    let ledger = lab.at("ledger");
+    let head = lab.head().unwrap();
+    let held = fs::File::open(&ledger).unwrap();
+    held.lock().unwrap();
+    let missing = lab.at("no.pin");
+    let card = lab.card("alice", "");
+    let args = ["approve", &ledger, "--head", &head, "--card", &card, "--pin-file", &missing];
+    let ran = lab.run(&args).expect(1);
+    assert!(ran.error().contains("another quorate is working on this ledger"), "{}", ran.error());
+}
+
+/// `run` on a terminal, interrupted and taken up again: what it asks and says at the end is about those who are there.
+#[test]
+fn run_at_a_terminal_ends_with_those_who_are_there() {
+    let lab = founded();
+    let plan = lab.plan("inventory", INVENTORY);
+    let (ledger, copy, state) = (lab.at("ledger"), lab.at("copy"), lab.at("state-station"));
+    let start = format!(
+        "spawn -noecho {QUORATE} run {plan} {ledger} --copy {copy} --state-dir {state} --head {}\nupto {{Administrator's card}}\n\
+         send \"{}\\r\"\n",
+        lab.head().unwrap(),
+        lab.card(ADMIN, "")
+    );
+    let approves = |who: &str, full: &str| {
+        format!(
+            "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as {full}}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\n\
+             send \"{who}-123456\\r\"\n",
+            lab.card(who, "")
+        )
+    };
+    // Whoever gave up typing a PIN may still type it: it is not shown.
+    let gives_up = format!(
+        "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as Bob}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"\\r\"\n\
+         upto {{Enter goes on --}}\nhidden\nsend \"bob-123456\\r\"\nupto {{Enter goes on --}}\nhidden\nsend \"\\r\"\n",
+        lab.card("bob", "")
+    );
+    let first = format!(
+        "{start}upto {{Sign this proposal}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\n{}{gives_up}\
+         upto {{Next card}}\nsend \"done\\r\"\nupto {{Stop here}}\nsend \"y\\r\"\nended\n",
+        approves("alice", "Alice")
+    );
+    let (code, said) = at_terminal(&lab, &first);
+    assert_eq!(code, 6, "{said}");
+    assert!(!said.contains("bob-123456"), "{said}");
+    // The administrator's card was typed, and stands in the command.
+    let card = format!("--card {} --copy", lab.card(ADMIN, ""));
+    assert!(said.contains(&card), "{said}");
+    let second = format!(
+        "{start}{}{}upto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\nupto {{Approved before}}\n\
+         upto {{attested now by bob and carol? [y/N]}}\nsend \"\\004\"\nended\n",
+        approves("bob", "Bob"),
+        approves("carol", "Carol")
+    );
+    let (code, said) = at_terminal(&lab, &second);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("at hand here: alice."), "{said}");
+    assert!(said.contains("the ceremony has ended all the same") && !said.contains("same command"), "{said}");
+}

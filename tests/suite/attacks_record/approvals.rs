@@ -1,0 +1,202 @@
+//! A hostile station that counts what is no approval. It signs its lines properly.
+
+use quorate::{
+    approval::statement::Approval,
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        strict,
+        time::Timestamp,
+    },
+    proposal::document::Proposal,
+    transcript::event::{Approved, Rejected},
+};
+
+use super::forged;
+use crate::support::forge::{Forge, Key, TWO, Transcript, intended, name};
+
+/// A deletion as far as the test drives it, after the genesis.
+fn deletion(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let mut lines = forge.begin(&proposal);
+    drive(&forge, &proposal, &mut lines);
+    forge.push(&proposal, &lines);
+    forge
+}
+
+/// The finding about an approval by `card` that was changed before it was signed.
+#[track_caller]
+fn approval(card: &str, change: impl FnOnce(&mut Approval), code: &str) {
+    let forge = deletion(|forge, proposal, lines| {
+        let mut approval = forge.approval(proposal, "bob");
+        change(&mut approval);
+        lines.add(Approved { approval: forge.sign(card, &approval) });
+    });
+    forged(&forge, code);
+}
+
+#[test]
+fn what_the_forge_makes_honestly_is_sound() {
+    let mut forge = Forge::new();
+    forge.complete_delete();
+    assert_eq!(forge.state().ceremonies.len(), 2);
+    let open = deletion(|forge, proposal, lines| forge.approve(lines, proposal, &TWO));
+    assert_eq!(open.state().open().unwrap().approvals.len(), 2);
+}
+
+#[test]
+fn fewer_than_the_quorum_do_not_execute() {
+    for by in [&[][..], &["alice"]] {
+        let forge = deletion(|forge, proposal, lines| {
+            forge.approve(lines, proposal, by);
+            lines.add(intended(by));
+        });
+        forged(&forge, "quorum-missing");
+    }
+}
+
+#[test]
+fn one_custodian_counts_once_whatever_he_signs_with() {
+    for second in ["alice", "alice-spare"] {
+        let forge = deletion(|forge, proposal, lines| {
+            forge.approve(lines, proposal, &["alice"]);
+            let mut again = forge.approval(proposal, "alice");
+            again.release = Digest::of(b"another release");
+            lines.add(Approved { approval: forge.sign(second, &again) });
+            lines.add(intended(&["alice", "alice"]));
+        });
+        forged(&forge, "approval-twice");
+    }
+    let forge = deletion(|forge, proposal, lines| {
+        forge.approve(lines, proposal, &["alice"]);
+        lines.add(intended(&["alice", "alice"]));
+    });
+    forged(&forge, "quorum-missing");
+}
+
+#[test]
+fn a_rejection_cancels_the_approval() {
+    let reject = |forge: &Forge, proposal: &Proposal, lines: &mut Transcript| {
+        lines.add(Rejected { rejection: forge.sign("alice", &forge.rejection(proposal, "alice")) });
+    };
+    let forge = deletion(|forge, proposal, lines| {
+        forge.approve(lines, proposal, &TWO);
+        reject(forge, proposal, lines);
+        lines.add(intended(&TWO));
+    });
+    forged(&forge, "quorum-missing");
+    // A quorum without her does not make her one of it; nor does the order.
+    let forge = deletion(|forge, proposal, lines| {
+        reject(forge, proposal, lines);
+        forge.approve(lines, proposal, &["alice", "bob", "carol"]);
+        lines.add(intended(&["alice", "bob"]));
+    });
+    forged(&forge, "quorum-names");
+}
+
+#[test]
+fn the_intent_names_a_quorum_of_those_who_approved() {
+    for named in [
+        &["alice", "carol"][..],
+        &["alice", "bob", "carol"],
+        &["alice", "alice"],
+        &["alice", "bob", "bob"],
+        &["alice", "frank"],
+        &["alice", "mallory"],
+        &["alice"],
+        &[],
+    ] {
+        let forge = deletion(|forge, proposal, lines| {
+            forge.approve(lines, proposal, &TWO);
+            lines.add(intended(named));
+        });
+        forged(&forge, "quorum-names");
+    }
+}
+
+#[test]
+fn an_approval_holds_for_one_proposal() {
+    let other = |change: fn(&Forge, &mut Proposal)| {
+        let forge = deletion(|forge, proposal, lines| {
+            let mut other = proposal.clone();
+            change(forge, &mut other);
+            let approval = Approval { roster: proposal.roster, ..forge.approval(&other, "bob") };
+            lines.add(Approved { approval: forge.sign("bob", &approval) });
+        });
+        forged(&forge, "other-proposal");
+    };
+    other(|_, p| p.nonce = Digest::of(b"proposed again"));
+    other(|_, p| p.ledger = Digest::of(b"another ledger"));
+    other(|_, p| p.ceremony = 2);
+    other(|_, p| p.expires = p.expires.plus(1));
+    other(|_, p| p.predecessor = None);
+    other(|forge, p| p.operation = forge.inventory().operation);
+    let forge = deletion(|forge, proposal, lines| {
+        let mut other = proposal.clone();
+        other.nonce = Digest::of(b"proposed again");
+        lines.add(Rejected { rejection: forge.sign("bob", &forge.rejection(&other, "bob")) });
+    });
+    forged(&forge, "other-proposal");
+}
+
+#[test]
+fn an_approval_holds_for_one_roster() {
+    approval("bob", |a| a.roster = Digest::of(b"the roster of another epoch"), "other-roster");
+}
+
+#[test]
+fn a_late_approval_does_not_count() {
+    let expires = Forge::new().delete().expires;
+    let after = |seconds| Timestamp::from_unix(expires.unix() + seconds).unwrap();
+    approval("bob", |a| a.time = after(1), "approval-late");
+    let forge = deletion(|forge, proposal, lines| {
+        let approval = Approval { time: after(0), ..forge.approval(proposal, "bob") };
+        lines.add(Approved { approval: forge.sign("bob", &approval) });
+    });
+    assert_eq!(forge.state().open().unwrap().approvals.len(), 1);
+}
+
+#[test]
+fn only_custodians_of_the_roster_in_force_approve() {
+    for (who, card) in [("frank", "frank"), ("grace", "grace"), ("mallory", "mallory"), ("mallory", "bob")] {
+        approval(card, |a| a.custodian = name(who), "statement-author");
+    }
+}
+
+#[test]
+fn a_custodian_signs_with_his_own_card() {
+    for card in ["alice", "frank", "mallory", "station-1"] {
+        approval(card, |_| {}, "statement-card");
+    }
+    // Bob's key named, another's used.
+    let forge = deletion(|forge, proposal, lines| {
+        let forgery = forge.sign("mallory", &forge.approval(proposal, "bob"));
+        let signature = forgery.signature().sig.0.clone();
+        let keyid = Key::of("bob").public().keyid();
+        lines.add(Approved {
+            approval: Envelope::new(forgery.payload_type, forgery.payload.0, keyid, signature),
+        });
+    });
+    forged(&forge, "statement-signature");
+}
+
+#[test]
+fn an_approval_of_a_rehearsal_is_none() {
+    let forge = deletion(|forge, proposal, lines| {
+        let payload = strict::write(&forge.approval(proposal, "bob"));
+        let approval = Key::of("bob").envelope(Mode::Rehearsal.payload_type("approval"), payload);
+        lines.add(Approved { approval });
+    });
+    forged(&forge, "statement-type");
+}
+
+#[test]
+fn nobody_approves_after_the_intent() {
+    let forge = deletion(|forge, proposal, lines| {
+        forge.approve(lines, proposal, &TWO);
+        lines.add(intended(&TWO));
+        forge.approve(lines, proposal, &["carol"]);
+    });
+    forged(&forge, "line-order");
+}

@@ -1,0 +1,180 @@
+//! A hostile station that tells of a backup or a restore what was not so.
+
+use quorate::{
+    encoding::digest::Digest,
+    proposal::{
+        document::Proposal,
+        operation::Operation,
+        target::{LeftOut, ObjectClass, ObjectRecord},
+    },
+    transcript::{
+        event::{BackedUp, BackupRecord, Closed, Concluded},
+        outcome::Outcome,
+    },
+};
+
+use super::forged;
+use crate::support::forge::{ALL, Forge, concluded, identity, intended, name, object, text};
+
+fn left(object: ObjectRecord) -> LeftOut {
+    LeftOut { object, reason: text("it cannot be exported") }
+}
+
+fn with(mut forge: Forge, proposal: &Proposal, told: Concluded) -> Forge {
+    let mut lines = forge.begin(proposal);
+    forge.approve(&mut lines, proposal, &ALL);
+    lines.add(intended(&ALL)).add(told).add(Closed { releases_destroyed: 4 });
+    forge.push(proposal, &lines);
+    forge
+}
+
+fn backup(allow_partial: bool, change: impl FnOnce(&mut Concluded)) -> Forge {
+    let forge = Forge::new();
+    let plan = format!(
+        "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"/b.age\"\n\
+         allow_partial = {allow_partial}\nkeep_pins = true\n"
+    );
+    let operation = Operation::Backup {
+        target: name("hsm"),
+        identity: identity(),
+        objects: forge.state().recorded(&name("hsm")).to_vec(),
+        output: "/b.age".into(),
+        allow_partial,
+    };
+    let proposal = forge.other("Backup", &plan, operation);
+    let mut told = concluded(Outcome::Completed, &[], &forge.objects());
+    let entry = |object| BackedUp { object, sha256: Digest::of(b"entry") };
+    told.backup = Some(BackupRecord {
+        target: name("hsm"),
+        key_version: 1,
+        sha256: Digest::of(b"backup"),
+        length: 1,
+        entries: forge.state().recorded(&name("hsm")).iter().cloned().map(entry).collect(),
+    });
+    change(&mut told);
+    with(forge, &proposal, told)
+}
+
+fn entries(told: &mut Concluded) -> &mut Vec<BackedUp> {
+    &mut told.backup.as_mut().unwrap().entries
+}
+
+#[test]
+fn a_backup_has_every_object_or_leaves_it_out_by_name() {
+    let part = |told: &mut Concluded| {
+        let entry = entries(told).pop().unwrap();
+        told.left_out.push(left(entry.object));
+    };
+    drop(backup(false, |_| {}).state());
+    drop(backup(true, part).state());
+    forged(&backup(false, part), "outcome");
+    forged(&backup(true, |told| drop(entries(told).pop())), "outcome");
+    let all = |told: &mut Concluded| {
+        for entry in std::mem::take(entries(told)) {
+            told.left_out.push(left(entry.object));
+        }
+    };
+    forged(&backup(true, all), "outcome");
+    forged(&backup(true, |told| told.backup = None), "outcome");
+    forged(&backup(true, |told| told.backup.as_mut().unwrap().target = name("other")), "outcome");
+    // No inventory has objects of a class that is not known; nor has the record to be silent of them.
+    let other = |told: &mut Concluded| {
+        told.left_out.push(left(ObjectRecord { class: ObjectClass::Other, ..object("trust", "09") }));
+    };
+    drop(backup(true, other).state());
+    forged(&backup(false, other), "outcome");
+}
+
+#[test]
+fn what_a_token_does_not_keep_is_said_of_what_was_backed_up() {
+    drop(
+        backup(false, |told| told.unkept.push(left(told.backup.as_ref().unwrap().entries[0].object.clone())))
+            .state(),
+    );
+    forged(&backup(false, |told| told.unkept.push(left(object("other", "09")))), "outcome");
+}
+
+/// After a backup of everything, which was whole.
+fn restore(
+    allow_partial: bool,
+    propose: impl FnOnce(&mut Proposal),
+    change: impl FnOnce(&mut Concluded),
+) -> Forge {
+    let forge = backup(false, |_| {});
+    let plan = format!(
+        "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nbackup = 1\n\
+         input = \"/b.age\"\nallow_partial = {allow_partial}\nkeep_pins = true\n"
+    );
+    let recorded = forge.state().recorded(&name("hsm")).to_vec();
+    let operation = Operation::Restore {
+        target: name("hsm"),
+        identity: identity(),
+        backup: 1,
+        sha256: Digest::of(b"backup"),
+        input: "/b.age".into(),
+        objects: recorded.clone(),
+        allow_partial,
+    };
+    let mut proposal = forge.other("Restore", &plan, operation);
+    propose(&mut proposal);
+    let mut told = concluded(Outcome::Completed, &[], &recorded);
+    told.restored = recorded;
+    change(&mut told);
+    with(forge, &proposal, told)
+}
+
+#[test]
+fn a_restore_tells_of_the_objects_of_its_backup_only() {
+    drop(restore(false, |_| {}, |_| {}).state());
+    let told = |change: fn(&mut Concluded)| restore(true, |_| {}, change);
+    drop(told(|told| told.unkept.push(left(told.restored[0].clone()))).state());
+    forged(&told(|told| told.restored.push(object("other", "09"))), "outcome");
+    forged(&told(|told| told.left_out.push(left(object("other", "09")))), "outcome");
+    forged(&told(|told| told.unkept.push(left(object("other", "09")))), "outcome");
+    forged(&told(|told| drop(told.targets[0].inventory.as_mut().unwrap().objects.pop())), "outcome");
+    forged(
+        &told(|told| {
+            told.backup = Some(BackupRecord {
+                target: name("hsm"),
+                key_version: 1,
+                sha256: Digest::of(b"backup"),
+                length: 1,
+                entries: Vec::new(),
+            })
+        }),
+        "outcome",
+    );
+}
+
+#[test]
+fn a_restore_is_of_a_backup_that_is_on_record() {
+    type Change = fn(&mut Operation);
+    let changes: [Change; 3] = [
+        |operation| {
+            if let Operation::Restore { sha256, .. } = operation {
+                *sha256 = Digest::of(b"another file");
+            }
+        },
+        |operation| {
+            if let Operation::Restore { objects, .. } = operation {
+                objects.pop();
+            }
+        },
+        |operation| {
+            if let Operation::Restore { objects, .. } = operation {
+                objects.push(object("other", "09"));
+            }
+        },
+    ];
+    for change in changes {
+        forged(&restore(true, |proposal| change(&mut proposal.operation), |_| {}), "operation");
+    }
+    let partial = |proposal: &mut Proposal| {
+        if let Operation::Restore { allow_partial, .. } = &mut proposal.operation {
+            *allow_partial = true;
+        }
+    };
+    forged(&restore(false, partial, |_| {}), "plan-mismatch");
+    let elsewhere = |proposal: &mut Proposal| proposal.plan = proposal.plan.replace("/b.age", "/c.age");
+    forged(&restore(false, elsewhere, |_| {}), "plan-mismatch");
+}

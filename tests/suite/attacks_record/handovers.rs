@@ -1,0 +1,183 @@
+//! PINs for applications: a station that hands one to itself, or tells that it handed over what it did not.
+
+use std::sync::OnceLock;
+
+use quorate::{
+    encoding::digest::Digest,
+    proposal::{
+        document::Proposal,
+        operation::{Operation, SealedHandover},
+        target::{Custody, Role},
+    },
+    transcript::{
+        event::{Closed, Concluded, HandedOver, PinInForce},
+        outcome::Outcome,
+    },
+};
+
+use super::forged;
+use crate::support::forge::{
+    ALL, Forge, concluded, credential, intended, name, object, recipient, sealed_to,
+};
+
+const THREE: [&str; 3] = ["alice", "bob", "carol"];
+
+fn handover(version: u32, to: &str) -> SealedHandover {
+    let file = sealed_to(&[&recipient(to)]);
+    SealedHandover { target: name("hsm"), recipient: recipient(to), version, file }
+}
+
+/// A genesis whose user PIN is reissued to `application`.
+fn genesis(forge: &Forge) -> Proposal {
+    let mut proposal = forge.genesis();
+    let text = format!(
+        "user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{}\" }}\n",
+        recipient("application")
+    );
+    let held = "user-pin = { authority = \"crypto-officer\", custody = \"held\" }\n";
+    assert!(proposal.plan.contains(held));
+    proposal.plan = proposal.plan.replace(held, &text).replace("delete = [\"crypto", "delete = [\"security");
+    let document = proposal.new_roster.as_mut().unwrap();
+    document.operations.insert(quorate::roster::OperationKind::Delete, vec![name("security-officer")]);
+    proposal.roster = Digest::of(&quorate::encoding::strict::write(document));
+    if let Operation::Genesis { targets } = &mut proposal.operation {
+        let rule = &mut targets[0].credentials[1];
+        rule.authority = name("security-officer");
+        rule.custody = Custody::Reissued;
+        rule.recipient = Some(recipient("application"));
+    }
+    proposal.credentials[1] = credential(Role::UserPin, "security-officer", 1);
+    proposal.handovers = vec![handover(1, "application")];
+    proposal
+}
+
+fn found(forge: &mut Forge, proposal: &Proposal, change: impl FnOnce(&mut Concluded)) {
+    let mut lines = forge.begin(proposal);
+    forge.approve(&mut lines, proposal, &ALL);
+    let mut told = concluded(Outcome::Completed, &[], &forge.objects());
+    told.handovers = proposal.handovers.iter().map(HandedOver::of).collect();
+    change(&mut told);
+    lines.add(intended(&ALL)).add(told).add(Closed { releases_destroyed: 4 });
+    forge.push(proposal, &lines);
+}
+
+fn empty() -> Forge {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    forge
+}
+
+/// A ledger of such a genesis; made once, since sealing is random.
+fn founded() -> Forge {
+    static MADE: OnceLock<Forge> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let mut forge = empty();
+        let proposal = genesis(&forge);
+        found(&mut forge, &proposal, |_| {});
+        forge
+    });
+    made.clone()
+}
+
+fn delete(forge: &Forge) -> Proposal {
+    let mut proposal = forge.renewing_delete(2);
+    proposal.credentials = vec![
+        credential(Role::SoPin, "security-officer", 2),
+        credential(Role::UserPin, "security-officer", 2),
+    ];
+    proposal.handovers = vec![handover(2, "application")];
+    proposal
+}
+
+fn proposing(change: impl FnOnce(&mut Proposal)) -> Forge {
+    let mut forge = founded();
+    let mut proposal = delete(&forge);
+    change(&mut proposal);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forge
+}
+
+fn concluding(change: impl FnOnce(&mut Concluded)) -> Forge {
+    let mut forge = founded();
+    let proposal = delete(&forge);
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &THREE);
+    let mut told = concluded(Outcome::Completed, &[object("old", "01")], &[object("keep", "02")]);
+    told.pins = vec![PinInForce { target: name("hsm"), role: Role::SoPin, version: 2 }];
+    told.handovers = proposal.handovers.iter().map(HandedOver::of).collect();
+    change(&mut told);
+    lines.add(intended(&THREE)).add(told).add(Closed { releases_destroyed: 3 });
+    forge.push(&proposal, &lines);
+    forge
+}
+
+#[test]
+fn the_honest_ones_hold() {
+    let state = concluding(|_| {}).state();
+    let credentials = &state.targets[&name("hsm")].credentials;
+    assert_eq!(credentials[&Role::SoPin].iter().map(|c| c.version).collect::<Vec<_>>(), [2]);
+    // The application's PIN is not the quorum's.
+    assert!(!credentials.contains_key(&Role::UserPin));
+    drop(proposing(|_| {}).state());
+}
+
+#[test]
+fn a_pin_goes_to_its_application_and_to_nobody_else() {
+    forged(&proposing(|p| p.handovers = vec![handover(2, "mallory")]), "handover");
+    forged(&proposing(|p| p.handovers.push(handover(2, "mallory"))), "handover");
+    forged(&proposing(|p| p.handovers.push(handover(2, "application"))), "handover");
+    forged(&proposing(|p| p.handovers.clear()), "handover");
+    forged(&proposing(|p| p.handovers[0].version = 1), "handover");
+    forged(&proposing(|p| p.handovers[0].target = name("other")), "handover");
+    let two = sealed_to(&[&recipient("application"), &recipient("mallory")]);
+    forged(&proposing(|p| p.handovers[0].file = two), "handover");
+    forged(&proposing(|p| p.handovers[0].file.0.truncate(40)), "handover");
+    // What nobody can set is not handed over.
+    forged(&proposing(|p| p.credentials.truncate(1)), "credential");
+}
+
+#[test]
+fn only_a_reissued_pin_is_handed_over() {
+    let mut forge = Forge::new();
+    let mut proposal = forge.renewing_delete(2);
+    proposal.handovers = vec![handover(2, "mallory")];
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forged(&forge, "handover");
+}
+
+#[test]
+fn what_was_handed_over_is_what_was_proposed() {
+    forged(&concluding(|c| c.handovers.clear()), "handover");
+    forged(&concluding(|c| c.handovers[0].recipient = recipient("mallory")), "handover");
+    forged(&concluding(|c| c.handovers[0].sha256 = Digest::of(b"another file")), "handover");
+    forged(&concluding(|c| c.handovers[0].version = 1), "handover");
+    forged(&concluding(|c| c.handovers[0].target = name("other")), "handover");
+    forged(&concluding(|c| c.handovers.push(c.handovers[0].clone())), "handover");
+    forged(&concluding(|c| c.pins.clear()), "pins");
+    let user = PinInForce { target: name("hsm"), role: Role::UserPin, version: 2 };
+    forged(&concluding(|c| c.pins.push(user)), "pins");
+}
+
+#[test]
+fn a_genesis_hands_over_as_well() {
+    let genesis_with = |change: &dyn Fn(&mut Proposal), told: &dyn Fn(&mut Concluded)| {
+        let mut forge = empty();
+        let mut proposal = genesis(&forge);
+        change(&mut proposal);
+        found(&mut forge, &proposal, told);
+        forge
+    };
+    drop(genesis_with(&|_| {}, &|_| {}).state());
+    forged(&genesis_with(&|p| p.handovers.clear(), &|_| {}), "handover");
+    forged(&genesis_with(&|p| p.handovers = vec![handover(1, "mallory")], &|_| {}), "handover");
+    forged(&genesis_with(&|_| {}, &|c| c.handovers.clear()), "handover");
+    let other = |p: &mut Proposal| {
+        if let Operation::Genesis { targets } = &mut p.operation {
+            targets[0].credentials[1].recipient = Some(recipient("mallory"));
+        }
+        p.handovers = vec![handover(1, "mallory")];
+    };
+    forged(&genesis_with(&other, &|_| {}), "plan-mismatch");
+}

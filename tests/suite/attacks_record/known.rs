@@ -1,0 +1,88 @@
+//! What a process keeps of a ledger that it verified: it is taken over only where the files are the ones that were verified.
+
+use quorate::{
+    encoding::dsse::Mode,
+    ports::store::LedgerStore as _,
+    storage::LedgerDirectory,
+    transcript::{finding::Severity, known::Known, ledger::CeremonyFiles, verification::verify},
+};
+
+use super::{copy_tree, rehearsed};
+
+fn flipped(bytes: &mut [u8]) {
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+}
+
+#[test]
+fn what_was_verified_is_not_verified_again() {
+    let files = &rehearsed().files;
+    let mut known = Known::default();
+    let first = known.verify(files, Mode::Rehearsal).sound().unwrap();
+    let second = known.verify(files, Mode::Rehearsal).sound().unwrap();
+    let same = |number| {
+        let of = |state: &quorate::transcript::ledger::LedgerState| {
+            std::ptr::from_ref(state.ceremonies.number(number).unwrap())
+        };
+        of(&first) == of(&second)
+    };
+    let last = u32::try_from(files.len() - 1).unwrap();
+    assert!((0..last).all(same));
+    assert!(!same(last), "the last ceremony can go on, and is verified each time");
+}
+
+/// Every kind of file of every ceremony: whatever somebody changes between two steps has the findings that a reader has who
+/// never saw the ledger before.
+#[test]
+fn a_ledger_that_changed_is_verified_from_the_genesis_on() {
+    let honest = &rehearsed().files;
+    let mut changed: Vec<(Vec<CeremonyFiles>, Mode)> = vec![
+        (honest[..2].to_vec(), Mode::Rehearsal),
+        (honest.clone(), Mode::Production),
+        (Vec::new(), Mode::Rehearsal),
+        (honest[1..].to_vec(), Mode::Rehearsal),
+    ];
+    let kinds: [fn(&mut CeremonyFiles); 6] = [
+        |file| flipped(&mut file.transcript),
+        |file| flipped(&mut file.plan),
+        |file| file.directory.push('x'),
+        |file| file.approvals.push(("x.json".into(), b"{}".to_vec())),
+        |file| file.attestations.push(("x.json".into(), b"{}".to_vec())),
+        |file| file.drills.push(("x.json".into(), b"{}".to_vec())),
+    ];
+    for place in 0..honest.len() {
+        for change in kinds {
+            let mut files = honest.clone();
+            change(&mut files[place]);
+            changed.push((files, Mode::Rehearsal));
+        }
+    }
+    let mut known = Known::default();
+    for (files, mode) in changed {
+        known.verify(honest, Mode::Rehearsal).sound().unwrap();
+        let (kept, fresh) = (known.verify(&files, mode), verify(&files, mode));
+        assert_eq!(kept.findings, fresh.findings);
+        assert_eq!(kept.sound().is_ok(), fresh.sound().is_ok());
+        // And again, after what is kept was made of a ledger that was changed.
+        assert_eq!(known.verify(&files, mode).findings, verify(&files, mode).findings);
+    }
+    assert_eq!(known.verify(honest, Mode::Rehearsal).findings, verify(honest, Mode::Rehearsal).findings);
+}
+
+/// An earlier ceremony of a ledger that this process has open, and has locked, is changed by somebody who asks for no lock.
+#[test]
+fn a_ledger_that_changes_under_our_feet_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = dir.path().join("ledger");
+    copy_tree(&rehearsed().ledger, &ledger);
+    let mut store = LedgerDirectory::open(&ledger, Vec::new()).unwrap();
+    let mut known = Known::default();
+    known.verify(&store.read().unwrap(), Mode::Rehearsal).sound().unwrap();
+    let transcript = ledger.join("0000-genesis/transcript.jsonl");
+    let mut bytes = std::fs::read(&transcript).unwrap();
+    flipped(&mut bytes);
+    std::fs::write(&transcript, bytes).unwrap();
+    let found = known.verify(&store.read().unwrap(), Mode::Rehearsal).sound().unwrap_err();
+    let broken = found.iter().find(|finding| finding.severity == Severity::Error).unwrap();
+    assert_eq!(broken.ceremony.as_deref(), Some("0000-genesis"), "{broken:?}");
+}

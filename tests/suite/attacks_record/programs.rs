@@ -1,0 +1,201 @@
+//! Programs: a station that claims a run that was not seen to succeed, or proposes another run than its plan says.
+
+use std::collections::BTreeMap;
+
+use quorate::{
+    encoding::digest::Digest,
+    proposal::{
+        document::Proposal,
+        operation::Operation,
+        program::{
+            HandedCredential, Handing, OutputFile, PinnedInput, ProgramCheck, ProgramRecord, ProgramRun,
+            RunRecord, Stopped, WrittenFile,
+        },
+        target::Role,
+    },
+    transcript::{
+        event::{Closed, Concluded},
+        outcome::Outcome,
+    },
+};
+
+use super::forged;
+use crate::support::forge::{Forge, TWO, concluded, identity, intended, name, object};
+
+const PLAN: &str = "kind = \"use\"\ntitle = \"Sign\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"/usr/bin/signer\"\n\
+    sha256 = \"2222222222222222222222222222222222222222222222222222222222222222\"\narguments = [\"{input:document}\"]\n\
+    time_limit_seconds = 60\nkeep_pins = true\n[[credentials]]\nrole = \"user-pin\"\nto = \"stdin\"\n\
+    [[inputs]]\nname = \"document\"\npath = \"/srv/document\"\n\
+    sha256 = \"3333333333333333333333333333333333333333333333333333333333333333\"\n\
+    [[outputs]]\nname = \"signature\"\npath = \"/srv/signature\"\n";
+
+fn digest(byte: u8) -> Digest {
+    Digest::from_bytes([byte; 32])
+}
+
+fn run() -> ProgramRun {
+    ProgramRun {
+        program: "/usr/bin/signer".into(),
+        sha256: digest(0x22),
+        arguments: vec!["{input:document}".into()],
+        environment: BTreeMap::new(),
+        credentials: vec![HandedCredential { role: Role::UserPin, to: Handing::Stdin, prompt: None }],
+        inputs: vec![PinnedInput {
+            name: name("document"),
+            path: "/srv/document".into(),
+            sha256: digest(0x33),
+        }],
+        outputs: vec![OutputFile { name: name("signature"), path: "/srv/signature".into() }],
+        time_limit_seconds: 60,
+    }
+}
+
+fn using(run: ProgramRun) -> Operation {
+    Operation::Use {
+        target: name("hsm"),
+        identity: identity(),
+        run,
+        repeatable: false,
+        may_change_objects: false,
+    }
+}
+
+fn file(called: &str) -> WrittenFile {
+    WrittenFile { name: name(called), length: 1, sha256: digest(1) }
+}
+
+fn good() -> RunRecord {
+    RunRecord {
+        exit_code: Some(0),
+        signal: None,
+        stopped: None,
+        handed: 1,
+        left_behind: 0,
+        credential_written: false,
+        stdout: Some(file("stdout")),
+        stderr: Some(file("stderr")),
+        outputs: vec![file("signature")],
+    }
+}
+
+fn told(outcome: Outcome, program: Option<ProgramRecord>) -> Forge {
+    let mut forge = Forge::new();
+    let proposal = forge.other("Sign", PLAN, using(run()));
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    let seen = concluded(outcome, &[], &forge.objects());
+    lines.add(intended(&TWO)).add(Concluded { program, ..seen }).add(Closed { releases_destroyed: 2 });
+    forge.push(&proposal, &lines);
+    forge
+}
+
+fn seen(run: RunRecord) -> Option<ProgramRecord> {
+    Some(ProgramRecord { run: Some(run), check_exit_code: None })
+}
+
+#[test]
+fn only_a_run_that_was_seen_to_succeed_is_completed() {
+    told(Outcome::Completed, seen(good())).state();
+    for run in [
+        RunRecord { exit_code: Some(1), ..good() },
+        RunRecord { exit_code: None, ..good() },
+        RunRecord { exit_code: None, signal: Some(9), ..good() },
+        RunRecord { exit_code: None, stopped: Some(Stopped::TimeLimit), ..good() },
+        RunRecord { handed: 0, ..good() },
+        RunRecord { outputs: Vec::new(), ..good() },
+        RunRecord { stdout: None, ..good() },
+        RunRecord { credential_written: true, stdout: None, stderr: None, outputs: Vec::new(), ..good() },
+    ] {
+        // It may have been so, and then it did not complete, nor did it fail.
+        told(Outcome::Indeterminate, seen(run.clone())).state();
+        forged(&told(Outcome::Completed, seen(run.clone())), "outcome");
+        forged(&told(Outcome::Failed, seen(run)), "outcome");
+    }
+    for nothing in [None, Some(ProgramRecord::default())] {
+        forged(&told(Outcome::Completed, nothing), "outcome");
+    }
+    forged(&told(Outcome::Failed, None), "outcome");
+    told(Outcome::Failed, Some(ProgramRecord::default())).state();
+}
+
+#[test]
+fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
+    for run in [
+        RunRecord { handed: 2, ..good() },
+        RunRecord { signal: Some(9), ..good() },
+        RunRecord { outputs: vec![file("signature"), file("more")], ..good() },
+        // What it wrote holds a credential: a digest of it could be guessed against.
+        RunRecord { credential_written: true, ..good() },
+    ] {
+        forged(&told(Outcome::Indeterminate, seen(run)), "outcome");
+    }
+    let check = Some(ProgramRecord { run: Some(good()), check_exit_code: Some(0) });
+    forged(&told(Outcome::Completed, check), "outcome");
+    // A program in a deletion.
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    let done = concluded(Outcome::Completed, &[object("old", "01")], &[object("keep", "02")]);
+    lines.add(intended(&TWO)).add(Concluded { program: seen(good()), ..done });
+    forge.push(&proposal, &lines);
+    forged(&forge, "outcome");
+}
+
+fn proposed(operation: Operation) -> Forge {
+    let mut forge = Forge::new();
+    let proposal: Proposal = forge.other("Sign", PLAN, operation);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forge
+}
+
+#[test]
+fn another_run_than_the_plan_says_is_seen() {
+    proposed(using(run())).state();
+    let so_pin = HandedCredential { role: Role::SoPin, to: Handing::Stdin, prompt: None };
+    let other = PinnedInput { sha256: digest(0x44), ..run().inputs[0].clone() };
+    for run in [
+        ProgramRun { sha256: digest(0x44), ..run() },
+        ProgramRun { program: "/usr/bin/other".into(), ..run() },
+        ProgramRun { arguments: vec!["{input:document}".into(), "--all".into()], ..run() },
+        ProgramRun { environment: [("X".to_owned(), "y".to_owned())].into(), ..run() },
+        ProgramRun { credentials: vec![run().credentials[0].clone(), so_pin.clone()], ..run() },
+        ProgramRun { credentials: vec![so_pin], ..run() },
+        ProgramRun { inputs: vec![other], ..run() },
+        ProgramRun { outputs: Vec::new(), ..run() },
+        ProgramRun { time_limit_seconds: 61, ..run() },
+    ] {
+        forged(&proposed(using(run)), "plan-mismatch");
+    }
+    let (target, identity) = (name("hsm"), identity());
+    for (repeatable, may_change_objects) in [(true, false), (false, true)] {
+        let (target, identity) = (target.clone(), identity.clone());
+        let changed = Operation::Use { target, identity, run: run(), repeatable, may_change_objects };
+        forged(&proposed(changed), "plan-mismatch");
+    }
+    let check = None::<ProgramCheck>;
+    let command = Operation::Command { target, identity, run: run(), check, repeatable: false };
+    forged(&proposed(command), "plan-mismatch");
+}
+
+/// A plan of the same lie: a token takes no commands.
+#[test]
+fn a_token_takes_no_commands() {
+    let mut forge = Forge::new();
+    let plan = PLAN
+        .replace("kind = \"use\"", "kind = \"command\"")
+        .replace("keep_pins = true\n", "")
+        .replace("program = \"/usr/bin/signer\"\n", "")
+        .replace("role = \"user-pin\"", "role = \"secret\"");
+    let credentials = vec![HandedCredential { role: Role::Secret, to: Handing::Stdin, prompt: None }];
+    let sha256 = identity().module_sha256.unwrap_or(digest(0x22));
+    let plan = plan.replace(&digest(0x22).to_string(), &sha256.to_string());
+    let run = ProgramRun { credentials, sha256, ..run() };
+    let (target, identity) = (name("hsm"), identity());
+    let operation = Operation::Command { target, identity, run, check: None, repeatable: false };
+    let proposal = forge.other("Sign", &plan, operation);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forged(&forge, "operation");
+}

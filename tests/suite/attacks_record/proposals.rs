@@ -1,0 +1,538 @@
+//! Proposals that must not be believed, although an administrator and a station signed them.
+
+use std::sync::Arc;
+
+use quorate::{
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        strict::{self, Base64},
+        text::Name,
+    },
+    proposal::{
+        document::Proposal,
+        operation::{Operation, SealedCredential},
+        target::{ObjectRecord, Role},
+    },
+    roster::{
+        Roster, RosterDocument,
+        card::{CardKind, ENROLMENT_TYPE, Enrolment},
+    },
+    sealing::{piv_p256::PivRecipient, single, under_pin},
+    transcript::{
+        event::{Aborted, Approved, Closed, Proposed},
+        outcome::Outcome,
+    },
+};
+use sha2::Digest as _;
+
+use super::forged;
+use crate::support::forge::{
+    Forge, Key, TWO, concluded, credential, environment, identity, intended, name, object, recipient,
+    roster_document, sealed_to, station_keys, text, time,
+};
+
+/// The finding about a deletion that was changed before it was signed.
+#[track_caller]
+fn delete(change: impl FnOnce(&mut Proposal), code: &str) {
+    let mut forge = Forge::new();
+    let mut proposal = forge.delete();
+    change(&mut proposal);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forge.files[1].directory = "0001-delete".into();
+    forged(&forge, code);
+}
+
+/// The same for a genesis.
+#[track_caller]
+fn genesis(change: impl FnOnce(&mut Proposal), code: &str) {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let mut proposal = forge.genesis();
+    change(&mut proposal);
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forged(&forge, code);
+}
+
+/// The same for a genesis with a changed roster, which the proposal names properly.
+#[track_caller]
+fn roster(change: impl FnOnce(&mut RosterDocument), code: &str) {
+    genesis(
+        |p| {
+            let document = p.new_roster.as_mut().unwrap();
+            change(document);
+            p.roster = Digest::of(&strict::write(document));
+        },
+        code,
+    );
+}
+
+#[test]
+fn only_an_administrator_proposes_with_his_own_card() {
+    for who in ["alice", "grace", "mallory"] {
+        delete(|p| p.proposer = name(who), "statement-author");
+    }
+    for card in ["alice", "mallory", "station-1"] {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let lines = forge.begin_with(&proposal, forge.sign(card, &proposal));
+        forge.push(&proposal, &lines);
+        forged(&forge, "statement-card");
+    }
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let good = forge.sign("frank", &proposal);
+    let mut sig = good.signature().sig.0.clone();
+    sig[40] ^= 1;
+    let damaged =
+        Envelope::new(good.payload_type.clone(), good.payload.0.clone(), good.signature().keyid, sig);
+    let lines = forge.begin_with(&proposal, damaged);
+    forge.push(&proposal, &lines);
+    forged(&forge, "statement-signature");
+}
+
+#[test]
+fn the_lines_are_of_the_station_that_the_administrator_signed() {
+    delete(|p| p.station.keys = station_keys("another station"), "line-signature");
+    genesis(|p| p.station.keys = station_keys("another station"), "station-keys");
+    roster(|r| r.deal.station = station_keys("another station"), "station-keys");
+}
+
+#[test]
+fn a_station_has_keys_of_its_own() {
+    // Those of the genesis once more; the administrator's; a custodian's share key; an authority's.
+    delete(|p| p.station.keys.recipient = station_keys("station-0").recipient, "station-keys");
+    for whose in ["frank", "alice", "alice-spare", "crypto-officer"] {
+        delete(|p| p.station.keys.recipient = recipient(whose), "station-keys");
+    }
+    delete(|p| p.station.keys.recipient = "age1nobody".into(), "station-keys");
+    let mut forge = Forge::new();
+    let mut proposal = forge.delete();
+    proposal.station.keys.signing_key = Key::of("frank").public();
+    let mut lines = forge.begin(&proposal);
+    lines = {
+        let envelope = forge.sign("frank", &proposal);
+        let mut own = Forge::empty(forge.mode, "own").begin_with(&proposal, envelope.clone());
+        own.clear();
+        own.at(proposal.created.unix()).add_by(
+            &Key::of("frank"),
+            Proposed {
+                ledger: proposal.ledger,
+                ceremony: 1,
+                predecessor: proposal.predecessor,
+                proposal: envelope,
+                environment: environment(),
+            },
+        );
+        drop(lines);
+        own
+    };
+    forge.push(&proposal, &lines);
+    forged(&forge, "station-keys");
+}
+
+#[test]
+fn the_roster_is_the_one_in_force() {
+    delete(|p| p.roster = Digest::of(b"another roster"), "roster-digest");
+    // A roster of the proposer's own, in which everybody is his friend.
+    let own = roster_document(quorate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
+    delete(
+        |p| {
+            p.roster = Digest::of(&strict::write(&own));
+            p.new_roster = Some(own);
+        },
+        "roster",
+    );
+    genesis(|p| p.roster = Digest::of(b"another roster"), "roster-digest");
+    genesis(|p| p.new_roster = None, "genesis");
+}
+
+#[test]
+fn a_roster_that_cheats_is_refused() {
+    roster(|r| r.sealed_shares[0].file = sealed_to(&[&recipient("alice"), &recipient("mallory")]), "roster");
+    roster(|r| r.sealed_shares[0].file.0.truncate(100), "roster");
+    roster(|r| r.deal.authorities[0].threshold = 1, "roster");
+    roster(|r| r.deal.authorities[0].threshold = 5, "roster");
+    roster(|r| r.custodians[1] = r.custodians[0].clone(), "roster");
+    roster(|r| r.custodians[1].cards = r.custodians[0].cards.clone(), "roster");
+    roster(|r| r.custodians[1].cards.extend_from_within(..), "roster");
+    roster(|r| drop(r.custodians.pop()), "roster");
+    roster(|r| r.administrators.clear(), "roster");
+    roster(|r| drop(r.commitments.pop()), "roster");
+    roster(|r| r.sealed_shares.swap(0, 1), "roster");
+    roster(|r| r.policy.allow_soft_cards = false, "roster");
+    roster(|r| r.operations.values_mut().for_each(Vec::clear), "roster");
+    roster(|r| r.deal.authorities[0].recipient = recipient("alice"), "roster");
+    roster(|r| r.deal.ledger = Digest::of(b"another ledger"), "roster-deal");
+    roster(|r| r.deal.mode = quorate::encoding::dsse::Mode::Rehearsal, "roster-deal");
+    roster(|r| r.deal.epoch = 2, "roster-deal");
+}
+
+/// The roster with one custodian's cards enrolled anew, as somebody who writes enrolments can.
+#[track_caller]
+fn enrolled(change: impl Fn(&mut Enrolment), refused: &str) {
+    let mut document = roster_document(Mode::Production, Digest::of(b"ledger"), "station-0");
+    let card = &mut document.custodians[1].cards[0];
+    let mut enrolment: Enrolment = strict::parse(&card.statement.payload.0).unwrap();
+    change(&mut enrolment);
+    let full_name = enrolment.full_name.clone();
+    card.statement = Key::of("bob").envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
+    document.custodians[1].full_name = full_name;
+    let error = Roster::validate(document).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains(refused), "{error}");
+}
+
+#[test]
+fn a_person_or_a_card_in_another_spelling_is_the_same() {
+    for twin in ["ALICE Example", "alice  EXAMPLE", "\u{ff21}LICE\u{a0}Example"] {
+        enrolled(|e| e.full_name = text(twin), "is listed twice");
+    }
+    for blank in [" BOB Example", "BOB Example ", "BOB Example\u{3000}", ""] {
+        enrolled(|e| e.full_name = text(blank), "blank at an end");
+    }
+    for serial in ["ALICE", "", " bob", "b\u{f6}b"] {
+        enrolled(|e| e.serial = text(serial), "not as such a card spells it");
+    }
+    enrolled(|e| (e.kind, e.serial) = (CardKind::Yubikey, text("0012")), "not as such a card spells it");
+    // Nor does one card belong to two people.
+    enrolled(|e| e.serial = text("alice"), "card serial soft alice is listed twice");
+    enrolled(|e| e.holder = name("carol"), "was enrolled by carol");
+}
+
+#[test]
+fn a_key_in_two_roles_is_seen_in_every_spelling() {
+    // The scalar of an Ed25519 seed is a clamped half of its SHA-512: who has the seed of a signing key opens what is sealed
+    // to this recipient.
+    let scalar = sha2::Sha512::digest(Digest::of(b"alice").as_bytes());
+    let identity = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
+    let twin = single::x25519_recipient_of(&identity);
+    enrolled(|e| e.share_recipient = Some(twin.clone()), "is listed twice");
+    delete(|p| p.station.keys.recipient = twin.clone(), "station-keys");
+    roster(|r| r.deal.authorities[0].recipient = twin.clone(), "roster");
+    let scalar = sha2::Sha512::digest(Digest::of(b"station-1").as_bytes());
+    let own = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
+    delete(|p| p.station.keys.recipient = single::x25519_recipient_of(&own), "station-keys");
+}
+
+/// A file in age's format with one stanza, which is not the one of an X25519 key.
+fn under_a_passphrase() -> Base64 {
+    let pin = quorate::memory::Pin::copy_of(b"12345678").unwrap();
+    Base64(under_pin::seal(&pin, under_pin::WorkFactor::PRACTICE, b"sealed by a forger").unwrap())
+}
+
+#[test]
+fn what_is_sealed_is_sealed_as_its_recipient_is() {
+    roster(|r| r.sealed_shares[0].file = under_a_passphrase(), "roster");
+    genesis(|p| p.credentials[0].file = under_a_passphrase(), "credential");
+    let point = p256::SecretKey::from_slice(&[3; 32]).unwrap().public_key();
+    let card = PivRecipient::new(point).unwrap();
+    let to_a_card = || Base64(single::seal_to(&card, b"sealed by a forger").unwrap());
+    roster(|r| r.sealed_shares[0].file = to_a_card(), "roster");
+    genesis(|p| p.credentials[0].file = to_a_card(), "credential");
+}
+
+#[test]
+fn no_credential_is_said_to_have_more_bits_than_one_can_have() {
+    genesis(|p| p.credentials[0].bits = 513, "credential");
+    genesis(|p| p.credentials[0].bits = u32::MAX, "credential");
+}
+
+#[test]
+fn a_list_that_is_longer_than_its_bound_is_refused_while_it_is_read() {
+    let digests = |count: usize| vec![Digest::of(b"an authority"); count];
+    roster(|r| r.policy.attestation.roots = digests(65), "statement-document");
+    roster(|r| r.policy.attestation.certificates = vec![Base64(Vec::new()); 65], "statement-document");
+    roster(|r| r.policy.attestation.certificates = vec![Base64(vec![0; 8193])], "statement-document");
+    roster(|r| r.custodians[0].cards = vec![r.custodians[0].cards[0].clone(); 17], "statement-document");
+    roster(|r| r.custodians[0].cards[0].attestation = vec![Base64(Vec::new()); 8], "statement-document");
+    roster(|r| r.custodians = vec![r.custodians[0].clone(); 256], "statement-document");
+    roster(|r| r.administrators = vec![r.administrators[0].clone(); 65], "statement-document");
+    roster(|r| r.witnesses = vec![r.witnesses[0].clone(); 256], "statement-document");
+    roster(|r| r.deal.authorities = vec![r.deal.authorities[0].clone(); 33], "statement-document");
+    roster(
+        |r| r.operations.values_mut().for_each(|names| *names = vec![names[0].clone(); 33]),
+        "statement-document",
+    );
+    delete(
+        |p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2); 513],
+        "statement-document",
+    );
+    delete(|p| p.station.keys.recipient = "a".repeat(4097), "statement-document");
+}
+
+/// Nor is an object whose kind stands in it kept to be read later: that would take fifty times its size.
+#[test]
+fn an_operation_is_refused_at_the_first_field_that_is_not_of_it() {
+    for (text, refused) in [
+        (r#"{"kind":"genesis","targets":[0,!"#, "expected struct GenesisTarget"),
+        (
+            r#"{"kind":"genesis","targets":[{"name":"hsm","place":{"kind":"practice","path":7,!"#,
+            "expected a string",
+        ),
+        (r#"{"kind":"delete","objects":[],"target":[!"#, "expected a string"),
+    ] {
+        let found = strict::parse::<Operation>(text.as_bytes()).unwrap_err().to_string();
+        assert!(found.contains(refused), "{text}: {found}");
+    }
+}
+
+#[test]
+fn ceremonies_share_the_roster_in_force() {
+    let mut forge = Forge::new();
+    for _ in 0..3 {
+        let proposal = forge.inventory();
+        let mut lines = forge.begin(&proposal);
+        lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
+        forge.push(&proposal, &lines);
+    }
+    let state = forge.state();
+    let in_force = state.roster.as_ref().unwrap();
+    assert_eq!(state.ceremonies.len(), 4);
+    assert!(state.ceremonies.iter().all(|ceremony| Arc::ptr_eq(&ceremony.roster, in_force)));
+}
+
+/// One station, two people, two genesis rosters: who approved one has not approved the other, and a ledger cannot have both.
+#[test]
+fn two_rosters_shown_to_two_people_are_no_genesis_of_both() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let shown_to_most = forge.genesis();
+    let mut shown_to_bob = shown_to_most.clone();
+    let document = shown_to_bob.new_roster.as_mut().unwrap();
+    document.policy.copies = 1;
+    shown_to_bob.roster = Digest::of(&strict::write(document));
+    let of_most = forge.approval(&shown_to_most, "bob");
+    let of_bob = forge.approval(&shown_to_bob, "bob");
+    assert_ne!((of_bob.proposal, of_bob.roster), (of_most.proposal, of_most.roster));
+    let mut mixed = of_bob.clone();
+    mixed.proposal = of_most.proposal;
+    for (approval, code) in [(of_bob, "other-proposal"), (mixed, "other-roster")] {
+        let mut forge = forge.clone();
+        let mut lines = forge.begin(&shown_to_most);
+        forge.approve(&mut lines, &shown_to_most, &["alice"]);
+        lines.add(Approved { approval: forge.sign("bob", &approval) });
+        forge.push(&shown_to_most, &lines);
+        forged(&forge, code);
+    }
+}
+
+#[test]
+fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    for plan in [String::new(), format!("{}\n", proposal.plan), proposal.plan.replace("01", "02")] {
+        forge.files[1].plan = plan.into_bytes();
+        forged(&forge, "plan-mismatch");
+    }
+    delete(|p| p.plan = p.plan.replace("id = \"01\"", "id = \"02\""), "plan-mismatch");
+    delete(|p| p.plan = p.plan.replace("target = \"hsm\"", "target = \"other\""), "plan-mismatch");
+    delete(|p| p.title = text("Something harmless"), "plan-mismatch");
+    delete(|p| p.expires = p.expires.plus(86_400), "plan-mismatch");
+    delete(|p| p.plan = String::from("kind = \"delete\"\n"), "plan");
+    delete(|p| p.plan += "colour = \"blue\"\n", "plan");
+    delete(
+        |p| {
+            p.plan = "kind = \"inventory\"\ntitle = \"Delete old\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n"
+                .into();
+        },
+        "plan-mismatch",
+    );
+    // Two objects where the plan names one.
+    let both = |p: &mut Proposal| {
+        if let Operation::Delete { objects, .. } = &mut p.operation {
+            objects.push(object("keep", "02"));
+        }
+    };
+    delete(both, "plan-mismatch");
+    genesis(|p| p.plan = p.plan.replace("threshold = 3", "threshold = 4"), "plan-mismatch");
+    for (says, other) in [
+        ("/nowhere/", "/elsewhere/"),
+        ("\"BOB Example\"", "\"Bob Example\""),
+        ("\"bob.json\"", "\"bob.json\", \"spare.json\""),
+        ("copies = 2", "copies = 3"),
+        ("custody = \"held\" }\nuser-pin", "custody = \"held\", pin_length = 12 }\nuser-pin"),
+    ] {
+        genesis(
+            |p| {
+                assert!(p.plan.contains(says), "{says}");
+                p.plan = p.plan.replace(says, other);
+            },
+            "plan-mismatch",
+        );
+    }
+}
+
+#[test]
+fn it_is_chained_to_its_ledger() {
+    delete(|p| p.ledger = Digest::of(b"another ledger"), "ledger-nonce");
+    delete(|p| p.ceremony = 2, "ceremony-number");
+    delete(|p| p.predecessor = Some(Digest::of(b"another head")), "predecessor");
+    delete(|p| p.predecessor = None, "predecessor");
+    genesis(|p| p.predecessor = Some(Digest::of(b"something before it")), "predecessor");
+    let framed = |change: fn(&mut Proposed)| {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let mut event = Proposed {
+            ledger: proposal.ledger,
+            ceremony: proposal.ceremony,
+            predecessor: proposal.predecessor,
+            proposal: forge.sign("frank", &proposal),
+            environment: environment(),
+        };
+        change(&mut event);
+        let mut lines = forge.begin(&proposal);
+        lines.clear();
+        lines.at(proposal.created.unix()).add(event);
+        forge.push(&proposal, &lines);
+        forged(&forge, "proposal-frame");
+    };
+    framed(|e| e.ledger = Digest::of(b"another ledger"));
+    framed(|e| e.ceremony = 2);
+    framed(|e| e.predecessor = None);
+}
+
+#[test]
+fn it_does_not_expire_before_it_was_made() {
+    delete(|p| p.expires = p.created, "proposal-expiry");
+    delete(|p| p.expires = time(0), "proposal-expiry");
+}
+
+#[test]
+fn a_credential_is_sealed_to_its_authority_alone_and_once() {
+    let first = |change: fn(&mut SealedCredential)| {
+        genesis(|p| change(&mut p.credentials[0]), "credential");
+    };
+    first(|c| c.file = sealed_to(&[&recipient("security-officer"), &recipient("mallory")]));
+    first(|c| c.file.0.truncate(50));
+    first(|c| c.file.0.clear());
+    first(|c| c.version = 2);
+    first(|c| c.version = 0);
+    first(|c| c.authority = name("crypto-officer"));
+    first(|c| c.authority = name("nobody"));
+    first(|c| c.target = name("other"));
+    first(|c| c.role = Role::BackupKey);
+    genesis(|p| drop(p.credentials.pop()), "credential");
+    genesis(|p| p.credentials.push(p.credentials[0].clone()), "credential");
+    // A deletion makes none; this one would be in force afterwards.
+    delete(|p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)], "credential");
+}
+
+#[test]
+fn an_operation_is_on_what_is_on_record() {
+    let plan = |kind: &str, target: &str, rest: &str| {
+        format!("kind = \"{kind}\"\ntitle = \"Other\"\nexpires_in_hours = 1\ntarget = \"{target}\"\n{rest}")
+    };
+    let other = |plan: &str, operation: Operation| {
+        let mut forge = Forge::new();
+        let proposal = forge.other("Other", plan, operation);
+        let lines = forge.begin(&proposal);
+        forge.push(&proposal, &lines);
+        forged(&forge, "operation");
+    };
+    let hsm: Name = name("hsm");
+    let target = hsm.clone();
+    other(
+        &plan("inventory", "other", ""),
+        Operation::Inventory { target: name("other"), identity: identity(), module: None },
+    );
+    let mut stranger = identity();
+    stranger.serial = text("9999");
+    other(
+        &plan("inventory", "hsm", ""),
+        Operation::Inventory { target: hsm.clone(), identity: stranger, module: None },
+    );
+    let selector = "[[objects]]\nclass = \"private-key\"\nlabel = \"old\"\n";
+    let mut changed = object("old", "01");
+    changed.public_key_sha256 = Some(Digest::of(b"another key"));
+    for unrecorded in [object("old", "07"), changed] {
+        let objects = vec![unrecorded];
+        let operation = Operation::Delete { target: target.clone(), identity: identity(), objects };
+        other(&plan("delete", "hsm", selector), operation);
+    }
+    // A reset that names nothing of what it destroys.
+    let reset = "serial = \"0001\"\nlabel = \"lab\"\nnew_label = \"lab-2\"\n";
+    let operation = Operation::Reset {
+        target: target.clone(),
+        identity: identity(),
+        objects: Vec::new(),
+        new_label: text("lab-2"),
+    };
+    other(&plan("reset", "hsm", reset), operation);
+    let backup = "output = \"/media/backup.age\"\nallow_partial = false\n";
+    let operation = Operation::Backup {
+        target: target.clone(),
+        identity: identity(),
+        objects: vec![object("keep", "02")],
+        output: "/media/backup.age".into(),
+        allow_partial: false,
+    };
+    other(&plan("backup", "hsm", backup), operation);
+    // A backup that this ledger never made.
+    let restore = "backup = 0\ninput = \"/media/backup.age\"\n";
+    let operation = Operation::Restore {
+        target,
+        identity: identity(),
+        backup: 0,
+        sha256: Digest::of(b"a backup of the forger's"),
+        input: "/media/backup.age".into(),
+        objects: vec![object("planted", "03")],
+        allow_partial: false,
+    };
+    other(&plan("restore", "hsm", restore), operation);
+}
+
+#[test]
+fn one_ceremony_is_open_at_a_time() {
+    for executed in [false, true] {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let mut lines = forge.begin(&proposal);
+        if executed {
+            forge.approve(&mut lines, &proposal, &TWO);
+            lines.add(intended(&TWO));
+        }
+        forge.push(&proposal, &lines);
+        let second = forge.inventory();
+        let lines = forge.begin(&second);
+        forge.push(&second, &lines);
+        forged(&forge, "ceremony-open");
+    }
+}
+
+/// A plan that means two objects on record, and a proposal that deletes one of them: whoever read the plan did not approve that.
+#[test]
+fn an_entry_that_means_two_recorded_objects_picks_neither() {
+    let with = |selector: &str, objects: Vec<ObjectRecord>| {
+        let mut forge = Forge::new();
+        let mut inventory = forge.inventory();
+        inventory.plan = inventory.plan.replace("Inventory", "Look");
+        inventory.title = text("Look");
+        let mut lines = forge.begin(&inventory);
+        forge.approve(&mut lines, &inventory, &TWO);
+        let told = concluded(
+            Outcome::Completed,
+            &[],
+            &[object("old", "01"), object("other", "01"), object("twin", "02"), object("twin", "02")],
+        );
+        lines.add(intended(&TWO)).add(told).add(Closed { releases_destroyed: 2 });
+        forge.push(&inventory, &lines);
+        let plan = format!(
+            "kind = \"delete\"\ntitle = \"Delete\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nkeep_pins = true\n\
+             [[objects]]\nclass = \"private-key\"\n{selector}"
+        );
+        let operation = Operation::Delete { target: name("hsm"), identity: identity(), objects };
+        let proposal = forge.other("Delete", &plan, operation);
+        let lines = forge.begin(&proposal);
+        forge.push(&proposal, &lines);
+        forge
+    };
+    drop(with("id = \"01\"\nlabel = \"old\"\n", vec![object("old", "01")]).state());
+    forged(&with("id = \"01\"\n", vec![object("old", "01")]), "plan-mismatch");
+    forged(&with("label = \"twin\"\n", vec![object("twin", "02")]), "plan-mismatch");
+    drop(with("label = \"twin\"\ncount = 2\n", vec![object("twin", "02"); 2]).state());
+    forged(&with("label = \"twin\"\ncount = 3\n", vec![object("twin", "02"); 3]), "operation");
+}

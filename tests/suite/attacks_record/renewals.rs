@@ -1,0 +1,116 @@
+//! Changed PINs: a station that claims to have set one that was not proposed, or keeps quiet about one, could lock the
+//! quorum out of its own token.
+
+use quorate::{
+    proposal::{document::Proposal, target::Role},
+    transcript::{
+        event::{Closed, Concluded, PinInForce},
+        ledger::LedgerState,
+        outcome::Outcome,
+    },
+};
+
+use super::forged;
+use crate::support::forge::{Forge, TWO, concluded, credential, intended, name, object};
+
+fn pin(role: Role, version: u32) -> PinInForce {
+    PinInForce { target: name("hsm"), role, version }
+}
+
+/// A deletion that renews the user PIN to version 2, concluded as the test says.
+fn concluding(outcome: Outcome, pins: Vec<PinInForce>) -> Forge {
+    let forge = Forge::new();
+    let proposal = forge.renewing_delete(2);
+    conclude(forge, &proposal, outcome, pins)
+}
+
+fn conclude(mut forge: Forge, proposal: &Proposal, outcome: Outcome, pins: Vec<PinInForce>) -> Forge {
+    let mut lines = forge.begin(proposal);
+    forge.approve(&mut lines, proposal, &TWO);
+    let told = match outcome {
+        Outcome::Completed => concluded(outcome, &[object("old", "01")], &[object("keep", "02")]),
+        _ => concluded(outcome, &[], &forge.objects()),
+    };
+    lines.add(intended(&TWO)).add(Concluded { pins, ..told }).add(Closed { releases_destroyed: 2 });
+    forge.push(proposal, &lines);
+    forge
+}
+
+fn in_force(state: &LedgerState) -> Vec<u32> {
+    let credentials = &state.targets[&name("hsm")].credentials;
+    credentials[&Role::UserPin].iter().map(|c| c.version).collect()
+}
+
+#[test]
+fn a_renewal_puts_the_new_pin_in_force_and_nothing_else() {
+    let forge = concluding(Outcome::Completed, vec![pin(Role::UserPin, 2)]);
+    let state = forge.state();
+    assert_eq!(in_force(&state), [2]);
+    assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].version, 1);
+}
+
+#[test]
+fn what_is_not_known_stays_in_force_until_it_is() {
+    let forge = concluding(Outcome::Indeterminate, Vec::new());
+    assert_eq!(in_force(&forge.state()), [2, 1]);
+    // The next one tries both, and may end in the same way.
+    let next = forge.renewing_delete(3);
+    assert_eq!(in_force(&conclude(forge.clone(), &next, Outcome::Failed, Vec::new()).state()), [3, 2, 1]);
+    for known in [1, 2, 3] {
+        let told = vec![pin(Role::UserPin, known)];
+        assert_eq!(in_force(&conclude(forge.clone(), &next, Outcome::Failed, told).state()), [known]);
+    }
+    assert_eq!(in_force(&concluding(Outcome::Failed, vec![pin(Role::UserPin, 1)]).state()), [1]);
+}
+
+#[test]
+fn a_renewal_that_was_not_proposed_is_not_believed() {
+    for told in [
+        vec![pin(Role::UserPin, 3)],
+        vec![pin(Role::UserPin, 0)],
+        vec![pin(Role::SoPin, 1)],
+        vec![pin(Role::BackupKey, 1)],
+        vec![pin(Role::UserPin, 2), pin(Role::UserPin, 2)],
+        vec![pin(Role::UserPin, 2), pin(Role::UserPin, 1)],
+        vec![PinInForce { target: name("other"), ..pin(Role::UserPin, 2) }],
+    ] {
+        for outcome in [Outcome::Completed, Outcome::Indeterminate, Outcome::Failed] {
+            forged(&concluding(outcome, told.clone()), "pins");
+        }
+    }
+}
+
+#[test]
+fn what_is_completed_has_set_every_new_pin() {
+    forged(&concluding(Outcome::Completed, Vec::new()), "pins");
+    forged(&concluding(Outcome::Completed, vec![pin(Role::UserPin, 1)]), "pins");
+}
+
+#[test]
+fn a_ceremony_that_keeps_the_pins_tells_of_none() {
+    let forge = Forge::new();
+    let proposal = forge.delete();
+    forged(&conclude(forge, &proposal, Outcome::Completed, vec![pin(Role::UserPin, 1)]), "pins");
+}
+
+#[test]
+fn a_proposal_renews_what_its_plan_says() {
+    let propose = |change: &dyn Fn(&mut Proposal)| {
+        let mut forge = Forge::new();
+        let mut proposal = forge.renewing_delete(2);
+        change(&mut proposal);
+        let lines = forge.begin(&proposal);
+        forge.push(&proposal, &lines);
+        forge
+    };
+    drop(propose(&|_| {}).state());
+    forged(&propose(&|p| p.credentials.clear()), "credential");
+    forged(&propose(&|p| p.credentials[0].version = 1), "credential");
+    forged(&propose(&|p| p.credentials = vec![credential(Role::SoPin, "security-officer", 2)]), "credential");
+    // To another authority it would be theirs alone.
+    forged(
+        &propose(&|p| p.credentials = vec![credential(Role::UserPin, "security-officer", 2)]),
+        "credential",
+    );
+    forged(&propose(&|p| p.plan = p.plan.replace("target =", "keep_pins = true\ntarget =")), "credential");
+}

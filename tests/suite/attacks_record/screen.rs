@@ -1,0 +1,221 @@
+//! What files say never moves the cursor, colours the screen or reorders a line. [`quorate`] looks at all that was printed.
+
+use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt as _, process::Command};
+
+use quorate::{
+    encoding::{strict, text},
+    transcript::{event::Closed, outcome::Outcome},
+};
+
+use super::{copy, quorate};
+use crate::support::{
+    forge::{Forge, Key, TWO, concluded, intended, object},
+    lab::QUORATE,
+};
+
+/// As JSON and TOML spell them: colour, clear, bell, a title, right-to-left override, C1, zero width, a line separator.
+const HOSTILE: [&str; 8] = [
+    "\\u001b[31m",
+    "\\u001b[2J",
+    "\\u0007",
+    "\\u001b]0;x\\u0007",
+    "\\u202e",
+    "\\u009b31m",
+    "\\u200b",
+    "\\u2028",
+];
+
+/// A ledger whose deletion has `find` replaced by hostile text in the signed payload of a proposal.
+fn hostile_proposal(find: &str, replace: &str) -> Forge {
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let payload = String::from_utf8(strict::write(&proposal)).unwrap();
+    assert!(payload.contains(find));
+    let payload = payload.replace(find, replace).into_bytes();
+    let envelope = Key::of("frank").envelope(forge.mode.payload_type("proposal"), payload);
+    let lines = forge.begin_with(&proposal, envelope);
+    forge.push(&proposal, &lines);
+    forge
+}
+
+fn look(forge: &Forge, code: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = dir.path().join("ledger");
+    forge.write(&ledger);
+    let path = ledger.to_str().unwrap();
+    for verb in ["audit", "status", "show"] {
+        for json in [&[][..], &["--json"]] {
+            let done = quorate(&[&[verb, path], json].concat()).expect(3);
+            assert!(format!("{}{}", done.stdout, done.stderr).contains(code), "{}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_proposal_cannot_write_on_the_screen() {
+    for (place, hostile) in HOSTILE.iter().enumerate() {
+        let (find, quoted) = [
+            ("\"host\":\"host\"", format!("\"host\":\"{hostile}\"")),
+            ("\"label\":\"old\"", format!("\"label\":\"old{hostile}\"")),
+            ("\"serial\":\"0001\"", format!("\"serial\":\"{hostile}\"")),
+            ("\"frank\"", format!("\"frank{hostile}\"")),
+        ][place % 4]
+            .clone();
+        look(&hostile_proposal(find, &quoted), "statement-document");
+    }
+    // An unknown field, and an unknown kind of operation.
+    look(&hostile_proposal("{\"ledger\"", "{\"\\u001b[31m\":1,\"ledger\""), "statement-document");
+    look(&hostile_proposal("\"kind\":\"delete\"", "\"kind\":\"\\u001b[31m\""), "statement-document");
+}
+
+#[test]
+fn a_type_cannot_write_on_the_screen() {
+    for hostile in ["\x1b[31m", "\u{202e}", "\u{9b}2J"] {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let kind = format!("application/vnd.quorate.{hostile}.v1+json");
+        let lines = forge.begin_with(&proposal, Key::of("frank").envelope(kind, strict::write(&proposal)));
+        forge.push(&proposal, &lines);
+        look(&forge, "statement-type");
+        // The line itself: an event that is none, and no type of this program at all.
+        for (kind, code) in [
+            (format!("application/vnd.quorate.{hostile}.v1+json"), "line-syntax"),
+            (format!("text/{hostile}"), "line-type"),
+        ] {
+            let mut line = Key::of("station-1").envelope(kind, b"{}".to_vec()).write();
+            line.push(b'\n');
+            forge.files[1].transcript = line;
+            look(&forge, code);
+        }
+    }
+}
+
+#[test]
+fn a_plan_cannot_write_on_the_screen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plan.toml");
+    let plan = Forge::new().delete().plan;
+    for hostile in HOSTILE {
+        let title = plan.replace("Delete old", &format!("Delete {hostile}"));
+        let key = format!("{plan}\"{hostile}\" = 1\n");
+        let id = plan.replace("id = \"01\"", &format!("id = \"{hostile}\""));
+        for (text, code) in [(title, 3), (key, 3), (id, 3)] {
+            fs::write(&path, text).unwrap();
+            for json in [&[][..], &["--json"]] {
+                quorate(&[&["show", path.to_str().unwrap()], json].concat()).expect(code);
+            }
+        }
+    }
+    // In a comment, where TOML allows it: shown, but not as it is.
+    fs::write(&path, format!("# harmless \u{202e}\u{200b}\n{plan}")).unwrap();
+    quorate(&["show", path.to_str().unwrap()]).ok();
+    // As it is, where TOML does not.
+    fs::write(&path, format!("# \x1b[31m\n{plan}")).unwrap();
+    quorate(&["show", path.to_str().unwrap()]).expect(3);
+}
+
+#[test]
+fn an_approval_and_an_enrolment_cannot_write_on_the_screen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let forge = Forge::new();
+    let proposal = forge.delete();
+    let rejection = String::from_utf8(strict::write(&forge.rejection(&proposal, "bob"))).unwrap();
+    let enrolment = forge.genesis().new_roster.unwrap().custodians[1].cards[0].statement.clone();
+    let enrolled = String::from_utf8(enrolment.payload.0).unwrap();
+    for hostile in HOSTILE {
+        let payload = rejection.replace("\"no\"", &format!("\"{hostile}\"")).into_bytes();
+        let statement = Key::of("bob").envelope(forge.mode.payload_type("rejection"), payload);
+        let file = quorate::approval::statement::ApprovalFile { statement, release: None };
+        fs::write(&path, file.write()).unwrap();
+        quorate(&["show", path.to_str().unwrap()]).expect(3);
+
+        let payload = enrolled.replace("BOB Example", hostile).into_bytes();
+        let statement = Key::of("bob").envelope(enrolment.payload_type.clone(), payload);
+        let file = quorate::roster::card::EnrolmentFile { statement, attestation: Vec::new() };
+        fs::write(&path, file.write()).unwrap();
+        quorate(&["show", path.to_str().unwrap()]).expect(3);
+    }
+    let statement = Key::of("bob").envelope("text/\x1b[31m\u{202e}".into(), b"{}".to_vec());
+    let file = quorate::approval::statement::ApprovalFile { statement, release: None };
+    fs::write(&path, file.write()).unwrap();
+    quorate(&["show", path.to_str().unwrap()]).expect(3);
+}
+
+#[test]
+fn names_of_files_cannot_write_on_the_screen() {
+    let (dir, ledger) = copy();
+    let hostile = dir.path().join("led\x1b[31mger\u{202e}\n\r");
+    fs::rename(&ledger, &hostile).unwrap();
+    let path = hostile.to_str().unwrap();
+    quorate(&["audit", "--rehearsal", path]).expect(6);
+    quorate(&["audit", "--rehearsal", path, path]).expect(6);
+    quorate(&["status", "--rehearsal", path]).ok();
+    quorate(&["show", "--rehearsal", path]).ok();
+    quorate(&["show", "--rehearsal", path, "--json"]).ok();
+    quorate(&["status", path]).expect(3);
+    quorate(&["audit", &format!("{path}x")]).expect(1);
+    quorate(&["show", &format!("{path}x")]).expect(1);
+    // Beside the ceremonies and in them.
+    fs::write(hostile.join("0005-\x1b[31m"), "").unwrap();
+    fs::create_dir(hostile.join("0005-re\u{202e}set")).unwrap();
+    fs::write(hostile.join("0004-restore/attestations/a\x1b[31m.json"), "{}").unwrap();
+    fs::write(hostile.join("0004-restore/attestations/b.json"), "\x1b[31m").unwrap();
+    quorate(&["audit", "--rehearsal", path]).expect(6);
+    let binary = OsString::from_vec(b"\xff\x1b[31m".to_vec());
+    let done = super::ran(Command::new(QUORATE).arg("audit").arg(dir.path().join(binary))).expect(1);
+    assert!(done.stderr.lines().all(text::is_printable), "{:?}", done.stderr);
+}
+
+#[test]
+fn what_a_hostile_token_said_is_shown_harmless() {
+    // Adapters replace what cannot be shown; the ledger takes nothing else. A sound ledger of a lying token is printed.
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    lines.add(intended(&TWO));
+    forge.push(&proposal, &lines);
+    let text =
+        String::from_utf8(strict::write(&intended(&TWO))).unwrap().replace("\"lab\"", "\"\\u001b[31m\"");
+    let payload = format!(
+        "{{\"seq\":4,\"prev\":\"{}\",\"time\":\"2026-01-03T00:00:00Z\",\"event\":{text}}}",
+        lines.head()
+    );
+    let kind = forge.mode.payload_type("concluded");
+    let mut line = Key::of("station-1").envelope(kind, payload.into_bytes()).write();
+    line.push(b'\n');
+    forge.files[1].transcript.extend(line);
+    look(&forge, "line-syntax");
+}
+
+/// Text that is no line goes into `--json` as it is: the plan of a proposal, or what a lying station calls an object.
+#[test]
+fn json_moves_no_cursor_and_says_the_same() {
+    let hostile = "\u{9b}31m\u{202e}\u{e0041}\u{fe0f}";
+    // TOML has no DEL in a comment.
+    let id = format!("\u{7f}{hostile}");
+    let mut forge = Forge::new();
+    let mut proposal = forge.inventory();
+    proposal.plan += &format!("# {hostile}\n");
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    let mut told = concluded(Outcome::Completed, &[], &[object("keep", &id)]);
+    told.targets[0].inventory.as_mut().unwrap().objects[0].key_type = hostile.into();
+    lines.add(intended(&TWO)).add(told).add(Closed { releases_destroyed: 2 });
+    forge.push(&proposal, &lines);
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = dir.path().join("ledger");
+    forge.write(&ledger);
+    let path = ledger.to_str().unwrap();
+    for verb in ["audit", "status", "show"] {
+        drop(quorate(&[verb, path]));
+        let done = quorate(&[verb, path, "--json"]);
+        assert!(matches!(done.code, Some(0 | 6)), "{verb}: {}", done.stderr);
+        if verb == "show" {
+            let object = &done.json["concluded"]["targets"][0]["inventory"]["objects"][0];
+            assert_eq!(done.json["proposal"]["plan"], proposal.plan);
+            assert_eq!((&object["id"], &object["key_type"]), (&id.as_str().into(), &hostile.into()));
+        }
+    }
+}

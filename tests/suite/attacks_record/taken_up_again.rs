@@ -1,0 +1,204 @@
+//! Ceremonies that ended while nobody knew which PINs hold: a recovery takes them up again, and nothing else may pass as one.
+
+use quorate::{
+    encoding::digest::Digest,
+    proposal::{
+        document::Proposal,
+        operation::Operation,
+        target::{Custody, Role},
+    },
+    roster::OperationKind,
+    transcript::{
+        event::{Closed, Concluded},
+        outcome::Outcome,
+        verification,
+    },
+};
+
+use super::forged;
+use crate::support::forge::{
+    ALL, Forge, TWO, Transcript, concluded, credential, identity, intended, name, object, seen, text,
+};
+
+const THREE: [&str; 3] = ["alice", "bob", "carol"];
+
+/// A reset of the token, which sets both its PINs.
+pub(super) fn reset(forge: &Forge) -> Proposal {
+    let plan = "kind = \"reset\"\ntitle = \"Reset\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"0001\"\n\
+                label = \"lab\"\nnew_label = \"lab-2\"\n";
+    let operation = Operation::Reset {
+        target: name("hsm"),
+        identity: identity(),
+        objects: forge.objects(),
+        new_label: text("lab-2"),
+    };
+    let mut proposal = forge.other("Reset", plan, operation);
+    let version = forge.state().next_version(&name("hsm"), Role::SoPin);
+    proposal.credentials = vec![
+        credential(Role::SoPin, "security-officer", version),
+        credential(Role::UserPin, "crypto-officer", version),
+        credential(Role::UserPin, "security-officer", version),
+    ];
+    proposal
+}
+
+fn untouched(outcome: Outcome) -> Concluded {
+    Concluded { targets: Vec::new(), ..concluded(outcome, &[], &[]) }
+}
+
+/// The token after the reset.
+fn empty(outcome: Outcome) -> Concluded {
+    let mut told = concluded(outcome, &[], &[]);
+    told.targets[0].inventory.as_mut().unwrap().identity.label = text("lab-2");
+    told
+}
+
+/// A ceremony from its proposal to its last line. Its head.
+fn hold(forge: &mut Forge, proposal: &Proposal, by: &[&str], told: Concluded) -> Digest {
+    let mut lines = forge.begin(proposal);
+    forge.approve(&mut lines, proposal, by);
+    lines.add(intended(by)).add(told).add(Closed { releases_destroyed: 3 });
+    forge.push(proposal, &lines);
+    lines.head()
+}
+
+/// A reset that ended like this, and its head.
+fn ended(outcome: Outcome) -> (Forge, Digest) {
+    let mut forge = Forge::new();
+    let proposal = reset(&forge);
+    let head = hold(&mut forge, &proposal, &THREE, untouched(outcome));
+    (forge, head)
+}
+
+fn recover(forge: &Forge, number: u32, head: Digest, kind: OperationKind) -> Proposal {
+    let mut proposal = forge.recover(number, head, true);
+    if let Operation::Recover { interrupted, .. } = &mut proposal.operation {
+        *interrupted = kind;
+    }
+    proposal
+}
+
+fn only_begun(mut forge: Forge, proposal: &Proposal) -> Forge {
+    let lines = forge.begin(proposal);
+    forge.push(proposal, &lines);
+    forge
+}
+
+fn remarks(forge: &Forge, code: &str) -> usize {
+    verification::remarks(&forge.state(), crate::support::forge::reading())
+        .iter()
+        .filter(|f| f.code == code)
+        .count()
+}
+
+#[test]
+fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
+    let (mut forge, head) = ended(Outcome::Indeterminate);
+    assert_eq!(remarks(&forge, "pins-unsettled"), 1);
+    let proposal = recover(&forge, 1, head, OperationKind::Reset);
+    // One that came to nothing leaves it as it was.
+    hold(&mut forge, &proposal, &THREE, untouched(Outcome::Indeterminate));
+    assert_eq!(remarks(&forge, "pins-unsettled"), 1);
+    let proposal = recover(&forge, 1, head, OperationKind::Reset);
+    hold(&mut forge, &proposal, &THREE, empty(Outcome::Completed));
+    let state = forge.state();
+    let target = &state.targets[&name("hsm")];
+    assert_eq!(target.identity.label, text("lab-2"));
+    for role in [Role::SoPin, Role::UserPin] {
+        let held: Vec<u32> = target.credentials[&role].iter().map(|c| c.version).collect();
+        assert_eq!((held, target.target.rule(role).unwrap().custody), (vec![2], Custody::Held));
+    }
+    assert_eq!(state.ceremonies.number(1).unwrap().outcome(), Some(Outcome::Indeterminate));
+    assert_eq!(
+        state.ceremonies.number(1).unwrap().standing(),
+        text("indeterminate, brought to its end by ceremony 3")
+    );
+    assert_eq!(remarks(&forge, "pins-unsettled"), 0);
+    // Once.
+    let again = recover(&forge, 1, head, OperationKind::Reset);
+    forged(&only_begun(forge, &again), "recover");
+}
+
+#[test]
+fn only_what_may_have_set_pins_is_taken_up_again() {
+    for outcome in [Outcome::Failed, Outcome::Completed] {
+        let mut forge = Forge::new();
+        let proposal = reset(&forge);
+        let told = if outcome == Outcome::Completed { empty(outcome) } else { untouched(outcome) };
+        let head = hold(&mut forge, &proposal, &THREE, told);
+        let proposal = recover(&forge, 1, head, OperationKind::Reset);
+        forged(&only_begun(forge, &proposal), "recover");
+    }
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let head = hold(&mut forge, &proposal, &TWO, untouched(Outcome::Indeterminate));
+    let proposal = recover(&forge, 1, head, OperationKind::Delete);
+    forged(&only_begun(forge, &proposal), "recover");
+    // And it is named as it is.
+    let (forge, head) = ended(Outcome::Indeterminate);
+    for (number, line, kind) in [
+        (1, Digest::of(b"another line"), OperationKind::Reset),
+        (1, head, OperationKind::Genesis),
+        (0, head, OperationKind::Genesis),
+    ] {
+        let proposal = recover(&forge, number, line, kind);
+        forged(&only_begun(forge.clone(), &proposal), "recover");
+    }
+}
+
+/// A token that was seen since, under the label that it had before, was not reset.
+#[test]
+fn what_was_seen_to_be_as_it_was_is_not_reset_later() {
+    let (mut forge, head) = ended(Outcome::Indeterminate);
+    let look = forge.inventory();
+    hold(&mut forge, &look, &TWO, concluded(Outcome::Completed, &[], &[object("old", "01")]));
+    assert_eq!(remarks(&forge, "pins-unsettled"), 0);
+    let proposal = recover(&forge, 1, head, OperationKind::Reset);
+    forged(&only_begun(forge, &proposal), "recover");
+}
+
+/// It is still a reset: what a record of it must show, and who must approve it, is no less.
+#[test]
+fn the_end_of_a_reset_is_proven_as_a_reset_is() {
+    let (forge, head) = ended(Outcome::Indeterminate);
+    let proposal = recover(&forge, 1, head, OperationKind::Reset);
+    let told = |by: &[&str], told: Concluded| {
+        let mut forge = forge.clone();
+        let mut lines: Transcript = forge.begin(&proposal);
+        forge.approve(&mut lines, &proposal, by);
+        lines.add(intended(by)).add(told);
+        forge.push(&proposal, &lines);
+        forge
+    };
+    drop(told(&THREE, empty(Outcome::Completed)).state());
+    forged(&told(&TWO, empty(Outcome::Completed)), "quorum-missing");
+    for lie in [
+        untouched(Outcome::Completed),
+        concluded(Outcome::Completed, &[], &[]),
+        Concluded { targets: seen(&[object("old", "01")]), ..empty(Outcome::Completed) },
+        // Nothing is on record of a token that was not seen to be reset.
+        empty(Outcome::Indeterminate),
+    ] {
+        forged(&told(&THREE, lie), "outcome");
+    }
+}
+
+#[test]
+fn a_genesis_is_taken_up_again_by_its_own_people() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let genesis = forge.genesis();
+    let head = hold(&mut forge, &genesis, &ALL, untouched(Outcome::Indeterminate));
+    let mut proposal = recover(&forge, 0, head, OperationKind::Genesis);
+    // Nobody else's roster, and no other operation.
+    forged(&only_begun(forge.clone(), &proposal), "roster-digest");
+    proposal.roster = genesis.roster;
+    forged(&only_begun(forge.clone(), &Proposal { roster: genesis.roster, ..forge.inventory() }), "roster");
+    let seen = concluded(Outcome::Completed, &[], &forge.objects());
+    hold(&mut forge, &proposal, &THREE, seen);
+    let state = forge.state();
+    assert_eq!(state.roster.as_ref().map(|r| r.digest()), Some(genesis.roster));
+    assert_eq!(state.targets[&name("hsm")].credentials[&Role::UserPin][0].version, 1);
+    forge.complete_delete();
+    drop(forge.state());
+}

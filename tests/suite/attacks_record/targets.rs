@@ -1,0 +1,210 @@
+//! Targets that join and leave: a station that retires another target than it said, or adopts one under a name that has
+//! credentials already.
+
+use quorate::{
+    proposal::{
+        document::Proposal,
+        operation::{CredentialRule, GenesisTarget, Operation, Place, Start},
+        target::{Custody, Inventory, Role},
+    },
+    transcript::{
+        event::{Closed, Concluded, ObservedTarget, PinInForce, TargetState},
+        outcome::Outcome,
+    },
+};
+
+use super::forged;
+use crate::support::forge::{Forge, TWO, concluded, credential, identity, intended, name, text};
+
+const THREE: [&str; 3] = ["alice", "bob", "carol"];
+
+fn retire(forge: &Forge) -> Proposal {
+    let plan = "kind = \"retire\"\ntitle = \"Retire\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"0001\"\nlabel = \"lab\"\n";
+    let operation = Operation::Retire { target: name("hsm"), identity: identity() };
+    forge.other("Retire", plan, operation)
+}
+
+/// A retirement to its end.
+fn retired(by: &[&str], change: impl FnOnce(&mut Concluded)) -> Forge {
+    let mut forge = Forge::new();
+    let proposal = retire(&forge);
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, by);
+    let mut intent = intended(by);
+    intent.targets.clear();
+    let mut told = Concluded { targets: Vec::new(), ..concluded(Outcome::Completed, &[], &[]) };
+    change(&mut told);
+    lines.add(intent).add(told).add(Closed { releases_destroyed: 3 });
+    forge.push(&proposal, &lines);
+    forge
+}
+
+pub(super) fn proposed(mut forge: Forge, proposal: &Proposal) -> Forge {
+    let lines = forge.begin(proposal);
+    forge.push(proposal, &lines);
+    forge
+}
+
+/// The adoption of another token as `spare`.
+pub(super) fn adopt(forge: &Forge, as_name: &str) -> Proposal {
+    let plan = format!(
+        "kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n[target]\nname = \"{as_name}\"\nkind = \"pkcs11\"\n\
+         module = \"/nowhere/module.so\"\nstart = \"take-over\"\nlabel = \"spare\"\nserial = \"0002\"\n[target.credentials]\n\
+         so-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
+         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n"
+    );
+    let rule = |role, authority| CredentialRule {
+        role,
+        authority: name(authority),
+        custody: Custody::Held,
+        recipient: None,
+        pin_length: None,
+    };
+    let mut token = identity();
+    (token.serial, token.label) = (text("0002"), text("spare"));
+    let target = GenesisTarget {
+        name: name(as_name),
+        place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },
+        start: Start::TakeOver,
+        identity: token,
+        label: text("spare"),
+        credentials: vec![rule(Role::SoPin, "security-officer"), rule(Role::UserPin, "crypto-officer")],
+    };
+    let mut proposal = forge.other("Adopt", &plan, Operation::Adopt { target: Box::new(target) });
+    for (role, authority) in [(Role::SoPin, "security-officer"), (Role::UserPin, "crypto-officer")] {
+        let mut sealed = credential(role, authority, forge.state().next_version(&name(as_name), role));
+        sealed.target = name(as_name);
+        proposal.credentials.push(sealed);
+    }
+    proposal
+}
+
+/// An adoption to its end.
+pub(super) fn adopted(change: impl FnOnce(&mut Concluded)) -> Forge {
+    let mut forge = Forge::new();
+    let proposal = adopt(&forge, "spare");
+    let Operation::Adopt { target } = &proposal.operation else { panic!("no adoption") };
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &THREE);
+    let mut intent = intended(&THREE);
+    intent.targets = vec![ObservedTarget { name: name("spare"), identity: target.identity.clone() }];
+    let inventory = Inventory { identity: target.identity.clone(), objects: Vec::new() };
+    let mut told = concluded(Outcome::Completed, &[], &[]);
+    told.targets = vec![TargetState { name: name("spare"), inventory: Some(inventory) }];
+    change(&mut told);
+    lines.add(intent).add(told).add(Closed { releases_destroyed: 3 });
+    forge.push(&proposal, &lines);
+    forge
+}
+
+#[test]
+fn a_retired_target_is_in_no_operation_any_more() {
+    let forge = retired(&THREE, |_| {});
+    let state = forge.state();
+    assert!(state.targets.is_empty());
+    assert_eq!(state.retired[&name("hsm")].by, 1);
+    // What it was sealed is still there, for its backups.
+    assert!(state.any_target(&name("hsm")).is_some());
+    forged(&proposed(forge.clone(), &forge.inventory()), "operation");
+    forged(&proposed(forge.clone(), &forge.delete()), "operation");
+    forged(&proposed(forge.clone(), &retire(&forge)), "operation");
+    forged(&proposed(forge.clone(), &adopt(&forge, "hsm")), "operation");
+    drop(proposed(forge.clone(), &adopt(&forge, "spare")).state());
+}
+
+#[test]
+fn only_all_authorities_retire_where_the_roster_names_none() {
+    forged(&retired(&TWO, |_| {}), "quorum-missing");
+}
+
+#[test]
+fn the_target_that_leaves_is_the_one_that_was_named() {
+    let with = |change: &dyn Fn(&mut Proposal)| {
+        let forge = Forge::new();
+        let mut proposal = retire(&forge);
+        change(&mut proposal);
+        proposed(forge, &proposal)
+    };
+    drop(with(&|_| {}).state());
+    let other = |serial: &str, target: &str| {
+        let mut token = identity();
+        token.serial = text(serial);
+        Operation::Retire { target: name(target), identity: token }
+    };
+    forged(&with(&|p| p.operation = other("0001", "other")), "plan-mismatch");
+    forged(&with(&|p| p.operation = other("0002", "hsm")), "plan-mismatch");
+    let renamed = |p: &mut Proposal| {
+        p.plan = p.plan.replace("0001", "0002");
+        p.operation = other("0002", "hsm");
+    };
+    forged(&with(&renamed), "operation");
+    // It sets no PIN, and hands none over.
+    forged(&with(&|p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)]), "credential");
+}
+
+#[test]
+fn a_retirement_touches_nothing() {
+    forged(&retired(&THREE, |c| c.targets = crate::support::forge::seen(&[])), "outcome");
+    let pin = PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
+    forged(&retired(&THREE, |c| c.pins = vec![pin]), "pins");
+}
+
+#[test]
+fn an_adopted_target_has_its_own_credentials() {
+    let state = adopted(|_| {}).state();
+    let spare = &state.targets[&name("spare")];
+    assert_eq!(spare.credentials[&Role::SoPin][0].target, name("spare"));
+    assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].target, name("hsm"));
+    forged(&adopted(|c| c.targets.clear()), "outcome");
+    forged(&adopted(|c| c.targets[0].name = name("hsm")), "outcome");
+}
+
+#[test]
+fn only_a_new_target_joins_with_new_credentials() {
+    let with = |change: &dyn Fn(&mut Proposal)| {
+        let forge = Forge::new();
+        let mut proposal = adopt(&forge, "spare");
+        change(&mut proposal);
+        proposed(forge, &proposal)
+    };
+    drop(with(&|_| {}).state());
+    forged(&with(&|p| drop(p.credentials.pop())), "credential");
+    forged(&with(&|p| p.credentials[1].target = name("hsm")), "credential");
+    forged(&with(&|p| p.credentials[0].authority = name("crypto-officer")), "credential");
+    forged(&with(&|p| p.plan = p.plan.replace("spare\"\nkind", "other\"\nkind")), "plan-mismatch");
+    let same_token = |p: &mut Proposal| {
+        p.plan = p.plan.replace("label = \"spare\"", "label = \"lab\"").replace("0002", "0001");
+        if let Operation::Adopt { target } = &mut p.operation {
+            target.identity = identity();
+            target.label = text("lab");
+        }
+    };
+    forged(&with(&same_token), "operation");
+    let forge = Forge::new();
+    forged(&proposed(forge.clone(), &adopt(&forge, "hsm")), "operation");
+}
+
+/// A genesis that takes one token in under two names: to the quorum, and to somebody who knows its user PIN.
+#[test]
+fn a_genesis_takes_a_token_in_once() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let mut proposal = forge.genesis();
+    let again = "[[targets]]\nname = \"again\"\nkind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\nslot = 3\n\
+                 start = \"take-over\"\nlabel = \"lab\"\nserial = \"0001\"\n[targets.credentials]\n\
+                 user-pin = { authority = \"crypto-officer\", custody = \"borrowed\" }\n";
+    proposal.plan += again;
+    let Operation::Genesis { targets } = &mut proposal.operation else { panic!() };
+    let mut twin = targets[0].clone();
+    twin.name = name("again");
+    twin.place = Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: Some(3) };
+    twin.credentials.remove(0);
+    twin.credentials[0].custody = Custody::Borrowed;
+    targets.push(twin);
+    forged(&proposed(forge.clone(), &proposal), "operation");
+    // Another token, and it is good.
+    proposal.plan = proposal.plan.replace(again, &again.replace("0001", "0002"));
+    let Operation::Genesis { targets } = &mut proposal.operation else { panic!() };
+    targets[1].identity.serial = text("0002");
+    drop(proposed(forge, &proposal).state());
+}

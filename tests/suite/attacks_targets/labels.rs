@@ -1,0 +1,73 @@
+//! Labels that would move a cursor, colour a screen or turn a line round.
+
+use crate::support::{
+    lab::{ADMIN, Ran},
+    softhsm::{SoftHsm, USER_PIN},
+    vault::{THREE, Target, Vault, delete, inventory},
+};
+
+const NASTY: &str = "a\u{1b}[2J\u{1b}[31mb\u{7}\rc\u{202e}d";
+
+/// Nothing that was printed can do more than print.
+#[track_caller]
+fn plain(ran: &Ran) {
+    for text in [&ran.stdout, &ran.stderr] {
+        let bad =
+            text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+        assert_eq!(bad, None, "{text:?}");
+    }
+}
+
+#[test]
+fn labels_of_objects_never_reach_the_terminal_raw() {
+    let hsm = SoftHsm::with_token("lab");
+    hsm.make_key("lab", "EC:prime256v1", NASTY, "01");
+    hsm.make_key("lab", "EC:prime256v1", "keep", "02");
+    let vault = Vault::new(hsm);
+    let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
+    vault.found(&[target]);
+    let (ledger, copy) = (vault.lab.at("ledger"), vault.lab.at("copy"));
+    let plan = vault.lab.plan("next", &delete("01"));
+    let proposed = vault.prose_with_card(ADMIN, &["propose", &plan, &ledger, "--copy", &copy]).ok();
+    plain(&proposed);
+    for name in THREE {
+        let head = vault.lab.head().unwrap();
+        plain(&vault.prose_with_card(name, &["approve", &ledger, "--head", &head]).ok());
+    }
+    for args in [&["show", &ledger][..], &["show", &ledger, "0"], &["status", &ledger], &["audit", &ledger]] {
+        plain(&vault.prose(args));
+        plain(&vault.lab.run(args));
+    }
+    // An error that names the object.
+    vault.hsm.user("lab", USER_PIN, &["--delete-object", "--type", "pubkey", "--id", "01"]);
+    let pin = format!("hsm:user-pin={}", vault.lab.at("user.pin"));
+    let args = ["execute", &ledger, "--copy", &copy, "--present-pin", &pin];
+    let refused = vault.prose_with_card(ADMIN, &args).expect(3);
+    assert!(refused.stderr.contains("no longer shows"), "{}", refused.stderr);
+    plain(&refused);
+}
+
+#[test]
+fn labels_of_tokens_never_reach_the_terminal_raw() {
+    let hsm = SoftHsm::with_token(NASTY);
+    hsm.init_token("lab");
+    let vault = Vault::new(hsm);
+    vault.found(&[Target::in_use(&vault.hsm, "lab")]);
+    vault.approved(&inventory("hsm"), THREE);
+    // The neighbour is named in the error that says what is there instead.
+    let away = vault.lab.path("away");
+    let ours = vault.hsm.serial("lab");
+    let ours = std::fs::read_dir(vault.hsm.tokens())
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.to_string_lossy().replace('-', "").contains(&ours))
+        .unwrap();
+    std::fs::rename(&ours, &away).unwrap();
+    let (ledger, copy) = (vault.lab.at("ledger"), vault.lab.at("copy"));
+    let refused = vault.prose_with_card(ADMIN, &["execute", &ledger, "--copy", &copy]).expect(1);
+    assert!(refused.stderr.contains("no token \"lab\" with serial"), "{}", refused.stderr);
+    plain(&refused);
+    plain(&vault.execute::<&str>(&[]).expect(1));
+    std::fs::rename(&away, &ours).unwrap();
+    vault.execute::<&str>(&[]).ok();
+}

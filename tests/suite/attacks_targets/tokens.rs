@@ -1,0 +1,92 @@
+//! Another token in the place of the one that was proposed for, or none.
+
+use crate::support::{
+    softhsm::{FaultyModule, SO_PIN, SoftHsm, USER_PIN},
+    vault::{THREE, Target, Vault, delete, delete_one, inventory},
+};
+
+/// Has somebody who knows the SO PIN make the token new, under the same label. SoftHSM keeps the serial.
+fn initialise_again(hsm: &SoftHsm) {
+    let output = std::process::Command::new("softhsm2-util")
+        .env("SOFTHSM2_CONF", hsm.conf())
+        .args(["--init-token", "--serial", &hsm.serial("lab"), "--label", "lab"])
+        .args(["--so-pin", SO_PIN, "--pin", USER_PIN])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_twin_and_an_empty_slot_are_refused_and_the_approvals_wait() {
+    let vault = Vault::taken_over();
+    vault.approved(&delete("01"), THREE);
+    let before = vault.last_transcript();
+    vault.unplug();
+    let gone = vault.execute::<&str>(&[]).expect(1);
+    assert!(gone.error().contains("no token \"lab\" with serial"), "{}", gone.error());
+    // Same label, same objects, another serial.
+    vault.hsm.init_token("lab");
+    vault.hsm.make_key("lab", "EC:prime256v1", "old", "01");
+    let twin = vault.execute::<&str>(&[]).expect(1);
+    assert!(twin.error().contains("the module shows: \"lab\" with serial"), "{}", twin.error());
+    assert_eq!(vault.public("lab", "old"), 1);
+    assert_eq!(vault.last_transcript(), before, "a refusal before the intent wrote a line");
+    vault.plug_in();
+    vault.execute::<&str>(&[]).ok();
+    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
+}
+
+#[test]
+fn nothing_is_proposed_for_a_token_that_is_away() {
+    let vault = Vault::taken_over();
+    vault.unplug();
+    vault.hsm.init_token("lab");
+    let plan = vault.lab.plan("inventory", &inventory("hsm"));
+    vault.lab.propose(&plan).expect(1);
+    assert!(!vault.lab.path("ledger/0001-inventory").exists());
+    vault.plug_in();
+    vault.lab.propose(&plan).ok();
+}
+
+#[test]
+fn a_token_made_new_by_somebody_else_is_seen_before_the_intent_by_its_public_objects() {
+    let vault = Vault::borrowed();
+    vault.approved(&delete("01"), THREE);
+    initialise_again(&vault.hsm);
+    let refused = vault.execute(&vault.present("user-pin", "user.pin")).expect(3);
+    assert!(refused.error().contains("no longer shows"), "{}", refused.error());
+    assert_eq!((vault.events("intended"), vault.events("attempted")), (0, 0));
+}
+
+#[test]
+fn a_token_made_new_by_somebody_else_is_seen_after_the_login_where_nothing_is_public() {
+    let vault = Vault::borrowed();
+    vault.approved(&delete_one("private-key", "01"), THREE);
+    initialise_again(&vault.hsm);
+    let present = vault.present("user-pin", "user.pin");
+    let failed = vault.execute(&present).expect(4);
+    assert!(failed.error().contains("is not in the token"), "{}", failed.error());
+    // After an intent, what is gone may have been destroyed by a run that crashed; the transcript says both.
+    let again = vault.execute(&present).expect(0);
+    assert!(again.text("summary").contains("(1 were before this run)"), "{}", again.text("summary"));
+    assert_eq!(vault.events("attempted"), 1);
+}
+
+#[test]
+fn a_token_made_new_after_the_login_is_not_called_a_deletion() {
+    let vault = Vault::in_use();
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
+    vault.found(&[target.module(&module.path)]);
+    vault.approved(&delete("01"), THREE);
+    module.script(&format!(
+        "SOFTHSM2_CONF='{}' softhsm2-util --init-token --serial {} --label lab --so-pin {SO_PIN} --pin another-1234",
+        vault.hsm.conf(),
+        vault.hsm.serial("lab")
+    ));
+    module.order("C_DestroyObject", 1, "remove");
+    let ran = vault.execute(&vault.present("user-pin", "user.pin"));
+    assert_eq!(ran.code, Some(5), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(vault.events("attempted"), 1);
+}

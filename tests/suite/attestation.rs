@@ -1,0 +1,7 @@
+//! Attestations of YubiKeys, each test a forgery: by `quorate card attestation`, and through genesis and audit.
+
+mod alone;
+mod bytes;
+mod encodings;
+mod genesis;
+mod virtual_cards;

@@ -1,0 +1,39 @@
+//! A quorum of three whose target is a program: needs no HSM, and few runs of scrypt.
+
+use std::process::Command;
+
+use crate::support::lab::{ADMIN, Lab};
+
+const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
+
+/// A genesis that was proposed and not yet approved.
+pub fn proposed() -> Lab {
+    let lab = Lab::bare();
+    for name in PEOPLE.iter().chain([&ADMIN]) {
+        lab.enroll(name, "");
+    }
+    let sum = Command::new("sha256sum").arg("/usr/bin/true").output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    let target = format!(
+        "[[targets]]\nname = \"key\"\nkind = \"command\"\nprogram = \"/usr/bin/true\"\nsha256 = \"{}\"\n\
+         [targets.credentials]\nsecret = {{ authority = \"crypto-officer\", custody = \"held\" }}\n",
+        sum.split_whitespace().next().unwrap()
+    );
+    let text = lab.genesis_text(&PEOPLE, &target);
+    let text = text.replace("threshold = 3", "threshold = 2").replace("threshold = 4", "threshold = 2");
+    let text = text.replace("[operations]\n", "[operations]\ncommand = [\"crypto-officer\"]\n");
+    let plan = lab.plan("genesis", &text);
+    lab.propose(&plan).ok();
+    lab
+}
+
+/// Everybody approves on a machine of their own; the paths of their files.
+pub fn approved_elsewhere(lab: &Lab) -> Vec<String> {
+    PEOPLE
+        .iter()
+        .map(|name| {
+            lab.approve_to_file(name).ok();
+            lab.at(&format!("files/{name}.approval"))
+        })
+        .collect()
+}

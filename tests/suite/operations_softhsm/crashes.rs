@@ -1,0 +1,190 @@
+//! A module that crashes, before or after the effect of a call, in a reset, a backup and a restore.
+
+use crate::support::{
+    softhsm::{FaultyModule, SoftHsm, USER_PIN},
+    vault::{FOUR, THREE, Target, Vault, inventory, reset},
+};
+
+/// Function, which of its calls in a process, kind of fault, and the exit code.
+type Fault = (&'static str, u32, &'static str, i32);
+
+fn go_through(vault: &Vault, module: &FaultyModule, fault: Fault) {
+    let (function, nth, kind, code) = fault;
+    let limit = if kind == "hang" { "1" } else { "60" };
+    module.order(function, nth, kind);
+    let ran = vault.execute(&["--module-timeout", limit]);
+    module.behave();
+    assert_eq!(ran.code, Some(code), "{fault:?}\n{}{}", ran.stdout, ran.stderr);
+    if code != 0 {
+        // Before the intent nothing is tried, and nothing recorded.
+        assert_eq!(vault.events("attempted"), usize::from(code != 1), "{fault:?}");
+        vault.execute::<&str>(&[]).ok();
+    }
+}
+
+#[test]
+fn a_reset_survives_its_module() {
+    const FAULTS: &[Fault] = &[
+        ("C_InitToken", 1, "crash", 5),
+        ("C_InitToken", 1, "crash-after", 5),
+        ("C_InitToken", 1, "error", 4),
+        ("C_InitToken", 1, "late-error", 0),
+        ("C_InitToken", 1, "hang", 5),
+        ("C_InitToken", 1, "exit0", 5),
+        ("C_OpenSession", 1, "crash", 1),
+        ("C_OpenSession", 1, "hang", 1),
+        ("C_OpenSession", 1, "exit0", 1),
+        ("C_OpenSession", 1, "error", 1),
+        ("C_OpenSession", 2, "crash", 5),
+        ("C_Login", 1, "crash", 5),
+        ("C_Login", 1, "hang", 5),
+        ("C_Login", 1, "exit0", 5),
+        ("C_Login", 1, "error", 5),
+        ("C_Login", 1, "late-error", 5),
+        ("C_SetPIN", 1, "crash", 5),
+        ("C_SetPIN", 1, "crash-after", 5),
+        ("C_SetPIN", 1, "hang", 5),
+        ("C_SetPIN", 1, "exit0", 5),
+        ("C_SetPIN", 1, "error", 5),
+        ("C_SetPIN", 1, "late-error", 5),
+        ("C_InitPIN", 1, "crash", 5),
+        ("C_InitPIN", 1, "crash-after", 5),
+        ("C_InitPIN", 1, "hang", 5),
+        ("C_InitPIN", 1, "exit0", 5),
+        ("C_InitPIN", 1, "error", 5),
+        ("C_InitPIN", 1, "late-error", 5),
+    ];
+    let vault = Vault::new(SoftHsm::with_token("lab-0"));
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
+    let serial = vault.hsm.serial("lab-0");
+    for (number, fault) in (1..).zip(FAULTS) {
+        let (old, new) = (format!("lab-{}", number - 1), format!("lab-{number}"));
+        vault.approved(&reset(&serial, &old, &new), FOUR);
+        go_through(&vault, &module, *fault);
+        let listed = vault.hsm.tool(&["--list-token-slots"]);
+        assert!(listed.contains(&format!("label        : {new}\n")), "{fault:?}\n{listed}");
+    }
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+#[test]
+fn a_backup_and_a_restore_survive_their_module() {
+    const BACKUP: &[Fault] = &[
+        ("C_Login", 1, "crash", 4),
+        ("C_Login", 1, "hang", 4),
+        ("C_Login", 1, "exit0", 4),
+        ("C_OpenSession", 1, "error", 1),
+        ("C_WrapKey", 1, "crash", 4),
+        ("C_WrapKey", 1, "hang", 4),
+        ("C_WrapKey", 3, "exit0", 4),
+        ("C_WrapKey", 3, "error", 4),
+        ("C_WrapKey", 7, "late-error", 4),
+        ("C_UnwrapKey", 1, "crash-after", 4),
+        ("C_UnwrapKey", 1, "error", 4),
+        ("C_WrapKey", 2, "crash-after", 4),
+        ("C_CreateObject", 1, "crash", 4),
+    ];
+    const RESTORE: &[Fault] = &[
+        ("C_Login", 1, "crash", 4),
+        ("C_OpenSession", 1, "exit0", 1),
+        // Each object is made in the session first, where nothing stays.
+        ("C_UnwrapKey", 1, "crash", 4),
+        ("C_UnwrapKey", 2, "crash", 5),
+        ("C_UnwrapKey", 2, "hang", 5),
+        ("C_UnwrapKey", 2, "exit0", 5),
+        ("C_UnwrapKey", 2, "error", 5),
+        ("C_UnwrapKey", 2, "crash-after", 5),
+        ("C_WrapKey", 9, "crash", 5),
+        ("C_UnwrapKey", 2, "late-error", 5),
+        // The backup key and three keys for trials come before, and the object in the session: those are gone with it.
+        ("C_CreateObject", 6, "crash-after", 5),
+        ("C_Sign", 3, "crash", 5),
+    ];
+    let hsm = SoftHsm::with_token("lab");
+    for (kind, label, id) in [("EC:prime256v1", "ec", "01"), ("rsa:2048", "rsa", "02")] {
+        let args = ["--keypairgen", "--key-type", kind, "--label", label, "--id", id, "--extractable"];
+        hsm.user("lab", USER_PIN, &args);
+    }
+    hsm.make_secret("lab", "AES:32", "aes", "03");
+    let vault = Vault::new(hsm);
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    let spare = Target { name: "spare", ..Target::empty("spare") };
+    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path), spare.module(&module.path)]);
+    for (number, fault) in (1..).zip(BACKUP) {
+        let file = vault.lab.at(&format!("files/{number}.age"));
+        let plan = format!(
+            "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{file}\"\n\
+             allow_partial = false\n"
+        );
+        vault.approved(&plan, FOUR);
+        go_through(&vault, &module, *fault);
+        assert!(std::path::Path::new(&file).exists());
+    }
+    let keys = ["01", "02"].map(|id| public_key(&vault, "lab", id));
+    for fault in RESTORE {
+        let plan = format!(
+            "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"spare\"\nbackup = 1\n\
+             input = \"{}\"\n",
+            vault.lab.at("files/1.age")
+        );
+        vault.approved(&plan, FOUR);
+        go_through(&vault, &module, *fault);
+        assert_eq!(["01", "02"].map(|id| public_key(&vault, "spare", id)), keys, "{fault:?}");
+        assert_eq!((vault.public("spare", "ec"), vault.public("spare", "rsa")), (1, 1), "{fault:?}");
+        empty(&vault);
+    }
+}
+
+fn public_key(vault: &Vault, token: &str, id: &str) -> String {
+    vault.hsm.tool(&["--token-label", token, "--read-object", "--type", "pubkey", "--id", id])
+}
+
+/// Destroys what the restore made, by the quorum: the next one starts from nothing again.
+fn empty(vault: &Vault) {
+    let mut plan =
+        String::from("kind = \"delete\"\ntitle = \"Empty\"\nexpires_in_hours = 1\ntarget = \"spare\"\n");
+    for id in ["01", "02"] {
+        for class in ["private-key", "public-key"] {
+            plan += &format!("[[objects]]\nclass = \"{class}\"\nid = \"{id}\"\n");
+        }
+    }
+    plan += "[[objects]]\nclass = \"secret-key\"\nid = \"03\"\n";
+    vault.ceremony(&plan, THREE).ok();
+}
+
+/// The disk of the ledger is lost after the PINs were set, in the middle of the reset or at its end: the second medium has
+/// all that is needed to go on.
+#[test]
+fn the_second_medium_has_all_when_the_ledgers_disk_is_lost() {
+    let vault = Vault::new(SoftHsm::with_token("lab-0"));
+    let module = FaultyModule::compile(vault.lab.dir.path());
+    module.behave();
+    vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
+    let (ledger, copy) = (vault.lab.path("ledger"), vault.lab.path("copy"));
+    let lose = || {
+        std::fs::remove_dir_all(&ledger).unwrap();
+        let copied = std::process::Command::new("cp").arg("-r").args([&copy, &ledger]).status().unwrap();
+        assert!(copied.success());
+    };
+    let serial = vault.hsm.serial("lab-0");
+    for (number, fault) in
+        (1..).zip([("C_SetPIN", "crash-after"), ("C_InitPIN", "crash-after"), ("none", "none")])
+    {
+        let (old, new) = (format!("lab-{}", number - 1), format!("lab-{number}"));
+        vault.approved(&reset(&serial, &old, &new), FOUR);
+        module.order(fault.0, 1, fault.1);
+        let ran = vault.execute::<&str>(&[]);
+        assert_eq!(ran.code, Some(if fault.0 == "none" { 0 } else { 5 }), "{}", ran.stderr);
+        lose();
+        module.behave();
+        if ran.code == Some(5) {
+            vault.execute::<&str>(&[]).ok();
+        }
+        // With the PINs that only the copy had.
+        vault.ceremony(&inventory("hsm"), THREE).ok();
+    }
+    vault.lab.run(&["audit", &vault.lab.at("ledger"), &vault.lab.at("copy")]).expect(6);
+}

@@ -1,0 +1,143 @@
+//! A module of another make, NSS softoken, through the real binary: it has no SO, one serial number for all its tokens, parameters in
+//! place of a configuration, and CKM_AES_KEY_WRAP_KWP. Its keys go to SoftHSM and back. Checked by `certutil`.
+
+use crate::support::lab;
+use std::{fs, process::Command};
+
+use crate::support::softhsm::{SoftHsm, USER_PIN};
+use crate::support::vault::{FOUR, THREE, Target, Vault, inventory};
+
+/// What NSS calls its database, and the serial number of all of them.
+const LABEL: &str = "NSS Certificate DB";
+const SERIAL: &str = "0000000000000000";
+
+/// A SoftHSM, and a database of NSS with an EC and an RSA key, their certificates, and a user PIN that an application has.
+struct Pair {
+    vault: Vault,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let mut vault = Vault::new(SoftHsm::new());
+        fs::create_dir(vault.lab.path("nss")).unwrap();
+        fs::write(vault.lab.path("noise"), [7; 64]).unwrap();
+        let parameters = format!("configdir='sql:{}'", vault.lab.at("nss"));
+        vault.lab.environment.push(("NSS_LIB_PARAMS".into(), parameters));
+        let pair = Self { vault };
+        pair.certutil(&["-N"]);
+        pair.certificate("root", &["-k", "ec", "-q", "nistp384"]);
+        pair.certificate("old", &["-k", "rsa", "-g", "2048"]);
+        pair
+    }
+
+    fn certutil(&self, args: &[&str]) -> String {
+        let lab = &self.vault.lab;
+        let output = Command::new("certutil")
+            .args(args)
+            .args(["-d", &format!("sql:{}", lab.at("nss")), "-f", &lab.at("user.pin")])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn certificate(&self, name: &str, key: &[&str]) {
+        let (subject, noise) = (format!("CN={name}"), self.vault.lab.at("noise"));
+        let args = ["-S", "-x", "-n", name, "-s", &subject, "-t", "CTu,,", "-z", &noise];
+        self.certutil(&[&args[..], key].concat());
+    }
+
+    /// How many private keys the database has, as its own tool says.
+    fn private_keys(&self) -> usize {
+        self.certutil(&["-K"]).lines().filter(|line| line.starts_with('<')).count()
+    }
+
+    fn nss(&self) -> Target {
+        let module = format!("/usr/lib/{}-linux-gnu/libsoftokn3.so", std::env::consts::ARCH);
+        Target {
+            name: "nss",
+            module,
+            serial: Some(SERIAL.into()),
+            so_pin: None,
+            user_pin: "borrowed",
+            ..Target::empty(LABEL)
+        }
+    }
+
+    /// A ceremony on the database, to which the application's PIN is handed.
+    fn ceremony(&self, plan: &str, approving: &[&str]) -> lab::Ran {
+        self.vault.approved(plan, approving);
+        let pin = format!("nss:user-pin={}", self.vault.lab.at("user.pin"));
+        self.vault.execute(&["--present-pin", &pin]).ok()
+    }
+
+    fn backup(&self, target: &str, output: &str) -> String {
+        format!(
+            "kind = \"backup\"\ntitle = \"B\"\nexpires_in_hours = 1\ntarget = \"{target}\"\noutput = \"{}\"\n\
+             allow_partial = {}\n",
+            self.vault.lab.at(output),
+            // The trust that NSS keeps of a certificate is of a class of its own, which does not leave it.
+            target == "nss"
+        )
+    }
+
+    fn restore(&self, target: &str, backup: u32, input: &str) -> String {
+        format!(
+            "kind = \"restore\"\ntitle = \"R\"\nexpires_in_hours = 1\ntarget = \"{target}\"\nbackup = {backup}\n\
+             input = \"{}\"\n",
+            self.vault.lab.at(input)
+        )
+    }
+
+    fn compare(&self, code: i32) {
+        let ledger = self.vault.lab.at("ledger");
+        self.vault.lab.run(&["compare", "nss", "hsm", "--ledger", &ledger]).expect(code);
+    }
+}
+
+#[test]
+fn keys_go_from_nss_to_softhsm_and_back() {
+    let pair = Pair::new();
+    let vault = &pair.vault;
+    vault.found(&[pair.nss(), Target::empty("lab")]);
+    pair.compare(3);
+    let saved = pair.ceremony(&pair.backup("nss", "files/of-nss"), FOUR);
+    let left_out = saved.json["left_out"].as_array().unwrap();
+    assert!(!left_out.is_empty());
+    assert!(left_out.iter().all(|left| left["object"]["key_type"] == "nss-trust"), "{left_out:?}");
+    vault.ceremony(&pair.restore("hsm", 1, "files/of-nss"), FOUR).ok();
+    pair.compare(0);
+
+    // One key dies, and comes back from the other token's own backup.
+    let listed = pair.certutil(&["-K"]);
+    let id =
+        listed.lines().find(|line| line.ends_with("old")).and_then(|line| line.split_whitespace().nth(3));
+    let delete = format!(
+        "kind = \"delete\"\ntitle = \"D\"\nexpires_in_hours = 1\ntarget = \"nss\"\n\
+         [[objects]]\nclass = \"private-key\"\nid = \"{}\"\n",
+        id.unwrap()
+    );
+    assert_eq!(pair.private_keys(), 2);
+    pair.ceremony(&delete, THREE);
+    assert_eq!(pair.private_keys(), 1);
+    vault.ceremony(&pair.backup("hsm", "files/of-softhsm"), FOUR).ok();
+    pair.ceremony(&pair.restore("nss", 4, "files/of-softhsm"), FOUR);
+    assert_eq!(pair.private_keys(), 2);
+    pair.ceremony(&inventory("nss"), THREE);
+    pair.compare(0);
+    // The key that was made again signs for the application.
+    let request = vault.lab.at("files/request");
+    pair.certutil(&["-R", "-k", "old", "-s", "CN=again", "-o", &request, "-z", &vault.lab.at("noise")]);
+    assert!(!vault.is_stored(USER_PIN));
+}
+
+#[test]
+fn what_nss_does_not_have_is_refused_when_it_is_proposed() {
+    let pair = Pair::new();
+    let held = Target { so_pin: Some("held"), user_pin: "held", ..pair.nss() };
+    let plan = pair.vault.lab.genesis_text(&lab::CUSTODIANS, &held.table());
+    let plan = pair.vault.lab.plan("genesis", &plan);
+    let refused = pair.vault.lab.propose(&plan).expect(3);
+    assert!(refused.error().contains("NSS has no SO beside its user"), "{}", refused.error());
+    assert_eq!(pair.private_keys(), 2);
+}

@@ -1,0 +1,319 @@
+//! What commands are for.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{
+    programs::desk::{Desk, SECOND, SECRET, by, exists, genesis, input, output, program_table},
+    support::{
+        lab::CUSTODIANS,
+        vault::{THREE, people},
+    },
+};
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn credentials_come_in_order_on_standard_input_and_by_descriptor_and_nowhere_else() {
+    let desk = Desk::new();
+    // What it is handed it keeps where only this test looks: the program may, and the record may not.
+    let kept = desk.lab.dir.path().join("kept");
+    let (saved, copied) = (kept.join("stdin"), kept.join("descriptor"));
+    fs::create_dir(&kept).unwrap();
+    let arguments = [
+        "say",
+        "hello",
+        "save",
+        saved.to_str().unwrap(),
+        "copy-file",
+        "{file:secret}",
+        copied.to_str().unwrap(),
+        "environment",
+        "descriptors",
+        "session",
+    ];
+    let rest = "environment = { LC_ALL = \"C\" }\n---\n".to_owned()
+        + &by("second-secret", "stdin")
+        + &by("secret", "stdin")
+        + &by("secret", "descriptor")
+        + &output("stdout", &desk.file("said"));
+    let done = desk.ceremony(&desk.plan(&arguments, &rest)).ok();
+    assert_eq!(text(&saved), format!("{SECOND}\n{SECRET}\n"));
+    assert_eq!(text(&copied), SECRET, "by descriptor its bytes alone");
+    let said = text(&desk.file("said"));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "hello");
+    let mut environment: Vec<&str> =
+        lines.iter().filter(|l| l.contains('=')).map(|l| l.split('=').next().unwrap()).collect();
+    environment.sort_unstable();
+    assert_eq!(environment, ["HOME", "LC_ALL", "TMPDIR"], "{said}");
+    assert_eq!(lines.iter().filter(|l| l.starts_with("open ")).count(), 1, "{said}");
+    assert!(said.contains("session own, no new privileges: NoNewPrivs:\t1"), "{said}");
+    let run = &done.json["program"]["run"];
+    assert_eq!((run["exit_code"].as_u64(), run["handed"].as_u64()), (Some(0), Some(3)), "{run}");
+    assert_eq!(run["stdout"]["length"].as_u64().unwrap(), said.len() as u64);
+    desk.has_no_secret(&[&done]);
+    assert!(fs::read_dir(desk.lab.path("state-station/programs")).unwrap().next().is_none());
+}
+
+#[test]
+fn a_terminal_gets_each_credential_once_at_its_prompt() {
+    let desk = Desk::new();
+    let kept = desk.lab.path("kept");
+    let arguments = [
+        "say",
+        "PIN: is not asked for here",
+        "ask",
+        "First PIN: ",
+        "save-answer",
+        kept.to_str().unwrap(),
+        "ask",
+        "Second PIN: ",
+        "save-answer",
+        kept.to_str().unwrap(),
+    ];
+    let rest = by("secret", "prompt First PIN:")
+        + &by("second-secret", "prompt Second PIN:")
+        + &output("stdout", &desk.file("terminal"));
+    let done = desk.ceremony(&desk.plan(&arguments, &rest)).ok();
+    assert_eq!(text(&kept), format!("{SECRET}{SECOND}"));
+    assert_eq!(text(&desk.file("terminal")), "PIN: is not asked for here\nFirst PIN: \nSecond PIN: \n");
+    assert_eq!(done.json["program"]["run"]["handed"].as_u64(), Some(2));
+    desk.has_no_secret(&[&done]);
+}
+
+#[test]
+fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
+    let lab = people();
+    let openssl = fs::canonicalize("/usr/bin/openssl").unwrap();
+    let table = program_table("offline-key", &openssl, &[("secret", "generated")]);
+    let plan = lab.plan("genesis", &genesis(&lab, &table));
+    lab.ceremony(&plan, &CUSTODIANS, &[]).ok();
+    let command = |arguments: &str, rest: &str| {
+        format!(
+            "kind = \"command\"\ntitle = \"Key\"\nexpires_in_hours = 1\ntarget = \"offline-key\"\n\
+             arguments = [{arguments}]\ntime_limit_seconds = 60\n{rest}"
+        )
+    };
+    let key = lab.path("files/key.pem");
+    let make = command(
+        "\"genpkey\", \"-algorithm\", \"EC\", \"-pkeyopt\", \"ec_paramgen_curve:P-256\", \"-aes-256-cbc\", \
+         \"-pass\", \"stdin\", \"-out\", \"{output:key}\"",
+        &(by("secret", "stdin") + &output("key", &key)),
+    );
+    lab.ceremony(&lab.plan("make", &make), THREE, &[]).ok();
+    assert!(text(&key).contains("ENCRYPTED PRIVATE KEY"));
+    let document = lab.path("files/document");
+    fs::write(&document, "the document").unwrap();
+    let signature = lab.path("files/signature");
+    let sign = command(
+        "\"dgst\", \"-sha256\", \"-sign\", \"{input:key}\", \"-passin\", \"stdin\", \"-out\", \"{output:signature}\", \
+         \"{input:document}\"",
+        &(by("secret", "stdin")
+            + &input("key", &key)
+            + &input("document", &document)
+            + &output("signature", &signature)),
+    );
+    lab.ceremony(&lab.plan("sign", &sign), THREE, &[]).ok();
+    // The public half comes out with the passphrase as well, and the signature holds under it.
+    let public = lab.path("files/public.pem");
+    let show = command(
+        "\"pkey\", \"-in\", \"{input:key}\", \"-passin\", \"stdin\", \"-pubout\", \"-out\", \"{output:public}\"",
+        &(by("secret", "stdin") + &input("key", &key) + &output("public", &public)),
+    );
+    lab.ceremony(&lab.plan("show", &show), THREE, &[]).ok();
+    let verified = Command::new("openssl")
+        .args(["dgst", "-sha256", "-verify"])
+        .arg(&public)
+        .arg("-signature")
+        .arg(&signature)
+        .arg(&document)
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn age_asks_for_its_passphrase_on_the_terminal() {
+    let lab = people();
+    let age = fs::canonicalize("/usr/bin/age").unwrap();
+    let table = program_table("safe", &age, &[("secret", "generated")]);
+    lab.ceremony(&lab.plan("genesis", &genesis(&lab, &table)), &CUSTODIANS, &[]).ok();
+    let (plain, sealed, opened) =
+        (lab.path("files/plain"), lab.path("files/sealed"), lab.path("files/opened"));
+    fs::write(&plain, "what is in the safe").unwrap();
+    let command = |arguments: &str, rest: &str| {
+        format!(
+            "kind = \"command\"\ntitle = \"Safe\"\nexpires_in_hours = 1\ntarget = \"safe\"\n\
+             arguments = [{arguments}]\ntime_limit_seconds = 60\n{rest}"
+        )
+    };
+    let seal = command(
+        "\"-p\", \"-o\", \"{output:sealed}\", \"{input:plain}\"",
+        &(by("secret", "prompt Enter passphrase (leave empty to autogenerate a secure one):")
+            + &by("secret", "prompt Confirm passphrase:")
+            + &input("plain", &plain)
+            + &output("sealed", &sealed)),
+    );
+    lab.ceremony(&lab.plan("seal", &seal), THREE, &[]).ok();
+    assert!(fs::read(&sealed).unwrap().starts_with(b"age-encryption.org/v1\n-> scrypt "));
+    let open = command(
+        "\"-d\", \"-o\", \"{output:opened}\", \"{input:sealed}\"",
+        &(by("secret", "prompt Enter passphrase:") + &input("sealed", &sealed) + &output("opened", &opened)),
+    );
+    lab.ceremony(&lab.plan("open", &open), THREE, &[]).ok();
+    assert_eq!(text(&opened), "what is in the safe");
+}
+
+#[test]
+fn a_check_looks_whether_it_was_carried_out() {
+    let desk = Desk::new();
+    let mark = desk.lab.path("mark");
+    let mark_text = mark.to_str().unwrap();
+    // It says that it failed, and yet it was done.
+    let rest = by("secret", "stdin") + &exists(&mark);
+    let done = desk.ceremony(&desk.plan(&["note", mark_text, "exit", "7"], &rest)).ok();
+    assert_eq!(done.json["program"]["check_exit_code"].as_u64(), Some(0));
+    assert_eq!(done.json["program"]["run"]["exit_code"].as_u64(), Some(7));
+    // It says nothing, and it was not done: seen not to have happened.
+    let nowhere = desk.lab.path("nowhere");
+    let rest = by("secret", "stdin") + &exists(&nowhere);
+    let failed = desk.ceremony(&desk.plan(&["complain", "no such box", "exit", "7"], &rest)).expect(4);
+    assert!(failed.error().contains("exit code 7") && failed.error().contains("it said: no such box"));
+    desk.lab.execute(&["--give-up"]).expect(4);
+    // It says that it did, and the check sees that it did not.
+    let lied = desk.ceremony(&desk.plan(&["say", "done"], &rest)).expect(5);
+    assert!(lied.error().contains("but the check sees that it was not carried out"), "{}", lied.error());
+    desk.lab.execute(&["--give-up"]).expect(5);
+    // Without a check a failure leaves everything open, and it is not run again.
+    let count = desk.lab.path("count");
+    let plan = desk.plan(&["note", count.to_str().unwrap(), "exit", "1"], &by("secret", "stdin"));
+    desk.ceremony(&plan).expect(5);
+    desk.lab.execute(&[]).expect(5);
+    desk.lab.execute(&["--give-up"]).expect(5);
+    assert_eq!(text(&count), "x", "it was run twice");
+    let status = desk.lab.run(&["status", &desk.lab.at("ledger")]).ok();
+    let outcomes: Vec<&str> = status.json["ceremonies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["completed", "completed", "failed", "indeterminate", "indeterminate"]);
+    // A program has neither label nor serial.
+    assert!(
+        status.stderr.contains(": program /") && !status.stderr.contains("serial \n"),
+        "{}",
+        status.stderr
+    );
+}
+
+#[test]
+fn a_repeatable_command_is_run_until_it_succeeds() {
+    let desk = Desk::new();
+    let (count, wanted) = (desk.lab.path("count"), desk.lab.path("wanted"));
+    let arguments = ["note", count.to_str().unwrap(), "cat-file", wanted.to_str().unwrap()];
+    let rest = "repeatable = true\n---\n".to_owned() + &by("secret", "stdin");
+    desk.ceremony(&desk.plan(&arguments, &rest)).expect(5);
+    fs::write(&wanted, "there").unwrap();
+    desk.lab.execute(&[]).ok();
+    assert_eq!(text(&count), "xx");
+}
+
+#[test]
+fn the_briefing_says_what_is_run_and_what_it_gets() {
+    let desk = Desk::new();
+    let rest = by("secret", "stdin") + &exists(&desk.file("x"));
+    let path = desk.lab.plan(
+        "next",
+        &desk.plan(&["say", "a word", "{file:second-secret}"], &(rest + &by("second-secret", "descriptor"))),
+    );
+    let path = {
+        // Tables of credentials stand before the check.
+        let plan = fs::read_to_string(&path).unwrap();
+        let (head, check) = plan.split_once("[check]").unwrap();
+        let (check, second) = check.split_once("[[credentials]]").unwrap();
+        desk.lab.plan("next", &format!("{head}[[credentials]]{second}[check]{check}"))
+    };
+    let proposed = desk.lab.propose(&path).ok();
+    for said in [
+        "argument 2: a word",
+        "THE secret is written to its standard input",
+        "THE second-secret is on a descriptor of its own: {fd:second-secret} is its",
+        "it is started once, whatever happens",
+        "exit code 0: it was carried out; 1: it was not",
+    ] {
+        assert!(proposed.stderr.contains(said), "{said}: {}", proposed.stderr);
+    }
+}
+
+/// What a program did not read it was not handed, however well it ended.
+#[test]
+fn a_credential_that_was_not_read_was_not_handed() {
+    let desk = Desk::new();
+    let file = desk.file("note");
+    let rest = by("secret", "stdin") + &by("second-secret", "stdin") + &by("secret", "descriptor");
+    for (arguments, taken) in [
+        (vec!["leave"], 0),
+        (vec!["skip-line", "leave"], 1),
+        (vec!["cat-file", "/dev/null"], 2),
+        (vec!["leave", "cat-file", "{file:secret}"], 1),
+    ] {
+        let plan = desk.plan(&[&arguments[..], &["note", file.to_str().unwrap()]].concat(), &rest);
+        let ended = desk.ceremony(&plan).expect(5);
+        let told = format!("{taken} of 3 credentials taken");
+        assert!(ended.error().contains(&told), "{arguments:?}: {}", ended.error());
+        let closed = desk.lab.execute(&["--give-up"]).expect(5);
+        assert_eq!(closed.json["program"]["run"]["handed"].as_u64(), Some(taken), "{arguments:?}");
+    }
+}
+
+/// `{fd:ROLE}` is what gpg takes, `{file:ROLE}` what most others take; what takes the number for a path finds it too.
+#[test]
+fn a_descriptor_has_a_number_and_a_path() {
+    let desk = Desk::new();
+    let kept = |name: &str| desk.lab.dir.path().join(name).to_str().unwrap().to_owned();
+    let (number, path, name) = (kept("number"), kept("path"), kept("name"));
+    let arguments = [
+        "copy-file",
+        "{file:secret}",
+        &path,
+        "copy-file",
+        "{fd:secret}",
+        &name,
+        "copy-descriptor",
+        "{fd:secret}",
+        &number,
+    ];
+    desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
+    for copy in [number, path, name] {
+        assert_eq!(text(Path::new(&copy)), SECRET, "{copy}");
+    }
+}
+
+/// Binary is binary: a key may end with the byte of a line feed, and is held as it is.
+#[test]
+fn all_bytes_of_what_is_handed_over_are_held_and_counted() {
+    let lab = people();
+    let (program, file) = (lab.path("files/puppet"), lab.path("files/key"));
+    fs::copy(crate::programs::desk::puppet(), &program).unwrap();
+    let key = [[0x80_u8; 31].as_slice(), b"\n"].concat();
+    fs::write(&file, &key).unwrap();
+    let table = program_table("box", &program, &[("secret", "handed-over")]);
+    let plan = lab.plan("genesis", &genesis(&lab, &table));
+    let (ledger, copy, given) = (lab.at("ledger"), lab.at("copy"), format!("box:secret={}", file.display()));
+    lab.run_with("frank", &["propose", &plan, &ledger, "--copy", &copy, "--hand-over", &given]).ok();
+    let shown = lab.run(&["show", &ledger]).ok();
+    assert!(shown.stderr.contains("secret of box, 32 bytes HANDED OVER"), "{}", shown.stderr);
+    for name in CUSTODIANS {
+        lab.approve(name).ok();
+    }
+    let done = lab.execute(&[]).ok();
+    assert!(done.text("summary").contains("secret of box: 32 bytes"), "{}", done.text("summary"));
+    let desk = Desk { lab, puppet: program };
+    let kept = desk.lab.dir.path().join("kept");
+    let arguments = ["copy-file", "{file:secret}", kept.to_str().unwrap()];
+    desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
+    assert_eq!(fs::read(&kept).unwrap(), key);
+}

@@ -1,0 +1,242 @@
+//! A token that a program uses with the PIN that the quorum holds.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use crate::{
+    programs::desk::{by, input, output, puppet, sha256},
+    support::{
+        softhsm::{MODULE, SoftHsm, USER_PIN},
+        vault::{THREE, Target, Vault, inventory},
+    },
+};
+
+const TEMPLATE: &str = "cn = \"Offline Root\"\nca\ncert_signing_key\ncrl_signing_key\nserial = 1\nexpiration_days = 3650\n\
+    crl_next_update = 30\ncrl_number = 7\n";
+
+/// A taken-over token `lab` with the pair `root`, its certificate, and what a CRL is made of.
+fn root() -> Vault {
+    let hsm = SoftHsm::with_token("lab");
+    hsm.make_key("lab", "EC:prime256v1", "root", "01");
+    let vault = Vault::new(hsm);
+    for (name, text) in [("template", TEMPLATE), ("pin", USER_PIN)] {
+        fs::write(vault.lab.path(&format!("files/{name}")), text).unwrap();
+    }
+    let key = |class: &str| format!("pkcs11:token=lab;object=root;type={class}");
+    let made = Command::new("certtool")
+        .args([
+            "--provider",
+            MODULE,
+            "--generate-self-signed",
+            "--template",
+            "template",
+            "--outfile",
+            "certificate",
+        ])
+        .args(["--load-privkey", &format!("{}?pin-source={}", key("private"), vault.lab.at("files/pin"))])
+        .args(["--load-pubkey", &key("public")])
+        .env("SOFTHSM2_CONF", vault.hsm.conf())
+        .current_dir(vault.lab.path("files"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}: install gnutls-bin");
+    let target = Target::in_use(&vault.hsm, "lab");
+    vault.found(&[target]);
+    vault
+}
+
+fn openssl() -> PathBuf {
+    fs::canonicalize("/usr/bin/openssl").unwrap()
+}
+
+fn sign_crl(vault: &Vault) -> String {
+    let file = |name: &str| vault.lab.path(&format!("files/{name}"));
+    let certtool = fs::canonicalize("/usr/bin/certtool").unwrap();
+    format!(
+        "kind = \"use\"\ntitle = \"Sign the CRL\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"{}\"\n\
+         sha256 = \"{}\"\narguments = [\"--provider\", \"{MODULE}\", \"--generate-crl\", \"--load-ca-privkey\", \
+         \"pkcs11:token=lab;object=root;type=private?pin-source={{file:user-pin}}\", \"--load-ca-certificate\", \
+         \"{{input:certificate}}\", \"--template\", \"{{input:template}}\", \"--outfile\", \"{{output:crl}}\"]\n\
+         environment = {{ SOFTHSM2_CONF = \"{}\" }}\ntime_limit_seconds = 60\n{}{}{}{}",
+        certtool.display(),
+        sha256(&certtool),
+        vault.hsm.conf(),
+        by("user-pin", "descriptor"),
+        input("certificate", &file("certificate")),
+        input("template", &file("template")),
+        output("crl", &file("crl.pem")),
+    )
+}
+
+/// A use that has the puppet do this.
+pub fn puppet_use(arguments: &[&str], rest: &str) -> String {
+    let arguments = arguments.iter().map(|a| format!("{a:?}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "kind = \"use\"\ntitle = \"Use\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"{}\"\nsha256 = \"{}\"\n\
+         arguments = [{arguments}]\ntime_limit_seconds = 20\n{rest}",
+        puppet().display(),
+        sha256(puppet()),
+    )
+}
+
+fn logs_in(vault: &Vault, pin: &str) -> bool {
+    let tried = Command::new("pkcs11-tool")
+        .env("SOFTHSM2_CONF", vault.hsm.conf())
+        .args(["--module", MODULE, "--token-label", "lab", "--login", "--pin", pin, "--list-objects"])
+        .output()
+        .unwrap();
+    tried.status.success()
+}
+
+#[test]
+fn a_crl_is_signed_and_the_pin_that_certtool_saw_holds_no_more() {
+    let vault = root();
+    let briefed = vault.lab.propose(&vault.lab.plan("next", &sign_crl(&vault))).ok();
+    for said in [
+        "can do all that this PIN can: use, make and DELETE keys",
+        "on a descriptor of its own: {fd:user-pin} is its number",
+    ] {
+        let words: Vec<&str> = briefed.stderr.split_whitespace().collect();
+        assert!(words.join(" ").contains(said), "{said}: {}", briefed.stderr);
+    }
+    for name in THREE {
+        vault.lab.approve(name).ok();
+    }
+    let done = vault.execute::<&str>(&[]).ok();
+    let crl = vault.lab.path("files/crl.pem");
+    let checked = Command::new("openssl")
+        .args(["crl", "-noout", "-crlnumber", "-in"])
+        .arg(&crl)
+        .arg("-CAfile")
+        .arg(vault.lab.path("files/certificate"))
+        .output()
+        .unwrap();
+    let told =
+        String::from_utf8_lossy(&checked.stderr).into_owned() + &String::from_utf8_lossy(&checked.stdout);
+    assert!(told.contains("verify OK") && told.contains("crlNumber=0x07"), "{told}");
+    let outputs = done.json["program"]["run"]["outputs"].as_array().unwrap();
+    assert_eq!(outputs[0]["sha256"].as_str().unwrap(), sha256(&crl).to_string());
+    assert_eq!(done.json["pins"][0]["version"].as_u64(), Some(2), "{}", done.json["pins"]);
+    // The next ceremony logs in with the new one.
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+#[test]
+fn the_pin_that_a_program_keeps_is_of_no_use_to_it() {
+    let vault = root();
+    let kept = vault.lab.path("kept");
+    let plan =
+        puppet_use(&["copy-file", "{file:user-pin}", kept.to_str().unwrap()], &by("user-pin", "descriptor"));
+    vault.ceremony(&plan, THREE).ok();
+    let pin = fs::read_to_string(&kept).unwrap();
+    assert_eq!(pin.len(), 30);
+    assert!(!logs_in(&vault, &pin), "the PIN that was kept still logs in");
+    assert!(!vault.is_stored(&pin));
+    // With keep_pins it does, and the audit says so.
+    fs::remove_file(&kept).unwrap();
+    vault.ceremony(&plan.replace("time_limit", "keep_pins = true\ntime_limit"), THREE).ok();
+    assert!(logs_in(&vault, &fs::read_to_string(&kept).unwrap()));
+    let audit = vault.prose(&["audit", &vault.lab.at("ledger")]);
+    assert!(audit.stdout.contains("was not changed (keep_pins)"), "{}", audit.stdout);
+}
+
+/// By the terminal, with a client of another make: `pkcs11-tool` asks for the PIN.
+#[test]
+fn pkcs11_tool_signs_with_the_pin_typed_at_its_prompt() {
+    let vault = root();
+    let document = vault.lab.path("files/document");
+    fs::write(&document, sha256(&openssl()).as_bytes()).unwrap();
+    let tool = fs::canonicalize("/usr/bin/pkcs11-tool").unwrap();
+    let plan = format!(
+        "kind = \"use\"\ntitle = \"Sign\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"{}\"\nsha256 = \"{}\"\n\
+         arguments = [\"--module\", \"{MODULE}\", \"--token-label\", \"lab\", \"--login\", \"--sign\", \"--mechanism\", \
+         \"ECDSA\", \"--signature-format\", \"openssl\", \"--id\", \"01\", \"--input-file\", \"{{input:document}}\", \
+         \"--output-file\", \"{{output:signature}}\"]\nenvironment = {{ SOFTHSM2_CONF = \"{}\" }}\n\
+         time_limit_seconds = 30\n{}{}{}",
+        tool.display(),
+        sha256(&tool),
+        vault.hsm.conf(),
+        by("user-pin", "prompt Please enter User PIN:"),
+        input("document", &document),
+        output("signature", &vault.lab.path("files/signature")),
+    );
+    vault.ceremony(&plan, THREE).ok();
+    let files = vault.lab.path("files");
+    let public = Command::new("openssl")
+        .args(["x509", "-in", "certificate", "-noout", "-pubkey", "-out", "public"])
+        .current_dir(&files)
+        .output()
+        .unwrap();
+    assert!(public.status.success());
+    let verified = Command::new("openssl")
+        .args([
+            "pkeyutl",
+            "-verify",
+            "-pubin",
+            "-inkey",
+            "public",
+            "-sigfile",
+            "signature",
+            "-in",
+            "document",
+        ])
+        .current_dir(&files)
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn a_use_that_deletes_a_key_is_not_called_completed() {
+    let vault = root();
+    let tool = fs::canonicalize("/usr/bin/pkcs11-tool").unwrap();
+    let plan = format!(
+        "kind = \"use\"\ntitle = \"Sign\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"{}\"\nsha256 = \"{}\"\n\
+         arguments = [\"--module\", \"{MODULE}\", \"--token-label\", \"lab\", \"--login\", \"--delete-object\", \"--type\", \
+         \"privkey\", \"--id\", \"01\"]\nenvironment = {{ SOFTHSM2_CONF = \"{}\" }}\ntime_limit_seconds = 30\n{}",
+        tool.display(),
+        sha256(&tool),
+        vault.hsm.conf(),
+        by("user-pin", "prompt Please enter User PIN:"),
+    );
+    let seen = vault.ceremony(&plan, THREE).expect(5);
+    assert!(seen.error().contains("the token's objects are others than before"), "{}", seen.error());
+    let closed = vault.execute(&["--give-up"]).expect(5);
+    assert_eq!(closed.text("outcome"), "indeterminate", "what it was before is forgotten");
+    // Given up, the PIN that the program saw is changed all the same.
+    assert_eq!(closed.json["pins"][0]["version"].as_u64(), Some(2), "{}", closed.json);
+    vault.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+#[test]
+fn another_program_or_input_gets_no_pin_and_a_borrowed_one_is_not_handed_on() {
+    let vault = root();
+    let kept = vault.lab.path("kept");
+    let document = vault.lab.path("files/document");
+    fs::write(&document, "approved").unwrap();
+    let mine = vault.lab.path("files/mine");
+    fs::copy(puppet(), &mine).unwrap();
+    let plan = puppet_use(
+        &["copy-file", "{file:user-pin}", kept.to_str().unwrap()],
+        &(by("user-pin", "descriptor") + &input("document", &document)),
+    )
+    .replace(puppet().to_str().unwrap(), mine.to_str().unwrap());
+    vault.approved(&plan, THREE);
+    fs::write(&document, "swapped").unwrap();
+    vault.execute::<&str>(&[]).expect(3);
+    fs::write(&document, "approved").unwrap();
+    let good = fs::read(&mine).unwrap();
+    fs::write(&mine, fs::read(openssl()).unwrap()).unwrap();
+    let refused = vault.execute::<&str>(&[]).expect(3);
+    assert!(refused.error().contains("is not the program that is pinned"), "{}", refused.error());
+    assert!(!kept.exists());
+    fs::write(&mine, good).unwrap();
+    vault.execute::<&str>(&[]).ok();
+    assert!(kept.exists());
+    let other = plan.replace(&sha256(puppet()).to_string(), &sha256(&openssl()).to_string());
+    vault.lab.propose(&vault.lab.plan("next", &other)).expect(3);
+
+    let borrowed = Vault::borrowed();
+    let plan = puppet_use(&["say", "x"], &by("user-pin", "descriptor"));
+    let refused = borrowed.lab.propose(&borrowed.lab.plan("next", &plan)).expect(3);
+    assert!(refused.error().contains("does not hold the user-pin"), "{}", refused.error());
+}

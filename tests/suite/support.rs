@@ -1,0 +1,13 @@
+//! What the tests share.
+
+pub mod certificates;
+pub mod crash;
+pub mod forge;
+pub mod forgery;
+pub mod founded;
+pub mod lab;
+pub mod roster;
+#[allow(dead_code, reason = "shared with the unit tests of the adapter")]
+pub mod softhsm;
+pub mod vault;
+pub mod yubikeys;

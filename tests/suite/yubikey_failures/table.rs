@@ -1,0 +1,203 @@
+//! A table with readers on it, at which a proposal waits for approvals.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{Arc, OnceLock},
+};
+
+use virtual_card::{Card, Daemon, Firmware};
+
+use crate::support::{
+    founded::{self, INVENTORY, practice_target, snapshot},
+    lab::{self, CUSTODIANS, Lab, Ran},
+    yubikeys::{Hands, PIN, genesis_text},
+};
+
+/// VERIFY, which presents the PIN.
+pub const VERIFY: u8 = 0x20;
+/// GENERAL AUTHENTICATE, which uses a key.
+pub const AUTHENTICATE: u8 = 0x87;
+
+/// Who has YubiKeys: two custodians, somebody who is on nobody's list, and the administrator, beside a soft card. The
+/// others have soft cards.
+const YUBIKEYS: [(&str, Firmware); 4] = [
+    ("alice", Firmware::V5_7_1),
+    ("bob", Firmware::V5_4_3),
+    ("mallory", Firmware::V5_7_1),
+    ("frank-spare", Firmware::V5_7_1),
+];
+
+pub const ALICE: &str = "yubikey:10000001";
+pub const BOB: &str = "yubikey:10000002";
+pub const MALLORY: &str = "yubikey:10000003";
+pub const FRANK: &str = "yubikey:10000004";
+
+/// What a command should say when it fails.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'s> {
+    pub code: i32,
+    pub message: &'s str,
+    pub hint: &'s str,
+}
+
+/// The quorum's folder, its cards, and a pcscd.
+pub struct Table {
+    pub lab: Lab,
+    pub alice: Card,
+    pub bob: Card,
+    pub mallory: Card,
+    pub frank: Card,
+    pub daemon: Arc<Daemon>,
+}
+
+/// A genesis and an open proposal, made once.
+fn template() -> PathBuf {
+    let mut hands = Hands::new(&YUBIKEYS);
+    for (name, _) in YUBIKEYS {
+        let more: &[&str] = if name == "frank-spare" { &["--administrator"] } else { &[] };
+        hands.enroll(name, more).ok();
+    }
+    for name in ["carol", "dave", "erin", lab::ADMIN] {
+        hands.lab.enroll(name, "");
+    }
+    // Where the token is stands in the ledger: it must outlive this lab.
+    let target = practice_target(&founded::kept_directory("token").join("hsm.token"));
+    let genesis = genesis_text(&hands, &CUSTODIANS, &target);
+    hands.lab.propose(&hands.lab.plan("genesis", &genesis)).ok();
+    let ledger = hands.lab.at("ledger");
+    for name in CUSTODIANS {
+        match hands.cards.contains_key(name) {
+            true => hands.run(name, &["approve", &ledger]).ok(),
+            false => hands.lab.approve(name).ok(),
+        };
+    }
+    hands.lab.execute(&[]).ok();
+    hands.lab.propose(&hands.lab.plan("inventory", INVENTORY)).ok();
+    fs::write(hands.lab.path("files/head"), hands.lab.head().unwrap()).unwrap();
+    for (name, card) in &hands.cards {
+        card.save(&hands.lab.path(&format!("cards/{name}.json")));
+    }
+    // What may be said: all that is printed of an approval that succeeds.
+    let head = hands.lab.head().unwrap();
+    let output = hands.lab.at("files/approval");
+    let said = hands.run("alice", &["approve", &ledger, "-o", &output, "--head", &head]).ok();
+    fs::write(hands.lab.path("files/public"), said.stdout + &said.stderr).unwrap();
+    fs::remove_file(output).unwrap();
+    hands.lab.environment.clear();
+    founded::keep("proposed", &hands.lab)
+}
+
+impl Table {
+    /// With these people's cards in their readers: `alice`, `bob`, `mallory`, `frank`.
+    pub fn with(people: &[&str]) -> Self {
+        Self::with_readers(people.len(), people)
+    }
+
+    /// With so many readers.
+    pub fn with_readers(readers: usize, people: &[&str]) -> Self {
+        static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+        let mut lab = founded::copy_of(TEMPLATE.get_or_init(template));
+        let card = |name: &str| Card::load(&lab.path(&format!("cards/{name}.json")));
+        let (alice, bob, mallory, frank) = (card("alice"), card("bob"), card("mallory"), card("frank-spare"));
+        let daemon = Daemon::start(readers);
+        for (reader, name) in people.iter().enumerate() {
+            let card = [("alice", &alice), ("bob", &bob), ("mallory", &mallory), ("frank", &frank)];
+            let (_, card) = card.iter().find(|(known, _)| known == name).unwrap();
+            daemon.insert(reader, card);
+        }
+        lab.environment.extend(daemon.environment());
+        Self { lab, alice, bob, mallory, frank, daemon: Arc::new(daemon) }
+    }
+
+    /// A file with this PIN.
+    pub fn pin_file(&self, pin: &str) -> String {
+        let path = self.lab.at(&format!("cards/pin-{pin}"));
+        fs::write(&path, format!("{pin}\n")).unwrap();
+        path
+    }
+
+    /// Where an approval goes.
+    pub fn output(&self) -> PathBuf {
+        self.lab.path("files/approval")
+    }
+
+    /// Approves with this card on a machine of one's own, into a file.
+    pub fn approve(&self, place: &str) -> Ran {
+        self.approve_with(place, &["--pin-file", &self.lab.at("cards/pin")])
+    }
+
+    /// The same, with the PIN and other things as told.
+    pub fn approve_with(&self, place: &str, more: &[&str]) -> Ran {
+        lab::ran(&mut self.approval(place, more))
+    }
+
+    /// The command for it.
+    pub fn approval(&self, place: &str, more: &[&str]) -> Command {
+        let head = fs::read_to_string(self.lab.path("files/head")).unwrap();
+        let (ledger, output) = (self.lab.at("ledger"), self.output());
+        let args = ["approve", &ledger, "-o", output.to_str().unwrap(), "--head", &head, "--card", place];
+        self.lab.command_as("own", &[&args, more].concat())
+    }
+
+    /// The approval succeeds; its file is taken away.
+    #[track_caller]
+    pub fn approves(&self, place: &str) {
+        self.approve(place).ok();
+        fs::remove_file(self.output()).unwrap();
+    }
+
+    /// Runs what fails, and sees that it fails in these words and leaves no trace.
+    #[track_caller]
+    pub fn fails(&self, said: Said<'_>, run: impl FnOnce(&Self) -> Ran) {
+        let tries = self.tries();
+        self.fails_and_costs(said, tries, run);
+    }
+
+    /// The same where tries are lost.
+    #[track_caller]
+    pub fn fails_and_costs(&self, said: Said<'_>, tries: [(u8, u8); 3], run: impl FnOnce(&Self) -> Ran) {
+        let ran = self.fails_somehow(tries, run);
+        let error = &ran.json["error"];
+        assert_eq!(
+            (ran.code, error["message"].as_str(), error["hint"].as_str()),
+            (Some(said.code), Some(said.message), Some(said.hint)),
+            "{}",
+            ran.stderr
+        );
+    }
+
+    /// Whatever it says.
+    #[track_caller]
+    pub fn fails_somehow(&self, tries: [(u8, u8); 3], run: impl FnOnce(&Self) -> Ran) -> Ran {
+        let before = snapshot(self.lab.dir.path());
+        let ran = run(self);
+        assert_ne!(ran.code, Some(0), "{}", ran.stdout);
+        for card in [&self.alice, &self.bob, &self.mallory] {
+            assert!(!card.is_unlocked(), "card {} was left unlocked", card.serial());
+            assert_eq!(card.times_left_unlocked(), 0, "card {} was left unlocked", card.serial());
+        }
+        assert_eq!(self.tries(), tries, "tries were lost: {}", ran.stderr);
+        assert!(snapshot(self.lab.dir.path()) == before, "something was left behind: {}", ran.stderr);
+        self.told_no_secret(&ran);
+        ran
+    }
+
+    /// Neither the PIN nor anything as long as a part of a share, but for what an approval prints in any case.
+    #[track_caller]
+    fn told_no_secret(&self, ran: &Ran) {
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains(PIN), "the PIN is in the output: {said}");
+        let public = fs::read_to_string(self.lab.path("files/public")).unwrap();
+        let words = said.split(|c: char| !c.is_ascii_alphanumeric() && !"+_-".contains(c));
+        for word in words.filter(|word| word.len() >= 20) {
+            assert!(public.contains(word), "{word} is in the output: {said}");
+        }
+    }
+
+    /// Of the PIN and of the PUK, of each card.
+    pub fn tries(&self) -> [(u8, u8); 3] {
+        [self.alice.tries(), self.bob.tries(), self.mallory.tries()]
+    }
+}
