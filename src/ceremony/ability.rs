@@ -3,7 +3,7 @@
 use super::{Error, World};
 use crate::{
     encoding::text::Name,
-    ports::token::{Token, Wanted},
+    ports::token::{Target, Wanted},
     proposal::{
         capability::{self, Ability},
         operation::{Operation, Start},
@@ -28,7 +28,7 @@ pub(super) fn check(
                 },
             };
             let pinned = target.identity.module_sha256;
-            let mut token = world.tokens.open(&target.name, &target.place, wanted, pinned)?;
+            let mut token = world.tokens.target(&target.name, &target.place, wanted, pinned)?;
             refuse(&target.name, token.as_mut(), &capability::wanted_at_genesis(target))?;
         }
         return Ok(());
@@ -66,8 +66,8 @@ fn check_record(operation: &Operation) -> Result<(), Error> {
     Err(error.with(staying.iter().map(|key| format!("{key}: CKA_EXTRACTABLE is false")).collect()))
 }
 
-fn refuse(name: &Name, token: &mut dyn Token, wanted: &[Ability]) -> Result<(), Error> {
-    let lacks = token.lacks()?;
+fn refuse(name: &Name, target: &mut dyn Target, wanted: &[Ability]) -> Result<(), Error> {
+    let lacks = target.lacks()?;
     let mut lacking = lacks.iter().filter(|lack| wanted.contains(&lack.ability));
     let Some(first) = lacking.next() else { return Ok(()) };
     let error = Error::refused(

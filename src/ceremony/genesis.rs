@@ -260,12 +260,12 @@ pub(super) fn observe_target(
             }
             _ => Wanted::Empty,
         };
-        tokens.open(&table.name, &place, wanted, table.sha256)?.observe()?
+        tokens.target(&table.name, &place, wanted, table.sha256)?.observe()?
     };
     check_start(table, &observation)?;
     if table.start() == StartKind::Initialise
         && tokens
-            .open(&table.name, &place, Wanted::Labelled(label.as_str()), None)
+            .target(&table.name, &place, Wanted::Labelled(label.as_str()), None)
             .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
     {
         return Err(Error::refused(

@@ -67,7 +67,10 @@ impl Acting<'_, '_> {
         let what = format!("{} of {}", self.ceremony.kind(), target.name);
         if matches!(target.place, Place::Command { .. }) {
             // Its credentials are sealed; nothing is done with the program before a command is approved.
-            let seen = self.start_token(target).and_then(|mut token| token.observe());
+            let wanted = Wanted::Token { serial: "", label: target.label.as_str() };
+            let pinned = target.identity.module_sha256;
+            let opened = self.world.tokens.target(&target.name, &target.place, wanted, pinned);
+            let seen = opened.and_then(|mut program| program.observe());
             let seen = seen.map_err(|e| Acted::from_error(&what, &e))?;
             return match grants.next() {
                 Some(_) if seen.identity == target.identity => {

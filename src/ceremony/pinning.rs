@@ -59,7 +59,7 @@ fn look(
 ) -> Result<Observation, Error> {
     let wanted =
         Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() };
-    Ok(tokens.open(name, &target.target.place, wanted, pinned)?.observe()?)
+    Ok(tokens.target(name, &target.target.place, wanted, pinned)?.observe()?)
 }
 
 fn refuse_another(name: &Name, known: &TokenIdentity, found: &TokenIdentity) -> Result<(), Error> {

@@ -124,7 +124,7 @@ fn look(
         Start::Initialise => vec![Wanted::Labelled(label), Wanted::Empty],
     };
     places.into_iter().find_map(|wanted| {
-        let mut token = tokens.open(name, &target.place, wanted, target.identity.module_sha256).ok()?;
-        token.observe().ok()
+        let mut target = tokens.target(name, &target.place, wanted, target.identity.module_sha256).ok()?;
+        target.observe().ok()
     })
 }

@@ -108,7 +108,7 @@ fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<Toke
         }
     };
     let pinned = target.identity.module_sha256;
-    let found = world.tokens.open(&target.name, &target.place, wanted, pinned)?.observe()?;
+    let found = world.tokens.target(&target.name, &target.place, wanted, pinned)?.observe()?;
     if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
         return Err(changed(&target.name));
     }

@@ -27,7 +27,7 @@ use crate::{
     ports::{
         card::{Attention, Card},
         cause::Cause,
-        token::{Token, TokenError, TokenSource, Wanted},
+        token::{Target, Token, TokenError, TokenSource, Wanted},
     },
     practice::PracticeToken,
     proposal::{environment::EnvironmentReading, operation::Place, target::Role},
@@ -133,6 +133,21 @@ pub struct Tokens {
 }
 
 impl TokenSource for Tokens {
+    fn target(
+        &mut self,
+        name: &Name,
+        place: &Place,
+        wanted: Wanted<'_>,
+        module_sha256: Option<Digest>,
+    ) -> Result<Box<dyn Target>, TokenError> {
+        let Place::Command { program } = place else {
+            return Ok(self.open(name, place, wanted, module_sha256)?);
+        };
+        let mut target = ProgramTarget::open(name, program, module_sha256)?;
+        check_wanted(&mut target, wanted)?;
+        Ok(Box::new(target))
+    }
+
     fn open(
         &mut self,
         name: &Name,
@@ -146,10 +161,14 @@ impl TokenSource for Tokens {
                 check_wanted(&mut token, wanted)?;
                 Ok(Box::new(token))
             }
-            Place::Command { program } => {
-                let mut target = ProgramTarget::open(name, program, module_sha256)?;
-                check_wanted(&mut target, wanted)?;
-                Ok(Box::new(target))
+            Place::Command { .. } => {
+                let hint = "it takes plans of kind \"command\"";
+                Err(TokenError::before(
+                    "open",
+                    Cause::Unnamed,
+                    format!("{name} is a program, not a token"),
+                    hint,
+                ))
             }
             Place::Pkcs11 { module, slot } => {
                 let select = match wanted {
@@ -174,8 +193,8 @@ impl TokenSource for Tokens {
     }
 }
 
-fn check_wanted(token: &mut dyn Token, wanted: Wanted<'_>) -> Result<(), TokenError> {
-    let observation = token.observe()?;
+fn check_wanted(target: &mut dyn Target, wanted: Wanted<'_>) -> Result<(), TokenError> {
+    let observation = target.observe()?;
     let identity = &observation.identity;
     let fits = match wanted {
         Wanted::Empty => !observation.initialised,

@@ -2,23 +2,18 @@
 
 use super::image;
 use crate::{
-    approval::authorization::{Authorization, PinAuthorization},
     encoding::{
         digest::Digest,
         text::{self, Line, Name},
     },
-    memory::{CredentialSecret, Pin},
     ports::{
         cause::Cause,
-        token::{
-            BackupSink, BackupSource, Deletion, Export, Installation, PinChange, PinHolder, Progress, Reset,
-            Restoration, Run, Token, TokenError,
-        },
+        token::{Target, TokenError},
     },
-    proposal::target::{Inventory, ObjectRecord, Observation, TokenIdentity, Tries},
+    proposal::target::{Observation, TokenIdentity, Tries},
 };
 
-/// The program of a target of kind `command`, as a token that has nothing in it.
+/// The program of a target of kind `command`, which has no PINs and no objects.
 pub struct ProgramTarget {
     identity: TokenIdentity,
 }
@@ -53,12 +48,7 @@ fn identity(name: &Name, sha256: Digest) -> TokenIdentity {
     }
 }
 
-fn not_a_token<T>() -> Result<T, TokenError> {
-    let hint = "it takes plans of kind \"command\"";
-    Err(TokenError::before("program", Cause::Unnamed, "a target of kind \"command\" is no token", hint))
-}
-
-impl Token for ProgramTarget {
+impl Target for ProgramTarget {
     fn observe(&mut self) -> Result<Observation, TokenError> {
         Ok(Observation {
             identity: self.identity.clone(),
@@ -69,72 +59,5 @@ impl Token for ProgramTarget {
             user_tries: Tries::Full,
             public_objects: Vec::new(),
         })
-    }
-
-    fn inventory(&mut self, _user_pin: &Pin) -> Result<Inventory, TokenError> {
-        not_a_token()
-    }
-
-    fn install(
-        &mut self,
-        _authorization: Authorization,
-        _installation: &Installation<'_>,
-        _progress: &mut dyn Progress,
-    ) -> Result<(), TokenError> {
-        not_a_token()
-    }
-
-    fn change_pins(
-        &mut self,
-        _authorization: &PinAuthorization,
-        _change: &PinChange<'_>,
-    ) -> Result<(), TokenError> {
-        not_a_token()
-    }
-
-    fn prove_pin(&mut self, _holder: PinHolder, _pin: &Pin) -> Result<(), TokenError> {
-        not_a_token()
-    }
-
-    fn delete(
-        &mut self,
-        _authorization: Authorization,
-        _user_pin: &Pin,
-        _objects: &[ObjectRecord],
-        _run: Run,
-        _progress: &mut dyn Progress,
-    ) -> Result<Deletion, TokenError> {
-        not_a_token()
-    }
-
-    fn reset(
-        &mut self,
-        _authorization: Authorization,
-        _reset: &Reset<'_>,
-        _progress: &mut dyn Progress,
-    ) -> Result<(), TokenError> {
-        not_a_token()
-    }
-
-    fn backup(
-        &mut self,
-        _authorization: Authorization,
-        _user_pin: &Pin,
-        _backup_key: &CredentialSecret,
-        _sink: &mut dyn BackupSink,
-        _progress: &mut dyn Progress,
-    ) -> Result<Export, TokenError> {
-        not_a_token()
-    }
-
-    fn restore(
-        &mut self,
-        _authorization: Authorization,
-        _user_pin: &Pin,
-        _backup_key: &CredentialSecret,
-        _source: &mut dyn BackupSource,
-        _progress: &mut dyn Progress,
-    ) -> Result<Restoration, TokenError> {
-        not_a_token()
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     approval::authorization::Authorization,
     encoding::text::Name,
     memory::Pin,
-    ports::token::{Installation, Reset, Run, Silent, Start, Token, TokenError},
+    ports::token::{Installation, Reset, Run, Silent, Start, Target as _, Token, TokenError},
     proposal::target::{Inventory, ObjectRecord},
 };
 

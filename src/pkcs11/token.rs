@@ -16,7 +16,7 @@ use crate::{
         cause::Cause,
         token::{
             BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
-            Reset, Restoration, Run, Silent, Start, Token, TokenError,
+            Reset, Restoration, Run, Silent, Start, Target, Token, TokenError,
         },
     },
     proposal::{
@@ -100,7 +100,7 @@ impl Pkcs11Token {
     }
 }
 
-impl Token for Pkcs11Token {
+impl Target for Pkcs11Token {
     fn observe(&mut self) -> Result<Observation, TokenError> {
         match self.converse(Request::Observe, &[], &mut Listener::silent())? {
             Reply::Observation(observation) => Ok(observation),
@@ -114,7 +114,9 @@ impl Token for Pkcs11Token {
             _ => Err(mismatch(Effect::None)),
         }
     }
+}
 
+impl Token for Pkcs11Token {
     fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError> {
         let secrets = [(SecretRole::UserPin, user_pin.expose())];
         match self.converse(Request::Inventory, &secrets, &mut Listener::silent())? {

@@ -1,4 +1,4 @@
-//! Tokens: what a quorum administers (PKCS#11 v2.40, v3.0).
+//! Targets: what a quorum administers. Tokens (PKCS#11 v2.40, v3.0) are those that have PINs and objects.
 //!
 //! What destroys or exports takes an [`Authorization`] by value. Each error says whether an effect is
 //! excluded, because an error return may follow a completed operation.
@@ -13,16 +13,19 @@ use crate::{
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
 };
 
-/// A target at hand.
-pub trait Token {
+/// A target at hand, of whatever kind.
+pub trait Target {
     /// Reads what is public: no login.
     fn observe(&mut self) -> Result<Observation, TokenError>;
 
-    /// What the token cannot do, as far as that shows without a login: asked when an act is proposed.
+    /// What the target cannot do, as far as that shows without a login: asked when an act is proposed.
     fn lacks(&mut self) -> Result<Vec<Lack>, TokenError> {
         Ok(Vec::new())
     }
+}
 
+/// A target with PINs and objects.
+pub trait Token: Target {
     /// Logs the user in, once, and reads all token objects.
     fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError>;
 
@@ -87,10 +90,19 @@ pub trait Token {
     ) -> Result<Restoration, TokenError>;
 }
 
-/// Finds the tokens of a quorum.
+/// Finds the targets of a quorum.
 pub trait TokenSource {
-    /// Opens the target `name` at `place`. Where the digest of the module's file is pinned, no other file is
+    /// Opens the target `name` at `place`, to look at it. Where the digest of the module's file is pinned, no other file is
     /// loaded: not to look, and least of all to be handed a PIN.
+    fn target(
+        &mut self,
+        name: &Name,
+        place: &Place,
+        wanted: Wanted<'_>,
+        module_sha256: Option<Digest>,
+    ) -> Result<Box<dyn Target>, TokenError>;
+
+    /// The same for a token; what is at another kind of place is refused.
     fn open(
         &mut self,
         name: &Name,

@@ -13,7 +13,7 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::token::{
         BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Reset, Restoration, Run, Silent,
-        Start, Token as _, TokenError,
+        Start, Target as _, Token as _, TokenError,
     },
     proposal::target::{BackupEntry, ObjectClass, ObjectRecord, Tries},
 };

@@ -17,7 +17,7 @@ use crate::{
         cause::Cause,
         token::{
             BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
-            Reset, Restoration, Run, Silent, Start, Token, TokenError,
+            Reset, Restoration, Run, Silent, Start, Target, Token, TokenError,
         },
     },
     proposal::target::{Inventory, ObjectRecord, Observation},
@@ -82,11 +82,13 @@ impl PracticeToken {
     }
 }
 
-impl Token for PracticeToken {
+impl Target for PracticeToken {
     fn observe(&mut self) -> Result<Observation, TokenError> {
         Ok(self.device.read()?.observation())
     }
+}
 
+impl Token for PracticeToken {
     fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError> {
         let state = self.session(user_pin)?.read()?;
         Ok(Inventory { identity: state.identity(), objects: state.records() })

@@ -9,7 +9,7 @@ use quorate::{
     pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, list},
     ports::{
         cause::Cause,
-        token::{Effect, Token},
+        token::{Effect, Target as _, Token as _},
     },
     proposal::target::{Inventory, ObjectClass, Tries},
 };

@@ -127,7 +127,7 @@ impl Cast {
                 let (so, user) = (random_pin()?, random_pin()?);
                 token.initialise(target.label().as_str(), &so, &user)?;
                 let serial = {
-                    use crate::ports::token::Token as _;
+                    use crate::ports::token::Target as _;
                     token.observe()?.identity.serial.to_string()
                 };
                 self.serials.insert(target.name.clone(), serial);
