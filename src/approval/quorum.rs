@@ -10,7 +10,7 @@ use super::{authorization::Authorization, intent::DurableIntent};
 use crate::{
     encoding::text::Name,
     memory::AuthoritySecret,
-    roster::{OperationKind, Roster, deal::Authority},
+    roster::{deal::Authority, requirement::Requirement},
     sharing::{
         reconstitution::{ReconstitutionError, reconstitute},
         share::Share,
@@ -22,7 +22,7 @@ use crate::{
 pub struct Count {
     /// Which authority.
     pub authority: Name,
-    /// M; N at genesis, where everybody must approve.
+    /// How many custodians the requirement has for it.
     pub needed: usize,
     /// Distinct custodians who approve and have not rejected.
     pub have: usize,
@@ -40,29 +40,19 @@ pub struct Tally {
 impl Tally {
     /// Counts distinct custodians. A name that is no custodian's counts nothing, a rejection cancels an approval.
     pub fn count(
-        roster: &Roster,
-        operation: OperationKind,
-        authorities: &[&Authority],
+        requirement: &Requirement<'_>,
         approving: &BTreeSet<Name>,
         rejecting: &BTreeSet<Name>,
     ) -> Self {
-        let custodians: BTreeSet<&Name> = roster.custodians().map(|person| &person.name).collect();
+        let custodians: BTreeSet<&Name> = requirement.custodians().collect();
         let have = custodians
             .iter()
             .filter(|name| approving.contains(**name) && !rejecting.contains(**name))
             .count();
         let willing = custodians.iter().filter(|name| !rejecting.contains(**name)).count();
-        let counts: Vec<Count> = authorities
-            .iter()
-            .map(|authority| Count {
-                authority: authority.name.clone(),
-                needed: match operation {
-                    OperationKind::Genesis => custodians.len(),
-                    _ => usize::from(authority.threshold),
-                },
-                have,
-            })
-            .collect();
+        let count = |name: &Name, needed| Count { authority: name.clone(), needed, have };
+        let counts: Vec<Count> =
+            requirement.parts().iter().map(|part| count(&part.authority.name, part.custodians)).collect();
         // An operation that needs no authority would need nobody: it has no quorum.
         let reachable = !counts.is_empty() && counts.iter().all(|count| willing >= count.needed);
         Self { counts, reachable }
@@ -101,9 +91,9 @@ impl Voice {
     pub fn new(
         custodian: Name,
         shares: Vec<Share>,
-        authorities: &[&Authority],
+        requirement: &Requirement<'_>,
     ) -> Result<Self, MissingShare> {
-        for authority in authorities {
+        for authority in requirement.authorities() {
             let own =
                 shares.iter().filter(|s| *s.custodian() == custodian && *s.authority() == authority.name);
             if own.count() != 1 {
@@ -128,23 +118,21 @@ pub struct Quorum {
 impl Quorum {
     /// Establishes a quorum, or says what is missing.
     pub fn establish(
-        roster: &Roster,
-        operation: OperationKind,
-        authorities: &[&Authority],
+        requirement: &Requirement<'_>,
         voices: Vec<Voice>,
         rejecting: &BTreeSet<Name>,
     ) -> Result<Self, Tally> {
         let approving: BTreeSet<Name> = voices.iter().map(|voice| voice.custodian.clone()).collect();
-        let tally = Tally::count(roster, operation, authorities, &approving, rejecting);
+        let tally = Tally::count(requirement, &approving, rejecting);
         if !tally.is_quorum() {
             return Err(tally);
         }
         let mut quorum = Self { custodians: Vec::new(), shares: BTreeMap::new() };
-        for authority in authorities {
-            quorum.shares.insert(authority.name.clone(), ((*authority).clone(), Vec::new()));
+        for authority in requirement.authorities() {
+            quorum.shares.insert(authority.name.clone(), (authority.clone(), Vec::new()));
         }
         for voice in voices {
-            let known = roster.custodian(&voice.custodian).is_some();
+            let known = requirement.custodians().any(|name| *name == voice.custodian);
             if !known || rejecting.contains(&voice.custodian) || quorum.custodians.contains(&voice.custodian)
             {
                 continue;

@@ -61,9 +61,9 @@ fn check_adopters<'a>(
     roster: &Roster,
     rules: impl Iterator<Item = &'a crate::proposal::operation::CredentialRule>,
 ) -> Result<(), Error> {
-    let adopters = roster.authorities_for(OperationKind::Adopt);
+    let adopters = roster.requirement(OperationKind::Adopt);
     for rule in rules.filter(|rule| rule.custody != Custody::Borrowed) {
-        if !adopters.iter().any(|authority| authority.name == rule.authority) {
+        if !adopters.has(&rule.authority) {
             return Err(Error::refused(
                 format!(
                     "the new {} is sealed to {}, which the roster does not name for adopt: nobody could install it",

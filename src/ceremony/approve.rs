@@ -20,7 +20,6 @@ use crate::{
     roster::{Person, Standing},
     sealing::release,
     transcript::{
-        ceremony::authorities,
         ledger::{Ceremony, LedgerState},
         verification::Pins,
     },
@@ -67,7 +66,7 @@ impl Answer {
     pub fn uses(&self, matter: &Matter<'_>) -> Uses {
         match self {
             Self::Approve => {
-                let opens = u32::try_from(authorities(matter.ceremony).len()).unwrap_or(u32::MAX);
+                let opens = u32::try_from(matter.ceremony.requirement().parts().len()).unwrap_or(u32::MAX);
                 Uses { signs: 1, opens }
             }
             Self::Reject(_) => Uses::SIGNATURE,
@@ -278,7 +277,7 @@ fn approve(
     let who = &matter.custodian.name;
     let keyid = description.signing_key.keyid();
     let mut documents: Vec<LockedBytes> = Vec::new();
-    for authority in authorities(ceremony) {
+    for authority in ceremony.requirement().authorities() {
         let share = opening::open_share(roster, &authority.name, who, keyid, card)?;
         documents.extend(share.to_document(roster)?);
     }

@@ -12,10 +12,7 @@ use crate::{
     ports::store::{Decision, Inbox, StationStore},
     sealing::release,
     sharing::share::UnverifiedShare,
-    transcript::{
-        ceremony::{authorities, check_approval},
-        ledger::Ceremony,
-    },
+    transcript::{ceremony::check_approval, ledger::Ceremony},
 };
 
 /// A file that does not count, and why.
@@ -196,20 +193,20 @@ impl Gathered<'_> {
     fn voice(&self, who: &Name, sealed: &[u8]) -> Result<Voice, String> {
         let opened =
             release::open(&self.identity, sealed, self.ceremony.digest, who).map_err(|e| e.to_string())?;
-        let needed = authorities(self.ceremony);
+        let requirement = self.ceremony.requirement();
         let mut rest = opened.expose();
         let mut shares = Vec::new();
-        for authority in &needed {
+        for authority in requirement.authorities() {
             let (unverified, after) = UnverifiedShare::read(rest)
                 .map_err(|e| format!("{who}'s share of {}: {e}", authority.name))?;
             rest = after;
             shares.push(
-                unverified.verify(&self.ceremony.roster, &authority.name, who).map_err(|e| e.to_string())?,
+                unverified.verify(requirement.roster(), &authority.name, who).map_err(|e| e.to_string())?,
             );
         }
         if !rest.is_empty() {
             return Err(format!("{who} released more than was asked for"));
         }
-        Voice::new(who.clone(), shares, &needed).map_err(|e| e.to_string())
+        Voice::new(who.clone(), shares, &requirement).map_err(|e| e.to_string())
     }
 }

@@ -18,7 +18,10 @@ use super::{
     station::StationSecrets,
 };
 use crate::{
-    approval::{intent::DurableIntent, quorum::Quorum},
+    approval::{
+        intent::DurableIntent,
+        quorum::{Quorum, Tally},
+    },
     encoding::{
         digest::Digest,
         dsse::Mode,
@@ -33,7 +36,6 @@ use crate::{
     },
     proposal::target::Role,
     transcript::{
-        ceremony::authorities,
         event::{Approved, Attempted, Intended, Rejected},
         ledger::{Ceremony, LedgerState},
     },
@@ -216,7 +218,7 @@ fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<c
     let rejecting = collected.rejecting();
     let Collected { voices, set_aside, .. } = collected;
     let approved: Vec<Name> = voices.iter().map(|v| v.custodian().clone()).collect();
-    match Quorum::establish(&ceremony.roster, ceremony.kind(), &authorities(ceremony), voices, &rejecting) {
+    match Quorum::establish(&ceremony.requirement(), voices, &rejecting) {
         Ok(quorum) => Ok((quorum, set_aside)),
         Err(tally) => {
             let waiting: Vec<&str> = ceremony
@@ -334,12 +336,9 @@ fn begin(
 
 /// Whether the rejections leave no way to a quorum.
 fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
-    use crate::approval::quorum::Tally;
     let rejecting = collected.rejecting();
     let approving = collected.voices.iter().map(|v| v.custodian().clone()).collect();
-    let tally =
-        Tally::count(&ceremony.roster, ceremony.kind(), &authorities(ceremony), &approving, &rejecting);
-    if tally.reachable {
+    if Tally::count(&ceremony.requirement(), &approving, &rejecting).reachable {
         return None;
     }
     Some(format!(

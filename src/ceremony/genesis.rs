@@ -1,7 +1,5 @@
 //! A genesis as it is proposed: the roster, the deal, and the credentials that will be installed.
 
-use std::collections::BTreeSet;
-
 use super::{
     Error,
     fresh_pins::{self, FreshPins},
@@ -190,14 +188,13 @@ fn deal_shares(
 /// Every operation must be able to open the held credentials that it needs.
 pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Result<(), Error> {
     for operation in OperationKind::GOVERNED.into_iter().chain(OperationKind::OPTIONAL) {
-        let reached: BTreeSet<Name> =
-            roster.authorities_for(operation).iter().map(|a| a.name.clone()).collect();
+        let requirement = roster.requirement(operation);
         for (target, _) in targets {
             let backs_up = matches!(operation, OperationKind::Backup | OperationKind::Restore);
             let backup_key = backs_up.then_some(Role::BackupKey);
             for role in roles_for(operation).iter().chain(&backup_key) {
                 let Some(rule) = target.rule(*role) else { continue };
-                if rule.custody != Custody::Borrowed && !reached.contains(&rule.authority) {
+                if rule.custody != Custody::Borrowed && !requirement.has(&rule.authority) {
                     return Err(Error::refused(
                         format!(
                             "operation {operation} needs the {role} of {}, which only {} opens, and that authority is not named for it",

@@ -119,13 +119,13 @@ pub(super) fn command(
 
 /// What is handed to the program is there, and can be opened by those who decide.
 fn check_credentials(target: &TargetInForce, roster: &Roster, plan: &CommandPlan) -> Result<(), Error> {
-    let reached = roster.authorities_for(OperationKind::Command);
+    let reached = roster.requirement(OperationKind::Command);
     for credential in &plan.credentials {
         let (role, name) = (credential.role, &plan.target);
         let rule = target.target.rule(role).ok_or_else(|| {
             Error::refused(format!("the quorum keeps no {role} of {name}"), "see 'quorate show LEDGER 0'")
         })?;
-        if rule.custody == Custody::Held && !reached.iter().any(|a| a.name == rule.authority) {
+        if rule.custody == Custody::Held && !reached.has(&rule.authority) {
             return Err(Error::refused(
                 format!(
                     "a command cannot open the {role} of {name}: the roster names {} not for it",

@@ -68,12 +68,9 @@ impl Stage {
     pub fn needed(&mut self) -> Result<Needed, Error> {
         let state = self.state()?;
         let open = execute::open_ceremony(&state, "execute")?;
-        let authorities = open.roster.authorities_for(open.kind());
-        let all: Vec<Name> = open.roster.custodians().map(|p| p.name.clone()).collect();
-        let count = match open.kind() {
-            crate::roster::OperationKind::Genesis => all.len(),
-            _ => authorities.iter().map(|a| usize::from(a.threshold)).max().unwrap_or(all.len()),
-        };
+        let requirement = open.requirement();
+        let all: Vec<Name> = requirement.custodians().cloned().collect();
+        let count = requirement.at_least().unwrap_or(all.len());
         let mut approved: BTreeSet<Name> =
             open.approvals.iter().map(|approval| approval.statement().custodian.clone()).collect();
         for name in self.wiring.station.names(state.nonce, open.number())? {

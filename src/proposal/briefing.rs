@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     encoding::digest::Digest,
-    roster::{OperationKind, Roster},
+    roster::{
+        Roster,
+        requirement::{Part, Requirement},
+    },
 };
 
 /// One heading with its lines.
@@ -53,7 +56,7 @@ pub fn briefing(
             format!("approvals count until {}", proposal.expires),
         ],
     )];
-    sections.push(Section::new("What it needs", needs(roster, kind)));
+    sections.push(Section::new("What it needs", needs(&roster.requirement(kind))));
     let plan = Plan::parse(proposal.plan.as_bytes()).ok();
     if let Some(disputed) = plan.as_ref().and_then(Plan::disputed_times) {
         sections.push(Section::new(
@@ -138,18 +141,19 @@ fn spelled(digest: Digest) -> Vec<String> {
     lines
 }
 
-fn needs(roster: &Roster, kind: OperationKind) -> Vec<String> {
-    let n = roster.custodians().count();
-    if kind == OperationKind::Genesis {
-        let mut lines = vec![format!("all {n} custodians approve: each opens its own share and checks it")];
-        let authorities = &roster.deal().authorities;
-        lines.extend(
-            authorities.iter().map(|a| format!("authority {}: {} of {n} from then on", a.name, a.threshold)),
-        );
-        return lines;
+fn needs(requirement: &Requirement<'_>) -> Vec<String> {
+    let n = requirement.custodians().count();
+    if !requirement.confirms_shares() {
+        let parts = requirement.parts().iter();
+        let line = |part: &Part<'_>| {
+            format!("authority {}: {} of {n} custodians", part.authority.name, part.custodians)
+        };
+        return parts.map(line).collect();
     }
-    let authorities = roster.authorities_for(kind);
-    authorities.iter().map(|a| format!("authority {}: {} of {n} custodians", a.name, a.threshold)).collect()
+    let all = format!("all {n} custodians approve: each opens their own share and checks it");
+    let authorities = requirement.authorities();
+    let later = authorities.map(|a| format!("authority {}: {} of {n} from then on", a.name, a.threshold));
+    std::iter::once(all).chain(later).collect()
 }
 
 pub(super) fn substance(proposal: &Proposal) -> Vec<Section> {

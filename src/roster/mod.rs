@@ -9,6 +9,7 @@ pub mod key;
 mod members;
 mod naming;
 pub mod point;
+pub mod requirement;
 mod validation;
 
 pub use error::RosterError;

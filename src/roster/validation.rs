@@ -6,11 +6,12 @@ use super::{
     attestation::AttestedCard,
     attested,
     card::{CardKind, EnrolledCard},
-    deal::{Authority, DealHeader, DealtCard, DealtCustodian, SealedShare},
+    deal::{DealHeader, DealtCard, DealtCustodian, SealedShare},
     error::RosterError,
     members::{Member, OperationKind, Policy, RosterDocument},
     naming,
     point::KeyPoint,
+    requirement,
 };
 use crate::{
     encoding::{
@@ -88,7 +89,7 @@ impl Roster {
         let attested = attested::check(&document, &people)?;
         check_keys(&document, &people)?;
         check_authorities(&document.deal)?;
-        check_operations(&document)?;
+        requirement::check_operations(&document)?;
         if !(1..=9).contains(&document.policy.copies) {
             return Err(RosterError::Copies(document.policy.copies));
         }
@@ -154,30 +155,6 @@ impl Roster {
         self.people.iter().find_map(|person| person.card(keyid).map(|card| (person, card)))
     }
 
-    /// The authorities that an operation needs. Genesis and recover have rules of their own.
-    pub fn authorities_for(&self, operation: OperationKind) -> Vec<&Authority> {
-        match operation {
-            OperationKind::Genesis | OperationKind::Recover => {
-                self.document.deal.authorities.iter().collect()
-            }
-            OperationKind::Adopt | OperationKind::Retire
-                if !self.document.operations.contains_key(&operation) =>
-            {
-                self.document.deal.authorities.iter().collect()
-            }
-            _ => {
-                let named = |operation| self.document.operations.get(&operation).map(Vec::as_slice);
-                // A program that has the user PIN can do what a deletion does.
-                let names = match (named(operation), operation) {
-                    (None, OperationKind::Use) => named(OperationKind::Delete),
-                    (names, _) => names,
-                }
-                .unwrap_or_default();
-                names.iter().filter_map(|name| self.document.deal.authority(name)).collect()
-            }
-        }
-    }
-
     /// The commitment to a custodian's share of an authority.
     pub fn commitment(&self, authority: &Name, custodian: &Name) -> Option<Digest> {
         let found = self
@@ -217,11 +194,8 @@ impl Roster {
                 ));
             }
         }
-        let weakest = |operation| {
-            let authorities = self.authorities_for(operation);
-            authorities.iter().map(|a| a.threshold).max()
-        };
-        if let (Some(export), Some(reset)) = (weakest(OperationKind::Backup), weakest(OperationKind::Reset))
+        let takes = |operation| self.requirement(operation).at_least();
+        if let (Some(export), Some(reset)) = (takes(OperationKind::Backup), takes(OperationKind::Reset))
             && export < reset
         {
             warnings.push(format!(
@@ -470,33 +444,6 @@ fn check_authorities(deal: &DealHeader) -> Result<(), RosterError> {
         }
         if single::parse_x25519_recipient(&authority.recipient).is_err() {
             return Err(RosterError::Authorities(format!("{} has no X25519 recipient", authority.name)));
-        }
-    }
-    Ok(())
-}
-
-fn check_operations(document: &RosterDocument) -> Result<(), RosterError> {
-    for operation in OperationKind::GOVERNED {
-        if !document.operations.contains_key(&operation) {
-            return Err(RosterError::Operation { operation, reason: "no authority is named for it".into() });
-        }
-    }
-    for (&operation, authorities) in &document.operations {
-        let fail = |reason: String| Err(RosterError::Operation { operation, reason });
-        let settable =
-            [&OperationKind::GOVERNED[..], &OperationKind::ALSO_GOVERNED, &OperationKind::OPTIONAL];
-        if !settable.iter().any(|kinds| kinds.contains(&operation)) {
-            return fail("its rule is fixed and cannot be set".into());
-        }
-        if authorities.is_empty() {
-            return fail("needs at least one authority".into());
-        }
-        let distinct: BTreeSet<_> = authorities.iter().collect();
-        if distinct.len() != authorities.len() {
-            return fail("names an authority twice".into());
-        }
-        if let Some(unknown) = authorities.iter().find(|name| document.deal.authority(name).is_none()) {
-            return fail(format!("there is no authority {unknown}"));
         }
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! One ceremony's transcript: what may follow what, and what each line must prove.
 
-use std::collections::BTreeSet;
-
 use super::{
     attested,
     event::{AnyEvent, Approved, Rejected},
@@ -17,9 +15,9 @@ use crate::{
         quorum::Tally,
         statement::{self, Approval, Rejection, Signed, StatementError},
     },
-    encoding::{dsse::Mode, text::Name},
+    encoding::dsse::Mode,
     proposal::{document::Proposal, plan::Plan},
-    roster::deal::Authority,
+    roster::requirement::Requirement,
 };
 
 /// What a ceremony connects to.
@@ -53,11 +51,6 @@ pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony,
     }
     let findings = attested::read(files, &mut ceremony, context.mode);
     Ok((ceremony, findings))
-}
-
-/// The authorities that a ceremony's operation needs.
-pub fn authorities(ceremony: &Ceremony) -> Vec<&Authority> {
-    ceremony.roster.authorities_for(ceremony.kind())
 }
 
 fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Result<Ceremony, Finding> {
@@ -203,11 +196,16 @@ pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Fi
     times::check_approval(ceremony, approval)
 }
 
-/// The count of a ceremony's recorded statements.
-pub fn tally(ceremony: &Ceremony) -> Tally {
-    let approving: BTreeSet<Name> =
-        ceremony.approvals.iter().map(|a| a.statement().custodian.clone()).collect();
-    let rejecting: BTreeSet<Name> =
-        ceremony.rejections.iter().map(|r| r.statement().custodian.clone()).collect();
-    Tally::count(&ceremony.roster, ceremony.kind(), &authorities(ceremony), &approving, &rejecting)
+impl Ceremony {
+    /// What its operation requires of its roster's people.
+    pub fn requirement(&self) -> Requirement<'_> {
+        self.roster.requirement(self.kind())
+    }
+
+    /// The count of the recorded statements.
+    pub fn tally(&self) -> Tally {
+        let approving = self.approvals.iter().map(|a| a.statement().custodian.clone()).collect();
+        let rejecting = self.rejections.iter().map(|r| r.statement().custodian.clone()).collect();
+        Tally::count(&self.requirement(), &approving, &rejecting)
+    }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ceremony::{authorities, tally},
     event::{Concluded, Intended},
     finding::Finding,
     ledger::{Ceremony, LedgerState},
@@ -29,8 +28,7 @@ fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
 pub(super) fn is_agreed(ceremony: &Ceremony) -> bool {
     let approving: BTreeSet<Name> =
         ceremony.approvals.iter().map(|a| a.statement().custodian.clone()).collect();
-    let (needed, nobody) = (authorities(ceremony), BTreeSet::new());
-    Tally::count(&ceremony.roster, ceremony.kind(), &needed, &approving, &nobody).is_quorum()
+    Tally::count(&ceremony.requirement(), &approving, &BTreeSet::new()).is_quorum()
 }
 
 /// A quorum is on record, the intent names it and nobody else, and it names the targets of the operation.
@@ -39,7 +37,7 @@ pub(super) fn check_intended(
     intended: &Intended,
     state: Option<&LedgerState>,
 ) -> Result<(), Finding> {
-    let recorded = tally(ceremony);
+    let recorded = ceremony.tally();
     if !recorded.is_quorum() {
         let message = format!("it was executed without a quorum: {}", recorded.describe());
         return Err(Finding::error("quorum-missing", message));
@@ -48,7 +46,7 @@ pub(super) fn check_intended(
     let approved = |name: &Name| ceremony.approvals.iter().any(|a| a.statement().custodian == *name);
     let rejecting: BTreeSet<Name> =
         ceremony.rejections.iter().map(|r| r.statement().custodian.clone()).collect();
-    let counted = Tally::count(&ceremony.roster, ceremony.kind(), &authorities(ceremony), &named, &rejecting);
+    let counted = Tally::count(&ceremony.requirement(), &named, &rejecting);
     if named.len() != intended.quorum.len() || !named.iter().all(approved) || !counted.is_quorum() {
         return Err(Finding::error(
             "quorum-names",
@@ -205,7 +203,7 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
     if ceremony.intended.is_some() {
         return outcome_error("refused, although the intent was written");
     }
-    if tally(ceremony).reachable {
+    if ceremony.tally().reachable {
         return outcome_error(
             "refused, although a quorum could still be reached: only an abort ends it then",
         );

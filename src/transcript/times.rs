@@ -5,7 +5,6 @@
 //! had a quorum are one administrator's word, and bind nobody.
 
 use super::{
-    ceremony::authorities,
     event::AnyEvent,
     executed,
     finding::{Finding, Severity},
@@ -25,9 +24,8 @@ impl Ceremony {
         if self.had_quorum || !matches!(event, AnyEvent::Approved(_)) {
             return;
         }
-        let least = authorities(self).iter().map(|a| usize::from(a.threshold)).max();
         // Counted only where it can be one: a transcript has as many lines as fit.
-        if least.is_some_and(|least| self.approvals.len() >= least) {
+        if self.requirement().at_least().is_some_and(|least| self.approvals.len() >= least) {
             self.had_quorum = executed::is_agreed(self);
         }
     }

@@ -278,8 +278,7 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
         .filter(|a| ceremony.roster.custodian(&a.person).is_some())
         .map(|a| &a.person)
         .collect();
-    let authorities = ceremony.roster.authorities_for(ceremony.kind());
-    let needed = authorities.iter().map(|a| usize::from(a.threshold)).max().unwrap_or(usize::MAX);
+    let needed = ceremony.requirement().attesting().unwrap_or(usize::MAX);
     if agreeing.len() < needed {
         let have = agreeing.len();
         let message = format!(
