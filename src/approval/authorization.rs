@@ -6,6 +6,7 @@ use crate::encoding::{digest::Digest, text::Name};
 ///
 /// It is made in one place, `Quorum::authorize`, out of an established quorum and an intent that
 /// is durable on every copy of the ledger. It cannot be cloned, and the function that acts consumes it.
+#[must_use = "it is the right to act, and is good once"]
 #[derive(Debug)]
 pub struct Authorization {
     target: Name,
@@ -42,6 +43,7 @@ impl Authorization {
 
 /// The right to change the PINs of one target in the ceremony that may act on it. Changing a PIN destroys nothing, and
 /// some ceremonies do it before and after the act: it is lent, not consumed.
+#[must_use = "it is the right to change the PINs of one target"]
 #[derive(Debug)]
 pub struct PinAuthorization {
     target: Name,

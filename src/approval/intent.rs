@@ -5,6 +5,7 @@ use crate::encoding::{digest::Digest, text::Name};
 /// An `intended` line that was written, fsynced and read back on every copy of the ledger.
 ///
 /// Made by the ledger's storage after it did that, and by nothing else; a test holds the callers to it.
+#[must_use = "an act rests on it"]
 #[derive(Debug)]
 pub struct DurableIntent {
     line: Digest,

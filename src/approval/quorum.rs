@@ -29,6 +29,7 @@ pub struct Count {
 }
 
 /// The result of counting.
+#[must_use = "a count that nobody looks at decides nothing"]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tally {
     /// One for each authority that the operation needs.
@@ -71,7 +72,8 @@ impl Tally {
 }
 
 /// A custodian who approved and whose shares, one for each authority needed, were all verified.
-pub struct Voice {
+#[must_use = "whoever is not counted is missing from the quorum"]
+pub struct Participant {
     custodian: Name,
     shares: Vec<Share>,
 }
@@ -86,7 +88,7 @@ pub struct MissingShare {
     pub authority: Name,
 }
 
-impl Voice {
+impl Participant {
     /// Takes the verified shares of one custodian: exactly one of each authority needed.
     pub fn new(
         custodian: Name,
@@ -110,6 +112,7 @@ impl Voice {
 }
 
 /// Enough custodians, with verified shares. It can be used once.
+#[must_use = "enough people released their shares for it"]
 pub struct Quorum {
     custodians: Vec<Name>,
     shares: BTreeMap<Name, (Authority, Vec<Share>)>,
@@ -119,10 +122,11 @@ impl Quorum {
     /// Establishes a quorum, or says what is missing.
     pub fn establish(
         requirement: &Requirement<'_>,
-        voices: Vec<Voice>,
+        participants: Vec<Participant>,
         rejecting: &BTreeSet<Name>,
     ) -> Result<Self, Tally> {
-        let approving: BTreeSet<Name> = voices.iter().map(|voice| voice.custodian.clone()).collect();
+        let approving: BTreeSet<Name> =
+            participants.iter().map(|participant| participant.custodian.clone()).collect();
         let tally = Tally::count(requirement, &approving, rejecting);
         if !tally.is_quorum() {
             return Err(tally);
@@ -131,20 +135,22 @@ impl Quorum {
         for authority in requirement.authorities() {
             quorum.shares.insert(authority.name.clone(), (authority.clone(), Vec::new()));
         }
-        for voice in voices {
-            let known = requirement.custodians().any(|name| *name == voice.custodian);
-            if !known || rejecting.contains(&voice.custodian) || quorum.custodians.contains(&voice.custodian)
+        for participant in participants {
+            let known = requirement.custodians().any(|name| *name == participant.custodian);
+            if !known
+                || rejecting.contains(&participant.custodian)
+                || quorum.custodians.contains(&participant.custodian)
             {
                 continue;
             }
-            for share in voice.shares {
+            for share in participant.shares {
                 if let Some((authority, shares)) = quorum.shares.get_mut(share.authority())
                     && shares.len() < usize::from(authority.threshold)
                 {
                     shares.push(share);
                 }
             }
-            quorum.custodians.push(voice.custodian);
+            quorum.custodians.push(participant.custodian);
         }
         Ok(quorum)
     }
@@ -174,6 +180,7 @@ impl Quorum {
 }
 
 /// The reconstituted secrets of the authorities that an operation needs.
+#[must_use = "they were reconstituted to be used"]
 pub struct Authorities {
     secrets: BTreeMap<Name, AuthoritySecret>,
 }

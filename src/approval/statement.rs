@@ -129,6 +129,7 @@ impl Statement for crate::proposal::document::Proposal {
 }
 
 /// A statement whose type, spelling, author and signature were checked against a roster.
+#[must_use = "a signature that was checked is to be counted or kept"]
 #[derive(Clone, Debug)]
 pub struct Signed<S> {
     statement: S,

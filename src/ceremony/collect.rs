@@ -1,11 +1,11 @@
-//! Approval files become voices, or are listed with the reason why not.
+//! Approval files become participants, or are listed with the reason why not.
 
 use std::collections::BTreeSet;
 
 use super::{Error, station::StationSecrets};
 use crate::{
     approval::{
-        quorum::Voice,
+        quorum::Participant,
         statement::{Approval, ApprovalFile, Rejection, Signed, Statement as _},
     },
     encoding::{digest::Digest, dsse::Mode, text::Name},
@@ -49,7 +49,7 @@ fn foreign(reason: impl std::fmt::Display) -> Unfit {
 /// What was gathered for one ceremony.
 pub struct Collected {
     /// Custodians with verified shares.
-    pub voices: Vec<Voice>,
+    pub participants: Vec<Participant>,
     /// Their approvals, in the same order, with the files to be kept until the ceremony closes.
     pub approvals: Vec<(Signed<Approval>, Vec<u8>)>,
     /// Rejections that are not on record yet.
@@ -86,7 +86,7 @@ pub fn collect(
         mode,
         identity: secrets.age_identity()?,
         collected: Collected {
-            voices: Vec::new(),
+            participants: Vec::new(),
             approvals: Vec::new(),
             rejections: if ceremony.intended.is_none() { ceremony.unrecorded.clone() } else { Vec::new() },
             recorded: ceremony.rejections.iter().map(|r| r.statement().custodian.clone()).collect(),
@@ -183,14 +183,14 @@ impl Gathered<'_> {
         if Digest::of(&release.0) != signed.statement().release {
             return Err(Unfit::Flawed(format!("the release is not the one that {who} signed for")));
         }
-        let voice = self.voice(&who, &release.0)?;
-        self.collected.voices.push(voice);
+        let participant = self.participant(&who, &release.0)?;
+        self.collected.participants.push(participant);
         self.collected.approvals.push((signed, bytes.to_vec()));
         Ok(())
     }
 
     /// An approval whose share is bad does not count, and is named.
-    fn voice(&self, who: &Name, sealed: &[u8]) -> Result<Voice, String> {
+    fn participant(&self, who: &Name, sealed: &[u8]) -> Result<Participant, String> {
         let opened =
             release::open(&self.identity, sealed, self.ceremony.digest, who).map_err(|e| e.to_string())?;
         let requirement = self.ceremony.requirement();
@@ -207,6 +207,6 @@ impl Gathered<'_> {
         if !rest.is_empty() {
             return Err(format!("{who} released more than was asked for"));
         }
-        Voice::new(who.clone(), shares, &requirement).map_err(|e| e.to_string())
+        Participant::new(who.clone(), shares, &requirement).map_err(|e| e.to_string())
     }
 }

@@ -216,9 +216,9 @@ fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins
 /// Counts. Who is missing is said by name.
 fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<collect::SetAside>), Error> {
     let rejecting = collected.rejecting();
-    let Collected { voices, set_aside, .. } = collected;
-    let approved: Vec<Name> = voices.iter().map(|v| v.custodian().clone()).collect();
-    match Quorum::establish(&ceremony.requirement(), voices, &rejecting) {
+    let Collected { participants, set_aside, .. } = collected;
+    let approved: Vec<Name> = participants.iter().map(|p| p.custodian().clone()).collect();
+    match Quorum::establish(&ceremony.requirement(), participants, &rejecting) {
         Ok(quorum) => Ok((quorum, set_aside)),
         Err(tally) => {
             let waiting: Vec<&str> = ceremony
@@ -337,7 +337,7 @@ fn begin(
 /// Whether the rejections leave no way to a quorum.
 fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
     let rejecting = collected.rejecting();
-    let approving = collected.voices.iter().map(|v| v.custodian().clone()).collect();
+    let approving = collected.participants.iter().map(|p| p.custodian().clone()).collect();
     if Tally::count(&ceremony.requirement(), &approving, &rejecting).reachable {
         return None;
     }

@@ -20,6 +20,7 @@ pub struct UnverifiedShare {
 }
 
 /// A share that is the dealer's, of the roster that checked it. The only kind that is ever combined.
+#[must_use = "a verified share that is dropped counts for nobody"]
 pub struct Share {
     authority: Name,
     custodian: Name,
