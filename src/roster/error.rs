@@ -3,8 +3,7 @@
 use super::{
     attestation::AttestationError,
     card::{CardKind, EnrolmentError},
-    members::OperationKind,
-    validation::MAX_DRILL_DAYS,
+    members::{MAX_DRILL_DAYS, OperationKind},
 };
 use crate::encoding::{
     bounds::CUSTODIANS,

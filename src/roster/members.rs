@@ -91,6 +91,9 @@ impl std::fmt::Display for OperationKind {
     }
 }
 
+/// The longest time between two drills that a policy can demand: ten years.
+pub const MAX_DRILL_DAYS: u32 = 3650;
+
 /// What the quorum demands of its ceremonies, or lets pass. Each `allow` is a recorded deviation.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,14 +1,7 @@
 //! What an operation requires before anything is done: one value, made of roster and operation. Everything that says, checks
 //! or counts what is needed takes it.
 
-use std::collections::BTreeSet;
-
-use super::{
-    deal::Authority,
-    error::RosterError,
-    members::{OperationKind, RosterDocument},
-    validation::Roster,
-};
+use super::{deal::Authority, governing, members::OperationKind, validation::Roster};
 use crate::encoding::text::Name;
 
 /// What an operation requires of the people of one roster, whose dealing its shares are of. All parts must be met.
@@ -33,7 +26,7 @@ impl Roster {
     pub fn requirement(&self, operation: OperationKind) -> Requirement<'_> {
         let confirms_shares = operation == OperationKind::Genesis;
         let n = self.custodians().count();
-        let parts = authorities(self.document(), operation).into_iter().map(|authority| Part {
+        let parts = governing::authorities(self.document(), operation).into_iter().map(|authority| Part {
             authority,
             custodians: if confirms_shares { n } else { usize::from(authority.threshold) },
         });
@@ -83,47 +76,4 @@ impl<'r> Requirement<'r> {
     pub fn confirms_shares(&self) -> bool {
         self.confirms_shares
     }
-}
-
-/// Genesis and recover concern every authority; so do adopt and retire unless the roster names some.
-fn authorities(document: &RosterDocument, operation: OperationKind) -> Vec<&Authority> {
-    let named = |operation| document.operations.get(&operation);
-    let names = match (named(operation), operation) {
-        (_, OperationKind::Genesis | OperationKind::Recover)
-        | (None, OperationKind::Adopt | OperationKind::Retire) => {
-            return document.deal.authorities.iter().collect();
-        }
-        // A program that has the user PIN can do what a deletion does.
-        (None, OperationKind::Use) => named(OperationKind::Delete),
-        (names, _) => names,
-    };
-    names.into_iter().flatten().filter_map(|name| document.deal.authority(name)).collect()
-}
-
-/// The roster's table of operations: one entry at least for each that is governed, of authorities that exist.
-pub(super) fn check_operations(document: &RosterDocument) -> Result<(), RosterError> {
-    for operation in OperationKind::GOVERNED {
-        if !document.operations.contains_key(&operation) {
-            return Err(RosterError::Operation { operation, reason: "no authority is named for it".into() });
-        }
-    }
-    for (&operation, authorities) in &document.operations {
-        let fail = |reason: String| Err(RosterError::Operation { operation, reason });
-        let settable =
-            [&OperationKind::GOVERNED[..], &OperationKind::ALSO_GOVERNED, &OperationKind::OPTIONAL];
-        if !settable.iter().any(|kinds| kinds.contains(&operation)) {
-            return fail("its rule is fixed and cannot be set".into());
-        }
-        if authorities.is_empty() {
-            return fail("needs at least one authority".into());
-        }
-        let distinct: BTreeSet<_> = authorities.iter().collect();
-        if distinct.len() != authorities.len() {
-            return fail("names an authority twice".into());
-        }
-        if let Some(unknown) = authorities.iter().find(|name| document.deal.authority(name).is_none()) {
-            return fail(format!("there is no authority {unknown}"));
-        }
-    }
-    Ok(())
 }

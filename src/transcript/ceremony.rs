@@ -2,10 +2,11 @@
 
 use super::{
     attested,
+    context::Context,
     event::{AnyEvent, Approved, Rejected},
     executed,
     finding::Finding,
-    ledger::{Ceremony, CeremonyFiles, End, LedgerState},
+    ledger::{Ceremony, CeremonyFiles, End},
     line::{self, Link, ParsedLine},
     outcome::Outcome,
     proposed, times,
@@ -15,20 +16,9 @@ use crate::{
         quorum::Tally,
         statement::{self, Approval, Rejection, Signed, StatementError},
     },
-    encoding::dsse::Mode,
     proposal::{document::Proposal, plan::Plan},
     roster::requirement::Requirement,
 };
-
-/// What a ceremony connects to.
-pub struct Context<'a> {
-    /// The ledger's mode.
-    pub mode: Mode,
-    /// The number that the ceremony must have.
-    pub number: u32,
-    /// The ceremonies before it; none at genesis.
-    pub state: Option<&'a LedgerState>,
-}
 
 /// Verifies one ceremony. The first line that does not hold ends it.
 pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony, Vec<Finding>), Finding> {

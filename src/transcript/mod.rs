@@ -3,6 +3,7 @@
 mod attested;
 pub mod ceremonies;
 pub mod ceremony;
+pub mod context;
 pub mod drilled;
 pub mod event;
 mod executed;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    ceremony::Context,
+    context::Context,
     event::Proposed,
     finding::Finding,
     ledger::{CeremonyFiles, TargetInForce},

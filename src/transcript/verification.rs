@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ceremonies::Ceremonies,
-    ceremony::{self, Context},
+    ceremony,
+    context::Context,
     drilled,
     finding::{Finding, Severity},
     inventories,

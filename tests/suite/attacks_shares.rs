@@ -120,7 +120,7 @@ fn what_a_share_says_of_itself_must_be_what_the_roster_says() {
     recipe.authorities.push(("security-officer", 3));
     let dealing = recipe.deal();
     let good = dealing.document(CRYPTO, 2);
-    dealing.verify(good, CRYPTO, 2).unwrap();
+    assert_eq!(dealing.verify(good, CRYPTO, 2).unwrap().index(), 2);
     for (from, to) in [
         ("index 2", "index 0"),
         ("index 2", "index 6"),

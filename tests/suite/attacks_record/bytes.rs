@@ -16,7 +16,8 @@ use quorate::{
     proposal::document::Proposal,
     roster::key::PublicKey,
     transcript::{
-        ceremony::{self, Context},
+        ceremony,
+        context::Context,
         event::AnyEvent,
         ledger::{CeremonyFiles, LedgerState},
         line::{self, Link},

@@ -1,0 +1,69 @@
+//! The keys of people and authorities: each has one use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{card::EnrolledCard, deal::DealHeader, error::RosterError, people::Person, point::KeyPoint};
+use crate::{encoding::text::Name, sealing::single};
+
+/// No serial and no key occurs twice, whoever has it, whatever it is for and however it is spelled.
+pub(super) fn check(deal: &DealHeader, people: &[Person]) -> Result<(), RosterError> {
+    let mut serials: BTreeMap<String, &Name> = BTreeMap::new();
+    for person in people {
+        for card in &person.cards {
+            let serial = format!("{} {}", card.enrolment().kind, card.enrolment().serial);
+            if let Some(first) = serials.insert(serial.clone(), &person.name) {
+                let (first, second) = (first.clone(), person.name.clone());
+                return Err(RosterError::SerialTwice { serial, first, second });
+            }
+        }
+    }
+    let mut owners: BTreeMap<KeyPoint, String> = BTreeMap::new();
+    let dealt_by = deal.station.points().into_iter().map(|point| (point, "the station".to_owned()));
+    for (point, of) in dealt_by.chain(points(deal, people)) {
+        if let Some(first) = owners.insert(point, of.clone()) {
+            return Err(RosterError::KeyTwice { first, second: of });
+        }
+    }
+    Ok(())
+}
+
+/// Every key of people and authorities as a point, with whose it is. A recipient that cannot be read is refused elsewhere.
+pub(super) fn points(deal: &DealHeader, people: &[Person]) -> Vec<(KeyPoint, String)> {
+    let mut points = Vec::new();
+    for person in people {
+        for enrolment in person.cards.iter().map(EnrolledCard::enrolment) {
+            points.push((KeyPoint::of_key(&enrolment.signing_key), person.name.to_string()));
+            let share = enrolment.share_recipient.as_deref().and_then(KeyPoint::of_recipient);
+            points.extend(share.map(|point| (point, person.name.to_string())));
+        }
+    }
+    points.extend(deal.authorities.iter().filter_map(|authority| {
+        Some((KeyPoint::of_recipient(&authority.recipient)?, authority.name.to_string()))
+    }));
+    points
+}
+
+/// Authorities have names, thresholds and recipients that make sense.
+pub(super) fn check_authorities(deal: &DealHeader) -> Result<(), RosterError> {
+    if deal.authorities.is_empty() {
+        return Err(RosterError::Authorities("there is none".into()));
+    }
+    let mut names = BTreeSet::new();
+    for authority in &deal.authorities {
+        if !names.insert(&authority.name) {
+            return Err(RosterError::Authorities(format!("{} is listed twice", authority.name)));
+        }
+        let n = deal.custodians.len();
+        if authority.threshold < 2 || usize::from(authority.threshold) > n {
+            return Err(RosterError::Threshold {
+                authority: authority.name.clone(),
+                threshold: authority.threshold,
+                custodians: n,
+            });
+        }
+        if single::parse_x25519_recipient(&authority.recipient).is_err() {
+            return Err(RosterError::Authorities(format!("{} has no X25519 recipient", authority.name)));
+        }
+    }
+    Ok(())
+}

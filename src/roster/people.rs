@@ -1,0 +1,161 @@
+//! The people of a roster, with their cards checked.
+
+use std::collections::BTreeSet;
+
+use super::{
+    card::{CardKind, EnrolledCard},
+    deal::DealtCard,
+    error::RosterError,
+    members::{Member, RosterDocument},
+    naming,
+};
+use crate::{
+    encoding::{
+        bounds::CUSTODIANS,
+        digest::Digest,
+        dsse::Mode,
+        text::{Line, Name},
+    },
+    sealing::recipient::ShareRecipient,
+};
+
+/// In which capacity a person belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Holds shares, approves.
+    Custodian,
+    /// Proposes, runs the station.
+    Administrator,
+    /// Signs what was seen.
+    Witness,
+}
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Custodian => "custodian",
+            Self::Administrator => "administrator",
+            Self::Witness => "witness",
+        })
+    }
+}
+
+/// A member whose cards were checked.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Identifier.
+    pub name: Name,
+    /// As it is read aloud.
+    pub full_name: Line,
+    /// In which capacity.
+    pub standing: Standing,
+    /// Cards, each with the signature of its enrolment checked.
+    pub cards: Vec<EnrolledCard>,
+}
+
+impl Person {
+    /// The card with this signing key.
+    pub fn card(&self, keyid: Digest) -> Option<&EnrolledCard> {
+        self.cards.iter().find(|card| card.keyid() == keyid)
+    }
+
+    /// The cards as a deal header lists them: those that have a share key.
+    pub(super) fn dealt_cards(&self) -> Vec<DealtCard> {
+        let dealt = |card: &EnrolledCard| {
+            let share_recipient = card.enrolment().share_recipient.clone()?;
+            Some(DealtCard { keyid: card.keyid(), share_recipient })
+        };
+        self.cards.iter().filter_map(dealt).collect()
+    }
+}
+
+/// Everybody, each once, with cards that they can use.
+pub(super) fn check(document: &RosterDocument) -> Result<Vec<Person>, RosterError> {
+    let count = document.custodians.len();
+    if !(2..=CUSTODIANS).contains(&count) {
+        return Err(RosterError::CustodianCount(count));
+    }
+    if document.administrators.is_empty() {
+        return Err(RosterError::NoAdministrator);
+    }
+    let listed = [
+        (Standing::Custodian, &document.custodians),
+        (Standing::Administrator, &document.administrators),
+        (Standing::Witness, &document.witnesses),
+    ];
+    let mut seen = BTreeSet::new();
+    let mut people = Vec::new();
+    for (standing, members) in listed {
+        for member in members {
+            let spoken = naming::folded(&member.full_name);
+            if !seen.insert(member.name.to_string()) || !seen.insert(format!("full name {spoken}")) {
+                return Err(RosterError::PersonTwice(format!("{} ({})", member.name, member.full_name)));
+            }
+            people.push(check_member(member, standing, document)?);
+        }
+    }
+    Ok(people)
+}
+
+fn check_member(
+    member: &Member,
+    standing: Standing,
+    document: &RosterDocument,
+) -> Result<Person, RosterError> {
+    let name = &member.name;
+    if member.cards.is_empty() {
+        return Err(RosterError::NoCard(name.clone()));
+    }
+    if !naming::is_trimmed(&member.full_name) {
+        return Err(RosterError::NameBlanks(member.full_name.clone()));
+    }
+    let mut cards = Vec::new();
+    for file in &member.cards {
+        let card = EnrolledCard::from_file(file.clone())
+            .map_err(|source| RosterError::Enrolment { person: name.clone(), source })?;
+        let enrolment = card.enrolment();
+        if enrolment.holder != *name {
+            return Err(RosterError::OtherHolder { person: name.clone(), holder: enrolment.holder.clone() });
+        }
+        if enrolment.full_name != member.full_name {
+            let (listed, enrolled) = (member.full_name.clone(), enrolment.full_name.clone());
+            return Err(RosterError::OtherName { listed, enrolled });
+        }
+        if !naming::is_serial(enrolment.kind, &enrolment.serial) {
+            let (person, kind, serial) = (name.clone(), enrolment.kind, enrolment.serial.clone());
+            return Err(RosterError::SerialSpelling { person, kind, serial });
+        }
+        let bad_recipient = |r: &String| !is_share_key(enrolment.kind, r);
+        if enrolment.share_recipient.as_ref().is_some_and(bad_recipient) {
+            return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
+        }
+        if standing == Standing::Administrator
+            && enrolment.kind == CardKind::Yubikey
+            && enrolment.signing_key.algorithm() == "ed25519"
+        {
+            let serial = enrolment.serial.clone();
+            return Err(RosterError::ShortSignatures { person: name.clone(), serial });
+        }
+        if standing != Standing::Witness && enrolment.share_recipient.is_none() {
+            return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
+        }
+        match (document.deal.mode, enrolment.kind) {
+            (Mode::Production, CardKind::Soft) if !document.policy.allow_soft_cards => {
+                return Err(RosterError::SoftCard { person: name.clone() });
+            }
+            (Mode::Rehearsal, kind) if kind != CardKind::Soft => {
+                return Err(RosterError::HardCard { person: name.clone(), kind });
+            }
+            _ => cards.push(card),
+        }
+    }
+    Ok(Person { name: name.clone(), full_name: member.full_name.clone(), standing, cards })
+}
+
+/// A card of each kind has share keys of one kind.
+fn is_share_key(kind: CardKind, recipient: &str) -> bool {
+    matches!(
+        (kind, ShareRecipient::parse(recipient)),
+        (CardKind::Soft, Ok(ShareRecipient::X25519(_))) | (CardKind::Yubikey, Ok(ShareRecipient::Piv(_)))
+    )
+}
