@@ -63,6 +63,7 @@ test: test-needs ## Run all tests: installs what they need
 
 lint: build-needs ## Check the formatting, the lints and, where cargo-deny is there, the dependencies
 	$(CARGO) fmt --check
+	rustfmt --check --edition 2024 src/*/operations/*.rs
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; \
 	else echo 'lint: no cargo-deny here, dependencies not checked (cargo install cargo-deny --locked)'; fi

@@ -6,7 +6,8 @@ use crate::{
     ports::token::{Target, Wanted},
     proposal::{
         capability::{self, Ability},
-        operation::{Operation, Start},
+        joining::Start,
+        operations::{BackupOperation, Operation},
         target::{ObjectClass, ObjectRecord},
     },
     transcript::ledger::LedgerState,
@@ -33,7 +34,7 @@ pub(super) fn check(
         }
         return Ok(());
     }
-    let wanted = capability::wanted(operation);
+    let wanted = operation.facts().abilities;
     let Some((name, identity)) = operation.target().filter(|_| !wanted.is_empty()) else { return Ok(()) };
     let Some(target) = state.and_then(|s| s.targets.get(name)) else { return Ok(()) };
     let which = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
@@ -46,7 +47,9 @@ pub(super) fn check(
 /// Refuses a whole backup of which the record shows that it cannot be one: no token ever sets CKA_EXTRACTABLE again. One that may
 /// be partial is left to what is there when it is made, keys that came since included.
 fn check_record(operation: &Operation) -> Result<(), Error> {
-    let Operation::Backup { target, objects, allow_partial: false, .. } = operation else { return Ok(()) };
+    let Operation::Backup(BackupOperation { target, objects, allow_partial: false, .. }) = operation else {
+        return Ok(());
+    };
     let is_key = |o: &&ObjectRecord| matches!(o.class, ObjectClass::PrivateKey | ObjectClass::SecretKey);
     let (staying, leaving): (Vec<_>, Vec<_>) =
         objects.iter().filter(is_key).partition(|key| key.extractable == Some(false));

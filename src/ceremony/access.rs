@@ -13,7 +13,7 @@ use crate::{
     },
     proposal::{
         credential,
-        operation::USER_PIN_LENGTH,
+        joining::USER_PIN_LENGTH,
         target::{Inventory, Role, TokenIdentity},
     },
     transcript::ledger::{Ceremony, TargetInForce},
@@ -70,7 +70,7 @@ impl Acting<'_, '_> {
         let proposal = &ceremony.proposal;
         let own = ceremony.number() == self.ceremony.number();
         let never_set = own && self.new_pin(name, role)? == NewPin::NeverSet;
-        let may_be_set = self.run == Run::Resumed && !proposal.operation.sets_pins() && !never_set;
+        let may_be_set = self.run == Run::Resumed && !proposal.operation.facts().sets_pins && !never_set;
         let set = proposal
             .credentials
             .iter()

@@ -18,7 +18,7 @@ use crate::{
     memory::Pin,
     ports::token::{Effect, Run, Token, TokenError, Wanted},
     proposal::{
-        operation::Operation,
+        operations::{DeleteOperation, Operation, RecoverOperation, ResetOperation, RetireOperation},
         program::ProgramRecord,
         target::{Inventory, LeftOut, ObjectRecord, Role},
     },
@@ -119,7 +119,7 @@ impl Acted {
     /// What is said when the ceremony stays open.
     pub fn into_error(mut self, operation: &Operation, set_aside: Vec<SetAside>) -> Error {
         // What may have set PINs is not given up while its target answers: there is no such way out to name.
-        let may_give_up = !operation.sets_pins() && !matches!(operation, Operation::Recover { .. });
+        let may_give_up = !operation.facts().sets_pins && !matches!(operation, Operation::Recover(_));
         if may_give_up && !self.hint.contains("--give-up") {
             self.hint.push_str(
                 "; if it cannot complete, 'quorate execute --give-up' records what is known and closes it",
@@ -181,7 +181,7 @@ impl Acting<'_, '_> {
         });
         // An earlier run may have done what this one could not: without a look nothing is known.
         let operation = &self.ceremony.proposal.operation;
-        let only_reads = matches!(operation, Operation::Inventory { .. } | Operation::Backup { .. });
+        let only_reads = matches!(operation, Operation::Inventory(_) | Operation::Backup(_));
         let unseen = acted.outcome == Outcome::Failed && acted.targets.is_empty();
         if self.run == Run::Resumed && unseen && !only_reads {
             acted.outcome = Outcome::Indeterminate;
@@ -202,10 +202,10 @@ impl Acting<'_, '_> {
         })?;
         let mut grants = grants.into_iter();
         let operation = &self.ceremony.proposal.operation;
-        if let Operation::Recover { ceremony, .. } = operation {
+        if let Operation::Recover(RecoverOperation { ceremony, .. }) = operation {
             return self.recover(*ceremony, &authorities, &mut grants);
         }
-        if let Operation::Retire { target, .. } = operation {
+        if let Operation::Retire(RetireOperation { target, .. }) = operation {
             let summary = format!("{target} no longer belongs to the quorum; it was not touched");
             return Ok(Acted::new(Outcome::Completed, summary));
         }
@@ -217,7 +217,7 @@ impl Acting<'_, '_> {
             return Ok(acted);
         }
         let backup_identity = match operation {
-            Operation::Backup { .. } | Operation::Restore { .. } => Some(self.backup_identity(&authorities)?),
+            Operation::Backup(_) | Operation::Restore(_) => Some(self.backup_identity(&authorities)?),
             _ => None,
         };
         let missing = || Error::refused("the proposal names no target", "audit the ledger");
@@ -225,14 +225,14 @@ impl Acting<'_, '_> {
             grants.next().ok_or_else(|| Error::refused("the intent names no target", "audit the ledger"))?;
         let (name, _) = operation.target().ok_or_else(missing)?;
         let target = pinning::target(self.state, name)?;
-        if let Operation::Reset { new_label, .. } = operation {
+        if let Operation::Reset(ResetOperation { new_label, .. }) = operation {
             let so_pins = self.present_so_pins(self.ceremony, &authorities)?;
             drop(authorities);
             let mut acted = self.reset(name, target, new_label, so_pins, &credentials, grant)?;
             acted.hand_over(self.ceremony);
             return Ok(acted);
         }
-        if matches!(operation, Operation::Command { .. }) {
+        if matches!(operation, Operation::Command(_)) {
             let secrets = self.program_secrets(target, &credentials, &authorities)?;
             drop(authorities);
             return self.command(&secrets, grant);
@@ -291,17 +291,17 @@ impl Acting<'_, '_> {
     ) -> Result<Acted, Error> {
         let operation = &self.ceremony.proposal.operation;
         match operation {
-            Operation::Delete { objects, .. } => {
+            Operation::Delete(DeleteOperation { objects, .. }) => {
                 Ok(self.delete(token, name, at_hand.user_pin, objects, &before, grant))
             }
-            Operation::Use { .. } => self.use_token(token, name, at_hand.user_pin, &before, grant),
-            Operation::Inventory { .. } => {
+            Operation::Use(_) => self.use_token(token, name, at_hand.user_pin, &before, grant),
+            Operation::Inventory(_) => {
                 let summary = format!("{name} holds {} objects", before.objects.len());
                 let mut acted = Acted::new(Outcome::Completed, summary);
                 acted.targets = vec![TargetState { name: name.clone(), inventory: Some(before) }];
                 Ok(acted)
             }
-            Operation::Backup { .. } | Operation::Restore { .. } => {
+            Operation::Backup(_) | Operation::Restore(_) => {
                 if let Some(why) = backup::uncertain(operation, &before.objects) {
                     let mut acted =
                         Acted::new(Outcome::Failed, format!("{} on {name}: {why}", operation.kind()));

@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{
     proposal::{
-        operation::Operation,
-        plan::{AdoptPlan, RetirePlan},
+        operations::{AdoptOperation, AdoptPlan, Operation, RetireOperation, RetirePlan},
         target::Custody,
     },
     roster::{OperationKind, Roster},
@@ -53,13 +52,13 @@ pub(super) fn adopt(
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let mut pins = FreshPins::default();
     make_credentials(joining, &|role| state.next_version(name, role), roster, &mut rng, &mut pins)?;
-    Ok((Operation::Adopt { target: Box::new(joining.0.clone()) }, pins))
+    Ok((Operation::Adopt(AdoptOperation { target: Box::new(joining.0.clone()) }), pins))
 }
 
 /// An adoption installs the new credentials, so that its authorities must open them.
 fn check_adopters<'a>(
     roster: &Roster,
-    rules: impl Iterator<Item = &'a crate::proposal::operation::CredentialRule>,
+    rules: impl Iterator<Item = &'a crate::proposal::joining::CredentialRule>,
 ) -> Result<(), Error> {
     let adopters = roster.requirement(OperationKind::Adopt);
     for rule in rules.filter(|rule| rule.custody != Custody::Borrowed) {
@@ -88,6 +87,7 @@ pub(super) fn retire(state: &LedgerState, plan: &RetirePlan) -> Result<(Operatio
             "a target that was let go is not taken back: name it exactly, as 'quorate status' does",
         ));
     }
-    let operation = Operation::Retire { target: plan.target.clone(), identity: identity.clone() };
+    let operation =
+        Operation::Retire(RetireOperation { target: plan.target.clone(), identity: identity.clone() });
     Ok((operation, FreshPins::default()))
 }

@@ -24,7 +24,7 @@ use crate::{
     proposal::{
         choice,
         identity::{made_again, matching},
-        operation::Operation,
+        operations::{BackupOperation, Operation, RestoreOperation},
         target::{BackupEntry, Inventory, LeftOut, ObjectClass, ObjectRecord, Role},
     },
     transcript::{
@@ -67,17 +67,19 @@ pub(super) fn act(
     grant: Authorization,
 ) -> Result<Acted, Error> {
     match &acting.ceremony.proposal.operation {
-        Operation::Backup { output, allow_partial, objects, .. } => {
+        Operation::Backup(BackupOperation { output, allow_partial, objects, .. }) => {
             backup(acting, token, name, keys, grant, (output, *allow_partial, objects))
         }
-        Operation::Restore { input, sha256, backup, objects, allow_partial, .. } => restore(
-            acting,
-            token,
-            name,
-            keys,
-            grant,
-            &Wanted { input, sha256: *sha256, backup: *backup, objects, allow_partial: *allow_partial },
-        ),
+        Operation::Restore(RestoreOperation { input, sha256, backup, objects, allow_partial, .. }) => {
+            restore(
+                acting,
+                token,
+                name,
+                keys,
+                grant,
+                &Wanted { input, sha256: *sha256, backup: *backup, objects, allow_partial: *allow_partial },
+            )
+        }
         _ => Err(Error::refused("neither backup nor restore", "audit the ledger")),
     }
 }
@@ -85,7 +87,7 @@ pub(super) fn act(
 /// Why a backup cannot take what was approved: something is missing, or it is not certain what is meant. What else is in
 /// the token does not matter, and is not taken.
 pub(super) fn uncertain(operation: &Operation, there: &[ObjectRecord]) -> Option<String> {
-    let Operation::Backup { objects, .. } = operation else { return None };
+    let Operation::Backup(BackupOperation { objects, .. }) = operation else { return None };
     match choice::choose(there, objects) {
         Err(doubt) => Some(doubt.to_string()),
         Ok(choice) => choice

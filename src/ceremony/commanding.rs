@@ -14,7 +14,7 @@ use crate::{
     memory::Pin,
     ports::token::{Effect, TokenError},
     proposal::{
-        operation::Operation,
+        operations::{CommandOperation, Operation},
         program::{ProgramCheck, ProgramRecord, ProgramRun, RunRecord, WrittenFile},
         target::Inventory,
     },
@@ -110,7 +110,8 @@ impl Acting<'_, '_> {
     /// A program with the credentials of its target.
     pub(super) fn command(&mut self, secrets: &[Pin], grant: Authorization) -> Result<Acted, Error> {
         let operation = &self.ceremony.proposal.operation;
-        let Operation::Command { target: name, identity, run, check, .. } = operation else {
+        let Operation::Command(CommandOperation { target: name, identity, run, check, .. }) = operation
+        else {
             return Err(Error::refused("the proposal runs no program", "audit the ledger"));
         };
         let known = self.run_once(run, secrets, b"{}", grant)?;

@@ -7,7 +7,7 @@ use crate::{
     proposal::{
         comparison::{self, Compared, Sameness},
         identity::{made_again, matching},
-        operation::Operation,
+        operations::{Operation, ResetOperation, RestoreOperation},
         target::{Inventory, ObjectClass, ObjectRecord},
     },
     transcript::{event::Concluded, ledger::LedgerState, outcome::Outcome},
@@ -110,8 +110,10 @@ fn proven(state: &LedgerState, from: &Name, onto: &Name) -> Vec<ObjectRecord> {
             proven = there.into_iter().map(|(_, known)| known.clone()).collect();
         }
         match &ceremony.proposal.operation {
-            Operation::Reset { target, .. } if target == onto || target == from => proven.clear(),
-            Operation::Restore { target, backup, .. }
+            Operation::Reset(ResetOperation { target, .. }) if target == onto || target == from => {
+                proven.clear()
+            }
+            Operation::Restore(RestoreOperation { target, backup, .. })
                 if target == onto
                     && concluded.outcome == Outcome::Completed
                     && state.backups.get(backup).is_some_and(|record| record.target == *from) =>

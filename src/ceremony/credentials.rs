@@ -9,7 +9,8 @@ use crate::{
     memory::{CredentialSecret, Pin},
     proposal::{
         credential::CredentialName,
-        operation::{Operation, SealedCredential},
+        operations::{Operation, ResetOperation, RestoreOperation},
+        sealed::SealedCredential,
         target::Role,
     },
     roster::OperationKind,
@@ -28,7 +29,7 @@ impl Acting<'_, '_> {
         authorities: &Authorities,
     ) -> Result<Vec<PresentPin>, Error> {
         match &ceremony.proposal.operation {
-            Operation::Reset { target, .. } => {
+            Operation::Reset(ResetOperation { target, .. }) => {
                 let target = pinning::target(self.state, target)?;
                 self.present_pins(ceremony, target, Role::SoPin, authorities)
             }
@@ -39,7 +40,9 @@ impl Acting<'_, '_> {
     /// The target whose backup key wraps: the one that is backed up, or of which the backup is.
     pub(super) fn backup_source(&self, ceremony: &Ceremony) -> Result<&TargetInForce, Error> {
         let name = match &ceremony.proposal.operation {
-            Operation::Restore { backup, .. } => self.state.backups.get(backup).map(|record| &record.target),
+            Operation::Restore(RestoreOperation { backup, .. }) => {
+                self.state.backups.get(backup).map(|record| &record.target)
+            }
             operation => operation.target().map(|(name, _)| name),
         };
         name.and_then(|name| self.state.any_target(name)).ok_or_else(|| {

@@ -11,8 +11,9 @@ use crate::{
     memory::CredentialSecret,
     ports::token::Wanted,
     proposal::{
-        operation::{CredentialRule, Operation, SealedCredential, SealedHandover},
-        plan::ResetPlan,
+        joining::CredentialRule,
+        operations::{Operation, ResetOperation, ResetPlan},
+        sealed::{SealedCredential, SealedHandover},
         target::{Custody, Observation, Role},
     },
     roster::Roster,
@@ -115,12 +116,12 @@ pub(super) fn reset(
             fresh.credentials.extend(twin_for_reset(roster, target, rule, version, bits, &secret)?);
         }
     }
-    let operation = Operation::Reset {
+    let operation = Operation::Reset(ResetOperation {
         target: plan.target.clone(),
         identity,
         objects: recorded(target),
         new_label: plan.new_label.clone(),
-    };
+    });
     Ok((operation, fresh))
 }
 

@@ -20,9 +20,12 @@ use crate::{
     },
     proposal::{
         credential::{CredentialName, fresh_pin},
-        operation::{CredentialRule, GenesisTarget, Operation, Place, SealedCredential, Start},
-        plan::{GenesisPlan, StartKind, TargetKind, TargetTable},
+        joining::{CredentialRule, GenesisTarget, Start},
+        operations::{CommandOperation, GenesisPlan, Operation},
+        place::Place,
+        sealed::SealedCredential,
         target::{Custody, Observation, Role},
+        target_table::{StartKind, TargetKind, TargetTable},
     },
     roster::{
         Member, OperationKind, Policy, Roster, RosterDocument,
@@ -215,7 +218,7 @@ pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observatio
 /// The credentials of its own target that this operation uses.
 pub fn roles_of(operation: &Operation) -> Vec<Role> {
     match operation {
-        Operation::Command { run, .. } => run.roles().into_iter().collect(),
+        Operation::Command(CommandOperation { run, .. }) => run.roles().into_iter().collect(),
         operation => roles_for(operation.kind()).to_vec(),
     }
 }

@@ -4,7 +4,11 @@ use super::{Error, World, act::Acted};
 use crate::{
     encoding::{digest::Digest, text::Name},
     ports::token::Wanted,
-    proposal::operation::{GenesisTarget, Operation, Place},
+    proposal::{
+        joining::GenesisTarget,
+        operations::{Operation, RecoverOperation, ResetOperation},
+        place::Place,
+    },
     transcript::{
         ledger::{Ceremony, LedgerState},
         outcome::Outcome,
@@ -21,15 +25,13 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     let changes_pins = match &ceremony.proposal.operation {
         // What it takes up again had ended already: given up, it stays as it was, and can be taken up once more.
-        operation @ Operation::Recover { .. }
+        operation @ Operation::Recover(_)
             if state.finished_in(operation).is_some_and(|lost| lost.end.is_some()) =>
         {
             false
         }
-        Operation::Recover { .. } => {
-            !LedgerState::touched(Some(state), &ceremony.proposal.operation).is_empty()
-        }
-        operation => operation.sets_pins(),
+        Operation::Recover(_) => !LedgerState::touched(Some(state), &ceremony.proposal.operation).is_empty(),
+        operation => operation.facts().sets_pins,
     };
     if changes_pins && acted.outcome != Outcome::Failed && answers(world, state, ceremony, acted) {
         return Err(Error::refused(
@@ -47,7 +49,7 @@ pub(super) fn check(
 fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acted: &Acted) -> bool {
     let mut asked: Vec<(Name, Place, Option<Digest>, Vec<String>)> = Vec::new();
     let mut operation = &ceremony.proposal.operation;
-    if let Operation::Recover { ceremony: number, .. } = operation
+    if let Operation::Recover(RecoverOperation { ceremony: number, .. }) = operation
         && let Some(lost) = state.ceremonies.number(*number)
     {
         operation = &lost.proposal.operation;
@@ -59,7 +61,7 @@ fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acte
             let labels = vec![target.label.to_string()];
             asked.push((target.name.clone(), target.place.clone(), target.identity.module_sha256, labels));
         }
-    } else if let Operation::Reset { target, identity, new_label, .. } = operation
+    } else if let Operation::Reset(ResetOperation { target, identity, new_label, .. }) = operation
         && let Some(known) = state.targets.get(target)
     {
         let mut labels = vec![new_label.to_string()];

@@ -10,7 +10,8 @@ use crate::{
     approval::authorization::Authorization,
     ports::token::{Effect, Installation, Run, Start as TokenStart, Token, TokenError, Wanted},
     proposal::{
-        operation::{GenesisTarget, Place, Start},
+        joining::{GenesisTarget, Start},
+        place::Place,
         target::{Custody, Inventory, Role},
     },
     transcript::{event::TargetState, outcome::Outcome},

@@ -6,7 +6,7 @@ use crate::{
     ports::token::Run,
     proposal::{
         identity::{Matching, matching},
-        operation::Operation,
+        operations::{DeleteOperation, Operation},
         target::ObjectRecord,
     },
 };
@@ -42,14 +42,14 @@ pub(super) fn since(
 
 fn without_own_work<'a>(found: Matching<'a>, operation: &'a Operation) -> Matching<'a> {
     match operation {
-        Operation::Delete { objects, .. } => Matching {
+        Operation::Delete(DeleteOperation { objects, .. }) => Matching {
             gone: matching(found.gone, objects).gone,
             same: found.same.into_iter().filter(|(was, is)| was.extractable != is.extractable).collect(),
             come: found.come,
         },
         // Which of them it made, its own outcome says.
-        Operation::Restore { .. } => Matching { come: Vec::new(), ..found },
-        Operation::Use { .. } => Matching::default(),
+        Operation::Restore(_) => Matching { come: Vec::new(), ..found },
+        Operation::Use(_) => Matching::default(),
         _ => found,
     }
 }

@@ -5,8 +5,9 @@ use crate::{
     encoding::{digest::Digest, text::Name},
     ports::token::{TokenSource, Wanted},
     proposal::{
-        operation::{ModuleChange, Place},
-        plan::{InventoryPlan, ObjectSelector},
+        operations::InventoryPlan,
+        place::{ModuleChange, Place},
+        selection::ObjectSelector,
         selection::{self, Misfit},
         target::{ObjectRecord, Observation, TokenIdentity},
     },

@@ -8,7 +8,8 @@ use crate::{
     memory::Pin,
     ports::token::{TokenSource, Wanted},
     proposal::{
-        operation::{GenesisTarget, Operation, Start},
+        joining::{GenesisTarget, Start},
+        operations::{Operation, RecoverOperation},
         target::{Custody, Observation, Role},
     },
     transcript::ledger::{Ceremony, LedgerState},
@@ -20,14 +21,14 @@ pub type PresentPins = BTreeMap<(Name, Role), Pin>;
 /// The PINs that the quorum does not hold and an execution needs, each with the reason.
 pub fn needed(state: &LedgerState, ceremony: &Ceremony) -> Vec<(Name, Role, String)> {
     match &ceremony.proposal.operation {
-        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
             operation.installs().iter().flat_map(present_at_genesis).collect()
         }
-        operation @ Operation::Recover { ceremony: number, intended: true, .. } => {
+        operation @ Operation::Recover(RecoverOperation { ceremony: number, intended: true, .. }) => {
             let open = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
             let lost = state.finished_in(operation).or(open);
             match lost.map(|c| &c.proposal.operation) {
-                Some(operation @ (Operation::Genesis { .. } | Operation::Adopt { .. })) => {
+                Some(operation @ (Operation::Genesis(_) | Operation::Adopt(_))) => {
                     operation.installs().iter().flat_map(present_at_genesis).collect()
                 }
                 Some(operation) => borrowed(state, operation),
@@ -110,7 +111,7 @@ fn look(
 ) -> Option<Observation> {
     let operation = &ceremony.proposal.operation;
     let lost = match operation {
-        Operation::Recover { ceremony: number, .. } => state.ceremonies.number(*number),
+        Operation::Recover(RecoverOperation { ceremony: number, .. }) => state.ceremonies.number(*number),
         _ => None,
     };
     let acted_on = lost.map_or(operation, |lost| &lost.proposal.operation);

@@ -19,11 +19,14 @@ use crate::{
     memory::CredentialSecret,
     proposal::{
         credential::fresh_pin,
-        operation::{CredentialRule, GenesisTarget, Operation, Place, SealedCredential},
-        plan::{CredentialSource, GenesisPlan, Plan, TargetTable},
+        joining::{CredentialRule, GenesisTarget},
+        operations::{CommandOperation, CommandPlan, GenesisPlan, Operation, Plan, UseOperation, UsePlan},
+        place::Place,
         program::{LONGEST_FILE, ProgramCheck, ProgramRun},
-        program_plan::{CommandPlan, InputTable, UsePlan},
+        program_plan::InputTable,
+        sealed::SealedCredential,
         target::{Custody, Role},
+        target_table::{CredentialSource, TargetTable},
     },
     roster::{OperationKind, Roster},
     transcript::ledger::{LedgerState, TargetInForce},
@@ -114,7 +117,7 @@ pub(super) fn command(
     let run = plan.run(&program, sha256, &|table| digest_of(&inputs, table));
     check_run(world, &run, plan.check.as_ref())?;
     let (check, repeatable) = (plan.check.clone(), plan.repeatable);
-    Ok(Operation::Command { target: plan.target.clone(), identity, run, check, repeatable })
+    Ok(Operation::Command(CommandOperation { target: plan.target.clone(), identity, run, check, repeatable }))
 }
 
 /// What is handed to the program is there, and can be opened by those who decide.
@@ -157,13 +160,13 @@ pub(super) fn use_token(
     let inputs = digests(world, &plan.inputs)?;
     let run = plan.run(&|table| digest_of(&inputs, table));
     check_run(world, &run, None)?;
-    let operation = Operation::Use {
+    let operation = Operation::Use(UseOperation {
         target: plan.target.clone(),
         identity,
         run,
         repeatable: plan.repeatable,
         may_change_objects: plan.may_change_objects,
-    };
+    });
     Ok((operation, fresh))
 }
 

@@ -20,8 +20,10 @@ use crate::{
     },
     proposal::{
         document::{Proposal, Station},
-        operation::Operation,
-        plan::{Plan, RecoverPlan},
+        operations::{
+            BackupOperation, DeleteOperation, GenesisOperation, InventoryOperation, Operation, Plan,
+            RecoverOperation, RecoverPlan, RestoreOperation, facts,
+        },
         target::{ObjectRecord, Role},
     },
     roster::{Roster, RosterDocument},
@@ -120,7 +122,7 @@ pub fn draft(
                 .check_attestation_dates(now)
                 .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
             Substance {
-                operation: Operation::Genesis { targets: dealt.targets },
+                operation: Operation::Genesis(GenesisOperation { targets: dealt.targets }),
                 pins: dealt.pins,
                 new_roster: Some(dealt.roster.document().clone()),
                 roster: Arc::new(dealt.roster),
@@ -142,17 +144,17 @@ pub fn draft(
     };
     let proposer = recognition::administrator(&substance.roster, request.card, "propose")?.name.clone();
     ability::check(world, state, &substance.operation)?;
-    let (title, hours) = request.plan.heading();
+    let heading = request.plan.heading();
     let warnings = substance.roster.warnings();
     let proposal = Proposal {
         ledger,
         ceremony: state.map_or(0, |s| u32::try_from(s.ceremonies.len()).unwrap_or(u32::MAX)),
         predecessor: state.and_then(|s| s.ceremonies.last()).map(|c| c.last_line),
         nonce,
-        title: title.clone(),
+        title: heading.title.clone(),
         proposer,
         created: now,
-        expires: now.plus(u64::from(hours).saturating_mul(3600)),
+        expires: now.plus(u64::from(heading.expires_in_hours).saturating_mul(3600)),
         station: Station { keys, host: genesis::host_line(world.environment.hostname.as_ref()) },
         plan: request.plan_text.to_owned(),
         roster: substance.roster.digest(),
@@ -183,7 +185,7 @@ fn way_on(state: Option<&LedgerState>, pending: &Ceremony) -> &'static str {
 /// Now, as the proposal will say. What its plan disputes does not bind it, and must be as the plan says.
 fn moment(world: &World<'_>, state: Option<&LedgerState>, plan: &Plan) -> Result<Timestamp, Error> {
     let now = world.clock.now();
-    let disputed = plan.disputed_times();
+    let disputed = plan.heading().disputed_times;
     if let (Some(disputed), Some(state)) = (disputed, state) {
         state.check_disputed(disputed, now).map_err(|message| {
             Error::refused(message, "'quorate audit' lists the times that are ahead of this machine's clock")
@@ -228,14 +230,21 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             let (seen, module) = pinning::observe_for_inventory(world.tokens, target, plan)?;
             let pins = fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?;
             let (target, identity) = (plan.target.clone(), seen.identity);
-            (Operation::Inventory { target, identity, module }, pins)
+            (Operation::Inventory(InventoryOperation { target, identity, module }), pins)
         }
         Plan::Delete(plan) => {
             let target = pinning::target(state, &plan.target)?;
             let seen = pinning::observe(world.tokens, &plan.target, target)?;
             let objects = pinning::select(&plan.target, target, &plan.objects)?;
             let pins = fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?;
-            (Operation::Delete { target: plan.target.clone(), identity: seen.identity, objects }, pins)
+            (
+                Operation::Delete(DeleteOperation {
+                    target: plan.target.clone(),
+                    identity: seen.identity,
+                    objects,
+                }),
+                pins,
+            )
         }
         Plan::Reset(plan) => fresh_pins::reset(world, state, &roster, plan)?,
         Plan::Backup(plan) => {
@@ -243,13 +252,13 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
             need_backup_key(target)?;
             let seen = pinning::observe(world.tokens, &plan.target, target)?;
             readback::check_vacant(world, &plan.output)?;
-            let operation = Operation::Backup {
+            let operation = Operation::Backup(BackupOperation {
                 target: plan.target.clone(),
                 identity: seen.identity.clone(),
                 objects: recorded(target),
                 output: plan.output.clone(),
                 allow_partial: plan.allow_partial,
-            };
+            });
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
         Plan::Restore(plan) => {
@@ -261,7 +270,7 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
                     "name the ceremony that made it: 'quorate status' lists them",
                 )
             })?;
-            let operation = Operation::Restore {
+            let operation = Operation::Restore(RestoreOperation {
                 target: plan.target.clone(),
                 identity: seen.identity.clone(),
                 backup: plan.backup,
@@ -269,7 +278,7 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
                 input: plan.input.clone(),
                 objects: record.entries.iter().map(|e| e.object.clone()).collect(),
                 allow_partial: plan.allow_partial,
-            };
+            });
             (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
         }
         Plan::Recover(plan) => (recover(state, plan)?, FreshPins::default()),
@@ -296,7 +305,7 @@ fn check_kind(state: &LedgerState, plan: &Plan) -> Result<(), Error> {
         Plan::Restore(plan) => &plan.target,
         Plan::Use(plan) => &plan.target,
     };
-    match pinning::target(state, name)?.target.place.takes(plan.kind()) {
+    match pinning::target(state, name)?.target.place.is_program() == facts(plan.kind()).is_for_programs {
         true => Ok(()),
         false => Err(Error::refused(
             format!("{name} is a program, not a token"),
@@ -343,12 +352,12 @@ fn recover(state: &LedgerState, plan: &RecoverPlan) -> Result<Operation, Error> 
     let lost = state
         .recoverable(plan.ceremony)
         .ok_or_else(|| Error::refused("no such ceremony is open", "there is nothing to recover"))?;
-    Ok(Operation::Recover {
+    Ok(Operation::Recover(RecoverOperation {
         ceremony: lost.number(),
         last_line: lost.last_line,
         interrupted: lost.kind(),
         intended: lost.intended.is_some(),
-    })
+    }))
 }
 
 /// Has the administrator's card sign the draft, keeps the station's secrets, and makes the ceremony appear in the

@@ -6,7 +6,11 @@ use crate::{
     ports::token::Wanted,
     proposal::{
         choice,
-        operation::{GenesisTarget, Operation, Start},
+        joining::{GenesisTarget, Start},
+        operations::{
+            BackupOperation, CommandOperation, DeleteOperation, Operation, ResetOperation, RestoreOperation,
+            UseOperation,
+        },
         target::{ObjectClass, ObjectRecord, TokenIdentity},
     },
     transcript::{
@@ -23,15 +27,15 @@ pub(super) fn look(
 ) -> Result<Vec<ObservedTarget>, Error> {
     let mut observed = Vec::new();
     match &ceremony.proposal.operation {
-        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
             for target in operation.installs() {
                 let identity = look_at_genesis(world, target)?;
                 observed.push(ObservedTarget { name: target.name.clone(), identity });
             }
         }
         // It may be gone already.
-        Operation::Retire { .. } => {}
-        Operation::Recover { .. } => {
+        Operation::Retire(_) => {}
+        Operation::Recover(_) => {
             for name in LedgerState::touched(Some(state), &ceremony.proposal.operation) {
                 // Who it is now is unknown until it is looked at: the interrupted operation may have changed it.
                 observed.push(ObservedTarget { name, identity: unknown_identity() });
@@ -46,7 +50,7 @@ pub(super) fn look(
                 }
                 check_public_objects(name, operation, &found.public_objects)?;
                 check_files(world, operation)?;
-                if let Operation::Reset { new_label, .. } = operation
+                if let Operation::Reset(ResetOperation { new_label, .. }) = operation
                     && label_is_taken(world, name, &target, new_label.as_str())
                 {
                     return Err(changed(name));
@@ -62,12 +66,12 @@ pub(super) fn look(
 /// found out while a refusal is still free.
 fn check_files(world: &mut World<'_>, operation: &Operation) -> Result<(), Error> {
     match operation {
-        Operation::Backup { output, .. } => {
+        Operation::Backup(BackupOperation { output, .. }) => {
             check_vacant(world, output)?;
             drop(world.artifacts.begin(output)?);
             Ok(world.artifacts.remove(output)?)
         }
-        Operation::Restore { input, sha256, .. } => {
+        Operation::Restore(RestoreOperation { input, sha256, .. }) => {
             if backup::hash(world.artifacts.open(input)?)? == *sha256 {
                 return Ok(());
             }
@@ -76,8 +80,8 @@ fn check_files(world: &mut World<'_>, operation: &Operation) -> Result<(), Error
                 "bring the right file, then execute again; this run touched nothing",
             ))
         }
-        Operation::Command { run, check, .. } => check_run(world, run, check.as_ref()),
-        Operation::Use { run, .. } => check_run(world, run, None),
+        Operation::Command(CommandOperation { run, check, .. }) => check_run(world, run, check.as_ref()),
+        Operation::Use(UseOperation { run, .. }) => check_run(world, run, None),
         _ => Ok(()),
     }
 }
@@ -125,7 +129,7 @@ fn changed(name: &Name) -> Error {
 /// What is visible without login is compared before the intent; the rest after login, by the deletion itself. Other objects
 /// than the approved ones may have come or gone.
 fn check_public_objects(name: &Name, operation: &Operation, public: &[ObjectRecord]) -> Result<(), Error> {
-    let Operation::Delete { objects, .. } = operation else { return Ok(()) };
+    let Operation::Delete(DeleteOperation { objects, .. }) = operation else { return Ok(()) };
     let visible = |o: &&ObjectRecord| matches!(o.class, ObjectClass::PublicKey | ObjectClass::Certificate);
     let pinned: Vec<ObjectRecord> = objects.iter().filter(visible).cloned().collect();
     let refuse = |message: String| {

@@ -11,7 +11,7 @@ use crate::{
     ports::token::{Run, Wanted},
     proposal::{
         choice,
-        operation::Operation,
+        operations::{DeleteOperation, Operation, ResetOperation},
         target::{Inventory, ObjectRecord},
     },
     roster::OperationKind,
@@ -46,14 +46,14 @@ impl Acting<'_, '_> {
         }
         self.run = Run::Resumed;
         let mut acted = match &lost.proposal.operation {
-            operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+            operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
                 let credentials = self.open_credentials(&lost, authorities)?;
                 self.genesis(operation.installs(), &credentials, grants)
             }
-            Operation::Retire { .. } => {
+            Operation::Retire(_) => {
                 return only_closed("as indeterminate; a target that is to leave is to be retired again");
             }
-            Operation::Reset { target, new_label, .. } => {
+            Operation::Reset(ResetOperation { target, new_label, .. }) => {
                 let grant = grants
                     .next()
                     .ok_or_else(|| Error::refused("the intent names no target", "audit the ledger"))?;
@@ -131,7 +131,7 @@ impl Acting<'_, '_> {
 
 fn observed(operation: &Operation, inventory: &Inventory, recorded: &[ObjectRecord]) -> String {
     match operation {
-        Operation::Delete { objects, .. } => {
+        Operation::Delete(DeleteOperation { objects, .. }) => {
             let left = choice::survivors(recorded, objects, &inventory.objects).len();
             let gone = objects.len().saturating_sub(left);
             format!("{gone} of {} objects that were to be deleted are gone", objects.len())

@@ -103,7 +103,7 @@ impl Acting<'_, '_> {
     pub(super) fn untouched_pins(&self) -> Vec<PinInForce> {
         let proposal = &self.ceremony.proposal;
         let mut untouched = Vec::new();
-        for proposed in proposal.credentials.iter().filter(|_| !proposal.operation.sets_pins()) {
+        for proposed in proposal.credentials.iter().filter(|_| !proposal.operation.facts().sets_pins) {
             let target = self.state.targets.get(&proposed.target).filter(|t| t.keeps(proposed));
             let held = target.and_then(|t| t.credentials.get(&proposed.role)).map(Vec::as_slice);
             if let Some([only]) = held {

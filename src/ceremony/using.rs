@@ -11,7 +11,11 @@ use crate::{
     encoding::{strict, text::Name},
     memory::Pin,
     ports::token::Token,
-    proposal::{operation::Operation, program::ProgramRecord, target::Inventory},
+    proposal::{
+        operations::{Operation, UseOperation},
+        program::ProgramRecord,
+        target::Inventory,
+    },
     transcript::{event::TargetState, outcome::Outcome},
 };
 
@@ -25,7 +29,8 @@ impl Acting<'_, '_> {
         before: &Inventory,
         grant: Authorization,
     ) -> Result<Acted, Error> {
-        let Operation::Use { run, may_change_objects, .. } = &self.ceremony.proposal.operation else {
+        let Operation::Use(UseOperation { run, may_change_objects, .. }) = &self.ceremony.proposal.operation
+        else {
             return Err(Error::refused("the proposal uses no token", "audit the ledger"));
         };
         let what = format!("use of {name}");

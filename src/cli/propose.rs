@@ -32,7 +32,8 @@ use crate::{
     },
     proposal::{
         briefing::briefing,
-        plan::{GenesisPlan, MemberTable, Plan},
+        operations::genesis::MemberTable,
+        operations::{GenesisPlan, Plan},
     },
     roster::{
         Member,

@@ -22,7 +22,7 @@ use crate::{
         dsse::{Envelope, Mode},
         strict, text,
     },
-    proposal::{briefing::briefing, plan::Plan},
+    proposal::{briefing::briefing, operations::Plan},
     roster::{attestation::Trust, card::EnrolledCard},
     storage,
     transcript::{
@@ -63,7 +63,8 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
     }
     match Plan::parse(&bytes) {
         Ok(plan) => {
-            let (title, hours) = plan.heading();
+            let heading = plan.heading();
+            let (title, hours) = (heading.title, heading.expires_in_hours);
             terminal.tell(&format!("A plan: {}: {title}; approvals count for {hours} hours.", plan.kind()));
             terminal.tell(&String::from_utf8_lossy(&bytes));
             Ok(Done::ok(json!({ "plan": plan.kind(), "title": title, "expires_in_hours": hours })))

@@ -18,7 +18,7 @@ use crate::{
         time::Timestamp,
     },
     ports::{clock::Clock as _, store::StationStore as _},
-    proposal::operation::Place,
+    proposal::place::Place,
     storage::{self, SystemClock},
     transcript::{
         drilled,

@@ -14,7 +14,7 @@ use crate::{
     ceremony::Error,
     encoding::{digest::Digest, text},
     ports::token::Progress,
-    proposal::briefing::Section,
+    proposal::sections::Section,
     transcript::finding::Finding,
 };
 

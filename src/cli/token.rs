@@ -18,7 +18,7 @@ use crate::{
         Depth, Detail, Meter, ModuleReport, Pkcs11Settings, Select, SlotReport, TokenReport, Which, report,
     },
     ports::token::TokenError,
-    proposal::{capability::Ability, operation::Place, target::Tries},
+    proposal::{capability::Ability, place::Place, target::Tries},
     storage,
 };
 

@@ -30,7 +30,7 @@ use crate::{
         token::{Target, Token, TokenError, TokenSource, Wanted},
     },
     practice::PracticeToken,
-    proposal::{environment::EnvironmentReading, operation::Place, target::Role},
+    proposal::{environment::EnvironmentReading, place::Place, target::Role},
     softcard::SoftCard,
     storage,
     transcript::known::Known,

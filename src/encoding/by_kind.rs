@@ -8,7 +8,10 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, EnumAccess, Error, MapAccess, VariantAccess, Visitor, value::StringDeserializer},
+    de::{
+        DeserializeSeed, EnumAccess, Error, MapAccess, VariantAccess, Visitor,
+        value::{MapAccessDeserializer, StringDeserializer},
+    },
 };
 
 /// Declares an enum that is written with serde's `tag = "kind"`, and read as it comes.
@@ -111,15 +114,15 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
-        struct_variant_only()
+        without_fields()
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _seed: S) -> Result<S::Value, A::Error> {
-        struct_variant_only()
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        seed.deserialize(MapAccessDeserializer::new(self.0))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _length: usize, _visitor: V) -> Result<V::Value, A::Error> {
-        struct_variant_only()
+        without_fields()
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -131,7 +134,7 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
     }
 }
 
-fn struct_variant_only<T, E: Error>() -> Result<T, E> {
+fn without_fields<T, E: Error>() -> Result<T, E> {
     Err(E::custom("a kind has fields"))
 }
 

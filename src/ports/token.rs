@@ -9,7 +9,7 @@ use crate::{
     encoding::{bounds, digest::Digest, text::Name},
     memory::{CredentialSecret, Pin},
     proposal::capability::Lack,
-    proposal::operation::Place,
+    proposal::place::Place,
     proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
 };
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    operation::{GenesisTarget, Operation, Start},
+    joining::{GenesisTarget, Start},
     target::{Custody, Role},
 };
 use crate::encoding::text::Line;
@@ -71,18 +71,6 @@ pub struct Lack {
     pub reason: Line,
     /// What can be done instead.
     pub hint: Line,
-}
-
-/// What an operation wants of its target.
-pub fn wanted(operation: &Operation) -> &'static [Ability] {
-    match operation {
-        Operation::Inventory { .. } => &[Ability::LogIn],
-        Operation::Delete { .. } => &[Ability::LogIn, Ability::Delete],
-        Operation::Reset { .. } => &[Ability::Reset],
-        Operation::Backup { .. } => &[Ability::LogIn, Ability::Backup],
-        Operation::Restore { .. } => &[Ability::LogIn, Ability::Restore],
-        _ => &[],
-    }
 }
 
 /// What a genesis or an adoption wants of one of its targets.

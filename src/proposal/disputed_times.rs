@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use super::plan::PlanError;
+use super::plan_error::PlanError;
 use crate::encoding::time::Timestamp;
 
 /// How far the station's clock may be from the plan's: a day.
@@ -94,7 +94,7 @@ impl DisputedTimes {
 
 #[cfg(test)]
 mod tests {
-    use crate::{encoding::time::Timestamp, proposal::plan::Plan};
+    use crate::{encoding::time::Timestamp, proposal::operations::Plan};
 
     fn parsed(present: &str, ceremonies: &str) -> Result<Plan, String> {
         let text = format!(
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_plan_names_each_disputed_ceremony_once_and_in_order() {
         let both = one(1, FAR) + &one(3, FAR);
-        assert_eq!(parsed(NOW, &both).unwrap().disputed_times().unwrap().ceremonies.len(), 2);
+        assert_eq!(parsed(NOW, &both).unwrap().heading().disputed_times.unwrap().ceremonies.len(), 2);
         let many: String = (0..256).map(|n| one(n, FAR)).collect();
         for bad in [String::new(), one(1, FAR) + &one(1, FAR), one(3, FAR) + &one(1, FAR), many] {
             assert!(parsed(NOW, &bad).is_err(), "{bad}");
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_stations_clock_is_within_a_day_of_the_plans() {
         let plan = parsed(NOW, &one(1, FAR)).unwrap();
-        let disputed = plan.disputed_times().unwrap();
+        let disputed = plan.heading().disputed_times.unwrap();
         let allows = |time: &str| disputed.allows_proposal(Timestamp::parse(time).unwrap());
         for good in [NOW, "2026-11-28T22:00:00Z", "2026-11-26T22:00:00Z"] {
             assert!(allows(good), "{good}");

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::operation::{Operation, SealedCredential, SealedHandover};
+use super::{
+    operations::Operation,
+    sealed::{SealedCredential, SealedHandover},
+};
 use crate::{
     encoding::{
         bounds,

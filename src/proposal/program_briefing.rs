@@ -1,51 +1,16 @@
 //! A program in words, for those who decide whether it gets a credential.
 
 use super::{
-    briefing::{Section, with},
-    operation::Operation,
     program::{Handing, ProgramCheck, ProgramRun},
-    target::TokenIdentity,
+    sections::Section,
 };
 use crate::encoding::text::printable;
 
-/// What a command, or a use, runs.
-pub(super) fn sections(operation: &Operation, updated: bool) -> Vec<Section> {
-    match operation {
-        Operation::Command { target, run, check, repeatable, .. } => {
-            let mut lines = vec![format!("{target}: the program {}", printable(&run.program))];
-            if updated {
-                lines.push(
-                    "ANOTHER FILE IS TAKEN FOR ITS PROGRAM from then on, and is given its credentials".into(),
-                );
-            }
-            let mut sections = vec![Section::new("The target", lines), program(run, *repeatable)];
-            sections.extend(files(run));
-            sections.push(looks(check.as_ref()));
-            sections
-        }
-        Operation::Use { target, identity, run, repeatable, may_change_objects } => {
-            let objects = if *may_change_objects {
-                "it completes even if the token's OBJECTS ARE OTHERS afterwards"
-            } else {
-                "it completes only if the token's objects are the same before and after"
-            };
-            let lines = with(
-                token(target.as_str(), identity),
-                [
-                    "a program logs in to it with the user PIN, and can do all that this PIN can: use, make and DELETE keys".into(),
-                    objects.into(),
-                ],
-            );
-            let mut sections = vec![Section::new("The target", lines), program(run, *repeatable)];
-            sections.extend(files(run));
-            sections
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn token(name: &str, identity: &TokenIdentity) -> Vec<String> {
-    super::briefing::token(name, identity)
+/// What is run, and the files that it reads and writes.
+pub(super) fn of_run(run: &ProgramRun, repeatable: bool) -> Vec<Section> {
+    let mut sections = vec![program(run, repeatable)];
+    sections.extend(files(run));
+    sections
 }
 
 fn program(run: &ProgramRun, repeatable: bool) -> Section {
@@ -88,7 +53,8 @@ fn files(run: &ProgramRun) -> Option<Section> {
     (!lines.is_empty()).then(|| Section::new("Files", lines))
 }
 
-fn looks(check: Option<&ProgramCheck>) -> Section {
+/// What looks whether a command was carried out.
+pub(super) fn of_check(check: Option<&ProgramCheck>) -> Section {
     let lines = match check {
         None => vec!["exit code 0 is taken for success; nothing looks whether it was carried out".into()],
         Some(check) => {

@@ -3,12 +3,50 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
 };
 
-use super::{plan::ObjectSelector, target::ObjectRecord};
+use serde::Deserialize;
+
+use super::target::{ObjectClass, ObjectRecord};
 use crate::encoding::{digest::Digest, text::Line};
 
+/// Picks objects of the last inventory: one, or several that nothing on record tells apart.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectSelector {
+    /// CKA_CLASS.
+    pub class: ObjectClass,
+    /// CKA_ID in hex; empty for an object without one.
+    pub id: Option<String>,
+    /// CKA_LABEL, all of it; empty for an object without one.
+    pub label: Option<String>,
+    /// SHA-256 of CKA_LABEL, where that cannot be written.
+    pub label_sha256: Option<Digest>,
+    /// Algorithm and size, as in the inventory.
+    pub key_type: Option<String>,
+    /// SHA-256 of the SubjectPublicKeyInfo, of the object or beside it.
+    pub public_key_sha256: Option<Digest>,
+    /// CKA_CHECK_VALUE in hex.
+    pub check_value: Option<String>,
+    /// CKA_UNIQUE_ID.
+    pub unique_id: Option<String>,
+    /// SHA-256 of CKA_VALUE.
+    pub value_sha256: Option<Digest>,
+    /// CKA_EXTRACTABLE.
+    pub extractable: Option<bool>,
+    /// So many objects, all that it fits, which nothing on record tells apart.
+    pub count: Option<NonZeroU32>,
+}
+
 impl ObjectSelector {
+    /// Whether it says more than a class and an attribute that half the objects have.
+    pub(super) fn says_which(&self) -> bool {
+        let text = [&self.id, &self.label, &self.key_type, &self.check_value, &self.unique_id];
+        let digests = [self.label_sha256, self.public_key_sha256, self.value_sha256];
+        text.iter().any(|text| text.is_some()) || digests.iter().any(Option::is_some)
+    }
+
     /// Whether it fits this object.
     pub fn means(&self, object: &ObjectRecord) -> bool {
         let text =

@@ -3,7 +3,8 @@
 use super::{
     attestation::AttestationError,
     card::{CardKind, EnrolmentError},
-    members::{MAX_DRILL_DAYS, OperationKind},
+    members::MAX_DRILL_DAYS,
+    operation::OperationKind,
 };
 use crate::encoding::{
     bounds::CUSTODIANS,

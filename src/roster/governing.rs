@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    deal::Authority,
-    error::RosterError,
-    members::{OperationKind, RosterDocument},
-};
+use super::{deal::Authority, error::RosterError, members::RosterDocument, operation::OperationKind};
 
 /// Genesis and recover concern every authority; so do adopt and retire unless the roster names some.
 pub(super) fn authorities(document: &RosterDocument, operation: OperationKind) -> Vec<&Authority> {

@@ -8,6 +8,7 @@ use super::{
     attestation::Firmware,
     card::EnrolmentFile,
     deal::{Commitment, DealHeader, SealedShare},
+    operation::OperationKind,
 };
 use crate::encoding::{
     bounds,
@@ -27,68 +28,6 @@ pub struct Member {
     /// Enrolments, each signed by its card, with their certificates.
     #[serde(deserialize_with = "bounds::cards")]
     pub cards: Vec<EnrolmentFile>,
-}
-
-/// What a ceremony can do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OperationKind {
-    /// The first ceremony of a ledger. Every custodian approves it.
-    Genesis,
-    /// Reads and records the target's objects.
-    Inventory,
-    /// Destroys pinned objects.
-    Delete,
-    /// Destroys everything in a token and sets new PINs.
-    Reset,
-    /// Exports what can be exported, wrapped.
-    Backup,
-    /// Makes the objects of a backup again.
-    Restore,
-    /// Closes a ceremony whose station was lost.
-    Recover,
-    /// Makes another target the quorum's.
-    Adopt,
-    /// Lets a target go.
-    Retire,
-    /// Runs a target's program with its credentials.
-    Command,
-    /// Runs a program with the user PIN of a token.
-    Use,
-}
-
-impl OperationKind {
-    /// The operations for which a roster names authorities.
-    pub const GOVERNED: [Self; 5] = [Self::Inventory, Self::Delete, Self::Reset, Self::Backup, Self::Restore];
-
-    /// Those for which it may name some. Where it does not, they need all authorities.
-    pub const ALSO_GOVERNED: [Self; 2] = [Self::Adopt, Self::Retire];
-    /// Those for which a roster may name authorities. Without them nothing is done by `command`, and a `use` needs what a
-    /// `delete` needs.
-    pub const OPTIONAL: [Self; 2] = [Self::Command, Self::Use];
-
-    /// As in plans, directories and roster.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Genesis => "genesis",
-            Self::Inventory => "inventory",
-            Self::Delete => "delete",
-            Self::Reset => "reset",
-            Self::Backup => "backup",
-            Self::Restore => "restore",
-            Self::Recover => "recover",
-            Self::Adopt => "adopt",
-            Self::Retire => "retire",
-            Self::Command => "command",
-            Self::Use => "use",
-        }
-    }
-}
-
-impl std::fmt::Display for OperationKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
 }
 
 /// The longest time between two drills that a policy can demand: ten years.

@@ -10,6 +10,7 @@ pub mod key;
 mod keys;
 mod members;
 mod naming;
+mod operation;
 mod people;
 pub mod point;
 pub mod requirement;
@@ -17,6 +18,8 @@ mod validation;
 mod warnings;
 
 pub use error::RosterError;
-pub use members::{AttestationPolicy, Member, OperationKind, Policy, RosterDocument};
+pub use members::{AttestationPolicy, Member, Policy, RosterDocument};
+pub use operation::OperationKind;
+pub(crate) use operation::operations;
 pub use people::{Person, Standing};
 pub use validation::Roster;

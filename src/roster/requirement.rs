@@ -1,7 +1,7 @@
 //! What an operation requires before anything is done: one value, made of roster and operation. Everything that says, checks
 //! or counts what is needed takes it.
 
-use super::{deal::Authority, governing, members::OperationKind, validation::Roster};
+use super::{deal::Authority, governing, operation::OperationKind, validation::Roster};
 use crate::encoding::text::Name;
 
 /// What an operation requires of the people of one roster, whose dealing its shares are of. All parts must be met.

@@ -3,7 +3,7 @@
 use super::{
     attestation::{Firmware, Marking},
     card::CardKind,
-    members::OperationKind,
+    operation::OperationKind,
     validation::Roster,
 };
 use crate::encoding::dsse::Mode;

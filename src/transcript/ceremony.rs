@@ -16,7 +16,7 @@ use crate::{
         quorum::Tally,
         statement::{self, Approval, Rejection, Signed, StatementError},
     },
-    proposal::{document::Proposal, plan::Plan},
+    proposal::{document::Proposal, operations::Plan},
     roster::requirement::Requirement,
 };
 
@@ -57,7 +57,8 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
     let signed = Signed::<Proposal>::verify(event.proposal.clone(), context.mode, &roster)
         .map_err(|e| refused_statement(&e))?;
     let proposal = signed.statement().clone();
-    let disputes = Plan::parse(proposal.plan.as_bytes()).ok().and_then(|plan| plan.disputed_times().cloned());
+    let disputes =
+        Plan::parse(proposal.plan.as_bytes()).ok().and_then(|plan| plan.heading().disputed_times.cloned());
     let floor = context.state.and_then(|state| state.floor(disputes.as_ref()));
     let link = Link { seq: 0, prev: None, not_before: floor.map(|c| c.times.1) };
     line::verify(first, &link, &proposal.station.keys.signing_key, 1)?;

@@ -15,7 +15,10 @@ use crate::{
     proposal::{
         choice::survivors,
         identity::{is_among, is_same_set, made_again, matching},
-        operation::{Operation, Start},
+        joining::Start,
+        operations::{
+            BackupOperation, DeleteOperation, Operation, RecoverOperation, ResetOperation, RestoreOperation,
+        },
         target::{Inventory, LeftOut, ObjectClass, ObjectRecord, TokenIdentity},
     },
 };
@@ -58,13 +61,13 @@ pub(super) fn check_intended(
         return Err(Finding::error("intent-targets", "it names other targets than the operation has"));
     }
     let pinned = |name: &Name| match &ceremony.proposal.operation {
-        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
             operation.installs().iter().find(|t| t.name == *name).map(|t| &t.identity)
         }
         operation => operation.target().map(|(_, identity)| identity),
     };
     // In a recovery who answers is not known until it is looked at.
-    let recovers = matches!(ceremony.proposal.operation, Operation::Recover { .. });
+    let recovers = matches!(ceremony.proposal.operation, Operation::Recover(_));
     if !recovers && !intended.targets.iter().all(|t| pinned(&t.name) == Some(&t.identity)) {
         return Err(Finding::error(
             "intent-targets",
@@ -123,7 +126,7 @@ pub(super) fn check_concluded(
 
 /// What was done to the targets of a recovery: the operation of the ceremony that it recovers.
 fn recovered<'o>(state: Option<&'o LedgerState>, operation: &'o Operation) -> &'o Operation {
-    let Operation::Recover { ceremony, .. } = operation else { return operation };
+    let Operation::Recover(RecoverOperation { ceremony, .. }) = operation else { return operation };
     let lost = state.and_then(|s| s.ceremonies.number(*ceremony));
     lost.map_or(operation, |lost| &lost.proposal.operation)
 }
@@ -139,7 +142,7 @@ fn may_be(operation: &Operation, name: &Name, found: &TokenIdentity, completed: 
     }
     let pinned = operation.target().map(|(_, identity)| identity);
     match operation {
-        Operation::Reset { new_label, .. } if completed => {
+        Operation::Reset(ResetOperation { new_label, .. }) if completed => {
             found.label == *new_label && pinned.is_some_and(|pinned| found.is_same_device(pinned))
         }
         _ => Some(found) == pinned,
@@ -162,27 +165,27 @@ fn check_inventories(concluded: &Concluded) -> Result<(), Finding> {
 /// had been approved.
 fn check_lists(operation: &Operation, concluded: &Concluded) -> Result<(), Finding> {
     let deleted = match operation {
-        Operation::Delete { objects, .. } => is_among(&concluded.deleted, objects),
+        Operation::Delete(DeleteOperation { objects, .. }) => is_among(&concluded.deleted, objects),
         _ => concluded.deleted.is_empty(),
     };
     let restored = match operation {
-        Operation::Restore { objects, .. } => {
+        Operation::Restore(RestoreOperation { objects, .. }) => {
             let names: BTreeSet<_> = objects.iter().map(ObjectRecord::name).collect();
             concluded.restored.iter().all(|object| names.contains(&object.name()))
         }
         _ => concluded.restored.is_empty(),
     };
     let left_out = match operation {
-        Operation::Delete { .. } | Operation::Backup { .. } => true,
-        Operation::Restore { objects, .. } => are_of(&concluded.left_out, objects),
+        Operation::Delete(_) | Operation::Backup(_) => true,
+        Operation::Restore(RestoreOperation { objects, .. }) => are_of(&concluded.left_out, objects),
         _ => concluded.left_out.is_empty(),
     };
     let unkept = match operation {
-        Operation::Backup { objects, .. } => are_of(&concluded.unkept, objects),
-        Operation::Restore { .. } => are_of(&concluded.unkept, &concluded.restored),
+        Operation::Backup(BackupOperation { objects, .. }) => are_of(&concluded.unkept, objects),
+        Operation::Restore(_) => are_of(&concluded.unkept, &concluded.restored),
         _ => concluded.unkept.is_empty(),
     };
-    let backed_up = matches!(operation, Operation::Backup { .. }) || concluded.backup.is_none();
+    let backed_up = matches!(operation, Operation::Backup(_)) || concluded.backup.is_none();
     if deleted && restored && left_out && unkept && backed_up {
         Ok(())
     } else {
@@ -228,21 +231,21 @@ fn check_completed(
     let seen = |name: &Name| -> Option<&Inventory> {
         concluded.targets.iter().find(|t| t.name == *name).and_then(|t| t.inventory.as_ref())
     };
-    let needs_look = !matches!(operation, Operation::Backup { .. } | Operation::Recover { .. });
+    let needs_look = !matches!(operation, Operation::Backup(_) | Operation::Recover(_));
     if needs_look && !touched.iter().all(|name| seen(name).is_some()) {
         return outcome_error("completed, but the target was not looked at afterwards");
     }
     let complete = match operation {
-        Operation::Delete { objects, target, .. } => {
+        Operation::Delete(DeleteOperation { objects, target, .. }) => {
             let recorded = state.map(|state| state.recorded(target)).unwrap_or_default();
             concluded.left_out.is_empty()
                 && is_among(objects, &concluded.deleted)
                 && seen(target).is_some_and(|i| survivors(recorded, objects, &i.objects).is_empty())
         }
-        Operation::Reset { target, new_label, .. } => {
+        Operation::Reset(ResetOperation { target, new_label, .. }) => {
             seen(target).is_some_and(|i| i.objects.is_empty() && i.identity.label == *new_label)
         }
-        Operation::Backup { allow_partial, target, objects, .. } => {
+        Operation::Backup(BackupOperation { allow_partial, target, objects, .. }) => {
             concluded.backup.as_ref().is_some_and(|b| {
                 // No inventory has objects of other classes.
                 let known = concluded.left_out.iter().map(|l| &l.object);
@@ -254,20 +257,21 @@ fn check_completed(
                     && (*allow_partial || concluded.left_out.is_empty())
             })
         }
-        Operation::Restore { objects, target, allow_partial, .. } => seen(target).is_some_and(|i| {
-            let left = concluded.left_out.iter().map(|left| &left.object);
-            let missing = made_again(objects, &i.objects).gone;
-            matching(missing, left).gone.is_empty()
-                && (concluded.left_out.is_empty()
-                    || (*allow_partial && concluded.left_out.len() < objects.len()))
-        }),
-        Operation::Genesis { .. } | Operation::Adopt { .. } => operation
+        Operation::Restore(RestoreOperation { objects, target, allow_partial, .. }) => seen(target)
+            .is_some_and(|i| {
+                let left = concluded.left_out.iter().map(|left| &left.object);
+                let missing = made_again(objects, &i.objects).gone;
+                matching(missing, left).gone.is_empty()
+                    && (concluded.left_out.is_empty()
+                        || (*allow_partial && concluded.left_out.len() < objects.len()))
+            }),
+        Operation::Genesis(_) | Operation::Adopt(_) => operation
             .installs()
             .iter()
             .all(|target| seen(&target.name).is_some_and(|i| i.identity.label == target.label)),
         // Of a program's own record, see `program`.
-        Operation::Command { .. } | Operation::Use { .. } => true,
-        Operation::Inventory { .. } | Operation::Recover { .. } | Operation::Retire { .. } => true,
+        Operation::Command(_) | Operation::Use(_) => true,
+        Operation::Inventory(_) | Operation::Recover(_) | Operation::Retire(_) => true,
     };
     if complete { Ok(()) } else { outcome_error("completed, but what it shows is not what was to be done") }
 }
@@ -313,7 +317,7 @@ mod tests {
             label: text("lab"),
             module_sha256: None,
         };
-        let operation = Operation::Restore {
+        let operation = Operation::Restore(RestoreOperation {
             target: target.clone(),
             identity: identity.clone(),
             backup: 1,
@@ -321,7 +325,7 @@ mod tests {
             input: "/b.age".into(),
             objects: vec![object("old"), object("keep")],
             allow_partial,
-        };
+        });
         let inventory = Inventory { identity, objects: vec![object("old")] };
         let mut concluded = Concluded {
             outcome: Outcome::Completed,

@@ -14,7 +14,7 @@ use crate::{
     encoding::text::Name,
     proposal::{
         identity::{Matching, made_again, matching},
-        operation::Operation,
+        operations::{DeleteOperation, Operation, RestoreOperation, UseOperation},
         target::{Inventory, ObjectRecord},
     },
 };
@@ -49,18 +49,18 @@ fn compare(
     ceremony: &Ceremony,
 ) -> Vec<Finding> {
     let completed = ceremony.concluded.as_ref().is_some_and(|c| c.outcome == Outcome::Completed);
-    if let Operation::Use { may_change_objects: true, .. } = operation {
+    if let Operation::Use(UseOperation { may_change_objects: true, .. }) = operation {
         return Vec::new();
     }
     let found = matching(&before.objects, &found.objects);
     let changed: Vec<&ObjectRecord> = changes(&found, operation).map(|(_, is)| is).collect();
     let gone = match operation {
-        Operation::Delete { objects, .. } => matching(found.gone, objects).gone,
-        Operation::Reset { .. } if completed => Vec::new(),
+        Operation::Delete(DeleteOperation { objects, .. }) => matching(found.gone, objects).gone,
+        Operation::Reset(_) if completed => Vec::new(),
         _ => found.gone,
     };
     let come = match operation {
-        Operation::Restore { objects, .. } => made_again(objects, found.come).come,
+        Operation::Restore(RestoreOperation { objects, .. }) => made_again(objects, found.come).come,
         _ => found.come,
     };
     let mut findings = Vec::new();
@@ -87,7 +87,7 @@ fn changes<'a>(
     found: &Matching<'a>,
     operation: &Operation,
 ) -> impl Iterator<Item = (&'a ObjectRecord, &'a ObjectRecord)> {
-    let moves_evidence = matches!(operation, Operation::Delete { .. } | Operation::Restore { .. });
+    let moves_evidence = matches!(operation, Operation::Delete(_) | Operation::Restore(_));
     found.changed().filter(move |(was, is)| {
         !moves_evidence || !was.is_same_object(is) || was.extractable != is.extractable
     })

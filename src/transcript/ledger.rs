@@ -11,7 +11,9 @@ use super::{
 use crate::{
     encoding::{digest::Digest, dsse::Mode, text::Name},
     proposal::{
-        operation::{GenesisTarget, Operation, SealedCredential},
+        joining::GenesisTarget,
+        operations::{Operation, RecoverOperation, RetireOperation},
+        sealed::SealedCredential,
         target::{Inventory, ObjectRecord, Role, TokenIdentity},
     },
     roster::{OperationKind, Roster},
@@ -106,11 +108,11 @@ impl LedgerState {
     /// The targets that an operation touches.
     pub fn touched(state: Option<&Self>, operation: &Operation) -> Vec<Name> {
         match operation {
-            Operation::Genesis { .. } | Operation::Adopt { .. } => {
+            Operation::Genesis(_) | Operation::Adopt(_) => {
                 operation.installs().iter().map(|t| t.name.clone()).collect()
             }
-            Operation::Retire { .. } => Vec::new(),
-            Operation::Recover { ceremony, intended, .. } => {
+            Operation::Retire(_) => Vec::new(),
+            Operation::Recover(RecoverOperation { ceremony, intended, .. }) => {
                 let finishes = state.is_some_and(|s| s.finished_in(operation).is_some());
                 // Where its outcome is on record, or it was itself to recover another, nothing is touched.
                 let open = |lost: &Ceremony| {
@@ -144,7 +146,7 @@ impl LedgerState {
         }
         if concluded.outcome == Outcome::Completed {
             match &ceremony.proposal.operation {
-                Operation::Recover { ceremony: number, .. } => {
+                Operation::Recover(RecoverOperation { ceremony: number, .. }) => {
                     self.end_recovered(*number, ceremony, concluded)
                 }
                 _ => self.take_effect(ceremony, concluded),
@@ -167,12 +169,12 @@ impl LedgerState {
             };
             self.targets.insert(target.name.clone(), in_force);
         }
-        if let Operation::Retire { target: name, .. } = &ceremony.proposal.operation
+        if let Operation::Retire(RetireOperation { target: name, .. }) = &ceremony.proposal.operation
             && let Some(target) = self.targets.remove(name)
         {
             self.retired.insert(name.clone(), Retired { target, by: ceremony.number() });
         }
-        if ceremony.proposal.operation.sets_pins() {
+        if ceremony.proposal.operation.facts().sets_pins {
             for credential in &ceremony.proposal.credentials {
                 if let Some(target) = self.targets.get_mut(&credential.target)
                     && target.keeps(credential)

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     encoding::{digest::Digest, text},
     proposal::{
-        operation::{ModuleChange, Operation, Place},
+        operations::{CommandOperation, InventoryOperation, Operation},
+        place::{ModuleChange, Place},
         target::TokenIdentity,
     },
 };
@@ -23,7 +24,9 @@ impl TargetInForce {
     #[must_use]
     pub fn as_approved(&self, operation: &Operation) -> Self {
         let mut target = self.clone();
-        if let Operation::Inventory { identity, .. } | Operation::Command { identity, .. } = operation {
+        if let Operation::Inventory(InventoryOperation { identity, .. })
+        | Operation::Command(CommandOperation { identity, .. }) = operation
+        {
             target.identity.module_sha256 = identity.module_sha256;
         }
         if let Some(change) = operation.module_change() {

@@ -14,9 +14,10 @@ use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operation::{
-            CredentialRule, GenesisTarget, Operation, Place, SealedCredential, SealedHandover, Start,
-        },
+        joining::{CredentialRule, GenesisTarget, Start},
+        operations::{Operation, RecoverOperation},
+        place::Place,
+        sealed::{SealedCredential, SealedHandover},
         target::{Custody, Role},
     },
 };
@@ -49,7 +50,7 @@ impl TargetInForce {
 impl LedgerState {
     /// The proposal whose PINs a ceremony sets: its own, or that of the ceremony that it recovers.
     fn setting<'p>(state: Option<&'p Self>, proposal: &'p Proposal) -> Option<&'p Proposal> {
-        let Operation::Recover { ceremony, intended, .. } = &proposal.operation else {
+        let Operation::Recover(RecoverOperation { ceremony, intended, .. }) = &proposal.operation else {
             return Some(proposal);
         };
         if let Some(finished) = state?.finished_in(&proposal.operation) {
@@ -61,7 +62,7 @@ impl LedgerState {
 
     /// Takes in what is known of the PINs that a ceremony was to change.
     pub(super) fn take_pins(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
-        if ceremony.intended.is_none() || ceremony.proposal.operation.sets_pins() {
+        if ceremony.intended.is_none() || ceremony.proposal.operation.facts().sets_pins {
             return;
         }
         for credential in &ceremony.proposal.credentials {
@@ -94,7 +95,7 @@ pub(super) fn check(
     let fail = |message: &str| Err(Finding::error("pins", message));
     let setting = LedgerState::setting(state, proposal);
     check_handovers(proposal, setting, concluded)?;
-    let changing = setting.filter(|setting| !setting.operation.sets_pins());
+    let changing = setting.filter(|setting| !setting.operation.facts().sets_pins);
     let Some((state, changing)) = state.zip(changing) else {
         return match concluded.pins.is_empty() {
             true => Ok(()),
@@ -119,7 +120,7 @@ pub(super) fn check(
         }
     }
     // A recovery completes when the lost ceremony is closed; its PINs may stay unknown.
-    let recovers = matches!(proposal.operation, Operation::Recover { .. });
+    let recovers = matches!(proposal.operation, Operation::Recover(_));
     if concluded.outcome == Outcome::Completed && !recovers {
         let changed = |c: &&SealedCredential| {
             concluded.pins.iter().any(|pin| pin.is(c) && pin.version == c.version)
@@ -148,9 +149,9 @@ fn check_handovers(
             return fail("it tells of a PIN that was not to be handed over, or not to this recipient");
         }
     }
-    let recovers = matches!(proposal.operation, Operation::Recover { .. });
+    let recovers = matches!(proposal.operation, Operation::Recover(_));
     let must = concluded.outcome == Outcome::Completed
-        && (!recovers || setting.is_some_and(|setting| setting.operation.sets_pins()));
+        && (!recovers || setting.is_some_and(|setting| setting.operation.facts().sets_pins));
     if must && concluded.handovers.len() != proposed.len() {
         return fail("completed, but a PIN that was to be handed over is not said to hold");
     }

@@ -1,7 +1,10 @@
 //! What must be on record of a program.
 
 use super::{event::Concluded, finding::Finding, outcome::Outcome};
-use crate::proposal::{operation::Operation, program::ProgramRecord};
+use crate::proposal::{
+    operations::{CommandOperation, Operation},
+    program::ProgramRecord,
+};
 
 fn outcome_error(message: &str) -> Result<(), Finding> {
     Err(Finding::error("outcome", message))
@@ -45,7 +48,7 @@ pub(super) fn check(operation: &Operation, concluded: &Concluded) -> Result<(), 
 }
 
 fn has_check(operation: &Operation) -> bool {
-    matches!(operation, Operation::Command { check: Some(_), .. })
+    matches!(operation, Operation::Command(CommandOperation { check: Some(_), .. }))
 }
 
 fn is_done(operation: &Operation, record: &ProgramRecord) -> bool {

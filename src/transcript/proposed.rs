@@ -18,8 +18,13 @@ use crate::{
         agreement,
         document::Proposal,
         identity::is_among,
-        operation::{GenesisTarget, Operation, Place, SealedCredential},
-        plan::Plan,
+        joining::GenesisTarget,
+        operations::{
+            BackupOperation, CommandOperation, DeleteOperation, Operation, Plan, RecoverOperation,
+            ResetOperation, RestoreOperation,
+        },
+        place::Place,
+        sealed::SealedCredential,
         selection::select,
         target::{Custody, Role, TokenIdentity},
     },
@@ -85,7 +90,7 @@ pub(super) fn check_chain(
         return fail("predecessor", "it does not follow the head of the ceremony before it");
     }
     let fits = match &proposal.operation {
-        Operation::Recover { ceremony, last_line, interrupted, intended } => {
+        Operation::Recover(RecoverOperation { ceremony, last_line, interrupted, intended }) => {
             state.recoverable(*ceremony).is_some_and(|lost| {
                 *last_line == lost.last_line
                     && *interrupted == lost.kind()
@@ -110,7 +115,7 @@ pub(super) fn check_chain(
 pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> Result<Arc<Roster>, Finding> {
     let in_force = context.state.and_then(|s| s.roster.clone());
     let roster = match (&proposal.operation, &proposal.new_roster, in_force) {
-        (Operation::Genesis { .. }, Some(document), None) if context.number == 0 => {
+        (Operation::Genesis(_), Some(document), None) if context.number == 0 => {
             let roster = Roster::validate(document.clone())
                 .and_then(|roster| roster.check_attestation_dates(proposal.created).map(|()| roster))
                 .map_err(|error| Finding::error("roster", error.to_string()))?;
@@ -132,12 +137,12 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
             }
             Arc::new(roster)
         }
-        (Operation::Genesis { .. }, _, _) => {
+        (Operation::Genesis(_), _, _) => {
             return Err(Finding::error("genesis", "a genesis is the first ceremony and carries its roster"));
         }
         (_, Some(_), _) => return Err(Finding::error("roster", "it carries a roster of its own")),
         (_, None, Some(roster)) => roster,
-        (Operation::Recover { ceremony, .. }, None, None) => {
+        (Operation::Recover(RecoverOperation { ceremony, .. }), None, None) => {
             let lost = context.state.and_then(|s| s.recoverable(*ceremony));
             let lost = lost.filter(|c| c.can_lend_its_roster());
             lost.map(|c| Arc::clone(&c.roster)).ok_or_else(|| {
@@ -208,14 +213,14 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
     if *identity != (TokenIdentity { module_sha256, ..target.identity.clone() }) {
         return fail(format!("{name} is pinned as another token than the ledger has on record"));
     }
-    if !target.target.place.takes(proposal.operation.kind()) {
+    if target.target.place.is_program() != proposal.operation.facts().is_for_programs {
         return fail(format!("{name} is a program or a token, and the operation is of the other kind"));
     }
     change.map_or(Ok(()), |change| target.check_module_change(change, identity)).or_else(fail)?;
     check_program(&proposal.operation, target).or_else(fail)?;
     let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();
     match &proposal.operation {
-        Operation::Delete { objects, .. } => {
+        Operation::Delete(DeleteOperation { objects, .. }) => {
             if !is_among(objects, recorded) {
                 return fail(format!("it deletes what was not on record in {name}"));
             }
@@ -227,12 +232,13 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
                 return Err(Finding::error("plan-mismatch", message));
             }
         }
-        Operation::Reset { objects, .. } | Operation::Backup { objects, .. }
+        Operation::Reset(ResetOperation { objects, .. })
+        | Operation::Backup(BackupOperation { objects, .. })
             if objects.as_slice() != recorded =>
         {
             return fail(format!("the objects of {name} are others than those on record"));
         }
-        Operation::Restore { backup, sha256, objects, .. } => {
+        Operation::Restore(RestoreOperation { backup, sha256, objects, .. }) => {
             let fits = state.backups.get(backup).is_some_and(|record| {
                 record.sha256 == *sha256 && record.entries.iter().map(|e| &e.object).eq(objects)
             });
@@ -275,17 +281,17 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
 fn check_program(operation: &Operation, target: &TargetInForce) -> Result<(), String> {
     let Some(run) = operation.program() else { return Ok(()) };
     run.check()?;
-    if let Operation::Command { check: Some(check), .. } = operation {
+    if let Operation::Command(CommandOperation { check: Some(check), .. }) = operation {
         check.check()?;
     }
     let custody = |role| target.target.rule(role).map(|rule| rule.custody);
     match (operation, &target.target.place) {
-        (Operation::Command { identity, .. }, Place::Command { program }) => {
+        (Operation::Command(CommandOperation { identity, .. }), Place::Command { program }) => {
             let pinned = run.program == *program && Some(run.sha256) == identity.module_sha256;
             let kept = run.roles().into_iter().all(|role| role.is_for_programs() && custody(role).is_some());
             if pinned && kept { Ok(()) } else { Err("it is not the program of its target".into()) }
         }
-        (Operation::Use { .. }, _) => {
+        (Operation::Use(_), _) => {
             let one = run.roles().into_iter().eq([Role::UserPin]);
             let held = custody(Role::UserPin) == Some(Custody::Held);
             if one && held {
@@ -338,10 +344,8 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
 fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("handover", message));
     let targets: Vec<&GenesisTarget> = match &proposal.operation {
-        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
-            operation.installs().iter().collect()
-        }
-        Operation::Retire { .. } => Vec::new(),
+        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => operation.installs().iter().collect(),
+        Operation::Retire(_) => Vec::new(),
         operation => {
             let named = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
             named.map(|t| &t.target).into_iter().collect()
@@ -376,14 +380,14 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
 fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
     let mut wanted = BTreeSet::new();
     match &proposal.operation {
-        operation @ (Operation::Genesis { .. } | Operation::Adopt { .. }) => {
+        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
             for target in operation.installs() {
                 for rule in target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed) {
                     wanted.insert((rule.authority.clone(), target.name.clone(), rule.role));
                 }
             }
         }
-        Operation::Reset { target, .. } => {
+        Operation::Reset(ResetOperation { target, .. }) => {
             let taken_in = context.state.and_then(|s| s.targets.get(target)).map(|t| &t.target);
             let authority = |role| taken_in.and_then(|t| t.rule(role)).map(|rule| rule.authority.clone());
             for (holder, role) in
@@ -392,7 +396,7 @@ fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(N
                 wanted.extend(authority(holder).map(|authority| (authority, target.clone(), role)));
             }
         }
-        Operation::Retire { .. } => {}
+        Operation::Retire(_) => {}
         operation => {
             let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
             let keeps = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());

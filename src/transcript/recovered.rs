@@ -10,14 +10,18 @@ use super::{
 };
 use crate::{
     encoding::text::Name,
-    proposal::{document::Proposal, operation::Operation, recovery_briefing::Recovered},
+    proposal::{
+        briefing::Recovered,
+        document::Proposal,
+        operations::{Operation, RecoverOperation, ResetOperation},
+    },
 };
 
 impl Ceremony {
     /// Whether it set PINs, and may have left them half set.
     fn may_have_set_pins(&self) -> bool {
         let unknown = self.concluded.as_ref().is_none_or(|c| c.outcome == Outcome::Indeterminate);
-        self.proposal.operation.sets_pins() && self.intended.is_some() && unknown
+        self.proposal.operation.facts().sets_pins && self.intended.is_some() && unknown
     }
 }
 
@@ -40,7 +44,7 @@ impl LedgerState {
         let number = ceremony.number();
         let of_this = |later: &Ceremony| {
             let operation = &later.proposal.operation;
-            matches!(operation, Operation::Recover { ceremony, .. } if *ceremony == number)
+            matches!(operation, Operation::Recover(RecoverOperation { ceremony, .. }) if *ceremony == number)
         };
         let later = |later: &&Ceremony| later.number() > number && !of_this(later);
         let seen_since = |name: &Name| {
@@ -48,7 +52,9 @@ impl LedgerState {
             intents.any(|(intent, _)| intent.targets.iter().any(|t| t.name == *name))
         };
         match &ceremony.proposal.operation {
-            Operation::Reset { target, .. } => self.targets.contains_key(target) && !seen_since(target),
+            Operation::Reset(ResetOperation { target, .. }) => {
+                self.targets.contains_key(target) && !seen_since(target)
+            }
             operation => operation.installs().iter().all(|target| {
                 let in_force = || self.targets.values().any(|known| known.is_token_of(target));
                 self.any_target(&target.name).is_none() && !in_force()
@@ -58,7 +64,7 @@ impl LedgerState {
 
     /// The ceremony whose PINs a recovery brings to their end.
     pub fn finished_in(&self, operation: &Operation) -> Option<&Ceremony> {
-        let Operation::Recover { ceremony, .. } = operation else { return None };
+        let Operation::Recover(RecoverOperation { ceremony, .. }) = operation else { return None };
         let lost = self.ceremonies.number(*ceremony)?;
         let open = lost.end.is_none() && lost.concluded.is_none() && lost.may_have_set_pins();
         (open || self.is_unsettled(lost)).then_some(lost)
@@ -66,7 +72,7 @@ impl LedgerState {
 
     /// The ceremony that a proposal recovers, for its briefing.
     pub fn recovered_by(&self, proposal: &Proposal) -> Option<Recovered<'_>> {
-        let Operation::Recover { ceremony, .. } = &proposal.operation else { return None };
+        let Operation::Recover(RecoverOperation { ceremony, .. }) = &proposal.operation else { return None };
         let lost = self.ceremonies.number(*ceremony)?;
         let has_ended = match &lost.end {
             None => false,

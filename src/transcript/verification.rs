@@ -19,7 +19,7 @@ use crate::{
     approval::statement::Signed,
     encoding::{digest::Digest, dsse::Mode, time::Timestamp},
     proposal::{
-        plan::Plan,
+        operations::Plan,
         target::{Custody, Role},
     },
 };

@@ -15,7 +15,7 @@ use quorate::{
         digest::Digest,
         dsse::{Envelope, pae},
     },
-    proposal::plan::Plan,
+    proposal::operations::Plan,
     roster::key::PublicKey,
 };
 
@@ -23,24 +23,28 @@ const TRANSCRIPT: &str = "man/quorate-transcript.5";
 const PLAN: &str = "man/quorate-plan.5";
 
 /// Where the types of ledgers, approvals and backups stand.
-const FORMATS: [&str; 16] = [
+const FORMATS: [&str; 17] = [
     "src/encoding/dsse.rs",
     "src/transcript/event.rs",
     "src/transcript/outcome.rs",
     "src/proposal/document.rs",
-    "src/proposal/operation.rs",
+    "src/proposal/joining.rs",
+    "src/proposal/place.rs",
+    "src/proposal/sealed.rs",
     "src/proposal/program.rs",
     "src/proposal/target.rs",
     "src/proposal/environment.rs",
     "src/roster/card.rs",
     "src/roster/deal.rs",
     "src/roster/members.rs",
+    "src/roster/operation.rs",
     "src/approval/statement.rs",
     "src/approval/drill.rs",
     "src/ceremony/backup.rs",
-    "src/proposal/genesis_plan.rs",
-    "src/proposal/plan.rs",
 ];
+
+/// Where each operation has a file with the tables of its plan, and what a proposal says of it.
+const OPERATIONS: &str = "src/proposal/operations";
 
 /// Types that cross a pipe or serve the parser, and are in no file.
 const IN_NO_FILE: [&str; 3] = ["Observation", "Tries", "KindOnly"];
@@ -353,17 +357,41 @@ fn compare(page: &str, sources: Vec<(String, Vec<Entry>)>) {
     assert!(lists.is_empty(), "{page} documents what is no type: {:?}", lists.keys());
 }
 
+/// What a proposal says of each operation: `DeleteOperation` is read as the variant `Operation::Delete`, whose name is its kind.
+fn payloads() -> Vec<(String, Vec<Entry>)> {
+    // Only what is in a proposal is written; it follows the tables of the plan.
+    let written =
+        |file: PathBuf| code(&file).split_once("Serialize, Deserialize)]\n").map(|(_, rest)| rest.to_owned());
+    let declared = operations()
+        .into_iter()
+        .filter_map(written)
+        .flat_map(|text| declared(&format!("#[derive(Deserialize)]\n{text}"), " or null"));
+    let payloads = declared.filter_map(|(name, fields)| {
+        let variant = format!("Operation::{}", name.strip_suffix("Operation")?);
+        Some((variant, [vec![("kind".to_owned(), "string".to_owned())], fields].concat()))
+    });
+    payloads.collect()
+}
+
+fn operations() -> Vec<PathBuf> {
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(OPERATIONS))
+}
+
 #[test]
 fn every_field_of_the_ledger_is_documented() {
-    let files = FORMATS.iter().filter(|file| !file.ends_with("plan.rs"));
-    compare(TRANSCRIPT, files.flat_map(|file| declared(&code(file), " or null")).collect());
+    let mut types: Vec<_> = FORMATS.iter().flat_map(|file| declared(&code(file), " or null")).collect();
+    types.extend(payloads());
+    compare(TRANSCRIPT, types);
 }
 
 #[test]
 fn every_field_of_a_plan_is_documented() {
     let mut types = declared(&code("src/proposal/plan.rs"), ", optional");
     types.extend(declared(&code("src/proposal/target.rs"), "").into_iter().filter(|(n, _)| n == "Custody"));
-    types.extend(declared(&code("src/proposal/genesis_plan.rs"), ", optional"));
+    let tables = operations().into_iter().flat_map(|file| declared(&code(file), ", optional"));
+    types.extend(tables.filter(|(name, _)| !name.ends_with("Operation")));
+    types.extend(declared(&code("src/proposal/selection.rs"), ", optional"));
+    types.extend(declared(&code("src/proposal/target_table.rs"), ", optional"));
     types.extend(declared(&code("src/proposal/program_plan.rs"), ", optional"));
     types.extend(declared(&code("src/proposal/disputed_times.rs"), ", optional"));
     let handed = ["HandedCredential", "Handing", "OutputFile", "ProgramCheck"];

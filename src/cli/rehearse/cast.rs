@@ -28,8 +28,11 @@ use crate::{
     },
     practice::{Extractable, PracticeToken, Sample},
     proposal::{
-        plan::{MemberTable, ObjectSelector, Plan, StartKind, TargetKind, TargetTable},
+        operations::Plan,
+        operations::genesis::MemberTable,
+        selection::ObjectSelector,
         target::{ObjectClass, Role},
+        target_table::{StartKind, TargetKind, TargetTable},
     },
     softcard::SoftCard,
     storage::SystemClock,

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::{Cast, operator_plan};
 use crate::{
-    ceremony::Error, encoding::text, proposal::plan::Plan, roster::OperationKind,
+    ceremony::Error, encoding::text, proposal::operations::Plan, roster::OperationKind,
     transcript::ledger::LedgerState,
 };
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::proposal::{identity::tests::record, plan::Plan, target::ObjectClass};
+use crate::proposal::{identity::tests::record, operations::Plan, target::ObjectClass};
 
 /// What the entries of a plan mean of a list.
 fn meant(entries: &str, recorded: &[ObjectRecord]) -> Result<Vec<ObjectRecord>, Misfit> {

@@ -4,7 +4,7 @@ use quorate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operation::Operation,
+        operations::{BackupOperation, Operation, RestoreOperation},
         target::{LeftOut, ObjectClass, ObjectRecord},
     },
     transcript::{
@@ -34,13 +34,13 @@ fn backup(allow_partial: bool, change: impl FnOnce(&mut Concluded)) -> Forge {
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"/b.age\"\n\
          allow_partial = {allow_partial}\nkeep_pins = true\n"
     );
-    let operation = Operation::Backup {
+    let operation = Operation::Backup(BackupOperation {
         target: name("hsm"),
         identity: identity(),
         objects: forge.state().recorded(&name("hsm")).to_vec(),
         output: "/b.age".into(),
         allow_partial,
-    };
+    });
     let proposal = forge.other("Backup", &plan, operation);
     let mut told = concluded(Outcome::Completed, &[], &forge.objects());
     let entry = |object| BackedUp { object, sha256: Digest::of(b"entry") };
@@ -106,7 +106,7 @@ fn restore(
          input = \"/b.age\"\nallow_partial = {allow_partial}\nkeep_pins = true\n"
     );
     let recorded = forge.state().recorded(&name("hsm")).to_vec();
-    let operation = Operation::Restore {
+    let operation = Operation::Restore(RestoreOperation {
         target: name("hsm"),
         identity: identity(),
         backup: 1,
@@ -114,7 +114,7 @@ fn restore(
         input: "/b.age".into(),
         objects: recorded.clone(),
         allow_partial,
-    };
+    });
     let mut proposal = forge.other("Restore", &plan, operation);
     propose(&mut proposal);
     let mut told = concluded(Outcome::Completed, &[], &recorded);
@@ -151,17 +151,17 @@ fn a_restore_is_of_a_backup_that_is_on_record() {
     type Change = fn(&mut Operation);
     let changes: [Change; 3] = [
         |operation| {
-            if let Operation::Restore { sha256, .. } = operation {
+            if let Operation::Restore(RestoreOperation { sha256, .. }) = operation {
                 *sha256 = Digest::of(b"another file");
             }
         },
         |operation| {
-            if let Operation::Restore { objects, .. } = operation {
+            if let Operation::Restore(RestoreOperation { objects, .. }) = operation {
                 objects.pop();
             }
         },
         |operation| {
-            if let Operation::Restore { objects, .. } = operation {
+            if let Operation::Restore(RestoreOperation { objects, .. }) = operation {
                 objects.push(object("other", "09"));
             }
         },
@@ -170,7 +170,7 @@ fn a_restore_is_of_a_backup_that_is_on_record() {
         forged(&restore(true, |proposal| change(&mut proposal.operation), |_| {}), "operation");
     }
     let partial = |proposal: &mut Proposal| {
-        if let Operation::Restore { allow_partial, .. } = &mut proposal.operation {
+        if let Operation::Restore(RestoreOperation { allow_partial, .. }) = &mut proposal.operation {
             *allow_partial = true;
         }
     };

@@ -132,7 +132,10 @@ fn an_open_ceremony_of_the_far_future_is_closed_by_a_recovery() {
     let open = with(&forge, &inventory_at(&forge, FAR), |_, _| {});
     let last = open.state().ceremonies.number(1).unwrap().last_line;
     let mut recovery = open.recover(1, last, false);
-    if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut recovery.operation {
+    if let quorate::proposal::operations::Operation::Recover(
+        quorate::proposal::operations::RecoverOperation { interrupted, .. },
+    ) = &mut recovery.operation
+    {
         *interrupted = quorate::roster::OperationKind::Inventory;
     }
     drop(with(&open, &recovery, |_, _| {}).state());
@@ -170,7 +173,10 @@ fn a_recovery_may_dispute_the_ceremony_that_it_closes() {
     });
     let last = open.state().ceremonies.number(1).unwrap().last_line;
     let mut recovery = open.recover(1, last, true);
-    if let quorate::proposal::operation::Operation::Recover { interrupted, .. } = &mut recovery.operation {
+    if let quorate::proposal::operations::Operation::Recover(
+        quorate::proposal::operations::RecoverOperation { interrupted, .. },
+    ) = &mut recovery.operation
+    {
         *interrupted = quorate::roster::OperationKind::Inventory;
     }
     forged(&with(&open, &recovery, |_, _| {}), "time-backwards");

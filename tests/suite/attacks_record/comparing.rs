@@ -6,7 +6,7 @@ use quorate::{
     proposal::{
         comparison::Sameness,
         document::Proposal,
-        operation::Operation,
+        operations::{BackupOperation, InventoryOperation, Operation, RestoreOperation},
         target::{ObjectClass, ObjectRecord, TokenIdentity},
     },
     transcript::{
@@ -42,8 +42,11 @@ fn hold(forge: &mut Forge, proposal: &Proposal, identity: &TokenIdentity, mut to
 fn look(forge: &mut Forge, target: &str, identity: &TokenIdentity, objects: &[ObjectRecord]) {
     let mut proposal = forge.inventory();
     proposal.plan = proposal.plan.replace("\"hsm\"", &format!("\"{target}\""));
-    proposal.operation =
-        Operation::Inventory { target: name(target), identity: identity.clone(), module: None };
+    proposal.operation = Operation::Inventory(InventoryOperation {
+        target: name(target),
+        identity: identity.clone(),
+        module: None,
+    });
     hold(forge, &proposal, identity, concluded(Outcome::Completed, &[], objects));
 }
 
@@ -63,20 +66,20 @@ fn a_key_that_was_gone_has_to_prove_itself_anew() {
     };
     look(&mut forge, "hsm", &identity(), &[untold()]);
     let (objects, sha256) = (vec![untold()], Digest::of(b"backup"));
-    let operation = Operation::Backup {
+    let operation = Operation::Backup(BackupOperation {
         target: name("hsm"),
         identity: identity(),
         objects: objects.clone(),
         output: "/media/b.age".into(),
         allow_partial: false,
-    };
+    });
     let text = plan("backup", "hsm", "output = \"/media/b.age\"\nallow_partial = false\n");
     let proposal = forge.other("T", &text, operation);
     let entries = vec![BackedUp { object: untold(), sha256: Digest::of(b"entry") }];
     let record = BackupRecord { target: name("hsm"), key_version: 1, sha256, length: 1, entries };
     let told = concluded(Outcome::Completed, &[], &objects);
     hold(&mut forge, &proposal, &identity(), Concluded { backup: Some(record), ..told });
-    let operation = Operation::Restore {
+    let operation = Operation::Restore(RestoreOperation {
         target: name("spare"),
         identity: spare.clone(),
         backup: 3,
@@ -84,7 +87,7 @@ fn a_key_that_was_gone_has_to_prove_itself_anew() {
         input: "/media/b.age".into(),
         objects: objects.clone(),
         allow_partial: false,
-    };
+    });
     let text = plan("restore", "spare", "backup = 3\ninput = \"/media/b.age\"\n");
     let proposal = forge.other("T", &text, operation);
     let told = concluded(Outcome::Completed, &[], &objects);

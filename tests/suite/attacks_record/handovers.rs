@@ -6,7 +6,8 @@ use quorate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operation::{Operation, SealedHandover},
+        operations::{GenesisOperation, Operation},
+        sealed::SealedHandover,
         target::{Custody, Role},
     },
     transcript::{
@@ -40,7 +41,7 @@ fn genesis(forge: &Forge) -> Proposal {
     let document = proposal.new_roster.as_mut().unwrap();
     document.operations.insert(quorate::roster::OperationKind::Delete, vec![name("security-officer")]);
     proposal.roster = Digest::of(&quorate::encoding::strict::write(document));
-    if let Operation::Genesis { targets } = &mut proposal.operation {
+    if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
         let rule = &mut targets[0].credentials[1];
         rule.authority = name("security-officer");
         rule.custody = Custody::Reissued;
@@ -174,7 +175,7 @@ fn a_genesis_hands_over_as_well() {
     forged(&genesis_with(&|p| p.handovers = vec![handover(1, "mallory")], &|_| {}), "handover");
     forged(&genesis_with(&|_| {}, &|c| c.handovers.clear()), "handover");
     let other = |p: &mut Proposal| {
-        if let Operation::Genesis { targets } = &mut p.operation {
+        if let Operation::Genesis(GenesisOperation { targets }) = &mut p.operation {
             targets[0].credentials[1].recipient = Some(recipient("mallory"));
         }
         p.handovers = vec![handover(1, "mallory")];

@@ -6,7 +6,8 @@ use quorate::{
     proposal::{
         briefing::briefing,
         document::Proposal,
-        operation::{ModuleChange, Operation, Place},
+        operations::{AdoptOperation, DeleteOperation, InventoryOperation, Operation, RecoverOperation},
+        place::{ModuleChange, Place},
         target::TokenIdentity,
     },
     roster::OperationKind,
@@ -41,8 +42,11 @@ fn moves(forge: &Forge) -> Proposal {
     proposal.plan += &format!("module = \"{NEW}\"\n");
     let change =
         ModuleChange { old_path: OLD.into(), old_sha256: identity().module_sha256, new_path: NEW.into() };
-    proposal.operation =
-        Operation::Inventory { target: name("hsm"), identity: behind(), module: Some(change) };
+    proposal.operation = Operation::Inventory(InventoryOperation {
+        target: name("hsm"),
+        identity: behind(),
+        module: Some(change),
+    });
     proposal
 }
 
@@ -78,7 +82,10 @@ fn the_module_is_moved_as_the_plan_says_and_from_where_it_is() {
     let with = |change: &dyn Fn(&mut String, &mut TokenIdentity, &mut Option<ModuleChange>)| {
         let forge = Forge::new();
         let mut proposal = moves(&forge);
-        let Operation::Inventory { identity, module, .. } = &mut proposal.operation else { panic!() };
+        let Operation::Inventory(InventoryOperation { identity, module, .. }) = &mut proposal.operation
+        else {
+            panic!()
+        };
         change(&mut proposal.plan, identity, module);
         proposed(forge, &proposal)
     };
@@ -116,7 +123,9 @@ fn the_same_token_answers_behind_it() {
     ] {
         let forge = Forge::new();
         let mut proposal = moves(&forge);
-        let Operation::Inventory { identity, .. } = &mut proposal.operation else { panic!() };
+        let Operation::Inventory(InventoryOperation { identity, .. }) = &mut proposal.operation else {
+            panic!()
+        };
         change(identity);
         forged(&proposed(forge, &proposal), "operation");
         forged(
@@ -148,7 +157,7 @@ fn it_is_on_record_once_the_inventory_completed_and_not_before() {
     assert_eq!(module_of(&told(Outcome::Failed, |_, _| {})), old);
     // Nothing is pinned to it before.
     let mut early = Forge::new().delete();
-    let Operation::Delete { identity: pinned, .. } = &mut early.operation else { panic!() };
+    let Operation::Delete(DeleteOperation { identity: pinned, .. }) = &mut early.operation else { panic!() };
     *pinned = behind();
     forged(&proposed(Forge::new(), &early), "operation");
     let moved = told(Outcome::Completed, |_, _| {});
@@ -156,7 +165,7 @@ fn it_is_on_record_once_the_inventory_completed_and_not_before() {
     // From then on it is the old one that nothing is pinned to.
     forged(&proposed(moved.clone(), &moved.delete()), "operation");
     let mut next = moved.delete();
-    let Operation::Delete { identity: pinned, .. } = &mut next.operation else { panic!() };
+    let Operation::Delete(DeleteOperation { identity: pinned, .. }) = &mut next.operation else { panic!() };
     *pinned = behind();
     drop(proposed(moved.clone(), &next).state());
     let note = remarks(&moved.state(), reading());
@@ -180,7 +189,7 @@ fn a_recovery_that_looked_behind_it_puts_it_on_record() {
         lines.add(intent);
         forge.push(&proposal, &lines);
         let mut recovery = forge.recover(1, lines.head(), true);
-        if let Operation::Recover { interrupted, .. } = &mut recovery.operation {
+        if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
             *interrupted = OperationKind::Inventory;
         }
         let mut lines = forge.begin(&recovery);
@@ -205,7 +214,7 @@ fn a_token_is_not_adopted_again_through_another_module() {
     let moved = told(Outcome::Completed, |_, _| {});
     let mut proposal = adopt(&moved, "spare");
     proposal.plan = proposal.plan.replace("label = \"spare\"", "label = \"lab\"").replace("0002", "0001");
-    let Operation::Adopt { target } = &mut proposal.operation else { panic!() };
+    let Operation::Adopt(AdoptOperation { target }) = &mut proposal.operation else { panic!() };
     (target.identity, target.label) = (identity(), text("lab"));
     forged(&proposed(moved, &proposal), "operation");
 }

@@ -6,7 +6,7 @@ use quorate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operation::Operation,
+        operations::{CommandOperation, Operation, UseOperation},
         program::{
             HandedCredential, Handing, OutputFile, PinnedInput, ProgramCheck, ProgramRecord, ProgramRun,
             RunRecord, Stopped, WrittenFile,
@@ -51,13 +51,13 @@ fn run() -> ProgramRun {
 }
 
 fn using(run: ProgramRun) -> Operation {
-    Operation::Use {
+    Operation::Use(UseOperation {
         target: name("hsm"),
         identity: identity(),
         run,
         repeatable: false,
         may_change_objects: false,
-    }
+    })
 }
 
 fn file(called: &str) -> WrittenFile {
@@ -171,11 +171,13 @@ fn another_run_than_the_plan_says_is_seen() {
     let (target, identity) = (name("hsm"), identity());
     for (repeatable, may_change_objects) in [(true, false), (false, true)] {
         let (target, identity) = (target.clone(), identity.clone());
-        let changed = Operation::Use { target, identity, run: run(), repeatable, may_change_objects };
+        let changed =
+            Operation::Use(UseOperation { target, identity, run: run(), repeatable, may_change_objects });
         forged(&proposed(changed), "plan-mismatch");
     }
     let check = None::<ProgramCheck>;
-    let command = Operation::Command { target, identity, run: run(), check, repeatable: false };
+    let command =
+        Operation::Command(CommandOperation { target, identity, run: run(), check, repeatable: false });
     forged(&proposed(command), "plan-mismatch");
 }
 
@@ -193,7 +195,8 @@ fn a_token_takes_no_commands() {
     let plan = plan.replace(&digest(0x22).to_string(), &sha256.to_string());
     let run = ProgramRun { credentials, sha256, ..run() };
     let (target, identity) = (name("hsm"), identity());
-    let operation = Operation::Command { target, identity, run, check: None, repeatable: false };
+    let operation =
+        Operation::Command(CommandOperation { target, identity, run, check: None, repeatable: false });
     let proposal = forge.other("Sign", &plan, operation);
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);

@@ -11,7 +11,10 @@ use quorate::{
     },
     proposal::{
         document::Proposal,
-        operation::{Operation, SealedCredential},
+        operations::{
+            BackupOperation, DeleteOperation, InventoryOperation, Operation, ResetOperation, RestoreOperation,
+        },
+        sealed::SealedCredential,
         target::{ObjectRecord, Role},
     },
     roster::{
@@ -343,7 +346,7 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
     );
     // Two objects where the plan names one.
     let both = |p: &mut Proposal| {
-        if let Operation::Delete { objects, .. } = &mut p.operation {
+        if let Operation::Delete(DeleteOperation { objects, .. }) = &mut p.operation {
             objects.push(object("keep", "02"));
         }
     };
@@ -437,43 +440,48 @@ fn an_operation_is_on_what_is_on_record() {
     let target = hsm.clone();
     other(
         &plan("inventory", "other", ""),
-        Operation::Inventory { target: name("other"), identity: identity(), module: None },
+        Operation::Inventory(InventoryOperation {
+            target: name("other"),
+            identity: identity(),
+            module: None,
+        }),
     );
     let mut stranger = identity();
     stranger.serial = text("9999");
     other(
         &plan("inventory", "hsm", ""),
-        Operation::Inventory { target: hsm.clone(), identity: stranger, module: None },
+        Operation::Inventory(InventoryOperation { target: hsm.clone(), identity: stranger, module: None }),
     );
     let selector = "[[objects]]\nclass = \"private-key\"\nlabel = \"old\"\n";
     let mut changed = object("old", "01");
     changed.public_key_sha256 = Some(Digest::of(b"another key"));
     for unrecorded in [object("old", "07"), changed] {
         let objects = vec![unrecorded];
-        let operation = Operation::Delete { target: target.clone(), identity: identity(), objects };
+        let operation =
+            Operation::Delete(DeleteOperation { target: target.clone(), identity: identity(), objects });
         other(&plan("delete", "hsm", selector), operation);
     }
     // A reset that names nothing of what it destroys.
     let reset = "serial = \"0001\"\nlabel = \"lab\"\nnew_label = \"lab-2\"\n";
-    let operation = Operation::Reset {
+    let operation = Operation::Reset(ResetOperation {
         target: target.clone(),
         identity: identity(),
         objects: Vec::new(),
         new_label: text("lab-2"),
-    };
+    });
     other(&plan("reset", "hsm", reset), operation);
     let backup = "output = \"/media/backup.age\"\nallow_partial = false\n";
-    let operation = Operation::Backup {
+    let operation = Operation::Backup(BackupOperation {
         target: target.clone(),
         identity: identity(),
         objects: vec![object("keep", "02")],
         output: "/media/backup.age".into(),
         allow_partial: false,
-    };
+    });
     other(&plan("backup", "hsm", backup), operation);
     // A backup that this ledger never made.
     let restore = "backup = 0\ninput = \"/media/backup.age\"\n";
-    let operation = Operation::Restore {
+    let operation = Operation::Restore(RestoreOperation {
         target,
         identity: identity(),
         backup: 0,
@@ -481,7 +489,7 @@ fn an_operation_is_on_what_is_on_record() {
         input: "/media/backup.age".into(),
         objects: vec![object("planted", "03")],
         allow_partial: false,
-    };
+    });
     other(&plan("restore", "hsm", restore), operation);
 }
 
@@ -524,7 +532,8 @@ fn an_entry_that_means_two_recorded_objects_picks_neither() {
             "kind = \"delete\"\ntitle = \"Delete\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nkeep_pins = true\n\
              [[objects]]\nclass = \"private-key\"\n{selector}"
         );
-        let operation = Operation::Delete { target: name("hsm"), identity: identity(), objects };
+        let operation =
+            Operation::Delete(DeleteOperation { target: name("hsm"), identity: identity(), objects });
         let proposal = forge.other("Delete", &plan, operation);
         let lines = forge.begin(&proposal);
         forge.push(&proposal, &lines);

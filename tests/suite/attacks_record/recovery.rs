@@ -5,7 +5,8 @@ use quorate::{
     proposal::{
         briefing::briefing,
         document::Proposal,
-        operation::{ModuleChange, Operation},
+        operations::{InventoryOperation, Operation, RecoverOperation},
+        place::ModuleChange,
         target::TokenIdentity,
     },
     roster::OperationKind,
@@ -103,8 +104,11 @@ fn an_update_of_the_module_does_not_stand_in_the_way_of_its_recovery() {
     let path = "/nowhere/module.so".to_owned();
     let old_sha256 = identity().module_sha256;
     let change = ModuleChange { old_path: path.clone(), old_sha256, new_path: path };
-    proposal.operation =
-        Operation::Inventory { target: name("hsm"), identity: updated.clone(), module: Some(change) };
+    proposal.operation = Operation::Inventory(InventoryOperation {
+        target: name("hsm"),
+        identity: updated.clone(),
+        module: Some(change),
+    });
     let mut lines = forge.begin(&proposal);
     forge.approve(&mut lines, &proposal, &TWO);
     let mut intent = intended(&TWO);
@@ -112,7 +116,7 @@ fn an_update_of_the_module_does_not_stand_in_the_way_of_its_recovery() {
     lines.add(intent);
     forge.push(&proposal, &lines);
     let mut recovery = forge.recover(1, lines.head(), true);
-    if let Operation::Recover { interrupted, .. } = &mut recovery.operation {
+    if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
         *interrupted = OperationKind::Inventory;
     }
     let forge = with(forge, &recovery, |forge, lines| {
@@ -135,7 +139,7 @@ fn its_briefing_tells_what_is_still_to_come() {
         lines.add(intended(&THREE));
         forge.push(&proposal, &lines);
         let mut recovery = forge.recover(1, lines.head(), true);
-        if let Operation::Recover { interrupted, .. } = &mut recovery.operation {
+        if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
             *interrupted = proposal.operation.kind();
         }
         let state = forge.state();
@@ -180,7 +184,7 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
         forged(&with(forge.clone(), &proposal, |_, _| {}), "ceremony-open");
     }
     let mut proposal = forge.recover(1, last, true);
-    if let Operation::Recover { interrupted, .. } = &mut proposal.operation {
+    if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut proposal.operation {
         *interrupted = OperationKind::Inventory;
     }
     forged(&with(forge, &proposal, |_, _| {}), "ceremony-open");
@@ -219,7 +223,7 @@ fn a_genesis_that_touched_nothing_lends_no_roster() {
     forge.push(&proposal, &lines);
     let mut next = forge.recover(0, lines.head(), false);
     next.roster = proposal.roster;
-    if let Operation::Recover { interrupted, .. } = &mut next.operation {
+    if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut next.operation {
         *interrupted = OperationKind::Genesis;
     }
     forged(&with(forge, &next, |_, _| {}), "roster");

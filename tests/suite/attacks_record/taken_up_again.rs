@@ -4,7 +4,7 @@ use quorate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operation::Operation,
+        operations::{Operation, RecoverOperation, ResetOperation},
         target::{Custody, Role},
     },
     roster::OperationKind,
@@ -26,12 +26,12 @@ const THREE: [&str; 3] = ["alice", "bob", "carol"];
 pub(super) fn reset(forge: &Forge) -> Proposal {
     let plan = "kind = \"reset\"\ntitle = \"Reset\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"0001\"\n\
                 label = \"lab\"\nnew_label = \"lab-2\"\n";
-    let operation = Operation::Reset {
+    let operation = Operation::Reset(ResetOperation {
         target: name("hsm"),
         identity: identity(),
         objects: forge.objects(),
         new_label: text("lab-2"),
-    };
+    });
     let mut proposal = forge.other("Reset", plan, operation);
     let version = forge.state().next_version(&name("hsm"), Role::SoPin);
     proposal.credentials = vec![
@@ -72,7 +72,7 @@ fn ended(outcome: Outcome) -> (Forge, Digest) {
 
 fn recover(forge: &Forge, number: u32, head: Digest, kind: OperationKind) -> Proposal {
     let mut proposal = forge.recover(number, head, true);
-    if let Operation::Recover { interrupted, .. } = &mut proposal.operation {
+    if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut proposal.operation {
         *interrupted = kind;
     }
     proposal

@@ -4,7 +4,9 @@
 use quorate::{
     proposal::{
         document::Proposal,
-        operation::{CredentialRule, GenesisTarget, Operation, Place, Start},
+        joining::{CredentialRule, GenesisTarget, Start},
+        operations::{AdoptOperation, GenesisOperation, Operation, RetireOperation},
+        place::Place,
         target::{Custody, Inventory, Role},
     },
     transcript::{
@@ -20,7 +22,7 @@ const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
 fn retire(forge: &Forge) -> Proposal {
     let plan = "kind = \"retire\"\ntitle = \"Retire\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"0001\"\nlabel = \"lab\"\n";
-    let operation = Operation::Retire { target: name("hsm"), identity: identity() };
+    let operation = Operation::Retire(RetireOperation { target: name("hsm"), identity: identity() });
     forge.other("Retire", plan, operation)
 }
 
@@ -70,7 +72,8 @@ pub(super) fn adopt(forge: &Forge, as_name: &str) -> Proposal {
         label: text("spare"),
         credentials: vec![rule(Role::SoPin, "security-officer"), rule(Role::UserPin, "crypto-officer")],
     };
-    let mut proposal = forge.other("Adopt", &plan, Operation::Adopt { target: Box::new(target) });
+    let mut proposal =
+        forge.other("Adopt", &plan, Operation::Adopt(AdoptOperation { target: Box::new(target) }));
     for (role, authority) in [(Role::SoPin, "security-officer"), (Role::UserPin, "crypto-officer")] {
         let mut sealed = credential(role, authority, forge.state().next_version(&name(as_name), role));
         sealed.target = name(as_name);
@@ -83,7 +86,7 @@ pub(super) fn adopt(forge: &Forge, as_name: &str) -> Proposal {
 pub(super) fn adopted(change: impl FnOnce(&mut Concluded)) -> Forge {
     let mut forge = Forge::new();
     let proposal = adopt(&forge, "spare");
-    let Operation::Adopt { target } = &proposal.operation else { panic!("no adoption") };
+    let Operation::Adopt(AdoptOperation { target }) = &proposal.operation else { panic!("no adoption") };
     let mut lines = forge.begin(&proposal);
     forge.approve(&mut lines, &proposal, &THREE);
     let mut intent = intended(&THREE);
@@ -129,7 +132,7 @@ fn the_target_that_leaves_is_the_one_that_was_named() {
     let other = |serial: &str, target: &str| {
         let mut token = identity();
         token.serial = text(serial);
-        Operation::Retire { target: name(target), identity: token }
+        Operation::Retire(RetireOperation { target: name(target), identity: token })
     };
     forged(&with(&|p| p.operation = other("0001", "other")), "plan-mismatch");
     forged(&with(&|p| p.operation = other("0002", "hsm")), "plan-mismatch");
@@ -174,7 +177,7 @@ fn only_a_new_target_joins_with_new_credentials() {
     forged(&with(&|p| p.plan = p.plan.replace("spare\"\nkind", "other\"\nkind")), "plan-mismatch");
     let same_token = |p: &mut Proposal| {
         p.plan = p.plan.replace("label = \"spare\"", "label = \"lab\"").replace("0002", "0001");
-        if let Operation::Adopt { target } = &mut p.operation {
+        if let Operation::Adopt(AdoptOperation { target }) = &mut p.operation {
             target.identity = identity();
             target.label = text("lab");
         }
@@ -194,7 +197,7 @@ fn a_genesis_takes_a_token_in_once() {
                  start = \"take-over\"\nlabel = \"lab\"\nserial = \"0001\"\n[targets.credentials]\n\
                  user-pin = { authority = \"crypto-officer\", custody = \"borrowed\" }\n";
     proposal.plan += again;
-    let Operation::Genesis { targets } = &mut proposal.operation else { panic!() };
+    let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation else { panic!() };
     let mut twin = targets[0].clone();
     twin.name = name("again");
     twin.place = Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: Some(3) };
@@ -204,7 +207,7 @@ fn a_genesis_takes_a_token_in_once() {
     forged(&proposed(forge.clone(), &proposal), "operation");
     // Another token, and it is good.
     proposal.plan = proposal.plan.replace(again, &again.replace("0001", "0002"));
-    let Operation::Genesis { targets } = &mut proposal.operation else { panic!() };
+    let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation else { panic!() };
     targets[1].identity.serial = text("0002");
     drop(proposed(forge, &proposal).state());
 }

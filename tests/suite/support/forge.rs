@@ -18,7 +18,9 @@ use quorate::{
     },
     proposal::{
         document::{Proposal, Station},
-        operation::{CredentialRule, GenesisTarget, Operation, Place, Start},
+        joining::{CredentialRule, GenesisTarget, Start},
+        operations::{DeleteOperation, GenesisOperation, InventoryOperation, Operation, RecoverOperation},
+        place::Place,
         target::{Custody, ObjectRecord, Role},
     },
     roster::OperationKind,
@@ -195,7 +197,7 @@ impl Forge {
             label: text("lab"),
             credentials: vec![rule(Role::SoPin, "security-officer"), rule(Role::UserPin, "crypto-officer")],
         };
-        let operation = Operation::Genesis { targets: vec![target] };
+        let operation = Operation::Genesis(GenesisOperation { targets: vec![target] });
         let mut proposal = self.proposal("Genesis", genesis_plan(), operation);
         let document = roster_document(self.mode, self.nonce, &self.station());
         proposal.roster = Digest::of(&strict::write(&document));
@@ -212,7 +214,8 @@ impl Forge {
         let plan = "kind = \"delete\"\ntitle = \"Delete old\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
                     keep_pins = true\n[[objects]]\nclass = \"private-key\"\nid = \"01\"\n";
         let objects = vec![object("old", "01")];
-        let operation = Operation::Delete { target: name("hsm"), identity: identity(), objects };
+        let operation =
+            Operation::Delete(DeleteOperation { target: name("hsm"), identity: identity(), objects });
         self.proposal("Delete old", plan.into(), operation)
     }
 
@@ -228,7 +231,11 @@ impl Forge {
     pub fn inventory(&self) -> Proposal {
         let plan = "kind = \"inventory\"\ntitle = \"Inventory\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
                     keep_pins = true\n";
-        let operation = Operation::Inventory { target: name("hsm"), identity: identity(), module: None };
+        let operation = Operation::Inventory(InventoryOperation {
+            target: name("hsm"),
+            identity: identity(),
+            module: None,
+        });
         self.proposal("Inventory", plan.into(), operation)
     }
 
@@ -236,8 +243,12 @@ impl Forge {
     pub fn recover(&self, ceremony: u32, last_line: Digest, intended: bool) -> Proposal {
         let plan =
             format!("kind = \"recover\"\ntitle = \"Recover\"\nexpires_in_hours = 1\nceremony = {ceremony}\n");
-        let operation =
-            Operation::Recover { ceremony, last_line, interrupted: OperationKind::Delete, intended };
+        let operation = Operation::Recover(RecoverOperation {
+            ceremony,
+            last_line,
+            interrupted: OperationKind::Delete,
+            intended,
+        });
         self.proposal("Recover", plan, operation)
     }
 

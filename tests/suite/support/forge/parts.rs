@@ -13,7 +13,7 @@ use quorate::{
     },
     proposal::{
         environment::EnvironmentReading,
-        operation::SealedCredential,
+        sealed::SealedCredential,
         target::{Inventory, ObjectClass, ObjectRecord, Role, TokenIdentity},
     },
     roster::{

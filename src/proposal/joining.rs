@@ -1,0 +1,144 @@
+//! A target as it joins the quorum, in a genesis or by an adoption.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    place::Place,
+    sections::{pinned, token},
+    target::{Custody, Role, TokenIdentity},
+};
+use crate::encoding::{
+    bounds,
+    text::{Line, Name, printable},
+};
+
+/// How a genesis begins with a target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// Initialise an empty token.
+    Initialise,
+    /// Take over a token in use.
+    TakeOver,
+}
+
+/// One credential of a target: whose, and how it is kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRule {
+    /// As what it opens the target.
+    pub role: Role,
+    /// Which authority it belongs to.
+    pub authority: Name,
+    /// How it is kept.
+    pub custody: Custody,
+    /// Of a reissued PIN: the application's age recipient.
+    #[serde(deserialize_with = "bounds::recipient")]
+    pub recipient: Option<String>,
+    /// The most characters of each PIN that is made; none is the default of its role.
+    pub pin_length: Option<u32>,
+}
+
+/// The most characters of a user PIN unless the plan says otherwise: what reads PINs from a `pin-source` takes 31 at most
+/// (libp11 0.4.12; pkcs11-provider takes 32) and presents the beginning of a longer one, which costs a try. 30 characters
+/// of 5 bits are 150 bits.
+pub const USER_PIN_LENGTH: usize = 30;
+
+impl CredentialRule {
+    /// The most characters of a PIN that is made for it; none is as many as the token takes.
+    pub fn longest_pin(&self) -> Option<usize> {
+        match (self.pin_length, self.role) {
+            (Some(length), _) => usize::try_from(length).ok(),
+            (None, Role::UserPin) => Some(USER_PIN_LENGTH),
+            (None, _) => None,
+        }
+    }
+}
+
+/// A target as a genesis makes it the quorum's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisTarget {
+    /// Identifier.
+    pub name: Name,
+    /// Where it is.
+    pub place: Place,
+    /// Empty, or in use.
+    pub start: Start,
+    /// Who it was when it was proposed; serial and label are empty on an empty token.
+    pub identity: TokenIdentity,
+    /// The label that it has afterwards.
+    pub label: Line,
+    /// What the quorum keeps.
+    #[serde(deserialize_with = "bounds::roles")]
+    pub credentials: Vec<CredentialRule>,
+}
+
+impl GenesisTarget {
+    /// The rule of its user PIN, if each ceremony sets it anew for an application.
+    pub fn reissued(&self) -> Option<&CredentialRule> {
+        self.rule(Role::UserPin).filter(|rule| rule.custody == Custody::Reissued)
+    }
+
+    /// Whether another one that is to join is the very same token, or would be: under two names it would have two owners.
+    pub fn is_same_token(&self, other: &Self) -> bool {
+        if let (Place::Practice { path }, Place::Practice { path: twin }) = (&self.place, &other.place) {
+            return path == twin;
+        }
+        let in_use = self.start == Start::TakeOver && other.start == Start::TakeOver;
+        (in_use && self.identity.is_same_token(&other.identity))
+            || (self.place == other.place && self.label == other.label)
+    }
+
+    /// The rule for a role.
+    pub fn rule(&self, role: Role) -> Option<&CredentialRule> {
+        self.credentials.iter().find(|rule| rule.role == role)
+    }
+
+    /// What becomes of it, in words.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut lines = match self.start {
+            _ if matches!(self.place, Place::Command { .. }) => {
+                vec![format!(
+                    "{}: a program that is handed credentials; nothing is done with it now",
+                    self.name
+                )]
+            }
+            Start::Initialise => vec![
+                format!("{}: an EMPTY token, initialised with the label \"{}\"", self.name, self.label),
+                format!("model {} by {}", self.identity.model, self.identity.manufacturer),
+            ],
+            Start::TakeOver => {
+                token(self.name.as_str(), &self.identity, ["it is in use: the quorum takes it over".into()])
+            }
+        };
+        lines.push(match &self.place {
+            Place::Pkcs11 { module, .. } => pinned("module", module, self.identity.module_sha256),
+            Place::Practice { .. } => "the built-in practice token: nothing real is in it".into(),
+            Place::Command { program } => pinned("program", program, self.identity.module_sha256),
+        });
+        for rule in &self.credentials {
+            let meaning = match (rule.custody, rule.role) {
+                (Custody::Held, Role::BackupKey) => {
+                    "held: random, only the quorum has it; backups are wrapped under it"
+                }
+                (Custody::Held, role) if role.is_for_programs() => {
+                    "held: only the quorum has it, if it is made here; whoever handed it over may know it still"
+                }
+                (Custody::Held, _) => "held: a new random one is set, only the quorum has it",
+                (Custody::Borrowed, _) => "borrowed: its owner keeps it and hands it over at each ceremony",
+                (Custody::Reissued, _) => {
+                    "reissued: each ceremony sets a new one and hands it to the application"
+                }
+            };
+            lines.push(format!("{} ({}): {meaning}", rule.role, rule.authority));
+            if let Some(recipient) = &rule.recipient {
+                lines.push(format!("  the application's recipient is {}", printable(recipient)));
+            }
+            if rule.role == Role::UserPin && rule.custody != Custody::Held {
+                lines.push("whoever has this user PIN can delete keys WITHOUT the quorum".into());
+            }
+        }
+        lines
+    }
+}

@@ -1,0 +1,98 @@
+//! Exports what can be exported, wrapped under the backup key.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Difference, Facts, Payload, Planned, same};
+use crate::{
+    encoding::{bounds, text::Name},
+    proposal::{
+        capability::Ability,
+        plan::{Table, simple_plan},
+        plan_error::PlanError,
+        plan_rules::whole_file,
+        sections::{Section, token},
+        target::{ObjectRecord, TokenIdentity},
+    },
+};
+
+pub(super) const FACTS: Facts =
+    Facts { only_reads: true, abilities: &[Ability::LogIn, Ability::Backup], ..Facts::LOGS_IN };
+
+simple_plan! {
+    /// `kind = "backup"`.
+    BackupPlan {
+        /// Which target.
+        target: Name,
+        /// The file to write, absolute, outside the ledger; it must not exist.
+        output: String,
+        /// Whether to complete although some objects cannot be exported.
+        allow_partial: bool,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
+    }
+}
+
+/// Exports what can be exported.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupOperation {
+    /// Which target.
+    pub target: Name,
+    /// Who it was when it was proposed.
+    pub identity: TokenIdentity,
+    /// What is there.
+    #[serde(deserialize_with = "bounds::objects")]
+    pub objects: Vec<ObjectRecord>,
+    /// The file to write, absolute.
+    #[serde(deserialize_with = "bounds::path")]
+    pub output: String,
+    /// Whether it completes although some objects cannot be exported.
+    pub allow_partial: bool,
+}
+
+impl Table for BackupPlan {
+    fn check(&self) -> Result<(), PlanError> {
+        whole_file("output", &self.output)
+    }
+
+    fn keeps_pins(&self) -> bool {
+        self.keep_pins
+    }
+}
+
+impl Payload for BackupOperation {
+    fn target(&self) -> Option<(&Name, &TokenIdentity)> {
+        Some((&self.target, &self.identity))
+    }
+}
+
+impl Planned for BackupOperation {
+    type Plan = BackupPlan;
+
+    fn agrees_with(&self, plan: &BackupPlan) -> Result<(), Difference> {
+        same(plan.target == self.target, "target")?;
+        same(plan.output == self.output, "output")?;
+        same(plan.allow_partial == self.allow_partial, "allow_partial")
+    }
+
+    fn briefing(&self, _: &BackupPlan) -> Vec<Section> {
+        let output = &self.output;
+        let lines = token(
+            self.target.as_str(),
+            &self.identity,
+            [
+                format!("its keys will leave it, wrapped under the backup key, in the file {output}"),
+                if self.allow_partial {
+                    "it completes although some objects cannot be exported".into()
+                } else {
+                    "it completes only if every object can be exported".into()
+                },
+            ],
+        );
+        vec![
+            Section::new("The target", lines),
+            Section::of_objects("What is known to be in it", &self.objects),
+        ]
+    }
+}

@@ -1,0 +1,159 @@
+//! Runs the program of a target with its credentials.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Difference, Facts, Payload, Planned, same};
+use crate::{
+    encoding::{
+        bounds,
+        digest::Digest,
+        text::{Name, printable},
+    },
+    proposal::{
+        plan::{Table, simple_plan},
+        plan_error::PlanError,
+        program::{HandedCredential, OutputFile, ProgramCheck, ProgramRun},
+        program_briefing,
+        program_plan::{InputTable, UNPINNED, is_run, pinned},
+        sections::Section,
+        target::{Role, TokenIdentity},
+    },
+};
+
+pub(super) const FACTS: Facts = Facts {
+    is_for_programs: true,
+    roles: &[Role::Secret, Role::SecondSecret, Role::ThirdSecret, Role::FourthSecret],
+    ..Facts::WITHOUT_LOGIN
+};
+
+simple_plan! {
+    /// `kind = "command"`.
+    CommandPlan {
+        /// Which target.
+        target: Name,
+        /// After an update of its program: SHA-256 of the file that the quorum takes for it from now on.
+        sha256: Option<Digest>,
+        /// Its arguments.
+        #[serde(deserialize_with = "bounds::arguments")]
+        arguments: Vec<String>,
+        /// Its environment.
+        #[serde(default)]
+        #[serde(deserialize_with = "bounds::variables")]
+        environment: BTreeMap<String, String>,
+        /// What it is handed.
+        #[serde(deserialize_with = "bounds::handed")]
+        credentials: Vec<HandedCredential>,
+        /// What it reads.
+        #[serde(default)]
+        #[serde(deserialize_with = "bounds::files")]
+        inputs: Vec<InputTable>,
+        /// What it writes.
+        #[serde(default)]
+        #[serde(deserialize_with = "bounds::files")]
+        outputs: Vec<OutputFile>,
+        /// It is killed after so many seconds.
+        time_limit_seconds: u32,
+        /// Whether it may be run again where it is not known how an earlier run ended.
+        #[serde(default)]
+        repeatable: bool,
+        /// What looks afterwards whether it was carried out.
+        check: Option<ProgramCheck>,
+    }
+}
+
+/// Runs a target's program with its credentials.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandOperation {
+    /// Which target.
+    pub target: Name,
+    /// Who it was when it was proposed.
+    pub identity: TokenIdentity,
+    /// What is run.
+    pub run: ProgramRun,
+    /// What looks afterwards whether it was carried out.
+    pub check: Option<ProgramCheck>,
+    /// Whether it may be run again where it is not known how an earlier run ended.
+    pub repeatable: bool,
+}
+
+impl CommandPlan {
+    /// The run, where `program` with this digest is the target's, and inputs have these digests.
+    pub fn run(&self, program: &str, sha256: Digest, of: &dyn Fn(&InputTable) -> Digest) -> ProgramRun {
+        ProgramRun {
+            program: program.to_owned(),
+            sha256,
+            arguments: self.arguments.clone(),
+            environment: self.environment.clone(),
+            credentials: self.credentials.clone(),
+            inputs: pinned(&self.inputs, of),
+            outputs: self.outputs.clone(),
+            time_limit_seconds: self.time_limit_seconds,
+        }
+    }
+}
+
+impl Table for CommandPlan {
+    fn check(&self) -> Result<(), PlanError> {
+        let pinned = self.sha256.unwrap_or(UNPINNED);
+        let checked = self.run("/", pinned, &|input| input.sha256.unwrap_or(UNPINNED)).check();
+        checked
+            .and_then(|()| self.check.as_ref().map_or(Ok(()), ProgramCheck::check))
+            .map_err(PlanError::new)?;
+        match self.credentials.iter().find(|c| !c.role.is_for_programs()) {
+            Some(other) => Err(PlanError::new(format!(
+                "credentials: {} is of a token; a program's are secret, second-secret, …",
+                other.role
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Payload for CommandOperation {
+    fn target(&self) -> Option<(&Name, &TokenIdentity)> {
+        Some((&self.target, &self.identity))
+    }
+
+    fn program(&self) -> Option<&ProgramRun> {
+        Some(&self.run)
+    }
+
+    fn program_check(&self) -> Option<&ProgramCheck> {
+        self.check.as_ref()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+}
+
+impl Planned for CommandOperation {
+    type Plan = CommandPlan;
+
+    fn agrees_with(&self, plan: &CommandPlan) -> Result<(), Difference> {
+        let (run, on_record) = (&self.run, self.identity.module_sha256);
+        same(plan.target == self.target, "target")?;
+        same(plan.sha256.is_none() || plan.sha256 == on_record, "sha256")?;
+        let meant =
+            |of: &dyn Fn(&InputTable) -> Digest| plan.run(&run.program, on_record.unwrap_or(run.sha256), of);
+        same(is_run(run, meant), "what is run")?;
+        same(plan.check == self.check, "check")?;
+        same(plan.repeatable == self.repeatable, "repeatable")
+    }
+
+    fn briefing(&self, plan: &CommandPlan) -> Vec<Section> {
+        let mut lines = vec![format!("{}: the program {}", self.target, printable(&self.run.program))];
+        if plan.sha256.is_some() {
+            lines.push(
+                "ANOTHER FILE IS TAKEN FOR ITS PROGRAM from then on, and is given its credentials".into(),
+            );
+        }
+        let mut sections = vec![Section::new("The target", lines)];
+        sections.extend(program_briefing::of_run(&self.run, self.repeatable));
+        sections.push(program_briefing::of_check(self.check.as_ref()));
+        sections
+    }
+}

@@ -1,0 +1,152 @@
+//! Destroys objects that are on record.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Difference, Facts, Payload, Planned, same};
+use crate::{
+    encoding::{
+        bounds,
+        text::{self, Name},
+    },
+    proposal::{
+        capability::Ability,
+        plan::{Table, simple_plan},
+        plan_error::PlanError,
+        sections::{Section, object, token},
+        selection::ObjectSelector,
+        target::{ObjectRecord, TokenIdentity},
+    },
+};
+
+pub(super) const FACTS: Facts = Facts { abilities: &[Ability::LogIn, Ability::Delete], ..Facts::LOGS_IN };
+
+simple_plan! {
+    /// `kind = "delete"`.
+    DeletePlan {
+        /// Which target.
+        target: Name,
+        /// What to destroy; each entry must match exactly one object of the last inventory.
+        #[serde(deserialize_with = "bounds::objects")]
+        objects: Vec<ObjectSelector>,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
+    }
+}
+
+/// Destroys these objects.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteOperation {
+    /// Which target.
+    pub target: Name,
+    /// Who it was when it was proposed.
+    pub identity: TokenIdentity,
+    /// What is destroyed.
+    #[serde(deserialize_with = "bounds::objects")]
+    pub objects: Vec<ObjectRecord>,
+}
+
+impl Table for DeletePlan {
+    fn check(&self) -> Result<(), PlanError> {
+        if self.objects.is_empty() {
+            return Err(PlanError::new("objects is empty: name at least one object to delete"));
+        }
+        for (place, object) in self.objects.iter().enumerate() {
+            if !object.says_which() {
+                return Err(PlanError::new(format!(
+                    "objects, entry {}: give id, label or another field, so that one object is meant",
+                    place.saturating_add(1)
+                )));
+            }
+            for (field, value) in [("id", &object.id), ("check_value", &object.check_value)] {
+                if let Some(value) = value
+                    && (value.len() % 2 != 0
+                        || !value.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+                {
+                    return Err(PlanError::new(format!(
+                        "{field} {:?} is not in lower-case hex",
+                        text::printable(value)
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keeps_pins(&self) -> bool {
+        self.keep_pins
+    }
+}
+
+impl Payload for DeleteOperation {
+    fn target(&self) -> Option<(&Name, &TokenIdentity)> {
+        Some((&self.target, &self.identity))
+    }
+}
+
+impl Planned for DeleteOperation {
+    type Plan = DeletePlan;
+
+    fn agrees_with(&self, plan: &DeletePlan) -> Result<(), Difference> {
+        same(plan.target == self.target, "target")?;
+        // That each means these and no others of its inventory, the ledger shows.
+        let mut selectors = plan.objects.iter().flat_map(|s| std::iter::repeat_n(s, s.count()));
+        let meant = self.objects.iter().all(|object| selectors.next().is_some_and(|s| s.means(object)));
+        same(meant && selectors.next().is_none(), "objects")
+    }
+
+    fn briefing(&self, _: &DeletePlan) -> Vec<Section> {
+        vec![
+            Section::new("The target", token(self.target.as_str(), &self.identity, [])),
+            Section::listed("What will be destroyed, for ever", self.objects.iter().map(doomed).collect()),
+        ]
+    }
+}
+
+/// An object that goes. If it was replaced since by another one of the same name, that shows only where more is told of it.
+fn doomed(doomed: &ObjectRecord) -> String {
+    if doomed.is_known_by_name_only() && doomed.evidence.is_none() {
+        format!(
+            "{doomed}; KNOWN BY ID, LABEL AND TYPE ONLY: another key of the same three would be taken for it"
+        )
+    } else {
+        object(doomed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        encoding::digest::Digest,
+        proposal::target::{ObjectClass, PublicKeyEvidence},
+    };
+
+    #[test]
+    fn what_only_its_name_tells_is_not_destroyed_without_a_word() {
+        let key = ObjectRecord {
+            class: ObjectClass::PrivateKey,
+            id: "01".to_owned(),
+            label: crate::encoding::text::Line::lossy("root"),
+            label_sha256: None,
+            key_type: "ec-p256".to_owned(),
+            public_key_sha256: None,
+            check_value: None,
+            unique_id: None,
+            value_sha256: None,
+            extractable: Some(true),
+            evidence: None,
+        };
+        let half = Digest::of(b"half");
+        let evidence = Some(PublicKeyEvidence { source: ObjectClass::Certificate, public_key_sha256: half });
+        for (object, warned) in [
+            (key.clone(), true),
+            (ObjectRecord { evidence, ..key.clone() }, false),
+            (ObjectRecord { public_key_sha256: Some(half), ..key.clone() }, false),
+            (ObjectRecord { check_value: Some("aabbcc".to_owned()), ..key }, false),
+        ] {
+            assert_eq!(doomed(&object).contains("KNOWN BY ID, LABEL AND TYPE ONLY"), warned, "{object:?}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Makes a quorum: its people, their authorities, the policy, and the targets that join.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Difference, Facts, Payload, Planned, same};
+use crate::{
+    encoding::{
+        bounds,
+        digest::Digest,
+        text::{Line, Name},
+    },
+    proposal::{
+        joining::GenesisTarget,
+        plan::{Headed, Heading, Table},
+        plan_error::PlanError,
+        sections::Section,
+        target_table::TargetTable,
+    },
+    roster::{AttestationPolicy, Member, OperationKind, Policy, RosterDocument, attestation::Firmware},
+};
+
+pub(super) const FACTS: Facts = Facts { sets_pins: true, ..Facts::WITHOUT_LOGIN };
+
+/// `kind = "genesis"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisPlan {
+    #[serde(rename = "kind")]
+    _kind: OperationKind,
+    /// What it is for.
+    pub title: Line,
+    /// Hours from the proposal until approvals are no longer taken.
+    pub expires_in_hours: u32,
+    /// Demands and deviations.
+    #[serde(default)]
+    pub policy: PolicyTable,
+    /// Who holds shares.
+    #[serde(deserialize_with = "bounds::custodians")]
+    pub custodians: Vec<MemberTable>,
+    /// Who proposes and runs stations.
+    #[serde(deserialize_with = "bounds::administrators")]
+    pub administrators: Vec<MemberTable>,
+    /// Who signs what was seen.
+    #[serde(default)]
+    #[serde(deserialize_with = "bounds::witnesses")]
+    pub witnesses: Vec<MemberTable>,
+    /// What is split.
+    #[serde(deserialize_with = "bounds::authorities")]
+    pub authorities: Vec<AuthorityTable>,
+    /// The authorities that each operation needs.
+    #[serde(deserialize_with = "bounds::operations")]
+    pub operations: BTreeMap<OperationKind, Vec<Name>>,
+    /// What is administered.
+    #[serde(deserialize_with = "bounds::targets")]
+    pub targets: Vec<TargetTable>,
+}
+
+/// `[policy]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyTable {
+    allow_soft_cards: bool,
+    copies: u8,
+    allow_same_medium: bool,
+    require_locked_memory: Option<bool>,
+    allow_short_pins: bool,
+    drill_every_days: Option<u32>,
+    require_attestation: bool,
+    min_firmware: Firmware,
+    #[serde(deserialize_with = "bounds::trusted")]
+    attestation_roots: Vec<Digest>,
+    attestation_certificates: Option<String>,
+}
+
+impl Default for PolicyTable {
+    fn default() -> Self {
+        Self {
+            allow_soft_cards: false,
+            copies: 2,
+            allow_same_medium: false,
+            require_locked_memory: None,
+            allow_short_pins: false,
+            drill_every_days: None,
+            require_attestation: true,
+            min_firmware: Firmware::WITHOUT_EUCLEAK,
+            attestation_roots: Vec::new(),
+            attestation_certificates: None,
+        }
+    }
+}
+
+impl PolicyTable {
+    /// The file with the certificates of authorities, relative to the plan.
+    pub fn attestation_certificates(&self) -> Option<&str> {
+        self.attestation_certificates.as_deref()
+    }
+
+    /// As the roster has it, but for the certificates of authorities, which stand in a file of their own.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            allow_soft_cards: self.allow_soft_cards,
+            copies: self.copies,
+            allow_same_medium: self.allow_same_medium,
+            // A soft card is a file under a PIN: swap adds nothing to what its thief has.
+            require_locked_memory: self.require_locked_memory.unwrap_or(!self.allow_soft_cards),
+            allow_short_pins: self.allow_short_pins,
+            drill_every_days: self.drill_every_days,
+            attestation: AttestationPolicy {
+                required: self.require_attestation,
+                min_firmware: self.min_firmware,
+                roots: self.attestation_roots.clone(),
+                certificates: Vec::new(),
+            },
+        }
+    }
+}
+
+/// `[[custodians]]`, `[[administrators]]`, `[[witnesses]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberTable {
+    /// Identifier.
+    pub name: Name,
+    /// As it is read aloud.
+    pub full_name: Line,
+    /// Enrolment files, relative to the plan.
+    #[serde(deserialize_with = "bounds::cards")]
+    pub enrolments: Vec<String>,
+}
+
+/// `[[authorities]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityTable {
+    /// Identifier.
+    pub name: Name,
+    /// M.
+    pub threshold: u8,
+}
+
+/// Makes the targets the quorum's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisOperation {
+    /// All of them.
+    #[serde(deserialize_with = "bounds::targets")]
+    pub targets: Vec<GenesisTarget>,
+}
+
+impl Headed for GenesisPlan {
+    fn heading(&self) -> Heading<'_> {
+        // Nothing is before it whose time it could dispute.
+        Heading { title: &self.title, expires_in_hours: self.expires_in_hours, disputed_times: None }
+    }
+}
+
+impl Table for GenesisPlan {
+    fn check(&self) -> Result<(), PlanError> {
+        for (what, empty) in [
+            ("custodians", self.custodians.is_empty()),
+            ("administrators", self.administrators.is_empty()),
+            ("authorities", self.authorities.is_empty()),
+            ("targets", self.targets.is_empty()),
+        ] {
+            if empty {
+                return Err(PlanError::new(format!("{what} is empty")));
+            }
+        }
+        let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
+        for person in people.clone() {
+            if person.enrolments.is_empty() {
+                return Err(PlanError::new(format!("{}: enrolments is empty", person.name)));
+            }
+        }
+        distinct("person", people.map(|p| &p.name))?;
+        distinct("authority", self.authorities.iter().map(|a| &a.name))?;
+        distinct("target", self.targets.iter().map(|t| &t.name))?;
+        for authority in &self.authorities {
+            let (m, n) = (authority.threshold, self.custodians.len());
+            if m < 2 || usize::from(m) > n {
+                return Err(PlanError::new(format!(
+                    "authority {}: threshold {m} is not between 2 and the {n} custodians",
+                    authority.name
+                )));
+            }
+        }
+        let known = |name: &Name| self.authorities.iter().any(|a| a.name == *name);
+        for target in &self.targets {
+            target.check(&known)?;
+        }
+        for (operation, authorities) in &self.operations {
+            if let Some(unknown) = authorities.iter().find(|a| !known(a)) {
+                return Err(PlanError::new(format!(
+                    "operations.{operation}: there is no authority {unknown}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), PlanError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(PlanError::new(format!("{what} {name} is named twice")));
+        }
+    }
+    Ok(())
+}
+
+impl Payload for GenesisOperation {
+    fn installs(&self) -> &[GenesisTarget] {
+        &self.targets
+    }
+}
+
+impl Planned for GenesisOperation {
+    type Plan = GenesisPlan;
+
+    fn agrees_with(&self, plan: &GenesisPlan) -> Result<(), Difference> {
+        let all = plan.targets.iter().zip(&self.targets).all(|(table, target)| table.is_of(target));
+        same(all && plan.targets.len() == self.targets.len(), "targets")
+    }
+
+    fn briefing(&self, _: &GenesisPlan) -> Vec<Section> {
+        self.targets.iter().map(|target| Section::new("A target", target.words())).collect()
+    }
+}
+
+impl GenesisPlan {
+    /// Whether a roster has the people, authorities and policy of the plan.
+    pub(in crate::proposal) fn agrees_with_roster(&self, roster: &RosterDocument) -> Result<(), Difference> {
+        let mut policy = self.policy.policy();
+        if self.policy.attestation_certificates().is_some() {
+            policy.attestation.certificates.clone_from(&roster.policy.attestation.certificates);
+        }
+        same(policy == roster.policy, "policy")?;
+        same(self.operations == roster.operations, "operations")?;
+        let authorities = self.authorities.iter().zip(&roster.deal.authorities);
+        let equal = authorities.clone().all(|(a, b)| a.name == b.name && a.threshold == b.threshold);
+        same(equal && self.authorities.len() == roster.deal.authorities.len(), "authorities")?;
+        same(is_people(&self.custodians, &roster.custodians), "custodians")?;
+        same(is_people(&self.administrators, &roster.administrators), "administrators")?;
+        same(is_people(&self.witnesses, &roster.witnesses), "witnesses")
+    }
+}
+
+fn is_people(tables: &[MemberTable], members: &[Member]) -> bool {
+    tables.len() == members.len()
+        && tables.iter().zip(members).all(|(table, member)| {
+            table.name == member.name
+                && table.full_name == member.full_name
+                && table.enrolments.len() == member.cards.len()
+        })
+}

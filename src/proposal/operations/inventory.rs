@@ -1,0 +1,101 @@
+//! Reads and records the objects of a target.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Difference, Facts, Payload, Planned, same};
+use crate::{
+    encoding::{digest::Digest, text::Name},
+    proposal::{
+        place::ModuleChange,
+        plan::{Table, simple_plan},
+        plan_error::PlanError,
+        plan_rules::absolute,
+        sections::{Section, pinned, token},
+        target::TokenIdentity,
+    },
+};
+
+pub(super) const FACTS: Facts = Facts { only_reads: true, ..Facts::LOGS_IN };
+
+simple_plan! {
+    /// `kind = "inventory"`.
+    InventoryPlan {
+        /// Which target.
+        target: Name,
+        /// Where the module moved to, absolute.
+        module: Option<String>,
+        /// SHA-256 of the file that the quorum takes for its module from now on; with `module` alone, that of the file as it
+        /// lies there when it is proposed.
+        module_sha256: Option<Digest>,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
+    }
+}
+
+/// Reads and records the objects.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryOperation {
+    /// Which target.
+    pub target: Name,
+    /// Who it was when it was proposed.
+    pub identity: TokenIdentity,
+    /// Another file for its module.
+    pub module: Option<ModuleChange>,
+}
+
+impl Table for InventoryPlan {
+    fn check(&self) -> Result<(), PlanError> {
+        self.module.as_deref().map_or(Ok(()), |path| absolute("module", path))
+    }
+
+    fn keeps_pins(&self) -> bool {
+        self.keep_pins
+    }
+}
+
+impl Payload for InventoryOperation {
+    fn target(&self) -> Option<(&Name, &TokenIdentity)> {
+        Some((&self.target, &self.identity))
+    }
+
+    fn module_change(&self) -> Option<&ModuleChange> {
+        self.module.as_ref()
+    }
+}
+
+impl Planned for InventoryOperation {
+    type Plan = InventoryPlan;
+
+    fn agrees_with(&self, plan: &InventoryPlan) -> Result<(), Difference> {
+        same(plan.target == self.target, "target")?;
+        let sha256 = plan.module_sha256;
+        same(sha256.is_none() || sha256 == self.identity.module_sha256, "module_sha256")?;
+        same((plan.module.is_some() || sha256.is_some()) == self.module.is_some(), "module")?;
+        let meant =
+            |change: &ModuleChange| plan.module.as_ref().unwrap_or(&change.old_path) == &change.new_path;
+        same(self.module.as_ref().is_none_or(meant), "module")
+    }
+
+    fn briefing(&self, _: &InventoryPlan) -> Vec<Section> {
+        let mut lines = token(
+            self.target.as_str(),
+            &self.identity,
+            ["its objects are read and recorded; nothing is changed".into()],
+        );
+        lines.extend(
+            self.module.iter().flat_map(|change| another_module(change, self.identity.module_sha256)),
+        );
+        vec![Section::new("The target", lines)]
+    }
+}
+
+fn another_module(change: &ModuleChange, sha256: Option<Digest>) -> [String; 4] {
+    [
+        "ANOTHER FILE IS TAKEN FOR ITS MODULE from then on, and is given its PINs".into(),
+        pinned("on record:", &change.old_path, change.old_sha256),
+        pinned("from then on:", &change.new_path, sha256),
+        "compare the new SHA-256 with the vendor's before you approve".into(),
+    ]
+}

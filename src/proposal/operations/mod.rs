@@ -1,0 +1,182 @@
+//! The operations, each in a file of its own: what a plan and a proposal say of it, and what must be true of both.
+//!
+//! The list is in `roster::operation`; here it becomes the two enums, and the ways from one of their values to its file.
+
+pub mod rules;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    plan::{Heading, Table, from_toml},
+    plan_error::PlanError,
+    sections::Section,
+};
+use crate::{
+    encoding::{bounds, by_kind::by_kind},
+    roster::{OperationKind, operations},
+};
+use rules::{Difference, Facts, Payload, Planned as _};
+
+macro_rules! enums {
+    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal;)*) => {
+        $(pub mod $module;)*
+        $(pub use $module::{$payload, $plan};)*
+
+        by_kind! {
+        /// What is done, once, with everything that it touches pinned.
+        #[allow(missing_docs, reason = "each has a file that says it")]
+        pub enum Operation {
+            $($kind($payload),)*
+        }
+        }
+
+        /// A plan, parsed; names of files are not opened here.
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs, reason = "each has a file that says it")]
+        pub enum Plan {
+            $($kind(Box<$plan>),)*
+        }
+
+        /// What is true of every operation of a kind.
+        pub fn facts(kind: OperationKind) -> &'static Facts {
+            match kind {
+                $(OperationKind::$kind => &$module::FACTS,)*
+            }
+        }
+
+        impl Operation {
+            /// Which operation.
+            pub fn kind(&self) -> OperationKind {
+                match self {
+                    $(Self::$kind(_) => OperationKind::$kind,)*
+                }
+            }
+        }
+
+        /// What is asked of it is answered in its file.
+        impl std::ops::Deref for Operation {
+            type Target = dyn Payload;
+
+            fn deref(&self) -> &Self::Target {
+                match self {
+                    $(Self::$kind(payload) => payload,)*
+                }
+            }
+        }
+
+        impl Plan {
+            fn read(kind: OperationKind, text: &str) -> Result<Self, PlanError> {
+                Ok(match kind {
+                    $(OperationKind::$kind => Self::$kind(from_toml(text)?),)*
+                })
+            }
+
+            /// What the plan does.
+            pub fn kind(&self) -> OperationKind {
+                match self {
+                    $(Self::$kind(_) => OperationKind::$kind,)*
+                }
+            }
+
+            fn table(&self) -> &dyn Table {
+                match self {
+                    $(Self::$kind(plan) => plan.as_ref(),)*
+                }
+            }
+
+            /// Whether an operation does what the plan says, field by field.
+            pub fn agrees_with(&self, operation: &Operation) -> Result<(), Difference> {
+                match (self, operation) {
+                    $((Self::$kind(plan), Operation::$kind(operation)) => operation.agrees_with(plan),)*
+                    _ => Err("kind"),
+                }
+            }
+
+            /// An operation that agrees with it in words.
+            pub(super) fn briefing(&self, operation: &Operation) -> Vec<Section> {
+                match (self, operation) {
+                    $((Self::$kind(plan), Operation::$kind(operation)) => operation.briefing(plan),)*
+                    _ => Vec::new(),
+                }
+            }
+        }
+    };
+}
+operations!(enums);
+
+impl Operation {
+    /// What is true of every operation of this kind.
+    pub fn facts(&self) -> &'static Facts {
+        facts(self.kind())
+    }
+}
+
+#[derive(Deserialize)]
+struct KindOnly {
+    kind: OperationKind,
+}
+
+impl Plan {
+    /// Parses a plan. Unknown fields, missing ones and wrong types are errors with line and column.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PlanError> {
+        if bytes.len() > bounds::PLAN {
+            return Err(PlanError::new(format!(
+                "{} bytes, more than the {} of the longest plan",
+                bytes.len(),
+                bounds::PLAN
+            )));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| PlanError::new("not UTF-8 text"))?;
+        let KindOnly { kind } = from_toml(text)?;
+        let plan = Self::read(kind, text)?;
+        plan.heading().check()?;
+        plan.table().check()?;
+        Ok(plan)
+    }
+
+    /// Title and times.
+    pub fn heading(&self) -> Heading<'_> {
+        self.table().heading()
+    }
+
+    /// Whether it leaves a held user PIN as it is, although its target has seen it.
+    pub fn keeps_pins(&self) -> bool {
+        self.table().keeps_pins()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELETE: &str = "kind = \"delete\"\ntitle = \"t\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n";
+
+    #[test]
+    fn an_unknown_field_is_named_with_its_place() {
+        let text = format!("{DELETE}colour = 1\n[[objects]]\nclass = \"data\"\nlabel = \"x\"\n");
+        let error = Plan::parse(text.as_bytes()).unwrap_err();
+        assert_eq!((error.line, error.column), (Some(5), Some(1)));
+        assert!(error.message.contains("colour"), "{error}");
+    }
+
+    #[test]
+    fn empty_lists_are_refused() {
+        let error = Plan::parse(format!("{DELETE}objects = []\n").as_bytes()).unwrap_err();
+        assert!(error.message.contains("objects is empty"));
+    }
+
+    #[test]
+    fn a_deeply_nested_plan_is_an_error_and_no_crash() {
+        let text = format!("{DELETE}objects = {}\n", "[".repeat(100_000));
+        assert!(Plan::parse(text.as_bytes()).is_err());
+        let text = format!("{DELETE}{} = 1\n", vec!["a"; 100_000].join("."));
+        assert!(Plan::parse(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        let text = DELETE.replace("\"hsm\"", "\"../../etc/passwd\"")
+            + "[[objects]]\nclass = \"data\"\nlabel = \"x\"\n";
+        assert!(Plan::parse(text.as_bytes()).unwrap_err().message.contains("is no name"));
+    }
+}

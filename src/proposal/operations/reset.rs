@@ -1,0 +1,89 @@
+//! Destroys everything in a token, and replaces its label and its PINs.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Difference, Facts, Payload, Planned, same};
+use crate::{
+    encoding::{
+        bounds,
+        text::{Line, Name},
+    },
+    proposal::{
+        capability::Ability,
+        plan::{Table, simple_plan},
+        plan_error::PlanError,
+        plan_rules::label_fits,
+        sections::{Section, token},
+        target::{ObjectRecord, Role, TokenIdentity},
+    },
+};
+
+pub(super) const FACTS: Facts =
+    Facts { sets_pins: true, roles: &[Role::SoPin], abilities: &[Ability::Reset], ..Facts::WITHOUT_LOGIN };
+
+simple_plan! {
+    /// `kind = "reset"`.
+    ResetPlan {
+        /// Which target.
+        target: Name,
+        /// Its serial number, once more.
+        serial: Line,
+        /// Its label, once more.
+        label: Line,
+        /// The label afterwards; it must differ, so that a reset can be seen.
+        new_label: Line,
+    }
+}
+
+/// Destroys everything.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResetOperation {
+    /// Which target.
+    pub target: Name,
+    /// Who it was when it was proposed.
+    pub identity: TokenIdentity,
+    /// Everything that is known to be destroyed.
+    #[serde(deserialize_with = "bounds::objects")]
+    pub objects: Vec<ObjectRecord>,
+    /// The label afterwards.
+    pub new_label: Line,
+}
+
+impl Table for ResetPlan {
+    fn check(&self) -> Result<(), PlanError> {
+        if self.label == self.new_label {
+            return Err(PlanError::new("new_label is the present label: a reset is recognised by a new one"));
+        }
+        label_fits(&self.new_label)
+    }
+}
+
+impl Payload for ResetOperation {
+    fn target(&self) -> Option<(&Name, &TokenIdentity)> {
+        Some((&self.target, &self.identity))
+    }
+}
+
+impl Planned for ResetOperation {
+    type Plan = ResetPlan;
+
+    fn agrees_with(&self, plan: &ResetPlan) -> Result<(), Difference> {
+        same(plan.target == self.target, "target")?;
+        same(plan.serial == self.identity.serial && plan.label == self.identity.label, "serial or label")?;
+        same(plan.new_label == self.new_label, "new_label")
+    }
+
+    fn briefing(&self, _: &ResetPlan) -> Vec<Section> {
+        let lines = token(
+            self.target.as_str(),
+            &self.identity,
+            [
+                "EVERYTHING in it will be destroyed, for ever".into(),
+                format!("afterwards its label is \"{}\", and both PINs are new", self.new_label),
+            ],
+        );
+        let known = "What is known to be in it, and will be destroyed";
+        vec![Section::new("The target", lines), Section::of_objects(known, &self.objects)]
+    }
+}

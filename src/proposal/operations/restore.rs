@@ -1,0 +1,102 @@
+//! Makes the objects of a backup again.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Difference, Facts, Payload, Planned, same};
+use crate::{
+    encoding::{bounds, digest::Digest, text::Name},
+    proposal::{
+        capability::Ability,
+        plan::{Table, simple_plan},
+        plan_error::PlanError,
+        plan_rules::absolute,
+        sections::{Section, token},
+        target::{ObjectRecord, TokenIdentity},
+    },
+};
+
+pub(super) const FACTS: Facts = Facts { abilities: &[Ability::LogIn, Ability::Restore], ..Facts::LOGS_IN };
+
+simple_plan! {
+    /// `kind = "restore"`.
+    RestorePlan {
+        /// Which target receives the objects.
+        target: Name,
+        /// Number of the ceremony that made the backup.
+        backup: u32,
+        /// The backup file, absolute.
+        input: String,
+        /// Whether to complete although some objects cannot be restored.
+        #[serde(default)]
+        allow_partial: bool,
+        /// Whether a held user PIN stays although the token and its module have seen it.
+        #[serde(default)]
+        keep_pins: bool,
+    }
+}
+
+/// Makes objects again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreOperation {
+    /// Which target.
+    pub target: Name,
+    /// Who it was when it was proposed.
+    pub identity: TokenIdentity,
+    /// The ceremony that made the backup.
+    pub backup: u32,
+    /// SHA-256 of the backup file.
+    pub sha256: Digest,
+    /// The backup file, absolute.
+    #[serde(deserialize_with = "bounds::path")]
+    pub input: String,
+    /// What it holds, as that ceremony recorded it.
+    #[serde(deserialize_with = "bounds::objects")]
+    pub objects: Vec<ObjectRecord>,
+    /// Whether it completes although some of them cannot be restored.
+    pub allow_partial: bool,
+}
+
+impl Table for RestorePlan {
+    fn check(&self) -> Result<(), PlanError> {
+        absolute("input", &self.input)
+    }
+
+    fn keeps_pins(&self) -> bool {
+        self.keep_pins
+    }
+}
+
+impl Payload for RestoreOperation {
+    fn target(&self) -> Option<(&Name, &TokenIdentity)> {
+        Some((&self.target, &self.identity))
+    }
+}
+
+impl Planned for RestoreOperation {
+    type Plan = RestorePlan;
+
+    fn agrees_with(&self, plan: &RestorePlan) -> Result<(), Difference> {
+        same(plan.target == self.target, "target")?;
+        same(plan.backup == self.backup, "backup")?;
+        same(plan.input == self.input, "input")?;
+        same(plan.allow_partial == self.allow_partial, "allow_partial")
+    }
+
+    fn briefing(&self, _: &RestorePlan) -> Vec<Section> {
+        let lines = token(
+            self.target.as_str(),
+            &self.identity,
+            [
+                format!("it receives the backup of ceremony {}, {}", self.backup, self.input),
+                format!("SHA-256 {}", self.sha256),
+                if self.allow_partial {
+                    "it completes although some objects cannot be restored".into()
+                } else {
+                    "it completes only if every object is restored".into()
+                },
+            ],
+        );
+        vec![Section::new("The target", lines), Section::of_objects("What will be in it", &self.objects)]
+    }
+}

@@ -1,0 +1,58 @@
+//! Where a target is found on the station.
+
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::{bounds, by_kind::by_kind, digest::Digest};
+
+by_kind! {
+/// Where a target is found on the station.
+pub enum Place {
+    /// A token behind a PKCS#11 module.
+    Pkcs11 {
+        /// The module's file, absolute.
+        #[serde(deserialize_with = "bounds::path")]
+        module: String,
+        /// The slot of an empty token, if the plan names it.
+        slot: Option<u64>,
+    },
+    /// The built-in token for rehearsals.
+    Practice {
+        /// Its file, absolute.
+        #[serde(deserialize_with = "bounds::path")]
+        path: String,
+    },
+    /// A program that is handed credentials.
+    Command {
+        /// The program's file, absolute. Its digest stands in the identity.
+        #[serde(deserialize_with = "bounds::path")]
+        program: String,
+    },
+}
+}
+
+impl Place {
+    /// Whether it is the built-in token, which keeps nothing from whoever has its file.
+    pub fn is_practice(&self) -> bool {
+        matches!(self, Self::Practice { .. })
+    }
+
+    /// Whether it is a program, not a token.
+    pub fn is_program(&self) -> bool {
+        matches!(self, Self::Command { .. })
+    }
+}
+
+/// Another file that is taken for a target's module from now on: at another path, with other bytes, or both. Its SHA-256 stands
+/// in the identity, which is otherwise the one on record: the same token answers behind it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleChange {
+    /// The file on record, absolute.
+    #[serde(deserialize_with = "bounds::path")]
+    pub old_path: String,
+    /// Its SHA-256 on record.
+    pub old_sha256: Option<Digest>,
+    /// The file that is loaded for this operation, absolute; on record once it completed.
+    #[serde(deserialize_with = "bounds::path")]
+    pub new_path: String,
+}

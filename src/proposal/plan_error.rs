@@ -1,0 +1,26 @@
+//! Why a plan was refused.
+
+/// Why a plan was refused, with the place in the file.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{}{message}", self.place())]
+pub struct PlanError {
+    /// Line, from 1, where one is known.
+    pub line: Option<usize>,
+    /// Column, from 1.
+    pub column: Option<usize>,
+    /// One sentence.
+    pub message: String,
+}
+
+impl PlanError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { line: None, column: None, message: message.into() }
+    }
+
+    fn place(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+            _ => String::new(),
+        }
+    }
+}
