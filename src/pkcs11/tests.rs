@@ -13,9 +13,12 @@ mod others;
 mod proofs;
 mod reset;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
-use softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, TIME_LIMIT, USER_PIN, quorate_program};
+use softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, TIME_LIMIT, USER_PIN};
 
 use super::{Meter, Pkcs11Settings, Pkcs11Token, Select};
 use crate::{
@@ -42,15 +45,38 @@ fn by_label(label: &str) -> Select {
     Select::Label { label: label.to_owned() }
 }
 
+/// Names this program to `worker.sh`.
+const WORKER: &str = "QUORATE_TEST_WORKER";
+
+/// Unit tests have no `quorate` beside them: another build of it, by another hand, would be tested instead of this code. The
+/// worker is this very program, started again by a script for one test, with the line as its standard input.
+fn worker() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pkcs11/tests/worker.sh")
+}
+
+fn this_program() -> (String, String) {
+    (WORKER.to_owned(), std::env::current_exe().unwrap().to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_worker_ends_with_an_error_where_nobody_gives_it_a_job() {
+    if std::env::var_os(WORKER).is_some() {
+        return super::worker_main().unwrap();
+    }
+    let mut command = Command::new(worker());
+    let ended = command.envs([this_program()]).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    assert_eq!(ended.unwrap().code(), Some(101));
+}
+
 fn settings(hsm: &SoftHsm, module: &Path, select: Select) -> Pkcs11Settings {
     Pkcs11Settings {
         module: module.to_owned(),
         select,
         time_limit: TIME_LIMIT,
         module_sha256: None,
-        environment: hsm.environment(),
+        environment: hsm.environment().into_iter().chain([this_program()]).collect(),
         meter: Meter::default(),
-        worker: Some(quorate_program()),
+        worker: Some(worker()),
     }
 }
 

@@ -209,23 +209,5 @@ impl FaultyModule {
     }
 }
 
-/// The program that the worker is started from: built on demand for unit tests.
-pub fn quorate_program() -> PathBuf {
-    static BUILT: std::sync::Once = std::sync::Once::new();
-    let here = std::env::current_exe().unwrap();
-    let program = here.parent().unwrap().parent().unwrap().join("quorate");
-    BUILT.call_once(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--bin", "quorate", "--manifest-path"]);
-        build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        build.arg("--target-dir").arg(program.parent().unwrap().parent().unwrap());
-        if program.parent().unwrap().ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success());
-    });
-    program
-}
-
 /// Ample for SoftHSM, short enough for tests of hanging modules.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
