@@ -1,25 +1,23 @@
 //! The dealer: splits an authority's secret, and tries what it dealt.
 
+use std::ops::Range;
+
 use sharks::Sharks;
 use zeroize::Zeroize as _;
 
-use super::commitment::{ShareName, commitment};
+use super::{
+    codeword::is_codeword,
+    commitment::{ShareName, commitment},
+};
 use crate::{
     encoding::{digest::Digest, text::Name},
     memory::{AuthoritySecret, MemoryError, ShareSecret, scrubbed},
     roster::deal::DealHeader,
 };
 
-/// At most this many subsets of M shares are tried at a dealing.
-pub const MAX_TRIALS: usize = 10_000;
-
-/// One trial costs about M² field multiplications for each byte: large quorums try fewer subsets, so that a dealing
-/// stays within seconds. In lexicographic order N subsets are enough for every share to take part.
+/// Multiplications that the trials of one dealing may take. Above it, each recovers one byte of the secret only, so that a
+/// dealing stays within seconds.
 const TRIAL_BUDGET: usize = 4_000_000;
-
-fn trials(m: usize, n: usize) -> usize {
-    TRIAL_BUDGET.checked_div(m.saturating_mul(m)).unwrap_or(MAX_TRIALS).clamp(n, MAX_TRIALS)
-}
 
 /// One share, not yet sealed.
 pub struct DealtShare {
@@ -52,8 +50,8 @@ pub enum DealError {
 
 /// Splits `secret` for the custodians of `header`, in the order of their indexes.
 ///
-/// M-subsets of the shares are reconstituted and compared: all of them, up to [`MAX_TRIALS`], or fewer in a large
-/// quorum, but never so few that a share takes no part.
+/// All shares together are proven to give the secret back in every M-subset, and N subsets, in which each share takes part M
+/// times, are tried as they will be used.
 pub fn deal(
     header: &DealHeader,
     authority: &Name,
@@ -73,7 +71,7 @@ fn split(
     let n = header.custodians.len();
     let shares: Vec<sharks::Share> =
         Sharks(entry.threshold).dealer_rng(secret.expose(), rng).take(n).collect();
-    try_subsets(&shares, entry.threshold, secret)
+    try_out(&shares, entry.threshold, secret)
         .ok_or(DealError::Trial { authority: authority.clone(), threshold: entry.threshold })?;
     let dealing = header.dealing_id();
     let mut dealt = Vec::with_capacity(n);
@@ -100,56 +98,68 @@ fn split(
     Ok(dealt)
 }
 
-/// Tries M-subsets in lexicographic order; none as soon as one does not give the secret.
-fn try_subsets(shares: &[sharks::Share], threshold: u8, secret: &AuthoritySecret) -> Option<()> {
+/// None unless every M-subset gives the secret.
+fn try_out(shares: &[sharks::Share], threshold: u8, secret: &AuthoritySecret) -> Option<()> {
+    let secret: &[u8; 32] = secret.expose().try_into().ok()?;
+    let mut values = Vec::with_capacity(shares.len());
+    for share in shares {
+        let mut bytes = Vec::from(share);
+        values.push(bytes.get(1..)?.try_into().ok()?);
+        bytes.zeroize();
+    }
+    let proven = is_codeword(secret, &values, threshold);
+    values.zeroize();
+    if proven { try_subsets(shares, threshold, secret) } else { None }
+}
+
+/// Has the library recover from M shares in a row, beginning with each.
+fn try_subsets(shares: &[sharks::Share], threshold: u8, secret: &[u8; 32]) -> Option<()> {
     let m = usize::from(threshold);
-    let n = shares.len();
-    let mut places: Vec<usize> = (0..m).collect();
-    for _ in 0..trials(m, n) {
-        let subset: Vec<&sharks::Share> = places.iter().filter_map(|place| shares.get(*place)).collect();
-        let mut result = Sharks(threshold).recover(subset).ok()?;
-        let equal = result == secret.expose();
+    let whole = shares.len().saturating_mul(m).saturating_mul(m).saturating_mul(secret.len()) <= TRIAL_BUDGET;
+    for (first, byte) in (0..shares.len()).zip((0..secret.len()).cycle()) {
+        let part = if whole { 0..secret.len() } else { byte..byte.saturating_add(1) };
+        let row = shares.iter().cycle().skip(first).take(m);
+        let subset = row.map(|share| part_of(share, &part)).collect::<Option<Vec<_>>>()?;
+        let mut result = Sharks(threshold).recover(&subset).ok()?;
+        let equal = secret.get(part) == Some(result.as_slice());
         result.zeroize();
         if !equal {
             return None;
-        }
-        if !next_subset(&mut places, n) {
-            return Some(());
         }
     }
     Some(())
 }
 
-/// Steps to the next M-subset of 0..n; false after the last one.
-fn next_subset(places: &mut [usize], n: usize) -> bool {
-    let m = places.len();
-    for i in (0..m).rev() {
-        let last = n.saturating_sub(m).saturating_add(i);
-        let Some(place) = places.get_mut(i) else { return false };
-        if *place < last {
-            *place = place.saturating_add(1);
-            let mut next = *place;
-            for later in places.iter_mut().skip(i.saturating_add(1)) {
-                next = next.saturating_add(1);
-                *later = next;
-            }
-            return true;
-        }
-    }
-    false
+/// A share of these bytes of the secret alone.
+fn part_of(share: &sharks::Share, part: &Range<usize>) -> Option<sharks::Share> {
+    let mut bytes = Vec::from(share);
+    let mut of_part: Vec<u8> =
+        bytes.first().into_iter().chain(bytes.get(1..)?.get(part.clone())?).copied().collect();
+    let share = sharks::Share::try_from(of_part.as_slice()).ok();
+    bytes.zeroize();
+    of_part.zeroize();
+    share
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sharing::identity;
 
+    /// A quorum so large that each trial is of one byte.
     #[test]
-    fn all_subsets_are_visited_once() {
-        let mut places = vec![0, 1, 2];
-        let mut seen = std::collections::BTreeSet::from([places.clone()]);
-        while next_subset(&mut places, 5) {
-            assert!(seen.insert(places.clone()));
+    fn a_share_of_another_dealing_is_seen_by_the_trials_too() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let secret = identity::fresh(&mut rng).unwrap();
+        for (threshold, n) in [(3_u8, 5), (100, 200)] {
+            let mut deal =
+                || Sharks(threshold).dealer_rng(secret.expose(), &mut rng).take(n).collect::<Vec<_>>();
+            let (mut shares, other) = (deal(), deal());
+            let bytes: &[u8; 32] = secret.expose().try_into().unwrap();
+            assert!(try_out(&shares, threshold, &secret).is_some());
+            shares[n / 2] = other[n / 2].clone();
+            assert!(try_out(&shares, threshold, &secret).is_none());
+            assert!(try_subsets(&shares, threshold, bytes).is_none());
         }
-        assert_eq!(seen.len(), 10);
     }
 }
