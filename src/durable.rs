@@ -79,12 +79,18 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Creates a file as [`create`] does, for others too.
 pub fn create_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_new_for(access, path, bytes)?;
+    let synced = sync_directory(path);
+    if synced.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    synced
+}
+
+/// Creates a file as [`create_for`] does, but for its name: that is durable once its directory is.
+pub fn write_new_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| access.give(&file))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| sync_directory(path));
+    let written = file.write_all(bytes).and_then(|()| access.give(&file)).and_then(|()| file.sync_all());
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -162,11 +168,17 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
 
 /// Creates a directory as [`create_directory`] does, for others too.
 pub fn create_directory_for(access: Access, path: &Path) -> io::Result<()> {
+    make_directory_for(access, path)?;
+    sync_directory(path)
+}
+
+/// Creates a directory as [`create_directory_for`] does, but for its name: that is durable once the directory above it is.
+pub fn make_directory_for(access: Access, path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)?;
     if access != Access::PRIVATE {
         access.give(&File::open(path)?)?;
     }
-    sync_directory(path)
+    Ok(())
 }
 
 /// Makes the name of `path` in its directory durable.

@@ -1,7 +1,7 @@
 //! Copies of a ledger on other media: where they may lie, how they stand to the ledger, how they catch up.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
 };
@@ -23,8 +23,9 @@ enum Standing {
 /// The ceremonies in which `copy` is behind `ledger`. An error if it is ahead of it or different.
 pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreError> {
     let names = layout::ceremonies(ledger)?;
-    let held = layout::ceremonies(copy)?;
-    if let Some(alone) = held.iter().find(|name| !names.contains(name)) {
+    let held: BTreeSet<String> = layout::ceremonies(copy)?.into_iter().collect();
+    let known: BTreeSet<&String> = names.iter().collect();
+    if let Some(alone) = held.iter().find(|name| !known.contains(name)) {
         return Err(apart(ledger, copy, &copy.join(alone), &Standing::Ahead));
     }
     let (mut ours, mut theirs) = (Budget::ledger(), Budget::ledger());

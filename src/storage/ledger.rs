@@ -118,6 +118,9 @@ impl LedgerDirectory {
             late.push((copy, copies::behind(&self.ledger.path, &copy.path)?));
         }
         for (copy, directories) in late {
+            if !directories.is_empty() {
+                writing::clear_unfinished(&copy.path)?;
+            }
             for directory in directories {
                 copies::catch_up(&self.ledger.path, &copy.path, &directory)?;
             }

@@ -31,8 +31,10 @@ pub(super) fn ceremony(ledger: &Path, files: &CeremonyFiles) -> Result<(), Store
         let hint = "nothing is overwritten: read the ledger again and propose under the next number";
         return Err(refused("creating", &path, "it exists already", hint));
     }
-    clear_unfinished(ledger)?;
     let hidden = ledger.join(format!(".{}.tmp", files.directory));
+    if layout::is_there(&hidden)? {
+        clear(&hidden)?;
+    }
     let access = accessible(ledger)?;
     attributes(ledger, access)?;
     let built = build(&hidden, files, access).and_then(|()| {
@@ -63,9 +65,13 @@ fn attributes(ledger: &Path, access: Access) -> Result<(), StoreError> {
 
 fn build(hidden: &Path, files: &CeremonyFiles, access: Access) -> Result<(), StoreError> {
     let directory =
-        |path: &Path| durable::create_directory_for(access, path).map_err(|e| failed("creating", path, &e));
+        |path: &Path| durable::make_directory_for(access, path).map_err(|e| failed("creating", path, &e));
     let file = |path: &Path, bytes: &[u8]| {
-        durable::create_for(access, path, bytes).map_err(|e| failed("writing", path, &e))
+        durable::write_new_for(access, path, bytes).map_err(|e| failed("writing", path, &e))
+    };
+    let names = |path: &Path| {
+        let synced = File::open(path).and_then(|directory| durable::sync_open_directory(&directory));
+        synced.map_err(|e| failed("writing", path, &e))
     };
     directory(hidden)?;
     file(&hidden.join(PLAN), &files.plan)?;
@@ -76,8 +82,9 @@ fn build(hidden: &Path, files: &CeremonyFiles, access: Access) -> Result<(), Sto
         for (name, bytes) in statements {
             file(&inner.join(name), bytes)?;
         }
+        names(&inner)?;
     }
-    Ok(())
+    names(hidden)
 }
 
 /// Statements by their files' names.
@@ -95,11 +102,7 @@ pub(super) fn besides(files: &CeremonyFiles) -> [(Beside, &Statements); 3] {
 /// Removes what crashed proposals left, and files that were to replace others in a ceremony that nobody went on with.
 pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
     for name in layout::entries(ledger)?.iter().filter(|name| layout::is_unfinished(name)) {
-        let path = ledger.join(name);
-        let metadata = fs::symlink_metadata(&path).map_err(|e| failed("clearing", &path, &e))?;
-        // A link is removed, not followed; so does remove_dir_all with links inside.
-        let removed = if metadata.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(|e| failed("clearing", &path, &e))?;
+        clear(&ledger.join(name))?;
     }
     for name in layout::ceremonies(ledger)? {
         let ceremony = ledger.join(name);
@@ -113,6 +116,13 @@ pub(super) fn clear_unfinished(ledger: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+fn clear(path: &Path) -> Result<(), StoreError> {
+    let metadata = fs::symlink_metadata(path).map_err(|e| failed("clearing", path, &e))?;
+    // A link is removed, not followed; so does remove_dir_all with links inside.
+    let removed = if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(|e| failed("clearing", path, &e))
 }
 
 /// Replaces the transcript.
