@@ -18,6 +18,7 @@
 //! ```text
 //! cli         the command line, terminal, exit codes; wires adapters into ports
 //! ceremony    propose, approve, execute, abort, attest, audit: the states
+//! account     what there is to tell: pure values, for people, programs and reports
 //! piv · pkcs11 · practice · command · softcard · storage    adapters; never each other
 //! ports       small traits: cards, tokens, stores, clock
 //! transcript · approval · proposal · sharing · roster · sealing    the core: pure, no I/O
@@ -30,6 +31,7 @@
 //! *witness* signs what was seen. A *ceremony* is one run of a *plan*, recorded in a *transcript* whose last line is its
 //! *head*; the *ledger* is all ceremonies of a quorum, chained from the genesis on.
 
+pub mod account;
 pub mod approval;
 pub mod ceremony;
 pub mod cli;

@@ -1,14 +1,14 @@
 //! Giving a ceremony up before anything was tried.
 
 use super::{
-    Code, Error, World,
-    clearing::{self, Left},
+    Code, Error, World, clearing,
     execute::{self, open_ceremony},
     recognition, sign,
     sign::LineWriter,
     station::StationSecrets,
 };
 use crate::{
+    account::outcome::FileAndReason,
     approval::statement::Abort,
     encoding::{digest::Digest, text::Line},
     ports::{
@@ -26,7 +26,7 @@ pub struct Given {
     /// Its head.
     pub head: Digest,
     /// What should have been destroyed, and is to be by hand.
-    pub left: Vec<Left>,
+    pub left: Vec<FileAndReason>,
 }
 
 /// Opens the station's two secrets and signs.

@@ -2,8 +2,9 @@
 
 use super::{Error, not_before, recognition, sign};
 use crate::{
+    account::acts::HeadAttested,
     approval::statement::Attestation,
-    encoding::{digest::Digest, strict, text::Line},
+    encoding::{strict, text::Line},
     ports::{
         card::{CardDescription, UnlockedCard},
         clock::Clock,
@@ -12,17 +13,6 @@ use crate::{
     roster::Person,
     transcript::ledger::{Ceremony, LedgerState},
 };
-
-/// What was attested.
-#[derive(Clone, Debug)]
-pub struct Attested {
-    /// Directory of the ceremony.
-    pub directory: String,
-    /// Its head.
-    pub head: Digest,
-    /// Who signed.
-    pub person: crate::encoding::text::Name,
-}
 
 /// What a person says of the head.
 pub struct Opinion {
@@ -58,7 +48,7 @@ pub fn attest(
     card: &mut dyn UnlockedCard,
     opinion: Opinion,
     clock: &dyn Clock,
-) -> Result<Attested, Error> {
+) -> Result<HeadAttested, Error> {
     let (ceremony, person) = subject(state, description)?;
     let attestation = Attestation {
         ledger: state.nonce,
@@ -74,9 +64,10 @@ pub fn attest(
     bytes.push(b'\n');
     let name = format!("{}-{}.json", person.name, envelope.payload_digest().short());
     ledger.put_beside(&ceremony.directory, Beside::Attestations, &name, &bytes)?;
-    Ok(Attested {
-        directory: ceremony.directory.clone(),
-        head: ceremony.last_line,
+    Ok(HeadAttested {
         person: person.name.clone(),
+        ceremony: ceremony.directory.clone(),
+        head: ceremony.last_line,
+        agrees: attestation.agrees,
     })
 }

@@ -1,6 +1,10 @@
 //! The audit: public data only; no card, no HSM, no secret.
 
 use crate::{
+    account::{
+        ceremony::CeremonyBrief,
+        verdict::{Audited, Verdict},
+    },
     encoding::dsse::Mode,
     ports::clock::Clock,
     transcript::{
@@ -9,24 +13,6 @@ use crate::{
         verification::{self, Pins},
     },
 };
-
-/// What an audit came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every line is valid, and both pins fit.
-    Verified,
-    /// Every line is valid, but a pin is missing or an operation has not ended: origin or end are unproven.
-    Unpinned,
-    /// Every line is valid, and somebody who belongs to it signed that what it says is not so.
-    Contradicted,
-    /// It is valid in itself, and differs from a number that the auditor brought.
-    NotYourPaper,
-    /// A rule fails: it cannot be believed.
-    Broken,
-    /// There is nothing to audit: another folder, or a ledger of the other mode.
-    NotALedger,
-}
 
 /// An audited ledger.
 #[derive(Debug)]
@@ -39,6 +25,25 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// The state, as far as it could be followed.
     pub state: Option<LedgerState>,
+}
+
+impl Audit {
+    /// What there is to tell of it.
+    pub fn account(self, mode: Mode) -> Audited {
+        let state = self.state.as_ref();
+        let ceremonies = || state.into_iter().flat_map(|state| state.ceremonies.iter());
+        Audited {
+            verdict: self.verdict,
+            reason: self.reason,
+            mode,
+            genesis: state.map(|state| state.genesis),
+            head: state.and_then(LedgerState::head),
+            ceremonies: ceremonies().count(),
+            record: ceremonies().map(CeremonyBrief::of).collect(),
+            findings: self.findings,
+            commands: Vec::new(),
+        }
+    }
 }
 
 /// Audits one ledger, given as one or more copies with their names. The longest copy is the one that is judged.

@@ -5,19 +5,11 @@
 
 use super::{Error, World, commanding, station};
 use crate::{
+    account::outcome::FileAndReason,
     encoding::{digest::Digest, text::printable},
     ports::store::{Inbox, StoreError},
     transcript::ledger::Ceremony,
 };
-
-/// Something that should have been destroyed.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Left {
-    /// Which file.
-    pub file: String,
-    /// Why it is still there.
-    pub reason: String,
-}
 
 /// What came of the destruction.
 #[derive(Default)]
@@ -25,7 +17,7 @@ pub(super) struct Cleared {
     /// Files that are gone.
     pub(super) destroyed: u32,
     /// Files that are not.
-    pub(super) left: Vec<Left>,
+    pub(super) left: Vec<FileAndReason>,
 }
 
 impl Cleared {
@@ -34,8 +26,8 @@ impl Cleared {
         match result {
             Ok(()) => true,
             Err(error) => {
-                let left = Left { file: printable(what), reason: error.to_string() };
-                if !self.left.contains(&left) {
+                let left = FileAndReason { file: printable(what), reason: error.to_string() };
+                if self.left.iter().all(|known| known.file != left.file || known.reason != left.reason) {
                     self.left.push(left);
                 }
                 false

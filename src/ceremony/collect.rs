@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{Error, station::StationSecrets};
 use crate::{
+    account::{ceremony::SaidBy, outcome::FileAndReason},
     approval::{
         quorum::Participant,
-        statement::{Approval, ApprovalFile, Rejection, Signed, Statement as _},
+        statement::{Approval, ApprovalFile, Rejection, Signed, Statement},
     },
-    encoding::{digest::Digest, dsse::Mode, text::Name},
+    encoding::{digest::Digest, dsse::Mode, text::Name, time::Timestamp},
     ports::store::{Decision, Inbox, StationStore},
     sealing::release,
     sharing::share::UnverifiedShare,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// A file that does not count, and why.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SetAside {
     /// Which file.
     pub file: String,
@@ -24,7 +25,6 @@ pub struct SetAside {
     pub reason: String,
     /// Whether it was given and is missing, not an approval at all, or one of another proposal: no approval that lacks
     /// something.
-    #[serde(skip)]
     pub is_foreign: bool,
 }
 
@@ -68,6 +68,77 @@ impl Collected {
     }
 }
 
+/// What is known of an open ceremony without a card: statements on record, and those that this station keeps.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Approvals; one that its custodian's own rejection cancels is among them.
+    pub approvals: Vec<SaidBy>,
+    /// Rejections.
+    pub rejections: Vec<SaidBy>,
+    /// What the station keeps and cannot count.
+    pub set_aside: Vec<FileAndReason>,
+}
+
+impl Heard {
+    /// Custodians who reject.
+    pub fn rejecting(&self) -> BTreeSet<Name> {
+        self.rejections.iter().map(|said| said.person.clone()).collect()
+    }
+
+    /// Custodians who approve and do not reject.
+    pub fn approving(&self) -> BTreeSet<Name> {
+        let rejecting = self.rejecting();
+        let approved = self.approvals.iter().map(|said| said.person.clone());
+        approved.filter(|who| !rejecting.contains(who)).collect()
+    }
+
+    fn add<S: Statement>(into: &mut Vec<SaidBy>, who: &Name, time: Timestamp, signed: &Signed<S>) {
+        if into.iter().all(|said| said.person != *who) {
+            into.push(SaidBy { person: who.clone(), time, card: signed.card() });
+        }
+    }
+
+    fn approved(&mut self, signed: &Signed<Approval>) {
+        let said = signed.statement();
+        Self::add(&mut self.approvals, &said.custodian, said.time, signed);
+    }
+
+    fn rejected(&mut self, signed: &Signed<Rejection>) {
+        let said = signed.statement();
+        Self::add(&mut self.rejections, &said.custodian, said.time, signed);
+    }
+}
+
+/// Hears what is on record and what the station keeps. Releases are not opened: that takes a card.
+pub fn heard(ceremony: &Ceremony, mode: Mode, store: &dyn StationStore) -> Result<Heard, Error> {
+    let mut heard = Heard::default();
+    ceremony.approvals.iter().for_each(|signed| heard.approved(signed));
+    ceremony.rejections.iter().chain(&ceremony.unrecorded).for_each(|signed| heard.rejected(signed));
+    for (file, bytes) in kept(ceremony, store)? {
+        match Handed::read(ceremony, mode, &bytes) {
+            Ok(Handed::Approval(signed, _)) => heard.approved(&signed),
+            Ok(Handed::Rejection(signed)) => heard.rejected(&signed),
+            Err(Unfit::Foreign(reason) | Unfit::Flawed(reason)) => {
+                heard.set_aside.push(FileAndReason { file, reason });
+            }
+        }
+    }
+    Ok(heard)
+}
+
+/// The files that the station keeps of people's statements.
+fn kept(ceremony: &Ceremony, store: &dyn StationStore) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let (ledger, number) = (ceremony.proposal.ledger, ceremony.number());
+    let mut files = Vec::new();
+    for name in store.names(ledger, number)? {
+        if name.starts_with("approval-of-") || name.starts_with("rejection-of-") {
+            let bytes = store.take(ledger, number, &name)?.unwrap_or_default();
+            files.push((name, bytes));
+        }
+    }
+    Ok(files)
+}
+
 /// Under which name the station keeps an approval file.
 pub fn kept_name(decision: Decision, custodian: &Name) -> String {
     format!("{decision}-of-{custodian}")
@@ -94,12 +165,8 @@ pub fn collect(
         },
         digests: BTreeSet::new(),
     };
-    let (ledger, number) = (ceremony.proposal.ledger, ceremony.number());
-    for name in store.names(ledger, number)? {
-        if name.starts_with("approval-of-") || name.starts_with("rejection-of-") {
-            let bytes = store.take(ledger, number, &name)?.unwrap_or_default();
-            gathered.take(&name, &bytes);
-        }
+    for (name, bytes) in kept(ceremony, store)? {
+        gathered.take(&name, &bytes);
     }
     // Nobody gave these as an argument just now.
     gathered.collected.set_aside.iter_mut().for_each(|aside| aside.is_foreign = false);
@@ -110,6 +177,44 @@ pub fn collect(
         }
     }
     Ok(gathered.collected)
+}
+
+/// A file that was handed over, as far as it can be judged without the station's secrets.
+enum Handed {
+    Approval(Box<Signed<Approval>>, Vec<u8>),
+    Rejection(Signed<Rejection>),
+}
+
+impl Handed {
+    /// Verifies who signed it, and that it is of this proposal; of an approval also its times and that its release is whole.
+    fn read(ceremony: &Ceremony, mode: Mode, bytes: &[u8]) -> Result<Self, Unfit> {
+        let file =
+            ApprovalFile::parse(bytes).map_err(|error| foreign(format!("not an approval file: {error}")))?;
+        let roster = &ceremony.roster;
+        if file.statement.payload_type == mode.payload_type(Rejection::EVENT) {
+            let signed = Signed::<Rejection>::verify(file.statement, mode, roster).map_err(foreign)?;
+            if signed.statement().proposal != ceremony.digest {
+                return Err(foreign(format!("{} rejected another proposal", signed.statement().custodian)));
+            }
+            return Ok(Self::Rejection(signed));
+        }
+        let signed = Signed::<Approval>::verify(file.statement, mode, roster).map_err(foreign)?;
+        let who = &signed.statement().custodian;
+        if signed.statement().proposal != ceremony.digest {
+            return Err(foreign(format!("{who} approved another proposal")));
+        }
+        check_approval(ceremony, signed.statement()).map_err(|finding| finding.message)?;
+        if let Some((intended, _)) = &ceremony.intended
+            && !intended.quorum.contains(who)
+        {
+            return Err(Unfit::Flawed(format!("{who} is not of the quorum that acted")));
+        }
+        let release = file.release.ok_or_else(|| format!("{who}'s approval comes without its release"))?;
+        if Digest::of(&release.0) != signed.statement().release {
+            return Err(Unfit::Flawed(format!("the release is not the one that {who} signed for")));
+        }
+        Ok(Self::Approval(Box::new(signed), release.0))
+    }
 }
 
 struct Gathered<'a> {
@@ -141,51 +246,33 @@ impl Gathered<'_> {
     }
 
     fn try_take(&mut self, bytes: &[u8]) -> Result<(), Unfit> {
-        let file =
-            ApprovalFile::parse(bytes).map_err(|error| foreign(format!("not an approval file: {error}")))?;
-        let roster = &self.ceremony.roster;
-        if file.statement.payload_type == self.mode.payload_type(Rejection::EVENT) {
-            let signed = Signed::<Rejection>::verify(file.statement, self.mode, roster).map_err(foreign)?;
-            let said = signed.statement();
-            if said.proposal != self.ceremony.digest {
-                return Err(foreign(format!("{} rejected another proposal", said.custodian)));
-            }
-            let known = |r: &Signed<Rejection>| r.envelope() == signed.envelope();
-            if self.collected.recorded.contains(&said.custodian)
-                || self.collected.rejections.iter().any(known)
-            {
-                return Ok(());
-            }
-            if self.collected.rejecting().contains(&said.custodian) {
-                return Err(Unfit::Flawed(format!("{} rejected already", said.custodian)));
-            }
-            if self.ceremony.intended.is_some() {
-                return Err(Unfit::Flawed(format!("{} rejected after the quorum had acted", said.custodian)));
-            }
-            self.collected.rejections.push(signed);
-            return Ok(());
-        }
-        let signed = Signed::<Approval>::verify(file.statement, self.mode, roster).map_err(foreign)?;
-        if signed.statement().proposal != self.ceremony.digest {
-            return Err(foreign(format!("{} approved another proposal", signed.statement().custodian)));
-        }
-        check_approval(self.ceremony, signed.statement()).map_err(|finding| finding.message)?;
+        let (signed, release) = match Handed::read(self.ceremony, self.mode, bytes)? {
+            Handed::Rejection(signed) => return self.reject(signed),
+            Handed::Approval(signed, release) => (signed, release),
+        };
         let who = signed.statement().custodian.clone();
         if self.collected.approvals.iter().any(|(a, _)| a.statement().custodian == who) {
             return Err(Unfit::Flawed(format!("{who} approved already: a custodian counts once")));
         }
-        if let Some((intended, _)) = &self.ceremony.intended
-            && !intended.quorum.contains(&who)
-        {
-            return Err(Unfit::Flawed(format!("{who} is not of the quorum that acted")));
-        }
-        let release = file.release.ok_or_else(|| format!("{who}'s approval comes without its release"))?;
-        if Digest::of(&release.0) != signed.statement().release {
-            return Err(Unfit::Flawed(format!("the release is not the one that {who} signed for")));
-        }
-        let participant = self.participant(&who, &release.0)?;
+        let participant = self.participant(&who, &release)?;
         self.collected.participants.push(participant);
-        self.collected.approvals.push((signed, bytes.to_vec()));
+        self.collected.approvals.push((*signed, bytes.to_vec()));
+        Ok(())
+    }
+
+    fn reject(&mut self, signed: Signed<Rejection>) -> Result<(), Unfit> {
+        let who = &signed.statement().custodian;
+        let known = |r: &Signed<Rejection>| r.envelope() == signed.envelope();
+        if self.collected.recorded.contains(who) || self.collected.rejections.iter().any(known) {
+            return Ok(());
+        }
+        if self.collected.rejecting().contains(who) {
+            return Err(Unfit::Flawed(format!("{who} rejected already")));
+        }
+        if self.ceremony.intended.is_some() {
+            return Err(Unfit::Flawed(format!("{who} rejected after the quorum had acted")));
+        }
+        self.collected.rejections.push(signed);
         Ok(())
     }
 

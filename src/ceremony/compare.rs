@@ -2,6 +2,7 @@
 
 use super::{Error, pinning};
 use crate::{
+    account::comparison::Alike,
     encoding::text::Name,
     ports::token::TokenSource,
     proposal::{
@@ -24,28 +25,16 @@ pub struct Comparison {
     pub recorded: [u32; 2],
 }
 
-/// Two targets as a whole.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Both are known to have the same objects.
-    Same,
-    /// Each has an object that the other has not, or one has changed since.
-    Different,
-    /// Nothing shows a difference, and of some objects nothing shows that they are the same.
-    Unknown,
-}
-
 impl Comparison {
     /// What is known of both as a whole.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> Alike {
         let all = |known: &[Sameness]| self.objects.iter().all(|c| known.contains(&c.verdict));
         if !self.changes.is_empty() || !all(&[Sameness::Same, Sameness::Unknown]) {
-            Verdict::Different
+            Alike::Different
         } else if all(&[Sameness::Same]) {
-            Verdict::Same
+            Alike::Same
         } else {
-            Verdict::Unknown
+            Alike::Unknown
         }
     }
 }

@@ -1,15 +1,10 @@
 //! The outcome, the destruction of what was secret, and the last line.
 
 use super::{
-    Error, World,
-    act::Acted,
-    clearing::{self, Left},
-    collect::SetAside,
-    commanding,
-    execute::Persistence,
-    sign::LineWriter,
+    Error, World, act::Acted, clearing, collect::SetAside, commanding, execute::Persistence, sign::LineWriter,
 };
 use crate::{
+    account::outcome::FileAndReason,
     encoding::digest::Digest,
     ports::store::Inbox,
     transcript::{
@@ -43,7 +38,7 @@ pub struct Report {
     /// Releases and keys of the station that were destroyed.
     pub destroyed: u32,
     /// What should have been destroyed, and is to be by hand.
-    pub left: Vec<Left>,
+    pub left: Vec<FileAndReason>,
 }
 
 /// Writes the outcome.

@@ -23,7 +23,22 @@ pub(super) fn check(
     ceremony: &Ceremony,
     acted: &Acted,
 ) -> Result<(), Error> {
-    let changes_pins = match &ceremony.proposal.operation {
+    if may_have_changed_pins(state, ceremony)
+        && acted.outcome != Outcome::Failed
+        && answers(world, state, ceremony, acted)
+    {
+        return Err(Error::refused(
+            "PINs may have been changed, and the target answers: this ceremony cannot be given up",
+            "find out why it does not complete, then run 'quorate execute' again without --give-up",
+        )
+        .with(vec![acted.summary.clone()]));
+    }
+    Ok(())
+}
+
+/// Whether a ceremony that began to act may have changed PINs that the ledger would not know.
+pub(super) fn may_have_changed_pins(state: &LedgerState, ceremony: &Ceremony) -> bool {
+    match &ceremony.proposal.operation {
         // What it takes up again had ended already: given up, it stays as it was, and can be taken up once more.
         operation @ Operation::Recover(_)
             if state.finished_in(operation).is_some_and(|lost| lost.end.is_some()) =>
@@ -32,15 +47,7 @@ pub(super) fn check(
         }
         Operation::Recover(_) => !LedgerState::touched(Some(state), &ceremony.proposal.operation).is_empty(),
         operation => operation.facts().sets_pins,
-    };
-    if changes_pins && acted.outcome != Outcome::Failed && answers(world, state, ceremony, acted) {
-        return Err(Error::refused(
-            "PINs may have been changed, and the target answers: this ceremony cannot be given up",
-            "find out why it does not complete, then run 'quorate execute' again without --give-up",
-        )
-        .with(vec![acted.summary.clone()]));
     }
-    Ok(())
 }
 
 /// Whether any token of the operation's targets can be reached, under its old or its new label. A reset begins with

@@ -41,10 +41,12 @@ mod renewal;
 mod resetting;
 pub mod residence;
 mod sign;
+pub mod standing;
 mod station;
 mod using;
 
 pub use code::Code;
+pub use collect::SetAside;
 pub use conclude::Report;
 pub use error::{Error, ErrorKind};
 pub use pinning::target;

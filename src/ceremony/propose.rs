@@ -13,6 +13,7 @@ use super::{
     station::StationSecrets,
 };
 use crate::{
+    account::acts::ProposalMade,
     encoding::{digest::Digest, text::Name, time::Timestamp},
     ports::{
         card::{CardDescription, UnlockedCard},
@@ -56,19 +57,6 @@ pub struct Draft {
     /// What the proposer should know before he signs.
     pub warnings: Vec<String>,
     secrets: StationSecrets,
-}
-
-/// A proposal that stands in the ledger.
-#[derive(Clone, Debug)]
-pub struct Submitted {
-    /// Directory of the ceremony.
-    pub directory: String,
-    /// SHA-256 of the proposal; at genesis the fingerprint of the ledger.
-    pub proposal: Digest,
-    /// Fingerprint of the station's keys.
-    pub station: Digest,
-    /// When approvals end to count.
-    pub expires: Timestamp,
 }
 
 /// Everything that a proposal adds to its common frame.
@@ -367,7 +355,7 @@ pub fn submit(
     draft: Draft,
     description: &CardDescription,
     card: &mut dyn UnlockedCard,
-) -> Result<Submitted, Error> {
+) -> Result<ProposalMade, Error> {
     let Draft { proposal, roster, secrets, .. } = draft;
     let admin = roster
         .person(&proposal.proposer)
@@ -396,7 +384,7 @@ pub fn submit(
             ));
         }
     }
-    Ok(Submitted { directory, proposal: digest, station, expires: proposal.expires })
+    Ok(ProposalMade { ceremony: directory, proposal: digest, station, expires: proposal.expires })
 }
 
 /// The names of the people whose approval a proposal waits for.

@@ -1,10 +1,8 @@
 //! `quorate abort`.
 
-use serde_json::json;
-
 use super::{
-    Done,
     args::{Abort, Global},
+    done::Done,
     execute as execute_verb,
     stage::{Lead, Stage},
     terminal::Terminal,
@@ -12,6 +10,7 @@ use super::{
     wiring,
 };
 use crate::{
+    account::acts::CeremonyAborted,
     ceremony::{Error, abort, execute, recognition},
     encoding::text::Line,
     storage::FileInbox,
@@ -39,7 +38,6 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     terminal.tell(&format!("Ceremony {} is aborted{and}.", given.directory));
     execute_verb::tell_left(terminal, &given.left);
     terminal.digest("Head (write it down)", given.head);
-    Ok(Done::ok(
-        json!({ "ceremony": given.directory, "outcome": "aborted", "head": given.head, "left": given.left }),
-    ))
+    let ceremony = given.directory;
+    Ok(Done::ok(CeremonyAborted { ceremony, outcome: "aborted", head: given.head, left: given.left }))
 }

@@ -2,19 +2,18 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{
-    Done,
     args::{Approve, CardArgs, DecisionArgs, Global, Reject},
-    card::{check_free, write_new_for},
+    done::Done,
     invocation::{self, Invocation},
+    output_file::{check_free, write_new_for},
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
     wiring::{self, Wiring},
 };
 use crate::{
+    account::acts::Decided,
     approval::statement::ApprovalFile,
     ceremony::{
         self, Code, Error,
@@ -92,13 +91,13 @@ fn run(
             "Next: 'quorate status' says who is missing; with a quorum, 'quorate execute' with the copies as before.",
         ),
     }
-    Ok(Done::ok(json!({
-        "custodian": custodian.name,
-        "decision": did,
-        "ceremony": ceremony.directory,
-        "proposal": ceremony.digest,
-        "file": file,
-    })))
+    Ok(Done::ok(Decided {
+        custodian: custodian.name.clone(),
+        decision: did,
+        ceremony: ceremony.directory.clone(),
+        proposal: ceremony.digest,
+        file,
+    }))
 }
 
 /// What a custodian says, and what they bring to say it.

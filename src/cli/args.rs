@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 pub use cards::{CardAttestation, CardDrill, CardEnroll, CardNew, CardShow, CardVerb, TouchArg, TrustArgs};
 pub use looking::{Compare, TokenList, TokenShow, TokenVerb};
 
-use super::reference;
+use super::verbs::{self, VERBS};
 use crate::ports::card::FinalTry;
 
 /// M-of-N administrative quorums over hardware security modules.
@@ -128,10 +128,10 @@ impl std::fmt::Display for CardPlace {
 
 /// The whole command line, each verb with its `--json` objects in the long help.
 pub fn command() -> clap::Command {
-    reference::REFERENCES.iter().fold(Cli::command(), |command, reference| {
-        reference::at(command, reference.verb, &|verb| {
+    VERBS.iter().fold(Cli::command(), |command, table| {
+        verbs::at(command, table.verb, &|verb| {
             let example = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            verb.after_long_help(format!("{example}\n\n{}", reference.in_words()))
+            verb.after_long_help(format!("{example}\n\n{}", table.in_words()))
         })
     })
 }
@@ -177,6 +177,8 @@ pub enum Verb {
     Rehearse(Rehearse),
     /// Print a completion script for a shell.
     Completions(Completions),
+    /// Print the JSON Schema of what a verb prints with --json.
+    Schema(Schema),
 }
 
 /// Where copies of the ledger lie.
@@ -369,8 +371,8 @@ pub struct Show {
     /// A ledger, or a file.
     #[arg(value_name = "LEDGER|FILE", value_hint = clap::ValueHint::AnyPath)]
     pub what: PathBuf,
-    /// Which ceremony of the ledger.
-    pub ceremony: Option<u32>,
+    /// Which ceremony of the ledger: its number, or its directory; the last one if none is named.
+    pub ceremony: Option<String>,
     /// Write the reissued user PIN of this target, sealed to its application.
     #[arg(long, value_name = "TARGET", requires = "output")]
     pub handover: Option<String>,
@@ -454,4 +456,13 @@ pub struct Rehearse {
 pub struct Completions {
     /// Which shell.
     pub shell: clap_complete::Shell,
+}
+
+/// `quorate schema`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  quorate schema status\n  quorate schema card show")]
+pub struct Schema {
+    /// The verb, as it is typed.
+    #[arg(required = true, num_args = 1..=2, value_name = "VERB")]
+    pub verb: Vec<String>,
 }

@@ -1,18 +1,17 @@
 //! `quorate attest`.
 
-use serde_json::json;
-
 use super::{
-    Done,
     args::{Attest, Global},
+    done::Done,
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
 };
 use crate::{
+    account::acts::HeadAttested,
     ceremony::{
         Error,
-        attest::{self, Attested, Opinion},
+        attest::{self, Opinion},
         recognition,
     },
     encoding::text::Line,
@@ -26,23 +25,17 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let said = args.disagree.as_ref().or(args.remark.as_ref()).map(String::as_str).unwrap_or_default();
     let remark = Line::new(said).map_err(|e| Error::usage(e.to_string(), "give one line of plain text"))?;
     let opinion = Opinion { agrees: args.disagree.is_none(), remark };
-    let agrees = opinion.agrees;
     let mut card = PresentedCard::once(terminal, &args.card)?;
     let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
     let attested = stage.attest(&mut card, opinion)?;
-    terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.directory));
-    Ok(Done::ok(json!({
-        "person": attested.person,
-        "ceremony": attested.directory,
-        "head": attested.head,
-        "agrees": agrees,
-    })))
+    terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.ceremony));
+    Ok(Done::ok(attested))
 }
 
 impl Stage {
     /// Has somebody sign the head of the ceremony that ended last. Whoever is not on its roster is refused before anything
     /// is asked.
-    pub fn attest(&mut self, card: &mut PresentedCard, opinion: Opinion) -> Result<Attested, Error> {
+    pub fn attest(&mut self, card: &mut PresentedCard, opinion: Opinion) -> Result<HeadAttested, Error> {
         let terminal = self.terminal;
         let state = self.state()?;
         let description = card.describe(&recognition::enrolled(&state))?;

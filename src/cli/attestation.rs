@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use super::{
-    Done,
     args::{CardAttestation, TrustArgs},
+    done::Done,
     exit::Exit,
+    proof::UNMARKED,
     terminal::Terminal,
     wiring,
 };
 use crate::{
+    account::card::{AttestationJudged, AttestationRefused, AttestationVerified, AttestationsJudged},
     ceremony::Error,
     encoding::{text, time::Timestamp},
     ports::clock::Clock as _,
@@ -55,7 +55,7 @@ pub fn run(args: &CardAttestation, terminal: Terminal) -> Result<Done, Error> {
     }
     let verdict = if verified { "verified" } else { "refused" };
     let exit = if verified { Exit::Done } else { Exit::Refused };
-    Ok(Done::new(exit, json!({ "verdict": verdict, "attestations": attestations })))
+    Ok(Done::new(exit, AttestationsJudged { verdict, attestations }))
 }
 
 /// Yubico's authorities and those that were named, with the certificates of a file.
@@ -132,48 +132,45 @@ impl Refusal {
     }
 }
 
-/// Says what came of one, and gives its part of the `--json` object.
-fn tell(terminal: Terminal, slot: &Certificate, judged: &Result<Attestation, Refusal>) -> Value {
+/// Says what came of one, and gives its part of the account.
+fn tell(terminal: Terminal, slot: &Certificate, judged: &Result<Attestation, Refusal>) -> AttestationJudged {
     match judged {
         Ok(attested) => {
             terminal.tell(&format!("VERIFIED: {}", slot.subject()));
             facts(attested).iter().for_each(|fact| terminal.item(fact));
-            json!({
-                "sha256": slot.digest(),
-                "subject": slot.subject(),
-                "reason": null,
-                "slot": attested.slot(),
-                "key": attested.key().algorithm(),
-                "key_sha256": attested.key_digest(),
-                "serial": attested.serial(),
-                "firmware": attested.firmware(),
-                "pin_policy": attested.pin_policy(),
-                "touch_policy": attested.touch_policy(),
-                "form_factor": attested.form_factor().map(|f| f.to_string()),
-                "fips": attested.is_fips(),
-                "authority": match attested.authority() {
+            AttestationJudged::Verified(AttestationVerified {
+                sha256: slot.digest(),
+                subject: slot.subject().to_owned(),
+                reason: None,
+                slot: attested.slot(),
+                key: attested.key().algorithm().to_owned(),
+                key_sha256: attested.key_digest(),
+                serial: attested.serial(),
+                firmware: attested.firmware(),
+                pin_policy: attested.pin_policy(),
+                touch_policy: attested.touch_policy(),
+                form_factor: attested.form_factor().map(|form| form.to_string()),
+                fips: attested.is_fips(),
+                authority: match attested.authority() {
                     Authority::Yubico(name) => Some(name),
                     Authority::Other => None,
                 },
-                "chain": attested.chain(),
-                "card_is_marked": attested.marking() == Marking::Authority,
+                chain: attested.chain().to_vec(),
+                card_is_marked: attested.marking() == Marking::Authority,
             })
         }
         Err(refusal) => {
             terminal.tell(&format!("REFUSED: {}: {}", slot.subject(), refusal.reason()));
             terminal.item(&format!("SHA-256 {}", slot.digest()));
             terminal.item(&format!("hint: {}", refusal.hint()));
-            json!({
-                "sha256": slot.digest(),
-                "subject": slot.subject(),
-                "reason": refusal.reason(),
+            AttestationJudged::Refused(AttestationRefused {
+                sha256: slot.digest(),
+                subject: slot.subject().to_owned(),
+                reason: refusal.reason(),
             })
         }
     }
 }
-
-/// Of a card's certificate that says nothing of being an authority's.
-pub const UNMARKED: &str = "the card's own certificate is not marked as an authority's (some of firmware 4 and of the 5Ci with 5.2.4 are not); the pinned root itself signed it, and that counts. openssl refuses such a chain";
 
 /// A verified attestation in words.
 fn facts(attested: &Attestation) -> Vec<String> {

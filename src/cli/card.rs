@@ -7,23 +7,24 @@ mod secrets;
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{
-    Done,
+    account,
     args::{CardArgs, CardEnroll, CardNew, CardPlace, CardShow, CardVerb, Global},
-    attestation, drill, enrolment,
+    attestation,
+    done::Done,
+    drill, enrolment,
     invocation::{shell, shell_card},
+    output_file::{check_free, write_new},
     terminal::Terminal,
     unlocking::{self, PresentedCard},
     wiring,
 };
 use crate::{
+    account::card::{CardSeen, Enrolled},
     ceremony::{
         Error,
         enrolment::{Enrolling, Holder},
     },
-    durable,
     encoding::{
         strict::{self, Base64},
         text::{self, Line},
@@ -64,38 +65,25 @@ fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
         })?,
     };
     let mut card = SoftCard::create(path, &pin, SystemClock.now())?;
-    let description = card.describe(&[])?;
+    let seen = seen(card.describe(&[])?);
     terminal.tell(&format!("Made {}.", args.card));
-    describe(&description, terminal);
+    account::print(terminal, &seen.rows());
     terminal.tell("Next, for the plan of the genesis:");
     let card = shell_card(&args.card);
     terminal.command(&format!("quorate card enroll --card {card} --name NAME --full-name TEXT -o FILE"));
-    Ok(Done::ok(card_json(&description)))
+    Ok(Done::ok(seen))
 }
 
-fn describe(description: &CardDescription, terminal: Terminal) {
-    terminal.item(&format!("kind          {}", description.kind));
-    terminal.item(&format!("serial        {}", description.serial));
-    terminal.item(&format!(
-        "signing key   {} {}",
-        description.signing_key.algorithm(),
-        description.signing_key.keyid()
-    ));
-    terminal.item(&format!("share key     {}", description.share_recipient.as_deref().unwrap_or("none")));
-    if let Some(tries) = description.tries_left {
-        terminal.item(&format!("tries left    {tries}"));
+/// The account of a card.
+fn seen(description: CardDescription) -> CardSeen {
+    CardSeen {
+        kind: description.kind,
+        serial: description.serial,
+        keyid: description.signing_key.keyid(),
+        algorithm: description.signing_key.algorithm().to_owned(),
+        share_recipient: description.share_recipient,
+        tries_left: description.tries_left,
     }
-}
-
-fn card_json(description: &CardDescription) -> serde_json::Value {
-    json!({
-        "kind": description.kind,
-        "serial": description.serial,
-        "keyid": description.signing_key.keyid(),
-        "algorithm": description.signing_key.algorithm(),
-        "share_recipient": description.share_recipient,
-        "tries_left": description.tries_left,
-    })
 }
 
 fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
@@ -139,41 +127,7 @@ fn enroll(args: &CardEnroll, terminal: Terminal) -> Result<Done, Error> {
         terminal.command(&format!("quorate card show {} --roots FILE", shell(args.output.as_os_str())));
     }
     terminal.tell(&format!("Next: bring {path} to whoever writes the plan of the genesis."));
-    Ok(Done::ok(json!({ "enrolment": path, "holder": holder, "card": card_json(&description) })))
-}
-
-/// Refuses a file that is there already, or could not be written, before anything is done to a card.
-pub fn check_free(path: &Path) -> Result<(), Error> {
-    durable::check_new(path).map_err(|e| cannot_write(path, &e))
-}
-
-/// Writes a file that must not exist, whole or not at all.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_for(durable::Access::PRIVATE, path, bytes)
-}
-
-/// The same for those who share the ledger, which it is brought to.
-pub fn write_new_for(ledger: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_for(durable::Access::like(ledger).unwrap_or(durable::Access::PRIVATE), path, bytes)
-}
-
-fn write_for(access: durable::Access, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    durable::create_whole_for(access, path, bytes).map_err(|e| cannot_write(path, &e))
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    let shown = text::printable(&path.to_string_lossy());
-    let hint = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            return Error::problem(
-                format!("{shown} exists"),
-                "nothing is overwritten: name a file that does not exist",
-            );
-        }
-        std::io::ErrorKind::Unsupported => "write it to a local file system, and copy it from there",
-        _ => "check the directory and its free space",
-    };
-    Error::problem(format!("{shown} cannot be written: {}", durable::reason(error)), hint)
+    Ok(Done::ok(Enrolled { enrolment: path, holder, card: seen(description) }))
 }
 
 fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
@@ -181,10 +135,10 @@ fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
         return inventory::show(serial, &attestation::trust(&args.trust)?, terminal);
     }
     if let Ok(place) = args.what.parse::<CardPlace>() {
-        let description = wiring::card(terminal, &place)?.describe(&[])?;
+        let seen = seen(wiring::card(terminal, &place)?.describe(&[])?);
         terminal.tell(&place.to_string());
-        describe(&description, terminal);
-        return Ok(Done::ok(card_json(&description)));
+        account::print(terminal, &seen.rows());
+        return Ok(Done::ok(seen));
     }
     let bytes = wiring::read_file(Path::new(&args.what), strict::MAX_DOCUMENT)?;
     let card = EnrolledCard::parse(&bytes).map_err(|e| {

@@ -1,12 +1,11 @@
 //! `quorate completions`.
 
-use serde_json::json;
-
 use super::{
-    Done,
     args::{self, Completions, Global},
+    done::Done,
     terminal,
 };
+use crate::account::acts::Completion;
 
 /// Prints the script.
 pub fn run(args: &Completions, global: &Global) -> Done {
@@ -15,5 +14,8 @@ pub fn run(args: &Completions, global: &Global) -> Done {
     if !global.json {
         terminal::raw(&script);
     }
-    Done::ok(json!({ "shell": args.shell.to_string(), "script": String::from_utf8_lossy(&script) }))
+    Done::ok(Completion {
+        shell: args.shell.to_string(),
+        script: String::from_utf8_lossy(&script).into_owned(),
+    })
 }

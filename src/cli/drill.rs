@@ -2,19 +2,21 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{
-    Done,
     approve::check_continuity,
     args::{CardArgs, CardDrill, CardPlace, Global},
-    card::{check_free, write_new_for},
+    done::Done,
     invocation::{Invocation, shell},
-    terminal::{Terminal, counted},
+    output_file::{check_free, write_new_for},
+    terminal::Terminal,
     unlocking::{self, PresentedCard},
     wiring,
 };
 use crate::{
+    account::{
+        acts::{DrillImported, Drilled, DrillsImported},
+        counted,
+    },
     ceremony::{
         self, Error,
         drill::{self, Subject},
@@ -71,16 +73,16 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     let next = Invocation::at(global, &args.ledger, &args.copies.copies);
     tell_done(terminal, &subject, args.output.as_deref(), &next);
     let said = signed.statement();
-    Ok(Done::ok(json!({
-        "person": said.person,
-        "serial": said.serial,
-        "ceremony": subject.last.directory,
-        "head": said.head,
-        "epoch": said.epoch,
-        "authorities": said.authorities,
-        "time": said.time,
-        "file": file.or(shown),
-    })))
+    Ok(Done::ok(Drilled {
+        person: said.person.clone(),
+        serial: said.serial.clone(),
+        ceremony: subject.last.directory.clone(),
+        head: said.head,
+        epoch: said.epoch,
+        authorities: said.authorities.clone(),
+        time: said.time,
+        file: file.or(shown),
+    }))
 }
 
 /// The ledger, locked for writing, unless the statement goes to a file. What would be in the way of writing it is
@@ -144,10 +146,11 @@ fn import(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done,
         terminal.item(&format!("{}: card {}, drilled {}", said.person, said.serial, said.time));
     }
     terminal.tell(&format!("{} beside the ledger.", counted(kept.len(), "drill lies", "drills lie")));
-    let imported = kept.iter().map(|kept| {
-        json!({
-            "person": kept.said.person, "serial": kept.said.serial, "time": kept.said.time, "file": kept.file,
-        })
+    let imported = kept.into_iter().map(|kept| DrillImported {
+        person: kept.said.person,
+        serial: kept.said.serial,
+        time: kept.said.time,
+        file: kept.file,
     });
-    Ok(Done::ok(json!({ "imported": imported.collect::<Vec<_>>() })))
+    Ok(Done::ok(DrillsImported { imported: imported.collect() }))
 }

@@ -1,15 +1,16 @@
 //! An enrolment in words, and what its certificates prove.
 
-use serde_json::{Value, json};
-
 use super::{proof::Proof, terminal::Terminal};
-use crate::roster::{
-    attestation::{self, Firmware, Trust},
-    card::{CardKind, EnrolledCard},
+use crate::{
+    account::card::EnrolmentShown,
+    roster::{
+        attestation::{self, Firmware, Trust},
+        card::{CardKind, EnrolledCard},
+    },
 };
 
 /// Says what is in it. `what` names its file as a shell takes it, `trust` has the certificates of authorities, and which are believed beside Yubico's.
-pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) -> Value {
+pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) -> EnrolmentShown {
     let e = card.enrolment();
     terminal.tell(&format!("An enrolment, signed by its card: {} ({})", e.holder, e.full_name));
     terminal.item(&format!("card          {} {}", e.kind, e.serial));
@@ -21,7 +22,7 @@ pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) 
     terminal.item(&format!("enrolled      {}", e.created));
     let proof = prove(card, trust);
     proof.tell(what, terminal);
-    json!({ "enrolment": e, "keyid": card.keyid(), "attestation": proof.json() })
+    EnrolmentShown { enrolment: e.clone(), keyid: card.keyid(), attestation: proof.seen() }
 }
 
 fn prove(card: &EnrolledCard, trust: &Trust) -> Proof {

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use serde_json::json;
-
 use super::{
-    Done,
+    account,
     args::{Execute, Global},
+    done::Done,
     invocation::Invocation,
     spent::{Spent, Watch},
     stage::{Lead, Stage},
@@ -15,9 +14,9 @@ use super::{
     wiring,
 };
 use crate::{
+    account::outcome::{Executed, FileAndReason},
     ceremony::{
-        Error, Report,
-        clearing::{self, Left},
+        Error, Report, SetAside, clearing,
         execute::{self, Persistence, Request},
         recognition,
     },
@@ -42,9 +41,11 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let (report, spent) =
         stage.execute(&mut card, Execution { reviewed, files: &args.files, present, persistence })?;
     let next = Invocation::at(global, &args.ledger, &args.copies.copies).by(Some(&args.card.card));
-    tell(terminal, &report, &next);
-    tell_next(terminal, &report, &next);
-    Ok(Done::new(report.outcome.into(), report_json(&report, spent)))
+    let number = report.number;
+    let executed = executed(report, spent);
+    tell(terminal, number, &executed, &next);
+    tell_next(terminal, executed.outcome, &next);
+    Ok(Done::new(executed.outcome.into(), executed))
 }
 
 /// What an administrator brings to an execution besides their card.
@@ -115,53 +116,13 @@ fn ask_present(
 }
 
 /// Says how it ended.
-pub fn tell(terminal: Terminal, report: &Report, next: &Invocation) {
-    let concluded = &report.concluded;
-    terminal.tell(&format!("Outcome: {}. {}.", report.outcome, concluded.summary));
-    for change in &report.noticed {
-        terminal.item(&format!("NOTICE: {change}"));
-    }
-    for object in &concluded.deleted {
-        terminal.item(&format!("gone: {object}"));
-    }
-    for object in &concluded.restored {
-        terminal.item(&format!("restored and proven: {object}"));
-    }
-    for left in &concluded.left_out {
-        terminal.item(&format!("left out: {}: {}", left.object, left.reason));
-    }
-    for unkept in &concluded.unkept {
-        terminal.item(&format!("NOT KEPT: {}: {}", unkept.object, unkept.reason));
-    }
-    if let Some(backup) = &concluded.backup {
-        terminal.item(&format!("backup: {} bytes, SHA-256 {}", backup.length, backup.sha256));
-    }
-    if let Some(seen) = concluded.program.as_ref().and_then(|p| p.run.as_ref()) {
-        for file in [&seen.stdout, &seen.stderr].into_iter().flatten().chain(&seen.outputs) {
-            terminal.item(&format!("{}: {} bytes, SHA-256 {}", file.name, file.length, file.sha256));
-        }
-    }
-    for line in &report.said {
-        terminal.item(line);
-    }
-    if let Some(kept) = &report.kept {
-        terminal
-            .item(&format!("its working directory is kept in {kept}: remove it when it is no longer needed"));
-    }
-    for handover in &concluded.handovers {
-        terminal.item(&format!("THE APPLICATION of {} needs its new user PIN:", handover.target));
-        let (number, target) = (report.number, &handover.target);
-        next.command(terminal, &format!("quorate show LEDGER {number} --handover {target} -o FILE"));
-    }
-    for file in &report.set_aside {
-        terminal.item(&format!("did not count: {}: {}", file.file, file.reason));
-    }
-    tell_left(terminal, &report.left);
-    terminal.digest("Head of this ceremony (write it down, and have those present attest it)", report.head);
+pub fn tell(terminal: Terminal, number: u32, executed: &Executed, next: &Invocation) {
+    tell_left(terminal, &executed.left);
+    account::tell(terminal, next, &executed.passages(number));
 }
 
 /// Names what should have been destroyed, on standard error in any case.
-pub fn tell_left(terminal: Terminal, left: &[Left]) {
+pub fn tell_left(terminal: Terminal, left: &[FileAndReason]) {
     for left in left {
         terminal.notice(&format!(
             "warning: {} could not be destroyed: {}. The ceremony is closed all the same: destroy it by hand.",
@@ -171,8 +132,8 @@ pub fn tell_left(terminal: Terminal, left: &[Left]) {
 }
 
 /// Says what comes after a ceremony.
-pub fn tell_next(terminal: Terminal, report: &Report, next: &Invocation) {
-    match report.outcome {
+pub fn tell_next(terminal: Terminal, outcome: Outcome, next: &Invocation) {
+    match outcome {
         Outcome::Completed => next.tell(
             terminal,
             "Next: each who was there and has not attested runs 'quorate attest'; then \
@@ -185,29 +146,31 @@ pub fn tell_next(terminal: Terminal, report: &Report, next: &Invocation) {
     }
 }
 
-/// The object of `--json`.
-pub fn report_json(report: &Report, spent: Spent) -> serde_json::Value {
-    json!({
-        "ceremony": report.directory,
-        "outcome": report.outcome,
-        "summary": report.concluded.summary,
-        "head": report.head,
-        "head_words": report.head.words().join(" "),
-        "deleted": report.concluded.deleted,
-        "restored": report.concluded.restored,
-        "left_out": report.concluded.left_out,
-        "unkept": report.concluded.unkept,
-        "targets": report.concluded.targets,
-        "backup": report.concluded.backup,
-        "program": report.concluded.program,
-        "pins": report.concluded.pins,
-        "handovers": report.concluded.handovers,
-        "noticed": report.noticed,
-        "said": report.said,
-        "kept": report.kept,
-        "set_aside": report.set_aside,
-        "destroyed": report.destroyed,
-        "left": report.left,
-        "time": spent.json(),
-    })
+/// The account of an execution.
+pub fn executed(report: Report, spent: Spent) -> Executed {
+    let concluded = report.concluded;
+    let aside = |aside: SetAside| FileAndReason { file: aside.file, reason: aside.reason };
+    Executed {
+        ceremony: report.directory,
+        outcome: report.outcome,
+        summary: concluded.summary,
+        head: report.head,
+        head_words: report.head.words().join(" "),
+        deleted: concluded.deleted,
+        restored: concluded.restored,
+        left_out: concluded.left_out,
+        unkept: concluded.unkept,
+        targets: concluded.targets,
+        backup: concluded.backup,
+        program: concluded.program,
+        pins: concluded.pins,
+        handovers: concluded.handovers,
+        noticed: report.noticed,
+        said: report.said,
+        kept: report.kept,
+        set_aside: report.set_aside.into_iter().map(aside).collect(),
+        destroyed: report.destroyed,
+        left: report.left,
+        time: spent.time(),
+    }
 }

@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{
-    ceremony::{ErrorKind, audit::Verdict},
-    transcript::outcome::Outcome,
-};
+use crate::{account::verdict::Verdict, ceremony::ErrorKind, transcript::outcome::Outcome};
 
 /// How the command ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -56,9 +56,13 @@ impl Invocation {
             Verb::Compare(args) => (&args.ledger, &[], None),
             Verb::Run(args) => (&args.ledger, &args.copies.copies, args.cards.first()),
             Verb::Card(CardVerb::Drill(args)) => (&args.ledger, &args.copies.copies, None),
-            Verb::Card(_) | Verb::Token(_) | Verb::Show(_) | Verb::Rehearse(_) | Verb::Completions(_) => {
-                (none, &[], None)
-            }
+            Verb::Show(args) if args.what.is_dir() => (&args.what, &[], None),
+            Verb::Card(_)
+            | Verb::Token(_)
+            | Verb::Show(_)
+            | Verb::Rehearse(_)
+            | Verb::Completions(_)
+            | Verb::Schema(_) => (none, &[], None),
         };
         let mut invocation = Self::at(global, ledger, copies).by(card);
         invocation.ledger = invocation.ledger.filter(|ledger| !ledger.as_os_str().is_empty());

@@ -1,6 +1,7 @@
 //! The command line: one file for each verb, and the one place where adapters meet the ceremony.
 
 mod abort;
+mod account;
 mod approve;
 pub mod args;
 mod attention;
@@ -10,6 +11,7 @@ mod audit;
 mod card;
 mod compare;
 mod completions;
+mod done;
 mod drill;
 mod enrolment;
 mod execute;
@@ -17,11 +19,13 @@ mod exit;
 mod handed;
 mod invocation;
 mod output;
+mod output_file;
 mod proof;
 mod propose;
-pub mod reference;
+mod reading;
 mod rehearse;
 mod run;
+mod schema;
 mod show;
 mod spent;
 mod stage;
@@ -29,6 +33,7 @@ mod status;
 mod terminal;
 mod token;
 mod unlocking;
+pub mod verbs;
 mod wiring;
 
 use clap::FromArgMatches as _;
@@ -37,23 +42,8 @@ pub use exit::Exit;
 
 use crate::{ceremony::Error, memory};
 use args::{CardVerb, Cli, Verb};
+use done::Done;
 use terminal::Terminal;
-
-/// How a verb ended, and its `--json` object.
-pub struct Done {
-    exit: Exit,
-    json: serde_json::Value,
-}
-
-impl Done {
-    fn new(exit: Exit, json: serde_json::Value) -> Self {
-        Self { exit, json }
-    }
-
-    fn ok(json: serde_json::Value) -> Self {
-        Self::new(Exit::Done, json)
-    }
-}
 
 /// The process could not be hardened: nothing is run.
 pub fn unhardened(error: &memory::HardeningError) -> Exit {
@@ -85,11 +75,7 @@ pub fn main() -> Exit {
     let terminal = Terminal::new(cli.global.json, cli.global.yes);
     let exit = match dispatch(&cli, terminal) {
         Ok(done) => {
-            let mut json = done.json;
-            if let Some(object) = json.as_object_mut() {
-                object.insert("exit".into(), done.exit.code().into());
-            }
-            terminal.result(&json);
+            terminal.result(&|| done.json());
             done.exit
         }
         Err(error) => {
@@ -138,6 +124,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
         Verb::Run(args) => run::run(args, global, terminal),
         Verb::Rehearse(args) => rehearse::run(args, global),
         Verb::Completions(args) => Ok(completions::run(args, global)),
+        Verb::Schema(args) => schema::run(args, global),
     }
 }
 
@@ -175,5 +162,6 @@ fn handles_secrets(verb: &Verb) -> bool {
             | Verb::Audit(_)
             | Verb::Compare(_)
             | Verb::Completions(_)
+            | Verb::Schema(_)
     )
 }

@@ -1,9 +1,13 @@
 //! What attestations prove of where a card's keys are, in words.
 
-use serde_json::{Value, json};
+use super::terminal::Terminal;
+use crate::{
+    account::card::ProofSeen,
+    roster::attestation::{AttestationError, Authority, Firmware, Marking},
+};
 
-use super::{attestation::UNMARKED, terminal::Terminal};
-use crate::roster::attestation::{AttestationError, Authority, Firmware, Marking};
+/// Of a card's certificate that says nothing of being an authority's.
+pub const UNMARKED: &str = "the card's own certificate is not marked as an authority's (some of firmware 4 and of the 5Ci with 5.2.4 are not); the pinned root itself signed it, and that counts. openssl refuses such a chain";
 
 /// What is known of where the keys of a card were made.
 pub enum Proof {
@@ -66,8 +70,8 @@ impl Proof {
         }
     }
 
-    /// For `--json`.
-    pub fn json(&self) -> Value {
+    /// For the account.
+    pub fn seen(&self) -> ProofSeen {
         let (verdict, reason) = match self {
             Self::None(_) => ("none", None),
             Self::Verified { .. } => ("verified", None),
@@ -81,6 +85,6 @@ impl Proof {
             Self::Verified { firmware, .. } => (Some(*firmware), None),
             _ => (None, None),
         };
-        json!({ "verdict": verdict, "reason": reason, "firmware": firmware, "authority": authority })
+        ProofSeen { verdict, reason, firmware, authority }
     }
 }

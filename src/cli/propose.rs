@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{
-    Done,
     args::{Global, Propose},
+    done::Done,
     invocation::Invocation,
     stage::{Lead, Stage},
     terminal::Terminal,
@@ -14,9 +12,10 @@ use super::{
     wiring,
 };
 use crate::{
+    account::acts::ProposalMade,
     ceremony::{
         Code, Error, HandedOver, handed_over_needed,
-        propose::{self, Draft, Members, Request, Submitted},
+        propose::{self, Draft, Members, Request},
         recognition,
     },
     encoding::{
@@ -51,11 +50,11 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     let plan = PlanFile::read(&args.plan)?;
     let _made = make_ledger(&plan.plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
-    let submitted = stage.propose(&plan, &mut card, handed_over)?;
-    tell(terminal, &submitted, &plan.plan, &args.ledger);
+    let proposed = stage.propose(&plan, &mut card, handed_over)?;
+    tell(terminal, &proposed, &plan.plan, &args.ledger);
     let next = Invocation::at(global, &args.ledger, &args.copies.copies);
-    tell_next(terminal, &submitted, &next);
-    Ok(Done::ok(submitted_json(&submitted)))
+    tell_next(terminal, &proposed, &next);
+    Ok(Done::ok(proposed))
 }
 
 impl Stage {
@@ -65,7 +64,7 @@ impl Stage {
         plan: &PlanFile<'_>,
         card: &mut PresentedCard,
         mut handed_over: HandedOver,
-    ) -> Result<Submitted, Error> {
+    ) -> Result<ProposalMade, Error> {
         let terminal = self.terminal;
         ask_handed_over(terminal, &plan.plan, &mut handed_over)?;
         let draft = self.draft(plan, card, handed_over)?;
@@ -106,7 +105,7 @@ impl Stage {
     }
 
     /// The ceremony of this very plan, if it is open and this is its station.
-    pub fn resume(&mut self, plan: &PlanFile<'_>) -> Result<Option<Submitted>, Error> {
+    pub fn resume(&mut self, plan: &PlanFile<'_>) -> Result<Option<ProposalMade>, Error> {
         let mut world = self.wiring.world();
         if propose::is_empty(world.ledger)? {
             return Ok(None);
@@ -123,8 +122,8 @@ impl Stage {
         self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
         let lost = state.recovered_by(&open.proposal);
         self.terminal.briefing(&briefing(&open.proposal, open.digest, &open.roster, lost));
-        Ok(Some(Submitted {
-            directory: open.directory.clone(),
+        Ok(Some(ProposalMade {
+            ceremony: open.directory.clone(),
             proposal: open.digest,
             station: open.proposal.station.keys.fingerprint(),
             expires: open.proposal.expires,
@@ -294,32 +293,22 @@ fn member(table: &MemberTable, base: &Path) -> Result<Member, Error> {
 }
 
 /// Says what was proposed, and what of it goes on paper.
-pub fn tell(terminal: Terminal, submitted: &Submitted, plan: &Plan, ledger: &Path) {
+pub fn tell(terminal: Terminal, proposed: &ProposalMade, plan: &Plan, ledger: &Path) {
     let ledger = text::printable(&ledger.to_string_lossy());
-    terminal.tell(&format!("Proposed: {ledger}/{}", submitted.directory));
+    terminal.tell(&format!("Proposed: {ledger}/{}", proposed.ceremony));
     if matches!(plan, Plan::Genesis(_)) {
         terminal.digest(
             "Genesis fingerprint (write it down: it is the pin of every later audit)",
-            submitted.proposal,
+            proposed.proposal,
         );
-        terminal.digest("Station fingerprint (each custodian compares it in person)", submitted.station);
+        terminal.digest("Station fingerprint (each custodian compares it in person)", proposed.station);
     }
 }
 
 /// Says what comes after a proposal that is to be approved one by one.
-fn tell_next(terminal: Terminal, submitted: &Submitted, next: &Invocation) {
-    terminal.tell(&format!("Next, before {}: each custodian who agrees:", submitted.expires));
+fn tell_next(terminal: Terminal, proposed: &ProposalMade, next: &Invocation) {
+    terminal.tell(&format!("Next, before {}: each custodian who agrees:", proposed.expires));
     next.command(terminal, "quorate approve");
     terminal.tell("or on a machine of their own, with a copy of the ledger:");
     terminal.command(&next.elsewhere("quorate approve COPY --card CARD -o FILE"));
-}
-
-/// The object of `--json`.
-pub fn submitted_json(submitted: &Submitted) -> serde_json::Value {
-    json!({
-        "ceremony": submitted.directory,
-        "proposal": submitted.proposal,
-        "station": submitted.station,
-        "expires": submitted.expires,
-    })
 }

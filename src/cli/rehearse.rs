@@ -12,19 +12,19 @@ use std::{
     path::PathBuf,
 };
 
-use serde_json::json;
-
 use super::{
-    Done,
+    account,
     args::{Global, Rehearse},
+    done::Done,
     execute::{self, Execution},
-    invocation::shell,
+    invocation::{Invocation, shell},
     propose::PlanFile,
     spent::Spent,
     stage::{Lead, Stage},
     terminal::Terminal,
 };
 use crate::{
+    account::{acts::Rehearsed, verdict::Verdict},
     ceremony::{Error, attest::Opinion, audit, execute::Persistence},
     encoding::{digest::Digest, dsse::Mode, text},
     roster::OperationKind,
@@ -52,6 +52,10 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
     let mut genesis = None;
     let mut head = None;
     let mut played = Vec::new();
+    let told = |verdict, head, genesis, ceremonies| {
+        let shown = |path: &std::path::Path| path.to_string_lossy().into_owned();
+        Rehearsed { dir: shown(&dir), ledger: shown(&ledger), genesis, head, verdict, ceremonies }
+    };
     for (number, plan) in (0_u32..).zip(&plans) {
         let mut stage = Stage::open(terminal, Lead::Run, &global, &ledger, &copies)?;
         let state = if number == 0 { None } else { Some(stage.state()?) };
@@ -67,12 +71,13 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
             genesis = Some(act.proposal);
         }
         head = Some(act.report.head);
-        played.push(execute::report_json(&act.report, act.spent));
-        if act.report.outcome != Outcome::Completed {
-            return Ok(Done::new(act.report.outcome.into(), json!({ "dir": dir, "ceremonies": played })));
+        let outcome = act.report.outcome;
+        played.push(execute::executed(act.report, act.spent));
+        if outcome != Outcome::Completed {
+            return Ok(Done::new(outcome.into(), told(None, head, genesis, played)));
         }
     }
-    let verdict = verdict(terminal, &ledger, &copies, Pins { genesis, head })?;
+    let verdict = verdict(terminal, &global, &ledger, &copies, Pins { genesis, head })?;
     let shown = text::printable(&ledger.to_string_lossy());
     terminal.tell(&format!("The ledger is in {shown}. It took {:.1} s.", started.elapsed().as_secs_f32()));
     terminal.tell("Audit it yourself, with the two numbers as they stand on your paper:");
@@ -83,10 +88,7 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
         pin(genesis),
         pin(head)
     ));
-    let json = json!({
-        "dir": dir, "ledger": ledger, "genesis": genesis, "head": head, "verdict": verdict, "ceremonies": played,
-    });
-    Ok(Done::new(verdict.into(), json))
+    Ok(Done::new(verdict.into(), told(Some(verdict), head, genesis, played)))
 }
 
 fn folder(args: &Rehearse) -> Result<PathBuf, Error> {
@@ -138,13 +140,13 @@ fn play(
     let terminal = stage.terminal;
     terminal.heading(&format!("Ceremony {number}: {kind}"));
     let mut admin = cast.administrator(terminal)?;
-    let submitted = stage.propose(&PlanFile::read(plan)?, &mut admin, crate::ceremony::HandedOver::new())?;
+    let proposed = stage.propose(&PlanFile::read(plan)?, &mut admin, crate::ceremony::HandedOver::new())?;
     terminal.tell(&format!(
         "{} proposes it; the card signs exactly what is shown above.",
         cast.administrator_name()
     ));
     if number == 0 {
-        terminal.digest("Genesis fingerprint, to be written on paper", submitted.proposal);
+        terminal.digest("Genesis fingerprint, to be written on paper", proposed.proposal);
     }
     let needed = stage.needed()?;
     let mut approved = BTreeSet::new();
@@ -176,22 +178,23 @@ fn play(
     for card in &mut people {
         attested.push(cast.full_name(&stage.attest(card, Opinion::agreement())?.person));
     }
-    Ok(Act { proposal: submitted.proposal, report, spent, attested })
+    Ok(Act { proposal: proposed.proposal, report, spent, attested })
 }
 
 fn verdict(
     terminal: Terminal,
+    global: &Global,
     ledger: &std::path::Path,
     copies: &[PathBuf],
     pins: Pins,
-) -> Result<audit::Verdict, Error> {
+) -> Result<Verdict, Error> {
     terminal.heading("The audit, from public data only");
     let mut read = Vec::new();
     for place in std::iter::once(ledger).chain(copies.iter().map(PathBuf::as_path)) {
         read.push((text::printable(&place.to_string_lossy()), storage::ledger::read(place)?));
     }
-    let audit = audit::audit(&read, Mode::Rehearsal, pins, &storage::SystemClock);
-    super::audit::tell(terminal, &audit, Mode::Rehearsal, read.len());
+    let audit = audit::audit(&read, Mode::Rehearsal, pins, &storage::SystemClock).account(Mode::Rehearsal);
+    account::tell(terminal, &Invocation::at(global, ledger, &[]), &audit.passages(read.len()));
     Ok(audit.verdict)
 }
 

@@ -5,12 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::json;
-
 use super::{
-    Done,
     args::{CardPlace, Global, PinArgs, Run},
-    execute::{Execution, report_json, tell, tell_next},
+    done::Done,
+    execute::{Execution, executed, tell, tell_next},
     invocation::Invocation,
     propose::{self, PlanFile},
     spent::Spent,
@@ -20,6 +18,7 @@ use super::{
     wiring,
 };
 use crate::{
+    account::acts::Led,
     ceremony::{self, Code, Error, Report, attest::Opinion, execute::Persistence},
     encoding::text::Name,
     memory::Pin,
@@ -184,12 +183,12 @@ fn lead(
     let terminal = table.terminal;
     let _made = propose::make_ledger(&plan.plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, Lead::Run, global, &args.ledger, &args.copies.copies)?;
-    let submitted = match stage.resume(plan)? {
+    let proposed = match stage.resume(plan)? {
         Some(open) => open,
         None => {
-            let submitted = stage.propose(plan, &mut admin, handed_over)?;
-            propose::tell(terminal, &submitted, &plan.plan, &args.ledger);
-            submitted
+            let proposed = stage.propose(plan, &mut admin, handed_over)?;
+            propose::tell(terminal, &proposed, &plan.plan, &args.ledger);
+            proposed
         }
     };
     terminal.heading("Approvals");
@@ -197,9 +196,11 @@ fn lead(
 
     terminal.heading("Execution");
     let (report, spent) = execute(&mut stage, table, &mut admin, present)?;
-    tell(terminal, &report, &table.next);
+    let number = report.number;
+    let executed = executed(report, spent);
+    tell(terminal, number, &executed, &table.next);
 
-    if report.outcome == Outcome::Completed {
+    if executed.outcome == Outcome::Completed {
         terminal.heading("Attestation");
         if let Err(mut error) = attest(&mut stage, table, &mut people, &approved) {
             // The same command would begin another ceremony.
@@ -208,9 +209,9 @@ fn lead(
             terminal.complain(&table.next.explain(error));
         }
     }
-    tell_next(terminal, &report, &table.next);
-    let json = json!({ "proposed": propose::submitted_json(&submitted), "approved": approved, "executed": report_json(&report, spent) });
-    Ok(Done::new(report.outcome.into(), json))
+    tell_next(terminal, executed.outcome, &table.next);
+    let approved = approved.into_iter().collect();
+    Ok(Done::new(executed.outcome.into(), Led { proposed, approved, executed }))
 }
 
 /// The ledger as it is; none where a genesis has yet to make it.

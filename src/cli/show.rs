@@ -2,29 +2,34 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{
-    Done,
+    account,
     args::{Global, Show},
+    done::Done,
     enrolment,
-    invocation::shell,
+    invocation::{Invocation, shell},
+    reading,
     terminal::Terminal,
     wiring,
 };
 use crate::{
+    account::{
+        ceremony::CeremonyTold,
+        files::{ApprovalShown, AttestationShown, DrillShown, HandoverWritten, PlanShown, RejectionShown},
+        listed,
+    },
     approval::{
         drill::Drill,
         statement::{self, Approval, ApprovalFile, Attestation, Rejection, Statement},
     },
-    ceremony::{self, Error},
+    ceremony::Error,
     encoding::{
         dsse::{Envelope, Mode},
-        strict, text,
+        strict,
+        text::{self, Name},
     },
     proposal::{briefing::briefing, operations::Plan},
     roster::{attestation::Trust, card::EnrolledCard},
-    storage,
     transcript::{
         event::HandedOver,
         ledger::{Ceremony, LedgerState},
@@ -34,12 +39,22 @@ use crate::{
 /// Shows a ledger's ceremony, or a file.
 pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     if args.what.is_dir() {
-        let state = ceremony::check(&storage::ledger::read(&args.what)?, wiring::mode(global))?;
-        let ceremony = find(&state, args.ceremony)?;
+        let state = reading::ledger(&args.what, global)?;
+        let ceremony = find(&state, args.ceremony.as_deref())?;
         return match (&args.handover, &args.output) {
             (Some(target), Some(output)) => write_handover(terminal, &state, ceremony, target, output),
-            _ => Ok(show_ceremony(terminal, &state, ceremony)),
+            _ => {
+                let next = Invocation::at(global, &args.what, &[]);
+                Ok(show_ceremony(terminal, &next, &state, ceremony))
+            }
         };
+    }
+    if let Some(ceremony) = &args.ceremony {
+        let (file, ceremony) = (text::printable(&args.what.to_string_lossy()), text::printable(ceremony));
+        return Err(Error::usage(
+            format!("{file} is not a ledger's directory, and {ceremony} would be a ceremony in it"),
+            "the ledger comes first, then the ceremony's number: quorate show LEDGER 3",
+        ));
     }
     if args.handover.is_some() {
         return Err(Error::usage("--handover is of a ceremony", "give the ledger's directory"));
@@ -67,10 +82,11 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
             let (title, hours) = (heading.title, heading.expires_in_hours);
             terminal.tell(&format!("A plan: {}: {title}; approvals count for {hours} hours.", plan.kind()));
             terminal.tell(&String::from_utf8_lossy(&bytes));
-            Ok(Done::ok(json!({ "plan": plan.kind(), "title": title, "expires_in_hours": hours })))
+            let title = title.clone();
+            Ok(Done::ok(PlanShown { plan: plan.kind(), title, expires_in_hours: hours }))
         }
         Err(error) => Err(Error::refused(
-            format!("{shown} is no enrolment, no statement and no plan; read as a plan: {error}"),
+            format!("{shown} is not an enrolment, a statement or a plan; read as a plan: {error}"),
             "give a ledger's directory, or one of these files",
         )),
     }
@@ -90,7 +106,7 @@ fn show_statement(
             let said: Rejection = read(statement, mode)?;
             let (who, what) = (&said.custodian, said.proposal);
             terminal.item(&format!("{who} rejects proposal {what} at {}: {}", said.time, said.reason));
-            Ok(Done::ok(json!({ "rejection": said })))
+            Ok(Done::ok(RejectionShown { rejection: said }))
         }
         Attestation::EVENT => {
             let said: Attestation = read(statement, mode)?;
@@ -101,23 +117,23 @@ fn show_statement(
                 said.person, said.ceremony, said.time, said.remark
             ));
             terminal.digest("The head that is named", said.head);
-            Ok(Done::ok(json!({ "attestation": said })))
+            Ok(Done::ok(AttestationShown { attestation: said }))
         }
         Drill::EVENT => {
             let said: Drill = read(statement, mode)?;
             show_drill(terminal, &said);
-            Ok(Done::ok(json!({ "drill": said })))
+            Ok(Done::ok(DrillShown { drill: said }))
         }
         _ => {
             let said: Approval = read(statement, mode)?;
             let (who, what) = (&said.custodian, said.proposal);
             terminal.item(&format!("{who} approves proposal {what} at {}", said.time));
             terminal.item(if with_release {
-                "with his release: keep the file as you keep a key"
+                "with their release: keep the file as you keep a key"
             } else {
                 "without a release"
             });
-            Ok(Done::ok(json!({ "approval": said, "release": with_release })))
+            Ok(Done::ok(ApprovalShown { approval: said, release: with_release }))
         }
     }
 }
@@ -141,7 +157,7 @@ fn read<S: Statement>(envelope: &Envelope, mode: Mode) -> Result<S, Error> {
 }
 
 fn show_drill(terminal: Terminal, said: &Drill) {
-    let names: Vec<&str> = said.authorities.iter().map(text::Name::as_str).collect();
+    let names: Vec<&str> = said.authorities.iter().map(Name::as_str).collect();
     let did = match names.as_slice() {
         [] => "signs, and holds no share".to_owned(),
         names => format!("opened its share of {}, as dealt in epoch {}", names.join(" and "), said.epoch),
@@ -151,17 +167,36 @@ fn show_drill(terminal: Terminal, said: &Drill) {
     terminal.digest("The head that is named", said.head);
 }
 
-fn find(state: &LedgerState, number: Option<u32>) -> Result<&Ceremony, Error> {
-    let found = match number {
-        Some(number) => state.ceremonies.number(number),
-        None => state.ceremonies.last(),
+/// The ceremony of this number or directory; the last one where none is named.
+fn find<'s>(state: &'s LedgerState, named: Option<&str>) -> Result<&'s Ceremony, Error> {
+    let Some(named) = named else {
+        return state.ceremonies.last().ok_or_else(|| Error::refused("the ledger is empty", ""));
     };
-    found.ok_or_else(|| {
-        Error::refused(
-            "there is no such ceremony in this ledger",
-            format!("it has ceremonies 0 to {}", state.ceremonies.len().saturating_sub(1)),
-        )
-    })
+    let is_meant =
+        |ceremony: &&Ceremony| named.parse() == Ok(ceremony.number()) || ceremony.directory == named;
+    if let Some(ceremony) = state.ceremonies.iter().find(is_meant) {
+        return Ok(ceremony);
+    }
+    let shown = text::printable(named);
+    let last = state.ceremonies.len().saturating_sub(1);
+    if named.bytes().all(|byte| byte.is_ascii_digit()) {
+        let hint = format!("it has ceremonies 0 to {last}");
+        return Err(Error::refused(format!("this ledger has no ceremony {shown}"), hint));
+    }
+    let of_kind: Vec<u32> =
+        state.ceremonies.iter().filter(|c| c.kind().as_str() == named).map(Ceremony::number).collect();
+    let hint = match of_kind.as_slice() {
+        [one] => format!("ceremony {one} is the one of kind \"{shown}\": 'quorate show LEDGER {one}'"),
+        [.., newest] => format!(
+            "of kind \"{shown}\" are ceremonies {}; the newest: 'quorate show LEDGER {newest}'",
+            listed(&of_kind)
+        ),
+        [] if Name::new(named).is_ok_and(|name| state.any_target(&name).is_some()) => {
+            format!("{shown} is a target: 'quorate status' shows it with its objects")
+        }
+        [] => format!("give a number from 0 to {last}; 'quorate status' lists the ceremonies"),
+    };
+    Err(Error::usage(format!("{shown} is not the number of a ceremony"), hint))
 }
 
 /// Writes the sealed PIN that a ceremony handed over. Only one that was seen to hold: an application that tries another
@@ -185,7 +220,7 @@ fn write_handover(
     let sealed = proposed.find(|h| HandedOver::of(h) == *told);
     let sealed =
         sealed.ok_or_else(|| Error::problem("the sealed PIN is in no proposal", "audit the ledger"))?;
-    super::card::write_new(output, &sealed.file.0)?;
+    super::output_file::write_new(output, &sealed.file.0)?;
     terminal.tell(&format!(
         "The user PIN of {} (version {}) for {}. Its owner opens it with 'age -d -i KEY {}'.",
         told.target,
@@ -193,76 +228,15 @@ fn write_handover(
         text::printable(&told.recipient),
         text::printable(&output.to_string_lossy())
     ));
-    Ok(Done::ok(json!({
-        "ceremony": ceremony.directory, "target": told.target, "recipient": told.recipient,
-        "version": told.version, "sha256": told.sha256,
-    })))
+    let HandedOver { target, recipient, version, sha256 } = told.clone();
+    Ok(Done::ok(HandoverWritten { ceremony: ceremony.directory.clone(), target, recipient, version, sha256 }))
 }
 
-fn show_ceremony(terminal: Terminal, state: &LedgerState, ceremony: &Ceremony) -> Done {
+fn show_ceremony(terminal: Terminal, next: &Invocation, state: &LedgerState, ceremony: &Ceremony) -> Done {
     terminal.heading(&ceremony.directory);
     let lost = state.recovered_by(&ceremony.proposal);
     terminal.sections(&briefing(&ceremony.proposal, ceremony.digest, &ceremony.roster, lost));
-    tell_record(terminal, ceremony);
-    Done::ok(json!({
-        "directory": ceremony.directory,
-        "proposal": ceremony.proposal,
-        "proposal_digest": ceremony.digest,
-        "standing": ceremony.standing(),
-        "last_line": ceremony.last_line,
-        "approvals": ceremony.approvals.iter().map(|a| a.statement()).collect::<Vec<_>>(),
-        "rejections": ceremony.rejections.iter().map(|r| r.statement()).collect::<Vec<_>>(),
-        "intended": ceremony.intended.as_ref().map(|(i, _)| i),
-        "attempts": ceremony.attempts,
-        "concluded": ceremony.concluded,
-        "attestations": ceremony.attestations.iter().map(|a| a.statement()).collect::<Vec<_>>(),
-    }))
-}
-
-fn tell_record(terminal: Terminal, ceremony: &Ceremony) {
-    terminal.tell("The record");
-    for approval in &ceremony.approvals {
-        let said = approval.statement();
-        terminal.item(&format!(
-            "{} approved at {} with card key {}",
-            said.custodian,
-            said.time,
-            approval.card().short()
-        ));
-    }
-    for rejection in &ceremony.rejections {
-        let said = rejection.statement();
-        terminal.item(&format!("{} rejected at {}: {}", said.custodian, said.time, said.reason));
-    }
-    for attempt in &ceremony.attempts {
-        terminal.item(&format!("attempt: {}: {}", attempt.outcome, attempt.summary));
-    }
-    if let Some(concluded) = &ceremony.concluded {
-        terminal.item(&format!("outcome {}: {}", concluded.outcome, concluded.summary));
-        for pin in &concluded.pins {
-            terminal
-                .item(&format!("the {} of {} that holds is version {}", pin.role, pin.target, pin.version));
-        }
-        for handover in &concluded.handovers {
-            let recipient = text::printable(&handover.recipient);
-            terminal.item(&format!(
-                "user PIN of {}, version {}, handed over to {recipient}",
-                handover.target, handover.version
-            ));
-        }
-        for state in &concluded.targets {
-            let Some(inventory) = &state.inventory else { continue };
-            terminal.item(&format!("{} afterwards:", state.name));
-            for object in &inventory.objects {
-                terminal.item(&format!("  {object}"));
-            }
-        }
-    }
-    for attestation in &ceremony.attestations {
-        let said = attestation.statement();
-        let opinion = if said.agrees { "attested" } else { "does not agree with" };
-        terminal.item(&format!("{} {opinion} the head at {} {}", said.person, said.time, said.remark));
-    }
-    terminal.tell(&format!("It is {}.", ceremony.standing()));
-    terminal.digest("Last line", ceremony.last_line);
+    let told = CeremonyTold::of(ceremony);
+    account::tell(terminal, next, &told.passages());
+    Done::ok(told)
 }

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::terminal::Terminal;
-use crate::pkcs11::Meter;
+use crate::{account::outcome::TimeSpent, pkcs11::Meter};
 
 /// From here on it is said to the person.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
@@ -61,12 +59,12 @@ impl Spent {
         }
     }
 
-    /// The `time` of the `--json` object.
-    pub fn json(&self) -> serde_json::Value {
-        json!({
-            "in_module_ms": self.in_module.as_millis(),
-            "in_quorate_ms": self.in_quorate.as_millis(),
-            "module_calls": self.calls,
-        })
+    /// For the account.
+    pub fn time(&self) -> TimeSpent {
+        TimeSpent {
+            in_module_ms: self.in_module.as_millis(),
+            in_quorate_ms: self.in_quorate.as_millis(),
+            module_calls: self.calls,
+        }
     }
 }

@@ -9,8 +9,9 @@ mod hidden;
 
 use std::io::IsTerminal as _;
 
-use super::{exit::Exit, output};
+use super::{done::object, exit::Exit, output};
 use crate::{
+    account::acts::{ErrorTold, Failed},
     ceremony::Error,
     encoding::{digest::Digest, text},
     ports::token::Progress,
@@ -112,9 +113,9 @@ impl Terminal {
     }
 
     /// The one object of `--json`.
-    pub fn result(self, value: &serde_json::Value) {
+    pub fn result(self, object: &dyn Fn() -> String) {
         if self.json {
-            to_stdout(&text::escape_json(&value.to_string()));
+            to_stdout(&text::escape_json(&object()));
         }
     }
 
@@ -135,16 +136,16 @@ impl Terminal {
 
     /// The one object of `--json` after an error.
     pub fn error_object(self, error: &Error) {
-        self.result(&serde_json::json!({
-            "error": {
-                "code": error.code.as_str(),
-                "message": text::printable(&error.message),
-                "details": error.details.iter().map(|d| text::printable(d)).collect::<Vec<_>>(),
-                "hint": error.hint,
-                "commands": error.commands,
+        let failed = || Failed {
+            error: ErrorTold {
+                code: error.code.as_str(),
+                message: text::printable(&error.message),
+                details: error.details.iter().map(|detail| text::printable(detail)).collect(),
+                hint: error.hint.clone(),
+                commands: error.commands.clone(),
             },
-            "exit": Exit::from(error.kind).code(),
-        }));
+        };
+        self.result(&|| object(&failed(), Exit::from(error.kind).code()));
     }
 
     fn print(self, line: &str) {
@@ -163,11 +164,6 @@ pub fn usage(message: &clap::Error) {
         (false, true) => output::to_stderr(plain.as_bytes()),
         (false, false) => output::to_stdout(plain.as_bytes()),
     }
-}
-
-/// A number with its noun.
-pub fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Bytes for another program, as they are.

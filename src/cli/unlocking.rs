@@ -3,10 +3,11 @@
 use super::{
     args::{CardArgs, CardPlace, PinArgs},
     handed,
-    terminal::{Terminal, counted},
+    terminal::Terminal,
     wiring,
 };
 use crate::{
+    account::counted,
     ceremony::{Code, Error, residence},
     memory::Pin,
     ports::card::{Card, CardDescription, CardError, EnrolledKeys, FinalTry, Touches, UnlockedCard, Uses},

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     finding::{Finding, Severity},
-    ledger::{Ceremony, CeremonyFiles},
+    ledger::{Ceremony, CeremonyFiles, End},
 };
 use crate::{
     approval::statement::{Attestation, Rejection, Signed},
@@ -14,6 +14,37 @@ use crate::{
         text::{self, Name},
     },
 };
+
+/// How far the outcome of a ceremony is more than its station's word.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attesting {
+    /// How many custodians must attest.
+    pub needed: usize,
+    /// How many did, and nobody of them disagreed.
+    pub have: usize,
+    /// Those who acted and said nothing: the custodians whose shares were used, and the administrator.
+    pub missing: Vec<Name>,
+}
+
+impl Ceremony {
+    /// Whose attestations its outcome has; none where it has not closed, or nothing was tried.
+    pub fn attesting(&self) -> Option<Attesting> {
+        let (Some(End::Closed), Some((intended, _))) = (&self.end, &self.intended) else { return None };
+        let said = || self.attestations.iter().map(Signed::statement);
+        let disagreeing: BTreeSet<&Name> = said().filter(|a| !a.agrees).map(|a| &a.person).collect();
+        let agreeing: BTreeSet<&Name> = said()
+            .filter(|a| a.agrees && !disagreeing.contains(&a.person))
+            .map(|a| &a.person)
+            .filter(|person| self.roster.custodian(person).is_some())
+            .collect();
+        let acted = intended.quorum.iter().chain([&self.proposal.proposer]);
+        Some(Attesting {
+            needed: self.requirement().attesting().unwrap_or(usize::MAX),
+            have: agreeing.len(),
+            missing: acted.filter(|name| said().all(|a| a.person != **name)).cloned().collect(),
+        })
+    }
+}
 
 /// Takes the good ones into the ceremony and reports the others.
 pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, mode: Mode) -> Vec<Finding> {

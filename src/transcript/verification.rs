@@ -3,7 +3,7 @@
 //! One walk serves everybody who reads a ledger: the custodian before he approves, the station before it
 //! acts, the auditor years later. It needs public data only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     ceremonies::Ceremonies,
@@ -12,7 +12,7 @@ use super::{
     drilled,
     finding::{Finding, Severity},
     inventories,
-    ledger::{Ceremony, CeremonyFiles, End, LedgerState},
+    ledger::{Ceremony, CeremonyFiles, LedgerState},
     line, modules,
 };
 use crate::{
@@ -269,21 +269,10 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
         let message = format!("{} does not agree: {}", attestation.person, attestation.remark);
         findings.push(at(Finding::new(Severity::Objection, "attestation-disagrees", message)));
     }
-    if !matches!(ceremony.end, Some(End::Closed)) || ceremony.intended.is_none() {
-        return;
-    }
-    let disagreeing: BTreeSet<_> = said.iter().filter(|a| !a.agrees).map(|a| &a.person).collect();
-    let agreeing: BTreeSet<_> = said
-        .iter()
-        .filter(|a| a.agrees && !disagreeing.contains(&a.person))
-        .filter(|a| ceremony.roster.custodian(&a.person).is_some())
-        .map(|a| &a.person)
-        .collect();
-    let needed = ceremony.requirement().attesting().unwrap_or(usize::MAX);
-    if agreeing.len() < needed {
-        let have = agreeing.len();
+    if let Some(attesting) = ceremony.attesting().filter(|attesting| attesting.have < attesting.needed) {
         let message = format!(
-            "the outcome is the station's word only: {have} of {needed} custodians attested the head"
+            "the outcome is the station's word only: {} of {} custodians attested the head",
+            attesting.have, attesting.needed
         );
         findings.push(at(Finding::new(Severity::Note, "station-word-only", message)));
     }
@@ -328,8 +317,12 @@ pub fn check_pins(state: &LedgerState, pins: Pins) -> Vec<Finding> {
             Some(known) => Finding::error(
                 "head-passed",
                 format!(
-                    "the head that you gave is that of {}, and the ledger goes on after it{}",
+                    "the head that you gave is older: it is that of {}, after which {} came{}",
                     known.directory,
+                    match state.ceremonies.len().saturating_sub(known.number() as usize).saturating_sub(1) {
+                        1 => "another ceremony".into(),
+                        more => format!("{more} ceremonies"),
+                    },
                     last_head(state)
                 ),
             ),

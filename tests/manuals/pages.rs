@@ -12,7 +12,7 @@ use quorate::{
     ceremony::Code,
     cli::{
         Exit, args,
-        reference::{self, REFERENCES, Reference},
+        verbs::{self, FAILED, VERBS, VerbTable},
     },
 };
 
@@ -103,12 +103,12 @@ fn page(command: &clap::Command, name: &str, verb: &str) -> String {
         page.render_subcommands_section(&mut out).unwrap();
     }
     let mut text = String::from_utf8(out).unwrap();
-    let reference = REFERENCES.iter().find(|r| r.verb == verb);
-    if let Some(reference) = reference {
-        text += &json(reference);
+    let table = VerbTable::of(verb);
+    if let Some(table) = table {
+        text += &json(table);
     }
     let all: Vec<Exit> = EXITS.into_iter().collect();
-    text += &exit_status(reference.map_or(all.as_slice(), |r| r.exits));
+    text += &exit_status(table.map_or(all.as_slice(), |table| table.exits));
     if verb.is_empty() {
         text += &error_codes();
     }
@@ -123,27 +123,31 @@ fn escaped(text: &str) -> String {
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
-fn json(reference: &Reference) -> String {
+fn json(table: &VerbTable) -> String {
     let mut out = String::from(
         ".SH \"JSON OUTPUT\"\nWith\n.B \\-\\-json\none object is printed on standard output, and prose on standard error.\n",
     );
-    let exit = ("exit", "exit code");
-    for object in reference.objects.iter().chain([&reference::ERROR]) {
-        let when = if object.when.is_empty() { "on success" } else { object.when };
+    let exit = ("exit".to_owned(), "exit code".to_owned());
+    for (when, object) in table.accounts.iter().chain([&FAILED]) {
+        let when = if when.is_empty() { "on success" } else { when };
         out += &format!(".PP\nThe object {}:\n", escaped(when));
-        for (key, meaning) in object.keys.iter().chain([&exit]) {
+        for (key, meaning) in object().table().iter().chain([&exit]) {
             out += &format!(".TP\n.B {}\n{}\n", escaped(key), escaped(meaning));
         }
     }
+    out += &format!(
+        ".PP\n.B quorate schema {}\nprints a JSON Schema of it; later versions add keys, and rename none.\n",
+        escaped(table.verb)
+    );
     out
 }
 
 fn exit_status(exits: &[Exit]) -> String {
     let mut out = String::from(".SH \"EXIT STATUS\"\n");
     for exit in exits {
-        out += &format!(".TP\n.B {}\n{}\n", exit.code(), escaped(reference::meaning(*exit)));
+        out += &format!(".TP\n.B {}\n{}\n", exit.code(), escaped(verbs::meaning(*exit)));
     }
-    let (code, meaning) = reference::INTERRUPTED;
+    let (code, meaning) = verbs::INTERRUPTED;
     out + &format!(".TP\n.B {code}\n{}\n", escaped(meaning))
 }
 
@@ -208,7 +212,7 @@ fn see_also(name: &str, command: &clap::Command) -> String {
 }
 
 /// What is done before and after.
-const NEIGHBOURS: [(&str, &str); 26] = [
+const NEIGHBOURS: [(&str, &str); 28] = [
     ("quorate-card-new", "quorate-card-enroll"),
     ("quorate-card-enroll", "quorate-card-new"),
     ("quorate-card-enroll", "quorate-propose"),
@@ -235,6 +239,8 @@ const NEIGHBOURS: [(&str, &str); 26] = [
     ("quorate-run", "quorate-rehearse"),
     ("quorate-rehearse", "quorate-run"),
     ("quorate-completions", "quorate-run"),
+    ("quorate-schema", "quorate-status"),
+    ("quorate-status", "quorate-schema"),
 ];
 
 #[test]
@@ -275,7 +281,7 @@ fn every_verb_is_in_the_reference() {
             verbs.push(verb.get_name().to_owned());
         }
     }
-    assert_eq!(verbs, REFERENCES.iter().map(|r| r.verb.to_owned()).collect::<Vec<_>>());
+    assert_eq!(verbs, VERBS.iter().map(|table| table.verb.to_owned()).collect::<Vec<_>>());
 }
 
 #[test]

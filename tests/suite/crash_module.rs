@@ -22,6 +22,10 @@ fn destroy(kind: &str, nth: u32, code: i32, left: usize) {
         assert!(words.join(" ").contains("run 'quorate execute' again"), "{}", ran.stderr);
         let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
         assert_eq!(status.json["open"]["attempts"].as_array().unwrap().len(), 1, "{}", status.stdout);
+        let next = &status.json["next"];
+        assert_eq!(next["verb"], "execute", "{next}");
+        let way_out = "'quorate execute' tries again; 'quorate execute --give-up' records what is known";
+        assert!(next["reason"].as_str().unwrap().contains(way_out), "{next}");
         module.behave();
         let done = stand.execute(&[]).ok();
         assert_eq!(module.calls("C_DestroyObject"), left, "{kind}: what is gone is not destroyed again");

@@ -1,16 +1,15 @@
-//! Every verb's `--json` object has the keys that `src/cli/reference.rs` documents, and no other.
+//! Every verb's `--json` objects are as `quorate schema` describes them, and each of them is seen.
 
+use crate::support;
 use crate::support::certificates;
 use crate::support::softhsm;
 use crate::support::yubikeys;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::{collections::BTreeSet, fs};
 
 use crate::support::lab::{ADMIN, CUSTODIANS, Lab, Ran};
 use quorate::{
-    cli::reference::{ERROR, Object, REFERENCES},
+    account::schema,
+    cli::verbs::{FAILED, VERBS, VerbTable},
     practice::PracticeToken,
 };
 use serde_json::Value;
@@ -26,48 +25,14 @@ impl Seen {
     /// Compares one output with the object that `when` names.
     #[track_caller]
     fn check(&mut self, verb: &str, when: &str, ran: Ran) -> Value {
-        let reference = REFERENCES.iter().find(|r| r.verb == verb).unwrap();
-        let object = reference.objects.iter().find(|o| o.when == when).unwrap();
-        compare(object, &ran.json);
+        let table = VerbTable::of(verb).unwrap();
+        let (_, object) = table.accounts.iter().find(|(occasion, _)| *occasion == when).unwrap();
+        let alone = schema::of_verb(verb, &[(when, object())]);
+        support::schema::matches(&alone, &ran.json).unwrap_or_else(|why| panic!("{verb} {when}: {why}"));
         let code = ran.code.unwrap();
-        assert!(
-            reference.exits.iter().any(|e| i32::from(e.code()) == code),
-            "{verb} does not document {code}"
-        );
+        assert!(table.exits.iter().any(|e| i32::from(e.code()) == code), "{verb} does not document {code}");
         self.0.insert((verb.to_owned(), when.to_owned()));
         ran.json
-    }
-}
-
-/// The keys of the object, and of each that lies in it and is documented, are exactly those.
-#[track_caller]
-fn compare(object: &Object, json: &Value) {
-    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([("", BTreeSet::from(["exit"]))]);
-    for (key, _) in object.keys {
-        match key.split_once('.') {
-            None => wanted.get_mut("").unwrap().insert(key),
-            Some((outer, inner)) => {
-                wanted.get_mut("").unwrap().insert(outer.trim_end_matches("[]"));
-                wanted.entry(outer).or_default().insert(inner)
-            }
-        };
-    }
-    for (place, keys) in wanted {
-        let inner = match place.strip_suffix("[]") {
-            Some(list) => &json[list][0],
-            None if place.is_empty() => json,
-            None => &json[place],
-        };
-        if inner.is_null() && !place.is_empty() {
-            continue;
-        }
-        let there: BTreeSet<&str> = inner
-            .as_object()
-            .unwrap_or_else(|| panic!("no object {place:?} in {json}"))
-            .keys()
-            .map(String::as_str)
-            .collect();
-        assert_eq!(there, keys, "in {place:?} of {json}");
     }
 }
 
@@ -179,7 +144,8 @@ fn every_object_has_the_documented_keys_and_no_other() {
         ),
     );
     seen.check("show", "of a rejection", lab.run(&["show", &no]));
-    compare(&ERROR, &lab.execute(&[]).expect(6).json);
+    let failed = schema::of_verb("execute", &[(FAILED.0, FAILED.1())]);
+    support::schema::matches(&failed, &lab.execute(&[]).expect(6).json).unwrap();
     let copy = lab.at("copy");
     seen.check("abort", "", lab.run_with(ADMIN, &["abort", &ledger, "--reason", "done", "--copy", &copy]));
 
@@ -190,12 +156,15 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let run: Vec<&str> = run.iter().map(String::as_str).collect();
     seen.check("run", "", lab.run(&run).ok());
     seen.check("completions", "", lab.run(&["completions", "fish"]).ok());
+    let printed = seen.check("schema", "", lab.run(&["schema", "card", "show"]).ok());
+    assert_eq!(printed["schema"], VerbTable::of("card show").unwrap().schema());
+    assert!(lab.run(&["schema", "nothing"]).expect(2).error().contains("not a verb"));
     let plans = [lab.plan("own", &text)];
     seen.check("rehearse", "", lab.run(&["rehearse", &plans[0], "--dir", &lab.at("rehearsal")]).ok());
 
-    for reference in REFERENCES {
-        for object in reference.objects {
-            let key = (reference.verb.to_owned(), object.when.to_owned());
+    for table in VERBS {
+        for (when, _) in table.accounts {
+            let key = (table.verb.to_owned(), (*when).to_owned());
             assert!(seen.0.contains(&key), "{key:?} was not tried");
         }
     }

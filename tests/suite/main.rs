@@ -38,6 +38,7 @@ mod operations_softhsm;
 mod other_modules;
 mod pkcs11_softhsm;
 mod programs;
+mod standing;
 mod support;
 mod token_look;
 mod yubikey_ceremony;

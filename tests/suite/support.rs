@@ -7,6 +7,7 @@ pub mod forgery;
 pub mod founded;
 pub mod lab;
 pub mod roster;
+pub mod schema;
 #[allow(dead_code, reason = "shared with the unit tests of the adapter")]
 pub mod softhsm;
 pub mod vault;

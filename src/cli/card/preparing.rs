@@ -3,11 +3,12 @@
 
 use super::super::{
     args::{CardEnroll, TouchArg},
-    terminal::{Terminal, counted},
+    terminal::Terminal,
     unlocking, wiring,
 };
 use super::{foreign, inventory, secrets};
 use crate::{
+    account::counted,
     ceremony::Error,
     memory::Pin,
     piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey, TouchRule},
@@ -80,8 +81,7 @@ pub(super) struct Steps {
 /// Makes a YubiKey ready.
 pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Result<Prepared, Error> {
     let mut card = Preparation::open(serial, &wiring::attention(terminal))?;
-    terminal.tell(&format!("Reader {}", card.inventory().reader));
-    inventory::tell(card.inventory(), terminal);
+    inventory::tell(&inventory::seen(card.inventory()), terminal);
     let steps = plan(args, &card, terminal)?;
     tell(&steps, card.inventory(), terminal);
     confirm(&steps, card.inventory(), terminal)?;

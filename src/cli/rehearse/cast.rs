@@ -9,16 +9,12 @@ use toml::{Table, Value};
 
 use super::script::Source;
 use crate::{
+    account::counted,
     ceremony::{
         Error,
         enrolment::{Enrolling, Holder},
     },
-    cli::{
-        args::CardPlace,
-        card::write_new,
-        terminal::{Terminal, counted},
-        unlocking::PresentedCard,
-    },
+    cli::{args::CardPlace, output_file::write_new, terminal::Terminal, unlocking::PresentedCard},
     durable,
     encoding::text::{Line, Name},
     memory::{LockedBytes, Pin},

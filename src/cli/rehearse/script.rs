@@ -110,7 +110,7 @@ pub fn rewrite(
     }
     let path = dir.join("plans").join(format!("{number:04}-{}.toml", source.kind()));
     let text = toml::to_string(&table).map_err(|e| broken(e.to_string()))?;
-    super::super::card::write_new(&path, text.as_bytes())?;
+    super::super::output_file::write_new(&path, text.as_bytes())?;
     Ok(path)
 }
 

@@ -90,7 +90,7 @@ fn a_ledger_is_a_directory_with_ceremonies() {
     fs::write(at("file"), "").unwrap();
     fails(&at("file"), 1, "not a directory");
     fs::create_dir(at("empty")).unwrap();
-    fails(&at("empty"), 3, "ledger-empty: no ceremony is in this ledger");
+    fails(&at("empty"), 3, "is not a ledger: no ceremony is in it");
     fs::create_dir_all(at("bare/0000-genesis")).unwrap();
     fails(&at("bare"), 3, "transcript-empty");
     fs::create_dir(at("holds-file")).unwrap();

@@ -12,10 +12,11 @@ fn a_rehearsal_is_no_production_ledger_and_the_reverse() {
     let pins = ["--genesis", honest.genesis.as_str(), "--head", honest.head.as_str()];
     let done = quorate(&[&["audit", "--json", path], &pins[..]].concat()).expect(3);
     assert_eq!(codes(&done, "error"), ["mode-mismatch"]);
-    assert!(done.stderr.contains("this is the ledger of a rehearsal"), "{}", done.stderr);
+    assert!(done.stderr.contains("is the ledger of a rehearsal: add --rehearsal"), "{}", done.stderr);
     for verb in ["status", "show"] {
         let done = quorate(&[verb, path]).expect(3);
-        assert!(done.stderr.contains("mode-mismatch"), "{}", done.stderr);
+        assert!(done.stderr.contains("is the ledger of a rehearsal"), "{}", done.stderr);
+        assert!(done.stderr.contains(&format!("  quorate {verb} {path} --rehearsal")), "{}", done.stderr);
     }
 
     let dir = tempfile::tempdir().unwrap();

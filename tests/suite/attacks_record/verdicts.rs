@@ -27,7 +27,10 @@ fn a_number_of_another_ceremony_is_named_and_the_ledger_is_not_called_broken() {
     let (genesis, head) = (honest.genesis.as_str(), honest.head.as_str());
     let other = "ab".repeat(32);
     for (given, reasons) in [
-        ([genesis, old], &["the head that you gave is that of 0001-delete", "0004-restore"][..]),
+        (
+            [genesis, old],
+            &["older: it is that of 0001-delete, after which 3 ceremonies came", "0004-restore"][..],
+        ),
         ([genesis, genesis], &["that is the fingerprint of its genesis", "0004-restore", head]),
         ([genesis, &other], &["no ceremony of this ledger has the head that you gave", head]),
         ([head, head], &["the genesis has the fingerprint", genesis, "that is the head of 0004-restore"]),
@@ -78,6 +81,12 @@ fn what_is_not_a_ledger_is_not_called_broken_and_the_ledger_is_named() {
         assert!(last(&done).contains(reason), "{reason}: {}", done.stdout);
         let json = told(place, &[mode, &["--json"]].concat()).expect(3);
         assert_eq!(json.text("verdict"), "not-a-ledger");
+        // The command that is printed is one that works.
+        let command = json.json["commands"][0].as_str().unwrap().replace(" --json", "");
+        assert!(done.stdout.contains(&command), "{command}: {}", done.stdout);
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        let meant = quorate(&words).expect(6);
+        assert!(last(&meant).starts_with("INCOMPLETE: "), "{command}: {}", meant.stdout);
     }
     // Nor as one of several.
     let done =
@@ -87,14 +96,23 @@ fn what_is_not_a_ledger_is_not_called_broken_and_the_ledger_is_named() {
     let status = |place: &Path, mode: &[&str]| {
         quorate(&[&["status", place.to_str().unwrap()], mode].concat()).expect(3).stderr
     };
-    assert!(status(dir.path(), &["--rehearsal"]).contains("name the directory that holds 0000-genesis"));
-    assert!(status(&ledger, &[]).contains("again with --rehearsal"));
+    let shown = ledger.to_str().unwrap();
+    for (place, mode) in
+        [(dir.path(), &["--rehearsal"][..]), (dir.path(), &[]), (&inner, &[]), (&ledger, &[])]
+    {
+        let command = format!("\n  quorate status {shown} --rehearsal\n");
+        assert!(status(place, mode).contains(&command), "{}", status(place, mode));
+    }
+    assert!(status(&dir.path().join("ledger/0001-delete/approvals"), &[]).contains("has 0000-genesis in it"));
     let forge = Forge::new();
     let production = dir.path().join("production");
     forge.write(&production);
     let done = told(&production, &["--rehearsal"]).expect(3);
     assert!(last(&done).contains("leave --rehearsal out"), "{}", done.stdout);
-    assert!(status(&production, &["--rehearsal"]).contains("again without --rehearsal"));
+    assert!(
+        status(&production, &["--rehearsal"])
+            .contains(&format!("\n  quorate status {}\n", production.to_str().unwrap()))
+    );
 }
 
 /// With both numbers from paper: a person's signature against the record is not a remark that one scrolls by.

@@ -9,6 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use super::schema;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -276,9 +277,13 @@ impl Lab {
 pub fn ran(command: &mut Command) -> Ran {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let json = serde_json::from_str(&stdout).unwrap_or(Value::Null);
+    if !json.is_null() {
+        schema::check(command.get_args(), &json);
+    }
     Ran {
         code: output.status.code(),
-        json: serde_json::from_str(&stdout).unwrap_or(Value::Null),
+        json,
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         stdout,
     }

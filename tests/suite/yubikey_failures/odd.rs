@@ -91,7 +91,7 @@ fn touches_are_counted_through_with_the_management_keys() {
     let card = new_card(&table);
     card.set_management_touch(2);
     let said = prose(&table.lab.run(&["card", "list"]));
-    assert!(said.contains("AES-192, as delivered, requires a touch"), "{said}");
+    assert!(said.contains("AES-192, the factory default, requires a touch"), "{said}");
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_millis(5500));
     let not_touched = Said {

@@ -1,0 +1,197 @@
+//! What comes next, by the rules of `execute`, as far as they can be applied without a card: shares that were released are
+//! opened only there.
+
+use super::{
+    Error,
+    collect::{self, Heard},
+    giving_up, present,
+};
+use crate::{
+    account::{
+        ceremony::required,
+        counted, listed,
+        standing::{NextStep, OpenStanding, PinToPresent},
+    },
+    approval::quorum::Tally,
+    encoding::{text::Name, time::Timestamp},
+    ports::store::StationStore,
+    transcript::{
+        ledger::{Ceremony, LedgerState},
+        outcome::Outcome,
+    },
+};
+
+/// The open ceremony, and what comes next, by the clock `now`.
+pub fn standing(
+    state: &LedgerState,
+    station: &dyn StationStore,
+    now: Timestamp,
+) -> Result<(Option<OpenStanding>, NextStep), Error> {
+    let Some(open) = state.open() else { return Ok((None, between(state))) };
+    let heard = collect::heard(open, state.mode, station)?;
+    let here = station.is_station(state.nonce, open.number());
+    let (approved, rejected) = (heard.approving(), heard.rejecting());
+    let requirement = open.requirement();
+    let tally = Tally::count(&requirement, &approved, &rejected);
+    let next = of_open(state, open, &tally, &heard, (here, now));
+    let pin = |(target, role, reason): (Name, _, String)| PinToPresent { target, role, reason };
+    let missing = not_heard(open, &heard);
+    let standing = OpenStanding {
+        directory: open.directory.clone(),
+        kind: open.kind(),
+        title: open.proposal.title.clone(),
+        proposal: open.digest,
+        proposer: open.proposal.proposer.clone(),
+        created: open.proposal.created,
+        expires: open.proposal.expires,
+        expired: now > open.proposal.expires,
+        needed: requirement.at_least(),
+        have: approved.len(),
+        reachable: tally.reachable,
+        required: required(&tally),
+        approved,
+        rejected,
+        missing,
+        approvals: heard.approvals,
+        rejections: heard.rejections,
+        set_aside: heard.set_aside,
+        intended: open.intended.is_some(),
+        concluded: open.concluded.is_some(),
+        station_here: here,
+        attempts: open.attempts.clone(),
+        copies: open.roster.policy().copies,
+        pins: present::needed(state, open).into_iter().map(pin).collect(),
+    };
+    Ok((Some(standing), next))
+}
+
+fn not_heard(open: &Ceremony, heard: &Heard) -> Vec<Name> {
+    let (approved, rejected) = (heard.approving(), heard.rejecting());
+    let custodians = open.roster.custodians().map(|person| &person.name);
+    custodians.filter(|name| !approved.contains(*name) && !rejected.contains(*name)).cloned().collect()
+}
+
+fn step(verb: &'static str, reason: impl Into<String>) -> NextStep {
+    NextStep { verb, command: None, reason: reason.into(), people: Vec::new() }
+}
+
+/// In the order in which `execute` looks.
+fn of_open(
+    state: &LedgerState,
+    open: &Ceremony,
+    tally: &Tally,
+    heard: &Heard,
+    (here, now): (bool, Timestamp),
+) -> NextStep {
+    let mut next = match (&open.concluded, &open.intended, open.attempts.last()) {
+        (Some(_), _, _) => step("execute", "Its outcome is recorded. Next: 'quorate execute' closes it."),
+        (None, Some(_), Some(attempt)) => {
+            let way_out = match attempt.outcome {
+                Outcome::Indeterminate if giving_up::may_have_changed_pins(state, open) => {
+                    "PINs may have been changed, so that 'quorate execute --give-up' is refused while the target answers; \
+                     once the target is lost, it records what is known and closes it"
+                }
+                _ => "'quorate execute --give-up' records what is known and closes it",
+            };
+            let reason = format!(
+                "It began to act and did not complete, as above. Next: 'quorate execute' tries again; {way_out}."
+            );
+            step("execute", reason)
+        }
+        (None, Some(_), None) => step(
+            "execute",
+            "It was cut off while it acted. Next: 'quorate execute' goes on; 'quorate execute --give-up' records what is \
+             known and closes it.",
+        ),
+        (None, None, _) => undecided(open, tally, heard, now),
+    };
+    if !here && next.verb != "approve" {
+        next.reason.insert_str(
+            0,
+            "This machine is not its station: what follows is done there, or, if that is lost, by a plan of kind \
+             \"recover\". ",
+        );
+    }
+    next
+}
+
+/// Nothing was tried yet.
+fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> NextStep {
+    if !tally.reachable {
+        let reason = format!(
+            "{} rejected: a quorum cannot be reached any more. Next: 'quorate execute' records that it is refused, and \
+             closes it.",
+            listed(heard.rejecting())
+        );
+        return step("execute", reason);
+    }
+    let expires = open.proposal.expires;
+    if now > expires {
+        let reason = format!(
+            "It expired at {expires}. Next: 'quorate abort' gives it up, then it can be proposed again."
+        );
+        return step("abort", reason);
+    }
+    if tally.is_quorum() {
+        let reason = format!(
+            "A quorum has approved ({}), as far as shows without a card. Next: 'quorate execute', before {expires}.",
+            tally.describe()
+        );
+        return step("execute", reason);
+    }
+    let people = not_heard(open, heard);
+    let lacking = tally.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max().unwrap_or(0);
+    let reason = format!(
+        "Too few approvals yet ({}). Next: {} of {} with 'quorate approve', before {expires}; then 'quorate execute', \
+         with the files that were brought.",
+        tally.describe(),
+        counted(lacking, "approval", "approvals"),
+        listed(&people)
+    );
+    NextStep { people, ..step("approve", reason) }
+}
+
+/// No ceremony is open.
+fn between(state: &LedgerState) -> NextStep {
+    let recover = |lost: &Ceremony, why: &str| {
+        step(
+            "propose",
+            format!(
+                "{} {why}. Next: 'quorate propose PLAN', with a plan of kind \"recover\" that names ceremony {}.",
+                lost.directory,
+                lost.number()
+            ),
+        )
+    };
+    if let Some(lost) = state.pending() {
+        return recover(lost, "has not ended, and its station was lost");
+    }
+    if state.roster.is_none() {
+        return step(
+            "propose",
+            "No genesis of this ledger has completed, and none will: keep it as a record, and begin another ledger with a \
+             plan of kind \"genesis\".",
+        );
+    }
+    if let Some(next) = state.ceremonies.iter().rev().find(|c| c.end.is_some()).and_then(unattested) {
+        return next;
+    }
+    step("propose", "No ceremony is open. Next: 'quorate propose PLAN' for whatever is to be done.")
+}
+
+/// Whose attestations the last ceremony lacks before its outcome is more than its station's word.
+fn unattested(last: &Ceremony) -> Option<NextStep> {
+    let attesting = last.attesting()?;
+    if attesting.have >= attesting.needed || attesting.missing.is_empty() {
+        return None;
+    }
+    let reason = format!(
+        "No ceremony is open. The outcome of {} is its station's word only: {} of {} custodians attested its head. Next: \
+         'quorate attest' by {}; then 'quorate propose PLAN' for whatever is to be done.",
+        last.directory,
+        attesting.have,
+        attesting.needed,
+        listed(&attesting.missing)
+    );
+    Some(NextStep { people: attesting.missing, ..step("attest", reason) })
+}

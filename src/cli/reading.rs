@@ -1,0 +1,146 @@
+//! Ledgers for the verbs that look: read and verified, or what the person probably meant.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use super::{args::Global, invocation::shell, wiring};
+use crate::{
+    ceremony::{self, Error},
+    encoding::{dsse::Mode, text},
+    storage,
+    transcript::{
+        ledger::{CeremonyFiles, LedgerState},
+        verification,
+    },
+};
+
+/// Reads and verifies a ledger.
+pub fn ledger(path: &Path, global: &Global) -> Result<LedgerState, Error> {
+    let files = storage::ledger::read(path)?;
+    let mode = wiring::mode(global);
+    match Mistake::of(path, &files, mode) {
+        Some(mistake) => Err(mistake.error(path)),
+        None => ceremony::check(&files, mode),
+    }
+}
+
+/// A folder that is not a ledger of this mode, and what was probably meant.
+pub struct Mistake {
+    what: String,
+    /// The ledger that was meant, if another one was.
+    near: Option<PathBuf>,
+    /// The mode that it has, if it is another one than that of the command.
+    mode: Option<Mode>,
+}
+
+impl Mistake {
+    /// None where it is a ledger of this mode, sound or broken.
+    pub fn of(path: &Path, files: &[CeremonyFiles], mode: Mode) -> Option<Self> {
+        let shown = text::printable(&path.to_string_lossy());
+        if let Some(other) = other_mode(files, mode) {
+            let what = match other {
+                Mode::Rehearsal => format!("{shown} is the ledger of a rehearsal"),
+                Mode::Production => format!("{shown} is a production ledger, not a rehearsal's"),
+            };
+            return Some(Self { what, near: None, mode: Some(other) });
+        }
+        if !files.is_empty() {
+            return None;
+        }
+        let near = storage::ledger::near(path);
+        let files = near.as_ref().and_then(|near| storage::ledger::read(near).ok()).unwrap_or_default();
+        let what = format!("{shown} is not a ledger: no ceremony is in it");
+        Some(Self { what, mode: other_mode(&files, mode), near })
+    }
+
+    /// What is the matter, and what was probably meant.
+    pub fn reason(&self) -> String {
+        match &self.near {
+            Some(near) => {
+                let near = text::printable(&near.to_string_lossy());
+                let also = if self.mode.is_some() { format!(", {}", self.option()) } else { String::new() };
+                format!("{}; there is one in {near}{also}", self.what)
+            }
+            None if self.mode.is_some() => format!("{}: {}", self.what, self.option()),
+            None => self.what.clone(),
+        }
+    }
+
+    fn option(&self) -> &'static str {
+        match self.mode {
+            Some(Mode::Rehearsal) => "add --rehearsal",
+            _ => "leave --rehearsal out",
+        }
+    }
+
+    /// This very command as it was probably meant; none where nothing is known of that.
+    pub fn command(&self, path: &Path) -> Option<String> {
+        if self.near.is_none() && self.mode.is_none() {
+            return None;
+        }
+        let words = std::env::args_os().skip(1);
+        Some(meant(words, path, self.near.as_deref(), self.mode))
+    }
+
+    fn error(&self, path: &Path) -> Error {
+        let hint = match (&self.near, self.mode) {
+            (Some(near), _) => {
+                format!("the ledger is in {}", text::printable(&near.to_string_lossy()))
+            }
+            (None, Some(_)) => format!("{} and run the same command again", self.option()),
+            (None, None) => "name the directory that has 0000-genesis in it".into(),
+        };
+        let mut error = Error::refused(self.what.clone(), hint);
+        error.commands.extend(self.command(path));
+        error
+    }
+}
+
+fn other_mode(files: &[CeremonyFiles], mode: Mode) -> Option<Mode> {
+    let other = if mode == Mode::Production { Mode::Rehearsal } else { Mode::Production };
+    let foreign = !files.is_empty() && verification::foreign(files, mode).is_some();
+    foreign.then_some(other)
+}
+
+/// The words of a command with another ledger, in another mode.
+fn meant(
+    words: impl Iterator<Item = OsString>,
+    ledger: &Path,
+    near: Option<&Path>,
+    mode: Option<Mode>,
+) -> String {
+    let rehearsal = OsStr::new("--rehearsal");
+    let mut out = vec!["quorate".to_owned()];
+    for word in words.filter(|word| mode.is_none() || word != rehearsal) {
+        let is_ledger = Path::new(&word) == ledger;
+        let quoted = shell(near.filter(|_| is_ledger).map_or(word.as_os_str(), Path::as_os_str));
+        // An option is one: its hyphen is not hidden as that of a file's name is.
+        let is_option = word.as_encoded_bytes().first() == Some(&b'-');
+        out.push(if is_option { quoted.replacen("./", "", 1) } else { quoted });
+    }
+    if mode == Some(Mode::Rehearsal) {
+        out.push("--rehearsal".into());
+    }
+    out.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_was_meant_names_the_other_ledger_in_its_mode() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>().into_iter();
+        let (parent, near) = (Path::new("parent"), Path::new("parent/the ledger"));
+        assert_eq!(
+            meant(words("audit parent --head x"), parent, Some(near), Some(Mode::Rehearsal)),
+            "quorate audit 'parent/the ledger' --head x --rehearsal"
+        );
+        assert_eq!(
+            meant(words("show --rehearsal l 3"), Path::new("l"), None, Some(Mode::Production)),
+            "quorate show l 3"
+        );
+    }
+}
