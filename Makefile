@@ -47,7 +47,7 @@ test_packages  := $(build_packages) softhsm2 opensc strace faketime bubblewrap m
 age_plugin_version := 0.5.1
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearsal test lint deny audit-dependencies bench man build install uninstall clean \
+.PHONY: help rehearsal test lint deny audit-dependencies bench fuzz man build install uninstall clean \
         toolchain build-needs test-needs
 
 help: ## Show what can be made
@@ -76,6 +76,22 @@ audit-dependencies: toolchain ## Check the dependencies against the RustSec advi
 
 bench: build-needs ## Measure
 	$(CARGO) bench --locked
+
+# Coverage as libFuzzer needs it, by rustc itself: no nightly toolchain, no sanitizer.
+fuzz_flags    := --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+                 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+                 -Cllvm-args=-sanitizer-coverage-trace-compares -Clink-dead-code
+fuzz_targets  := $(basename $(notdir $(wildcard fuzz/targets/*.rs)))
+# How long each target is run.
+FUZZ_SECONDS  ?= 600
+
+fuzz: $(call escaped,$(BINARY)) ## Run each fuzz target for FUZZ_SECONDS (600), from the corpora of a rehearsal: needs g++, jq and openssl
+	fuzz/seeds.sh "$$(realpath '$(BINARY)')" "$$PWD/fuzz/corpus"
+	cd fuzz && env -u CARGO_TARGET_DIR -u CARGO_BUILD_TARGET_DIR RUSTFLAGS='$(fuzz_flags)' \
+	    $(CARGO) build --locked --release --target-dir target --target "$$(rustc -vV | sed -n 's/^host: //p')"
+	set -e; mkdir -p fuzz/findings; for target in $(fuzz_targets); do echo "fuzz: $$target, $(FUZZ_SECONDS) s"; \
+	    fuzz/target/*/release/$$target fuzz/corpus/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -max_len=262144 -print_final_stats=1 -verbosity=0 -artifact_prefix=fuzz/findings/$$target- 2>&1 | tail -n 12; done
 
 man: build-needs ## Write the manual pages anew from the command line's definitions
 	QUORATE_BLESS=1 $(CARGO) test --locked --test manuals

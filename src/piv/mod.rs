@@ -17,6 +17,8 @@ mod card;
 mod certificate;
 mod daemon;
 mod fault;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod inventory;
 mod keys;
 mod look;

@@ -26,6 +26,8 @@ mod child;
 mod deletion;
 mod fault;
 mod forced_change;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod importing;
 mod installation;
 mod link;
