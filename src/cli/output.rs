@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn a_pipe_that_is_not_ready_gets_all_of_it_and_one_that_is_closed_is_quiet() {
         let condition = Mutex::new(Condition::Sound);
-        let (read, write_end) = rustix::pipe::pipe().unwrap();
+        // Not for the children of other tests, which would keep it open.
+        let (read, write_end) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         rustix::io::ioctl_fionbio(&write_end, true).unwrap();
         let whole: Vec<u8> = (0..400_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         let reader = thread::spawn(move || {
