@@ -15,6 +15,9 @@ use rustix::process::{Signal, getppid, ioctl_tiocsctty, set_parent_process_death
 
 use crate::memory::descriptors;
 
+/// The hidden verb of the process that becomes a program.
+pub const LAUNCHER_VERB: &str = "program-launcher";
+
 /// The launcher's own arguments, before the program's: none of them is secret.
 pub(super) fn orders(terminal: bool, image: &OwnedFd, tells: &OwnedFd, handed: &[OwnedFd]) -> Vec<String> {
     let mut orders = vec![std::process::id().to_string()];

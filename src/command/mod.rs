@@ -21,14 +21,14 @@ use std::{
 };
 
 pub use image::digest;
-pub use launcher::launcher_main;
-pub use supervisor::supervisor_main;
+pub use launcher::{LAUNCHER_VERB, launcher_main};
+pub use supervisor::{SUPERVISOR_VERB, supervisor_main};
 pub use target::ProgramTarget;
 
 use conversation::{Answer, Conversation};
 use protocol::Job;
 use room::Room;
-use runner::{Launch, Ran};
+use runner::{Launch, NOT_STARTED, Ran};
 
 use crate::{
     approval::authorization::Authorization,
@@ -42,14 +42,6 @@ use crate::{
     },
     proposal::program::{Handing, Placeholder, ProgramCheck, ProgramRun, RunRecord, WrittenFile},
 };
-
-/// The hidden verb of the process that watches a program.
-pub const SUPERVISOR_VERB: &str = "program-supervisor";
-/// The hidden verb of the process that becomes a program.
-pub const LAUNCHER_VERB: &str = "program-launcher";
-
-/// The hint of what is wrong with a program before it runs; of other programs of the same operation it says nothing.
-const NOT_STARTED: &str = "put right what is named, then execute again; this program was not started";
 
 /// Runs programs under a directory of the station's state.
 pub struct Runner {

@@ -25,9 +25,13 @@ use super::{
     conversation::Conversation,
     image,
     protocol::{self, Job, Message},
-    supervisor::MOST_DESCRIPTORS,
+    supervisor::{MOST_DESCRIPTORS, SUPERVISOR_VERB},
 };
 use crate::{memory::Pin, ports::cause::Cause, ports::token::TokenError, proposal::program::Stopped};
+
+/// The hint of what is wrong with a program before it runs; of other programs of the same operation it says nothing.
+pub(super) const NOT_STARTED: &str =
+    "put right what is named, then execute again; this program was not started";
 
 /// The most that is kept of what a program prints on each of its streams: 16 MiB.
 const MOST_PRINTED: usize = 16 << 20;
@@ -68,12 +72,7 @@ struct Streams {
 /// Runs it to its end.
 pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, TokenError> {
     let unstarted = |e: io::Error| {
-        TokenError::before(
-            "program",
-            Cause::Unnamed,
-            format!("it cannot be started: {e}"),
-            super::NOT_STARTED,
-        )
+        TokenError::before("program", Cause::Unnamed, format!("it cannot be started: {e}"), NOT_STARTED)
     };
     let deadline = Instant::now() + launch.time_limit;
     let (mut ours, theirs) =
@@ -157,7 +156,7 @@ fn lost(when: &str) -> TokenError {
 fn spawn(supervisor: Option<&Path>, line: UnixStream) -> io::Result<Child> {
     let program: PathBuf = supervisor.map_or_else(|| "/proc/self/exe".into(), Path::to_owned);
     Command::new(program)
-        .arg(super::SUPERVISOR_VERB)
+        .arg(SUPERVISOR_VERB)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::from(OwnedFd::from(line)))

@@ -29,10 +29,13 @@ use rustix::{
 };
 
 use super::{
-    launcher,
+    launcher::{self, LAUNCHER_VERB},
     protocol::{self, Job, Message},
 };
 use crate::{encoding::text, memory::descriptors};
+
+/// The hidden verb of the process that watches a program.
+pub const SUPERVISOR_VERB: &str = "program-supervisor";
 
 /// How many descriptors can be handed over: the program, its three streams, and one for each credential.
 pub(super) const MOST_DESCRIPTORS: usize = 12;
@@ -107,7 +110,7 @@ fn start(job: &Job, descriptors: Vec<OwnedFd>) -> io::Result<Child> {
             .fold(argument.clone(), |text, (n, place): (usize, _)| text.replace(&format!("\0{n}\0"), place))
     });
     let child = Command::new("/proc/self/exe")
-        .arg(super::LAUNCHER_VERB)
+        .arg(LAUNCHER_VERB)
         .args(launcher::orders(job.terminal, &image, &tells, &handed))
         .arg(&job.name)
         .args(arguments)

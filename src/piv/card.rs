@@ -9,7 +9,7 @@ use super::{
     fault::Fault,
     keys::Keys,
     reader,
-    session::{Reference, Session},
+    session::{Reference, Session, too_old},
     slots::SlotKey,
     unlocked::UnlockedPiv,
 };
@@ -240,13 +240,4 @@ pub(super) fn check_pin(pin: &Pin) -> Result<(), CardError> {
             PIN_LENGTH.end()
         ),
     })
-}
-
-/// Of firmware without metadata.
-pub(super) fn too_old(session: &Session) -> CardError {
-    CardError::Unfit {
-        serial: session.serial().clone(),
-        reason: format!("its firmware is {}; 5.3.0 is the oldest that can serve", session.firmware()),
-        next: "use a newer YubiKey: firmware cannot be renewed",
-    }
 }

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use yubikey::{MgmAlgorithmId, PinPolicy, piv::SlotAlgorithmId};
 
 use super::{
-    card::too_old,
-    certificate::{self, read_tlv},
+    certificate,
     fault::Fault,
     look::{self, PinRules},
     reader,
     record::{KeyRecord, RECORD},
-    session::{Reference, Session},
+    session::{Reference, Session, too_old},
     slots::{Slot, SlotKey},
+    tlv::read_tlv,
 };
 use crate::{
     encoding::text::Line,

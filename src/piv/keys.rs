@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    card::too_old,
     fault::Fault,
-    session::Session,
+    session::{Session, too_old},
     slots::{Slot, SlotKey},
 };
 use crate::{

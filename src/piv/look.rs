@@ -5,7 +5,7 @@ use std::ffi::CString;
 
 use pcsc::{Card, Context, Disposition, Protocols, Scope, ShareMode};
 
-use super::certificate::read_tlv;
+use super::tlv::read_tlv;
 
 const SUCCESS: u16 = 0x9000;
 /// SELECT of PIV and of Yubico's management application, by name.

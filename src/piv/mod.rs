@@ -28,6 +28,7 @@ mod reader;
 mod record;
 mod session;
 mod slots;
+mod tlv;
 mod unlocked;
 
 pub use card::PivCard;

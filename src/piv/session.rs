@@ -18,7 +18,7 @@ use super::{
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    ports::card::{Attention, Contact, Waiting},
+    ports::card::{Attention, CardError, Contact, Waiting},
 };
 
 /// Which secret of the card.
@@ -241,4 +241,13 @@ impl Session {
 pub(super) enum Protected {
     UnderPin,
     No,
+}
+
+/// Of firmware without metadata.
+pub(super) fn too_old(session: &Session) -> CardError {
+    CardError::Unfit {
+        serial: session.serial().clone(),
+        reason: format!("its firmware is {}; 5.3.0 is the oldest that can serve", session.firmware()),
+        next: "use a newer YubiKey: firmware cannot be renewed",
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn backup(
     backup_key: &CredentialSecret,
 ) -> Outcome<Export> {
     let place = slots::find(module, select)?;
-    let session = module.open_to_write(place.slot)?;
+    let session = Session::to_write(module, place.slot)?;
     session.login(Who::User, user_pin)?;
     let all = objects::all(&session)?;
     let has_keys = all.iter().any(|f| is_key(f.record.class));

@@ -30,7 +30,7 @@ pub(super) fn delete(
     pinned: &[ObjectRecord],
 ) -> Outcome<Deletion> {
     let place = slots::find(module, select)?;
-    let session = module.open_to_write(place.slot)?;
+    let session = Session::to_write(module, place.slot)?;
     session.login(Who::User, user_pin)?;
     let before = objects::all(&session)?;
     let doomed = choose(&before, pinned, run)?;

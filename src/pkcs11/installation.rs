@@ -89,7 +89,7 @@ pub(super) fn in_use(
 fn take_over(module: &Module<'_>, slot: Slot, run: Run, secrets: &Secrets) -> Outcome<()> {
     let new_so_pin = secrets.pin(SecretRole::NewSoPin);
     let present = secrets.pin(SecretRole::PresentSoPin);
-    let session = module.open_to_write(slot)?;
+    let session = Session::to_write(module, slot)?;
     // After a run that was cut off either may hold: the one that was just handed over first, then the new one, each once.
     let new_may_hold = new_so_pin.filter(|_| run == Run::Resumed);
     let logged_in = match (present, new_may_hold) {
@@ -149,7 +149,7 @@ fn is_unchanged(module: &Module<'_>, before: &Place) -> bool {
 
 /// C_InitPIN by the SO.
 fn set_user_pin(module: &Module<'_>, slot: Slot, so_pin: &Pin, user_pin: &Pin) -> Outcome<()> {
-    let session = module.open_to_write(slot)?;
+    let session = Session::to_write(module, slot)?;
     session.login(Who::SecurityOfficer, so_pin)?;
     session.init_pin(user_pin)?;
     forced_change::satisfy(&session, so_pin, user_pin)?;
@@ -165,7 +165,7 @@ pub(super) fn prove(
 ) -> Outcome<()> {
     for (who, pin) in [(Who::SecurityOfficer, so_pin), (Who::User, user_pin)] {
         if let Some(pin) = pin {
-            let session = module.open_to_write(slot)?;
+            let session = Session::to_write(module, slot)?;
             session.login(who, pin)?;
             session.logout()?;
         }

@@ -13,7 +13,8 @@
 //! | `worker`, `link`, `fault` | the child: entry, its end of the line, its errors |
 //! | `raw` | the few calls that the crate cryptoki cannot make: all the `unsafe` of this adapter |
 //! | `module`, `session`, `slots`, `objects`, `others`, `public_key` | what PKCS#11 says, in our terms |
-//! | `probe`, `report` | what a module cannot do, and what it says of itself |
+//! | `token_info`, `probe` | what CK_TOKEN_INFO says, and what a module cannot do |
+//! | `reported`, `report` | what a module says of itself, and how it is made |
 //! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
 //! | `forced_change` | PINs that the user must change before anything else |
 //! | `wrapping`, `importing` | keys under the backup key |
@@ -42,6 +43,7 @@ mod public_key;
 mod raw;
 mod renewal;
 mod report;
+mod reported;
 mod reset;
 mod restoration;
 mod session;
@@ -51,11 +53,13 @@ mod signature;
 mod slots;
 mod template;
 mod token;
+mod token_info;
 mod worker;
 mod wrapping;
 
-pub use protocol::ListedSlot;
-pub use report::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, TokenReport, Which};
+pub use reported::{
+    Depth, Detail, ListedSlot, MechanismReport, ModuleReport, SlotReport, TokenReport, Which,
+};
 pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, is_allowed};
 pub use token::{Pkcs11Token, list, report};
 pub use worker::worker_main;

@@ -14,7 +14,6 @@ use super::{
     fault::{Fault, Outcome},
     link::Link,
     raw::Functions,
-    session::Session,
 };
 use crate::{
     encoding::digest::{Digest, Hasher},
@@ -157,18 +156,6 @@ impl<'l> Module<'l> {
         let pin = auth_pin(so_pin)?;
         self.link.changing()?;
         self.call("C_InitToken", |p| p.init_token(slot, &pin, label))
-    }
-
-    /// A read-only session, for looking.
-    pub(super) fn open_to_read(&self, slot: Slot) -> Outcome<Session<'_>> {
-        let session = self.call("C_OpenSession", |p| p.open_ro_session_no_drop(slot))?;
-        Ok(Session::new(session, slot, self))
-    }
-
-    /// A read-write session.
-    pub(super) fn open_to_write(&self, slot: Slot) -> Outcome<Session<'_>> {
-        let session = self.call("C_OpenSession", |p| p.open_rw_session_no_drop(slot))?;
-        Ok(Session::new(session, slot, self))
     }
 
     /// C_Finalize; by then the result has been sent, so that the parent may have closed the line already: what a module leaves

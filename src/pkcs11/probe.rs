@@ -16,7 +16,8 @@ use super::{
     fault::{Fault, Outcome},
     module::Module,
     session::Session,
-    slots::{self, Place, trimmed},
+    slots::Place,
+    token_info::{self, trimmed},
     wrapping::Way,
 };
 use crate::{
@@ -139,13 +140,13 @@ fn by_flags(place: &Place, lacks: &mut Lacks) {
         let reason = "the token asks for no login: its PINs guard nothing";
         lacks.add(&[Ability::LogIn, Ability::TakeOver, Ability::SetUserPin], reason, BY_VENDOR);
     }
-    if slots::so_tries(info) == Tries::Locked {
+    if token_info::so_tries(info) == Tries::Locked {
         lacks.add(AS_SO, "the SO PIN is locked", "the token's manual says how it is freed");
     }
     let owner = "its owner changes it first, or the quorum takes the token over with the user PIN held";
     if !info.user_pin_initialized() {
         lacks.add(AS_USER, "the token has no user PIN", owner);
-    } else if slots::user_tries(info) == Tries::Locked {
+    } else if token_info::user_tries(info) == Tries::Locked {
         lacks.add(AS_USER, "the user PIN is locked", "have it freed by the token's SO");
     } else if info.user_pin_to_be_changed() {
         lacks.add(AS_USER, "the token wants its user PIN changed before anything else", owner);
@@ -213,7 +214,7 @@ fn by_mechanisms(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outco
 
 /// Calls that a conforming module answers without a login, on objects that vanish with the session.
 fn by_trial(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outcome<()> {
-    let session = match module.open_to_read(place.slot) {
+    let session = match Session::to_read(module, place.slot) {
         Ok(session) => session,
         Err(fault) if fault.function == "worker" => return Err(fault),
         Err(fault) => {

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    report::{Depth, ModuleReport, Which},
+    reported::{Depth, ListedSlot, ModuleReport, Which},
     settings::Select,
 };
 use crate::{
@@ -152,15 +152,6 @@ impl Reply {
             _ => false,
         }
     }
-}
-
-/// One slot of a module that holds a token.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ListedSlot {
-    /// Its number now; it moves.
-    pub slot: u64,
-    /// The token in it, or why it could not be read.
-    pub token: Result<Observation, TokenError>,
 }
 
 /// Writes one JSON frame.

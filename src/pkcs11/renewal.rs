@@ -1,8 +1,14 @@
 //! A PIN that the token has seen is changed by its holder: C_SetPIN.
 
 use super::{
-    fault::Outcome, installation::prove, link::Secrets, module::Module, protocol::SecretRole, session::Who,
-    settings::Select, slots,
+    fault::Outcome,
+    installation::prove,
+    link::Secrets,
+    module::Module,
+    protocol::SecretRole,
+    session::{Session, Who},
+    settings::Select,
+    slots,
 };
 use crate::ports::token::PinHolder;
 
@@ -12,7 +18,7 @@ pub(super) fn change_user_pin(module: &Module<'_>, select: &Select, secrets: &Se
     let new = secrets.need(SecretRole::NewUserPin)?;
     let place = slots::find(module, select)?;
     place.check_length(new)?;
-    let session = module.open_to_write(place.slot)?;
+    let session = Session::to_write(module, place.slot)?;
     // With nobody logged in, C_SetPIN would change the user PIN, too; but a wrong one would be found out too late.
     session.login(Who::User, present)?;
     session.set_pin(present, new)?;

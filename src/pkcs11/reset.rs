@@ -14,7 +14,7 @@ use super::{
     protocol::SecretRole,
     session::{Session, Who},
     settings::Select,
-    slots,
+    slots, token_info,
 };
 use crate::{memory::Pin, ports::cause::Cause, ports::token::Run, proposal::target::TokenIdentity};
 
@@ -57,7 +57,7 @@ fn destroy_all(module: &Module<'_>, select: &Select, new_label: &str, secrets: &
     for role in [SecretRole::NewSoPin, SecretRole::NewUserPin] {
         place.check_length(secrets.need(role)?)?;
     }
-    super::session::refuse_final_try(slots::so_tries(&place.info), Who::SecurityOfficer)?;
+    super::session::refuse_final_try(token_info::so_tries(&place.info), Who::SecurityOfficer)?;
     let place = initialise(module, &place, secrets.need(SecretRole::PresentSoPin)?, new_label)?;
     let left = slots::public_objects(module, &place)?;
     if let Some(object) = left.first() {
@@ -78,7 +78,7 @@ fn set_pins(
     new_so_pin: &Pin,
     new_user_pin: &Pin,
 ) -> Outcome<()> {
-    let session = module.open_to_write(slot)?;
+    let session = Session::to_write(module, slot)?;
     let same = so_pin.expose() == new_so_pin.expose();
     let new_holds = match run {
         Run::First => false,

@@ -35,7 +35,7 @@ pub(super) fn restore(
     total: usize,
 ) -> Outcome<Restoration> {
     let place = slots::find(module, select)?;
-    let session = module.open_to_write(place.slot)?;
+    let session = Session::to_write(module, place.slot)?;
     session.login(Who::User, user_pin)?;
     let wrapper = Wrapper::new(&session, backup_key)?;
     let before = objects::all(&session)?;

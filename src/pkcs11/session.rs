@@ -11,7 +11,7 @@ use cryptoki::{
 use super::{
     fault::{Fault, Outcome},
     module::{Module, auth_pin},
-    slots,
+    token_info,
 };
 use crate::{memory::Pin, ports::cause::Cause, proposal::target::Tries};
 
@@ -42,8 +42,16 @@ pub(super) struct Session<'m> {
 }
 
 impl<'m> Session<'m> {
-    pub(super) fn new(inner: cryptoki::session::Session, slot: Slot, module: &'m Module<'_>) -> Self {
-        Self { inner: Some(inner), slot, module }
+    /// A read-only session, for looking.
+    pub(super) fn to_read(module: &'m Module<'_>, slot: Slot) -> Outcome<Self> {
+        let inner = module.call("C_OpenSession", |p| p.open_ro_session_no_drop(slot))?;
+        Ok(Self { inner: Some(inner), slot, module })
+    }
+
+    /// A read-write session.
+    pub(super) fn to_write(module: &'m Module<'_>, slot: Slot) -> Outcome<Self> {
+        let inner = module.call("C_OpenSession", |p| p.open_rw_session_no_drop(slot))?;
+        Ok(Self { inner: Some(inner), slot, module })
     }
 
     pub(super) fn module(&self) -> &'m Module<'m> {
@@ -114,8 +122,8 @@ impl<'m> Session<'m> {
     fn tries(&self, who: Who) -> Outcome<Tries> {
         let info = self.module.token_info(self.slot)?;
         Ok(match who {
-            Who::SecurityOfficer => slots::so_tries(&info),
-            Who::User => slots::user_tries(&info),
+            Who::SecurityOfficer => token_info::so_tries(&info),
+            Who::User => token_info::user_tries(&info),
         })
     }
 

@@ -6,14 +6,16 @@ use super::{
     fault::{Fault, Outcome},
     module::Module,
     objects,
-    protocol::ListedSlot,
+    reported::ListedSlot,
+    session::Session,
     settings::Select,
+    token_info::{self, trimmed},
 };
 use crate::{
     encoding::text::Line,
     memory::Pin,
     ports::cause::Cause,
-    proposal::target::{ObjectRecord, Observation, TokenIdentity, Tries},
+    proposal::target::{ObjectRecord, Observation, TokenIdentity},
 };
 
 /// A token in its slot.
@@ -136,8 +138,8 @@ pub(super) fn observe(module: &Module<'_>, place: &Place) -> Outcome<Observation
         initialised: info.token_initialized(),
         user_pin_set: info.token_initialized() && info.user_pin_initialized(),
         pin_length: (info.min_pin_length(), info.max_pin_length()),
-        so_tries: so_tries(info),
-        user_tries: user_tries(info),
+        so_tries: token_info::so_tries(info),
+        user_tries: token_info::user_tries(info),
         public_objects: public_objects(module, place)?,
     })
 }
@@ -147,7 +149,7 @@ pub(super) fn public_objects(module: &Module<'_>, place: &Place) -> Outcome<Vec<
     if !place.info.token_initialized() {
         return Ok(Vec::new());
     }
-    let session = module.open_to_read(place.slot)?;
+    let session = Session::to_read(module, place.slot)?;
     Ok(objects::records(&objects::all(&session)?))
 }
 
@@ -168,35 +170,4 @@ pub(super) fn list(module: &Module<'_>) -> Outcome<Vec<ListedSlot>> {
     );
     slots.sort_by_key(|listed| listed.slot);
     Ok(slots)
-}
-
-/// The SO PIN's tries. The flags of an uninitialised token mean nothing.
-pub(super) fn so_tries(info: &TokenInfo) -> Tries {
-    tries(info, info.so_pin_locked(), info.so_pin_final_try(), info.so_pin_count_low())
-}
-
-/// The user PIN's tries.
-pub(super) fn user_tries(info: &TokenInfo) -> Tries {
-    let set = info.user_pin_initialized();
-    tries(
-        info,
-        set && info.user_pin_locked(),
-        set && info.user_pin_final_try(),
-        set && info.user_pin_count_low(),
-    )
-}
-
-fn tries(info: &TokenInfo, locked: bool, last: bool, low: bool) -> Tries {
-    match (info.token_initialized(), locked, last, low) {
-        (false, ..) => Tries::Full,
-        (_, true, ..) => Tries::Locked,
-        (_, _, true, _) => Tries::Final,
-        (_, _, _, true) => Tries::Low,
-        _ => Tries::Full,
-    }
-}
-
-/// Fields of CK_TOKEN_INFO and its like are padded with blanks; some modules end them with NUL.
-pub(super) fn trimmed(field: &str) -> String {
-    field.split('\0').next().unwrap_or_default().trim_end_matches(' ').to_owned()
 }

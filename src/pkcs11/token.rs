@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     child::Worker,
-    protocol::{Answer, Job, ListedSlot, Message, Reply, Request, SecretRole},
-    report::{Depth, ModuleReport, Which},
+    protocol::{Answer, Job, Message, Reply, Request, SecretRole},
+    reported::{Depth, ListedSlot, ModuleReport, Which},
     settings::{Pkcs11Settings, Select},
 };
 use crate::{

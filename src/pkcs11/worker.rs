@@ -11,7 +11,7 @@ use super::{
     objects, probe,
     protocol::{Job, Message, Reply, Request, SecretRole},
     renewal, report, reset, restoration,
-    session::Who,
+    session::{Session, Who},
     slots,
 };
 use crate::proposal::target::Inventory;
@@ -51,7 +51,7 @@ fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> 
         }
         Request::Inventory => {
             let place = slots::find(module, select)?;
-            let session = module.open_to_read(place.slot)?;
+            let session = Session::to_read(module, place.slot)?;
             session.login(Who::User, secrets.need(SecretRole::UserPin)?)?;
             let objects = objects::records(&objects::all(&session)?);
             Ok(Reply::Inventory(Inventory { identity: place.identity(module), objects }))

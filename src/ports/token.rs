@@ -321,6 +321,11 @@ impl TokenError {
 
     /// An error after which only looking tells.
     pub fn unclear(function: &str, cause: Cause, message: impl Into<String>, hint: &str) -> Self {
-        Self { effect: Effect::Unknown, ..Self::before(function, cause, message, hint) }
+        Self::before(function, cause, message, hint).with_unknown_effect()
+    }
+
+    /// The same error, where something was changed before it.
+    pub fn with_unknown_effect(self) -> Self {
+        Self { effect: Effect::Unknown, ..self }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     keys::{KeyKind, Material},
     restore::{check_form, check_public},
     state::{Content, Stored},
-    wrapping,
+    wrapping::{self, check_backup_key},
 };
 use crate::{
     encoding::{strict::Base64, text::Line},
@@ -98,13 +98,4 @@ fn put(sink: &mut dyn BackupSink, entry: BackupEntry) -> Result<(), TokenError> 
             "check the medium",
         )
     })
-}
-
-/// AES-256, as the credential's format has it.
-pub(super) fn check_backup_key(backup_key: &CredentialSecret) -> Result<(), TokenError> {
-    if backup_key.expose().len() == 32 {
-        return Ok(());
-    }
-    let message = "the backup key is not an AES-256 key";
-    Err(TokenError::before("C_CreateObject", Cause::KeySizeRange, message, "give the quorum's backup key"))
 }

@@ -27,7 +27,7 @@ pub(super) fn delete(
         progress.step("objects destroyed", index + 1, present.len());
     }
     // What an error said does not count: only what is found.
-    let after = session.read().map_err(super::token::with_effect)?.records();
+    let after = session.read().map_err(TokenError::with_unknown_effect)?.records();
     let found = matching(&present, &after);
     let mut deletion = Deletion { already_gone, ..Deletion::default() };
     deletion.destroyed.extend(found.gone.into_iter().cloned());

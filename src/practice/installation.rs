@@ -3,7 +3,6 @@
 use super::{
     device::{Device, Session, User},
     state::{self, State},
-    token::with_effect,
 };
 use crate::{
     encoding::text::Line,
@@ -71,7 +70,7 @@ fn first_on_empty(
     officer(device, so_pin)
         .and_then(|session| session.init_user_pin(user_pin))
         .inspect(|()| progress.step(STEPS, 2, 2))
-        .map_err(with_effect)
+        .map_err(TokenError::with_unknown_effect)
 }
 
 fn resumed_on_empty(
@@ -130,7 +129,7 @@ fn take_over(
     }
     if let Some(pin) = new_so_pin {
         if !so_pin_done {
-            session.set_so_pin(pin).map_err(|e| if done > 0 { with_effect(e) } else { e })?;
+            session.set_so_pin(pin).map_err(|e| if done > 0 { e.with_unknown_effect() } else { e })?;
         }
         progress.step(STEPS, done + 1, total);
     }
@@ -167,7 +166,7 @@ pub(super) fn reset(
         progress.step(STEPS, 3, 3);
         Ok(())
     };
-    finish().map_err(with_effect)
+    finish().map_err(TokenError::with_unknown_effect)
 }
 
 /// The new label is there: the objects are gone, and only PINs may be missing.

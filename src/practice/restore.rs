@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    backup::check_backup_key,
     device::Session,
     keys::{self, KeyKind, Material},
     state::{Content, State, Stored},
-    token::with_effect,
-    wrapping,
+    wrapping::{self, check_backup_key},
 };
 use crate::{
     encoding::{digest::Digest, text::Line},
@@ -45,7 +43,7 @@ pub(super) fn restore(
                 "check the medium",
             )
         });
-        let with_effect = |e| if changed { with_effect(e) } else { e };
+        let with_effect = |e: TokenError| if changed { e.with_unknown_effect() } else { e };
         let Some(entry) = next.map_err(with_effect)? else { break };
         let object = entry.object.clone();
         match restore_entry(session, backup_key, entry, &mut handled) {
@@ -115,7 +113,7 @@ fn restore_entry(
     let proven = session.read().map(|state| prove(session, &state, &record));
     match proven {
         Ok(proof) => proof.map(|()| (record, added)).map_err(Stop::Object),
-        Err(e) if added => Err(Stop::Token(with_effect(e))),
+        Err(e) if added => Err(Stop::Token(e.with_unknown_effect())),
         Err(e) => Err(Stop::Token(e)),
     }
 }

@@ -16,8 +16,8 @@ use crate::{
         card::FinalTry,
         cause::Cause,
         token::{
-            BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
-            Reset, Restoration, Run, Silent, Start, Target, Token, TokenError,
+            BackupSink, BackupSource, Deletion, Export, Installation, PinChange, PinHolder, Progress, Reset,
+            Restoration, Run, Silent, Start, Target, Token, TokenError,
         },
     },
     proposal::target::{Inventory, ObjectRecord, Observation},
@@ -186,11 +186,6 @@ impl Token for PracticeToken {
 fn in_run<T>(run: Run, result: Result<T, TokenError>) -> Result<T, TokenError> {
     match run {
         Run::First => result,
-        Run::Resumed => result.map_err(with_effect),
+        Run::Resumed => result.map_err(TokenError::with_unknown_effect),
     }
-}
-
-/// The same error, after something was changed.
-pub(super) fn with_effect(error: TokenError) -> TokenError {
-    TokenError { effect: Effect::Unknown, ..error }
 }

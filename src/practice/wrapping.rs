@@ -3,7 +3,10 @@
 use aes_kw::{KeyInit as _, KwAes256, KwpAes256};
 use zeroize::Zeroizing;
 
-use crate::memory::CredentialSecret;
+use crate::{
+    memory::CredentialSecret,
+    ports::{cause::Cause, token::TokenError},
+};
 
 /// AES key wrap with padding (RFC 5649, CKM_AES_KEY_WRAP_KWP).
 pub(super) const KWP: &str = "aes-key-wrap-kwp";
@@ -44,6 +47,15 @@ pub(super) fn unwrap(
 }
 
 const NOT_A_KEY: &str = "the backup key is not an AES-256 key";
+
+/// AES-256, as the credential's format has it.
+pub(super) fn check_backup_key(backup_key: &CredentialSecret) -> Result<(), TokenError> {
+    if backup_key.expose().len() == 32 {
+        return Ok(());
+    }
+    let message = "the backup key is not an AES-256 key";
+    Err(TokenError::before("C_CreateObject", Cause::KeySizeRange, message, "give the quorum's backup key"))
+}
 
 #[cfg(test)]
 mod tests {

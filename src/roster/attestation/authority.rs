@@ -5,11 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{
-    bundle::{self, Bundled},
-    certificate::Certificate,
-    error::AttestationError,
-};
+use super::{certificate::Certificate, error::AttestationError};
 use crate::encoding::digest::Digest;
 
 /// Yubico's authorities for PIV attestations: the SHA-256 of each certificate and its name. The certificates
@@ -43,7 +39,7 @@ pub const YUBICO: [(&str, &str); 9] = [
 
 /// Signatures of certificates that are checked for one roster or one question, however many cards it has: an RSA key of a
 /// stranger's choice makes each of them cost a millisecond. An honest card takes three, and intermediates are checked once.
-pub const MAX_CHECKS: u32 = 4096;
+const MAX_CHECKS: u32 = 4096;
 
 /// Certificates that may stand in a chain, and which of them end it. Its clones share what was checked, and how much more may
 /// be.
@@ -73,16 +69,6 @@ impl Trust {
         Self { pins: others.to_vec(), ..Self::default() }
     }
 
-    /// Adds the certificates of a file.
-    pub fn add_file(&mut self, bytes: &[u8]) -> Result<(), AttestationError> {
-        for entry in bundle::read(bytes)? {
-            if let Bundled::Certificate(certificate) = entry {
-                self.add(*certificate);
-            }
-        }
-        Ok(())
-    }
-
     /// Adds a certificate; nothing is believed because it is added.
     pub fn add(&mut self, certificate: Certificate) {
         if !self.certificates.iter().any(|known| **known == certificate) {
@@ -102,7 +88,7 @@ impl Trust {
         if let Some(known) = checks.known.get(&pair) {
             return Ok(*known);
         }
-        checks.left = checks.left.checked_sub(1).ok_or(AttestationError::Checks)?;
+        checks.left = checks.left.checked_sub(1).ok_or(AttestationError::Checks(MAX_CHECKS))?;
         let signed = child.is_signed_by(issuer);
         checks.known.insert(pair, signed);
         Ok(signed)

@@ -1,10 +1,6 @@
 //! Why an attestation is not believed: one case for each rule.
 
-use super::{
-    authority::MAX_CHECKS,
-    bundle::BundleError,
-    facts::{Firmware, PinPolicy, Slot, TouchPolicy},
-};
+use super::facts::{Firmware, PinPolicy, Slot, TouchPolicy};
 use crate::encoding::{digest::Digest, text::Line, time::Timestamp};
 
 /// Why an attestation was refused.
@@ -29,9 +25,6 @@ pub enum AttestationError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The certificates of authorities that came with the plan.
-    #[error("the certificates of authorities: {0}")]
-    Bundle(#[from] BundleError),
     /// A certificate that attests no key.
     #[error("\"{0}\" is no attestation of a slot's key: {1}")]
     NoAttestation(String, &'static str),
@@ -76,8 +69,8 @@ pub enum AttestationError {
     #[error("the chain is longer than any that Yubico makes")]
     Length,
     /// More signatures than are checked.
-    #[error("more than {MAX_CHECKS} signatures of certificates would have to be checked")]
-    Checks,
+    #[error("more than {0} signatures of certificates would have to be checked")]
+    Checks(u32),
     /// An extension that has to be understood, and is not.
     #[error("\"{0}\" has a critical extension that is not understood")]
     CriticalExtension(String),
@@ -167,7 +160,7 @@ impl AttestationError {
             Self::Missing | Self::Count(_) | Self::Soft => {
                 "have the card enrolled again with 'quorate card enroll', which brings its attestations"
             }
-            Self::Malformed { .. } | Self::Bundle(_) => "give X.509 certificates, in PEM or DER",
+            Self::Malformed { .. } => "give X.509 certificates, in PEM or DER",
             Self::NoAttestation(..) | Self::SlotAsCard(_) => {
                 "give the attestation of a slot's key, and the certificate of slot f9 of the same card"
             }
@@ -177,7 +170,7 @@ impl AttestationError {
             Self::Incomplete { .. } => {
                 "bring the certificates of Yubico's authorities, roots and intermediates, in one file"
             }
-            Self::Unpinned { .. } | Self::Length | Self::Checks => {
+            Self::Unpinned { .. } | Self::Length | Self::Checks(_) => {
                 "the card is none of Yubico's, or its slot f9 was overwritten: use another card"
             }
             Self::Dates { .. } => "check the clock of the machine; if it is right, use another card",
