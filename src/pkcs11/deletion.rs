@@ -8,7 +8,7 @@ use super::{
     objects::{self, Found},
     session::{Session, Who},
     settings::Select,
-    slots::{self, Place},
+    slots::{self, TokenSlot},
 };
 use crate::{
     encoding::text::Line,
@@ -86,9 +86,9 @@ fn destroy(session: &Session<'_>, doomed: &[&Found]) -> Outcome<Vec<Option<Fault
 }
 
 /// An empty search proves nothing unless the token still answers as the one that was searched.
-fn still_there(module: &Module<'_>, place: &Place) -> Outcome<()> {
+fn still_there(module: &Module<'_>, place: &TokenSlot) -> Outcome<()> {
     let info = module.token_info(place.slot)?;
-    let now = Place { slot: place.slot, info };
+    let now = TokenSlot { slot: place.slot, info };
     if now.info.token_initialized() && now.serial() == place.serial() && now.label() == place.label() {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use super::{
     protocol::SecretRole,
     session::{Session, Who},
     settings::Select,
-    slots::{self, Place},
+    slots::{self, TokenSlot},
 };
 use crate::{
     memory::Pin,
@@ -124,7 +124,12 @@ fn unless_done(session: &Session<'_>, present: &Pin, fault: Fault) -> Fault {
 }
 
 /// C_InitToken, and the token found again by its new label: an error may follow a completed call.
-pub(super) fn initialise(module: &Module<'_>, before: &Place, so_pin: &Pin, label: &str) -> Outcome<Place> {
+pub(super) fn initialise(
+    module: &Module<'_>,
+    before: &TokenSlot,
+    so_pin: &Pin,
+    label: &str,
+) -> Outcome<TokenSlot> {
     let result = module.init_token(before.slot, so_pin, label);
     let found = slots::find(module, &Select::Label { label: label.to_owned() });
     match (result, found) {
@@ -137,9 +142,9 @@ pub(super) fn initialise(module: &Module<'_>, before: &Place, so_pin: &Pin, labe
 }
 
 /// Whether the slot shows the same token as before, so that a failed C_InitToken has done nothing.
-fn is_unchanged(module: &Module<'_>, before: &Place) -> bool {
+fn is_unchanged(module: &Module<'_>, before: &TokenSlot) -> bool {
     module.token_info(before.slot).is_ok_and(|info| {
-        let after = Place { slot: before.slot, info };
+        let after = TokenSlot { slot: before.slot, info };
         after.serial() == before.serial()
             && after.label() == before.label()
             && after.info.token_initialized() == before.info.token_initialized()

@@ -14,7 +14,7 @@ use super::{
 use crate::memory::{CredentialSecret, Pin};
 
 /// The line. It is a duplicate of descriptor 0, a socket: what a module prints goes nowhere near it.
-pub(super) struct Link {
+pub(super) struct ParentLink {
     stream: RefCell<UnixStream>,
     changing: Cell<bool>,
     in_module: Cell<Duration>,
@@ -46,7 +46,7 @@ impl Secrets {
     }
 }
 
-impl Link {
+impl ParentLink {
     /// The line on standard input.
     pub(super) fn inherited() -> io::Result<Self> {
         let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use super::{
     fault::{Fault, Outcome},
-    link::Link,
+    link::ParentLink,
     raw::Functions,
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) struct Module<'l> {
     pkcs11: Pkcs11,
     /// For what `pkcs11` cannot ask. None where the module gives its function list to one caller only.
     functions: Option<Functions>,
-    link: &'l Link,
+    link: &'l ParentLink,
     sha256: Digest,
 }
 
@@ -39,7 +39,7 @@ const MOVED: &str =
 
 impl<'l> Module<'l> {
     /// Loads the file if it is a module for this machine and, where a digest is pinned, that very file.
-    pub(super) fn load(link: &'l Link, path: &str, pinned: Option<Digest>) -> Outcome<Self> {
+    pub(super) fn load(link: &'l ParentLink, path: &str, pinned: Option<Digest>) -> Outcome<Self> {
         let path = Path::new(path);
         link.announce("open")?;
         let (sha256, before) = examine(path).map_err(|fault| match pinned {
@@ -93,7 +93,7 @@ impl<'l> Module<'l> {
         }
     }
 
-    pub(super) fn link(&self) -> &'l Link {
+    pub(super) fn link(&self) -> &'l ParentLink {
         self.link
     }
 

@@ -16,7 +16,7 @@ use super::{
     fault::{Fault, Outcome},
     module::Module,
     session::Session,
-    slots::Place,
+    slots::TokenSlot,
     token_info::{self, trimmed},
     wrapping::Way,
 };
@@ -77,7 +77,7 @@ impl Lacks {
 }
 
 /// What cannot be done with this token; sorted.
-pub(super) fn lacks(module: &Module<'_>, place: &Place) -> Outcome<Vec<Lack>> {
+pub(super) fn lacks(module: &Module<'_>, place: &TokenSlot) -> Outcome<Vec<Lack>> {
     let mut lacks = Lacks::default();
     for (function, name, abilities) in NEEDED {
         if !module.has(*function) {
@@ -106,7 +106,7 @@ fn hint_without(function: &str) -> &'static str {
 }
 
 /// CK_TOKEN_INFO flags (PKCS#11 v2.40, table 6). Those of PINs mean nothing on an empty token.
-fn by_flags(place: &Place, lacks: &mut Lacks) {
+fn by_flags(place: &TokenSlot, lacks: &mut Lacks) {
     let info = &place.info;
     if info.protected_authentication_path() {
         let reason = "PINs are typed at the token itself: one that the quorum holds cannot be given to it";
@@ -190,7 +190,7 @@ fn by_experience(module: &Module<'_>, lacks: &mut Lacks) -> Outcome<()> {
 }
 
 /// Without a standard way to wrap keys there is no backup.
-fn by_mechanisms(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outcome<()> {
+fn by_mechanisms(module: &Module<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outcome<()> {
     let listed = match module.mechanisms(place.slot) {
         Ok(listed) => listed,
         Err(fault) if fault.function == "worker" => return Err(fault),
@@ -213,7 +213,7 @@ fn by_mechanisms(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outco
 }
 
 /// Calls that a conforming module answers without a login, on objects that vanish with the session.
-fn by_trial(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outcome<()> {
+fn by_trial(module: &Module<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outcome<()> {
     let session = match Session::to_read(module, place.slot) {
         Ok(session) => session,
         Err(fault) if fault.function == "worker" => return Err(fault),
@@ -229,7 +229,7 @@ fn by_trial(module: &Module<'_>, place: &Place, lacks: &mut Lacks) -> Outcome<()
 
 /// C_InitPIN where it can do nothing: by nobody, in a read-only session, with a PIN of a wrong length. A module that has
 /// no SO (or manages PINs elsewhere) says CKR_FUNCTION_NOT_SUPPORTED.
-fn has_a_so(session: &Session<'_>, place: &Place, lacks: &mut Lacks) -> Outcome<()> {
+fn has_a_so(session: &Session<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outcome<()> {
     let state = session.call("C_GetSessionInfo", |s| s.get_session_info());
     if !state.is_ok_and(|info| matches!(info.session_state(), SessionState::RoPublic)) {
         return Ok(());

@@ -11,7 +11,7 @@ use super::{
     module::Module,
     probe,
     reported::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, TokenReport, Which},
-    slots::{self, Place},
+    slots::{self, TokenSlot},
     token_info::{self, trimmed},
     wrapping::Way,
 };
@@ -68,13 +68,13 @@ pub(super) fn report(module: &Module<'_>, which: &Which, depth: Depth) -> Outcom
     Ok(ModuleReport { sha256: module.sha256(), library: Line::lossy(&library), slots: reports })
 }
 
-fn is_meant(place: &Place, which: &Which) -> bool {
+fn is_meant(place: &TokenSlot, which: &Which) -> bool {
     which.slot.is_none_or(|slot| slot == place.slot.id())
         && which.label.as_ref().is_none_or(|label| *label == place.label())
         && which.serial.as_ref().is_none_or(|serial| *serial == place.serial())
 }
 
-fn token(module: &Module<'_>, place: &Place, depth: Depth) -> Outcome<TokenReport> {
+fn token(module: &Module<'_>, place: &TokenSlot, depth: Depth) -> Outcome<TokenReport> {
     let info = &place.info;
     Ok(TokenReport {
         identity: place.identity(module),
@@ -94,7 +94,7 @@ fn token(module: &Module<'_>, place: &Place, depth: Depth) -> Outcome<TokenRepor
     })
 }
 
-fn detail(module: &Module<'_>, place: &Place) -> Outcome<Detail> {
+fn detail(module: &Module<'_>, place: &TokenSlot) -> Outcome<Detail> {
     let listed = module.mechanisms(place.slot).unwrap_or_default();
     let wraps = Way::ALL.map(|way| (way.number(), way.mechanism_name().to_owned()));
     let others = OF_INTEREST.iter().map(|kind| (**kind, kind.to_string()));

@@ -39,7 +39,7 @@ pub(super) fn restore(
     session.login(Who::User, user_pin)?;
     let wrapper = Wrapper::new(&session, backup_key)?;
     let before = objects::all(&session)?;
-    let mut standing = Standing::of(&before);
+    let mut standing = Present::of(&before);
     let prover = Prover { session: &session, wrapper: &wrapper, user_pin };
     let mut work = Work::default();
     while let Answer::Entry(Some(entry)) = module.link().ask(&Message::WantEntry)? {
@@ -86,7 +86,7 @@ impl Work {
     fn take(
         &mut self,
         prover: Prover<'_, '_>,
-        standing: &mut Standing<'_>,
+        standing: &mut Present<'_>,
         entry: BackupEntry,
         turn: Turn,
     ) -> Outcome<()> {
@@ -105,7 +105,7 @@ fn told(object: ObjectRecord, reason: &str) -> LeftOut {
 }
 
 /// The objects that stood in the token before, each until an entry of the backup turned out to be it.
-struct Standing<'a>(HashMap<Likeness<'a>, Vec<&'a Found>>);
+struct Present<'a>(HashMap<Likeness<'a>, Vec<&'a Found>>);
 
 /// What a copy has in common with its original in any token.
 type Likeness<'a> = (ObjectClass, &'a str, &'a Line, Option<Digest>, Option<Digest>);
@@ -114,7 +114,7 @@ fn likeness(record: &ObjectRecord) -> Likeness<'_> {
     (record.class, &record.id, &record.label, record.label_sha256, record.value_sha256)
 }
 
-impl<'a> Standing<'a> {
+impl<'a> Present<'a> {
     fn of(found: &'a [Found]) -> Self {
         let mut standing: HashMap<Likeness<'a>, Vec<&'a Found>> = HashMap::new();
         for object in found {
@@ -150,7 +150,7 @@ enum Turn {
 /// Makes one object, unless it is there; returns the names of what it has lost, or none if it has to wait.
 fn one(
     prover: Prover<'_, '_>,
-    standing: &mut Standing<'_>,
+    standing: &mut Present<'_>,
     entry: &BackupEntry,
     turn: Turn,
 ) -> Outcome<Option<Vec<&'static str>>> {
@@ -169,7 +169,7 @@ fn one(
 /// The same of what is public.
 fn copy(
     session: &Session<'_>,
-    standing: &mut Standing<'_>,
+    standing: &mut Present<'_>,
     entry: &BackupEntry,
     original: Original<'_>,
     turn: Turn,
@@ -210,7 +210,7 @@ fn copy(
 /// The same of a key, proven.
 fn key(
     prover: Prover<'_, '_>,
-    standing: &mut Standing<'_>,
+    standing: &mut Present<'_>,
     entry: &BackupEntry,
     original: Original<'_>,
     turn: Turn,

@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// A token in its slot.
-pub(super) struct Place {
+pub(super) struct TokenSlot {
     pub(super) slot: Slot,
     pub(super) info: TokenInfo,
 }
 
-impl Place {
+impl TokenSlot {
     pub(super) fn serial(&self) -> String {
         trimmed(self.info.serial_number())
     }
@@ -75,11 +75,11 @@ impl Place {
 pub(super) type Unreadable = (Slot, Fault);
 
 /// All tokens that can be read, and the faults of those that cannot.
-pub(super) fn places(module: &Module<'_>) -> Outcome<(Vec<Place>, Vec<Unreadable>)> {
+pub(super) fn places(module: &Module<'_>) -> Outcome<(Vec<TokenSlot>, Vec<Unreadable>)> {
     let (mut places, mut faults) = (Vec::new(), Vec::new());
     for slot in module.slots_with_token()? {
         match module.token_info(slot) {
-            Ok(info) => places.push(Place { slot, info }),
+            Ok(info) => places.push(TokenSlot { slot, info }),
             Err(fault) if fault.function == "worker" => return Err(fault),
             Err(fault) => faults.push((slot, fault)),
         }
@@ -88,9 +88,9 @@ pub(super) fn places(module: &Module<'_>) -> Outcome<(Vec<Place>, Vec<Unreadable
 }
 
 /// The tokens that answer to `select`; for an uninitialised one, the first.
-pub(super) fn candidates(module: &Module<'_>, select: &Select) -> Outcome<Vec<Place>> {
+pub(super) fn candidates(module: &Module<'_>, select: &Select) -> Outcome<Vec<TokenSlot>> {
     let (places, _) = places(module)?;
-    let mut found: Vec<Place> = places.into_iter().filter(|place| place.answers_to(select)).collect();
+    let mut found: Vec<TokenSlot> = places.into_iter().filter(|place| place.answers_to(select)).collect();
     if matches!(select, Select::EmptySlot { .. }) {
         found.truncate(1);
     }
@@ -98,7 +98,7 @@ pub(super) fn candidates(module: &Module<'_>, select: &Select) -> Outcome<Vec<Pl
 }
 
 /// The one token that answers to `select`.
-pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<Place> {
+pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<TokenSlot> {
     let mut found = candidates(module, select)?;
     match (found.pop(), found.is_empty()) {
         (Some(place), true) => Ok(place),
@@ -114,7 +114,7 @@ pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<Place> {
     }
 }
 
-fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
+fn absent(select: &Select, places: &[TokenSlot], faults: &[Unreadable]) -> Fault {
     let mut there: Vec<String> = places
         .iter()
         .filter(|place| place.info.token_initialized())
@@ -131,7 +131,7 @@ fn absent(select: &Select, places: &[Place], faults: &[Unreadable]) -> Fault {
 }
 
 /// What the token shows without login.
-pub(super) fn observe(module: &Module<'_>, place: &Place) -> Outcome<Observation> {
+pub(super) fn observe(module: &Module<'_>, place: &TokenSlot) -> Outcome<Observation> {
     let info = &place.info;
     Ok(Observation {
         identity: place.identity(module),
@@ -145,7 +145,7 @@ pub(super) fn observe(module: &Module<'_>, place: &Place) -> Outcome<Observation
 }
 
 /// The objects that are visible without login; none on an uninitialised token.
-pub(super) fn public_objects(module: &Module<'_>, place: &Place) -> Outcome<Vec<ObjectRecord>> {
+pub(super) fn public_objects(module: &Module<'_>, place: &TokenSlot) -> Outcome<Vec<ObjectRecord>> {
     if !place.info.token_initialized() {
         return Ok(Vec::new());
     }

@@ -6,7 +6,7 @@ use super::{
     backup, deletion,
     fault::Outcome,
     installation,
-    link::{Link, Secrets},
+    link::{ParentLink, Secrets},
     module::Module,
     objects, probe,
     protocol::{Job, Message, Reply, Request, SecretRole},
@@ -19,7 +19,7 @@ use crate::proposal::target::Inventory;
 /// Runs as the worker. The result goes to the parent as a message; an error here says that there is no
 /// parent: a person has typed the hidden verb.
 pub fn worker_main() -> io::Result<()> {
-    let link = Link::inherited()?;
+    let link = ParentLink::inherited()?;
     let (job, secrets) = link.receive()?;
     let module = match Module::load(&link, &job.module, job.module_sha256) {
         Ok(module) => module,
