@@ -139,11 +139,12 @@ fn play(
 ) -> Result<Act, Error> {
     let terminal = stage.terminal;
     terminal.heading(&format!("Ceremony {number}: {kind}"));
-    let mut admin = cast.administrator(terminal)?;
+    let administrator = cast.administrator();
+    let mut admin = cast.card(&administrator)?;
     let proposed = stage.propose(&PlanFile::read(plan)?, &mut admin, crate::ceremony::HandedOver::new())?;
     terminal.tell(&format!(
         "{} proposes it; the card signs exactly what is shown above.",
-        cast.administrator_name()
+        cast.full_name(&administrator)
     ));
     if number == 0 {
         terminal.digest("Genesis fingerprint, to be written on paper", proposed.proposal);
@@ -157,7 +158,7 @@ fn play(
         if needed.is_met(&approved) {
             break;
         }
-        let mut card = cast.card(terminal, name)?;
+        let mut card = cast.card(name)?;
         let who = stage.approve(&mut card, Pins::default())?;
         terminal.tell(&format!(
             "{} approves: the card opens {}; they are checked and released to the station.",
@@ -175,9 +176,12 @@ fn play(
     let execution = Execution { reviewed: None, files: &[], present, persistence: Persistence::GoOn };
     let (report, spent) = stage.execute(&mut admin, execution)?;
     let mut attested = Vec::new();
-    for card in &mut people {
-        attested.push(cast.full_name(&stage.attest(card, Opinion::agreement())?.person));
+    for mut card in people {
+        let person = stage.attest(&mut card, Opinion::agreement())?.person;
+        attested.push(cast.full_name(&person));
+        cast.takes_back(person, card);
     }
+    cast.takes_back(administrator, admin);
     Ok(Act { proposal: proposed.proposal, report, spent, attested })
 }
 

@@ -1,5 +1,7 @@
 //! A card's PIN: from whom it comes, what is said before it is asked for, and that it goes to the card it is meant for.
 
+use std::path::PathBuf;
+
 use super::{
     args::{CardArgs, CardPlace, PinArgs},
     handed,
@@ -12,6 +14,7 @@ use crate::{
     memory::Pin,
     ports::card::{Card, CardDescription, CardError, EnrolledKeys, FinalTry, Touches, UnlockedCard, Uses},
     roster::{Roster, card::CardKind},
+    softcard::SoftCard,
 };
 
 /// Says how many touches will come. Then those who hold the card can have their finger ready.
@@ -83,9 +86,14 @@ impl PresentedCard {
     }
 
     /// A soft card that was made for a rehearsal, with its PIN.
-    pub fn rehearsed(terminal: Terminal, place: &CardPlace, pin: Pin) -> Result<Self, Error> {
-        let kept = Self::kept(terminal, place, PinArgs::default(), FinalTry::Keep)?;
-        Ok(Self { pin: PinSource::Known(pin), ..kept })
+    pub fn rehearsed(card: SoftCard, path: PathBuf, pin: Pin) -> Self {
+        Self {
+            card: Box::new(card),
+            place: CardPlace::Soft(path),
+            pin: PinSource::Known(pin),
+            final_try: FinalTry::Keep,
+            keeps_pin: true,
+        }
     }
 
     /// Where it is, as it was given.

@@ -194,3 +194,21 @@ fn the_try_is_spent_before_the_pin_is_tried_and_the_work_is_bounded() {
     assert!(matches!(stopped, CardError::Failed { .. }));
     assert_eq!(tries(&mut card), TRIES - 1);
 }
+
+#[test]
+fn a_card_that_stays_unlocked_takes_its_own_pin_only_and_notices_another_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("alice.card");
+    let created = Timestamp::from_unix(1_790_000_000).unwrap();
+    let mut card = SoftCard::create_unlocked(&path, &pin("123456"), created).unwrap();
+    let key = card.describe(&[]).unwrap().signing_key;
+    let signature = card.unlock(pin("123456"), FinalTry::Keep).unwrap().sign(b"statement").unwrap();
+    assert_eq!(key.verify(b"statement", &signature), Ok(()));
+    let wrong = card.unlock(pin("123457"), FinalTry::Keep).err();
+    assert!(matches!(wrong, Some(CardError::WrongPin { tries_left: 7, .. })), "{wrong:?}");
+    assert_eq!(tries(&mut card), 7);
+    edit(&card, |file| file.sealed_sha256 = Digest::of(b"another"));
+    assert!(card.unlock(pin("123456"), FinalTry::Keep).is_err());
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(card.unlock(pin("123456"), FinalTry::Keep).err(), Some(CardError::Absent { .. })));
+}

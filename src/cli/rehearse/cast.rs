@@ -14,7 +14,7 @@ use crate::{
         Error,
         enrolment::{Enrolling, Holder},
     },
-    cli::{args::CardPlace, output_file::write_new, terminal::Terminal, unlocking::PresentedCard},
+    cli::{output_file::write_new, terminal::Terminal, unlocking::PresentedCard},
     durable,
     encoding::text::{Line, Name},
     memory::{LockedBytes, Pin},
@@ -36,7 +36,8 @@ use crate::{
 
 /// Everybody and everything that plays.
 pub struct Cast {
-    cards: BTreeMap<Name, (PathBuf, Pin)>,
+    /// The first card of each person, while nobody has it in their hands.
+    cards: BTreeMap<Name, PresentedCard>,
     names: BTreeMap<Name, Line>,
     administrator: Name,
     pins: BTreeMap<(Name, Role), Pin>,
@@ -66,13 +67,16 @@ impl Cast {
             pins: BTreeMap::new(),
             serials: BTreeMap::new(),
         };
-        for (what, holder, members) in [
+        let people = [
             ("custodian", Holder::Recipient, &genesis.custodians),
             ("administrator", Holder::Recipient, &genesis.administrators),
             ("witness", Holder::Witness, &genesis.witnesses),
-        ] {
+        ];
+        let members: Vec<_> =
+            people.iter().flat_map(|(_, holder, of)| of.iter().map(|member| (member, *holder))).collect();
+        cast.enroll(&members, dir)?;
+        for (what, _, members) in people {
             for member in members {
-                cast.enroll(member, holder, dir)?;
                 terminal.item(&format!(
                     "{what} {} gets {}",
                     member.full_name,
@@ -89,11 +93,33 @@ impl Cast {
         Ok(cast)
     }
 
-    fn enroll(&mut self, member: &MemberTable, holder: Holder, dir: &Path) -> Result<(), Error> {
-        for number in 1..=member.enrolments.len() {
-            let path = dir.join("cards").join(format!("{}-{number}.card", member.name));
-            let pin = random_pin()?;
-            let mut card = SoftCard::create(&path, &pin, SystemClock.now())?;
+    /// Makes everybody's cards, on all processors at once, and their enrolments.
+    fn enroll(&mut self, members: &[(&MemberTable, Holder)], dir: &Path) -> Result<(), Error> {
+        let wanted: Vec<(&MemberTable, Holder, usize)> = members
+            .iter()
+            .flat_map(|(member, holder)| {
+                (1..=member.enrolments.len()).map(|number| (*member, *holder, number))
+            })
+            .collect();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let made = std::thread::scope(|scope| {
+            let parts = wanted.chunks(wanted.len().div_ceil(threads).max(1));
+            let workers: Vec<_> = parts
+                .map(|part| {
+                    scope.spawn(|| {
+                        part.iter().map(|(member, _, number)| make_card(dir, member, *number)).collect()
+                    })
+                })
+                .collect();
+            let joined = workers.into_iter().map(|worker| {
+                worker
+                    .join()
+                    .map_err(|_| Error::problem("a card could not be made", "this is a defect: report it"))
+            });
+            joined.collect::<Result<Vec<Vec<_>>, Error>>()
+        })?;
+        for ((member, holder, number), made) in wanted.into_iter().zip(made.into_iter().flatten()) {
+            let (path, mut card, pin) = made?;
             let description = card.describe(&[])?;
             let person = (member.name.clone(), member.full_name.clone());
             let enrolling = Enrolling::new(person, holder, &description, Vec::new(), SystemClock.now());
@@ -102,9 +128,10 @@ impl Cast {
             drop(unlocked);
             write_new(&enrolment_path(dir, &member.name, number), &file.write())?;
             write_new(&path.with_extension("pin"), pin.expose())?;
-            self.cards.entry(member.name.clone()).or_insert((path, pin));
+            let card = PresentedCard::rehearsed(card, path, pin);
+            self.cards.entry(member.name.clone()).or_insert(card);
+            self.names.insert(member.name.clone(), member.full_name.clone());
         }
-        self.names.insert(member.name.clone(), member.full_name.clone());
         Ok(())
     }
 
@@ -172,23 +199,21 @@ impl Cast {
         }
     }
 
-    /// The administrator's card.
-    pub fn administrator(&self, terminal: Terminal) -> Result<PresentedCard, Error> {
-        self.card(terminal, &self.administrator)
+    /// The administrator, who proposes and executes.
+    pub fn administrator(&self) -> Name {
+        self.administrator.clone()
     }
 
-    /// The administrator, as he is called.
-    pub fn administrator_name(&self) -> String {
-        self.full_name(&self.administrator)
-    }
-
-    /// A person's first card.
-    pub fn card(&self, terminal: Terminal, name: &Name) -> Result<PresentedCard, Error> {
-        let (path, pin) = self.cards.get(name).ok_or_else(|| {
+    /// Hands out a person's first card; [`Cast::takes_back`] it when they have done their part.
+    pub fn card(&mut self, name: &Name) -> Result<PresentedCard, Error> {
+        self.cards.remove(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
-        })?;
-        let pin = Pin::copy_of(pin.expose())?;
-        PresentedCard::rehearsed(terminal, &CardPlace::Soft(path.clone()), pin)
+        })
+    }
+
+    /// Takes a card back.
+    pub fn takes_back(&mut self, name: Name, card: PresentedCard) {
+        self.cards.insert(name, card);
     }
 
     /// A person's name as it is read aloud.
@@ -204,6 +229,13 @@ impl Cast {
         })?;
         Ok(Pin::copy_of(pin.expose())?)
     }
+}
+
+fn make_card(dir: &Path, member: &MemberTable, number: usize) -> Result<(PathBuf, SoftCard, Pin), Error> {
+    let path = dir.join("cards").join(format!("{}-{number}.card", member.name));
+    let pin = random_pin()?;
+    let card = SoftCard::create_unlocked(&path, &pin, SystemClock.now())?;
+    Ok((path, card, pin))
 }
 
 fn tables<'t>(table: &'t mut Table, key: &str) -> impl Iterator<Item = &'t mut Table> {
