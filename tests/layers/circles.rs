@@ -61,8 +61,7 @@ impl<'a> Names<'a> {
         let files = sources.iter().map(|source| (source.module(), source.file.as_str())).collect();
         let mut names = Self { files, uses: BTreeMap::new() };
         for source in sources {
-            for path in source.paths().into_iter().filter(|path| path.stands != Stands::InPlace && !path.test)
-            {
+            for path in source.paths().into_iter().filter(|path| path.stands != Stands::Code && !path.test) {
                 if let Some(target) = names.absolute(source, &path.segments, path.ours) {
                     names.uses.insert((source.module(), path.name), target);
                 }
@@ -103,7 +102,7 @@ fn graph(sources: &[Source]) -> Graph<'_> {
     let mut graph = Graph::new();
     for source in sources.iter().filter(|source| !source.module().is_empty()) {
         let imports = graph.entry(&source.file).or_default();
-        for path in source.paths().iter().filter(|path| path.stands != Stands::InExport && !path.test) {
+        for path in source.paths().iter().filter(|path| path.stands != Stands::Export && !path.test) {
             let target = names.absolute(source, &path.segments, path.ours);
             imports.extend(target.and_then(|path| names.file(&path)).filter(|file| *file != source.file));
         }

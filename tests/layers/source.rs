@@ -29,10 +29,10 @@ pub struct Path {
 /// Where a path is spelled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stands {
-    InPlace,
-    InUse,
+    Code,
+    Import,
     /// `pub use`, of any visibility: a name for others.
-    InExport,
+    Export,
 }
 
 /// A file of the crate.
@@ -101,9 +101,9 @@ impl Source {
 
     fn stands(&self, at: usize) -> Stands {
         match (self.text_before(at, 1), self.text_before(at, 2)) {
-            ("use", "pub" | ")") => Stands::InExport,
-            ("use", _) => Stands::InUse,
-            _ => Stands::InPlace,
+            ("use", "pub" | ")") => Stands::Export,
+            ("use", _) => Stands::Import,
+            _ => Stands::Code,
         }
     }
 
@@ -147,7 +147,7 @@ impl Source {
                 (_, [.., module, own]) if own == "self" => module.clone(),
                 (_, names) => names.last().cloned().unwrap_or_default(),
             };
-            let (line, test, stands) = (token.line, token.test, Stands::InPlace);
+            let (line, test, stands) = (token.line, token.test, Stands::Code);
             found.push((start, Path { segments, ours: false, line, test, name, stands, next }));
         }
         at
