@@ -127,6 +127,7 @@ impl SoftCard {
         let mut file = self.read()?;
         self.check(file.tries_left, final_try)?;
         if let Some(kept) = &self.kept
+            && file.tries_left == file.tries_max
             && kept.sealed_sha256 == file.sealed_sha256
             && kept.pin.expose() == pin.expose()
         {

@@ -2,7 +2,7 @@
 //!
 //! A soft card does with real cryptography what a card does: it signs, it opens what is sealed to it,
 //! it counts wrong PINs before it tries them and blocks. What it cannot do is resist its holder: whoever
-//! copies the file has as many tries as he likes, at the price of one scrypt each, and can put an old counter
+//! copies the file has as many tries as they like, at the price of one scrypt each, and can put an old counter
 //! back. Production rosters refuse soft cards unless the plan records that deviation.
 
 mod card;

@@ -207,6 +207,8 @@ fn a_card_that_stays_unlocked_takes_its_own_pin_only_and_notices_another_file() 
     let wrong = card.unlock(pin("123457"), FinalTry::Keep).err();
     assert!(matches!(wrong, Some(CardError::WrongPin { tries_left: 7, .. })), "{wrong:?}");
     assert_eq!(tries(&mut card), 7);
+    drop(card.unlock(pin("123456"), FinalTry::Keep).unwrap());
+    assert_eq!(tries(&mut card), TRIES, "the right PIN gives the tries back");
     edit(&card, |file| file.sealed_sha256 = Digest::of(b"another"));
     assert!(card.unlock(pin("123456"), FinalTry::Keep).is_err());
     fs::remove_file(&path).unwrap();
