@@ -32,7 +32,7 @@ pub enum OperationKind {
 
 /// The list of operations, given to a macro: kind, module, types of what a proposal and a plan say of it, and its name in files.
 ///
-/// A module of this name is in `proposal/operations` and in `ceremony/operations`.
+/// A module of this name is in `proposal/operations`.
 macro_rules! operations {
     ($with:ident) => {
         $with! {

@@ -1,17 +1,18 @@
 //! Shares and credentials that are not the dealer's: each is refused with the name of its custodian, and fewer than M
 //! give nothing.
 
-use std::io::Write as _;
+use std::{collections::BTreeSet, io::Write as _};
 
 use crate::support::roster::{Dealing, Recipe, name, person, share_key};
 use quorate::{
+    approval::quorum::Tally,
     encoding::{digest::Digest, dsse::Mode, strict::Base64},
     memory::{CredentialSecret, ShareSecret},
     proposal::{
         credential::{CredentialError, CredentialName},
         target::Role,
     },
-    roster::{Roster, RosterDocument, RosterError, deal::Authority},
+    roster::{OperationKind, Roster, RosterDocument, RosterError, deal::Authority},
     sealing::single::{self, SealError},
     sharing::{
         commitment::{ShareName, commitment},
@@ -344,4 +345,24 @@ fn a_credential_opens_as_what_it_was_made_for() {
         bad[at] ^= 1;
         assert!(wanted.open(&key, &bad).is_err(), "byte {at}");
     }
+}
+
+/// What an operation requires of whom: everybody confirms their shares at a genesis, M of each authority that governs the rest.
+#[test]
+fn a_genesis_requires_everybody_and_what_no_authority_governs_has_no_quorum() {
+    let dealing =
+        Recipe { authorities: vec![(CRYPTO, 3), ("security-officer", 4)], ..Recipe::of(3, 5) }.deal();
+    let needs = |kind| {
+        let requirement = dealing.roster.requirement(kind);
+        let parts: Vec<usize> = requirement.parts().iter().map(|part| part.custodians).collect();
+        (parts, requirement.confirms_shares(), requirement.at_least(), requirement.attesting())
+    };
+    assert_eq!(needs(OperationKind::Genesis), (vec![5, 5], true, Some(5), Some(4)));
+    for kind in [OperationKind::Delete, OperationKind::Recover, OperationKind::Adopt, OperationKind::Use] {
+        assert_eq!(needs(kind), (vec![3, 4], false, Some(4), Some(4)), "{kind}");
+    }
+    assert_eq!(needs(OperationKind::Command), (vec![], false, None, None));
+    let everybody = (1..=5).map(person).collect();
+    let command = dealing.roster.requirement(OperationKind::Command);
+    assert!(!Tally::count(&command, &everybody, &BTreeSet::new()).is_quorum());
 }
