@@ -61,7 +61,10 @@ const PRINT: &[Exit] = &[Exit::Done, Exit::Usage];
 const LIST: &[Exit] = &[Exit::Done, Exit::Error, Exit::Usage];
 const LOOK: &[Exit] = &[Exit::Done, Exit::Error, Exit::Usage, Exit::Refused];
 const AUDIT: &[Exit] = &[Exit::Done, Exit::Error, Exit::Usage, Exit::Refused, Exit::Incomplete];
-const ACT: &[Exit] = &[
+const ACT: &[Exit] = &EXITS;
+
+/// How a verb can end, in the order of the codes.
+pub const EXITS: [Exit; 7] = [
     Exit::Done,
     Exit::Error,
     Exit::Usage,

@@ -12,20 +12,9 @@ use quorate::{
     ceremony::Code,
     cli::{
         Exit, args,
-        verbs::{self, FAILED, VERBS, VerbTable},
+        verbs::{self, EXITS, FAILED, VERBS, VerbTable},
     },
 };
-
-/// Codes in their order.
-const EXITS: [Exit; 7] = [
-    Exit::Done,
-    Exit::Error,
-    Exit::Usage,
-    Exit::Refused,
-    Exit::Failed,
-    Exit::Indeterminate,
-    Exit::Incomplete,
-];
 
 /// Files, and the verbs whose pages name them.
 const FILES: [(&str, &str, &[&str]); 6] = [

@@ -120,24 +120,15 @@ mod tests {
     use super::*;
     use crate::{
         encoding::digest::Digest,
-        proposal::target::{ObjectClass, PublicKeyEvidence},
+        proposal::{
+            identity::tests::record,
+            target::{ObjectClass, PublicKeyEvidence},
+        },
     };
 
     #[test]
     fn what_only_its_name_tells_is_not_destroyed_without_a_word() {
-        let key = ObjectRecord {
-            class: ObjectClass::PrivateKey,
-            id: "01".to_owned(),
-            label: crate::encoding::text::Line::lossy("root"),
-            label_sha256: None,
-            key_type: "ec-p256".to_owned(),
-            public_key_sha256: None,
-            check_value: None,
-            unique_id: None,
-            value_sha256: None,
-            extractable: Some(true),
-            evidence: None,
-        };
+        let key = record(ObjectClass::PrivateKey, "01", "root");
         let half = Digest::of(b"half");
         let evidence = Some(PublicKeyEvidence { source: ObjectClass::Certificate, public_key_sha256: half });
         for (object, warned) in [
