@@ -58,8 +58,9 @@ help: ## Show what can be made
 rehearsal: $(call escaped,$(BINARY)) ## Hold a whole ceremony on soft cards: installs what is missing, builds, runs it
 	'$(BINARY)' rehearse
 
+# Started in the background it would hand down that Ctrl-C is ignored, and tests that end a program by it would wait for ever.
 test: test-needs ## Run all tests: installs what they need
-	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" $(CARGO) test --locked
+	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" env --default-signal=HUP,INT,TERM $(CARGO) test --locked
 
 lint: build-needs ## Check the formatting, the lints and, where cargo-deny is there, the dependencies
 	$(CARGO) fmt --check
