@@ -20,7 +20,7 @@ pub trait Statement: Serialize + DeserializeOwned {
     const EVENT: &'static str;
     /// Who may make it.
     const BY: &'static [Standing];
-    /// The person who says that he made it.
+    /// The person who says that they made it.
     fn author(&self) -> &Name;
 }
 
@@ -30,17 +30,17 @@ pub trait Statement: Serialize + DeserializeOwned {
 pub struct Approval {
     /// SHA-256 of the proposal.
     pub proposal: Digest,
-    /// SHA-256 of the roster that he verified; at genesis this confirms it.
+    /// SHA-256 of the roster that they verified; at genesis this confirms it.
     pub roster: Digest,
     /// Who.
     pub custodian: Name,
     /// SHA-256 of the release that goes with it.
     pub release: Digest,
-    /// When, by the clock of the machine on which he approved.
+    /// When, by the clock of the machine on which they approved.
     pub time: Timestamp,
 }
 
-/// A custodian rejects one proposal. Final for him.
+/// A custodian rejects one proposal. Final for them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
@@ -82,7 +82,7 @@ pub struct Attestation {
     pub person: Name,
     /// Whether what the transcript says is what was seen.
     pub agrees: bool,
-    /// What else he wants to say; why not, if he does not agree.
+    /// What else they wish to say; why not, if they do not agree.
     pub remark: Line,
     /// When.
     pub time: Timestamp,
@@ -159,7 +159,7 @@ pub enum StatementError {
     /// The author does not belong to the roster in this capacity.
     #[error("{author} is no {wanted} of this quorum")]
     Author {
-        /// Who says that he made it.
+        /// Who says that they made it.
         author: Name,
         /// Who may.
         wanted: String,
@@ -167,7 +167,7 @@ pub enum StatementError {
     /// None of the author's cards has the key that signed.
     #[error("signed by a key ({keyid}) that is on none of {author}'s cards")]
     Card {
-        /// Who says that he made it.
+        /// Who says that they made it.
         author: Name,
         /// First hex digits of the key.
         keyid: String,
@@ -175,7 +175,7 @@ pub enum StatementError {
     /// The signature.
     #[error("{author}: {source}")]
     Signature {
-        /// Who says that he made it.
+        /// Who says that they made it.
         author: Name,
         /// What is wrong.
         source: KeyError,

@@ -1,4 +1,4 @@
-//! A custodian's decision: he verifies, is briefed, opens his shares and releases them to the station, or rejects.
+//! A custodian's decision: they verify, are briefed, open their shares and release them to the station, or reject.
 
 use super::{Code, Error, World, check_clock, collect::kept_name, opening, recognition, sign};
 use crate::{
@@ -25,17 +25,17 @@ use crate::{
     },
 };
 
-/// How a custodian knows that the ledger he is shown is the one he knows, whole.
+/// How a custodian knows that the ledger they are shown is the one they know, whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Continuity {
     /// This is the genesis, or it has not ended yet: its fingerprint is compared in person.
     Genesis,
-    /// It contains the proposals that he remembers on this machine.
+    /// It contains the proposals that they remember on this machine.
     Remembered {
         /// How many of them.
         proposals: usize,
     },
-    /// Its last closed head is the one that he brought on paper.
+    /// Its last closed head is the one that they brought on paper.
     Head(Digest),
     /// No ceremony of it has ended, and its genesis is the one that they brought on paper. That it was not cut back to that
     /// is not proven.
@@ -94,7 +94,7 @@ pub struct Matter<'s> {
     pub state: &'s LedgerState,
     /// The open ceremony.
     pub ceremony: &'s Ceremony,
-    /// Who he is.
+    /// Who they are.
     pub custodian: &'s Person,
     /// How the ledger is known to be whole.
     pub continuity: Continuity,
@@ -264,7 +264,7 @@ pub(super) fn continuity(
     }
 }
 
-/// Opens the custodian's shares on his card, checks each against the roster, seals them to the station and signs
+/// Opens the custodian's shares on their card, checks each against the roster, seals them to the station and signs
 /// the approval.
 fn approve(
     matter: &Matter<'_>,

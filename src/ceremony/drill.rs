@@ -1,6 +1,6 @@
 //! A drill: whoever holds a card tries alone that it does what it is for, and signs that it did.
 //!
-//! A custodian's card opens each of his shares of the roster in force, which is held against the dealer's commitment
+//! A custodian's card opens each of their shares of the roster in force, which is held against the dealer's commitment
 //! and wiped. Nothing of it is shown or written but the statement.
 
 use super::{
@@ -37,7 +37,7 @@ pub struct Subject<'s> {
     pub roster: &'s Roster,
     /// Who holds the card.
     pub person: &'s Person,
-    /// The authorities whose shares are opened; none if he holds no share.
+    /// The authorities whose shares are opened; none if they hold no share.
     pub authorities: Vec<Name>,
     /// How the ledger is known to be whole.
     pub continuity: approve::Continuity,

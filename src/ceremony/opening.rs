@@ -1,4 +1,4 @@
-//! A custodian's share on his card: opened, and held against the roster.
+//! A custodian's share on their card: opened, and held against the roster.
 
 use super::Error;
 use crate::{

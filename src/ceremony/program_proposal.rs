@@ -151,7 +151,7 @@ pub(super) fn use_token(
     if target.target.rule(Role::UserPin).is_none_or(|rule| rule.custody != Custody::Held) {
         return Err(Error::refused(
             format!("the quorum does not hold the user-pin of {}", plan.target),
-            "a program is handed only a PIN that is 'held': the owner of another can run it himself",
+            "a program is handed only a PIN that is 'held': the owner of another can run it themselves",
         ));
     }
     let seen = pinning::observe(world.tokens, &plan.target, target)?;

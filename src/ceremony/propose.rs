@@ -54,7 +54,7 @@ pub struct Draft {
     pub proposal: Proposal,
     /// The roster whose people act.
     pub roster: Arc<Roster>,
-    /// What the proposer should know before he signs.
+    /// What the proposer should know before they sign.
     pub warnings: Vec<String>,
     secrets: StationSecrets,
 }

@@ -137,7 +137,7 @@ struct Ending<'a> {
 }
 
 impl Ending<'_> {
-    /// The SO sets his own new PIN and the application's, which is handed over when it logs in.
+    /// The SO sets their own new PIN and the application's, which is handed over when it logs in.
     fn reissue(&mut self, present: &PresentPin, renewed: &Renewed, user: &PresentPin) {
         let user_pin = &user.pin;
         let by_officer = |new| PinChange::ByOfficer { present: &present.pin, new, user_pin };

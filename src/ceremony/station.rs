@@ -128,7 +128,7 @@ fn damaged() -> Error {
 }
 
 /// The name that tells of which proposal a station keeps something: number and nonce are not the ceremony, since anybody
-/// can put them into a ledger of his own. It comes after all others in the order in which they are destroyed: what a crash
+/// can put them into a ledger of their own. It comes after all others in the order in which they are destroyed: what a crash
 /// leaves of them is found by it.
 pub fn mark(proposal: Digest) -> String {
     format!("station-of-{proposal}")

@@ -244,8 +244,8 @@ fn not_the_station(root: &storage::StateRoot) -> Error {
     .coded(Code::NotStation)
 }
 
-/// Says how the ledger is known to be whole. Where nothing is known, a person compares the head with his paper; `--yes`
-/// is no answer to that.
+/// Says how the ledger is known to be whole. Where nothing is known, a person compares the head with their paper; `--yes`
+/// is not an answer to that.
 pub fn check_continuity(
     terminal: Terminal,
     state: &LedgerState,

@@ -223,7 +223,7 @@ fn known(global: &Global, ledger: &Path) -> Result<Option<LedgerState>, Error> {
     if files.is_empty() { Ok(None) } else { ceremony::check(&files, wiring::mode(global)).map(Some) }
 }
 
-/// Executes; where somebody is asked, as often as he wants: an administrator who did not touch his card in time must
+/// Executes; where somebody is asked, as often as they wish: an administrator who did not touch their card in time must
 /// not lose the approvals.
 fn execute(
     stage: &mut Stage,

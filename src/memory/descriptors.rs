@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Marks every descriptor from 3 on, but those in `kept`, to be closed when this process executes a program. None is
-/// closed here and now, so that nobody's descriptor goes away under him.
+/// closed here and now, so that nobody's descriptor goes away under them.
 ///
 /// # Errors
 /// When the kernel is older than Linux 5.11, or a filter of system calls forbids it.

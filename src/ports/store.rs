@@ -141,7 +141,7 @@ pub struct Decided {
     pub decision: Decision,
 }
 
-/// What a custodian remembers of a ledger on his own machine.
+/// What a custodian remembers of a ledger on their own machine.
 pub trait CustodianMemory {
     /// The decisions that they made, in their order.
     fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<Decided>, StoreError>;

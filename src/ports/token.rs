@@ -183,7 +183,7 @@ pub enum PinChange<'a> {
         /// The one that holds afterwards.
         new: &'a Pin,
     },
-    /// C_InitPIN by the security officer, after C_SetPIN of his own PIN if a new one is given.
+    /// C_InitPIN by the security officer, after C_SetPIN of their own PIN if a new one is given.
     ByOfficer {
         /// The SO PIN that holds.
         present: &'a Pin,

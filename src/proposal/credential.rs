@@ -1,7 +1,7 @@
 //! A credential, sealed to its authority.
 //!
 //! age says nothing about who sealed a file, and recipients are public: anybody can seal a credential of
-//! his own choice. So the plaintext names what it is for, the ledger's lines say which file is in
+//! their own choice. So the plaintext names what it is for, the ledger's lines say which file is in
 //! force, and both must agree.
 
 use super::target::Role;

@@ -32,13 +32,13 @@ pub struct DealHeader {
     pub station: StationKeys,
 }
 
-/// A custodian as the dealer saw him.
+/// A custodian as the dealer saw them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DealtCustodian {
     /// Who.
     pub name: Name,
-    /// His cards.
+    /// Their cards.
     #[serde(deserialize_with = "bounds::cards")]
     pub cards: Vec<DealtCard>,
 }
@@ -102,7 +102,7 @@ impl DealHeader {
         self.authorities.iter().find(|a| a.name == *name)
     }
 
-    /// The share index of a custodian: 1..=N by his place.
+    /// The share index of a custodian: 1..=N by their place.
     pub fn index_of(&self, custodian: &Name) -> Option<u8> {
         let place = self.custodians.iter().position(|c| c.name == *custodian)?;
         u8::try_from(place.checked_add(1)?).ok()

@@ -17,7 +17,7 @@ use crate::encoding::{
     text::{Line, Name},
 };
 
-/// A person with his enrolled cards.
+/// A person with their enrolled cards.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Member {

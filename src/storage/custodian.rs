@@ -1,4 +1,4 @@
-//! What a custodian remembers of ledgers on his own machine: `custodians/<ledger>-<custodian>.json` in the state
+//! What a custodian remembers of ledgers on their own machine: `custodians/<ledger>-<custodian>.json` in the state
 //! directory, one strict document each.
 
 use std::{

@@ -1,6 +1,6 @@
 //! From files that somebody handed over to what can be believed.
 //!
-//! One walk serves everybody who reads a ledger: the custodian before he approves, the station before it
+//! One walk serves everybody who reads a ledger: the custodian before they approve, the station before it
 //! acts, the auditor years later. It needs public data only.
 
 use std::collections::BTreeMap;

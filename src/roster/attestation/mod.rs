@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Who holds a card can have its attested signing key sign anything, a certificate with Yubico's extensions too. What
-//! stops him is the shape: the key in slot f9 signs attestations only, made by the firmware, and a slot's attestation
+//! stops them is the shape: the key in slot f9 signs attestations only, made by the firmware, and a slot's attestation
 //! can stand in one place only, at the end.
 //!
 //! A pinned authority is trusted for its digest: of what its certificate says, only its name, key and dates count.
