@@ -52,6 +52,8 @@ pub struct Request<'a> {
 pub struct Draft {
     /// What will be signed.
     pub proposal: Proposal,
+    /// The plan that it was made from.
+    pub plan: Plan,
     /// The roster whose people act.
     pub roster: Arc<Roster>,
     /// What the proposer should know before they sign.
@@ -151,7 +153,7 @@ pub fn draft(
         credentials: substance.pins.credentials,
         handovers: substance.pins.handovers,
     };
-    Ok(Draft { proposal, roster: substance.roster, warnings, secrets })
+    Ok(Draft { proposal, plan: request.plan.clone(), roster: substance.roster, warnings, secrets })
 }
 
 /// What can be done about an open ceremony, as it stands.

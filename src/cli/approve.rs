@@ -157,7 +157,12 @@ impl DecidingPlace<'_, '_> {
         match self.lead {
             Lead::Verb => {
                 let lost = matter.state.recovered_by(proposal);
-                self.terminal.briefing(&briefing(proposal, ceremony.digest, &ceremony.roster, lost));
+                self.terminal.briefing(&briefing(
+                    (proposal, &ceremony.plan),
+                    ceremony.digest,
+                    &ceremony.roster,
+                    lost,
+                ));
             }
             Lead::Run => {
                 self.terminal.tell("");

@@ -100,7 +100,7 @@ impl Stage {
         let draft = propose::draft(&mut self.wiring.world(), state.as_ref(), request)?;
         let digest = Digest::of(&strict::write(&draft.proposal));
         let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
-        self.terminal.briefing(&briefing(&draft.proposal, digest, &draft.roster, lost));
+        self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &draft.roster, lost));
         Ok(draft)
     }
 
@@ -121,7 +121,7 @@ impl Stage {
         }
         self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
         let lost = state.recovered_by(&open.proposal);
-        self.terminal.briefing(&briefing(&open.proposal, open.digest, &open.roster, lost));
+        self.terminal.briefing(&briefing((&open.proposal, &open.plan), open.digest, &open.roster, lost));
         Ok(Some(ProposalMade {
             ceremony: open.directory.clone(),
             proposal: open.digest,

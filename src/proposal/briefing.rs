@@ -21,6 +21,8 @@ use crate::{
 pub struct Recovered<'a> {
     /// What it was to do.
     pub proposal: &'a Proposal,
+    /// Its plan.
+    pub plan: &'a Plan,
     /// Whether it had ended before, and only its PINs are taken up again.
     pub has_ended: bool,
 }
@@ -28,7 +30,7 @@ pub struct Recovered<'a> {
 /// Puts a proposal into words for those who decide on it. `roster` is the one whose people act, `lost` the ceremony that it
 /// recovers.
 pub fn briefing(
-    proposal: &Proposal,
+    (proposal, plan): (&Proposal, &Plan),
     digest: Digest,
     roster: &Roster,
     lost: Option<Recovered<'_>>,
@@ -49,14 +51,13 @@ pub fn briefing(
         ],
     )];
     sections.push(Section::new("What it needs", needs(&roster.requirement(kind))));
-    let plan = Plan::parse(proposal.plan.as_bytes()).ok();
-    if let Some(disputed) = plan.as_ref().and_then(|plan| plan.heading().disputed_times) {
+    if let Some(disputed) = plan.heading().disputed_times {
         sections.push(Section::new(
             "TIMES IN THIS LEDGER THAT ARE SAID TO BE WRONG",
             disputed.in_words(proposal.created),
         ));
     }
-    sections.extend(plan.iter().flat_map(|plan| plan.briefing(&proposal.operation)));
+    sections.extend(plan.briefing(&proposal.operation));
     sections.extend(recovery(&proposal.operation, lost));
     if let Some(new_roster) = &proposal.new_roster {
         let mut lines = Vec::new();
@@ -81,7 +82,7 @@ pub fn briefing(
         });
         sections.push(Section::new("What each operation will need", operations.collect()));
     }
-    let pins = plan.as_ref().map(|plan| pins(proposal, plan)).unwrap_or_default();
+    let pins = pins(proposal, plan);
     if !pins.is_empty() {
         sections.push(Section::new("PINs", pins));
     }
@@ -179,15 +180,14 @@ fn recovery(operation: &Operation, lost: Option<Recovered<'_>>) -> Vec<Section> 
         sets_pins,
     })];
     if let Some(lost) = lost.filter(|_| recovery.intended) {
-        sections.extend(still_to_come(lost.proposal));
+        sections.extend(still_to_come(lost.proposal, lost.plan));
     }
     sections
 }
 
 /// PINs are brought to their end, and with them what was to be done before they could be set. Of anything else only its
 /// target is looked at.
-fn still_to_come(lost: &Proposal) -> Vec<Section> {
-    let Ok(plan) = Plan::parse(lost.plan.as_bytes()) else { return Vec::new() };
+fn still_to_come(lost: &Proposal, plan: &Plan) -> Vec<Section> {
     let facts = lost.operation.facts();
     let mut sections = match lost.operation.target() {
         _ if facts.sets_pins => plan.briefing(&lost.operation),
@@ -197,7 +197,7 @@ fn still_to_come(lost: &Proposal) -> Vec<Section> {
         }
         _ => return Vec::new(),
     };
-    let pins = pins(lost, &plan);
+    let pins = pins(lost, plan);
     if !pins.is_empty() {
         sections.push(Section::new("PINs", pins));
     }

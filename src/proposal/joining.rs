@@ -95,6 +95,15 @@ impl GenesisTarget {
         self.credentials.iter().find(|rule| rule.role == role)
     }
 
+    /// Whether it may be this token afterwards. An empty one has the label of its plan then, and the initialisation may have
+    /// given it another serial number.
+    pub fn may_be(&self, found: &TokenIdentity) -> bool {
+        match self.start {
+            Start::TakeOver => *found == self.identity,
+            Start::Initialise => found.is_same_device(&self.identity) && found.label == self.label,
+        }
+    }
+
     /// What becomes of it, in words.
     pub(super) fn words(&self) -> Vec<String> {
         let mut lines = match self.start {

@@ -20,7 +20,7 @@ use crate::{
         text::{Line, Name},
         time::Timestamp,
     },
-    proposal::{disputed_times::DisputedTimes, document::Proposal, target::Role},
+    proposal::{disputed_times::DisputedTimes, document::Proposal, operations::Plan, target::Role},
     roster::{OperationKind, Roster, deal::StationKeys},
 };
 
@@ -47,6 +47,8 @@ pub struct Ceremony {
     pub directory: String,
     /// The proposal.
     pub proposal: Proposal,
+    /// Its plan, with which the proposal agrees.
+    pub plan: Arc<Plan>,
     /// SHA-256 of the proposal: what approvals name.
     pub digest: Digest,
     /// `keyid` of the administrator's card that signed.

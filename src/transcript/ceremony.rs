@@ -1,5 +1,7 @@
 //! One ceremony's transcript: what may follow what, and what each line must prove.
 
+use std::sync::Arc;
+
 use super::{
     attested,
     context::Context,
@@ -57,15 +59,16 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
     let signed = Signed::<Proposal>::verify(event.proposal.clone(), context.mode, &roster)
         .map_err(|e| refused_statement(&e))?;
     let proposal = signed.statement().clone();
-    let disputes =
-        Plan::parse(proposal.plan.as_bytes()).ok().and_then(|plan| plan.heading().disputed_times.cloned());
+    let plan = Plan::parse(proposal.plan.as_bytes());
+    let disputes = plan.as_ref().ok().and_then(|plan| plan.heading().disputed_times.cloned());
     let floor = context.state.and_then(|state| state.floor(disputes.as_ref()));
     let link = Link { seq: 0, prev: None, not_before: floor.map(|c| c.times.1) };
     line::verify(first, &link, &proposal.station.keys.signing_key, 1)?;
     if first.entry.time != proposal.created {
         return Err(Finding::error("proposal-frame", "its line was not written when the proposal was made"));
     }
-    proposed::check(files, &proposal, &roster, context)?;
+    let plan = plan.map_err(|error| Finding::error("plan", format!("its plan is not valid: {error}")));
+    let plan = proposed::check(files, &proposal, plan, &roster, context)?;
     if let (Some(disputed), Some(state)) = (&disputes, context.state) {
         let checked = state.check_disputed(disputed, proposal.created);
         checked.map_err(|message| Finding::error("disputed-times", message))?;
@@ -75,6 +78,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         digest: signed.digest(),
         proposer_card: signed.card(),
         proposal,
+        plan: Arc::new(plan),
         roster,
         lines: 1,
         last_line: first.digest,

@@ -12,15 +12,7 @@ use super::{
 use crate::{
     approval::quorum::Tally,
     encoding::{dsse::Mode, text::Name},
-    proposal::{
-        choice::survivors,
-        identity::{is_among, is_same_set, made_again, matching},
-        joining::Start,
-        operations::{
-            BackupOperation, DeleteOperation, Operation, RecoverOperation, ResetOperation, RestoreOperation,
-        },
-        target::{Inventory, LeftOut, ObjectClass, ObjectRecord, TokenIdentity},
-    },
+    proposal::operations::{Operation, RecoverOperation, record::Claims, rules::End},
 };
 
 fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
@@ -60,11 +52,10 @@ pub(super) fn check_intended(
     if targets != LedgerState::touched(state, &ceremony.proposal.operation) {
         return Err(Finding::error("intent-targets", "it names other targets than the operation has"));
     }
-    let pinned = |name: &Name| match &ceremony.proposal.operation {
-        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
-            operation.installs().iter().find(|t| t.name == *name).map(|t| &t.identity)
-        }
-        operation => operation.target().map(|(_, identity)| identity),
+    let operation = &ceremony.proposal.operation;
+    let pinned = |name: &Name| match operation.installs().iter().find(|target| target.name == *name) {
+        Some(joining) => Some(&joining.identity),
+        None => operation.target().map(|(_, identity)| identity),
     };
     // In a recovery who answers is not known until it is looked at.
     let recovers = matches!(ceremony.proposal.operation, Operation::Recover(_));
@@ -107,19 +98,23 @@ pub(super) fn check_concluded(
     }
     let acted_on = recovered(state, &ceremony.proposal.operation);
     let completed = concluded.outcome == Outcome::Completed;
+    let end = if completed { End::Completed } else { End::Other };
     for target in &concluded.targets {
         let found = target.inventory.as_ref().map(|inventory| &inventory.identity);
-        if found.is_some_and(|found| !may_be(acted_on, &target.name, found, completed)) {
+        if found.is_some_and(|found| !acted_on.may_be(&target.name, found, end)) {
             return outcome_error("the target is another token afterwards");
         }
     }
     check_inventories(concluded)?;
-    check_lists(&ceremony.proposal.operation, concluded)?;
+    let claims = claims(concluded);
+    if !ceremony.proposal.operation.may_list(&claims) {
+        return outcome_error("it lists what the operation was not to do");
+    }
     program::check(&ceremony.proposal.operation, concluded)?;
     pins::check(&ceremony.proposal, concluded, state)?;
     if completed {
         let operation = LedgerState::effective(state, &ceremony.proposal.operation);
-        check_completed(operation, concluded, (&touched, state))?;
+        check_completed(operation, &claims, (&touched, state))?;
     }
     Ok(())
 }
@@ -129,24 +124,6 @@ fn recovered<'o>(state: Option<&'o LedgerState>, operation: &'o Operation) -> &'
     let Operation::Recover(RecoverOperation { ceremony, .. }) = operation else { return operation };
     let lost = state.and_then(|s| s.ceremonies.number(*ceremony));
     lost.map_or(operation, |lost| &lost.proposal.operation)
-}
-
-/// Whether a target may be this token afterwards: the one that was pinned. A reset that completed gave it a new label, an
-/// empty token has the label of its plan; to both the initialisation may have given another serial number.
-fn may_be(operation: &Operation, name: &Name, found: &TokenIdentity, completed: bool) -> bool {
-    if let Some(target) = operation.installs().iter().find(|target| target.name == *name) {
-        return match target.start {
-            Start::TakeOver => *found == target.identity,
-            Start::Initialise => found.is_same_device(&target.identity) && found.label == target.label,
-        };
-    }
-    let pinned = operation.target().map(|(_, identity)| identity);
-    match operation {
-        Operation::Reset(ResetOperation { new_label, .. }) if completed => {
-            found.label == *new_label && pinned.is_some_and(|pinned| found.is_same_device(pinned))
-        }
-        _ => Some(found) == pinned,
-    }
 }
 
 /// Inventories are sorted, as they are compared; no unique id occurs twice.
@@ -161,45 +138,20 @@ fn check_inventories(concluded: &Concluded) -> Result<(), Finding> {
     Ok(())
 }
 
-/// What is listed is of the operation: a record that lists more claims what was not to be done, or owns up to it as if it
-/// had been approved.
-fn check_lists(operation: &Operation, concluded: &Concluded) -> Result<(), Finding> {
-    let deleted = match operation {
-        Operation::Delete(DeleteOperation { objects, .. }) => is_among(&concluded.deleted, objects),
-        _ => concluded.deleted.is_empty(),
-    };
-    let restored = match operation {
-        Operation::Restore(RestoreOperation { objects, .. }) => {
-            let names: BTreeSet<_> = objects.iter().map(ObjectRecord::name).collect();
-            concluded.restored.iter().all(|object| names.contains(&object.name()))
-        }
-        _ => concluded.restored.is_empty(),
-    };
-    let left_out = match operation {
-        Operation::Delete(_) | Operation::Backup(_) => true,
-        Operation::Restore(RestoreOperation { objects, .. }) => are_of(&concluded.left_out, objects),
-        _ => concluded.left_out.is_empty(),
-    };
-    let unkept = match operation {
-        Operation::Backup(BackupOperation { objects, .. }) => are_of(&concluded.unkept, objects),
-        Operation::Restore(_) => are_of(&concluded.unkept, &concluded.restored),
-        _ => concluded.unkept.is_empty(),
-    };
-    let backed_up = matches!(operation, Operation::Backup(_)) || concluded.backup.is_none();
-    if deleted && restored && left_out && unkept && backed_up {
-        Ok(())
-    } else {
-        outcome_error("it lists what the operation was not to do")
+/// What a conclusion lists and shows, for the operation to judge.
+fn claims(concluded: &Concluded) -> Claims<'_> {
+    let seen = concluded.targets.iter().filter_map(|t| Some((&t.name, t.inventory.as_ref()?)));
+    Claims {
+        deleted: &concluded.deleted,
+        restored: &concluded.restored,
+        left_out: &concluded.left_out,
+        unkept: &concluded.unkept,
+        backup: concluded
+            .backup
+            .as_ref()
+            .map(|backup| (&backup.target, backup.entries.iter().map(|entry| &entry.object).collect())),
+        seen: seen.collect(),
     }
-}
-
-/// Whether each is said of an object of the list. Both may have as many entries as fit into a line.
-fn are_of(said: &[LeftOut], objects: &[ObjectRecord]) -> bool {
-    let known: BTreeSet<&ObjectRecord> = match said {
-        [] => return true,
-        _ => objects.iter().collect(),
-    };
-    said.iter().all(|said| known.contains(&said.object))
 }
 
 fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Finding> {
@@ -225,55 +177,18 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
 
 fn check_completed(
     operation: &Operation,
-    concluded: &Concluded,
+    claims: &Claims<'_>,
     (touched, state): (&[Name], Option<&LedgerState>),
 ) -> Result<(), Finding> {
-    let seen = |name: &Name| -> Option<&Inventory> {
-        concluded.targets.iter().find(|t| t.name == *name).and_then(|t| t.inventory.as_ref())
-    };
-    let needs_look = !matches!(operation, Operation::Backup(_) | Operation::Recover(_));
-    if needs_look && !touched.iter().all(|name| seen(name).is_some()) {
+    if operation.facts().looks_afterwards && !touched.iter().all(|name| claims.seen(name).is_some()) {
         return outcome_error("completed, but the target was not looked at afterwards");
     }
-    let complete = match operation {
-        Operation::Delete(DeleteOperation { objects, target, .. }) => {
-            let recorded = state.map(|state| state.recorded(target)).unwrap_or_default();
-            concluded.left_out.is_empty()
-                && is_among(objects, &concluded.deleted)
-                && seen(target).is_some_and(|i| survivors(recorded, objects, &i.objects).is_empty())
-        }
-        Operation::Reset(ResetOperation { target, new_label, .. }) => {
-            seen(target).is_some_and(|i| i.objects.is_empty() && i.identity.label == *new_label)
-        }
-        Operation::Backup(BackupOperation { allow_partial, target, objects, .. }) => {
-            concluded.backup.as_ref().is_some_and(|b| {
-                // No inventory has objects of other classes.
-                let known = concluded.left_out.iter().map(|l| &l.object);
-                let known = known.filter(|object| object.class != ObjectClass::Other);
-                let told = b.entries.iter().map(|e| &e.object).chain(known);
-                !b.entries.is_empty()
-                    && b.target == *target
-                    && is_same_set(told, objects)
-                    && (*allow_partial || concluded.left_out.is_empty())
-            })
-        }
-        Operation::Restore(RestoreOperation { objects, target, allow_partial, .. }) => seen(target)
-            .is_some_and(|i| {
-                let left = concluded.left_out.iter().map(|left| &left.object);
-                let missing = made_again(objects, &i.objects).gone;
-                matching(missing, left).gone.is_empty()
-                    && (concluded.left_out.is_empty()
-                        || (*allow_partial && concluded.left_out.len() < objects.len()))
-            }),
-        Operation::Genesis(_) | Operation::Adopt(_) => operation
-            .installs()
-            .iter()
-            .all(|target| seen(&target.name).is_some_and(|i| i.identity.label == target.label)),
-        // Of a program's own record, see `program`.
-        Operation::Command(_) | Operation::Use(_) => true,
-        Operation::Inventory(_) | Operation::Recover(_) | Operation::Retire(_) => true,
-    };
-    if complete { Ok(()) } else { outcome_error("completed, but what it shows is not what was to be done") }
+    let recorded = state.zip(operation.target()).map(|(state, (name, _))| state.recorded(name));
+    if operation.is_completed_by(claims, recorded.unwrap_or_default()) {
+        Ok(())
+    } else {
+        outcome_error("completed, but what it shows is not what was to be done")
+    }
 }
 
 #[cfg(test)]
@@ -283,6 +198,10 @@ mod tests {
         encoding::{
             digest::Digest,
             text::{Line, Summary},
+        },
+        proposal::{
+            operations::RestoreOperation,
+            target::{Inventory, LeftOut, ObjectClass, ObjectRecord, TokenIdentity},
         },
         transcript::event::TargetState,
     };
@@ -341,9 +260,8 @@ mod tests {
             program: None,
         };
         change(&mut concluded);
-        check_lists(&operation, &concluded)
-            .and_then(|()| check_completed(&operation, &concluded, (&[target], None)))
-            .is_ok()
+        let claims = claims(&concluded);
+        operation.may_list(&claims) && check_completed(&operation, &claims, (&[target], None)).is_ok()
     }
 
     #[test]

@@ -108,10 +108,6 @@ impl LedgerState {
     /// The targets that an operation touches.
     pub fn touched(state: Option<&Self>, operation: &Operation) -> Vec<Name> {
         match operation {
-            Operation::Genesis(_) | Operation::Adopt(_) => {
-                operation.installs().iter().map(|t| t.name.clone()).collect()
-            }
-            Operation::Retire(_) => Vec::new(),
             Operation::Recover(RecoverOperation { ceremony, intended, .. }) => {
                 let finishes = state.is_some_and(|s| s.finished_in(operation).is_some());
                 // Where its outcome is on record, or it was itself to recover another, nothing is touched.
@@ -122,7 +118,11 @@ impl LedgerState {
                 let lost = lost.filter(|lost| finishes || open(lost));
                 lost.map_or_else(Vec::new, |lost| Self::touched(state, &lost.proposal.operation))
             }
-            operation => operation.target().map(|(name, _)| name.clone()).into_iter().collect(),
+            operation => {
+                let named = operation.target().filter(|_| operation.facts().touches_target);
+                let joining = operation.installs().iter().map(|target| &target.name);
+                joining.chain(named.map(|(name, _)| name)).cloned().collect()
+            }
         }
     }
 

@@ -15,7 +15,6 @@ use crate::{
     proposal::{
         operations::{CommandOperation, InventoryOperation, Operation},
         place::{ModuleChange, Place},
-        target::TokenIdentity,
     },
 };
 
@@ -40,25 +39,6 @@ impl TargetInForce {
         if let Place::Pkcs11 { module, .. } = &mut self.target.place {
             path.clone_into(module);
         }
-    }
-
-    /// Whether a proposal gives the module on record as the old one, and another one as the new one.
-    pub(super) fn check_module_change(
-        &self,
-        change: &ModuleChange,
-        identity: &TokenIdentity,
-    ) -> Result<(), String> {
-        let name = &self.target.name;
-        let Place::Pkcs11 { module, .. } = &self.target.place else {
-            return Err(format!("{name} is not behind a module, and another one is named for it"));
-        };
-        if *module != change.old_path || self.identity.module_sha256 != change.old_sha256 {
-            return Err(format!("the module of {name} that is to be left is another one than on record"));
-        }
-        if change.new_path == change.old_path && identity.module_sha256 == change.old_sha256 {
-            return Err(format!("the module that is named anew for {name} is the one on record"));
-        }
-        Ok(())
     }
 }
 

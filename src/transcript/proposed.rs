@@ -3,30 +3,20 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{
-    context::Context,
-    event::Proposed,
-    finding::Finding,
-    ledger::{CeremonyFiles, TargetInForce},
-};
+use super::{context::Context, event::Proposed, finding::Finding, ledger::CeremonyFiles};
 use crate::{
     encoding::{
+        digest::Digest,
         dsse::Mode,
         text::{Name, printable},
     },
     proposal::{
         agreement,
         document::Proposal,
-        identity::is_among,
         joining::GenesisTarget,
-        operations::{
-            BackupOperation, CommandOperation, DeleteOperation, Operation, Plan, RecoverOperation,
-            ResetOperation, RestoreOperation,
-        },
-        place::Place,
+        operations::{Operation, Plan, RecoverOperation, record::OnRecord, rules::Difference},
         sealed::SealedCredential,
-        selection::select,
-        target::{Custody, Role, TokenIdentity},
+        target::{ObjectRecord, Role, TokenIdentity},
     },
     roster::{Roster, point::KeyPoint},
     sealing::single,
@@ -40,9 +30,10 @@ const MAX_BITS: u32 = 512;
 pub(super) fn check(
     files: &CeremonyFiles,
     proposal: &Proposal,
+    plan: Result<Plan, Finding>,
     roster: &Roster,
     context: &Context<'_>,
-) -> Result<(), Finding> {
+) -> Result<Plan, Finding> {
     if files.directory != proposal.directory() {
         let message = format!("its directory should be called {}", proposal.directory());
         return Err(Finding::error("ceremony-name", message));
@@ -51,10 +42,11 @@ pub(super) fn check(
         return Err(Finding::error("proposal-expiry", "it expires before it was made"));
     }
     check_station(proposal, roster, context)?;
-    check_plan(files, proposal)?;
-    check_operation(proposal, roster, context)?;
-    check_credentials(proposal, roster, context)?;
-    check_handovers(proposal, context)
+    let plan = check_plan(files, proposal, plan)?;
+    check_operation(&plan, proposal, roster, context)?;
+    check_credentials(&plan, proposal, roster, context)?;
+    check_handovers(proposal, context)?;
+    Ok(plan)
 }
 
 /// Ledger, number and predecessor, in the line and in the proposal.
@@ -172,7 +164,11 @@ fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) ->
     Ok(())
 }
 
-fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding> {
+fn check_plan(
+    files: &CeremonyFiles,
+    proposal: &Proposal,
+    plan: Result<Plan, Finding>,
+) -> Result<Plan, Finding> {
     if files.plan != proposal.plan.as_bytes() {
         let mut restored = files.plan.clone();
         restored.retain(|byte| *byte != b'\r');
@@ -184,15 +180,22 @@ fn check_plan(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding>
         };
         return Err(Finding::error("plan-mismatch", message));
     }
-    let plan = Plan::parse(proposal.plan.as_bytes())
-        .map_err(|error| Finding::error("plan", format!("its plan is not valid: {error}")))?;
-    agreement::check(&plan, proposal).map_err(|what| {
-        Finding::error("plan-mismatch", format!("the proposal differs from its plan: {what}"))
-    })
+    let plan = plan?;
+    agreement::check(&plan, proposal).map_err(differs)?;
+    Ok(plan)
+}
+
+fn differs(what: Difference) -> Finding {
+    Finding::error("plan-mismatch", format!("the proposal differs from its plan: {what}"))
 }
 
 /// The operation is on targets of the quorum as they are on record.
-fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
+fn check_operation(
+    plan: &Plan,
+    proposal: &Proposal,
+    roster: &Roster,
+    context: &Context<'_>,
+) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("operation", message));
     let joining = proposal.operation.installs();
     for (place, target) in joining.iter().enumerate() {
@@ -206,49 +209,27 @@ fn check_operation(proposal: &Proposal, roster: &Roster, context: &Context<'_>) 
         return fail(format!("{name} is no target of this quorum"));
     };
     // Only an inventory whose plan says so takes another file for the target's module, and only such a command for its program.
-    let change = proposal.operation.module_change();
-    let updates = change.is_some()
-        || matches!(Plan::parse(proposal.plan.as_bytes()), Ok(Plan::Command(plan)) if plan.sha256.is_some());
-    let module_sha256 = if updates { identity.module_sha256 } else { target.identity.module_sha256 };
+    let replaces = plan.replaces_module(&proposal.operation);
+    let module_sha256 = if replaces { identity.module_sha256 } else { target.identity.module_sha256 };
     if *identity != (TokenIdentity { module_sha256, ..target.identity.clone() }) {
         return fail(format!("{name} is pinned as another token than the ledger has on record"));
     }
     if target.target.place.is_program() != proposal.operation.facts().is_for_programs {
         return fail(format!("{name} is a program or a token, and the operation is of the other kind"));
     }
-    change.map_or(Ok(()), |change| target.check_module_change(change, identity)).or_else(fail)?;
-    check_program(&proposal.operation, target).or_else(fail)?;
-    let recorded = target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default();
-    match &proposal.operation {
-        Operation::Delete(DeleteOperation { objects, .. }) => {
-            if !is_among(objects, recorded) {
-                return fail(format!("it deletes what was not on record in {name}"));
-            }
-            if let Ok(Plan::Delete(plan)) = Plan::parse(proposal.plan.as_bytes())
-                && select(&plan.objects, recorded).ok().as_ref() != Some(objects)
-            {
-                let message =
-                    "the proposal differs from its plan: its entries do not mean these objects alone";
-                return Err(Finding::error("plan-mismatch", message));
-            }
-        }
-        Operation::Reset(ResetOperation { objects, .. })
-        | Operation::Backup(BackupOperation { objects, .. })
-            if objects.as_slice() != recorded =>
-        {
-            return fail(format!("the objects of {name} are others than those on record"));
-        }
-        Operation::Restore(RestoreOperation { backup, sha256, objects, .. }) => {
-            let fits = state.backups.get(backup).is_some_and(|record| {
-                record.sha256 == *sha256 && record.entries.iter().map(|e| &e.object).eq(objects)
-            });
-            if !fits {
-                return fail(format!("ceremony {backup} recorded another backup, or none"));
-            }
-        }
-        _ => {}
-    }
-    Ok(())
+    let has_backup = |ceremony: u32, sha256: Digest, objects: &[ObjectRecord]| {
+        state.backups.get(&ceremony).is_some_and(|record| {
+            record.sha256 == sha256 && record.entries.iter().map(|entry| &entry.object).eq(objects)
+        })
+    };
+    let record = OnRecord {
+        target: &target.target,
+        identity: &target.identity,
+        objects: target.inventory.as_ref().map(|i| i.objects.as_slice()).unwrap_or_default(),
+        has_backup: &has_backup,
+    };
+    proposal.operation.check_record(&record).or_else(fail)?;
+    plan.means(&proposal.operation, record.objects).map_err(differs)
 }
 
 /// A target that is to join has a name of its own, is no target yet, and belongs to authorities that exist.
@@ -277,37 +258,15 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
     }
 }
 
-/// A program is the pinned one of its target, and is handed what the quorum keeps.
-fn check_program(operation: &Operation, target: &TargetInForce) -> Result<(), String> {
-    let Some(run) = operation.program() else { return Ok(()) };
-    run.check()?;
-    if let Operation::Command(CommandOperation { check: Some(check), .. }) = operation {
-        check.check()?;
-    }
-    let custody = |role| target.target.rule(role).map(|rule| rule.custody);
-    match (operation, &target.target.place) {
-        (Operation::Command(CommandOperation { identity, .. }), Place::Command { program }) => {
-            let pinned = run.program == *program && Some(run.sha256) == identity.module_sha256;
-            let kept = run.roles().into_iter().all(|role| role.is_for_programs() && custody(role).is_some());
-            if pinned && kept { Ok(()) } else { Err("it is not the program of its target".into()) }
-        }
-        (Operation::Use(_), _) => {
-            let one = run.roles().into_iter().eq([Role::UserPin]);
-            let held = custody(Role::UserPin) == Some(Custody::Held);
-            if one && held {
-                Ok(())
-            } else {
-                Err("a use hands over the held user-pin, and nothing else".into())
-            }
-        }
-        _ => Err("it is not the program of its target".into()),
-    }
-}
-
 /// Exactly the credentials that the operation makes, each once, with the next version, for one recipient.
-fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
+fn check_credentials(
+    plan: &Plan,
+    proposal: &Proposal,
+    roster: &Roster,
+    context: &Context<'_>,
+) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("credential", message));
-    let mut wanted = wanted_credentials(proposal, context);
+    let mut wanted = wanted_credentials(plan, proposal, context);
     for credential in &proposal.credentials {
         let (authority, target, role) = (&credential.authority, &credential.target, credential.role);
         if !wanted.remove(&(authority.clone(), target.clone(), role)) {
@@ -343,14 +302,10 @@ fn check_credentials(proposal: &Proposal, roster: &Roster, context: &Context<'_>
 /// Each PIN that is set anew for an application is sealed to that application, and nothing else is.
 fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("handover", message));
-    let targets: Vec<&GenesisTarget> = match &proposal.operation {
-        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => operation.installs().iter().collect(),
-        Operation::Retire(_) => Vec::new(),
-        operation => {
-            let named = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
-            named.map(|t| &t.target).into_iter().collect()
-        }
-    };
+    let operation = &proposal.operation;
+    let named = operation.target().filter(|_| operation.facts().touches_target);
+    let named = named.and_then(|(name, _)| context.state?.targets.get(name)).map(|target| &target.target);
+    let targets: Vec<&GenesisTarget> = operation.installs().iter().chain(named).collect();
     let wanted: Vec<_> = targets.iter().filter_map(|t| t.reissued().map(|rule| (&t.name, rule))).collect();
     for handover in &proposal.handovers {
         let target = &handover.target;
@@ -374,39 +329,20 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
     }
 }
 
-/// A genesis makes every held credential of its targets, and every reissued PIN. A reset makes both PINs, the user PIN also for the authority
-/// of the SO PIN, which sets it. Everything else renews the held PINs that its target will have seen, unless its plan
-/// keeps them, and sets a reissued one.
-fn wanted_credentials(proposal: &Proposal, context: &Context<'_>) -> BTreeSet<(Name, Name, Role)> {
-    let mut wanted = BTreeSet::new();
-    match &proposal.operation {
-        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
-            for target in operation.installs() {
-                for rule in target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed) {
-                    wanted.insert((rule.authority.clone(), target.name.clone(), rule.role));
-                }
-            }
-        }
-        Operation::Reset(ResetOperation { target, .. }) => {
-            let taken_in = context.state.and_then(|s| s.targets.get(target)).map(|t| &t.target);
-            let authority = |role| taken_in.and_then(|t| t.rule(role)).map(|rule| rule.authority.clone());
-            for (holder, role) in
-                [(Role::SoPin, Role::SoPin), (Role::UserPin, Role::UserPin), (Role::SoPin, Role::UserPin)]
-            {
-                wanted.extend(authority(holder).map(|authority| (authority, target.clone(), role)));
-            }
-        }
-        Operation::Retire(_) => {}
-        operation => {
-            let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
-            let keeps = Plan::parse(proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
-            if let Some(target) = target {
-                let renewed = target.exposed().filter(|_| !keeps);
-                for rule in renewed.into_iter().chain(target.target.reissued()) {
-                    wanted.insert((rule.authority.clone(), target.target.name.clone(), rule.role));
-                }
-            }
-        }
+/// What sets PINs says which. Everything else renews the held PINs that its target will have seen, unless its plan keeps them,
+/// and sets a reissued one.
+fn wanted_credentials(
+    plan: &Plan,
+    proposal: &Proposal,
+    context: &Context<'_>,
+) -> BTreeSet<(Name, Name, Role)> {
+    let (operation, facts) = (&proposal.operation, proposal.operation.facts());
+    let target = operation.target().and_then(|(name, _)| context.state?.targets.get(name));
+    if facts.sets_pins {
+        return operation.sets(target.map(|target| &target.target)).into_iter().collect();
     }
-    wanted
+    let Some(target) = target.filter(|_| facts.touches_target) else { return BTreeSet::new() };
+    let renewed = target.exposed().filter(|_| !plan.keeps_pins());
+    let rules = renewed.into_iter().chain(target.target.reissued());
+    rules.map(|rule| (rule.authority.clone(), target.target.name.clone(), rule.role)).collect()
 }

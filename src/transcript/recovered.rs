@@ -79,7 +79,7 @@ impl LedgerState {
             Some(End::Recovered { by, .. }) => *by != proposal.ceremony,
             Some(End::Closed | End::Aborted(_)) => true,
         };
-        Some(Recovered { proposal: &lost.proposal, has_ended })
+        Some(Recovered { proposal: &lost.proposal, plan: &lost.plan, has_ended })
     }
 
     /// The operation whose effect a ceremony has: its own, or that of the genesis, adoption or reset that it recovers.

@@ -18,10 +18,7 @@ use super::{
 use crate::{
     approval::statement::Signed,
     encoding::{digest::Digest, dsse::Mode, time::Timestamp},
-    proposal::{
-        operations::Plan,
-        target::{Custody, Role},
-    },
+    proposal::target::{Custody, Role},
 };
 
 /// A ledger after verification: the state as far as it could be followed, and what was found.
@@ -237,7 +234,7 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
         let message = "the copies of the ledger lay on one file system";
         findings.push(at(Finding::new(Severity::Warning, "same-medium", message)));
     }
-    let keeps = Plan::parse(ceremony.proposal.plan.as_bytes()).is_ok_and(|plan| plan.keeps_pins());
+    let keeps = ceremony.plan.keeps_pins();
     if keeps && ceremony.intended.is_some() {
         let message = "deviation: the PIN that the target and its module saw was not changed (keep_pins)";
         findings.push(at(Finding::new(Severity::Warning, "pins-kept", message)));

@@ -2,21 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Difference, Facts, Payload, Planned, same};
+use super::{
+    record::{Claims, Listed, OnRecord, are_of},
+    rules::{Difference, Facts, Payload, Planned, same},
+};
 use crate::{
     encoding::{bounds, text::Name},
     proposal::{
         capability::Ability,
+        identity::is_same_set,
         plan::{Table, simple_plan},
         plan_error::PlanError,
         plan_rules::whole_file,
         sections::{Section, token},
-        target::{ObjectRecord, TokenIdentity},
+        target::{ObjectClass, ObjectRecord, TokenIdentity},
     },
 };
 
-pub(super) const FACTS: Facts =
-    Facts { only_reads: true, abilities: &[Ability::LogIn, Ability::Backup], ..Facts::LOGS_IN };
+pub(super) const FACTS: Facts = Facts {
+    only_reads: true,
+    looks_afterwards: false,
+    abilities: &[Ability::LogIn, Ability::Backup],
+    ..Facts::LOGS_IN
+};
 
 simple_plan! {
     /// `kind = "backup"`.
@@ -64,6 +72,29 @@ impl Table for BackupPlan {
 impl Payload for BackupOperation {
     fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         Some((&self.target, &self.identity))
+    }
+
+    fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
+        if self.objects == record.objects {
+            return Ok(());
+        }
+        Err(format!("the objects of {} are others than those on record", self.target))
+    }
+
+    fn may_list(&self, claims: &Claims<'_>) -> bool {
+        claims.lists_only(&[Listed::LeftOut, Listed::Unkept, Listed::Backup])
+            && are_of(claims.unkept, &self.objects)
+    }
+
+    fn is_completed_by(&self, claims: &Claims<'_>, _: &[ObjectRecord]) -> bool {
+        let Some((target, entries)) = &claims.backup else { return false };
+        // No inventory has objects of other classes.
+        let left_out = claims.left_out.iter().map(|left| &left.object);
+        let left_out = left_out.filter(|object| object.class != ObjectClass::Other);
+        !entries.is_empty()
+            && **target == self.target
+            && is_same_set(entries.iter().copied().chain(left_out), &self.objects)
+            && (self.allow_partial || claims.left_out.is_empty())
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Difference, Facts, Payload, Planned, same};
+use super::{
+    record::OnRecord,
+    rules::{Difference, Facts, Payload, Planned, same},
+};
 use crate::{
     encoding::{
         bounds,
@@ -12,6 +15,7 @@ use crate::{
         text::{Name, printable},
     },
     proposal::{
+        place::Place,
         plan::{Table, simple_plan},
         plan_error::PlanError,
         program::{HandedCredential, OutputFile, ProgramCheck, ProgramRun},
@@ -128,6 +132,22 @@ impl Payload for CommandOperation {
     fn is_repeatable(&self) -> bool {
         self.repeatable
     }
+
+    fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
+        self.run.check()?;
+        self.check.as_ref().map_or(Ok(()), ProgramCheck::check)?;
+        let kept = |role: Role| role.is_for_programs() && record.target.rule(role).is_some();
+        match &record.target.place {
+            Place::Command { program }
+                if self.run.program == *program
+                    && Some(self.run.sha256) == self.identity.module_sha256
+                    && self.run.roles().into_iter().all(kept) =>
+            {
+                Ok(())
+            }
+            _ => Err("it is not the program of its target".into()),
+        }
+    }
 }
 
 impl Planned for CommandOperation {
@@ -142,6 +162,10 @@ impl Planned for CommandOperation {
         same(is_run(run, meant), "what is run")?;
         same(plan.check == self.check, "check")?;
         same(plan.repeatable == self.repeatable, "repeatable")
+    }
+
+    fn replaces_module(&self, plan: &CommandPlan) -> bool {
+        plan.sha256.is_some()
     }
 
     fn briefing(&self, plan: &CommandPlan) -> Vec<Section> {

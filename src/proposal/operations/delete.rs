@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Difference, Facts, Payload, Planned, same};
+use super::{
+    record::{Claims, Listed, OnRecord},
+    rules::{Difference, Facts, Payload, Planned, same},
+};
 use crate::{
     encoding::{
         bounds,
@@ -10,10 +13,12 @@ use crate::{
     },
     proposal::{
         capability::Ability,
+        choice::survivors,
+        identity::is_among,
         plan::{Table, simple_plan},
         plan_error::PlanError,
         sections::{Section, object, token},
-        selection::ObjectSelector,
+        selection::{ObjectSelector, select},
         target::{ObjectRecord, TokenIdentity},
     },
 };
@@ -83,6 +88,25 @@ impl Payload for DeleteOperation {
     fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         Some((&self.target, &self.identity))
     }
+
+    fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
+        if is_among(&self.objects, record.objects) {
+            return Ok(());
+        }
+        Err(format!("it deletes what was not on record in {}", self.target))
+    }
+
+    fn may_list(&self, claims: &Claims<'_>) -> bool {
+        claims.lists_only(&[Listed::Deleted, Listed::LeftOut]) && is_among(claims.deleted, &self.objects)
+    }
+
+    fn is_completed_by(&self, claims: &Claims<'_>, recorded: &[ObjectRecord]) -> bool {
+        claims.left_out.is_empty()
+            && is_among(&self.objects, claims.deleted)
+            && claims
+                .seen(&self.target)
+                .is_some_and(|after| survivors(recorded, &self.objects, &after.objects).is_empty())
+    }
 }
 
 impl Planned for DeleteOperation {
@@ -94,6 +118,14 @@ impl Planned for DeleteOperation {
         let mut selectors = plan.objects.iter().flat_map(|s| std::iter::repeat_n(s, s.count()));
         let meant = self.objects.iter().all(|object| selectors.next().is_some_and(|s| s.means(object)));
         same(meant && selectors.next().is_none(), "objects")
+    }
+
+    fn is_meant_by(&self, plan: &DeletePlan, recorded: &[ObjectRecord]) -> Result<(), Difference> {
+        let selected = select(&plan.objects, recorded);
+        same(
+            selected.is_ok_and(|selected| selected == self.objects),
+            "its entries do not mean these objects alone",
+        )
     }
 
     fn briefing(&self, _: &DeletePlan) -> Vec<Section> {

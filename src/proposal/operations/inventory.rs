@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Difference, Facts, Payload, Planned, same};
+use super::{
+    record::OnRecord,
+    rules::{Difference, Facts, Payload, Planned, same},
+};
 use crate::{
     encoding::{digest::Digest, text::Name},
     proposal::{
-        place::ModuleChange,
+        place::{ModuleChange, Place},
         plan::{Table, simple_plan},
         plan_error::PlanError,
         plan_rules::absolute,
@@ -63,6 +66,21 @@ impl Payload for InventoryOperation {
     fn module_change(&self) -> Option<&ModuleChange> {
         self.module.as_ref()
     }
+
+    fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
+        let Some(change) = &self.module else { return Ok(()) };
+        let name = &self.target;
+        let Place::Pkcs11 { module, .. } = &record.target.place else {
+            return Err(format!("{name} is not behind a module, and another one is named for it"));
+        };
+        if *module != change.old_path || record.identity.module_sha256 != change.old_sha256 {
+            return Err(format!("the module of {name} that is to be left is another one than on record"));
+        }
+        if change.new_path == change.old_path && self.identity.module_sha256 == change.old_sha256 {
+            return Err(format!("the module that is named anew for {name} is the one on record"));
+        }
+        Ok(())
+    }
 }
 
 impl Planned for InventoryOperation {
@@ -76,6 +94,10 @@ impl Planned for InventoryOperation {
         let meant =
             |change: &ModuleChange| plan.module.as_ref().unwrap_or(&change.old_path) == &change.new_path;
         same(self.module.as_ref().is_none_or(meant), "module")
+    }
+
+    fn replaces_module(&self, _: &InventoryPlan) -> bool {
+        self.module.is_some()
     }
 
     fn briefing(&self, _: &InventoryPlan) -> Vec<Section> {

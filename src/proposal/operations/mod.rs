@@ -2,6 +2,7 @@
 //!
 //! The list is in `roster::operation`; here it becomes the two enums, and the ways from one of their values to its file.
 
+pub mod record;
 pub mod rules;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::{
     plan::{Heading, Table, from_toml},
     plan_error::PlanError,
     sections::Section,
+    target::ObjectRecord,
 };
 use crate::{
     encoding::{bounds, by_kind::by_kind},
@@ -88,6 +90,22 @@ macro_rules! enums {
             pub fn agrees_with(&self, operation: &Operation) -> Result<(), Difference> {
                 match (self, operation) {
                     $((Self::$kind(plan), Operation::$kind(operation)) => operation.agrees_with(plan),)*
+                    _ => Err("kind"),
+                }
+            }
+
+            /// Whether it says that another file is taken for the target's module, or for its program.
+            pub fn replaces_module(&self, operation: &Operation) -> bool {
+                match (self, operation) {
+                    $((Self::$kind(plan), Operation::$kind(operation)) => operation.replaces_module(plan),)*
+                    _ => false,
+                }
+            }
+
+            /// Whether it means what an operation pins, and nothing else of what is on record.
+            pub fn means(&self, operation: &Operation, recorded: &[ObjectRecord]) -> Result<(), Difference> {
+                match (self, operation) {
+                    $((Self::$kind(plan), Operation::$kind(operation)) => operation.is_meant_by(plan, recorded),)*
                     _ => Err("kind"),
                 }
             }

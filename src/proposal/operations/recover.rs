@@ -12,7 +12,7 @@ use crate::{
     roster::OperationKind,
 };
 
-pub(super) const FACTS: Facts = Facts::WITHOUT_LOGIN;
+pub(super) const FACTS: Facts = Facts { looks_afterwards: false, ..Facts::WITHOUT_LOGIN };
 
 simple_plan! {
     /// `kind = "recover"`.

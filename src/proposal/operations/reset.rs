@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Difference, Facts, Payload, Planned, same};
+use super::{
+    record::{Claims, OnRecord},
+    rules::{Difference, End, Facts, Payload, Planned, same},
+};
 use crate::{
     encoding::{
         bounds,
@@ -10,6 +13,7 @@ use crate::{
     },
     proposal::{
         capability::Ability,
+        joining::GenesisTarget,
         plan::{Table, simple_plan},
         plan_error::PlanError,
         plan_rules::label_fits,
@@ -62,6 +66,34 @@ impl Table for ResetPlan {
 impl Payload for ResetOperation {
     fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         Some((&self.target, &self.identity))
+    }
+
+    fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
+        if self.objects == record.objects {
+            return Ok(());
+        }
+        Err(format!("the objects of {} are others than those on record", self.target))
+    }
+
+    /// Both PINs, and the user PIN also for the authority of the SO PIN, which sets it.
+    fn sets(&self, target: Option<&GenesisTarget>) -> Vec<(Name, Name, Role)> {
+        let authority = |role| target.and_then(|t| t.rule(role)).map(|rule| rule.authority.clone());
+        let made = [(Role::SoPin, Role::SoPin), (Role::UserPin, Role::UserPin), (Role::SoPin, Role::UserPin)];
+        let made = made.into_iter().filter_map(|(holder, role)| Some((authority(holder)?, role)));
+        made.map(|(authority, role)| (authority, self.target.clone(), role)).collect()
+    }
+
+    /// A reset that completed gave it a new label, and may have given it another serial number.
+    fn may_be(&self, _: &Name, found: &TokenIdentity, end: End) -> bool {
+        match end {
+            End::Completed => found.label == self.new_label && found.is_same_device(&self.identity),
+            End::Other => *found == self.identity,
+        }
+    }
+
+    fn is_completed_by(&self, claims: &Claims<'_>, _: &[ObjectRecord]) -> bool {
+        let after = claims.seen(&self.target);
+        after.is_some_and(|after| after.objects.is_empty() && after.identity.label == self.new_label)
     }
 }
 

@@ -1,12 +1,18 @@
 //! Makes the objects of a backup again.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Difference, Facts, Payload, Planned, same};
+use super::{
+    record::{Claims, Listed, OnRecord, are_of},
+    rules::{Difference, Facts, Payload, Planned, same},
+};
 use crate::{
     encoding::{bounds, digest::Digest, text::Name},
     proposal::{
         capability::Ability,
+        identity::{made_again, matching},
         plan::{Table, simple_plan},
         plan_error::PlanError,
         plan_rules::absolute,
@@ -70,6 +76,30 @@ impl Table for RestorePlan {
 impl Payload for RestoreOperation {
     fn target(&self) -> Option<(&Name, &TokenIdentity)> {
         Some((&self.target, &self.identity))
+    }
+
+    fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
+        if (record.has_backup)(self.backup, self.sha256, &self.objects) {
+            return Ok(());
+        }
+        Err(format!("ceremony {} recorded another backup, or none", self.backup))
+    }
+
+    fn may_list(&self, claims: &Claims<'_>) -> bool {
+        let names: BTreeSet<_> = self.objects.iter().map(ObjectRecord::name).collect();
+        claims.lists_only(&[Listed::Restored, Listed::LeftOut, Listed::Unkept])
+            && claims.restored.iter().all(|object| names.contains(&object.name()))
+            && are_of(claims.left_out, &self.objects)
+            && are_of(claims.unkept, claims.restored)
+    }
+
+    fn is_completed_by(&self, claims: &Claims<'_>, _: &[ObjectRecord]) -> bool {
+        let Some(after) = claims.seen(&self.target) else { return false };
+        let left_out = claims.left_out.iter().map(|left| &left.object);
+        let missing = made_again(&self.objects, &after.objects).gone;
+        matching(missing, left_out).gone.is_empty()
+            && (claims.left_out.is_empty()
+                || (self.allow_partial && claims.left_out.len() < self.objects.len()))
     }
 }
 

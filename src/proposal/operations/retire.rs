@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-pub(super) const FACTS: Facts = Facts::WITHOUT_LOGIN;
+pub(super) const FACTS: Facts = Facts { touches_target: false, ..Facts::WITHOUT_LOGIN };
 
 simple_plan! {
     /// `kind = "retire"`.

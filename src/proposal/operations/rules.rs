@@ -1,5 +1,6 @@
 //! What an operation is asked, whichever it is. Each answers in a file of its own.
 
+use super::record::{Claims, OnRecord};
 use crate::{
     encoding::text::Name,
     proposal::{
@@ -8,7 +9,7 @@ use crate::{
         place::ModuleChange,
         program::{ProgramCheck, ProgramRun},
         sections::Section,
-        target::{Role, TokenIdentity},
+        target::{Custody, ObjectRecord, Role, TokenIdentity},
     },
 };
 
@@ -21,6 +22,10 @@ pub struct Facts {
     pub only_reads: bool,
     /// It is for a target that is a program; everything else is for tokens.
     pub is_for_programs: bool,
+    /// Its target is touched. Who the target is, is read back before, and its PINs are changed if it has seen them.
+    pub touches_target: bool,
+    /// It completes only if each target was looked at afterwards.
+    pub looks_afterwards: bool,
     /// The credentials of its own target that it can use.
     pub roles: &'static [Role],
     /// What its target must be able to do.
@@ -33,6 +38,8 @@ impl Facts {
         sets_pins: false,
         only_reads: false,
         is_for_programs: false,
+        touches_target: true,
+        looks_afterwards: true,
         roles: &[Role::UserPin],
         abilities: &[Ability::LogIn],
     };
@@ -77,6 +84,49 @@ pub trait Payload {
     fn module_change(&self) -> Option<&ModuleChange> {
         None
     }
+
+    /// Whether what it pins is what is on record of its target.
+    fn check_record(&self, _: &OnRecord<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The credentials that it makes because it sets PINs, each of its authority: those of the targets that join, but for what
+    /// their owners keep.
+    fn sets(&self, _: Option<&GenesisTarget>) -> Vec<(Name, Name, Role)> {
+        let rules = |target: &GenesisTarget| {
+            let kept = target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed);
+            kept.map(|rule| (rule.authority.clone(), target.name.clone(), rule.role)).collect::<Vec<_>>()
+        };
+        self.installs().iter().flat_map(rules).collect()
+    }
+
+    /// Whether the target that is seen afterwards may be the one that was pinned.
+    fn may_be(&self, name: &Name, found: &TokenIdentity, _: End) -> bool {
+        match self.installs().iter().find(|target| target.name == *name) {
+            Some(joined) => joined.may_be(found),
+            None => self.target().is_some_and(|(_, pinned)| pinned == found),
+        }
+    }
+
+    /// Whether what the record lists was to be done: a record that lists more claims what was not approved, or owns up to it as
+    /// if it had been.
+    fn may_list(&self, claims: &Claims<'_>) -> bool {
+        claims.lists_only(&[])
+    }
+
+    /// Whether what the record shows is what was to be done; `recorded` are the objects of its target before.
+    fn is_completed_by(&self, _: &Claims<'_>, _recorded: &[ObjectRecord]) -> bool {
+        true
+    }
+}
+
+/// How an operation is said to have ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// All of it was seen to be done.
+    Completed,
+    /// Anything else.
+    Other,
 }
 
 /// What differs between a proposal and its plan, in a few words.
@@ -89,6 +139,16 @@ pub trait Planned {
 
     /// Whether it does what the plan says, field by field: a reader should not have to compare them.
     fn agrees_with(&self, plan: &Self::Plan) -> Result<(), Difference>;
+
+    /// Whether the plan says that another file is taken for the target's module, or for its program.
+    fn replaces_module(&self, _: &Self::Plan) -> bool {
+        false
+    }
+
+    /// Whether the plan means what it pins, and nothing else of what is on record.
+    fn is_meant_by(&self, _: &Self::Plan, _recorded: &[ObjectRecord]) -> Result<(), Difference> {
+        Ok(())
+    }
 
     /// It in words, for those who decide on it.
     fn briefing(&self, plan: &Self::Plan) -> Vec<Section>;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Difference, Facts, Payload, Planned, same};
+use super::{
+    record::OnRecord,
+    rules::{Difference, Facts, Payload, Planned, same},
+};
 use crate::{
     encoding::{bounds, digest::Digest, text::Name},
     proposal::{
@@ -14,7 +17,7 @@ use crate::{
         program_briefing,
         program_plan::{InputTable, UNPINNED, is_run, pinned},
         sections::{Section, token},
-        target::{Role, TokenIdentity},
+        target::{Custody, Role, TokenIdentity},
     },
 };
 
@@ -118,6 +121,16 @@ impl Payload for UseOperation {
 
     fn is_repeatable(&self) -> bool {
         self.repeatable
+    }
+
+    fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
+        self.run.check()?;
+        let held = record.target.rule(Role::UserPin).is_some_and(|rule| rule.custody == Custody::Held);
+        if held && self.run.roles().into_iter().eq([Role::UserPin]) {
+            Ok(())
+        } else {
+            Err("a use hands over the held user-pin, and nothing else".into())
+        }
     }
 }
 

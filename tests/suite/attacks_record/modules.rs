@@ -6,7 +6,9 @@ use quorate::{
     proposal::{
         briefing::briefing,
         document::Proposal,
-        operations::{AdoptOperation, DeleteOperation, InventoryOperation, Operation, RecoverOperation},
+        operations::{
+            AdoptOperation, DeleteOperation, InventoryOperation, Operation, Plan, RecoverOperation,
+        },
         place::{ModuleChange, Place},
         target::TokenIdentity,
     },
@@ -223,7 +225,9 @@ fn a_token_is_not_adopted_again_through_another_module() {
 fn its_briefing_gives_both_paths_and_both_digests() {
     let forge = Forge::new();
     let roster = forge.state().roster.unwrap();
-    let sections = briefing(&moves(&forge), Digest::of(b"proposal"), &roster, None);
+    let moved = moves(&forge);
+    let plan = Plan::parse(moved.plan.as_bytes()).unwrap();
+    let sections = briefing((&moved, &plan), Digest::of(b"proposal"), &roster, None);
     let lines = sections.iter().flat_map(|section| &section.lines).cloned().collect::<Vec<_>>().join("\n");
     assert!(lines.contains("ANOTHER FILE IS TAKEN FOR ITS MODULE"), "{lines}");
     let (old, new) = (identity().module_sha256.unwrap(), built());

@@ -5,7 +5,7 @@ use quorate::{
     proposal::{
         briefing::briefing,
         document::Proposal,
-        operations::{InventoryOperation, Operation, RecoverOperation},
+        operations::{InventoryOperation, Operation, Plan, RecoverOperation},
         place::ModuleChange,
         target::TokenIdentity,
     },
@@ -144,7 +144,9 @@ fn its_briefing_tells_what_is_still_to_come() {
         }
         let state = forge.state();
         let lost = state.recovered_by(&recovery);
-        let sections = briefing(&recovery, Digest::of(b"proposal"), state.roster.as_ref().unwrap(), lost);
+        let plan = Plan::parse(recovery.plan.as_bytes()).unwrap();
+        let sections =
+            briefing((&recovery, &plan), Digest::of(b"proposal"), state.roster.as_ref().unwrap(), lost);
         sections.iter().flat_map(|section| &section.lines).cloned().collect::<Vec<_>>().join("\n")
     };
     let delete = told(&|forge| forge.renewing_delete(2));
