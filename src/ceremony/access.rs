@@ -3,7 +3,11 @@
 //! The quorum holds one PIN of a role, unless a change of it was cut off. Then there are two, or more after several such
 //! ends, and each is tried once. The token stops it before a last try.
 
-use super::{Error, act::Acting, credentials::Credentials, pin_marks::NewPin};
+use super::{
+    Error,
+    acting::{Acting, Credentials, PresentPin},
+    pin_marks::NewPin,
+};
 use crate::{
     approval::{authorization::PinAuthorization, quorum::Authorities},
     memory::Pin,
@@ -18,13 +22,6 @@ use crate::{
     },
     transcript::ledger::{Ceremony, TargetInForce},
 };
-
-/// A PIN that may hold.
-pub(super) struct PresentPin {
-    /// Version of the sealed credential; none where the quorum does not hold it.
-    pub(super) version: Option<u32>,
-    pub(super) pin: Pin,
-}
 
 /// How an operation comes to log in as the user.
 pub(super) enum Access {

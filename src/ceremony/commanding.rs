@@ -5,8 +5,8 @@ use std::io::{Read as _, Write as _};
 
 use super::{
     Error,
-    act::{Acted, Acting},
-    backup,
+    acting::{Acted, Acting},
+    backup, station,
 };
 use crate::{
     approval::authorization::Authorization,
@@ -14,11 +14,9 @@ use crate::{
     memory::Pin,
     ports::token::{Effect, TokenError},
     proposal::{
-        operations::{CommandOperation, Operation},
-        program::{ProgramCheck, ProgramRecord, ProgramRun, RunRecord, WrittenFile},
+        program::{ProgramRun, RunRecord, WrittenFile},
         target::Inventory,
     },
-    transcript::{event::TargetState, outcome::Outcome},
 };
 
 /// What the station keeps from just before a program is started.
@@ -54,8 +52,8 @@ impl Known {
 
 impl Acting<'_, '_> {
     /// Where the program of this ceremony works.
-    fn room(&self) -> String {
-        room(self.ceremony.digest)
+    pub(super) fn room(&self) -> String {
+        station::room(self.ceremony.digest)
     }
 
     /// What the target was like before the program was first started, where that has been.
@@ -105,78 +103,6 @@ impl Acting<'_, '_> {
             }
             Err(error) => Ok(Known::Unknown(error.to_string())),
         }
-    }
-
-    /// A program with the credentials of its target.
-    pub(super) fn command(&mut self, secrets: &[Pin], grant: Authorization) -> Result<Acted, Error> {
-        let operation = &self.ceremony.proposal.operation;
-        let Operation::Command(CommandOperation { target: name, identity, run, check, .. }) = operation
-        else {
-            return Err(Error::refused("the proposal runs no program", "audit the ledger"));
-        };
-        let known = self.run_once(run, secrets, b"{}", grant)?;
-        let what = format!("command on {name}");
-        let mut acted = match &known {
-            Known::NotStarted(error) => {
-                let mut acted = Acted::from_error(&what, error);
-                acted.program = Some(ProgramRecord::default());
-                acted
-            }
-            _ => {
-                let code = check.as_ref().map(|check| self.look_by_check(check));
-                self.judge_command(&what, run, &known, code)
-            }
-        };
-        self.tell_leavings(&mut acted, run, &known, secrets);
-        let inventory = Inventory { identity: identity.clone(), objects: Vec::new() };
-        let completed = acted.is_completed();
-        acted.targets = vec![TargetState { name: name.clone(), inventory: completed.then_some(inventory) }];
-        Ok(acted)
-    }
-
-    /// Runs the check.
-    fn look_by_check(&mut self, check: &ProgramCheck) -> Option<u8> {
-        let room = self.room();
-        self.world.programs.check(&room, check).unwrap_or(None)
-    }
-
-    /// `checked` is none where the plan has no check; its code is none where it did not end by itself.
-    fn judge_command(
-        &mut self,
-        what: &str,
-        run: &ProgramRun,
-        known: &Known,
-        checked: Option<Option<u8>>,
-    ) -> Acted {
-        let success = known.record().is_some_and(|record| record.is_success(run));
-        let published = if success { self.publish(run, known) } else { Ok(()) };
-        let written = known.record().is_some_and(|record| record.credential_written);
-        let nothing_missing = success || (run.outputs.is_empty() && !written);
-        let (mut outcome, seen) = match checked {
-            None if success => (Outcome::Completed, ""),
-            None => (Outcome::Indeterminate, "; nothing can look whether it was carried out"),
-            Some(Some(0)) if nothing_missing => {
-                (Outcome::Completed, "; the check sees that it was carried out")
-            }
-            Some(Some(0)) => (Outcome::Indeterminate, "; the check sees that it was carried out"),
-            Some(Some(1)) if success => {
-                (Outcome::Indeterminate, "; but the check sees that it was not carried out")
-            }
-            Some(Some(1)) => (Outcome::Failed, "; the check sees that it was not carried out"),
-            Some(_) => (Outcome::Indeterminate, "; the check could not tell whether it was carried out"),
-        };
-        let mut summary = format!("{what}: {}{seen}", describe(run, known));
-        let mut hint = None;
-        if let Err(error) = published {
-            outcome = Outcome::Indeterminate;
-            summary.push_str(&format!("; {}", error.message));
-            hint = Some(error.hint);
-        }
-        let mut acted = Acted::new(outcome, summary);
-        self.tell_more(&mut acted, known, hint);
-        acted.program =
-            Some(ProgramRecord { run: known.record().cloned(), check_exit_code: checked.flatten() });
-        acted
     }
 
     /// What the operator can do, and what the program complained of.
@@ -307,11 +233,6 @@ impl Acting<'_, '_> {
         }
         Ok(self.world.artifacts.publish(path)?)
     }
-}
-
-/// Name of a ceremony's working directory.
-pub(super) fn room(proposal: Digest) -> String {
-    proposal.to_string().chars().take(32).collect()
 }
 
 /// The end of a run in words.

@@ -1,7 +1,7 @@
 //! The outcome, the destruction of what was secret, and the last line.
 
 use super::{
-    Error, World, act::Acted, clearing, collect::SetAside, commanding, execute::Persistence, sign::LineWriter,
+    Error, World, acting::Acted, clearing, collect::SetAside, execute::Persistence, sign::LineWriter, station,
 };
 use crate::{
     account::outcome::FileAndReason,
@@ -72,9 +72,9 @@ pub(super) fn close(
     // Its outputs are where they belong by now. After the last line nothing would come back to it.
     let mut kept = None;
     if persistence == Persistence::GiveUpAndKeep {
-        kept = world.programs.keep(&commanding::room(ceremony.digest))?;
+        kept = world.programs.keep(&station::room(ceremony.digest))?;
     } else if ceremony.proposal.operation.program().is_some() {
-        cleared.tried("the program's room", world.programs.clear(&commanding::room(ceremony.digest)));
+        cleared.tried("the program's room", world.programs.clear(&station::room(ceremony.digest)));
     }
     let line = lines.line(world.clock.now(), Closed { releases_destroyed: cleared.destroyed });
     let head = Digest::of(&line);

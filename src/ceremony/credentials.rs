@@ -1,15 +1,16 @@
 //! The sealed credentials that an act uses, opened under the names that the ledger expects.
 
-use std::collections::BTreeMap;
-
-use super::{Error, access::PresentPin, act::Acting, pinning};
+use super::{
+    Error,
+    acting::{Acting, Credentials},
+};
 use crate::{
     approval::quorum::Authorities,
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     proposal::{
         credential::CredentialName,
-        operations::{Operation, ResetOperation, RestoreOperation},
+        operations::{Operation, RestoreOperation},
         sealed::SealedCredential,
         target::Role,
     },
@@ -18,25 +19,7 @@ use crate::{
     transcript::ledger::{Ceremony, TargetInForce},
 };
 
-/// Opened credentials by target and role.
-pub(super) type Credentials = BTreeMap<(Name, Role), CredentialSecret>;
-
 impl Acting<'_, '_> {
-    /// The SO PINs that may hold before a reset.
-    pub(super) fn present_so_pins(
-        &self,
-        ceremony: &Ceremony,
-        authorities: &Authorities,
-    ) -> Result<Vec<PresentPin>, Error> {
-        match &ceremony.proposal.operation {
-            Operation::Reset(ResetOperation { target, .. }) => {
-                let target = pinning::target(self.state, target)?;
-                self.present_pins(ceremony, target, Role::SoPin, authorities)
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
     /// The target whose backup key wraps: the one that is backed up, or of which the backup is.
     pub(super) fn backup_source(&self, ceremony: &Ceremony) -> Result<&TargetInForce, Error> {
         let name = match &ceremony.proposal.operation {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Code, Error, World,
-    act::{self, Acting},
+    acting::{Acted, Acting},
     approve, clearing,
     collect::{self, Collected},
     conclude::{self, Report},
@@ -147,7 +147,7 @@ pub fn execute(
         None => match begin(world, &state, &ceremony, collected, &mut lines)? {
             Begun::Intended(quorum, intent, set_aside) => (quorum, intent, Run::First, set_aside),
             Begun::Unreachable(summary) => {
-                conclude::conclude(world, &ceremony, &mut lines, act::Acted::refused(&summary))?;
+                conclude::conclude(world, &ceremony, &mut lines, Acted::refused(&summary))?;
                 return conclude::close(world, &ceremony, &mut lines, request.inbox, persistence);
             }
         },

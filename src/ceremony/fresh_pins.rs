@@ -1,22 +1,16 @@
 //! The PINs that a proposal carries: those that a reset sets, and those that replace what a target will have seen.
 
-use super::{
-    Error, World,
-    genesis::{held_pin, seal_credential},
-    pinning,
-    propose::recorded,
-};
+use super::Error;
 use crate::{
     encoding::{strict::Base64, text::Name},
     memory::CredentialSecret,
-    ports::token::Wanted,
     proposal::{
+        credential::{CredentialName, fresh_pin},
         joining::CredentialRule,
-        operations::{Operation, ResetOperation, ResetPlan},
         sealed::{SealedCredential, SealedHandover},
-        target::{Custody, Observation, Role},
+        target::{Custody, Observation},
     },
-    roster::Roster,
+    roster::{Policy, Roster},
     sealing::single,
     transcript::ledger::{LedgerState, TargetInForce},
 };
@@ -70,88 +64,84 @@ pub(super) fn handover(
     Ok(Some(SealedHandover { target: target.clone(), recipient: recipient.clone(), version, file }))
 }
 
-/// A reset with its two new PINs.
-pub(super) fn reset(
-    world: &mut World<'_>,
-    state: &LedgerState,
-    roster: &Roster,
-    plan: &ResetPlan,
-) -> Result<(Operation, FreshPins), Error> {
-    let target = pinning::target(state, &plan.target)?;
-    let observation = pinning::observe(world.tokens, &plan.target, target)?;
-    let identity = observation.identity;
-    if label_is_taken(world, &plan.target, target, plan.new_label.as_str()) {
+/// A random PIN of the length that the token takes and the rule allows; refused where that is too short for the policy.
+pub fn held_pin(
+    target: &Name,
+    rule: &CredentialRule,
+    (shortest, longest): (usize, usize),
+    policy: &Policy,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<(CredentialSecret, u32), Error> {
+    let longest = pin_length(target, rule, (shortest, longest))?;
+    if longest != 0 && longest < 8 && !policy.allow_short_pins {
         return Err(Error::refused(
-            format!("a token with the label \"{}\" exists there already", plan.new_label),
-            "choose another new_label: it must tell the reset token from every other",
+            match rule.pin_length {
+                Some(length) => format!("target {target}: {}.pin_length is {length}", rule.role),
+                None => format!("target {target}: the token takes PINs of {longest} characters at most"),
+            },
+            "a PIN that short can be guessed; allow it with policy.allow_short_pins = true",
         ));
     }
-    if identity.serial != plan.serial || identity.label != plan.label {
-        return Err(Error::refused(
-            format!(
-                "the plan names serial {} and label \"{}\", the token has {} and \"{}\"",
-                plan.serial, plan.label, identity.serial, identity.label
-            ),
-            "a reset destroys everything: name the token exactly",
-        ));
-    }
-    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let mut fresh = FreshPins::default();
-    for role in [Role::SoPin, Role::UserPin] {
-        let rule =
-            target.target.rule(role).filter(|rule| rule.custody != Custody::Borrowed).ok_or_else(|| {
-                Error::refused(
-                    format!(
-                        "a reset sets a new {role}, and the quorum does not hold the one of {}",
-                        plan.target
-                    ),
-                    "only a target whose so-pin is 'held', and whose user-pin is 'held' or 'reissued', can be reset",
-                )
-            })?;
-        let (secret, bits) = held_pin(&plan.target, rule, observation.pin_length, roster.policy(), &mut rng)?;
-        let version = state.next_version(&plan.target, role);
-        fresh.credentials.push(seal_credential(roster, &plan.target, rule, version, bits, &secret)?);
-        fresh.handovers.extend(handover(&plan.target, rule, version, &secret)?);
-        if role == Role::UserPin {
-            fresh.credentials.extend(twin_for_reset(roster, target, rule, version, bits, &secret)?);
+    let pin = fresh_pin(shortest, longest, rng)?;
+    Ok((pin.secret, pin.bits))
+}
+
+/// The most characters of a PIN that the token takes and its rule allows; 0 is no limit.
+fn pin_length(
+    target: &Name,
+    rule: &CredentialRule,
+    (shortest, longest): (usize, usize),
+) -> Result<usize, Error> {
+    let refused = |takes: String, hint: String| {
+        Err(Error::refused(
+            format!("target {target}: {}.pin_length: the token takes PINs of {takes}", rule.role),
+            hint,
+        ))
+    };
+    let Some(allowed) = rule.longest_pin() else { return Ok(longest) };
+    match rule.pin_length {
+        Some(_) if allowed < shortest => refused(
+            format!("{shortest} characters at least"),
+            format!("write pin_length = {shortest} or more"),
+        ),
+        Some(_) if longest != 0 && allowed > longest => {
+            refused(format!("{longest} characters at most"), format!("write pin_length = {longest} or less"))
         }
+        _ if longest == 0 => Ok(allowed.max(shortest)),
+        _ => Ok(allowed.max(shortest).min(longest)),
     }
-    let operation = Operation::Reset(ResetOperation {
-        target: plan.target.clone(),
-        identity,
-        objects: recorded(target),
-        new_label: plan.new_label.clone(),
-    });
-    Ok((operation, fresh))
 }
 
-/// Whether another token behind the same module has this label.
-pub(super) fn label_is_taken(
-    world: &mut World<'_>,
-    name: &Name,
-    target: &TargetInForce,
-    label: &str,
-) -> bool {
-    let pinned = target.identity.module_sha256;
-    let found = world.tokens.open(name, &target.target.place, Wanted::Labelled(label), pinned);
-    found.is_ok_and(|mut token| token.observe().is_ok_and(|seen| seen.initialised))
-}
-
-/// The authority of the SO PIN sets the user PIN at a reset, and must open the new one. That gives it nothing that the
-/// SO PIN does not: an SO can set a user PIN at any time.
-fn twin_for_reset(
+/// Seals a credential to its authority.
+pub fn seal_credential(
     roster: &Roster,
-    target: &TargetInForce,
+    target: &Name,
     rule: &CredentialRule,
     version: u32,
     bits: u32,
     secret: &CredentialSecret,
-) -> Result<Option<SealedCredential>, Error> {
-    match target.target.rule(Role::SoPin) {
-        Some(so) if so.authority != rule.authority => {
-            let twin = CredentialRule { authority: so.authority.clone(), ..rule.clone() };
-            seal_credential(roster, &target.target.name, &twin, version, bits, secret).map(Some)
-        }
-        _ => Ok(None),
-    }
+) -> Result<SealedCredential, Error> {
+    let authority = roster.deal().authority(&rule.authority).ok_or_else(|| {
+        Error::refused(
+            format!("there is no authority {}", rule.authority),
+            "mend the plan, then propose again",
+        )
+    })?;
+    let name = CredentialName {
+        ledger: roster.deal().ledger,
+        authority: rule.authority.clone(),
+        target: target.clone(),
+        role: rule.role,
+        version,
+    };
+    let file = Base64(name.seal(&authority.recipient, secret)?);
+    Ok(SealedCredential {
+        authority: rule.authority.clone(),
+        target: target.clone(),
+        role: rule.role,
+        version,
+        bits,
+        bytes: u32::try_from(secret.expose().len()).unwrap_or(u32::MAX),
+        file,
+    })
 }

@@ -2,28 +2,21 @@
 
 use super::{
     Error,
-    fresh_pins::{self, FreshPins},
+    fresh_pins::{self, FreshPins, held_pin, seal_credential},
     program_proposal::{HandedOver, program_credentials},
     station::StationSecrets,
 };
 use crate::{
-    encoding::{
-        digest::Digest,
-        dsse::Mode,
-        strict::Base64,
-        text::{Line, Name},
-    },
+    encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Line},
     memory::{AuthoritySecret, CredentialSecret, LockedBytes},
     ports::{
         card::EnrolledKeys,
         token::{TokenSource, Wanted},
     },
     proposal::{
-        credential::{CredentialName, fresh_pin},
         joining::{CredentialRule, GenesisTarget, Start},
-        operations::{CommandOperation, GenesisPlan, Operation},
+        operations::{GenesisPlan, facts},
         place::Place,
-        sealed::SealedCredential,
         target::{Custody, Observation, Role},
         target_table::{StartKind, TargetKind, TargetTable},
     },
@@ -195,7 +188,7 @@ pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observatio
         for (target, _) in targets {
             let backs_up = matches!(operation, OperationKind::Backup | OperationKind::Restore);
             let backup_key = backs_up.then_some(Role::BackupKey);
-            for role in roles_for(operation).iter().chain(&backup_key) {
+            for role in facts(operation).roles.iter().chain(&backup_key) {
                 let Some(rule) = target.rule(*role) else { continue };
                 if rule.custody != Custody::Borrowed && !requirement.has(&rule.authority) {
                     return Err(Error::refused(
@@ -213,28 +206,6 @@ pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observatio
         }
     }
     Ok(())
-}
-
-/// The credentials of its own target that this operation uses.
-pub fn roles_of(operation: &Operation) -> Vec<Role> {
-    match operation {
-        Operation::Command(CommandOperation { run, .. }) => run.roles().into_iter().collect(),
-        operation => roles_for(operation.kind()).to_vec(),
-    }
-}
-
-/// The credentials of its own target that an operation can use; a backup and a restore also use the backup key of
-/// the target that the backup is of.
-pub fn roles_for(operation: OperationKind) -> &'static [Role] {
-    match operation {
-        OperationKind::Genesis | OperationKind::Recover | OperationKind::Adopt | OperationKind::Retire => &[],
-        OperationKind::Reset => &[Role::SoPin],
-        OperationKind::Command => &[Role::Secret, Role::SecondSecret, Role::ThirdSecret, Role::FourthSecret],
-        OperationKind::Use => &[Role::UserPin],
-        OperationKind::Inventory | OperationKind::Delete | OperationKind::Backup | OperationKind::Restore => {
-            &[Role::UserPin]
-        }
-    }
 }
 
 /// A target that is to join, as it is now.
@@ -353,88 +324,6 @@ pub(super) fn make_credentials(
         into.handovers.extend(fresh_pins::handover(&target.name, rule, version, &secret)?);
     }
     Ok(())
-}
-
-/// A random PIN of the length that the token takes and the rule allows; refused where that is too short for the policy.
-pub fn held_pin(
-    target: &Name,
-    rule: &CredentialRule,
-    (shortest, longest): (usize, usize),
-    policy: &Policy,
-    rng: &mut impl rand_core::CryptoRng,
-) -> Result<(CredentialSecret, u32), Error> {
-    let longest = pin_length(target, rule, (shortest, longest))?;
-    if longest != 0 && longest < 8 && !policy.allow_short_pins {
-        return Err(Error::refused(
-            match rule.pin_length {
-                Some(length) => format!("target {target}: {}.pin_length is {length}", rule.role),
-                None => format!("target {target}: the token takes PINs of {longest} characters at most"),
-            },
-            "a PIN that short can be guessed; allow it with policy.allow_short_pins = true",
-        ));
-    }
-    let pin = fresh_pin(shortest, longest, rng)?;
-    Ok((pin.secret, pin.bits))
-}
-
-/// The most characters of a PIN that the token takes and its rule allows; 0 is no limit.
-fn pin_length(
-    target: &Name,
-    rule: &CredentialRule,
-    (shortest, longest): (usize, usize),
-) -> Result<usize, Error> {
-    let refused = |takes: String, hint: String| {
-        Err(Error::refused(
-            format!("target {target}: {}.pin_length: the token takes PINs of {takes}", rule.role),
-            hint,
-        ))
-    };
-    let Some(allowed) = rule.longest_pin() else { return Ok(longest) };
-    match rule.pin_length {
-        Some(_) if allowed < shortest => refused(
-            format!("{shortest} characters at least"),
-            format!("write pin_length = {shortest} or more"),
-        ),
-        Some(_) if longest != 0 && allowed > longest => {
-            refused(format!("{longest} characters at most"), format!("write pin_length = {longest} or less"))
-        }
-        _ if longest == 0 => Ok(allowed.max(shortest)),
-        _ => Ok(allowed.max(shortest).min(longest)),
-    }
-}
-
-/// Seals a credential to its authority.
-pub fn seal_credential(
-    roster: &Roster,
-    target: &Name,
-    rule: &CredentialRule,
-    version: u32,
-    bits: u32,
-    secret: &CredentialSecret,
-) -> Result<SealedCredential, Error> {
-    let authority = roster.deal().authority(&rule.authority).ok_or_else(|| {
-        Error::refused(
-            format!("there is no authority {}", rule.authority),
-            "mend the plan, then propose again",
-        )
-    })?;
-    let name = CredentialName {
-        ledger: roster.deal().ledger,
-        authority: rule.authority.clone(),
-        target: target.clone(),
-        role: rule.role,
-        version,
-    };
-    let file = Base64(name.seal(&authority.recipient, secret)?);
-    Ok(SealedCredential {
-        authority: rule.authority.clone(),
-        target: target.clone(),
-        role: rule.role,
-        version,
-        bits,
-        bytes: u32::try_from(secret.expose().len()).unwrap_or(u32::MAX),
-        file,
-    })
 }
 
 /// A host name for a signed document.

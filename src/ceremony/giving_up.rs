@@ -1,6 +1,6 @@
 //! What may be given up after it has begun.
 
-use super::{Error, World, act::Acted};
+use super::{Error, World, acting::Acted};
 use crate::{
     encoding::{digest::Digest, text::Name},
     ports::token::Wanted,

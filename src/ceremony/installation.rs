@@ -2,8 +2,7 @@
 
 use super::{
     Error,
-    act::{Acted, Acting},
-    credentials::Credentials,
+    acting::{Acted, Acting, Credentials},
     pin_marks::NewPin,
 };
 use crate::{

@@ -6,7 +6,7 @@ mod ability;
 pub mod abort;
 mod access;
 mod act;
-mod adoption;
+mod acting;
 pub mod approve;
 pub mod attest;
 pub mod audit;
@@ -18,7 +18,6 @@ mod commanding;
 pub mod compare;
 mod conclude;
 mod credentials;
-mod deletion;
 pub mod drill;
 pub mod enrolment;
 mod error;
@@ -29,6 +28,7 @@ mod giving_up;
 mod installation;
 mod news;
 mod opening;
+mod operations;
 mod pin_marks;
 mod pinning;
 mod present;
@@ -36,14 +36,12 @@ mod program_proposal;
 pub mod propose;
 mod readback;
 pub mod recognition;
-mod recovery;
 mod renewal;
-mod resetting;
 pub mod residence;
+mod session;
 mod sign;
 pub mod standing;
 mod station;
-mod using;
 
 pub use code::Code;
 pub use collect::SetAside;
@@ -143,7 +141,7 @@ impl World<'_> {
             // Where there is nothing, an empty directory may be left: the mark is the last in it to be destroyed.
             if kept.is_empty() || kept.contains(&station::mark(ceremony.digest)) {
                 if ceremony.proposal.operation.program().is_some() {
-                    self.programs.clear(&commanding::room(ceremony.digest))?;
+                    self.programs.clear(&station::room(ceremony.digest))?;
                 }
                 self.station.destroy_all(state.nonce, ceremony.number())?;
             }

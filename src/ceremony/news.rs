@@ -1,7 +1,7 @@
 //! What became of a target's objects since the ledger recorded them, outside of any ceremony: told to those who are there, and
 //! counted in the outcome.
 
-use super::act::Acted;
+use super::acting::Acted;
 use crate::{
     ports::token::Run,
     proposal::{

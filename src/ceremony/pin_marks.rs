@@ -4,7 +4,7 @@
 //! A mark lies beside the station's secrets, is durable before the first call that sets the PIN, and goes with the ceremony.
 //! A station that was lost has none: then either PIN may be in force.
 
-use super::{Error, act::Acting};
+use super::{Error, acting::Acting};
 use crate::{encoding::text::Name, proposal::target::Role};
 
 const MAY_BE_SET: &[u8] = b"may-be-set";

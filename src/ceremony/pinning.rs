@@ -1,8 +1,11 @@
 //! What a proposal pins: the token as it is now, the objects as the ledger recorded them.
 
-use super::Error;
+use super::{Error, World};
 use crate::{
-    encoding::{digest::Digest, text::Name},
+    encoding::{
+        digest::Digest,
+        text::{Name, printable},
+    },
     ports::token::{TokenSource, Wanted},
     proposal::{
         operations::InventoryPlan,
@@ -161,4 +164,59 @@ pub fn select(
             Error::refused(format!("objects, entry {entry}: {object} is named twice"), "name it once")
         }
     })
+}
+
+/// The target of this name, which is a token.
+pub(super) fn token<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s TargetInForce, Error> {
+    let target = target(state, name)?;
+    match target.target.place.is_program() {
+        false => Ok(target),
+        true => Err(Error::refused(
+            format!("{name} is a program, not a token"),
+            "it takes plans of kind \"command\"",
+        )),
+    }
+}
+
+/// The objects of the last inventory.
+pub(super) fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {
+    target.inventory.as_ref().map(|i| i.objects.clone()).unwrap_or_default()
+}
+
+/// A target that is another one than was approved.
+pub(super) fn changed(name: &Name) -> Error {
+    Error::refused(
+        format!("target {name} is not as it was when it was proposed"),
+        "find out who changed it; this run touched nothing, and the approvals stay good for the token as it was",
+    )
+}
+
+/// Whether another token behind the same module has this label.
+pub(super) fn label_is_taken(
+    world: &mut World<'_>,
+    name: &Name,
+    target: &TargetInForce,
+    label: &str,
+) -> bool {
+    let pinned = target.identity.module_sha256;
+    let found = world.tokens.open(name, &target.target.place, Wanted::Labelled(label), pinned);
+    found.is_ok_and(|mut token| token.observe().is_ok_and(|seen| seen.initialised))
+}
+
+/// Nothing is where a file is to be written, and that is not in the ledger: a file there could pass for a part of it, or
+/// make it unreadable.
+pub(super) fn check_vacant(world: &mut World<'_>, path: &str) -> Result<(), Error> {
+    if world.artifacts.is_in_ledger(path) {
+        return Err(Error::refused(
+            format!("{} lies in the ledger, or in a copy of it", printable(path)),
+            "name a file outside of both",
+        ));
+    }
+    if world.artifacts.exists(path) {
+        return Err(Error::refused(
+            format!("{} exists already", printable(path)),
+            "nothing is overwritten: move it away, or name another file",
+        ));
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, genesis::roles_of, pinning};
+use super::{Error, pinning};
 use crate::{
     encoding::text::Name,
     memory::Pin,
@@ -49,6 +49,14 @@ fn borrowed(state: &LedgerState, operation: &Operation) -> Vec<(Name, Role, Stri
             (name.clone(), *role, "borrowed: its owner hands it over; it is tried once and not stored".into())
         })
         .collect()
+}
+
+/// The credentials of its own target that an operation uses: of a program, those that it is handed.
+fn roles_of(operation: &Operation) -> Vec<Role> {
+    match operation.program() {
+        Some(run) => run.roles().into_iter().collect(),
+        None => operation.facts().roles.to_vec(),
+    }
 }
 
 fn present_at_genesis(target: &GenesisTarget) -> Vec<(Name, Role, String)> {

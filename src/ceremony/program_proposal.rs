@@ -5,12 +5,7 @@ use std::{
     io::{self, Read},
 };
 
-use super::{
-    Error, World, backup,
-    fresh_pins::{self, FreshPins},
-    genesis::seal_credential,
-    pinning, readback,
-};
+use super::{Error, World, backup, fresh_pins::seal_credential, pinning};
 use crate::{
     encoding::{
         digest::{Digest, Hasher},
@@ -20,16 +15,14 @@ use crate::{
     proposal::{
         credential::fresh_pin,
         joining::{CredentialRule, GenesisTarget},
-        operations::{CommandOperation, CommandPlan, GenesisPlan, Operation, Plan, UseOperation, UsePlan},
-        place::Place,
+        operations::{GenesisPlan, Plan},
         program::{LONGEST_FILE, ProgramCheck, ProgramRun},
         program_plan::InputTable,
         sealed::SealedCredential,
         target::{Custody, Role},
         target_table::{CredentialSource, TargetTable},
     },
-    roster::{OperationKind, Roster},
-    transcript::ledger::{LedgerState, TargetInForce},
+    roster::Roster,
 };
 
 /// Credentials that their owners hand over when a genesis is proposed.
@@ -94,83 +87,8 @@ fn handed<'h>(
     ))
 }
 
-pub(super) fn command(
-    world: &mut World<'_>,
-    state: &LedgerState,
-    roster: &Roster,
-    plan: &CommandPlan,
-) -> Result<Operation, Error> {
-    let mut target = pinning::target(state, &plan.target)?.clone();
-    let Place::Command { program } = target.target.place.clone() else {
-        return Err(Error::refused(
-            format!("{} is a token: a plan of kind \"command\" is for a program", plan.target),
-            "for a program that works with a token, there is the kind \"use\"",
-        ));
-    };
-    check_credentials(&target, roster, plan)?;
-    if plan.sha256.is_some() {
-        target.identity.module_sha256 = plan.sha256;
-    }
-    let identity = pinning::observe(world.tokens, &plan.target, &target)?.identity;
-    let inputs = digests(world, &plan.inputs)?;
-    let sha256 = identity.module_sha256.unwrap_or(Digest::from_bytes([0; 32]));
-    let run = plan.run(&program, sha256, &|table| digest_of(&inputs, table));
-    check_run(world, &run, plan.check.as_ref())?;
-    let (check, repeatable) = (plan.check.clone(), plan.repeatable);
-    Ok(Operation::Command(CommandOperation { target: plan.target.clone(), identity, run, check, repeatable }))
-}
-
-/// What is handed to the program is there, and can be opened by those who decide.
-fn check_credentials(target: &TargetInForce, roster: &Roster, plan: &CommandPlan) -> Result<(), Error> {
-    let reached = roster.requirement(OperationKind::Command);
-    for credential in &plan.credentials {
-        let (role, name) = (credential.role, &plan.target);
-        let rule = target.target.rule(role).ok_or_else(|| {
-            Error::refused(format!("the quorum keeps no {role} of {name}"), "see 'quorate show LEDGER 0'")
-        })?;
-        if rule.custody == Custody::Held && !reached.has(&rule.authority) {
-            return Err(Error::refused(
-                format!(
-                    "a command cannot open the {role} of {name}: the roster names {} not for it",
-                    rule.authority
-                ),
-                "its genesis would have had to name it under operations.command",
-            ));
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn use_token(
-    world: &mut World<'_>,
-    state: &LedgerState,
-    roster: &Roster,
-    plan: &UsePlan,
-) -> Result<(Operation, FreshPins), Error> {
-    let target = pinning::target(state, &plan.target)?;
-    if target.target.rule(Role::UserPin).is_none_or(|rule| rule.custody != Custody::Held) {
-        return Err(Error::refused(
-            format!("the quorum does not hold the user-pin of {}", plan.target),
-            "a program is handed only a PIN that is 'held': the owner of another can run it themselves",
-        ));
-    }
-    let seen = pinning::observe(world.tokens, &plan.target, target)?;
-    let fresh = fresh_pins::renewal(state, roster, target, &seen, plan.keep_pins)?;
-    let identity = seen.identity;
-    let inputs = digests(world, &plan.inputs)?;
-    let run = plan.run(&|table| digest_of(&inputs, table));
-    check_run(world, &run, None)?;
-    let operation = Operation::Use(UseOperation {
-        target: plan.target.clone(),
-        identity,
-        run,
-        repeatable: plan.repeatable,
-        may_change_objects: plan.may_change_objects,
-    });
-    Ok((operation, fresh))
-}
-
-fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Vec<(Name, Digest)>, Error> {
+/// SHA-256 of each input as it lies there.
+pub(super) fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Vec<(Name, Digest)>, Error> {
     let mut found = Vec::new();
     for table in tables {
         let file = world.artifacts.open(&table.path)?;
@@ -207,7 +125,8 @@ fn digest_within(file: impl Read, longest: u64) -> io::Result<Option<Digest>> {
     }
 }
 
-fn digest_of(found: &[(Name, Digest)], table: &InputTable) -> Digest {
+/// The digest of an input: that of its plan, or else as it was found.
+pub(super) fn digest_of(found: &[(Name, Digest)], table: &InputTable) -> Digest {
     let known = found.iter().find(|(name, _)| *name == table.name).map(|(_, digest)| *digest);
     table.sha256.or(known).unwrap_or(Digest::from_bytes([0; 32]))
 }
@@ -239,7 +158,7 @@ pub(super) fn check_run(
         }
     }
     for output in &run.outputs {
-        readback::check_vacant(world, &output.path)?;
+        pinning::check_vacant(world, &output.path)?;
     }
     Ok(())
 }

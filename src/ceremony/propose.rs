@@ -4,11 +4,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 pub use super::genesis::Members;
 use super::{
-    Code, Error, World, ability, adoption,
-    fresh_pins::{self, FreshPins},
-    genesis, not_before, pinning,
-    program_proposal::{self, HandedOver},
-    readback, recognition, residence,
+    Code, Error, World, ability,
+    fresh_pins::FreshPins,
+    genesis, not_before,
+    operations::{self, Proposing},
+    program_proposal::HandedOver,
+    recognition, residence,
     sign::{self, LineWriter},
     station::StationSecrets,
 };
@@ -21,16 +22,12 @@ use crate::{
     },
     proposal::{
         document::{Proposal, Station},
-        operations::{
-            BackupOperation, DeleteOperation, GenesisOperation, InventoryOperation, Operation, Plan,
-            RecoverOperation, RecoverPlan, RestoreOperation, facts,
-        },
-        target::{ObjectRecord, Role},
+        operations::{GenesisOperation, Operation, Plan},
     },
     roster::{Roster, RosterDocument},
     transcript::{
         event::Proposed,
-        ledger::{Ceremony, LedgerState, TargetInForce},
+        ledger::{Ceremony, LedgerState},
     },
 };
 
@@ -210,112 +207,9 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
 
 fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<Substance, Error> {
     let roster = acting_roster(state, plan)?;
-    check_kind(state, plan)?;
-    let (operation, pins) = match plan {
-        Plan::Genesis(_) => {
-            return Err(Error::refused("this ledger has a genesis already", "begin another ledger"));
-        }
-        Plan::Inventory(plan) => {
-            let target = pinning::target(state, &plan.target)?;
-            let (seen, module) = pinning::observe_for_inventory(world.tokens, target, plan)?;
-            let pins = fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?;
-            let (target, identity) = (plan.target.clone(), seen.identity);
-            (Operation::Inventory(InventoryOperation { target, identity, module }), pins)
-        }
-        Plan::Delete(plan) => {
-            let target = pinning::target(state, &plan.target)?;
-            let seen = pinning::observe(world.tokens, &plan.target, target)?;
-            let objects = pinning::select(&plan.target, target, &plan.objects)?;
-            let pins = fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?;
-            (
-                Operation::Delete(DeleteOperation {
-                    target: plan.target.clone(),
-                    identity: seen.identity,
-                    objects,
-                }),
-                pins,
-            )
-        }
-        Plan::Reset(plan) => fresh_pins::reset(world, state, &roster, plan)?,
-        Plan::Backup(plan) => {
-            let target = pinning::target(state, &plan.target)?;
-            need_backup_key(target)?;
-            let seen = pinning::observe(world.tokens, &plan.target, target)?;
-            readback::check_vacant(world, &plan.output)?;
-            let operation = Operation::Backup(BackupOperation {
-                target: plan.target.clone(),
-                identity: seen.identity.clone(),
-                objects: recorded(target),
-                output: plan.output.clone(),
-                allow_partial: plan.allow_partial,
-            });
-            (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
-        }
-        Plan::Restore(plan) => {
-            let target = pinning::target(state, &plan.target)?;
-            let seen = pinning::observe(world.tokens, &plan.target, target)?;
-            let record = state.backups.get(&plan.backup).ok_or_else(|| {
-                Error::refused(
-                    format!("ceremony {} of this ledger made no backup", plan.backup),
-                    "name the ceremony that made it: 'quorate status' lists them",
-                )
-            })?;
-            let operation = Operation::Restore(RestoreOperation {
-                target: plan.target.clone(),
-                identity: seen.identity.clone(),
-                backup: plan.backup,
-                sha256: record.sha256,
-                input: plan.input.clone(),
-                objects: record.entries.iter().map(|e| e.object.clone()).collect(),
-                allow_partial: plan.allow_partial,
-            });
-            (operation, fresh_pins::renewal(state, &roster, target, &seen, plan.keep_pins)?)
-        }
-        Plan::Recover(plan) => (recover(state, plan)?, FreshPins::default()),
-        Plan::Adopt(plan) => adoption::adopt(world, state, &roster, plan)?,
-        Plan::Retire(plan) => adoption::retire(state, plan)?,
-        Plan::Command(plan) => {
-            (program_proposal::command(world, state, &roster, plan)?, FreshPins::default())
-        }
-        Plan::Use(plan) => program_proposal::use_token(world, state, &roster, plan)?,
-    };
+    let mut proposing = Proposing { world, state, roster: Arc::clone(&roster) };
+    let (operation, pins) = operations::propose(&mut proposing, plan)?;
     Ok(Substance { operation, pins, new_roster: None, roster })
-}
-
-/// A program takes commands, a token everything else.
-fn check_kind(state: &LedgerState, plan: &Plan) -> Result<(), Error> {
-    let name = match plan {
-        Plan::Genesis(_) | Plan::Recover(_) | Plan::Adopt(_) | Plan::Retire(_) | Plan::Command(_) => {
-            return Ok(());
-        }
-        Plan::Inventory(plan) => &plan.target,
-        Plan::Delete(plan) => &plan.target,
-        Plan::Reset(plan) => &plan.target,
-        Plan::Backup(plan) => &plan.target,
-        Plan::Restore(plan) => &plan.target,
-        Plan::Use(plan) => &plan.target,
-    };
-    match pinning::target(state, name)?.target.place.is_program() == facts(plan.kind()).is_for_programs {
-        true => Ok(()),
-        false => Err(Error::refused(
-            format!("{name} is a program, not a token"),
-            "it takes plans of kind \"command\"",
-        )),
-    }
-}
-
-pub(super) fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {
-    target.inventory.as_ref().map(|i| i.objects.clone()).unwrap_or_default()
-}
-
-fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
-    if target.credentials.contains_key(&Role::BackupKey) {
-        return Ok(());
-    }
-    Err(Error::refused(
-        format!("the quorum holds no backup key of {}", target.target.name),
-        "a genesis makes one where its plan has credentials.backup-key",
-    ))
 }
 
 /// The roster whose people act on a plan.
@@ -336,18 +230,6 @@ pub fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Arc<Roster>, Er
             "begin another ledger with a plan of kind \"genesis\"",
         )),
     }
-}
-
-fn recover(state: &LedgerState, plan: &RecoverPlan) -> Result<Operation, Error> {
-    let lost = state
-        .recoverable(plan.ceremony)
-        .ok_or_else(|| Error::refused("no such ceremony is open", "there is nothing to recover"))?;
-    Ok(Operation::Recover(RecoverOperation {
-        ceremony: lost.number(),
-        last_line: lost.last_line,
-        interrupted: lost.kind(),
-        intended: lost.intended.is_some(),
-    }))
 }
 
 /// Has the administrator's card sign the draft, keeps the station's secrets, and makes the ceremony appear in the

@@ -6,9 +6,8 @@
 
 use super::{
     Error,
-    access::{LoggedIn, PresentPin},
-    act::{Acted, Acting},
-    credentials::Credentials,
+    access::LoggedIn,
+    acting::{Acted, Acting, Credentials, PresentPin, handed_over},
     pin_marks::NewPin,
 };
 use crate::{
@@ -113,11 +112,6 @@ impl Acting<'_, '_> {
         }
         untouched
     }
-}
-
-/// What is recorded of the PINs that a ceremony hands over, once they hold.
-pub(super) fn handed_over(ceremony: &Ceremony) -> Vec<HandedOver> {
-    ceremony.proposal.handovers.iter().map(HandedOver::of).collect()
 }
 
 /// What became of the change of a held PIN.

@@ -160,6 +160,11 @@ fn read(
     Ok(secret)
 }
 
+/// Name of the directory in which a ceremony's program works.
+pub(super) fn room(proposal: Digest) -> String {
+    proposal.to_string().chars().take(32).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -235,7 +235,12 @@ fn write_handover(
 fn show_ceremony(terminal: Terminal, next: &Invocation, state: &LedgerState, ceremony: &Ceremony) -> Done {
     terminal.heading(&ceremony.directory);
     let lost = state.recovered_by(&ceremony.proposal);
-    terminal.sections(&briefing((&ceremony.proposal, &ceremony.plan), ceremony.digest, &ceremony.roster, lost));
+    terminal.sections(&briefing(
+        (&ceremony.proposal, &ceremony.plan),
+        ceremony.digest,
+        &ceremony.roster,
+        lost,
+    ));
     let told = CeremonyTold::of(ceremony);
     account::tell(terminal, next, &told.passages());
     Done::ok(told)

@@ -55,6 +55,9 @@ pub(crate) use operations;
 macro_rules! names {
     ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal;)*) => {
         impl OperationKind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
             /// As in plans, directories and roster.
             pub const fn as_str(self) -> &'static str {
                 match self {

@@ -303,7 +303,8 @@ fn check_credentials(
 fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("handover", message));
     let operation = &proposal.operation;
-    let named = operation.target().filter(|_| operation.facts().touches_target);
+    let facts = operation.facts();
+    let named = operation.target().filter(|_| facts.sets_pins || facts.logs_in());
     let named = named.and_then(|(name, _)| context.state?.targets.get(name)).map(|target| &target.target);
     let targets: Vec<&GenesisTarget> = operation.installs().iter().chain(named).collect();
     let wanted: Vec<_> = targets.iter().filter_map(|t| t.reissued().map(|rule| (&t.name, rule))).collect();
@@ -341,7 +342,7 @@ fn wanted_credentials(
     if facts.sets_pins {
         return operation.sets(target.map(|target| &target.target)).into_iter().collect();
     }
-    let Some(target) = target.filter(|_| facts.touches_target) else { return BTreeSet::new() };
+    let Some(target) = target.filter(|_| facts.logs_in()) else { return BTreeSet::new() };
     let renewed = target.exposed().filter(|_| !plan.keeps_pins());
     let rules = renewed.into_iter().chain(target.target.reissued());
     rules.map(|rule| (rule.authority.clone(), target.target.name.clone(), rule.role)).collect()

@@ -16,7 +16,7 @@ use quorate::{
         dsse::{Envelope, pae},
     },
     proposal::operations::Plan,
-    roster::key::PublicKey,
+    roster::{OperationKind, key::PublicKey},
 };
 
 const TRANSCRIPT: &str = "man/quorate-transcript.5";
@@ -432,20 +432,7 @@ fn the_words_are_those_of_the_program() {
 #[test]
 fn every_plan_in_the_manual_is_a_plan() {
     let examples = examples(&read(PLAN));
-    let kinds = [
-        "genesis",
-        "inventory",
-        "delete",
-        "reset",
-        "backup",
-        "restore",
-        "recover",
-        "adopt",
-        "retire",
-        "command",
-        "use",
-    ];
-    for kind in kinds {
+    for kind in OperationKind::ALL.iter().map(|kind| kind.as_str()) {
         let text = examples.get(kind).unwrap_or_else(|| panic!("no example of kind {kind}"));
         let plan = Plan::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{kind}: {e}"));
         assert_eq!(plan.kind().as_str(), kind);

@@ -106,7 +106,8 @@ pub fn rewrite(
             }
         }
         Plan::Command(_) | Plan::Use(_) => return Err(no_programs()),
-        Plan::Inventory(_) | Plan::Delete(_) | Plan::Recover(_) => {}
+        // The others name no file and no serial number.
+        _ => {}
     }
     let path = dir.join("plans").join(format!("{number:04}-{}.toml", source.kind()));
     let text = toml::to_string(&table).map_err(|e| broken(e.to_string()))?;

@@ -22,7 +22,7 @@ pub struct Facts {
     pub only_reads: bool,
     /// It is for a target that is a program; everything else is for tokens.
     pub is_for_programs: bool,
-    /// Its target is touched. Who the target is, is read back before, and its PINs are changed if it has seen them.
+    /// Its target is touched: it is looked at before, and the intent names it.
     pub touches_target: bool,
     /// It completes only if each target was looked at afterwards.
     pub looks_afterwards: bool,

@@ -1,26 +1,56 @@
 //! Closing a ceremony whose station was lost. What must not stay half-done, PINs, is brought to its end, also of one that
 //! was closed while its target was gone.
 
-use super::{
-    Error, access,
-    act::{Acted, Acting},
-    pinning,
-};
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
+    ceremony::{
+        Error, access,
+        acting::{Acted, Acting},
+        fresh_pins::FreshPins,
+        operations::performed::{Performed, Proposing},
+        pinning,
+    },
     ports::token::{Run, Wanted},
     proposal::{
         choice,
-        operations::{DeleteOperation, Operation, ResetOperation},
-        target::{Inventory, ObjectRecord},
+        operations::{DeleteOperation, Operation, RecoverOperation, RecoverPlan, ResetOperation},
+        target::{Inventory, ObjectRecord, Role},
     },
     roster::OperationKind,
     transcript::{event::TargetState, ledger::Ceremony, outcome::Outcome},
 };
 
+pub(super) fn propose(
+    proposing: &mut Proposing<'_, '_>,
+    plan: &RecoverPlan,
+) -> Result<(RecoverOperation, FreshPins), Error> {
+    let lost = proposing
+        .state
+        .recoverable(plan.ceremony)
+        .ok_or_else(|| Error::refused("no such ceremony is open", "there is nothing to recover"))?;
+    let operation = RecoverOperation {
+        ceremony: lost.number(),
+        last_line: lost.last_line,
+        interrupted: lost.kind(),
+        intended: lost.intended.is_some(),
+    };
+    Ok((operation, FreshPins::default()))
+}
+
+impl Performed for RecoverOperation {
+    fn perform(
+        &self,
+        acting: &mut Acting<'_, '_>,
+        authorities: Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error> {
+        acting.recover(self.ceremony, &authorities, grants)
+    }
+}
+
 impl Acting<'_, '_> {
     /// Recovers ceremony `number`.
-    pub(super) fn recover(
+    fn recover(
         &mut self,
         number: u32,
         authorities: &Authorities,
@@ -54,12 +84,10 @@ impl Acting<'_, '_> {
                 return only_closed("as indeterminate; a target that is to leave is to be retired again");
             }
             Operation::Reset(ResetOperation { target, new_label, .. }) => {
-                let grant = grants
-                    .next()
-                    .ok_or_else(|| Error::refused("the intent names no target", "audit the ledger"))?;
+                let grant = self.one_grant(grants)?;
                 let credentials = self.open_credentials(&lost, authorities)?;
-                let so_pins = self.present_so_pins(&lost, authorities)?;
                 let taken_in = pinning::target(self.state, target)?;
+                let so_pins = self.present_pins(&lost, taken_in, Role::SoPin, authorities)?;
                 self.reset(target, taken_in, new_label, so_pins, &credentials, grant)?
             }
             _ => return self.look(&closes, &lost, authorities, grants),

@@ -1,27 +1,28 @@
-//! Targets that join a quorum after its genesis, and targets that leave it.
+//! An adoption: another target joins the quorum after its genesis.
 
-use super::{
-    Error, World,
-    fresh_pins::FreshPins,
-    genesis::{check_reach, make_credentials, observe_target},
-    pinning,
-};
 use crate::{
+    approval::{authorization::Authorization, quorum::Authorities},
+    ceremony::{
+        Error,
+        acting::{Acted, Acting},
+        fresh_pins::FreshPins,
+        genesis::{check_reach, make_credentials, observe_target},
+        operations::performed::{Performed, Proposing},
+    },
     proposal::{
-        operations::{AdoptOperation, AdoptPlan, Operation, RetireOperation, RetirePlan},
+        joining::CredentialRule,
+        operations::{AdoptOperation, AdoptPlan, rules::Payload as _},
         target::Custody,
     },
     roster::{OperationKind, Roster},
-    transcript::ledger::LedgerState,
 };
 
 /// Another target, with its new credentials: as a genesis does it, sealed to the authorities in force.
-pub(super) fn adopt(
-    world: &mut World<'_>,
-    state: &LedgerState,
-    roster: &Roster,
+pub(super) fn propose(
+    proposing: &mut Proposing<'_, '_>,
     plan: &AdoptPlan,
-) -> Result<(Operation, FreshPins), Error> {
+) -> Result<(AdoptOperation, FreshPins), Error> {
+    let (state, roster) = (proposing.state, &*proposing.roster);
     let name = &plan.target.name;
     if let Some(rule) =
         plan.target.credentials.values().find(|rule| roster.deal().authority(&rule.authority).is_none())
@@ -38,7 +39,8 @@ pub(super) fn adopt(
             "give the new target a name of its own",
         ));
     }
-    let joining = observe_target(&plan.target, roster.policy(), world.mode, world.tokens)?;
+    let joining =
+        observe_target(&plan.target, roster.policy(), proposing.world.mode, proposing.world.tokens)?;
     if let Some((known, _)) = state.targets.iter().find(|(_, known)| known.is_token_of(&joining.0)) {
         return Err(Error::refused(
             format!("this token is a target of the quorum already: {known}"),
@@ -52,14 +54,26 @@ pub(super) fn adopt(
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let mut pins = FreshPins::default();
     make_credentials(joining, &|role| state.next_version(name, role), roster, &mut rng, &mut pins)?;
-    Ok((Operation::Adopt(AdoptOperation { target: Box::new(joining.0.clone()) }), pins))
+    Ok((AdoptOperation { target: Box::new(joining.0.clone()) }, pins))
+}
+
+impl Performed for AdoptOperation {
+    fn perform(
+        &self,
+        acting: &mut Acting<'_, '_>,
+        authorities: Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error> {
+        let credentials = acting.open_credentials(acting.ceremony, &authorities)?;
+        drop(authorities);
+        let mut acted = acting.genesis(self.installs(), &credentials, grants);
+        acted.hand_over(acting.ceremony);
+        Ok(acted)
+    }
 }
 
 /// An adoption installs the new credentials, so that its authorities must open them.
-fn check_adopters<'a>(
-    roster: &Roster,
-    rules: impl Iterator<Item = &'a crate::proposal::joining::CredentialRule>,
-) -> Result<(), Error> {
+fn check_adopters<'a>(roster: &Roster, rules: impl Iterator<Item = &'a CredentialRule>) -> Result<(), Error> {
     let adopters = roster.requirement(OperationKind::Adopt);
     for rule in rules.filter(|rule| rule.custody != Custody::Borrowed) {
         if !adopters.has(&rule.authority) {
@@ -73,21 +87,4 @@ fn check_adopters<'a>(
         }
     }
     Ok(())
-}
-
-/// Lets a target go. It need not be there any more.
-pub(super) fn retire(state: &LedgerState, plan: &RetirePlan) -> Result<(Operation, FreshPins), Error> {
-    let identity = &pinning::target(state, &plan.target)?.identity;
-    if identity.serial != plan.serial || identity.label != plan.label {
-        return Err(Error::refused(
-            format!(
-                "the plan names serial {} and label \"{}\", the ledger has {} and \"{}\"",
-                plan.serial, plan.label, identity.serial, identity.label
-            ),
-            "a target that was let go is not taken back: name it exactly, as 'quorate status' does",
-        ));
-    }
-    let operation =
-        Operation::Retire(RetireOperation { target: plan.target.clone(), identity: identity.clone() });
-    Ok((operation, FreshPins::default()))
 }

@@ -1,22 +1,75 @@
 //! A deletion in the act. What counts is what is seen afterwards, and that the key is nowhere under another name.
 
-use super::act::{Acted, Acting};
 use crate::{
-    approval::authorization::Authorization,
+    approval::{authorization::Authorization, quorum::Authorities},
+    ceremony::{
+        Error, World,
+        acting::{Acted, Acting},
+        fresh_pins::{self, FreshPins},
+        operations::performed::{Performed, Proposing},
+        pinning,
+    },
     encoding::text::Name,
     memory::Pin,
     ports::token::{Deletion, Effect, Run, Token, TokenError},
     proposal::{
         choice,
         identity::matching,
-        target::{Inventory, ObjectRecord},
+        operations::{DeleteOperation, DeletePlan},
+        target::{Inventory, ObjectClass, ObjectRecord, Observation},
     },
-    transcript::{event::TargetState, outcome::Outcome},
+    transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
 };
+
+pub(super) fn propose(
+    proposing: &mut Proposing<'_, '_>,
+    plan: &DeletePlan,
+) -> Result<(DeleteOperation, FreshPins), Error> {
+    let target = pinning::token(proposing.state, &plan.target)?;
+    let seen = pinning::observe(proposing.world.tokens, &plan.target, target)?;
+    let objects = pinning::select(&plan.target, target, &plan.objects)?;
+    let pins = fresh_pins::renewal(proposing.state, &proposing.roster, target, &seen, plan.keep_pins)?;
+    Ok((DeleteOperation { target: plan.target.clone(), identity: seen.identity, objects }, pins))
+}
+
+impl Performed for DeleteOperation {
+    fn check_ready(&self, _: &mut World<'_>, _: &TargetInForce, seen: &Observation) -> Result<(), Error> {
+        check_public_objects(&self.target, &self.objects, &seen.public_objects)
+    }
+
+    fn perform(
+        &self,
+        acting: &mut Acting<'_, '_>,
+        authorities: Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error> {
+        acting.logged_in(authorities, grants, |acting, session| {
+            let (name, user_pin, before) = (session.name, session.user_pin, &session.before);
+            Ok(acting.delete(session.token, name, user_pin, &self.objects, before, session.grant))
+        })
+    }
+}
+
+/// What is visible without login is compared before the intent; the rest after login, by the deletion itself. Other objects
+/// than the approved ones may have come or gone.
+fn check_public_objects(name: &Name, objects: &[ObjectRecord], public: &[ObjectRecord]) -> Result<(), Error> {
+    let visible = |o: &&ObjectRecord| matches!(o.class, ObjectClass::PublicKey | ObjectClass::Certificate);
+    let pinned: Vec<ObjectRecord> = objects.iter().filter(visible).cloned().collect();
+    let refuse = |message: String| {
+        Error::refused(
+            format!("target {name}: {message}"),
+            "the objects changed since the proposal: record them with an \"inventory\", then propose again",
+        )
+    };
+    let choice = choice::choose(public, &pinned).map_err(|doubt| refuse(doubt.to_string()))?;
+    let Some(missing) = choice.missing.first() else { return Ok(()) };
+    let alike = public.iter().filter(|o| o.resembles(missing)).map(ToString::to_string);
+    Err(refuse(format!("the token no longer shows {missing}")).with(alike.collect()))
+}
 
 impl Acting<'_, '_> {
     /// Deletes the pinned objects and looks.
-    pub(super) fn delete(
+    fn delete(
         &mut self,
         token: &mut dyn Token,
         name: &Name,

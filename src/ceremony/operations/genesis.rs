@@ -1,0 +1,37 @@
+//! A genesis: proposed where no ledger is yet, see `ceremony::genesis`.
+
+use crate::{
+    approval::{authorization::Authorization, quorum::Authorities},
+    ceremony::{
+        Error,
+        acting::{Acted, Acting},
+        fresh_pins::FreshPins,
+        operations::performed::{Performed, Proposing},
+    },
+    proposal::operations::{GenesisOperation, GenesisPlan, rules::Payload as _},
+};
+
+pub(super) fn propose(
+    _: &mut Proposing<'_, '_>,
+    _: &GenesisPlan,
+) -> Result<(GenesisOperation, FreshPins), Error> {
+    Err(Error::refused(
+        "this ledger has a genesis already",
+        "begin another ledger: name a directory that does not exist yet",
+    ))
+}
+
+impl Performed for GenesisOperation {
+    fn perform(
+        &self,
+        acting: &mut Acting<'_, '_>,
+        authorities: Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error> {
+        let credentials = acting.open_credentials(acting.ceremony, &authorities)?;
+        drop(authorities);
+        let mut acted = acting.genesis(self.installs(), &credentials, grants);
+        acted.hand_over(acting.ceremony);
+        Ok(acted)
+    }
+}

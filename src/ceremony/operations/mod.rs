@@ -1,0 +1,39 @@
+//! The operations, each in a file of its own: how it is proposed and pinned, and how it acts.
+//!
+//! The list is in `roster::operation`.
+
+mod performed;
+
+use super::{Error, fresh_pins::FreshPins};
+use crate::{
+    proposal::operations::{Operation, Plan},
+    roster::operations,
+};
+pub(super) use performed::{Performed, Proposing};
+
+macro_rules! dispatch {
+    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal;)*) => {
+        $(mod $module;)*
+
+        /// What a plan does, with everything that it touches pinned, and the new PINs that it makes.
+        pub(super) fn propose(
+            proposing: &mut Proposing<'_, '_>,
+            plan: &Plan,
+        ) -> Result<(Operation, FreshPins), Error> {
+            match plan {
+                $(Plan::$kind(plan) => {
+                    let (operation, pins) = $module::propose(proposing, plan)?;
+                    Ok((Operation::$kind(operation), pins))
+                })*
+            }
+        }
+
+        /// An operation at the station.
+        pub(super) fn performed(operation: &Operation) -> &dyn Performed {
+            match operation {
+                $(Operation::$kind(operation) => operation,)*
+            }
+        }
+    };
+}
+operations!(dispatch);

@@ -1,0 +1,38 @@
+//! What the ceremony asks of an operation. How it is proposed is a function of each file: it takes the plan of its kind.
+
+use std::sync::Arc;
+
+use crate::{
+    approval::{authorization::Authorization, quorum::Authorities},
+    ceremony::{
+        Error, World,
+        acting::{Acted, Acting},
+    },
+    proposal::target::Observation,
+    roster::Roster,
+    transcript::ledger::{LedgerState, TargetInForce},
+};
+
+/// What a proposal is made with.
+pub(in crate::ceremony) struct Proposing<'a, 'w> {
+    pub(in crate::ceremony) world: &'a mut World<'w>,
+    pub(in crate::ceremony) state: &'a LedgerState,
+    /// The roster whose people act.
+    pub(in crate::ceremony) roster: Arc<Roster>,
+}
+
+/// An operation at the station.
+pub(in crate::ceremony) trait Performed {
+    /// The last look before the intent, at what only this operation needs: who its target is was compared already.
+    fn check_ready(&self, _: &mut World<'_>, _: &TargetInForce, _: &Observation) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Opens what it needs, wipes the authorities, acts and looks.
+    fn perform(
+        &self,
+        acting: &mut Acting<'_, '_>,
+        authorities: Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error>;
+}

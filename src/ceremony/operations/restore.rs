@@ -1,0 +1,178 @@
+//! A restore: the objects of a backup are made again, and each is proven.
+
+use crate::{
+    approval::{authorization::Authorization, quorum::Authorities},
+    ceremony::{
+        Error, World,
+        acting::{Acted, Acting},
+        backup::{self, Entries, FORMAT, Keys, without_all},
+        fresh_pins::{self, FreshPins},
+        operations::performed::{Performed, Proposing},
+        pinning,
+        session::Session,
+    },
+    encoding::text::{Line, printable},
+    ports::token::Restoration,
+    proposal::{
+        identity::{made_again, matching},
+        operations::{RestoreOperation, RestorePlan},
+        target::{Inventory, LeftOut, ObjectRecord, Observation},
+    },
+    transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
+};
+
+pub(super) fn propose(
+    proposing: &mut Proposing<'_, '_>,
+    plan: &RestorePlan,
+) -> Result<(RestoreOperation, FreshPins), Error> {
+    let target = pinning::token(proposing.state, &plan.target)?;
+    let seen = pinning::observe(proposing.world.tokens, &plan.target, target)?;
+    let record = proposing.state.backups.get(&plan.backup).ok_or_else(|| {
+        Error::refused(
+            format!("ceremony {} of this ledger made no backup", plan.backup),
+            "name the ceremony that made it: 'quorate status' lists them",
+        )
+    })?;
+    let pins = fresh_pins::renewal(proposing.state, &proposing.roster, target, &seen, plan.keep_pins)?;
+    let operation = RestoreOperation {
+        target: plan.target.clone(),
+        identity: seen.identity,
+        backup: plan.backup,
+        sha256: record.sha256,
+        input: plan.input.clone(),
+        objects: record.entries.iter().map(|e| e.object.clone()).collect(),
+        allow_partial: plan.allow_partial,
+    };
+    Ok((operation, pins))
+}
+
+impl Performed for RestoreOperation {
+    /// The file is there and is the right one: that is found out while a refusal is still free.
+    fn check_ready(&self, world: &mut World<'_>, _: &TargetInForce, _: &Observation) -> Result<(), Error> {
+        if backup::hash(world.artifacts.open(&self.input)?)? == self.sha256 {
+            return Ok(());
+        }
+        let file = printable(&self.input);
+        Err(Error::refused(
+            format!("{file} is not the backup that this ledger recorded (SHA-256 differs)"),
+            "bring the right file, then execute again; this run touched nothing",
+        ))
+    }
+
+    fn perform(
+        &self,
+        acting: &mut Acting<'_, '_>,
+        authorities: Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error> {
+        let identity = acting.backup_identity(&authorities)?;
+        acting.logged_in(authorities, grants, |acting, session| {
+            let keys = acting.backup_keys(session.user_pin, session.credentials, &identity)?;
+            restore(self, acting, session, keys)
+        })
+    }
+}
+
+fn restore(
+    wanted: &RestoreOperation,
+    acting: &mut Acting<'_, '_>,
+    session: Session<'_>,
+    keys: Keys<'_>,
+) -> Result<Acted, Error> {
+    let name = &wanted.target;
+    let what = format!("restore onto {name}");
+    let failed = |e: &dyn std::fmt::Display| {
+        Acted::new(Outcome::Failed, format!("{what}: {e}; this run added nothing"))
+    };
+    if backup::hash(acting.world.artifacts.open(&wanted.input)?)? != wanted.sha256 {
+        return Ok(failed(&format!(
+            "{} is not the backup that this ledger recorded (SHA-256 differs)",
+            wanted.input
+        )));
+    }
+    let record = acting.state.backups.get(&wanted.backup);
+    let manifest = record.map(|r| r.entries.clone()).unwrap_or_default();
+    let (header, mut entries) =
+        match Entries::open(acting.world.artifacts.open(&wanted.input)?, keys.identity) {
+            Ok(opened) => opened,
+            Err(error) => return Ok(failed(&error)),
+        };
+    if header.format != FORMAT || header.ledger != acting.state.nonce || header.ceremony != wanted.backup {
+        return Ok(failed(&"the backup is of another ledger or ceremony"));
+    }
+    entries.manifest = manifest;
+    let result = session.token.restore(
+        session.grant,
+        keys.user_pin,
+        keys.backup_key,
+        &mut entries,
+        acting.world.progress,
+    );
+    let after = session.token.inventory(keys.user_pin);
+    Ok(match (result, after) {
+        (_, Ok(after)) if after.identity != wanted.identity => {
+            Acted::new(Outcome::Indeterminate, format!("{what}: afterwards another token answers"))
+        }
+        (Ok(restoration), Ok(after)) => judge(&what, restoration, wanted, after),
+        (Err(error), Ok(after)) => {
+            let mut acted = Acted::from_error(&what, &error);
+            let reason = Line::lossy(&error.to_string());
+            let missing = missing(&wanted.objects, &after);
+            acted.summary = format!("{}; {}", acted.summary, there(wanted.objects.len(), missing.len()));
+            acted.left_out =
+                missing.into_iter().map(|object| LeftOut { object, reason: reason.clone() }).collect();
+            acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];
+            acted
+        }
+        (Ok(restoration), Err(error)) => {
+            let mut acted = Acted::after_error(&what, &error);
+            acted.left_out = restoration.left_out;
+            acted
+        }
+        (Err(first), Err(error)) => {
+            let mut acted = Acted::after_error(&what, &error);
+            acted.summary = format!("{what}: {first}; and afterwards it cannot be looked at: {error}");
+            acted
+        }
+    })
+}
+
+/// Those of the objects that are not in the token, each as often as it is wanted.
+fn missing(objects: &[ObjectRecord], after: &Inventory) -> Vec<ObjectRecord> {
+    made_again(objects, &after.objects).gone.into_iter().cloned().collect()
+}
+
+fn there(total: usize, missing: usize) -> String {
+    format!("looked at afterwards, {} of {total} objects are there", total.saturating_sub(missing))
+}
+
+/// What a restore came to: each object is there and proven, or named.
+fn judge(what: &str, restoration: Restoration, wanted: &RestoreOperation, after: Inventory) -> Acted {
+    let Restoration { restored, mut left_out, unkept } = restoration;
+    // Of objects that nothing tells apart, each that is missing counts.
+    let missing = missing(&wanted.objects, &after);
+    let told = matching(&missing, left_out.iter().map(|left| &left.object)).gone;
+    let untold = told.into_iter().cloned().map(|object| LeftOut {
+        object,
+        reason: Line::lossy("it is not in the token when that is looked at again"),
+    });
+    let untold: Vec<LeftOut> = untold.collect();
+    left_out.extend(untold);
+    let total = wanted.objects.len();
+    let complete = left_out.is_empty() || (wanted.allow_partial && left_out.len() < total);
+    let outcome = if complete { Outcome::Completed } else { Outcome::Failed };
+    let proven = there(total, left_out.len());
+    let not: Vec<String> = left_out.iter().map(|left| left.object.to_string()).collect();
+    let not = if not.is_empty() { String::new() } else { format!("; not restored: {}", not.join("; ")) };
+    let mut acted = Acted::new(outcome, format!("{what}: {proven} and proven{}{not}", without_all(&unkept)));
+    if left_out.len() < total {
+        acted.hint = "see above why; 'quorate execute' again tries those that are missing; or give it up with 'quorate execute \
+                      --give-up', and propose a restore with allow_partial = true"
+            .into();
+    }
+    acted.restored = restored;
+    acted.left_out = left_out;
+    acted.unkept = unkept;
+    acted.targets = vec![TargetState { name: wanted.target.clone(), inventory: Some(after) }];
+    acted
+}
