@@ -80,8 +80,6 @@ words! {
     CardKind: Soft = "soft", Yubikey = "yubikey";
     Evidence: Restore = "restore", PublicKey = "public-key", CheckValue = "check-value", Value = "value";
     Mode: Production = "production", Rehearsal = "rehearsal";
-    OperationKind: Genesis = "genesis", Inventory = "inventory", Delete = "delete", Reset = "reset", Backup = "backup",
-        Restore = "restore", Recover = "recover", Adopt = "adopt", Retire = "retire", Command = "command", Use = "use";
     Outcome: Completed = "completed", Refused = "refused", Failed = "failed", Indeterminate = "indeterminate";
     PinPolicy: Never = "never", Once = "once", Always = "always", MatchOnce = "match-once", MatchAlways = "match-always";
     Proof: Approval = "approval", Proposal = "proposal", Attestation = "attestation", Drill = "drill";
@@ -92,6 +90,12 @@ words! {
     Severity: Note = "note", Warning = "warning", Objection = "objection", Error = "error";
     TouchPolicy: Never = "never", Always = "always", Cached = "cached";
     Tries: Full = "full", Low = "low", Final = "final", Locked = "locked";
+}
+
+impl Shaped for OperationKind {
+    fn shape() -> Shape {
+        Shape::Words(Self::ALL.iter().map(|kind| kind.as_str()).collect())
+    }
 }
 
 impl<T: Shaped> Shaped for Option<T> {
