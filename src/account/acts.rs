@@ -19,6 +19,16 @@ account! {
         pub expires: Timestamp,
     }
 
+    /// A plan in whose way nothing stands.
+    of "propose" pub struct PlanChecked {
+        /// the ceremony that is open and comes first, or null
+        pub open: Option<String>,
+        /// credentials to bring when it is proposed, as TARGET:ROLE
+        pub hand_over: Vec<String>,
+        /// PINs to bring when it is executed, as TARGET:ROLE
+        pub present: Vec<String>,
+    }
+
     /// An approval or a rejection that was signed.
     of "approve" pub struct Decided {
         /// whose card it was

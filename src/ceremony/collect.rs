@@ -11,6 +11,8 @@ use crate::{
     },
     encoding::{digest::Digest, dsse::Mode, text::Name, time::Timestamp},
     ports::store::{Decision, Inbox, StationStore},
+    proposal::operations::Plan,
+    roster::card::EnrolledCard,
     sealing::release,
     sharing::share::UnverifiedShare,
     transcript::{ceremony::check_approval, ledger::Ceremony},
@@ -188,8 +190,7 @@ enum Handed {
 impl Handed {
     /// Verifies who signed it, and that it is of this proposal; of an approval also its times and that its release is whole.
     fn read(ceremony: &Ceremony, mode: Mode, bytes: &[u8]) -> Result<Self, Unfit> {
-        let file =
-            ApprovalFile::parse(bytes).map_err(|error| foreign(format!("not an approval file: {error}")))?;
+        let file = ApprovalFile::parse(bytes).map_err(|_| foreign(not_an_approval(bytes)))?;
         let roster = &ceremony.roster;
         if file.statement.payload_type == mode.payload_type(Rejection::EVENT) {
             let signed = Signed::<Rejection>::verify(file.statement, mode, roster).map_err(foreign)?;
@@ -215,6 +216,18 @@ impl Handed {
         }
         Ok(Self::Approval(Box::new(signed), release.0))
     }
+}
+
+/// What a file is that somebody took for an approval.
+fn not_an_approval(bytes: &[u8]) -> String {
+    let but = if EnrolledCard::parse(bytes).is_ok() {
+        " but the enrolment of a card"
+    } else if Plan::parse(bytes).is_ok() {
+        " but a plan"
+    } else {
+        ""
+    };
+    format!("not an approval file{but}")
 }
 
 struct Gathered<'a> {

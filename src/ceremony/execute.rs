@@ -11,7 +11,7 @@ use super::{
     approve, clearing,
     collect::{self, Collected},
     conclude::{self, Report},
-    giving_up,
+    copies, giving_up,
     present::{self, PresentPins},
     readback,
     sign::LineWriter,
@@ -24,14 +24,13 @@ use crate::{
     },
     encoding::{
         digest::Digest,
-        dsse::Mode,
         strict,
         text::{Name, Summary},
     },
     memory::Pin,
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
-        store::{Beside, Copies, Decision, Inbox},
+        store::{Beside, Decision, Inbox},
         token::Run,
     },
     proposal::target::Role,
@@ -106,7 +105,17 @@ pub fn check_proposal(open: &Ceremony, reviewed: Option<Digest>) -> Result<(), E
 
 /// The PINs that an execution asks for because the quorum does not hold them.
 pub fn present_pins_needed(state: &LedgerState) -> Vec<(Name, Role, String)> {
-    state.open().map(|ceremony| present::needed(state, ceremony)).unwrap_or_default()
+    let open = state.open();
+    open.map(|open| present::needed(Some(state), &open.proposal.operation)).unwrap_or_default()
+}
+
+/// Refuses PINs that were given beforehand for a target that is not known.
+pub fn check_given<'p>(
+    state: &LedgerState,
+    given: impl IntoIterator<Item = &'p (Name, Role)>,
+) -> Result<(), Error> {
+    let open = open_ceremony(state, "execute")?;
+    present::check_given(Some(state), &open.proposal.operation, given)
 }
 
 /// Executes the open ceremony, or goes on with one that was cut off.
@@ -139,7 +148,7 @@ pub fn execute(
         Some((intended, line)) => {
             let quorum = establish(&ceremony, collected)?;
             let targets = intended.targets.iter().map(|t| t.name.clone()).collect();
-            check_copies(world, &ceremony)?;
+            copies::check(world.ledger, world.mode, ceremony.roster.policy())?;
             check_room(world, &ceremony, 0)?;
             let intent = world.ledger.prove_intent(&ceremony.directory, *line, targets)?;
             (quorum.0, intent, Run::Resumed, quorum.1)
@@ -197,7 +206,7 @@ fn check_keeping(ceremony: &Ceremony, persistence: Persistence) -> Result<(), Er
 }
 
 fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins) -> Result<(), Error> {
-    let missing: Vec<String> = present::needed(state, ceremony)
+    let missing: Vec<String> = present::needed(Some(state), &ceremony.proposal.operation)
         .into_iter()
         .filter(|(target, role, _)| !present.contains_key(&(target.clone(), *role)))
         .map(|(target, role, why)| format!("{target}:{role}: {why}"))
@@ -289,7 +298,6 @@ fn begin(
         world.append(&ceremony.directory, &rejected)?;
         return Ok(Begun::Unreachable(summary));
     }
-    let (quorum, set_aside) = establish(ceremony, collected)?;
     let now = world.now(Some(state))?;
     if now > ceremony.proposal.expires {
         return Err(Error::refused(
@@ -298,8 +306,9 @@ fn begin(
         )
         .coded(Code::Expired));
     }
+    let (quorum, set_aside) = establish(ceremony, collected)?;
     let targets = readback::look(world, state, ceremony)?;
-    let copies = check_copies(world, ceremony)?;
+    let copies = copies::check(world.ledger, world.mode, ceremony.roster.policy())?;
     check_room(world, ceremony, approvals.iter().map(|(_, file)| file.len()).sum())?;
     // The releases must survive a crash after the intent: without them the same quorum could not go on.
     for (approval, file) in &approvals {
@@ -353,28 +362,4 @@ pub(super) fn check_room(world: &mut World<'_>, ceremony: &Ceremony, approvals: 
     const LAST_LINES: usize = 64 * 1024;
     let bytes = approvals.saturating_add(LAST_LINES);
     Ok(world.ledger.check_room(&ceremony.directory, u64::try_from(bytes).unwrap_or(u64::MAX))?)
-}
-
-/// The policy's demand on copies, before a target is touched for the first time or again.
-fn check_copies(world: &mut World<'_>, ceremony: &Ceremony) -> Result<Copies, Error> {
-    let policy = ceremony.roster.policy();
-    let copies = world.ledger.copies()?;
-    if copies.count < policy.copies {
-        return Err(Error::refused(
-            format!(
-                "the ledger lies in {} {}, and the policy wants {} copies before a target is touched",
-                copies.count,
-                if copies.count == 1 { "place" } else { "places" },
-                policy.copies
-            ),
-            "name a directory on a second medium with --copy DIR",
-        ));
-    }
-    if copies.count > 1 && copies.same_medium && !policy.allow_same_medium && world.mode == Mode::Production {
-        return Err(Error::refused(
-            "the copies of the ledger lie on one file system",
-            "put the copy on another medium, or allow it in the plan: policy.allow_same_medium = true",
-        ));
-    }
-    Ok(copies)
 }

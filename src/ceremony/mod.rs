@@ -17,6 +17,7 @@ mod collect;
 mod commanding;
 pub mod compare;
 mod conclude;
+mod copies;
 mod credentials;
 pub mod drill;
 pub mod enrolment;
@@ -26,6 +27,7 @@ mod fresh_pins;
 mod genesis;
 mod giving_up;
 mod installation;
+mod mistakes;
 mod news;
 mod opening;
 mod operations;
@@ -180,13 +182,18 @@ fn sound(verified: Verified, files: &[CeremonyFiles], mode: Mode) -> Result<Ledg
             (Some(_), Mode::Production) => Error::refused(
                 "this is the ledger of a rehearsal",
                 "run the same command again with --rehearsal",
-            ),
+            )
+            .coded(Code::Mode),
             (Some(_), Mode::Rehearsal) => Error::refused(
                 "this is a production ledger, not a rehearsal's",
                 "run the same command again without --rehearsal",
-            ),
+            )
+            .coded(Code::Mode),
         };
-        error.details = findings.iter().map(ToString::to_string).collect();
+        // In the other mode nothing verifies: that would only be noise.
+        if error.code != Code::Mode {
+            error.details = findings.iter().map(ToString::to_string).collect();
+        }
         error
     })
 }

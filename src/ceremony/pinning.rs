@@ -4,6 +4,7 @@ use super::{Error, World};
 use crate::{
     encoding::{
         digest::Digest,
+        spelling,
         text::{Name, printable},
     },
     ports::token::{TokenSource, Wanted},
@@ -26,8 +27,10 @@ pub fn target<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s TargetInFor
                 "a token that is to come back is adopted under another name",
             );
         }
-        let known = state.targets.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
-        Error::refused(format!("{name} is no target of this quorum"), format!("its targets are: {known}"))
+        let known: Vec<&str> = state.targets.keys().map(Name::as_str).collect();
+        let all = format!("its targets are: {}", known.join(", "));
+        let hint = spelling::did_you_mean(name.as_str(), known, all);
+        Error::refused(format!("{name} is not a target of this quorum"), hint)
     })
 }
 
@@ -201,6 +204,13 @@ pub(super) fn label_is_taken(
     let pinned = target.identity.module_sha256;
     let found = world.tokens.open(name, &target.target.place, Wanted::Labelled(label), pinned);
     found.is_ok_and(|mut token| token.observe().is_ok_and(|seen| seen.initialised))
+}
+
+/// Nothing is there, and a file can be begun.
+pub(super) fn check_output(world: &mut World<'_>, path: &str) -> Result<(), Error> {
+    check_vacant(world, path)?;
+    drop(world.artifacts.begin(path)?);
+    Ok(world.artifacts.remove(path)?)
 }
 
 /// Nothing is where a file is to be written, and that is not in the ledger: a file there could pass for a part of it, or

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, pinning};
+use super::{Code, Error, pinning};
 use crate::{
-    encoding::text::Name,
+    encoding::{spelling, text::Name},
     memory::Pin,
     ports::token::{TokenSource, Wanted},
     proposal::{
@@ -19,19 +19,20 @@ use crate::{
 pub type PresentPins = BTreeMap<(Name, Role), Pin>;
 
 /// The PINs that the quorum does not hold and an execution needs, each with the reason.
-pub fn needed(state: &LedgerState, ceremony: &Ceremony) -> Vec<(Name, Role, String)> {
-    match &ceremony.proposal.operation {
+pub fn needed(state: Option<&LedgerState>, operation: &Operation) -> Vec<(Name, Role, String)> {
+    match operation {
         operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
             operation.installs().iter().flat_map(present_at_genesis).collect()
         }
         operation @ Operation::Recover(RecoverOperation { ceremony: number, intended: true, .. }) => {
+            let Some(state) = state else { return Vec::new() };
             let open = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
             let lost = state.finished_in(operation).or(open);
             match lost.map(|c| &c.proposal.operation) {
                 Some(operation @ (Operation::Genesis(_) | Operation::Adopt(_))) => {
                     operation.installs().iter().flat_map(present_at_genesis).collect()
                 }
-                Some(operation) => borrowed(state, operation),
+                Some(operation) => borrowed(Some(state), operation),
                 None => Vec::new(),
             }
         }
@@ -39,9 +40,32 @@ pub fn needed(state: &LedgerState, ceremony: &Ceremony) -> Vec<(Name, Role, Stri
     }
 }
 
-fn borrowed(state: &LedgerState, operation: &Operation) -> Vec<(Name, Role, String)> {
+/// Refuses a PIN for a target that is not known: what is misspelled would be missing when all have gathered. One that is not
+/// asked for, of a target that is known, is left alone: scripts give the same options to every ceremony.
+pub(super) fn check_given<'p>(
+    state: Option<&LedgerState>,
+    operation: &Operation,
+    given: impl IntoIterator<Item = &'p (Name, Role)>,
+) -> Result<(), Error> {
+    let mut known: Vec<Name> = state.iter().flat_map(|state| state.targets.keys().cloned()).collect();
+    known.extend(operation.installs().iter().map(|target| target.name.clone()));
+    known.extend(needed(state, operation).into_iter().map(|(target, ..)| target));
+    for (target, role) in given {
+        if !known.contains(target) {
+            let names = known.iter().map(Name::as_str);
+            let all = format!("its targets are: {}", names.clone().collect::<Vec<_>>().join(", "));
+            let hint = spelling::did_you_mean(target.as_str(), names, all);
+            let message =
+                format!("--present-pin: a {role} is given for a target that this quorum does not have");
+            return Err(Error::usage(message, hint).coded(Code::PinUnasked));
+        }
+    }
+    Ok(())
+}
+
+fn borrowed(state: Option<&LedgerState>, operation: &Operation) -> Vec<(Name, Role, String)> {
     let Some((name, _)) = operation.target() else { return Vec::new() };
-    let Some(target) = state.targets.get(name) else { return Vec::new() };
+    let Some(target) = state.and_then(|state| state.targets.get(name)) else { return Vec::new() };
     roles_of(operation)
         .iter()
         .filter(|role| target.target.rule(**role).is_some_and(|rule| rule.custody == Custody::Borrowed))
@@ -91,7 +115,7 @@ pub(super) fn check_lengths(
     ceremony: &Ceremony,
     present: &PresentPins,
 ) -> Result<(), Error> {
-    for (name, role, _) in needed(state, ceremony) {
+    for (name, role, _) in needed(Some(state), &ceremony.proposal.operation) {
         let Some(pin) = present.get(&(name.clone(), role)) else { continue };
         let Some(Observation { pin_length: (shortest, longest), .. }) = look(tokens, state, ceremony, &name)
         else {

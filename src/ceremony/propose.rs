@@ -4,10 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 pub use super::genesis::Members;
 use super::{
-    Code, Error, World, ability,
+    Code, Error, World, ability, copies,
     fresh_pins::FreshPins,
-    genesis, not_before,
+    genesis,
+    mistakes::Mistakes,
+    not_before,
     operations::{self, Proposing},
+    present,
     program_proposal::HandedOver,
     recognition, residence,
     sign::{self, LineWriter},
@@ -22,7 +25,8 @@ use crate::{
     },
     proposal::{
         document::{Proposal, Station},
-        operations::{GenesisOperation, Operation, Plan},
+        operations::{GenesisOperation, GenesisPlan, Operation, Plan},
+        target::Role,
     },
     roster::{Roster, RosterDocument},
     transcript::{
@@ -41,8 +45,16 @@ pub struct Request<'a> {
     pub members: Members,
     /// At genesis: the credentials that the plan wants handed over.
     pub handed_over: HandedOver,
-    /// The administrator's card.
-    pub card: &'a CardDescription,
+    /// The PINs that are at hand for its execution.
+    pub present: Vec<(Name, Role)>,
+}
+
+/// What a plan will ask for, as far as can be said before it is proposed.
+pub struct Foreseen {
+    /// The ceremony that is open and comes first.
+    pub open: Option<String>,
+    /// PINs that its execution will ask for, since the quorum does not hold them, with the reason.
+    pub present: Vec<(Name, Role, String)>,
 }
 
 /// A proposal that is not signed yet. It holds the station's new secrets.
@@ -58,6 +70,15 @@ pub struct Draft {
     secrets: StationSecrets,
 }
 
+/// A plan that can be proposed.
+struct Prepared {
+    now: Timestamp,
+    ledger: Digest,
+    nonce: Digest,
+    secrets: StationSecrets,
+    substance: Substance,
+}
+
 /// Everything that a proposal adds to its common frame.
 struct Substance {
     operation: Operation,
@@ -66,71 +87,47 @@ struct Substance {
     roster: Arc<Roster>,
 }
 
+/// Says what stands in the way of a plan, all of it at once, and what it will ask for. It needs no card, and writes nothing;
+/// an open ceremony is no obstacle, since the plan may be meant for after it.
+pub fn check(
+    world: &mut World<'_>,
+    state: Option<&LedgerState>,
+    request: Request<'_>,
+) -> Result<Foreseen, Error> {
+    let open = state.and_then(LedgerState::pending).filter(|_| !matches!(request.plan, Plan::Recover(_)));
+    let mut mistakes = Mistakes::default();
+    if open.is_none() {
+        mistakes.note(check_open(state, request.plan));
+    }
+    let prepared = prepare(world, state, &request, &mut mistakes);
+    mistakes.settle()?;
+    let present = prepared.map(|prepared| present::needed(state, &prepared.substance.operation));
+    Ok(Foreseen { open: open.map(|open| open.directory.clone()), present: present.unwrap_or_default() })
+}
+
 /// Makes a proposal: reads the target, pins its objects, makes what credentials are needed, and at genesis deals.
-/// Nothing is written.
+/// Nothing is written. What stands in the way is said all at once.
 pub fn draft(
     world: &mut World<'_>,
     state: Option<&LedgerState>,
     request: Request<'_>,
+    card: &CardDescription,
 ) -> Result<Draft, Error> {
-    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    check_open(state, request.plan)?;
-    match (request.plan, state.and_then(|state| state.roster.as_ref())) {
-        (Plan::Genesis(plan), _) => residence::check(world.mode, &plan.policy.policy())?,
-        (_, Some(roster)) => residence::check(world.mode, roster.policy())?,
-        (_, None) => {}
-    }
-    let now = moment(world, state, request.plan)?;
+    let mut mistakes = Mistakes::default();
+    mistakes.note(check_open(state, request.plan));
+    let prepared = prepare(world, state, &request, &mut mistakes);
+    let proposer = prepared.as_ref().and_then(|prepared| {
+        mistakes.note(recognition::administrator(&prepared.substance.roster, card, "propose"))
+    });
+    let proposer = proposer.map(|proposer| proposer.name.clone());
+    mistakes.settle()?;
+    let (Some(Prepared { now, ledger, nonce, secrets, substance }), Some(proposer)) = (prepared, proposer)
+    else {
+        return Err(Error::problem("the proposal could not be made", "this is a defect: report it"));
+    };
     if let Some(state) = state {
         world.sweep(state)?;
     }
-    let mut nonce = || {
-        let mut bytes = [0; 32];
-        rand_core::Rng::fill_bytes(&mut rng, &mut bytes);
-        Digest::from_bytes(bytes)
-    };
-    let ledger = state.map_or_else(&mut nonce, |s| s.nonce);
-    let nonce = nonce();
-    let secrets = StationSecrets::fresh(&mut rng)?;
-    let keys = secrets.keys()?;
-    let substance = match (request.plan, state) {
-        (Plan::Genesis(plan), None) => {
-            let dealt = genesis::deal(
-                plan,
-                (request.members, &request.handed_over),
-                world.mode,
-                ledger,
-                &secrets,
-                world.tokens,
-                &mut rng,
-            )?;
-            dealt
-                .roster
-                .check_attestation_dates(now)
-                .map_err(|error| Error::refused(error.to_string(), error.hint()))?;
-            Substance {
-                operation: Operation::Genesis(GenesisOperation { targets: dealt.targets }),
-                pins: dealt.pins,
-                new_roster: Some(dealt.roster.document().clone()),
-                roster: Arc::new(dealt.roster),
-            }
-        }
-        (Plan::Genesis(_), Some(_)) => {
-            return Err(Error::refused(
-                "this ledger has a genesis already",
-                "begin another ledger: name a directory that does not exist yet",
-            ));
-        }
-        (_, None) => {
-            return Err(Error::refused(
-                "there is no ledger there",
-                "begin one with a plan of kind \"genesis\"",
-            ));
-        }
-        (plan, Some(state)) => substance(world, state, plan)?,
-    };
-    let proposer = recognition::administrator(&substance.roster, request.card, "propose")?.name.clone();
-    ability::check(world, state, &substance.operation)?;
     let heading = request.plan.heading();
     let warnings = substance.roster.warnings();
     let proposal = Proposal {
@@ -142,7 +139,10 @@ pub fn draft(
         proposer,
         created: now,
         expires: now.plus(u64::from(heading.expires_in_hours).saturating_mul(3600)),
-        station: Station { keys, host: genesis::host_line(world.environment.hostname.as_ref()) },
+        station: Station {
+            keys: secrets.keys()?,
+            host: genesis::host_line(world.environment.hostname.as_ref()),
+        },
         plan: request.plan_text.to_owned(),
         roster: substance.roster.digest(),
         new_roster: substance.new_roster,
@@ -151,6 +151,69 @@ pub fn draft(
         handovers: substance.pins.handovers,
     };
     Ok(Draft { proposal, plan: request.plan.clone(), roster: substance.roster, warnings, secrets })
+}
+
+/// Everything but the proposer. None only where a mistake was noted.
+fn prepare(
+    world: &mut World<'_>,
+    state: Option<&LedgerState>,
+    request: &Request<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Prepared> {
+    let policy = match (request.plan, state.and_then(|state| state.roster.as_ref())) {
+        (Plan::Genesis(plan), _) => Some(plan.policy.policy()),
+        (_, roster) => roster.map(|roster| roster.policy().clone()),
+    };
+    if let Some(policy) = policy {
+        mistakes.note(residence::check(world.mode, &policy));
+        mistakes.note(copies::check(world.ledger, world.mode, &policy));
+    }
+    let now = mistakes.note(moment(world, state, request.plan));
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let mut nonce = || {
+        let mut bytes = [0; 32];
+        rand_core::Rng::fill_bytes(&mut rng, &mut bytes);
+        Digest::from_bytes(bytes)
+    };
+    let ledger = state.map_or_else(&mut nonce, |s| s.nonce);
+    let nonce = nonce();
+    let secrets = mistakes.note(StationSecrets::fresh(&mut rng))?;
+    let at = now.unwrap_or_else(|| world.clock.now());
+    let substance = mistakes.note(match (request.plan, state) {
+        (Plan::Genesis(plan), None) => begin(world, (plan, request), ledger, &secrets, at),
+        (Plan::Genesis(_), Some(_)) => Err(Error::refused(
+            "this ledger has a genesis already",
+            "begin another ledger: name a directory that does not exist yet",
+        )),
+        (_, None) => {
+            Err(Error::refused("there is no ledger there", "begin one with a plan of kind \"genesis\""))
+        }
+        (plan, Some(state)) => substance(world, state, plan),
+    })?;
+    mistakes.note(ability::check(world, state, &substance.operation));
+    mistakes.note(present::check_given(state, &substance.operation, &request.present));
+    Some(Prepared { now: now?, ledger, nonce, secrets, substance })
+}
+
+/// A genesis: it deals.
+fn begin(
+    world: &mut World<'_>,
+    (plan, request): (&GenesisPlan, &Request<'_>),
+    ledger: Digest,
+    secrets: &StationSecrets,
+    now: Timestamp,
+) -> Result<Substance, Error> {
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let people = (request.members.clone(), &request.handed_over);
+    let dealt = genesis::deal(plan, people, world.mode, ledger, secrets, world.tokens, &mut rng)?;
+    let dated = dealt.roster.check_attestation_dates(now);
+    dated.map_err(|error| Error::refused(error.to_string(), error.hint()))?;
+    Ok(Substance {
+        operation: Operation::Genesis(GenesisOperation { targets: dealt.targets }),
+        pins: dealt.pins,
+        new_roster: Some(dealt.roster.document().clone()),
+        roster: Arc::new(dealt.roster),
+    })
 }
 
 /// What can be done about an open ceremony, as it stands.

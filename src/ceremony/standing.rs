@@ -60,7 +60,7 @@ pub fn standing(
         station_here: here,
         attempts: open.attempts.clone(),
         copies: open.roster.policy().copies,
-        pins: present::needed(state, open).into_iter().map(pin).collect(),
+        pins: present::needed(Some(state), &open.proposal.operation).into_iter().map(pin).collect(),
     };
     Ok((Some(standing), next))
 }

@@ -192,7 +192,7 @@ pub struct CopyArgs {
 /// `quorate propose`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  quorate propose delete.toml ledger --card soft:frank.card --copy /media/usb/ledger"
+    after_help = "Examples:\n  quorate propose delete.toml ledger --card soft:frank.card --copy /media/usb/ledger\n  What stands in its way, without a card:\n    quorate propose --check delete.toml ledger --copy /media/usb/ledger"
 )]
 pub struct Propose {
     /// The plan.
@@ -201,9 +201,15 @@ pub struct Propose {
     /// The ledger; a genesis makes it.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// The administrator's card.
+    /// Only say what stands in the way of the plan, all at once, and what it will ask for. No card; another ceremony may be open.
+    #[arg(long, conflicts_with_all = ["card", "pin_file", "pin_fd", "final_try"])]
+    pub check: bool,
+    /// The administrator's card: soft:FILE, or yubikey[:SERIAL].
+    #[arg(long, value_name = "CARD", required_unless_present = "check")]
+    pub card: Option<CardPlace>,
+    /// How its PIN comes.
     #[command(flatten)]
-    pub card: CardArgs,
+    pub pin: PinArgs,
     /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,

@@ -15,7 +15,7 @@ use crate::{
         recognition,
     },
     encoding::text::Line,
-    ports::{card::Uses, store::LedgerStore as _},
+    ports::card::Uses,
     storage::SystemClock,
     transcript::ledger::Ceremony,
 };
@@ -47,7 +47,7 @@ impl Stage {
                 if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };
             terminal.confirm(question)?;
         }
-        let ledger = &mut self.wiring.ledger;
+        let ledger = self.wiring.ledger.as_mut();
         card.unlocked(terminal, &description, Some(&ceremony.roster), Uses::SIGNATURE, |card| {
             attest::attest(ledger, &state, &description, card, opinion, &SystemClock)
         })

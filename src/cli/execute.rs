@@ -73,6 +73,7 @@ impl Stage {
         self.wiring.world().sweep(&state)?;
         let ceremony = execute::open_ceremony(&state, "execute")?;
         execute::check_proposal(ceremony, reviewed)?;
+        execute::check_given(&state, present.keys())?;
         let description = card.describe(&recognition::enrolled(&state))?;
         recognition::administrator(&ceremony.roster, &description, "execute")?;
         let mut inbox = FileInbox::new(files.iter().cloned());

@@ -45,7 +45,7 @@ impl Invocation {
         let global = &cli.global;
         let none = Path::new("");
         let (ledger, copies, card): (&Path, &[PathBuf], Option<&CardPlace>) = match &cli.verb {
-            Verb::Propose(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
+            Verb::Propose(args) => (&args.ledger, &args.copies.copies, args.card.as_ref()),
             Verb::Approve(args) => (&args.ledger, &[], None),
             Verb::Reject(args) => (&args.ledger, &[], None),
             Verb::Execute(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),

@@ -3,26 +3,27 @@
 use std::path::Path;
 
 use super::{
-    args::{Global, Propose},
+    args::{CardArgs, Global, Propose},
     done::Done,
     invocation::Invocation,
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
-    wiring,
+    wiring::{self, Wiring},
 };
 use crate::{
-    account::acts::ProposalMade,
+    account::acts::{PlanChecked, ProposalMade},
     ceremony::{
         Code, Error, HandedOver, handed_over_needed,
-        propose::{self, Draft, Members, Request},
+        propose::{self, Draft, Foreseen, Members, Request},
         recognition,
     },
     encoding::{
         bounds,
         digest::Digest,
+        spelling,
         strict::{self, Base64},
-        text,
+        text::{self, Name},
     },
     memory::CredentialSecret,
     ports::{
@@ -33,6 +34,7 @@ use crate::{
         briefing::briefing,
         operations::genesis::MemberTable,
         operations::{GenesisPlan, Plan},
+        target::Role,
     },
     roster::{
         Member,
@@ -45,12 +47,15 @@ use crate::{
 
 /// Proposes a plan.
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let mut card = PresentedCard::once(terminal, &args.card)?;
+    let Some(card) = &args.card else { return check(args, global, terminal) };
+    let given = CardArgs { card: card.clone(), pin: args.pin.clone() };
+    let mut card = PresentedCard::once(terminal, &given)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
     let plan = PlanFile::read(&args.plan)?;
     let _made = make_ledger(&plan.plan, &args.ledger)?;
     let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
-    let proposed = stage.propose(&plan, &mut card, handed_over)?;
+    let brought = Brought { handed_over, present: Vec::new() };
+    let proposed = stage.propose(&plan, &mut card, brought)?;
     tell(terminal, &proposed, &plan.plan, &args.ledger);
     let next = Invocation::at(global, &args.ledger, &args.copies.copies);
     tell_next(terminal, &proposed, &next);
@@ -63,11 +68,11 @@ impl Stage {
         &mut self,
         plan: &PlanFile<'_>,
         card: &mut PresentedCard,
-        mut handed_over: HandedOver,
+        mut brought: Brought,
     ) -> Result<ProposalMade, Error> {
         let terminal = self.terminal;
-        ask_handed_over(terminal, &plan.plan, &mut handed_over)?;
-        let draft = self.draft(plan, card, handed_over)?;
+        ask_handed_over(terminal, &plan.plan, &mut brought.handed_over)?;
+        let draft = self.draft(plan, card, brought)?;
         let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
         terminal.confirm("Sign this proposal?")?;
         let roster = draft.roster.clone();
@@ -80,24 +85,20 @@ impl Stage {
     /// Makes the draft and shows its briefing.
     fn draft(
         &mut self,
-        PlanFile { path, text, plan }: &PlanFile<'_>,
+        file: &PlanFile<'_>,
         card: &mut PresentedCard,
-        handed_over: HandedOver,
+        brought: Brought,
     ) -> Result<Draft, Error> {
-        let members = match plan {
-            Plan::Genesis(genesis) => members(genesis, path.parent().unwrap_or(Path::new(".")))?,
-            _ => Members::default(),
-        };
-        let is_empty = propose::is_empty(&mut self.wiring.ledger)?;
+        let request = file.request(brought)?;
+        let is_empty = propose::is_empty(self.wiring.ledger.as_mut())?;
         let state = if is_empty { None } else { Some(self.state()?) };
-        let mut enrolled = members.enrolled();
+        let mut enrolled = request.members.enrolled();
         enrolled.extend(state.iter().flat_map(recognition::enrolled));
         let description = card.describe(&enrolled)?;
         if let Some(state) = &state {
             self.ask_clock(state)?;
         }
-        let request = Request { plan_text: text, plan, members, handed_over, card: &description };
-        let draft = propose::draft(&mut self.wiring.world(), state.as_ref(), request)?;
+        let draft = propose::draft(&mut self.wiring.world(), state.as_ref(), request, &description)?;
         let digest = Digest::of(&strict::write(&draft.proposal));
         let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
         self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &draft.roster, lost));
@@ -111,7 +112,18 @@ impl Stage {
             return Ok(None);
         }
         let state = world.load()?;
-        let Some(open) = state.open().filter(|open| open.proposal.plan == plan.text) else { return Ok(None) };
+        let Some(open) = state.open().filter(|open| open.proposal.plan == plan.text) else {
+            let last = state.ceremonies.last().filter(|last| last.concluded.is_some());
+            if let Some(last) = last.filter(|last| last.end.is_some() && last.proposal.plan == plan.text) {
+                self.terminal.notice(&format!(
+                    "{} was this very plan, and ended: {}.",
+                    last.directory,
+                    last.standing()
+                ));
+                self.terminal.confirm("Begin another ceremony of it?")?;
+            }
+            return Ok(None);
+        };
         if !self.wiring.station.is_station(state.nonce, open.number()) {
             return Err(Error::refused(
                 format!("{} is open already, and this machine is not its station", open.directory),
@@ -154,6 +166,57 @@ impl<'a> PlanFile<'a> {
             String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;
         Ok(Self { path, text, plan })
     }
+
+    /// With the enrolments that lie beside it.
+    fn request(&self, brought: Brought) -> Result<Request<'_>, Error> {
+        let members = match &self.plan {
+            Plan::Genesis(genesis) => members(genesis, self.path.parent().unwrap_or(Path::new(".")))?,
+            _ => Members::default(),
+        };
+        let Brought { handed_over, present } = brought;
+        Ok(Request { plan_text: &self.text, plan: &self.plan, members, handed_over, present })
+    }
+}
+
+/// What comes with a plan.
+#[derive(Default)]
+pub struct Brought {
+    /// Credentials that go over to the quorum.
+    pub handed_over: HandedOver,
+    /// The PINs that are at hand for its execution.
+    pub present: Vec<(Name, Role)>,
+}
+
+/// Says what stands in the way of a plan, and what it will ask for.
+fn check(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let plan = PlanFile::read(&args.plan)?;
+    let mut handed_over = wiring::handed_over(&args.handed_over)?;
+    let wanted = check_handed_over(&plan.plan, &handed_over)?;
+    for key in &wanted {
+        // It is for its owner to bring when the plan is proposed. Nothing that is made here is kept.
+        handed_over.insert(key.clone(), CredentialSecret::copy_of(b"?")?);
+    }
+    let mut wiring = Wiring::looking(global, &args.ledger, &args.copies.copies)?;
+    let mut world = wiring.world();
+    let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
+    let request = plan.request(Brought { handed_over, present: Vec::new() })?;
+    let Foreseen { open, present } = propose::check(&mut world, state.as_ref(), request)?;
+    terminal.tell("Nothing stands in the way of this plan.");
+    if let Some(open) = &open {
+        terminal.item(&format!("it can be proposed when {open} has ended"));
+    }
+    for (target, role) in &wanted {
+        terminal.item(&format!("to propose it, bring the {role} of {target}: its owner hands it over"));
+    }
+    for (target, role, why) in &present {
+        terminal.item(&format!("to execute it, bring the {role} of {target}: {why}"));
+    }
+    let shown = |target: &Name, role: &Role| format!("{target}:{role}");
+    Ok(Done::ok(PlanChecked {
+        open,
+        hand_over: wanted.iter().map(|(target, role)| shown(target, role)).collect(),
+        present: present.iter().map(|(target, role, _)| shown(target, role)).collect(),
+    }))
 }
 
 /// Refuses a card that is not an administrator's: of the roster that acts, or of a genesis's plan.
@@ -203,15 +266,23 @@ pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<Option<Made>, Error> {
     Ok(None)
 }
 
+/// The credentials that are handed over with this plan and were not given. What it does not ask for is refused.
+fn check_handed_over(plan: &Plan, given: &HandedOver) -> Result<Vec<(Name, Role)>, Error> {
+    let mut wanted = handed_over_needed(plan);
+    if let Some((target, role)) = given.keys().find(|key| !wanted.contains(key)) {
+        let asked: Vec<String> = wanted.iter().map(|(target, role)| format!("{target}:{role}")).collect();
+        let name = format!("{target}:{role}");
+        let otherwise = "in the plan of a genesis, the credential has source = \"handed-over\"";
+        let hint = spelling::did_you_mean(&name, asked.iter().map(String::as_str), otherwise);
+        return Err(Error::usage(format!("--hand-over {name}: the plan does not ask for it"), hint));
+    }
+    wanted.retain(|key| !given.contains_key(key));
+    Ok(wanted)
+}
+
 /// Asks for the credentials that are handed over to the quorum and were not given.
 fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) -> Result<(), Error> {
-    let wanted = handed_over_needed(plan);
-    if let Some((target, role)) = given.keys().find(|key| !wanted.contains(key)) {
-        return Err(Error::usage(
-            format!("--hand-over {target}:{role}: the plan does not want it"),
-            "in the plan of a genesis, the credential has source = \"handed-over\"",
-        ));
-    }
+    let missing = check_handed_over(plan, given)?;
     for ((target, role), secret) in given.iter() {
         // Binary is binary: nothing is trimmed. But most files of text end like this, and most passphrases do not.
         if secret.expose().ends_with(b"\n") {
@@ -221,8 +292,8 @@ fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) -> R
             ))?;
         }
     }
-    for (target, role) in wanted {
-        if !given.contains_key(&(target.clone(), role)) && terminal.is_interactive() {
+    for (target, role) in missing {
+        if terminal.is_interactive() {
             terminal.tell(&format!("{target}, {role}: its owner hands it over to the quorum"));
             let typed = terminal.new_pin(&format!("{role} of {target}"))?;
             given.insert((target, role), CredentialSecret::copy_of(typed.expose())?);

@@ -18,7 +18,7 @@ use super::{
     done::Done,
     execute::{self, Execution},
     invocation::{Invocation, shell},
-    propose::PlanFile,
+    propose::{Brought, PlanFile},
     spent::Spent,
     stage::{Lead, Stage},
     terminal::Terminal,
@@ -141,7 +141,7 @@ fn play(
     terminal.heading(&format!("Ceremony {number}: {kind}"));
     let administrator = cast.administrator();
     let mut admin = cast.card(&administrator)?;
-    let proposed = stage.propose(&PlanFile::read(plan)?, &mut admin, crate::ceremony::HandedOver::new())?;
+    let proposed = stage.propose(&PlanFile::read(plan)?, &mut admin, Brought::default())?;
     terminal.tell(&format!(
         "{} proposes it; the card signs exactly what is shown above.",
         cast.full_name(&administrator)

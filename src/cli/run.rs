@@ -10,7 +10,7 @@ use super::{
     done::Done,
     execute::{Execution, executed, tell, tell_next},
     invocation::Invocation,
-    propose::{self, PlanFile},
+    propose::{self, Brought, PlanFile},
     spent::Spent,
     stage::{Lead, Stage},
     terminal::Terminal,
@@ -186,7 +186,11 @@ fn lead(
     let proposed = match stage.resume(plan)? {
         Some(open) => open,
         None => {
-            let proposed = stage.propose(plan, &mut admin, handed_over)?;
+            let proposed = stage.propose(
+                plan,
+                &mut admin,
+                Brought { handed_over, present: present.keys().cloned().collect() },
+            )?;
             propose::tell(terminal, &proposed, &plan.plan, &args.ledger);
             proposed
         }

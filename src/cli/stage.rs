@@ -76,6 +76,13 @@ impl Stage {
         for name in self.wiring.station.names(state.nonce, open.number())? {
             approved.extend(name.strip_prefix("approval-of-").and_then(|who| Name::new(who).ok()));
         }
+        // A rejection cancels the approval of the same person.
+        for name in self.wiring.station.names(state.nonce, open.number())? {
+            if let Some(who) = name.strip_prefix("rejection-of-") {
+                approved.retain(|approving| approving.as_str() != who);
+            }
+        }
+        approved.retain(|who| !open.rejecting().contains(who));
         let has_begun = open.intended.is_some() || open.concluded.is_some();
         let present = execute::present_pins_needed(&state);
         Ok(Needed { custodians: all, count, approved, has_begun, present })

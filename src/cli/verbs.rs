@@ -6,7 +6,7 @@ use super::exit::Exit;
 use crate::account::{
     acts::{
         CeremonyAborted, Completion, Decided, Drilled, DrillsImported, Failed, HeadAttested, Led,
-        ProposalMade, Rehearsed, SchemaOfVerb,
+        PlanChecked, ProposalMade, Rehearsed, SchemaOfVerb,
     },
     card::{AttestationsJudged, CardSeen, Enrolled, EnrolmentShown, Readers, YubikeySeen},
     ceremony::CeremonyTold,
@@ -96,7 +96,11 @@ pub const VERBS: &[VerbTable] = &[
     VerbTable { verb: "card attestation", exits: LOOK, accounts: &[("", AttestationsJudged::object)] },
     VerbTable { verb: "token list", exits: LIST, accounts: &[("", TokensSeen::object)] },
     VerbTable { verb: "token show", exits: LOOK, accounts: &[("", TokenShown::object)] },
-    VerbTable { verb: "propose", exits: LOOK, accounts: &[("", ProposalMade::object)] },
+    VerbTable {
+        verb: "propose",
+        exits: LOOK,
+        accounts: &[("", ProposalMade::object), ("with --check", PlanChecked::object)],
+    },
     VerbTable { verb: "approve", exits: LOOK, accounts: &[("", Decided::object)] },
     VerbTable { verb: "reject", exits: LOOK, accounts: &[("", Decided::object)] },
     VerbTable { verb: "execute", exits: ACT, accounts: &[("", Executed::object)] },

@@ -1,6 +1,7 @@
 //! Puts the adapters behind the ceremony's ports.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -19,6 +20,7 @@ use crate::{
     encoding::{
         digest::Digest,
         dsse::Mode,
+        spelling,
         text::{self, Name},
     },
     memory::Pin,
@@ -27,6 +29,7 @@ use crate::{
     ports::{
         card::{Attention, Card},
         cause::Cause,
+        store::LedgerStore,
         token::{Target, Token, TokenError, TokenSource, Wanted},
     },
     practice::PracticeToken,
@@ -40,7 +43,7 @@ use crate::{
 pub struct Wiring {
     mode: Mode,
     /// The ledger and its copies.
-    pub ledger: storage::LedgerDirectory,
+    pub ledger: Box<dyn LedgerStore>,
     known: Known,
     /// The station's secrets.
     pub station: storage::StationDirectory,
@@ -58,12 +61,28 @@ pub struct Wiring {
 impl Wiring {
     /// Opens a ledger for writing, with its copies.
     pub fn open(global: &Global, ledger: &Path, copies: &[PathBuf]) -> Result<Self, Error> {
+        let opened = || Ok(Box::new(storage::LedgerDirectory::open(ledger, copies.to_vec())?) as _);
+        Self::with(global, ledger, copies, opened)
+    }
+
+    /// Only looks at a ledger and its copies, without a lock. They may be yet to be made.
+    pub fn looking(global: &Global, ledger: &Path, copies: &[PathBuf]) -> Result<Self, Error> {
+        let view = || Ok(Box::new(storage::LedgerView::new(ledger, copies.to_vec())) as _);
+        Self::with(global, ledger, copies, view)
+    }
+
+    fn with(
+        global: &Global,
+        ledger: &Path,
+        copies: &[PathBuf],
+        open: impl FnOnce() -> Result<Box<dyn LedgerStore>, Error>,
+    ) -> Result<Self, Error> {
         let mut places: Vec<&Path> = vec![ledger];
         places.extend(copies.iter().map(PathBuf::as_path));
         let root = state_root(global, &places)?;
         Ok(Self {
             mode: mode(global),
-            ledger: storage::LedgerDirectory::open(ledger, copies.to_vec())?,
+            ledger: open()?,
             known: Known::default(),
             station: storage::StationDirectory::new(&root)?,
             memory: storage::CustodianDirectory::new(&root)?,
@@ -87,7 +106,7 @@ impl Wiring {
     pub fn world(&mut self) -> World<'_> {
         World {
             mode: self.mode,
-            ledger: &mut self.ledger,
+            ledger: self.ledger.as_mut(),
             known: &mut self.known,
             station: &mut self.station,
             tokens: &mut self.tokens,
@@ -228,26 +247,28 @@ pub fn attention(terminal: Terminal) -> Arc<dyn Attention> {
     Arc::new(CardPrompts::new(terminal))
 }
 
-/// `TARGET:ROLE=FILE`, read.
-pub fn present_pins(specs: &[String]) -> Result<std::collections::BTreeMap<(Name, Role), Pin>, Error> {
-    let mut pins = std::collections::BTreeMap::new();
-    for spec in specs {
-        let bad = || {
-            Error::usage(
-                format!("--present-pin {}", text::printable(spec)),
-                "write TARGET:so-pin=FILE or TARGET:user-pin=FILE",
-            )
+/// `TARGET:ROLE=FILE`, read. What was given is never repeated: somebody may have typed the PIN itself.
+pub fn present_pins(specs: &[String]) -> Result<BTreeMap<(Name, Role), Pin>, Error> {
+    const FORM: &str = "write TARGET:so-pin=FILE or TARGET:user-pin=FILE; the PIN is the file's first line";
+    let mut pins = BTreeMap::new();
+    for (place, spec) in (1..).zip(specs) {
+        let bad = |what: &str, hint: String| {
+            let which = if specs.len() > 1 { format!(" (number {place})") } else { String::new() };
+            Error::usage(format!("--present-pin{which}: {what}"), hint)
         };
-        let (what, file) = spec.split_once('=').ok_or_else(bad)?;
-        let (target, role) = what.split_once(':').ok_or_else(bad)?;
-        let role = match role {
-            "so-pin" => Role::SoPin,
-            "user-pin" => Role::UserPin,
-            _ => return Err(bad()),
-        };
-        let target = Name::new(target).map_err(|_| bad())?;
+        let form = || bad("not of the form TARGET:ROLE=FILE", FORM.to_owned());
+        let (what, file) = spec.split_once('=').ok_or_else(form)?;
+        let (target, role) = what.split_once(':').ok_or_else(form)?;
+        let known = [Role::SoPin, Role::UserPin];
+        let role = known.into_iter().find(|known| known.to_string() == role).ok_or_else(|| {
+            let hint = spelling::did_you_mean(role, ["so-pin", "user-pin"], FORM);
+            bad("the role is neither so-pin nor user-pin", hint)
+        })?;
+        let target = Name::new(target).map_err(|_| {
+            bad("the target is not a name: small letters, digits and hyphens", FORM.to_owned())
+        })?;
         if pins.insert((target, role), handed::pin_from_file(Path::new(file))?).is_some() {
-            return Err(Error::usage(format!("{} is given twice", text::printable(what)), "give it once"));
+            return Err(bad("given twice", "give it once".to_owned()));
         }
     }
     Ok(pins)

@@ -5,6 +5,7 @@ pub(crate) mod by_kind;
 pub mod digest;
 pub mod dsse;
 pub mod pin_text;
+pub mod spelling;
 pub mod strict;
 pub mod text;
 pub mod time;

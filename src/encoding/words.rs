@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use super::spelling;
+
 /// Words of two syllables, for the bytes 0x00 to 0xff at even places.
 const EVEN_WORDS: &str = "aardvark absurd accrue acme adrift adult afflict ahead aimless Algol allow alone ammo ancient apple \
     artist assume Athens atlas Aztec baboon backfield backward banjo beaming bedlamp beehive beeswax \
@@ -67,12 +69,14 @@ const LONGEST_QUOTE: usize = 24;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordsError {
     /// The word is in neither list.
-    #[error("word {place}, \"{word}\", is not a PGP word")]
+    #[error("word {place}, \"{word}\", is not a PGP word{}", did_you_mean(.near))]
     Unknown {
         /// The word, its printable ASCII only and cut short.
         word: String,
         /// Its place, from 1.
         place: usize,
+        /// The word of that place's list that is spelled almost like it.
+        near: Option<&'static str>,
     },
     /// The word belongs to the other list: one was dropped, doubled or swapped, here or before.
     #[error(
@@ -84,6 +88,10 @@ pub enum WordsError {
         /// Its place, from 1.
         place: usize,
     },
+}
+
+fn did_you_mean(near: &Option<&'static str>) -> String {
+    near.map_or_else(String::new, |word| format!("; did you mean \"{word}\"?"))
 }
 
 impl WordsError {
@@ -121,7 +129,10 @@ fn byte_of(place: usize, word: &str) -> Result<u8, WordsError> {
     }
     Err(match find(list_at(place + 1), word) {
         Some((_, word)) => WordsError::OutOfStep { word, place: place + 1 },
-        None => WordsError::Unknown { word: quote(word), place: place + 1 },
+        None => {
+            let near = spelling::nearest(word, list_at(place).iter().copied());
+            WordsError::Unknown { word: quote(word), place: place + 1, near }
+        }
     })
 }
 
@@ -236,6 +247,6 @@ mod tests {
         let error = from_words("topmost Istambul\u{1b}[2J").unwrap_err();
         assert_eq!(error.to_string(), "word 2, \"Istambul?[2J\", is not a PGP word");
         let long = from_words(&"x".repeat(5000)).unwrap_err();
-        assert_eq!(long, WordsError::Unknown { word: "x".repeat(LONGEST_QUOTE), place: 1 });
+        assert_eq!(long, WordsError::Unknown { word: "x".repeat(LONGEST_QUOTE), place: 1, near: None });
     }
 }

@@ -177,7 +177,8 @@ pub struct PublicKeyEvidence {
 
 impl std::fmt::Display for ObjectRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cut = if self.label_sha256.is_some() { "…" } else { "" };
+        let cut =
+            if self.label_sha256.is_some() && !self.label.as_str().ends_with('…') { "…" } else { "" };
         let id = if self.id.is_empty() { "-" } else { &self.id };
         write!(f, "{} \"{}{cut}\" id {id} ({})", self.class, self.label, self.key_type)
     }

@@ -188,6 +188,9 @@ impl RosterError {
             Self::Unattested { .. } => {
                 "have the card enrolled again with its attestations, or waive them: policy.require_attestation = false"
             }
+            Self::SoftCard { .. } => {
+                "use YubiKeys, or write allow_soft_cards = true under [policy]: a deviation that every audit shows"
+            }
             _ => "mend the plan, then propose again",
         }
     }

@@ -26,6 +26,9 @@ pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreErr
     let held: BTreeSet<String> = layout::ceremonies(copy)?.into_iter().collect();
     let known: BTreeSet<&String> = names.iter().collect();
     if let Some(alone) = held.iter().find(|name| !known.contains(name)) {
+        if let Some(genesis) = names.first().filter(|first| held.contains(*first)) {
+            refuse_another_quorum(ledger, copy, genesis)?;
+        }
         return Err(apart(ledger, copy, &copy.join(alone), &Standing::Ahead));
     }
     let (mut ours, mut theirs) = (Budget::ledger(), Budget::ledger());
@@ -44,6 +47,24 @@ pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreErr
         }
     }
     Ok(found)
+}
+
+/// Refuses a copy whose first line, the proposal of the genesis, is another one: it is neither older nor newer.
+fn refuse_another_quorum(ledger: &Path, copy: &Path, genesis: &str) -> Result<(), StoreError> {
+    let begins = |place: &Path| -> Result<Option<Vec<u8>>, StoreError> {
+        let transcript = layout::ceremony(place, genesis, &mut Budget::ledger())?.transcript;
+        let end = transcript.iter().position(|b| *b == b'\n');
+        Ok(end.and_then(|end| transcript.get(..end)).map(<[u8]>::to_vec))
+    };
+    match (begins(ledger)?, begins(copy)?) {
+        (Some(ours), Some(theirs)) if ours != theirs => {
+            let reason = format!("{} begins with another genesis than {}", shown(copy), shown(ledger));
+            let hint = "nothing was written; if it is another quorum's ledger, name the copy of this one; if not, keep both as \
+                        evidence";
+            Err(refused("comparing the copies at", &copy.join(genesis), reason, hint))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Brings one ceremony of a copy level with the ledger's.

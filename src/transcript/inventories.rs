@@ -64,22 +64,25 @@ fn compare(
         _ => found.come,
     };
     let mut findings = Vec::new();
-    if let Some(message) = tell(&gone, &format!("are gone that {name} had")) {
+    if let Some(message) = tell(&gone, ("is gone", "are gone", &format!("that {name} had"))) {
         findings.push(Finding::new(Severity::Warning, "objects-gone", message));
     }
-    if let Some(message) = tell(&come, &format!("are new in {name}")) {
+    if let Some(message) = tell(&come, ("is new", "are new", &format!("in {name}"))) {
         findings.push(Finding::new(Severity::Note, "objects-new", message));
     }
-    if let Some(message) = tell(&changed, &format!("of {name} have changed")) {
+    if let Some(message) = tell(&changed, ("has changed", "have changed", &format!("in {name}"))) {
         findings.push(Finding::new(Severity::Note, "objects-changed", message));
     }
     findings.into_iter().map(|finding| finding.of(&ceremony.directory)).collect()
 }
 
-fn tell(objects: &[&ObjectRecord], what: &str) -> Option<String> {
+fn tell(objects: &[&ObjectRecord], (one, several, place): (&str, &str, &str)) -> Option<String> {
     let first = objects.first()?;
-    let count = objects.len();
-    Some(format!("{count} objects {what}, and no ceremony accounts for it; the first is {first}"))
+    let what = match objects.len() {
+        1 => format!("1 object {one} {place}"),
+        count => format!("{count} objects {several} {place}"),
+    };
+    Some(format!("{what}, and no ceremony accounts for it; the first is {first}"))
 }
 
 /// What is told otherwise of the same objects. Evidence that a ceremony took away, or brought, is accounted for.

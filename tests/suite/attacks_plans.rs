@@ -249,7 +249,7 @@ fn a_plan_for_what_is_not_there_is_refused() {
     let delete =
         format!("kind = \"delete\"\ntitle = \"t\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n{object}");
     for (text, reason) in [
-        (changed(INVENTORY, "\"hsm\"", "\"other\""), "other is no target of this quorum"),
+        (changed(INVENTORY, "\"hsm\"", "\"other\""), "other is not a target of this quorum"),
         (delete.clone(), "no object of the last inventory"),
         (changed(&delete, "id = \"01\"\n", ""), "so that one object is meant"),
         (changed(&delete, "\"01\"", "\"0G\""), "is not in lower-case hex"),
@@ -260,4 +260,48 @@ fn a_plan_for_what_is_not_there_is_refused() {
         assert!(ran.error().contains(reason), "{reason}: {}", ran.error());
     }
     assert!(before == snapshot(&lab.path("ledger")));
+}
+
+/// What would stop the execution is found before anybody has gathered, all of it at once; to look, no card is needed, and
+/// nothing is written.
+#[test]
+fn everything_that_stands_in_the_way_of_a_plan_is_listed_at_once() {
+    let lab = founded();
+    let (ledger, copy) = (lab.at("ledger"), lab.at("copy"));
+    let good = lab.plan("good", INVENTORY);
+    let bad = lab.plan("bad", &changed(INVENTORY, "target = \"hsm\"", "target = \"hms\""));
+    for verb in [vec!["propose", "--check"], vec!["propose"]] {
+        let args = [&verb[..], &[bad.as_str(), &ledger]].concat();
+        let ran = if verb.len() > 1 { lab.run(&args) } else { lab.run_with("frank", &args) }.expect(3);
+        assert!(ran.error().contains("2 things stand in the way"), "{}", ran.error());
+        for said in ["the policy requires 2 before a target", "--copy DIR", "did you mean hsm?"] {
+            assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+        }
+    }
+    lab.propose(&good).ok();
+    let before = snapshot(&lab.path("ledger"));
+    let fine = lab.run(&["propose", "--check", &good, &ledger, "--copy", &copy]).ok();
+    assert_eq!(fine.text("open"), "0001-inventory");
+    assert_eq!(snapshot(&lab.path("ledger")), before);
+}
+
+/// What somebody typed in the wrong place may be a PIN.
+#[test]
+fn a_pin_that_nothing_asks_for_is_refused_and_never_repeated() {
+    let lab = founded();
+    lab.propose(&lab.plan("good", INVENTORY)).ok();
+    fs::write(lab.path("some.pin"), "8273645").unwrap();
+    let file = lab.at("some.pin");
+    let ledger = lab.at("ledger");
+    for (given, said) in [
+        (format!("hsm:user-pni={file}"), "did you mean user-pin?"),
+        (format!("8273645:user_pin={file}"), "did you mean user-pin?"),
+        ("8273645".to_owned(), "not of the form TARGET:ROLE=FILE"),
+        (format!("HSM:user-pin={file}"), "the target is not a name"),
+        (format!("hms:user-pin={file}"), "did you mean hsm?"),
+    ] {
+        let ran = lab.run_with("frank", &["execute", &ledger, "--present-pin", &given]).expect(2);
+        assert!(ran.stderr.contains(said), "{given}: {}", ran.stderr);
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("8273645"), "{}", ran.stderr);
+    }
 }

@@ -102,6 +102,8 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let genesis = lab.plan("genesis", &text);
     let ledger = lab.at("ledger");
     seen.check("show", "of a plan", lab.run(&["show", &genesis]));
+    let look = ["propose", "--check", &genesis, &ledger, "--copy", &lab.at("copy")];
+    seen.check("propose", "with --check", lab.run(&look).ok());
     seen.check("propose", "", lab.propose(&genesis).ok());
     for name in CUSTODIANS {
         seen.check("approve", "", lab.approve(name).ok());

@@ -38,7 +38,7 @@ pub(super) fn propose(
     let target = pinning::token(proposing.state, &plan.target)?;
     need_backup_key(target)?;
     let seen = pinning::observe(proposing.world.tokens, &plan.target, target)?;
-    pinning::check_vacant(proposing.world, &plan.output)?;
+    pinning::check_output(proposing.world, &plan.output)?;
     let pins = fresh_pins::renewal(proposing.state, &proposing.roster, target, &seen, plan.keep_pins)?;
     let operation = BackupOperation {
         target: plan.target.clone(),
@@ -63,9 +63,7 @@ fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
 impl Performed for BackupOperation {
     /// The file can be written: that is found out while a refusal is still free.
     fn check_ready(&self, world: &mut World<'_>, _: &TargetInForce, _: &Observation) -> Result<(), Error> {
-        pinning::check_vacant(world, &self.output)?;
-        drop(world.artifacts.begin(&self.output)?);
-        Ok(world.artifacts.remove(&self.output)?)
+        pinning::check_output(world, &self.output)
     }
 
     fn perform(

@@ -178,3 +178,15 @@ fn a_copy_that_fails_is_said_and_catches_up_later() {
     fixture.open(&["copy"]);
     assert!(fixture.same("copy"));
 }
+
+/// Of another quorum it has more ceremonies, but that does not make it the newer one.
+#[test]
+fn a_copy_of_another_quorum_is_not_called_the_newer_one() {
+    let fixture = Fixture::new();
+    drop(fixture.open(&["copy"]));
+    fs::write(fixture.transcript("copy", GENESIS), "another line\n").unwrap();
+    fs::create_dir_all(fixture.path("copy").join(DELETE)).unwrap();
+    fs::write(fixture.transcript("copy", DELETE), "line\n").unwrap();
+    let error = fixture.refusal(&["copy"]);
+    assert!(error.reason.contains("begins with another genesis"), "{error}");
+}

@@ -1,0 +1,86 @@
+//! A ledger that is only looked at: no lock, and nothing is written, neither to it nor to its copies.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    copies,
+    fault::{failed, refused},
+    layout,
+};
+use crate::{
+    approval::intent::DurableIntent,
+    durable::Identity,
+    encoding::{digest::Digest, text::Name},
+    ports::store::{Beside, Copies, LedgerStore, StoreError},
+    transcript::ledger::CeremonyFiles,
+};
+
+/// A ledger and the places of its copies. Either may be yet to be made.
+pub struct LedgerView {
+    ledger: PathBuf,
+    copies: Vec<PathBuf>,
+}
+
+impl LedgerView {
+    /// Nothing is opened.
+    pub fn new(ledger: &Path, copies: Vec<PathBuf>) -> Self {
+        Self { ledger: ledger.to_owned(), copies }
+    }
+
+    fn only_looks<T>(&self) -> Result<T, StoreError> {
+        Err(refused("writing", &self.ledger, "it is only looked at", "this is a defect: report it"))
+    }
+}
+
+impl LedgerStore for LedgerView {
+    fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError> {
+        if layout::is_there(&self.ledger)? { layout::read(&self.ledger) } else { Ok(Vec::new()) }
+    }
+
+    /// As they will be: a copy that is yet to be made will be on the medium of the directory above it.
+    fn copies(&mut self) -> Result<Copies, StoreError> {
+        copies::distinct(&self.ledger, &self.copies)?;
+        let mut devices = vec![device(&self.ledger)?];
+        for copy in &self.copies {
+            if layout::is_there(copy)? && layout::is_there(&self.ledger)? {
+                copies::behind(&self.ledger, copy)?;
+            }
+            devices.push(device(copy)?);
+        }
+        let count = u8::try_from(devices.len()).unwrap_or(u8::MAX);
+        devices.sort_unstable();
+        let same_medium = devices.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
+        Ok(Copies { count, same_medium })
+    }
+
+    fn create(&mut self, _: &str, _: &[u8], _: &[u8]) -> Result<(), StoreError> {
+        self.only_looks()
+    }
+
+    fn append(&mut self, _: &str, _: &[Vec<u8>]) -> Result<(), StoreError> {
+        self.only_looks()
+    }
+
+    fn put_beside(&mut self, _: &str, _: Beside, _: &str, _: &[u8]) -> Result<(), StoreError> {
+        self.only_looks()
+    }
+
+    fn check_writable(&mut self, _: &str) -> Result<(), StoreError> {
+        self.only_looks()
+    }
+
+    fn check_room(&mut self, _: &str, _: u64) -> Result<(), StoreError> {
+        self.only_looks()
+    }
+
+    fn prove_intent(&mut self, _: &str, _: Digest, _: Vec<Name>) -> Result<DurableIntent, StoreError> {
+        self.only_looks()
+    }
+}
+
+fn device(path: &Path) -> Result<u64, StoreError> {
+    let absolute = std::path::absolute(path).map_err(|e| failed("looking at", path, &e))?;
+    let place = if layout::is_there(&absolute)? { Some(absolute.as_path()) } else { absolute.parent() };
+    let place = place.unwrap_or(Path::new("/"));
+    Ok(Identity::of(place).map_err(|e| failed("looking at", place, &e))?.device)
+}
