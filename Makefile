@@ -47,7 +47,7 @@ test_packages  := $(build_packages) softhsm2 opensc strace faketime bubblewrap m
 age_plugin_version := 0.5.1
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearsal test lint deny audit-dependencies bench fuzz man build install uninstall clean \
+.PHONY: help rehearsal test sweep lint deny audit-dependencies bench fuzz man build install uninstall clean \
         toolchain build-needs test-needs
 
 help: ## Show what can be made
@@ -60,7 +60,11 @@ rehearsal: $(call escaped,$(BINARY)) ## Hold a whole ceremony on soft cards: ins
 
 # Started in the background it would hand down that Ctrl-C is ignored, and tests that end a program by it would wait for ever.
 test: test-needs ## Run all tests: installs what they need
-	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" env --default-signal=HUP,INT,TERM $(CARGO) test --locked
+	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" env --default-signal=HUP,INT,TERM $(CARGO) test --locked $(TEST_FLAGS)
+
+sweep: test-needs ## Cut off at every write, not once at each kind of write: for a release
+	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" QUORATE_SWEEP_EVERY_CALL=1 \
+	    env --default-signal=HUP,INT,TERM $(CARGO) test --locked --test suite crash_
 
 lint: build-needs ## Check the formatting, the lints and, where cargo-deny is there, the dependencies
 	$(CARGO) fmt --check

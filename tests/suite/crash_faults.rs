@@ -11,7 +11,7 @@ use crate::support::crash::{Call, Cut, Stand, sweep};
 use crate::support::lab::{self, Ran};
 
 /// A disk that fails once.
-const BAD_DISK: Cut = Cut { inject: fails, check: said_clearly };
+const BAD_DISK: Cut = Cut { inject: fails, check: said_clearly, kind: Call::kind };
 
 fn fails(call: &Call) -> String {
     let error = match call.name.as_str() {

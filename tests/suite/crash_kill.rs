@@ -1,4 +1,4 @@
-//! SIGKILL before every call by which a verb changes the disk: the ledger audits, and the same commands go on to the end.
+//! SIGKILL before the calls by which a verb changes the disk: the ledger audits, and the same commands go on to the end.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! SIGKILL before every call by which a reset, a backup or a restore changes the disk: nothing is lost, nothing is called
+//! SIGKILL before the calls by which a reset, a backup or a restore changes the disk: nothing is lost, nothing is called
 //! done that is not, and the same command goes on to the end.
 
 use std::{fs, process::Command};

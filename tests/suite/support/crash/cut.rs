@@ -34,6 +34,30 @@ pub struct Call {
     pub succeeded: bool,
 }
 
+/// With this variable a sweep cuts at every call (`make sweep`); without it once for each kind of call between any two
+/// starts of the module's process.
+const EVERY: &str = "QUORATE_SWEEP_EVERY_CALL";
+
+impl Call {
+    /// The call, the tree in which it happens, and what is written there, without what differs from one file of a kind to
+    /// the next: digests and random names.
+    pub fn kind(&self) -> String {
+        let path = self.on.split(['<', '>', '"']).find(|part| part.starts_with('/')).unwrap_or_default();
+        let words: Vec<&str> = path.split('/').collect();
+        let kinds = [words.get(1), words.iter().rev().nth(1), words.last()].map(|word| {
+            let plain = |word: &&&str| word.len() < 40 && !word.starts_with(".tmp");
+            word.filter(plain).copied().unwrap_or("*")
+        });
+        format!("{} {}", self.name, kinds.join("/"))
+    }
+
+    /// What a process that is killed before it leaves on the disk: an fsync changes nothing of that, so that one is as good
+    /// as another.
+    fn kind_for_a_kill(&self) -> String {
+        if self.name.ends_with("sync") { self.name.clone() } else { self.kind() }
+    }
+}
+
 /// A command that ran under strace.
 pub struct Traced {
     pub ran: Ran,
@@ -90,15 +114,18 @@ fn parse(log: &str, home: &str) -> Vec<Call> {
 pub struct Cut {
     pub inject: fn(&Call) -> String,
     pub check: fn(&Ran),
+    /// Calls of one kind may stand for each other.
+    pub kind: fn(&Call) -> String,
 }
 
 /// The process is killed before the call.
 pub const KILL: Cut = Cut {
     inject: |call| format!("{}:signal=KILL:when={}", call.name, call.nth),
     check: |ran| assert_eq!(ran.code, None, "{}", ran.stderr),
+    kind: Call::kind_for_a_kill,
 };
 
-/// Cuts a command off before each of its calls on the disk, on a copy of the stand each time.
+/// Cuts a command off before its calls on the disk, on a copy of the stand each time.
 ///
 /// After each cut the ledger must audit, and `go_on` is run, unless the disk looks as after an earlier cut with as many
 /// workers started: between fsync and rename nothing differs that survives a process.
@@ -120,6 +147,11 @@ pub fn sweep(
         if call.is_on_disk && call.succeeded {
             points.push((workers, call));
         }
+    }
+    let all = points.len();
+    if std::env::var_os(EVERY).is_none() {
+        let mut seen = BTreeSet::new();
+        points.retain(|(workers, call)| seen.insert((*workers, (cut.kind)(call))));
     }
     points.reverse();
     let total = points.len();
@@ -153,7 +185,7 @@ pub fn sweep(
     });
     let table: Vec<String> = table.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!(
-        "{what}: {total} points, {} states of the disk, {:.1} s: {}",
+        "{what}: {total} of {all} points, {} states of the disk, {:.1} s: {}",
         shapes.lock().unwrap().len(),
         begun.elapsed().as_secs_f64(),
         table.join(", ")
