@@ -5,12 +5,21 @@
 //! secrets: what libraries copy lies in ordinary memory and must not reach a swap device.
 //!
 //! Not guaranteed: nothing here stops root, the kernel or a hypervisor, which may swap or snapshot us.
-#![allow(unsafe_code, reason = "prctl, setrlimit, mlockall, geteuid and adjtimex have no safe form")]
+#![allow(unsafe_code, reason = "adjtimex has no safe form")]
 
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
+
+use rustix::{
+    mm::{MlockAllFlags, mlockall},
+    process::{
+        DumpableBehavior, Resource, Rlimit, dumpable_behavior, geteuid, getrlimit, set_dumpable_behavior,
+        setrlimit,
+    },
+    thread::{no_new_privs, set_no_new_privs},
+};
 
 /// Evidence that [`harden`] succeeded in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +107,10 @@ impl Residency {
 const LARGE_LIMIT: u64 = 1 << 30;
 /// CAP_IPC_LOCK of capabilities(7), as a bit of `CapEff`.
 const CAP_IPC_LOCK: u64 = 1 << 14;
+/// mlockall(2) locks each page from the moment that it is there: a page that was never touched has no secret in it,
+/// and filling all of the address space at the start would cost time and memory for nothing.
+const EACH_PAGE_THAT_IS_TOUCHED: MlockAllFlags =
+    MlockAllFlags::CURRENT.union(MlockAllFlags::FUTURE).union(MlockAllFlags::ONFAULT);
 const SWAPS: &str = "/proc/swaps";
 
 static RESIDENCY: OnceLock<Residency> = OnceLock::new();
@@ -115,27 +128,28 @@ static RESIDENCY: OnceLock<Residency> = OnceLock::new();
 /// [`HardeningError`]: the caller stops.
 pub fn harden() -> Result<Hardening, HardeningError> {
     super::signals::survive_file_limit().map_err(call("sigaction(SIGXFSZ)"))?;
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    set_limit(libc::RLIMIT_CORE, &none).map_err(call("setrlimit(RLIMIT_CORE)"))?;
-    prctl(libc::PR_SET_DUMPABLE, 0).map_err(call("prctl(PR_SET_DUMPABLE)"))?;
-    prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map_err(call("prctl(PR_SET_NO_NEW_PRIVS)"))?;
-    if core_limit() != Some(0) {
-        return Err(HardeningError::NotInForce("RLIMIT_CORE 0"));
-    }
-    if prctl(libc::PR_GET_DUMPABLE, 0).ok() != Some(0) {
-        return Err(HardeningError::NotInForce("PR_SET_DUMPABLE 0"));
-    }
-    if prctl(libc::PR_GET_NO_NEW_PRIVS, 0).ok() != Some(1) {
-        return Err(HardeningError::NotInForce("PR_SET_NO_NEW_PRIVS 1"));
-    }
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).map_err(call("setrlimit(RLIMIT_CORE)"))?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(call("prctl(PR_SET_DUMPABLE)"))?;
+    set_no_new_privs(true).map_err(call("prctl(PR_SET_NO_NEW_PRIVS)"))?;
+    not_in_force().map_or(Ok(()), |setting| Err(HardeningError::NotInForce(setting)))?;
     Ok(Hardening(()))
 }
 
 /// Whether what [`harden`] sets is in force now, as the kernel tells.
 pub fn is_hardened() -> bool {
-    core_limit() == Some(0)
-        && prctl(libc::PR_GET_DUMPABLE, 0).ok() == Some(0)
-        && prctl(libc::PR_GET_NO_NEW_PRIVS, 0).ok() == Some(1)
+    not_in_force().is_none()
+}
+
+/// The first setting of [`harden`] that the kernel does not show.
+fn not_in_force() -> Option<&'static str> {
+    if core_limit() != 0 {
+        return Some("RLIMIT_CORE 0");
+    }
+    if dumpable_behavior() != Ok(DumpableBehavior::NotDumpable) {
+        return Some("PR_SET_DUMPABLE 0");
+    }
+    (no_new_privs() != Ok(true)).then_some("PR_SET_NO_NEW_PRIVS 1")
 }
 
 /// Keeps all pages of the process, libraries' copies of secrets too, away from swap; call it before
@@ -164,7 +178,7 @@ fn find_residency() -> Result<Residency, HardeningError> {
         None
     };
     // A refusal (a filter of system calls) leaves the question of swap.
-    match lockable.filter(|_| mlockall().is_ok()) {
+    match lockable.filter(|_| mlockall(EACH_PAGE_THAT_IS_TOUCHED).is_ok()) {
         Some(locked) => Ok(locked),
         None => without_swap(&active_swap().map_err(HardeningError::SwapUnknown)?, limit),
     }
@@ -189,20 +203,19 @@ pub fn active_swap() -> io::Result<Vec<String>> {
     }
 }
 
-/// The soft RLIMIT_CORE in bytes; `u64::MAX` is unlimited, `None` unknown.
-pub fn core_limit() -> Option<u64> {
-    limit_of(libc::RLIMIT_CORE).ok().map(|limit| limit.rlim_cur)
+/// The soft RLIMIT_CORE in bytes; `u64::MAX` is unlimited.
+pub fn core_limit() -> u64 {
+    getrlimit(Resource::Core).current.unwrap_or(u64::MAX)
 }
 
-/// The soft RLIMIT_MEMLOCK in bytes; `u64::MAX` is unlimited, `None` unknown.
-pub fn memlock_limit() -> Option<u64> {
-    limit_of(libc::RLIMIT_MEMLOCK).ok().map(|limit| limit.rlim_cur)
+/// The soft RLIMIT_MEMLOCK in bytes; `u64::MAX` is unlimited.
+pub fn memlock_limit() -> u64 {
+    getrlimit(Resource::Memlock).current.unwrap_or(u64::MAX)
 }
 
-/// The effective user: who owns what this process creates.
+/// The effective user: the owner of what this process creates.
 pub fn effective_user() -> u32 {
-    // SAFETY: geteuid(2) takes nothing, writes nothing and cannot fail.
-    unsafe { libc::geteuid() }
+    geteuid().as_raw()
 }
 
 /// Whether the kernel says that its clock is synchronised to a reference (adjtimex(2), STA_UNSYNC
@@ -246,48 +259,16 @@ fn is_initial_namespace(uid_map: &str) -> bool {
     uid_map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
-fn raise_memlock_limit() -> io::Result<u64> {
-    let mut limit = limit_of(libc::RLIMIT_MEMLOCK)?;
-    if limit.rlim_cur < limit.rlim_max {
-        limit.rlim_cur = limit.rlim_max;
-        set_limit(libc::RLIMIT_MEMLOCK, &limit)?;
+fn raise_memlock_limit() -> rustix::io::Result<u64> {
+    let limit = getrlimit(Resource::Memlock);
+    if limit.current != limit.maximum {
+        setrlimit(Resource::Memlock, Rlimit { current: limit.maximum, ..limit })?;
     }
-    Ok(limit.rlim_cur)
+    Ok(memlock_limit())
 }
 
-fn limit_of(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to an rlimit that outlives the call.
-    checked(unsafe { libc::getrlimit(resource, &raw mut limit) })?;
-    Ok(limit)
-}
-
-fn set_limit(resource: libc::__rlimit_resource_t, limit: &libc::rlimit) -> io::Result<()> {
-    // SAFETY: the pointer is to an rlimit that outlives the call, and is only read.
-    checked(unsafe { libc::setrlimit(resource, limit) }).map(drop)
-}
-
-/// Locks each page from the moment that it is there: a page that was never touched holds no secret,
-/// and filling all of the address space at the start would cost time and memory for nothing.
-fn mlockall() -> io::Result<()> {
-    // SAFETY: takes no pointer, and changes no content of memory.
-    checked(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) }).map(drop)
-}
-
-/// prctl(2) for the options that take one number or none.
-fn prctl(option: libc::c_int, value: libc::c_ulong) -> io::Result<libc::c_int> {
-    const UNUSED: libc::c_ulong = 0;
-    // SAFETY: none of the options that this module passes takes a pointer; prctl is variadic, and all
-    // five arguments have the width that the kernel reads.
-    checked(unsafe { libc::prctl(option, value, UNUSED, UNUSED, UNUSED) })
-}
-
-fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result >= 0 { Ok(result) } else { Err(io::Error::last_os_error()) }
-}
-
-fn call(name: &'static str) -> impl Fn(io::Error) -> HardeningError {
-    move |source| HardeningError::Call { call: name, source }
+fn call<E: Into<io::Error>>(name: &'static str) -> impl Fn(E) -> HardeningError {
+    move |source| HardeningError::Call { call: name, source: source.into() }
 }
 
 #[cfg(test)]
@@ -323,7 +304,7 @@ mod tests {
         // no_new_privs is the thread's, and the children's that it makes from then on.
         let status = fs::read_to_string("/proc/thread-self/status").unwrap();
         assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
-        assert_eq!(core_limit(), Some(0));
+        assert_eq!(core_limit(), 0);
         let limits = fs::read_to_string("/proc/self/limits").unwrap();
         let core = limits.lines().find(|l| l.starts_with("Max core file size")).unwrap();
         assert!(core.split_whitespace().filter(|word| *word == "0").count() == 2, "{core}");
@@ -348,7 +329,7 @@ mod tests {
             return;
         }
         harden().unwrap();
-        assert_eq!(prctl(libc::PR_GET_DUMPABLE, 0).unwrap(), 0);
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
         // The owner of /proc/PID of a process that is not dumpable is root (proc(5)); in a user namespace that has no root, as
         // under bubblewrap, it is shown as the user that stands for all that have no number there.
         let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self/stat").unwrap());
@@ -357,8 +338,8 @@ mod tests {
     }
 
     #[test]
-    fn locking_all_says_which_case_held() {
-        if !alone("locking_all_says_which_case_held") {
+    fn locking_all_reports_the_case_it_found() {
+        if !alone("locking_all_reports_the_case_it_found") {
             return;
         }
         let found = lock_all();
@@ -370,7 +351,7 @@ mod tests {
         let locked = heap.lines().next().unwrap().split_whitespace().any(|flag| flag == "lo");
         let all = matches!(residency, Residency::LockedByCapability | Residency::LockedWithinLimit);
         assert_eq!(locked, all);
-        assert!(memlock_limit().unwrap() > 0);
+        assert!(memlock_limit() > 0);
         // Nothing fails afterwards: allocations, threads, children.
         let big = vec![1_u8; 200 << 20];
         assert_eq!(std::thread::spawn(move || big.len()).join().unwrap(), 200 << 20);
