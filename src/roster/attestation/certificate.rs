@@ -2,15 +2,21 @@
 
 use std::fmt;
 
-use der::{
-    Reader, SliceReader, Tag, TagNumber,
-    asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef},
+use x509_cert::{
+    Version,
+    der::{
+        self, Decode as _, Encode as _, Reader as _, SliceReader, asn1::ObjectIdentifier,
+        oid::AssociatedOid as _,
+    },
+    ext::pkix::{BasicConstraints, KeyUsage},
+    name::Name,
+    time::Validity,
 };
 
 use super::{
     error::AttestationError,
     facts::{Firmware, FormFactor, PinPolicy, Slot, TouchPolicy},
-    signature::{Algorithm, SubjectKey, whole_bytes},
+    signature::{Algorithm, SubjectKey},
 };
 use crate::encoding::{bounds::CERTIFICATE, digest::Digest, text, time::Timestamp};
 
@@ -18,11 +24,9 @@ use crate::encoding::{bounds::CERTIFICATE, digest::Digest, text, time::Timestamp
 const MAX_ITEMS: usize = 32;
 
 const YUBICO_PIV: &str = "1.3.6.1.4.1.41482.3.";
-const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
-const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
-/// A certificate that was read; nothing in it is believed yet.
+/// A certificate that was read; nothing in it is believed yet. Its serial number is not interpreted: cards make random ones.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
@@ -30,6 +34,7 @@ pub struct Certificate {
     signed: Vec<u8>,
     issuer: Name,
     subject: Name,
+    subject_shown: String,
     dates: (Timestamp, Timestamp),
     key: SubjectKey,
     key_digest: Digest,
@@ -38,17 +43,10 @@ pub struct Certificate {
     signature: Vec<u8>,
 }
 
-/// A distinguished name, compared byte by byte.
-#[derive(Clone, PartialEq, Eq)]
-struct Name {
-    der: Vec<u8>,
-    shown: String,
-}
-
 /// What the extensions say.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Extensions {
-    /// Basic constraints: whether it is an authority, and how many may stand between it and the end.
+    /// Basic constraints: whether it is an authority, and how many may come between it and the end.
     pub(super) constraints: Option<(bool, Option<u8>)>,
     /// Key usage: whether it may sign certificates.
     pub(super) signs_certificates: Option<bool>,
@@ -70,24 +68,43 @@ impl Certificate {
         if der.len() > CERTIFICATE {
             return Err(malformed("longer than any that a YubiKey has"));
         }
-        let outer = Outer::read(der).map_err(|_| malformed("not an X.509 certificate in DER"))?;
-        let inner = Inner::read(outer.signed).map_err(|problem| malformed(&problem))?;
-        if inner.algorithm != outer.algorithm {
+        let unreadable = |_| malformed("not an X.509 certificate in DER");
+        let read = x509_cert::Certificate::from_der(der).map_err(unreadable)?;
+        let inner = read.tbs_certificate();
+        // The only version with extensions; unique identifiers of issuer and subject are of the one before.
+        if inner.version() != Version::V3 {
+            return Err(malformed("it is of another version than 3"));
+        }
+        if inner.issuer_unique_id().is_some() || inner.subject_unique_id().is_some() {
+            return Err(malformed("it has unique identifiers, which no attestation has"));
+        }
+        if inner.signature() != read.signature_algorithm() {
             return Err(malformed("it names two different signature algorithms"));
         }
-        let key = SubjectKey::from_spki(inner.key).map_err(malformed)?;
+        if [inner.issuer(), inner.subject()].iter().any(|name| name.iter().count() > MAX_ITEMS) {
+            return Err(malformed("a name in it has too many attributes"));
+        }
+        let spki = inner.subject_public_key_info().to_der().map_err(unreadable)?;
         Ok(Self {
             der: der.to_vec(),
             digest: Digest::of(der),
-            signed: outer.signed.to_vec(),
-            issuer: inner.issuer,
-            subject: inner.subject,
-            dates: inner.dates,
-            key,
-            key_digest: Digest::of(inner.key),
-            extensions: inner.extensions,
-            algorithm: Algorithm::parse(outer.algorithm),
-            signature: outer.signature.to_vec(),
+            signed: signed_part(der).map_err(unreadable)?.to_vec(),
+            issuer: inner.issuer().clone(),
+            subject: inner.subject().clone(),
+            subject_shown: shown(inner.subject()),
+            dates: dates(inner.validity()).ok_or_else(|| malformed("its dates cannot be read"))?,
+            key: SubjectKey::from_spki(&spki).map_err(malformed)?,
+            key_digest: Digest::of(&spki),
+            extensions: Extensions::read(
+                inner.extensions().ok_or_else(|| malformed("it has no extensions"))?,
+            )
+            .map_err(|problem| malformed(&problem))?,
+            algorithm: Algorithm::parse(read.signature_algorithm()),
+            signature: read
+                .signature()
+                .as_bytes()
+                .ok_or_else(|| malformed("its signature cannot be read"))?
+                .to_vec(),
         })
     }
 
@@ -103,12 +120,12 @@ impl Certificate {
 
     /// The subject's name, printable.
     pub fn subject(&self) -> &str {
-        &self.subject.shown
+        &self.subject_shown
     }
 
     /// The issuer's name, printable.
-    pub fn issuer(&self) -> &str {
-        &self.issuer.shown
+    pub fn issuer(&self) -> String {
+        shown(&self.issuer)
     }
 
     /// The first and the last instant at which it is valid.
@@ -132,7 +149,7 @@ impl Certificate {
 
     /// The slot whose key this certificate claims to attest: by its name only.
     pub fn claimed_slot(&self) -> Option<Slot> {
-        Slot::parse(self.subject.shown.strip_prefix("CN=YubiKey PIV Attestation ")?)
+        Slot::parse(self.subject_shown.strip_prefix("CN=YubiKey PIV Attestation ")?)
     }
 
     /// Whether its subject and its issuer have one name.
@@ -158,177 +175,74 @@ impl Certificate {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Certificate({} {})", self.subject.shown, self.digest.short())
+        write!(f, "Certificate({} {})", self.subject_shown, self.digest.short())
     }
 }
 
-struct Outer<'a> {
-    signed: &'a [u8],
-    algorithm: &'a [u8],
-    signature: &'a [u8],
-}
-
-impl<'a> Outer<'a> {
-    fn read(der: &'a [u8]) -> der::Result<Self> {
-        let mut reader = SliceReader::new(der)?;
-        let outer = reader.sequence(|r: &mut SliceReader<'a>| {
-            Ok::<_, der::Error>(Self {
-                signed: r.tlv_bytes()?,
-                algorithm: r.tlv_bytes()?,
-                signature: whole_bytes(r)?,
-            })
-        })?;
-        reader.finish()?;
-        Ok(outer)
-    }
-}
-
-/// TBSCertificate. The serial number is not interpreted: cards make random ones.
-struct Inner<'a> {
-    algorithm: &'a [u8],
-    issuer: Name,
-    dates: (Timestamp, Timestamp),
-    subject: Name,
-    key: &'a [u8],
-    extensions: Extensions,
-}
-
-impl<'a> Inner<'a> {
-    fn read(signed: &'a [u8]) -> Result<Self, String> {
-        let broken = |_| "its inside is no certificate's".to_owned();
-        let mut reader = SliceReader::new(signed).map_err(broken)?;
-        let parts = reader
-            .sequence(|r: &mut SliceReader<'a>| {
-                let version = explicit(r, 0)?.value();
-                let serial: AnyRef<'a> = r.decode()?;
-                der::Tagged::tag(&serial).assert_eq(Tag::Integer)?;
-                let fields: [&'a [u8]; 5] =
-                    [r.tlv_bytes()?, r.tlv_bytes()?, r.tlv_bytes()?, r.tlv_bytes()?, r.tlv_bytes()?];
-                let extensions = explicit(r, 3)?.value();
-                Ok::<_, der::Error>((version, fields, extensions))
-            })
-            .map_err(broken)?;
-        reader.finish().map_err(broken)?;
-        let (version, [algorithm, issuer, validity, subject, key], extensions) = parts;
-        // INTEGER 2: version 3, the only one with extensions.
-        if version != [2, 1, 2] {
-            return Err("it is of another version than 3".into());
-        }
-        Ok(Self {
-            algorithm,
-            issuer: Name::read(issuer).map_err(broken)?,
-            dates: dates(validity).ok_or("its dates cannot be read")?,
-            subject: Name::read(subject).map_err(broken)?,
-            key,
-            extensions: Extensions::read(extensions)?,
-        })
-    }
-}
-
-/// `[number] EXPLICIT`.
-fn explicit<'a>(reader: &mut SliceReader<'a>, number: u32) -> der::Result<AnyRef<'a>> {
-    let field: AnyRef<'a> = reader.decode()?;
-    der::Tagged::tag(&field)
-        .assert_eq(Tag::ContextSpecific { constructed: true, number: TagNumber(number) })?;
-    Ok(field)
-}
-
-impl Name {
-    fn read(der: &[u8]) -> der::Result<Self> {
-        let mut attributes = Vec::new();
-        let mut reader = SliceReader::new(der)?;
-        reader.sequence(|r: &mut SliceReader<'_>| {
-            while !r.is_finished() {
-                let set: AnyRef<'_> = r.decode()?;
-                der::Tagged::tag(&set).assert_eq(Tag::Set)?;
-                let mut set = SliceReader::new(set.value())?;
-                while !set.is_finished() {
-                    if attributes.len() >= MAX_ITEMS {
-                        return Err(Tag::Sequence.value_error().into());
-                    }
-                    attributes.push(set.sequence(|r: &mut SliceReader<'_>| {
-                        Ok::<_, der::Error>((r.decode::<ObjectIdentifier>()?, r.decode::<AnyRef<'_>>()?))
-                    })?);
-                }
-            }
-            Ok::<_, der::Error>(())
-        })?;
-        reader.finish()?;
-        let shown: Vec<String> = attributes.iter().map(|(oid, value)| attribute(*oid, value)).collect();
-        Ok(Self { der: der.to_vec(), shown: shown.join(", ") })
-    }
-}
-
-fn attribute(oid: ObjectIdentifier, value: &AnyRef<'_>) -> String {
-    let text: String = String::from_utf8_lossy(value.value()).chars().take(80).collect();
-    let name = match oid {
-        COMMON_NAME => "CN".to_owned(),
-        other => other.to_string(),
-    };
-    format!("{name}={}", text::printable(&text))
-}
-
-fn dates(validity: &[u8]) -> Option<(Timestamp, Timestamp)> {
-    let mut reader = SliceReader::new(validity).ok()?;
-    let dates =
-        reader.sequence(|r: &mut SliceReader<'_>| Ok::<_, der::Error>((instant(r)?, instant(r)?))).ok()?;
-    reader.finish().ok()?;
-    let timestamp = |seconds: u64| Timestamp::from_unix(seconds).ok();
-    Some((timestamp(dates.0)?, timestamp(dates.1)?))
-}
-
-/// UTCTime or GeneralizedTime, in seconds since 1970.
-fn instant(reader: &mut SliceReader<'_>) -> der::Result<u64> {
-    Ok(match Tag::peek(reader)? {
-        Tag::UtcTime => reader.decode::<der::asn1::UtcTime>()?.to_unix_duration().as_secs(),
-        _ => reader.decode::<der::asn1::GeneralizedTime>()?.to_unix_duration().as_secs(),
+/// The bytes of the TBSCertificate as they are: what is written again need not be what was signed.
+fn signed_part(certificate: &[u8]) -> der::Result<&[u8]> {
+    SliceReader::new(certificate)?.sequence(|parts| {
+        let signed = parts.tlv_bytes()?;
+        parts.tlv_bytes()?;
+        parts.tlv_bytes()?;
+        Ok(signed)
     })
 }
 
+fn shown(name: &Name) -> String {
+    let attributes: Vec<String> = name
+        .iter()
+        .map(|attribute| {
+            let value: String = String::from_utf8_lossy(attribute.value.value()).chars().take(80).collect();
+            let kind = match attribute.oid {
+                COMMON_NAME => "CN".to_owned(),
+                other => other.to_string(),
+            };
+            format!("{kind}={}", text::printable(&value))
+        })
+        .collect();
+    attributes.join(", ")
+}
+
+fn dates(validity: &Validity) -> Option<(Timestamp, Timestamp)> {
+    let timestamp =
+        |time: x509_cert::time::Time| Timestamp::from_unix(time.to_unix_duration().as_secs()).ok();
+    Some((timestamp(validity.not_before)?, timestamp(validity.not_after)?))
+}
+
 impl Extensions {
-    /// From the SEQUENCE OF Extension.
-    fn read(list: &[u8]) -> Result<Self, String> {
-        let broken = |_| "its extensions cannot be read".to_owned();
+    fn read(list: &[x509_cert::ext::Extension]) -> Result<Self, String> {
+        if list.len() > MAX_ITEMS {
+            return Err(format!("it has more than {MAX_ITEMS} extensions"));
+        }
         let mut found = Self::default();
-        let mut seen: Vec<ObjectIdentifier> = Vec::new();
-        let mut reader = SliceReader::new(list).map_err(broken)?;
-        let list: AnyRef<'_> = reader.decode().map_err(broken)?;
-        reader.finish().map_err(broken)?;
-        der::Tagged::tag(&list).assert_eq(Tag::Sequence).map_err(broken)?;
-        let mut reader = SliceReader::new(list.value()).map_err(broken)?;
-        while !reader.is_finished() {
-            let (oid, critical, value) = extension(&mut reader).map_err(broken)?;
-            if seen.contains(&oid) || seen.len() >= MAX_ITEMS {
-                return Err(format!("its extension {oid} stands there twice, or there are too many"));
+        for (place, extension) in list.iter().enumerate() {
+            let oid = extension.extn_id;
+            if list.iter().take(place).any(|earlier| earlier.extn_id == oid) {
+                return Err(format!("its extension {oid} appears twice"));
             }
-            seen.push(oid);
-            let known =
-                found.take(oid, value).ok_or_else(|| format!("its extension {oid} cannot be read"))?;
-            found.unknown_critical |= critical && !known;
+            let known = found
+                .record(oid, extension.extn_value.as_bytes())
+                .ok_or_else(|| format!("its extension {oid} cannot be read"))?;
+            found.unknown_critical |= extension.critical && !known;
         }
         Ok(found)
     }
 
-    /// Takes one extension in; says whether it is known.
-    fn take(&mut self, oid: ObjectIdentifier, value: &[u8]) -> Option<bool> {
-        if oid == BASIC_CONSTRAINTS {
-            self.constraints = Some(basic_constraints(value).ok()?);
+    /// Whether the extension is known; `None` where it is, and cannot be read.
+    fn record(&mut self, oid: ObjectIdentifier, value: &[u8]) -> Option<bool> {
+        if oid == BasicConstraints::OID {
+            let read = BasicConstraints::from_der(value).ok()?;
+            self.constraints = Some((read.ca, read.path_len_constraint));
             return Some(true);
         }
-        if oid == KEY_USAGE {
-            let mut reader = SliceReader::new(value).ok()?;
-            let bits: BitStringRef<'_> = reader.decode().ok()?;
-            reader.finish().ok()?;
-            self.signs_certificates = Some(bits.get(5).unwrap_or(false));
+        if oid == KeyUsage::OID {
+            self.signs_certificates = Some(KeyUsage::from_der(value).ok()?.key_cert_sign());
             return Some(true);
         }
         match oid.to_string().strip_prefix(YUBICO_PIV) {
             Some("3") => self.firmware = Some(Firmware::from_bytes(value)?),
-            Some("7") => {
-                let mut reader = SliceReader::new(value).ok()?;
-                self.serial = Some(reader.decode().ok()?);
-                reader.finish().ok()?;
-            }
+            Some("7") => self.serial = Some(u32::from_der(value).ok()?),
             Some("8") => match *value {
                 [pin, touch] => {
                     self.policies = Some((PinPolicy::from_byte(pin)?, TouchPolicy::from_byte(touch)?));
@@ -344,25 +258,4 @@ impl Extensions {
         }
         Some(true)
     }
-}
-
-fn extension<'a>(reader: &mut SliceReader<'a>) -> der::Result<(ObjectIdentifier, bool, &'a [u8])> {
-    reader.sequence(|r: &mut SliceReader<'a>| {
-        let oid: ObjectIdentifier = r.decode()?;
-        let critical = Tag::peek(r)? == Tag::Boolean && r.decode::<bool>()?;
-        let value: &'a OctetStringRef = r.decode()?;
-        Ok::<_, der::Error>((oid, critical, value.as_bytes()))
-    })
-}
-
-/// `SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER OPTIONAL }`.
-fn basic_constraints(value: &[u8]) -> der::Result<(bool, Option<u8>)> {
-    let mut reader = SliceReader::new(value)?;
-    let constraints = reader.sequence(|r: &mut SliceReader<'_>| {
-        let authority = !r.is_finished() && Tag::peek(r)? == Tag::Boolean && r.decode::<bool>()?;
-        let path = if r.is_finished() { None } else { Some(r.decode::<u8>()?) };
-        Ok::<_, der::Error>((authority, path))
-    })?;
-    reader.finish()?;
-    Ok(constraints)
 }

@@ -1,12 +1,16 @@
 //! Keys in certificates, and the signatures that they verify: RSA PKCS#1 v1.5 (RFC 8017) and ECDSA (FIPS 186-5).
 
-use der::{Reader as _, SliceReader, asn1::ObjectIdentifier};
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use rsa::{
     Pkcs1v15Sign, RsaPublicKey, pkcs1::DecodeRsaPublicKey as _, pkcs8::AssociatedOid,
     traits::PublicKeyParts as _,
 };
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use x509_cert::{
+    AlgorithmIdentifier,
+    der::{Decode as _, asn1::ObjectIdentifier},
+    spki::SubjectPublicKeyInfoRef,
+};
 
 use crate::roster::key::PublicKey;
 
@@ -43,10 +47,15 @@ pub enum SubjectKey {
 impl SubjectKey {
     /// From a SubjectPublicKeyInfo in DER.
     pub fn from_spki(spki: &[u8]) -> Result<Self, &'static str> {
-        let (algorithm, curve, bits) = read_spki(spki).map_err(|_| "its public key cannot be read")?;
-        match (algorithm, curve) {
+        let unreadable = "its public key cannot be read";
+        let info = SubjectPublicKeyInfoRef::from_der(spki).map_err(|_| unreadable)?;
+        let bits = info.subject_public_key.as_bytes().ok_or(unreadable)?;
+        // Firmware 4.3.0 to 4.3.2 leave out the NULL after RSA's OID.
+        let curve = info.algorithm.parameters.filter(|parameters| !parameters.is_null());
+        let curve = curve.map(|curve| curve.decode_as()).transpose().map_err(|_| unreadable)?;
+        match (info.algorithm.oid, curve) {
             (RSA, None) => {
-                let key = RsaPublicKey::from_pkcs1_der(bits).map_err(|_| "its RSA key is none")?;
+                let key = RsaPublicKey::from_pkcs1_der(bits).map_err(|_| "its RSA key cannot be read")?;
                 if (1024..=4096).contains(&key.n().bit_width()) {
                     Ok(Self::Rsa(Box::new(key)))
                 } else {
@@ -55,17 +64,20 @@ impl SubjectKey {
             }
             (EC, Some(P256)) if bits.len() == 65 => p256::ecdsa::VerifyingKey::from_sec1_bytes(bits)
                 .map(|key| Self::P256(Box::new(key)))
-                .map_err(|_| "its P-256 key is no point of the curve"),
+                .map_err(|_| "its P-256 key is not a point of the curve"),
             (EC, Some(P384)) if bits.len() == 97 => p384::ecdsa::VerifyingKey::from_sec1_bytes(bits)
                 .map(|key| Self::P384(Box::new(key)))
-                .map_err(|_| "its P-384 key is no point of the curve"),
+                .map_err(|_| "its P-384 key is not a point of the curve"),
             (ED25519, None) => {
-                let bytes = <[u8; 32]>::try_from(bits).map_err(|_| "its Ed25519 key is none")?;
+                let bytes =
+                    <[u8; 32]>::try_from(bits).map_err(|_| "its Ed25519 key does not have 32 bytes")?;
                 ed25519_dalek::VerifyingKey::from_bytes(&bytes)
                     .map(|key| Self::Ed25519(Box::new(key)))
-                    .map_err(|_| "its Ed25519 key is no point of the curve")
+                    .map_err(|_| "its Ed25519 key is not a point of the curve")
             }
-            (X25519, None) => bits.try_into().map(Self::X25519).map_err(|_| "its X25519 key is none"),
+            (X25519, None) => {
+                bits.try_into().map(Self::X25519).map_err(|_| "its X25519 key does not have 32 bytes")
+            }
             _ => Err("its public key is of a kind that no YubiKey has"),
         }
     }
@@ -91,34 +103,6 @@ impl SubjectKey {
     }
 }
 
-/// Algorithm, the OID among its parameters if there is one, and the key's bits. Firmware 4.3.0 to 4.3.2 leave out the
-/// NULL after RSA's OID.
-fn read_spki(spki: &[u8]) -> der::Result<(ObjectIdentifier, Option<ObjectIdentifier>, &[u8])> {
-    let mut reader = SliceReader::new(spki)?;
-    let parts = reader.sequence(|r: &mut SliceReader<'_>| {
-        let (algorithm, curve) = r.sequence(read_algorithm)?;
-        Ok::<_, der::Error>((algorithm, curve, whole_bytes(r)?))
-    })?;
-    reader.finish()?;
-    Ok(parts)
-}
-
-/// The inside of an AlgorithmIdentifier: its OID, and the OID or NULL that follows.
-fn read_algorithm<'a>(r: &mut SliceReader<'a>) -> der::Result<(ObjectIdentifier, Option<ObjectIdentifier>)> {
-    let algorithm = r.decode::<ObjectIdentifier>()?;
-    if r.is_finished() {
-        return Ok((algorithm, None));
-    }
-    let parameter: der::asn1::AnyRef<'a> = r.decode()?;
-    if parameter.is_null() { Ok((algorithm, None)) } else { Ok((algorithm, Some(parameter.decode_as()?))) }
-}
-
-/// A BIT STRING of whole bytes.
-pub(super) fn whole_bytes<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
-    let bits: der::asn1::BitStringRef<'a> = reader.decode()?;
-    bits.as_bytes().ok_or_else(|| der::Tag::BitString.value_error().into())
-}
-
 /// How a certificate was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Algorithm {
@@ -130,17 +114,16 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
-    /// From an AlgorithmIdentifier in DER.
-    pub(super) fn parse(identifier: &[u8]) -> Option<Self> {
-        let mut reader = SliceReader::new(identifier).ok()?;
-        let (oid, parameter) = reader.sequence(read_algorithm).ok()?;
-        reader.finish().ok()?;
-        match (oid, parameter) {
-            (RSA_SHA256, None) => Some(Self::RsaSha256),
-            (RSA_SHA384, None) => Some(Self::RsaSha384),
-            (RSA_SHA512, None) => Some(Self::RsaSha512),
-            (ECDSA_SHA256, None) => Some(Self::EcdsaSha256),
-            (ECDSA_SHA384, None) => Some(Self::EcdsaSha384),
+    pub(super) fn parse(identifier: &AlgorithmIdentifier) -> Option<Self> {
+        if !identifier.parameters.as_ref().is_none_or(|parameters| parameters.is_null()) {
+            return None;
+        }
+        match identifier.oid {
+            RSA_SHA256 => Some(Self::RsaSha256),
+            RSA_SHA384 => Some(Self::RsaSha384),
+            RSA_SHA512 => Some(Self::RsaSha512),
+            ECDSA_SHA256 => Some(Self::EcdsaSha256),
+            ECDSA_SHA384 => Some(Self::EcdsaSha384),
             _ => None,
         }
     }

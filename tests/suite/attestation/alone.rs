@@ -442,7 +442,7 @@ fn hostile_files_are_refused_with_a_sentence() {
         ([slot.as_slice(), b"x"].concat(), "not an X.509 certificate"),
         (large, "longer than any"),
         (many.into_bytes(), "more than 32 entries"),
-        (twice, "stands there twice"),
+        (twice, "appears twice"),
         (card.f9.certificate.clone(), "no attestation of a slot's key"),
     ] {
         fs::write(&path, &bytes).unwrap();
