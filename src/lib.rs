@@ -20,6 +20,7 @@
 //! ceremony    propose, approve, execute, abort, attest, audit: the states
 //! account     what there is to tell: pure values, for people, programs and reports
 //! piv · pkcs11 · practice · command · softcard · storage    adapters; never each other
+//! administration    what is done with a token, over a trait of calls that pkcs11 and practice implement
 //! ports       small traits: cards, tokens, stores, clock
 //! transcript · approval · proposal · sharing · roster · sealing    the core: pure, no I/O
 //! memory · encoding    the bottom
@@ -32,6 +33,7 @@
 //! *head*; the *ledger* is all ceremonies of a quorum, chained from the genesis on.
 
 pub mod account;
+pub mod administration;
 pub mod approval;
 pub mod ceremony;
 pub mod cli;

@@ -113,7 +113,7 @@ impl Acting<'_, '_> {
             if known == NewPin::NeverSet {
                 self.mark_pin(&target.name, Role::SoPin, NewPin::MayBeSet).map_err(failed)?;
             }
-            let done = token.install(grant, &installation, self.world.progress);
+            let done = token.install(grant, &installation);
             // What cannot be kept here is not known later, and costs a try at most.
             let _ = match &done {
                 Ok(()) => self.mark_pin(&target.name, Role::SoPin, NewPin::Set),

@@ -11,15 +11,16 @@ use super::{
     others,
     proof::{self, Prover},
     protocol::Message,
-    session::{Session, Who},
+    session::Session,
     settings::Select,
     shown, slots,
     wrapping::{Way, Wrapper},
 };
 use crate::{
+    administration::Session as _,
     encoding::{strict::Base64, text::Line},
     memory::{CredentialSecret, Pin},
-    ports::token::{Export, LeftOut},
+    ports::token::{Export, LeftOut, PinHolder},
     proposal::target::{BackupEntry, ObjectClass},
 };
 
@@ -32,7 +33,7 @@ pub(super) fn backup(
 ) -> Outcome<Export> {
     let place = slots::find(module, select)?;
     let session = Session::to_write(module, place.slot)?;
-    session.login(Who::User, user_pin)?;
+    session.login(PinHolder::User, user_pin)?;
     let all = objects::all(&session)?;
     let has_keys = all.iter().any(|f| is_key(f.record.class));
     let wrapper = if has_keys { Some(Wrapper::new(&session, backup_key)?) } else { None };

@@ -1,109 +1,29 @@
-//! Errors of the worker, before it is known what they leave open.
+//! Return values of a module, as faults.
 
 use cryptoki::error::{Error, RvError};
 
-use crate::{
-    encoding::text::printable,
-    ports::{
-        cause::Cause,
-        token::{Effect, TokenError},
-    },
-};
+pub(super) use crate::administration::fault::{Fault, Outcome};
+use crate::{encoding::text::printable, ports::cause::Cause};
 
-/// A call that failed, or a state in which the worker does not go on.
-#[derive(Clone, Debug)]
-pub(super) struct Fault {
-    pub(super) function: String,
-    pub(super) cause: Cause,
-    pub(super) message: String,
-    pub(super) hint: String,
-    /// Known where looking again has shown it; else it follows from the calls that were made.
-    pub(super) effect: Option<Effect>,
-}
-
-pub(super) type Outcome<T> = Result<T, Fault>;
-
-impl Fault {
-    /// A refusal or a finding of the worker itself.
-    pub(super) fn new(function: &str, message: impl Into<String>, hint: &str) -> Self {
-        Self {
-            function: function.into(),
-            cause: Cause::Unnamed,
-            message: message.into(),
-            hint: hint.into(),
-            effect: None,
+/// A call that failed.
+pub(super) fn of_call(function: &str, error: &Error) -> Fault {
+    let cause = match error {
+        Error::Pkcs11(rv, _) => Cause::from(ckr_name(*rv)),
+        // An entry of the function list that is NULL says the same as the code.
+        Error::NullFunctionPointer => Cause::FunctionNotSupported,
+        _ => Cause::Unnamed,
+    };
+    let message = match error {
+        Error::Pkcs11(..) | Error::NullFunctionPointer => describe(&cause).to_owned(),
+        Error::ParseInt(_) => {
+            "the module's answer is not as the standard has it: letters where digits belong, \
+                               in a token's time say"
+                .to_owned()
         }
-    }
-
-    /// A call that failed.
-    pub(super) fn of_call(function: &str, error: &Error) -> Self {
-        let cause = match error {
-            Error::Pkcs11(rv, _) => Cause::from(ckr_name(*rv)),
-            // An entry of the function list that is NULL says the same as the code.
-            Error::NullFunctionPointer => Cause::FunctionNotSupported,
-            _ => Cause::Unnamed,
-        };
-        let message = match error {
-            Error::Pkcs11(..) | Error::NullFunctionPointer => describe(&cause).to_owned(),
-            Error::ParseInt(_) => {
-                "the module's answer is not as the standard has it: letters where digits belong, \
-                                   in a token's time say"
-                    .to_owned()
-            }
-            other => printable(&other.to_string()),
-        };
-        let hint = hint_for(&cause);
-        Self { function: function.into(), cause, message, hint: hint.into(), effect: None }
-    }
-
-    /// The same fault with an effect that looking has shown.
-    pub(super) fn with_effect(mut self, effect: Effect) -> Self {
-        self.effect = Some(effect);
-        self
-    }
-
-    /// Whether the module has no such function: then the call did nothing.
-    pub(super) fn is_unsupported(&self) -> bool {
-        self.cause == Cause::FunctionNotSupported
-    }
-
-    /// Whether nothing more can be learned in this session, and nothing that it says is worth going on with.
-    pub(super) fn is_fatal(&self) -> bool {
-        self.function == "worker"
-            || matches!(
-                self.cause,
-                Cause::CryptokiNotInitialized
-                    | Cause::DeviceError
-                    | Cause::DeviceRemoved
-                    | Cause::HostMemory
-                    | Cause::ObjectHandleInvalid
-                    | Cause::SessionClosed
-                    | Cause::SessionHandleInvalid
-                    | Cause::TokenNotPresent
-                    | Cause::TokenNotRecognized
-                    | Cause::UserNotLoggedIn
-            )
-    }
-
-    /// One line: `C_WrapKey: CKR_KEY_UNEXTRACTABLE`.
-    pub(super) fn line(&self) -> String {
-        match self.cause.name() {
-            "" => format!("{}: {}", self.function, self.message),
-            name => format!("{}: {} ({name})", self.function, self.message),
-        }
-    }
-
-    /// The error that the parent hands on. `changing` says whether a changing call was announced.
-    pub(super) fn into_error(self, changing: bool) -> TokenError {
-        let effect = self.effect.unwrap_or(if changing { Effect::Unknown } else { Effect::None });
-        TokenError {
-            effect,
-            function: self.function,
-            cause: self.cause,
-            message: self.message,
-            hint: self.hint,
-        }
-    }
+        other => printable(&other.to_string()),
+    };
+    let hint = hint_for(&cause);
+    Fault { cause, ..Fault::new(function, message, hint) }
 }
 
 /// `PinIncorrect` → `CKR_PIN_INCORRECT`.

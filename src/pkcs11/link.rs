@@ -11,7 +11,10 @@ use super::{
     fault::{Fault, Outcome},
     protocol::{self, Answer, Job, Message, SecretRole},
 };
-use crate::memory::{CredentialSecret, Pin};
+use crate::{
+    memory::{CredentialSecret, Pin},
+    ports::token::Progress,
+};
 
 /// The line. It is a duplicate of descriptor 0, a socket: what a module prints goes nowhere near it.
 pub(super) struct ParentLink {
@@ -124,6 +127,13 @@ impl ParentLink {
 
     pub(super) fn send(&self, message: &Message) -> Outcome<()> {
         protocol::write_json(&mut *self.stream.borrow_mut(), message).map_err(|_| gone())
+    }
+}
+
+/// The next call finds out that the parent is gone, and is not made.
+impl Progress for &ParentLink {
+    fn step(&mut self, what: &str, done: usize, total: usize) {
+        let _ = self.progress(what, done, total);
     }
 }
 

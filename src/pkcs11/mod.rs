@@ -15,22 +15,20 @@
 //! | `module`, `session`, `slots`, `objects`, `others`, `public_key` | what PKCS#11 says, in our terms |
 //! | `token_info`, `probe` | what CK_TOKEN_INFO says, and what a module cannot do |
 //! | `reported`, `report` | what a module says of itself, and how it is made |
-//! | `installation`, `deletion`, `reset`, `backup`, `restoration` | one file per operation |
-//! | `forced_change` | PINs that the user must change before anything else |
+//! | `calls` | what the algorithms of [`administration`](crate::administration) call |
+//! | `backup`, `restoration` | objects that leave the token, and that are made again |
 //! | `wrapping`, `importing` | keys under the backup key |
 //! | `attributes`, `shown`, `template`, `making` | what a backup keeps of an object, and the object made of it |
 //! | `proof`, `signature` | whether they come back |
 
 mod attributes;
 mod backup;
+mod calls;
 mod child;
-mod deletion;
 mod fault;
-mod forced_change;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod importing;
-mod installation;
 mod link;
 mod making;
 mod module;
@@ -41,10 +39,8 @@ mod proof;
 mod protocol;
 mod public_key;
 mod raw;
-mod renewal;
 mod report;
 mod reported;
-mod reset;
 mod restoration;
 mod session;
 mod settings;

@@ -11,7 +11,7 @@ use cryptoki::{
 use secrecy::SecretString;
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{Fault, Outcome, of_call},
     link::ParentLink,
     raw::Functions,
 };
@@ -109,7 +109,7 @@ impl<'l> Module<'l> {
         call: impl FnOnce(&Pkcs11) -> cryptoki::error::Result<T>,
     ) -> Outcome<T> {
         self.link.announce(function)?;
-        self.link.timed(|| call(&self.pkcs11)).map_err(|e| Fault::of_call(function, &e))
+        self.link.timed(|| call(&self.pkcs11)).map_err(|e| of_call(function, &e))
     }
 
     /// Whether the function list has an entry for it.
@@ -149,13 +149,6 @@ impl<'l> Module<'l> {
     /// The module's function list, for what the crate cryptoki cannot ask.
     pub(super) fn functions(&self) -> Option<&Functions> {
         self.functions.as_ref()
-    }
-
-    /// C_InitToken.
-    pub(super) fn init_token(&self, slot: Slot, so_pin: &Pin, label: &str) -> Outcome<()> {
-        let pin = auth_pin(so_pin)?;
-        self.link.changing()?;
-        self.call("C_InitToken", |p| p.init_token(slot, &pin, label))
     }
 
     /// C_Finalize; by then the result has been sent, so that the parent may have closed the line already: what a module leaves
@@ -239,6 +232,6 @@ fn load_fault(path: &Path, error: &Error) -> Fault {
             format!("{} is a library, but no PKCS#11 module: it has no {name}", path.display()),
             "give the vendor's PKCS#11 library",
         ),
-        other => Fault::of_call("C_GetFunctionList", other),
+        other => of_call("C_GetFunctionList", other),
     }
 }

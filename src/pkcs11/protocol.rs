@@ -62,8 +62,9 @@ pub(super) enum Request {
         run: Run,
         new_label: String,
     },
-    /// C_SetPIN by the user.
-    ChangePin,
+    ChangePins {
+        by: PinHolder,
+    },
     ProvePin {
         holder: PinHolder,
     },
@@ -130,7 +131,7 @@ pub(super) enum Reply {
     Inventory(Inventory),
     /// The token as it is known from now on.
     Token(TokenIdentity),
-    /// The PIN was changed, or it holds.
+    /// The PINs were changed, or the one that was given is in force.
     Pin,
     Deletion(Deletion),
     Exported(Export),

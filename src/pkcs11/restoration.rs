@@ -10,15 +10,16 @@ use super::{
     objects::{self, Found},
     proof::{self, Prover},
     protocol::{Answer, Message},
-    session::{Session, Who},
+    session::Session,
     settings::Select,
     slots,
     wrapping::{Wrapper, Wrapping},
 };
 use crate::{
+    administration::Session as _,
     encoding::{digest::Digest, text::Line},
     memory::{CredentialSecret, Pin},
-    ports::token::{LeftOut, Restoration},
+    ports::token::{LeftOut, PinHolder, Restoration},
     proposal::{
         identity::made_again,
         target::{BackupEntry, ObjectClass, ObjectRecord},
@@ -36,7 +37,7 @@ pub(super) fn restore(
 ) -> Outcome<Restoration> {
     let place = slots::find(module, select)?;
     let session = Session::to_write(module, place.slot)?;
-    session.login(Who::User, user_pin)?;
+    session.login(PinHolder::User, user_pin)?;
     let wrapper = Wrapper::new(&session, backup_key)?;
     let before = objects::all(&session)?;
     let mut standing = Present::of(&before);
@@ -258,7 +259,7 @@ fn key(
     let key = original.make_in_token(session, by, &trial)?;
     if let Err(fault) = check(key) {
         // What was made here and is not the key does not stay.
-        let _ = session.destroy(key);
+        let _ = session.destroy(&key);
         return Err(fault);
     }
     original.differing(session, key).map(Some)

@@ -12,8 +12,8 @@ use super::{
     token_info::{self, trimmed},
 };
 use crate::{
+    administration,
     encoding::text::Line,
-    memory::Pin,
     ports::cause::Cause,
     proposal::target::{ObjectRecord, Observation, TokenIdentity},
 };
@@ -56,19 +56,24 @@ impl TokenSlot {
         }
     }
 
-    /// Refuses PINs whose length the token says it does not take.
-    pub(super) fn check_length(&self, pin: &Pin) -> Outcome<()> {
-        let (min, max) = (self.info.min_pin_length(), self.info.max_pin_length());
-        let length = pin.expose().len();
-        if length >= min && (max == 0 || length <= max) {
-            return Ok(());
+    /// What it shows, in the terms of an administration.
+    pub(super) fn shown(&self, module: &Module<'_>) -> administration::TokenInfo {
+        let info = &self.info;
+        administration::TokenInfo {
+            identity: self.identity(module),
+            initialised: info.token_initialized(),
+            user_pin_set: info.token_initialized() && info.user_pin_initialized(),
+            user_pin_to_be_changed: info.user_pin_to_be_changed(),
+            pin_length: (info.min_pin_length(), info.max_pin_length()),
+            so_tries: token_info::so_tries(info),
+            user_tries: token_info::user_tries(info),
         }
-        Err(Fault::new(
-            "C_GetTokenInfo",
-            format!("a new PIN has {length} characters, the token takes {min} to {max}"),
-            "propose again with PINs of a length that the token takes",
-        ))
     }
+}
+
+/// The token in a slot.
+pub(super) fn look(module: &Module<'_>, slot: Slot) -> Outcome<TokenSlot> {
+    Ok(TokenSlot { slot, info: module.token_info(slot)? })
 }
 
 /// A slot whose token cannot be read.
@@ -132,16 +137,7 @@ fn absent(select: &Select, places: &[TokenSlot], faults: &[Unreadable]) -> Fault
 
 /// What the token shows without login.
 pub(super) fn observe(module: &Module<'_>, place: &TokenSlot) -> Outcome<Observation> {
-    let info = &place.info;
-    Ok(Observation {
-        identity: place.identity(module),
-        initialised: info.token_initialized(),
-        user_pin_set: info.token_initialized() && info.user_pin_initialized(),
-        pin_length: (info.min_pin_length(), info.max_pin_length()),
-        so_tries: token_info::so_tries(info),
-        user_tries: token_info::user_tries(info),
-        public_objects: public_objects(module, place)?,
-    })
+    Ok(place.shown(module).observation(public_objects(module, place)?))
 }
 
 /// The objects that are visible without login; none on an uninitialised token.

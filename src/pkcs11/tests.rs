@@ -107,7 +107,7 @@ fn install(
 ) -> Result<(), TokenError> {
     let (so, user) = (so.map(pin), user.map(pin));
     let installation = Installation { run, start, new_so_pin: so.as_ref(), new_user_pin: user.as_ref() };
-    token.install(right(), &installation, &mut Silent)
+    token.install(right(), &installation)
 }
 
 fn reset(token: &mut Pkcs11Token, run: Run, so: &str, label: &str, new_so: &str) -> Result<(), TokenError> {
@@ -119,5 +119,5 @@ fn reset(token: &mut Pkcs11Token, run: Run, so: &str, label: &str, new_so: &str)
         new_so_pin: &new_so_pin,
         new_user_pin: &new_user_pin,
     };
-    token.reset(right(), &reset, &mut Silent)
+    token.reset(right(), &reset)
 }

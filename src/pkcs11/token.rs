@@ -129,7 +129,6 @@ impl Token for Pkcs11Token {
         &mut self,
         authorization: Authorization,
         installation: &Installation<'_>,
-        progress: &mut dyn Progress,
     ) -> Result<(), TokenError> {
         self.accept(authorization)?;
         let (label, present) = match installation.start {
@@ -142,7 +141,7 @@ impl Token for Pkcs11Token {
             (SecretRole::NewUserPin, installation.new_user_pin),
         ]);
         let request = Request::Install { run: installation.run, label };
-        let reply = self.converse(request, &secrets, &mut Listener::new(progress))?;
+        let reply = self.converse(request, &secrets, &mut Listener::silent())?;
         self.settle(reply)
     }
 
@@ -152,13 +151,13 @@ impl Token for Pkcs11Token {
         change: &PinChange<'_>,
     ) -> Result<(), TokenError> {
         self.accept_on(authorization.target())?;
-        let (request, secrets) = match *change {
+        let (by, secrets) = match *change {
             PinChange::ByUser { present, new } => (
-                Request::ChangePin,
+                PinHolder::User,
                 given(&[(SecretRole::UserPin, Some(present)), (SecretRole::NewUserPin, Some(new))]),
             ),
             PinChange::ByOfficer { present, new, user_pin } => (
-                Request::Install { run: Run::First, label: None },
+                PinHolder::SecurityOfficer,
                 given(&[
                     (SecretRole::PresentSoPin, Some(present)),
                     (SecretRole::NewSoPin, new),
@@ -166,8 +165,8 @@ impl Token for Pkcs11Token {
                 ]),
             ),
         };
-        match self.converse(request, &secrets, &mut Listener::silent())? {
-            Reply::Pin | Reply::Token(_) => Ok(()),
+        match self.converse(Request::ChangePins { by }, &secrets, &mut Listener::silent())? {
+            Reply::Pin => Ok(()),
             _ => Err(mismatch(Effect::Unknown)),
         }
     }
@@ -201,12 +200,7 @@ impl Token for Pkcs11Token {
         }
     }
 
-    fn reset(
-        &mut self,
-        authorization: Authorization,
-        reset: &Reset<'_>,
-        progress: &mut dyn Progress,
-    ) -> Result<(), TokenError> {
+    fn reset(&mut self, authorization: Authorization, reset: &Reset<'_>) -> Result<(), TokenError> {
         self.accept(authorization)?;
         let secrets = given(&[
             (SecretRole::PresentSoPin, Some(reset.so_pin)),
@@ -214,7 +208,7 @@ impl Token for Pkcs11Token {
             (SecretRole::NewUserPin, Some(reset.new_user_pin)),
         ]);
         let request = Request::Reset { run: reset.run, new_label: reset.new_label.to_owned() };
-        let reply = self.converse(request, &secrets, &mut Listener::new(progress))?;
+        let reply = self.converse(request, &secrets, &mut Listener::silent())?;
         self.settle(reply)
     }
 

@@ -3,18 +3,22 @@
 use std::io;
 
 use super::{
-    backup, deletion,
+    backup,
+    calls::Selected,
     fault::Outcome,
-    installation,
     link::{ParentLink, Secrets},
     module::Module,
     objects, probe,
     protocol::{Job, Message, Reply, Request, SecretRole},
-    renewal, report, reset, restoration,
-    session::{Session, Who},
+    report, restoration,
+    session::Session,
     slots,
 };
-use crate::proposal::target::Inventory;
+use crate::{
+    administration::{self, Session as _},
+    ports::token::{Installation, PinChange, PinHolder, Reset, Start},
+    proposal::target::Inventory,
+};
 
 /// Runs as the worker. The result goes to the parent as a message; an error here says that there is no
 /// parent: a person has typed the hidden verb.
@@ -41,6 +45,7 @@ pub fn worker_main() -> io::Result<()> {
 
 fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> {
     let select = &job.select;
+    let selected = Selected { module, select };
     match &job.request {
         Request::List => slots::list(module).map(Reply::Slots),
         Request::Report { which, depth } => report::report(module, which, *depth).map(Reply::Report),
@@ -52,30 +57,59 @@ fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> 
         Request::Inventory => {
             let place = slots::find(module, select)?;
             let session = Session::to_read(module, place.slot)?;
-            session.login(Who::User, secrets.need(SecretRole::UserPin)?)?;
+            session.login(PinHolder::User, secrets.need(SecretRole::UserPin)?)?;
             let objects = objects::records(&objects::all(&session)?);
             Ok(Reply::Inventory(Inventory { identity: place.identity(module), objects }))
         }
-        Request::Install { run, label: Some(label) } => {
-            installation::on_empty(module, select, *run, label, secrets).map(Reply::Token)
+        Request::Install { run, label } => {
+            let present_so_pin = secrets.pin(SecretRole::PresentSoPin);
+            let start = match label {
+                Some(label) => Start::Empty { label },
+                None => Start::InUse { present_so_pin },
+            };
+            let installation = Installation {
+                run: *run,
+                start,
+                new_so_pin: secrets.pin(SecretRole::NewSoPin),
+                new_user_pin: secrets.pin(SecretRole::NewUserPin),
+            };
+            administration::install(&selected, &installation).map(Reply::Token)
         }
-        Request::Install { run, label: None } => {
-            installation::in_use(module, select, *run, secrets).map(Reply::Token)
-        }
-        Request::ChangePin => {
-            renewal::change_user_pin(module, select, secrets)?;
-            Ok(Reply::Pin)
+        Request::ChangePins { by } => {
+            let user_pin = secrets.need(SecretRole::NewUserPin)?;
+            let change = match by {
+                PinHolder::User => {
+                    PinChange::ByUser { present: secrets.need(SecretRole::UserPin)?, new: user_pin }
+                }
+                PinHolder::SecurityOfficer => PinChange::ByOfficer {
+                    present: secrets.need(SecretRole::PresentSoPin)?,
+                    new: secrets.pin(SecretRole::NewSoPin),
+                    user_pin,
+                },
+            };
+            administration::change_pins(&selected, &change).map(|()| Reply::Pin)
         }
         Request::ProvePin { holder } => {
-            renewal::prove_pin(module, select, *holder, secrets)?;
-            Ok(Reply::Pin)
+            let pin = secrets.need(match holder {
+                PinHolder::SecurityOfficer => SecretRole::PresentSoPin,
+                PinHolder::User => SecretRole::UserPin,
+            })?;
+            administration::prove_pin(&selected, *holder, pin).map(|()| Reply::Pin)
         }
         Request::Delete { run, objects } => {
-            deletion::delete(module, select, *run, secrets.need(SecretRole::UserPin)?, objects)
+            let user_pin = secrets.need(SecretRole::UserPin)?;
+            administration::delete(&selected, user_pin, objects, *run, &mut module.link())
                 .map(Reply::Deletion)
         }
         Request::Reset { run, new_label } => {
-            reset::reset(module, select, *run, new_label, secrets).map(Reply::Token)
+            let reset = Reset {
+                run: *run,
+                so_pin: secrets.need(SecretRole::PresentSoPin)?,
+                new_label,
+                new_so_pin: secrets.need(SecretRole::NewSoPin)?,
+                new_user_pin: secrets.need(SecretRole::NewUserPin)?,
+            };
+            administration::reset(&selected, &reset).map(Reply::Token)
         }
         Request::Backup => {
             backup::backup(module, select, secrets.need(SecretRole::UserPin)?, secrets.need_backup_key()?)

@@ -35,7 +35,6 @@ pub trait Token: Target {
         &mut self,
         authorization: Authorization,
         installation: &Installation<'_>,
-        progress: &mut dyn Progress,
     ) -> Result<(), TokenError>;
 
     /// Changes PINs of a token in use, each old one presented once. That it worked is proven with
@@ -61,12 +60,7 @@ pub trait Token: Target {
     ) -> Result<Deletion, TokenError>;
 
     /// C_InitToken: all objects go; new label, SO PIN and user PIN.
-    fn reset(
-        &mut self,
-        authorization: Authorization,
-        reset: &Reset<'_>,
-        progress: &mut dyn Progress,
-    ) -> Result<(), TokenError>;
+    fn reset(&mut self, authorization: Authorization, reset: &Reset<'_>) -> Result<(), TokenError>;
 
     /// Hands every object that can leave the token and be made again to `sink`, keys wrapped under `backup_key` (AES-256).
     fn backup(
@@ -172,6 +166,15 @@ pub enum PinHolder {
     SecurityOfficer,
     /// CKU_USER.
     User,
+}
+
+impl std::fmt::Display for PinHolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SecurityOfficer => "SO PIN",
+            Self::User => "user PIN",
+        })
+    }
 }
 
 /// A change of the PINs of a token in use.

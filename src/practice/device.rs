@@ -1,7 +1,7 @@
 //! The token behind the port: PINs with counters, a session, durable changes.
 
 use std::{
-    fs,
+    cell::{Cell, RefCell},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +11,10 @@ use crate::{
     durable::DirectoryLock,
     encoding::{strict::Base64, text::Line},
     memory::{LockedBytes, Pin},
-    ports::{card::FinalTry, cause::Cause, token::TokenError},
+    ports::{
+        cause::Cause,
+        token::{PinHolder, TokenError},
+    },
     sealing::{
         single::{self, SealError},
         under_pin::{self, WorkFactor},
@@ -21,45 +24,28 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 const HINT: &str = "check the file of the practice token and its medium";
 
-/// CKU_SO or CKU_USER.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum User {
-    Officer,
-    Normal,
-}
-
-impl User {
-    fn slot(self, state: &mut State) -> &mut Option<PinSlot> {
-        match self {
-            Self::Officer => &mut state.so,
-            Self::Normal => &mut state.user,
-        }
-    }
-
-    fn pin_name(self) -> &'static str {
-        match self {
-            Self::Officer => "SO PIN",
-            Self::Normal => "user PIN",
-        }
-    }
-}
-
 /// The file, and how to change it.
 pub(super) struct Device {
     path: PathBuf,
+    changed: Cell<bool>,
 }
 
 impl Device {
-    pub(super) fn open(path: &Path) -> Result<Self, TokenError> {
-        let path = fs::canonicalize(path).map_err(|e| {
-            TokenError::before("open", Cause::TokenNotPresent, format!("{}: {e}", path.display()), HINT)
-        })?;
-        State::read(&path)?;
-        Ok(Self { path })
+    pub(super) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), changed: Cell::new(false) }
     }
 
     pub(super) fn read(&self) -> Result<State, TokenError> {
         State::read(&self.path)
+    }
+
+    /// Whether a call was made that may have changed more than a counter of tries.
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.get()
+    }
+
+    fn changing(&self) {
+        self.changed.set(true);
     }
 
     fn lock(&self) -> Result<DirectoryLock, TokenError> {
@@ -68,108 +54,139 @@ impl Device {
         })
     }
 
-    /// C_Login: a wrong PIN costs a try, which is durable before the PIN is tried.
-    pub(super) fn login(&self, user: User, pin: &Pin, last: FinalTry) -> Result<Session<'_>, TokenError> {
-        let _lock = self.lock()?;
-        let mut state = self.read()?;
-        let master = self.try_pin("C_Login", &mut state, user, pin, last)?;
-        Ok(Session { device: self, user, generation: state.master, master })
-    }
-
+    /// A wrong PIN costs a try, which is durable before the PIN is tried. That the right one gives all tries back is for the
+    /// caller to write.
     fn try_pin(
         &self,
         function: &str,
         state: &mut State,
-        user: User,
+        holder: PinHolder,
         pin: &Pin,
-        last: FinalTry,
     ) -> Result<LockedBytes, TokenError> {
-        let name = user.pin_name();
-        let refused =
-            |cause, message: String, hint: &str| Err(TokenError::before(function, cause, message, hint));
+        let refused = |cause, message: String, hint| Err(TokenError::before(function, cause, message, hint));
         state::check_pin(function, pin)?;
-        let Some(slot) = user.slot(state) else {
-            let message = format!("the token has no {name}");
+        let Some(slot) = state.pin(holder) else {
+            let message = format!("the token has no {holder}");
             return refused(Cause::UserPinNotInitialized, message, "install the token first");
         };
-        slot.tries_left = match (slot.tries_left, last) {
-            (0, _) => {
-                let hint = if user == User::Normal {
-                    "the security officer can set a new user PIN"
-                } else {
-                    "only a new token helps"
-                };
-                return refused(Cause::PinLocked, format!("the {name} is locked"), hint);
-            }
-            (1, FinalTry::Keep) => {
-                let message = format!("one try is left for the {name}; it was not spent");
-                return refused(Cause::Unnamed, message, "find out the right PIN before the token locks");
-            }
-            (left, _) => left - 1,
+        let Some(left) = slot.tries_left.checked_sub(1) else {
+            return refused(
+                Cause::PinLocked,
+                format!("the {holder} is locked"),
+                "see quorate-break-glass(7)",
+            );
         };
-        let left = slot.tries_left;
+        slot.tries_left = left;
         let sealed = slot.sealed.0.clone();
         state.write(&self.path)?;
         let master = match under_pin::open(pin, WorkFactor::PRACTICE, &sealed, 32) {
             Ok(master) => master,
             Err(SealError::NotOurs) => {
-                let message = format!("wrong {name}: {left} tries left");
+                let message = format!("wrong {holder}: {left} tries left");
                 return refused(Cause::PinIncorrect, message, "do not try again blindly");
             }
             Err(e) => return refused(Cause::DeviceError, e.to_string(), HINT),
         };
-        if let Some(slot) = user.slot(state) {
+        if let Some(slot) = state.pin(holder) {
             slot.tries_left = TRIES;
         }
-        state.write(&self.path)?;
         Ok(master)
     }
 
     /// C_InitToken: on an initialised token the SO PIN must be right, and stays. All objects go, with the
     /// master identity that could open them; the user PIN is unset.
-    pub(super) fn init_token(&self, so_pin: &Pin, label: &Line) -> Result<(), TokenError> {
+    pub(super) fn init_token(&self, so_pin: &Pin, label: &str) -> Result<(), TokenError> {
+        let function = "C_InitToken";
+        let failed = |reason: String| TokenError::before(function, Cause::DeviceError, reason, HINT);
+        let label = Line::new(label).map_err(|e| {
+            TokenError::before(
+                function,
+                Cause::ArgumentsBad,
+                e.to_string(),
+                "propose again with another label",
+            )
+        })?;
+        self.changing();
         let _lock = self.lock()?;
         let mut state = self.read()?;
         if state.so.is_some() {
-            self.try_pin("C_InitToken", &mut state, User::Officer, so_pin, FinalTry::Keep)?;
+            self.try_pin(function, &mut state, PinHolder::SecurityOfficer, so_pin)?;
         }
-        let failed = |reason: String| TokenError::before("C_InitToken", Cause::DeviceError, reason, HINT);
         let mut master = LockedBytes::zeroed(32).map_err(|e| failed(e.to_string()))?;
         getrandom::fill(master.expose_mut()).map_err(|e| failed(e.to_string()))?;
         let fresh = State {
-            label: label.clone(),
+            label,
             master: Some(single::x25519_recipient_of(&identity(&master)?)),
-            so: Some(PinSlot::new("C_InitToken", so_pin, master.expose())?),
+            so: Some(PinSlot::new(function, so_pin, master.expose())?),
             ..State::empty(state.serial)
         };
         fresh.write(&self.path)
     }
 }
 
-/// A login. It ends when dropped, and is void as soon as the token has been initialised anew.
+/// A session. It is void as soon as the token has been initialised again.
 pub(super) struct Session<'d> {
     device: &'d Device,
-    user: User,
+    login: RefCell<Option<Login>>,
+}
+
+/// Who is logged in, and what their PIN opened.
+struct Login {
+    holder: PinHolder,
     generation: Option<String>,
     master: LockedBytes,
 }
 
-impl Session<'_> {
-    /// The state as it is now.
-    pub(super) fn read(&self) -> Result<State, TokenError> {
-        self.check(self.device.read()?)
+impl<'d> Session<'d> {
+    pub(super) fn of(device: &'d Device) -> Self {
+        Self { device, login: RefCell::new(None) }
     }
 
-    fn check(&self, state: State) -> Result<State, TokenError> {
-        if state.master == self.generation {
-            return Ok(state);
+    pub(super) fn device(&self) -> &'d Device {
+        self.device
+    }
+
+    /// C_Login.
+    pub(super) fn log_in(&self, holder: PinHolder, pin: &Pin) -> Result<(), TokenError> {
+        let _lock = self.device.lock()?;
+        let mut state = self.device.read()?;
+        let master = self.device.try_pin("C_Login", &mut state, holder, pin)?;
+        state.write(&self.device.path)?;
+        self.login.replace(Some(Login { holder, generation: state.master, master }));
+        Ok(())
+    }
+
+    /// C_Logout.
+    pub(super) fn log_out(&self) {
+        self.login.replace(None);
+    }
+
+    fn logged_in<T>(
+        &self,
+        function: &str,
+        act: impl FnOnce(&Login) -> Result<T, TokenError>,
+    ) -> Result<T, TokenError> {
+        match &*self.login.borrow() {
+            Some(login) => act(login),
+            None => {
+                let message = "nobody is logged in";
+                Err(TokenError::before(function, Cause::UserNotLoggedIn, message, "give the PIN"))
+            }
         }
-        Err(TokenError::unclear(
-            "session",
-            Cause::SessionHandleInvalid,
-            "the token was initialised by somebody else meanwhile",
-            "look at the token before anything else is done",
-        ))
+    }
+
+    /// The state as it is now.
+    pub(super) fn read(&self) -> Result<State, TokenError> {
+        let state = self.device.read()?;
+        self.logged_in("session", |login| match state.master == login.generation {
+            true => Ok(state),
+            false => Err(TokenError::unclear(
+                "session",
+                Cause::SessionHandleInvalid,
+                "the token was initialised by somebody else meanwhile",
+                "look at the token before anything else is done",
+            )),
+        })
     }
 
     /// Changes the state as one durable step. What `change` refuses is not written.
@@ -177,6 +194,7 @@ impl Session<'_> {
         &self,
         change: impl FnOnce(&mut State) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
+        self.device.changing();
         let _lock = self.device.lock()?;
         let mut state = self.read()?;
         let value = change(&mut state)?;
@@ -185,39 +203,37 @@ impl Session<'_> {
     }
 
     /// C_InitPIN: the security officer sets the user PIN; objects stay usable.
-    pub(super) fn init_user_pin(&self, pin: &Pin) -> Result<(), TokenError> {
-        self.set_pin("C_InitPIN", User::Normal, pin)
-    }
-
-    /// C_SetPIN of the security officer.
-    pub(super) fn set_so_pin(&self, pin: &Pin) -> Result<(), TokenError> {
-        self.set_pin("C_SetPIN", User::Officer, pin)
-    }
-
-    fn set_pin(&self, function: &str, whose: User, pin: &Pin) -> Result<(), TokenError> {
-        if self.user != User::Officer {
-            let message = "the security officer is not logged in";
-            return Err(TokenError::before(function, Cause::UserNotLoggedIn, message, "give the SO PIN"));
-        }
-        self.replace_pin(function, whose, pin)
+    pub(super) fn set_user_pin(&self, pin: &Pin) -> Result<(), TokenError> {
+        let function = "C_InitPIN";
+        let slot = self.logged_in(function, |login| match login.holder {
+            PinHolder::SecurityOfficer => PinSlot::new(function, pin, login.master.expose()),
+            PinHolder::User => {
+                let message = "the security officer is not logged in";
+                Err(TokenError::before(function, Cause::UserNotLoggedIn, message, "give the SO PIN"))
+            }
+        })?;
+        self.update(|state| {
+            state.user = Some(slot);
+            Ok(())
+        })
     }
 
     /// C_SetPIN of whoever is logged in.
-    pub(super) fn set_own_pin(&self, pin: &Pin) -> Result<(), TokenError> {
-        self.replace_pin("C_SetPIN", self.user, pin)
-    }
-
-    fn replace_pin(&self, function: &str, whose: User, pin: &Pin) -> Result<(), TokenError> {
-        let slot = PinSlot::new(function, pin, self.master.expose())?;
+    pub(super) fn set_own_pin(&self, old: &Pin, new: &Pin) -> Result<(), TokenError> {
+        let function = "C_SetPIN";
+        let (holder, slot) = self.logged_in(function, |login| {
+            Ok((login.holder, PinSlot::new(function, new, login.master.expose())?))
+        })?;
         self.update(|state| {
-            *whose.slot(state) = Some(slot);
+            self.device.try_pin(function, state, holder, old)?;
+            *state.pin(holder) = Some(slot);
             Ok(())
         })
     }
 
     /// Seals an object's secret to the master identity.
     pub(super) fn seal(&self, secret: &[u8]) -> Result<Content, TokenError> {
-        let recipient = identity(&self.master)?.to_public();
+        let recipient = self.logged_in("seal", |login| Ok(identity(&login.master)?.to_public()))?;
         let sealed = single::seal_to(&recipient, secret)
             .map_err(|e| TokenError::before("seal", Cause::DeviceError, e.to_string(), HINT))?;
         Ok(Content::Sealed(Base64(sealed)))
@@ -225,7 +241,8 @@ impl Session<'_> {
 
     /// Opens an object's secret.
     pub(super) fn unseal(&self, sealed: &Base64) -> Result<LockedBytes, TokenError> {
-        single::open_with(&identity(&self.master)?, &sealed.0, 32)
+        let identity = self.logged_in("unseal", |login| identity(&login.master))?;
+        single::open_with(&identity, &sealed.0, 32)
             .map_err(|e| TokenError::before("unseal", Cause::DeviceError, e.to_string(), HINT))
     }
 }

@@ -6,9 +6,8 @@
 //! still hold a sealed key. Production rosters refuse it.
 
 mod backup;
-mod deletion;
+mod calls;
 mod device;
-mod installation;
 mod keys;
 mod restore;
 mod samples;

@@ -5,14 +5,18 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    administration::TokenInfo,
     durable,
     encoding::{
         strict::{self, Base64},
         text::Line,
     },
     memory::Pin,
-    ports::{cause::Cause, token::TokenError},
-    proposal::target::{ObjectClass, ObjectRecord, Observation, TokenIdentity, Tries},
+    ports::{
+        cause::Cause,
+        token::{PinHolder, TokenError},
+    },
+    proposal::target::{ObjectClass, ObjectRecord, TokenIdentity, Tries},
     sealing::under_pin::{self, WorkFactor},
 };
 
@@ -134,25 +138,37 @@ impl State {
         }
     }
 
-    /// What shows without a login.
-    pub(super) fn observation(&self) -> Observation {
+    /// What C_GetTokenInfo says.
+    pub(super) fn info(&self) -> TokenInfo {
         let tries = |slot: &Option<PinSlot>| match slot.as_ref().map(|slot| slot.tries_left) {
             None | Some(TRIES) => Tries::Full,
             Some(0) => Tries::Locked,
             Some(1) => Tries::Final,
             Some(_) => Tries::Low,
         };
-        let private = [ObjectClass::PrivateKey, ObjectClass::SecretKey];
-        let mut public_objects = self.records();
-        public_objects.retain(|record| !private.contains(&record.class));
-        Observation {
+        TokenInfo {
             identity: self.identity(),
             initialised: self.so.is_some(),
             user_pin_set: self.user.is_some(),
+            user_pin_to_be_changed: false,
             pin_length: PIN_LENGTH,
             so_tries: tries(&self.so),
             user_tries: tries(&self.user),
-            public_objects,
+        }
+    }
+
+    /// The objects that are visible without login.
+    pub(super) fn public_objects(&self) -> Vec<ObjectRecord> {
+        let private = [ObjectClass::PrivateKey, ObjectClass::SecretKey];
+        let mut public = self.records();
+        public.retain(|record| !private.contains(&record.class));
+        public
+    }
+
+    pub(super) fn pin(&mut self, holder: PinHolder) -> &mut Option<PinSlot> {
+        match holder {
+            PinHolder::SecurityOfficer => &mut self.so,
+            PinHolder::User => &mut self.user,
         }
     }
 

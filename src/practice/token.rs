@@ -1,23 +1,26 @@
-//! The port of the practice token. A PIN is presented once for each call, and never for the last try.
+//! The port of the practice token.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    backup, deletion,
-    device::{Device, Session, User},
-    installation, restore,
+    backup,
+    device::{Device, Session},
+    restore,
     state::State,
 };
 use crate::{
+    administration::{self, Session as _, fault::Outcome},
     approval::authorization::{Authorization, PinAuthorization},
     encoding::text::{Line, Name},
     memory::{CredentialSecret, Pin},
     ports::{
-        card::FinalTry,
         cause::Cause,
         token::{
             BackupSink, BackupSource, Deletion, Export, Installation, PinChange, PinHolder, Progress, Reset,
-            Restoration, Run, Silent, Start, Target, Token, TokenError,
+            Restoration, Run, Start, Target, Token, TokenError,
         },
     },
     proposal::target::{Inventory, ObjectRecord, Observation},
@@ -26,7 +29,7 @@ use crate::{
 /// A practice token at hand.
 pub struct PracticeToken {
     name: Name,
-    device: Device,
+    path: PathBuf,
 }
 
 impl PracticeToken {
@@ -52,16 +55,40 @@ impl PracticeToken {
 
     /// Opens the token at `path`, which the quorum calls `name`.
     pub fn open(name: Name, path: &Path) -> Result<Self, TokenError> {
-        Ok(Self { name, device: Device::open(path)? })
+        let path = fs::canonicalize(path).map_err(|e| {
+            let hint = "check the file of the practice token and its medium";
+            TokenError::before("open", Cause::TokenNotPresent, format!("{}: {e}", path.display()), hint)
+        })?;
+        State::read(&path)?;
+        Ok(Self { name, path })
     }
 
     /// Initialises an empty token, as somebody would have before any quorum: for the rehearsal of a take-over.
     pub fn initialise(&mut self, label: &str, so_pin: &Pin, user_pin: &Pin) -> Result<(), TokenError> {
-        installation::initialise_empty(&self.device, label, so_pin, user_pin)
+        let installation = Installation {
+            run: Run::First,
+            start: Start::Empty { label },
+            new_so_pin: Some(so_pin),
+            new_user_pin: Some(user_pin),
+        };
+        self.perform(|device| administration::install(device, &installation)).map(drop)
     }
 
-    pub(super) fn session(&self, user_pin: &Pin) -> Result<Session<'_>, TokenError> {
-        self.device.login(User::Normal, user_pin, FinalTry::Keep)
+    fn perform<T>(&self, act: impl FnOnce(&Device) -> Outcome<T>) -> Result<T, TokenError> {
+        let device = Device::at(&self.path);
+        act(&device).map_err(|fault| fault.into_error(device.has_changed()))
+    }
+
+    /// The same with the user logged in.
+    pub(super) fn as_user<T>(
+        &self,
+        user_pin: &Pin,
+        act: impl FnOnce(&Session<'_>) -> Result<T, TokenError>,
+    ) -> Result<T, TokenError> {
+        let device = Device::at(&self.path);
+        let session = Session::of(&device);
+        session.login(PinHolder::User, user_pin).map_err(|fault| fault.into_error(false))?;
+        act(&session)
     }
 
     /// An authorization is good on one target only.
@@ -84,13 +111,14 @@ impl PracticeToken {
 
 impl Target for PracticeToken {
     fn observe(&mut self) -> Result<Observation, TokenError> {
-        Ok(self.device.read()?.observation())
+        let state = State::read(&self.path)?;
+        Ok(state.info().observation(state.public_objects()))
     }
 }
 
 impl Token for PracticeToken {
     fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError> {
-        let state = self.session(user_pin)?.read()?;
+        let state = self.as_user(user_pin, |session| session.read())?;
         Ok(Inventory { identity: state.identity(), objects: state.records() })
     }
 
@@ -98,10 +126,9 @@ impl Token for PracticeToken {
         &mut self,
         authorization: Authorization,
         installation: &Installation<'_>,
-        progress: &mut dyn Progress,
     ) -> Result<(), TokenError> {
         self.admit("install", &authorization)?;
-        in_run(installation.run, installation::install(&self.device, installation, progress))
+        self.perform(|device| administration::install(device, installation)).map(drop)
     }
 
     fn change_pins(
@@ -110,26 +137,11 @@ impl Token for PracticeToken {
         change: &PinChange<'_>,
     ) -> Result<(), TokenError> {
         self.admit_on("change_pins", authorization.target())?;
-        match *change {
-            PinChange::ByUser { present, new } => self.session(present)?.set_own_pin(new),
-            PinChange::ByOfficer { present, new, user_pin } => {
-                let installation = Installation {
-                    run: Run::First,
-                    start: Start::InUse { present_so_pin: Some(present) },
-                    new_so_pin: new,
-                    new_user_pin: Some(user_pin),
-                };
-                installation::install(&self.device, &installation, &mut Silent)
-            }
-        }
+        self.perform(|device| administration::change_pins(device, change))
     }
 
     fn prove_pin(&mut self, holder: PinHolder, pin: &Pin) -> Result<(), TokenError> {
-        let user = match holder {
-            PinHolder::SecurityOfficer => User::Officer,
-            PinHolder::User => User::Normal,
-        };
-        self.device.login(user, pin, FinalTry::Keep).map(drop)
+        self.perform(|device| administration::prove_pin(device, holder, pin))
     }
 
     fn delete(
@@ -141,20 +153,12 @@ impl Token for PracticeToken {
         progress: &mut dyn Progress,
     ) -> Result<Deletion, TokenError> {
         self.admit("delete", &authorization)?;
-        in_run(
-            run,
-            self.session(user_pin).and_then(|session| deletion::delete(&session, objects, run, progress)),
-        )
+        self.perform(|device| administration::delete(device, user_pin, objects, run, progress))
     }
 
-    fn reset(
-        &mut self,
-        authorization: Authorization,
-        reset: &Reset<'_>,
-        progress: &mut dyn Progress,
-    ) -> Result<(), TokenError> {
+    fn reset(&mut self, authorization: Authorization, reset: &Reset<'_>) -> Result<(), TokenError> {
         self.admit("reset", &authorization)?;
-        in_run(reset.run, installation::reset(&self.device, reset, progress))
+        self.perform(|device| administration::reset(device, reset)).map(drop)
     }
 
     fn backup(
@@ -166,7 +170,7 @@ impl Token for PracticeToken {
         progress: &mut dyn Progress,
     ) -> Result<Export, TokenError> {
         self.admit("backup", &authorization)?;
-        backup::backup(&self.session(user_pin)?, backup_key, sink, progress)
+        self.as_user(user_pin, |session| backup::backup(session, backup_key, sink, progress))
     }
 
     fn restore(
@@ -178,14 +182,6 @@ impl Token for PracticeToken {
         progress: &mut dyn Progress,
     ) -> Result<Restoration, TokenError> {
         self.admit("restore", &authorization)?;
-        restore::restore(&self.session(user_pin)?, backup_key, source, progress)
-    }
-}
-
-/// In a resumed run the process before this one may have had an effect, whatever stops this one.
-fn in_run<T>(run: Run, result: Result<T, TokenError>) -> Result<T, TokenError> {
-    match run {
-        Run::First => result,
-        Run::Resumed => result.map_err(TokenError::with_unknown_effect),
+        self.as_user(user_pin, |session| restore::restore(session, backup_key, source, progress))
     }
 }

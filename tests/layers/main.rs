@@ -3,8 +3,9 @@
 //! ```text
 //! cli        → everything: it wires the adapters into the ceremony
 //! ceremony   → ports, core, bottom: the adapters reach it as ports
-//! piv · pkcs11 · practice · command · softcard · storage   → durable, ports, core, bottom; never each other
+//! piv · pkcs11 · practice · command · softcard · storage   → durable, administration, ports, core, bottom; never each other
 //! durable    → nothing: how adapters write files
+//! administration   → ports, core, bottom: the algorithms that adapters for tokens share
 //! ports      → core, bottom
 //! account    → core, bottom: what there is to tell, as pure values
 //! core       transcript → approval → proposal → sharing → roster → sealing   → bottom
@@ -31,6 +32,7 @@ enum Layer {
     Core,
     Account,
     Ports,
+    Administration,
     Durable,
     Adapters,
     Ceremony,
@@ -49,6 +51,7 @@ const MODULES: &[(&str, Layer)] = &[
     ("transcript", Layer::Core),
     ("account", Layer::Account),
     ("ports", Layer::Ports),
+    ("administration", Layer::Administration),
     ("durable", Layer::Durable),
     ("piv", Layer::Adapters),
     ("pkcs11", Layer::Adapters),
@@ -179,8 +182,10 @@ fn forbidden(from: &str, to: &str) -> Option<String> {
         _ if from == to => return None,
         (Layer::Core, Layer::Core) if to_index < from_index => return None,
         (Layer::Core, Layer::Core) => "against the order within the core",
-        (Layer::Ceremony, Layer::Durable | Layer::Adapters) => "past the ports",
-        (Layer::Ports | Layer::Adapters, Layer::Account) => "only ceremony and cli have something to tell",
+        (Layer::Ceremony, Layer::Administration | Layer::Durable | Layer::Adapters) => "past the ports",
+        (Layer::Ports | Layer::Administration | Layer::Adapters, Layer::Account) => {
+            "only ceremony and cli have something to tell"
+        }
         (Layer::Durable, _) => "the way files are written knows nothing of what is in them",
         _ if to_layer == from_layer => "across",
         _ if to_layer > from_layer => "up",
@@ -194,10 +199,9 @@ fn violations(source: &Source) -> Vec<String> {
     let file = source.file.as_str();
     let mut report = |line: usize, what: String| found.push(format!("{file}:{line}: {what}"));
     let module = source.top_module();
-    let pure = module
-        .as_deref()
-        .and_then(place)
-        .is_some_and(|(_, layer)| matches!(layer, Layer::Core | Layer::Account | Layer::Ports));
+    let pure = module.as_deref().and_then(place).is_some_and(|(_, layer)| {
+        matches!(layer, Layer::Core | Layer::Account | Layer::Ports | Layer::Administration)
+    });
     for path in source.paths() {
         let spelling = path.segments.join("::").replace("::!", "!");
         if let (true, Some(from)) = (path.ours, module.as_deref()) {

@@ -152,7 +152,7 @@ impl Acting<'_, '_> {
                 new_so_pin: &new_so_pin,
                 new_user_pin: &new_user_pin,
             };
-            token.reset(grant, &reset, self.world.progress)
+            token.reset(grant, &reset)
         });
         let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let labelled = Wanted::Labelled(new_label.as_str());

@@ -1,25 +1,35 @@
 use super::*;
 use crate::{
-    ports::card::FinalTry,
-    ports::cause::Cause,
-    practice::device::{Device, User},
+    administration::Session as _,
+    ports::{
+        cause::Cause,
+        token::PinHolder::{self, SecurityOfficer, User},
+    },
+    practice::device::{Device, Session},
 };
 
 fn install(bench: &mut Bench, run: Run, start: Start<'_>, so: &str, user: &str) -> Result<(), TokenError> {
     let (so, user) = (pin(so), pin(user));
     let installation = Installation { run, start, new_so_pin: Some(&so), new_user_pin: Some(&user) };
-    bench.token.install(allowed(), &installation, &mut Silent)
+    bench.token.install(allowed(), &installation)
 }
 
 fn reset(bench: &mut Bench, run: Run, so: &str) -> Result<(), TokenError> {
     let (so, new_so, new_user) = (pin(so), pin("so-pin-2"), pin("user-pin-2"));
     let reset =
         Reset { run, so_pin: &so, new_label: "reset-1", new_so_pin: &new_so, new_user_pin: &new_user };
-    bench.token.reset(allowed(), &reset, &mut Silent)
+    bench.token.reset(allowed(), &reset)
 }
 
-fn login(bench: &Bench, user: User, text: &str, last: FinalTry) -> Result<(), TokenError> {
-    Device::open(&bench.path).unwrap().login(user, &pin(text), last).map(drop)
+fn session<'d>(device: &'d Device, holder: PinHolder, text: &str) -> Session<'d> {
+    let session = Session::of(device);
+    session.log_in(holder, &pin(text)).unwrap();
+    session
+}
+
+/// A login as any program would do it, whatever it costs.
+fn try_pin(bench: &Bench, holder: PinHolder, text: &str) -> Result<(), TokenError> {
+    Session::of(&Device::at(&bench.path)).log_in(holder, &pin(text))
 }
 
 #[test]
@@ -39,15 +49,15 @@ fn wrong_pins_count_down_durably_and_lock() {
     let mut bench = Bench::initialised();
     for (left, seen) in [(9, Tries::Low), (1, Tries::Final)] {
         while left < 10 - spent(&mut bench) {
-            let error = login(&bench, User::Normal, "wrong", FinalTry::Keep).unwrap_err();
+            let error = try_pin(&bench, User, "wrong").unwrap_err();
             assert_eq!((error.cause, error.effect), (Cause::PinIncorrect, Effect::None));
         }
         assert_eq!(bench.token.observe().unwrap().user_tries, seen);
     }
     // The port never spends the last try, right PIN or not.
     assert_eq!(bench.token.inventory(&pin(USER_PIN)).unwrap_err().cause, Cause::Unnamed);
-    assert_eq!(login(&bench, User::Normal, "wrong", FinalTry::Spend).unwrap_err().cause, Cause::PinIncorrect);
-    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Spend).unwrap_err().cause, Cause::PinLocked);
+    assert_eq!(try_pin(&bench, User, "wrong").unwrap_err().cause, Cause::PinIncorrect);
+    assert_eq!(try_pin(&bench, User, USER_PIN).unwrap_err().cause, Cause::PinLocked);
     assert_eq!(bench.token.observe().unwrap().user_tries, Tries::Locked);
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
 }
@@ -59,8 +69,8 @@ fn spent(bench: &mut Bench) -> u8 {
 #[test]
 fn the_right_pin_restores_the_counter_and_a_misshapen_one_costs_nothing() {
     let mut bench = Bench::initialised();
-    login(&bench, User::Normal, "wrong", FinalTry::Keep).unwrap_err();
-    assert_eq!(login(&bench, User::Normal, "abc", FinalTry::Keep).unwrap_err().cause, Cause::PinLenRange);
+    try_pin(&bench, User, "wrong").unwrap_err();
+    assert_eq!(try_pin(&bench, User, "abc").unwrap_err().cause, Cause::PinLenRange);
     assert_eq!(spent(&mut bench), 1);
     bench.objects();
     assert_eq!(bench.token.observe().unwrap().user_tries, Tries::Full);
@@ -78,7 +88,7 @@ fn an_empty_token_is_installed_once() {
     install(&mut bench, Run::Resumed, start(), "new-so", USER_PIN).unwrap();
     // Resumed on what somebody else did.
     let foreign = install(&mut bench, Run::Resumed, Start::Empty { label: "x" }, "new-so", USER_PIN);
-    assert_eq!(foreign.unwrap_err().effect, Effect::Unknown);
+    assert!(foreign.unwrap_err().message.contains("is initialised; an empty one was expected"));
     let stranger = install(&mut bench, Run::Resumed, start(), "other-so", USER_PIN);
     assert_eq!(stranger.unwrap_err().cause, Cause::PinIncorrect);
 }
@@ -86,8 +96,7 @@ fn an_empty_token_is_installed_once() {
 #[test]
 fn an_installation_goes_on_after_a_crash_between_its_steps() {
     let mut bench = Bench::empty();
-    let label = crate::encoding::text::Line::new("issuer").unwrap();
-    Device::open(&bench.path).unwrap().init_token(&pin("new-so"), &label).unwrap();
+    Device::at(&bench.path).init_token(&pin("new-so"), "issuer").unwrap();
     assert!(!bench.token.observe().unwrap().user_pin_set);
     install(&mut bench, Run::Resumed, Start::Empty { label: "issuer" }, "new-so", USER_PIN).unwrap();
     assert!(bench.objects().is_empty());
@@ -108,8 +117,8 @@ fn a_token_in_use_is_taken_over_with_its_objects() {
     assert_eq!(without.unwrap_err().effect, Effect::None);
     install(&mut bench, Run::First, start(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects, before);
-    assert_eq!(login(&bench, User::Normal, USER_PIN, FinalTry::Keep).unwrap_err().cause, Cause::PinIncorrect);
-    login(&bench, User::Officer, "new-so", FinalTry::Keep).unwrap();
+    assert_eq!(try_pin(&bench, User, USER_PIN).unwrap_err().cause, Cause::PinIncorrect);
+    try_pin(&bench, SecurityOfficer, "new-so").unwrap();
     // Resumed after all of it, where the present PIN no longer holds.
     install(&mut bench, Run::Resumed, start(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
@@ -118,13 +127,13 @@ fn a_token_in_use_is_taken_over_with_its_objects() {
 #[test]
 fn a_take_over_goes_on_after_a_crash_between_its_steps() {
     let mut bench = Bench::seeded();
-    let device = Device::open(&bench.path).unwrap();
-    let session = device.login(User::Officer, &pin(SO_PIN), FinalTry::Keep).unwrap();
-    session.init_user_pin(&pin("new-user")).unwrap();
+    let device = Device::at(&bench.path);
+    let session = session(&device, SecurityOfficer, SO_PIN);
+    session.init_pin(&pin("new-user")).unwrap();
     let present = pin(SO_PIN);
     let start = Start::InUse { present_so_pin: Some(&present) };
     install(&mut bench, Run::Resumed, start, "new-so", "new-user").unwrap();
-    login(&bench, User::Officer, "new-so", FinalTry::Keep).unwrap();
+    try_pin(&bench, SecurityOfficer, "new-so").unwrap();
     assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects.len(), 8);
 }
 
@@ -132,7 +141,7 @@ fn a_take_over_goes_on_after_a_crash_between_its_steps() {
 fn a_resumed_take_over_stops_before_the_last_try() {
     let mut bench = Bench::seeded();
     for _ in 0..8 {
-        login(&bench, User::Officer, "wrong", FinalTry::Keep).unwrap_err();
+        try_pin(&bench, SecurityOfficer, "wrong").unwrap_err();
     }
     let present = pin("not-this");
     let start = Start::InUse { present_so_pin: Some(&present) };
@@ -145,10 +154,9 @@ fn a_resumed_take_over_stops_before_the_last_try() {
 #[test]
 fn only_the_security_officer_sets_pins() {
     let bench = Bench::initialised();
-    let device = Device::open(&bench.path).unwrap();
-    let session = device.login(User::Normal, &pin(USER_PIN), FinalTry::Keep).unwrap();
-    assert_eq!(session.init_user_pin(&pin("mine")).unwrap_err().cause, Cause::UserNotLoggedIn);
-    assert_eq!(session.set_so_pin(&pin("mine")).unwrap_err().cause, Cause::UserNotLoggedIn);
+    let device = Device::at(&bench.path);
+    let session = session(&device, User, USER_PIN);
+    assert_eq!(session.init_pin(&pin("mine")).unwrap_err().cause, Cause::UserNotLoggedIn);
 }
 
 #[test]
@@ -163,7 +171,7 @@ fn a_reset_leaves_the_serial_and_nothing_else() {
     assert_eq!((seen.identity.serial, seen.identity.label.as_str()), (serial, "reset-1"));
     assert!(seen.public_objects.is_empty());
     assert!(bench.token.inventory(&pin("user-pin-2")).unwrap().objects.is_empty());
-    login(&bench, User::Officer, "so-pin-2", FinalTry::Keep).unwrap();
+    try_pin(&bench, SecurityOfficer, "so-pin-2").unwrap();
     let master = |text: &str| {
         crate::encoding::strict::parse(text.as_bytes()).map(|s: super::super::state::State| s.master)
     };
@@ -175,23 +183,22 @@ fn a_reset_leaves_the_serial_and_nothing_else() {
 
 #[test]
 fn a_reset_goes_on_after_a_crash_at_any_step() {
-    let label = crate::encoding::text::Line::new("reset-1").unwrap();
     for steps in 0..=3 {
         let mut bench = Bench::seeded();
-        let device = Device::open(&bench.path).unwrap();
+        let device = Device::at(&bench.path);
         if steps >= 1 {
-            device.init_token(&pin(SO_PIN), &label).unwrap();
+            device.init_token(&pin(SO_PIN), "reset-1").unwrap();
         }
         if steps >= 2 {
-            let session = device.login(User::Officer, &pin(SO_PIN), FinalTry::Keep).unwrap();
-            session.init_user_pin(&pin("user-pin-2")).unwrap();
+            let session = session(&device, SecurityOfficer, SO_PIN);
+            session.init_pin(&pin("user-pin-2")).unwrap();
         }
         if steps >= 3 {
-            let session = device.login(User::Officer, &pin(SO_PIN), FinalTry::Keep).unwrap();
-            session.set_so_pin(&pin("so-pin-2")).unwrap();
+            let session = session(&device, SecurityOfficer, SO_PIN);
+            session.set_pin(&pin(SO_PIN), &pin("so-pin-2")).unwrap();
         }
         reset(&mut bench, Run::Resumed, SO_PIN).unwrap();
-        login(&bench, User::Officer, "so-pin-2", FinalTry::Keep).unwrap();
+        try_pin(&bench, SecurityOfficer, "so-pin-2").unwrap();
         assert!(bench.token.inventory(&pin("user-pin-2")).unwrap().objects.is_empty(), "{steps}");
     }
 }
@@ -199,8 +206,8 @@ fn a_reset_goes_on_after_a_crash_at_any_step() {
 #[test]
 fn a_session_is_void_once_the_token_was_initialised_anew() {
     let mut bench = Bench::seeded();
-    let device = Device::open(&bench.path).unwrap();
-    let session = device.login(User::Normal, &pin(USER_PIN), FinalTry::Keep).unwrap();
+    let device = Device::at(&bench.path);
+    let session = session(&device, User, USER_PIN);
     reset(&mut bench, Run::First, SO_PIN).unwrap();
     assert_eq!(session.read().err().unwrap().cause, Cause::SessionHandleInvalid);
     assert!(session.update(|_| Ok(())).is_err());
@@ -224,9 +231,9 @@ fn an_authorization_for_another_target_does_nothing() {
     let reset = Reset { run: Run::First, so_pin: &so, new_label: "x", new_so_pin: &so, new_user_pin: &user };
     let mut shelf = Shelf::default();
     let token = &mut bench.token;
-    assert!(token.install(foreign(), &installation, &mut Silent).is_err());
+    assert!(token.install(foreign(), &installation).is_err());
     assert!(token.delete(foreign(), &user, &objects, Run::First, &mut Silent).is_err());
-    assert!(token.reset(foreign(), &reset, &mut Silent).is_err());
+    assert!(token.reset(foreign(), &reset).is_err());
     assert!(token.backup(foreign(), &user, &backup_key(), &mut shelf, &mut Silent).is_err());
     assert!(token.restore(foreign(), &user, &backup_key(), &mut shelf, &mut Silent).is_err());
     assert_eq!(fs::read(&bench.path).unwrap(), before_after_login);

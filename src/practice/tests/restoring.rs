@@ -17,7 +17,7 @@ fn reset(bench: &mut Bench) {
     let (so, user) = (pin(SO_PIN), pin(USER_PIN));
     let reset =
         Reset { run: Run::First, so_pin: &so, new_label: "reset-1", new_so_pin: &so, new_user_pin: &user };
-    bench.token.reset(allowed(), &reset, &mut Silent).unwrap();
+    bench.token.reset(allowed(), &reset).unwrap();
 }
 
 #[test]

@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
+    calls::{Found, Module, Session, TokenSlot},
     fault::{Fault, Outcome},
-    module::Module,
-    objects::{self, Found},
-    session::{Session, Who},
-    settings::Select,
-    slots::{self, TokenSlot},
 };
 use crate::{
     encoding::text::Line,
     memory::Pin,
-    ports::token::{Deletion, LeftOut, Run},
+    ports::token::{Deletion, LeftOut, PinHolder, Progress, Run},
     proposal::{
         choice,
         identity::{Identity, matching},
@@ -22,28 +18,32 @@ use crate::{
 };
 
 /// Looks again, refuses or destroys, and looks again: all in one session.
-pub(super) fn delete(
-    module: &Module<'_>,
-    select: &Select,
-    run: Run,
+pub fn delete(
+    module: &impl Module,
     user_pin: &Pin,
     pinned: &[ObjectRecord],
+    run: Run,
+    progress: &mut dyn Progress,
 ) -> Outcome<Deletion> {
-    let place = slots::find(module, select)?;
-    let session = Session::to_write(module, place.slot)?;
-    session.login(Who::User, user_pin)?;
-    let before = objects::all(&session)?;
+    let place = module.selected()?;
+    let session = module.open(place.slot)?;
+    session.login(PinHolder::User, user_pin)?;
+    let before = session.objects()?;
     let doomed = choose(&before, pinned, run)?;
     // Before anything is said to be gone, the token must still be the one that was searched.
     still_there(module, &place)?;
-    let faults = destroy(&session, &doomed)?;
-    let after = objects::records(&objects::all(&session)?);
+    let faults = destroy(&session, &doomed, progress)?;
+    let after = records(&session.objects()?);
     still_there(module, &place)?;
-    account(&objects::records(&before), pinned, &doomed, &faults, &after)
+    account(&records(&before), pinned, &doomed, &faults, &after)
+}
+
+fn records<H>(found: &[Found<H>]) -> Vec<ObjectRecord> {
+    found.iter().map(|found| found.record.clone()).collect()
 }
 
 /// The objects that the pinned records mean, or why it is not certain what they mean.
-fn choose<'a>(before: &'a [Found], pinned: &[ObjectRecord], run: Run) -> Outcome<Vec<&'a Found>> {
+fn choose<'a, H>(before: &'a [Found<H>], pinned: &[ObjectRecord], run: Run) -> Outcome<Vec<&'a Found<H>>> {
     let refuse = |message: String| {
         Fault::new("C_FindObjects", message, "find out who changed the objects since they were approved")
     };
@@ -56,19 +56,22 @@ fn choose<'a>(before: &'a [Found], pinned: &[ObjectRecord], run: Run) -> Outcome
             None => format!("{missing} is not in the token"),
         }));
     }
-    let mut doomed: Vec<&Found> = choice.meant.iter().filter_map(|place| before.get(*place)).collect();
+    let mut doomed: Vec<&Found<H>> = choice.meant.iter().filter_map(|place| before.get(*place)).collect();
     // Keys before what shows which keys they are: a run that is cut off leaves the evidence.
     doomed.sort_by_key(|found| found.record.class);
     Ok(doomed)
 }
 
 /// C_DestroyObject one by one; what each call said, as far as it went.
-fn destroy(session: &Session<'_>, doomed: &[&Found]) -> Outcome<Vec<Option<Fault>>> {
-    let link = session.module().link();
+fn destroy<S: Session>(
+    session: &S,
+    doomed: &[&Found<S::Handle>],
+    progress: &mut dyn Progress,
+) -> Outcome<Vec<Option<Fault>>> {
     let mut faults = Vec::new();
     for (done, found) in doomed.iter().enumerate() {
-        link.progress("objects destroyed", done, doomed.len())?;
-        match session.destroy(found.handle) {
+        progress.step("objects destroyed", done, doomed.len());
+        match session.destroy(&found.handle) {
             Ok(()) => faults.push(None),
             Err(fault) if fault.function == "worker" => return Err(fault),
             Err(fault) => {
@@ -81,35 +84,32 @@ fn destroy(session: &Session<'_>, doomed: &[&Found]) -> Outcome<Vec<Option<Fault
             }
         }
     }
-    link.progress("objects destroyed", doomed.len(), doomed.len())?;
+    progress.step("objects destroyed", doomed.len(), doomed.len());
     Ok(faults)
 }
 
 /// An empty search proves nothing unless the token still answers as the one that was searched.
-fn still_there(module: &Module<'_>, place: &TokenSlot) -> Outcome<()> {
-    let info = module.token_info(place.slot)?;
-    let now = TokenSlot { slot: place.slot, info };
-    if now.info.token_initialized() && now.serial() == place.serial() && now.label() == place.label() {
+fn still_there<M: Module>(module: &M, place: &TokenSlot<M::Slot>) -> Outcome<()> {
+    let now = module.info(place.slot)?;
+    let (is, was) = (&now.identity, &place.info.identity);
+    if now.initialised && is == was {
         return Ok(());
     }
     Err(Fault::new(
         "C_GetTokenInfo",
         format!(
             "the slot now shows \"{}\" with serial {}, no longer \"{}\" with serial {}",
-            now.label(),
-            now.serial(),
-            place.label(),
-            place.serial()
+            is.label, is.serial, was.label, was.serial
         ),
         "find out who removed or initialised the token meanwhile",
     ))
 }
 
 /// Every object that was not to go must still be there; of the others, each is gone or it is said why not.
-fn account<'a>(
+fn account<'a, H>(
     before: &'a [ObjectRecord],
     pinned: &'a [ObjectRecord],
-    doomed: &[&'a Found],
+    doomed: &[&'a Found<H>],
     faults: &[Option<Fault>],
     after: &'a [ObjectRecord],
 ) -> Outcome<Deletion> {

@@ -1,0 +1,99 @@
+//! The calls of an administration, made to a file.
+
+use super::device::{Device, Session};
+use crate::{
+    administration::{
+        self, Found, TokenInfo, TokenSlot,
+        fault::{Fault, Outcome},
+    },
+    memory::Pin,
+    ports::{
+        cause::Cause,
+        token::{PinHolder, TokenError},
+    },
+    proposal::target::ObjectRecord,
+};
+
+impl administration::Module for Device {
+    type Slot = ();
+
+    fn selected(&self) -> Outcome<TokenSlot<()>> {
+        Ok(TokenSlot { slot: (), info: self.read()?.info() })
+    }
+
+    fn labelled(&self, label: &str) -> Outcome<TokenSlot<()>> {
+        let place = self.selected()?;
+        if answers_to(&place.info, label) {
+            return Ok(place);
+        }
+        let message = format!("the token is labelled \"{}\", not \"{label}\"", place.info.identity.label);
+        let fault = Fault::new("C_GetSlotList", message, "find out who initialised it");
+        Err(Fault { cause: Cause::TokenAbsent, ..fault })
+    }
+
+    fn has_label(&self, label: &str) -> Outcome<bool> {
+        Ok(answers_to(&self.info(())?, label))
+    }
+
+    fn info(&self, (): ()) -> Outcome<TokenInfo> {
+        Ok(self.read()?.info())
+    }
+
+    fn public_objects(&self, (): ()) -> Outcome<Vec<ObjectRecord>> {
+        Ok(self.read()?.public_objects())
+    }
+
+    fn init_token(&self, (): (), so_pin: &Pin, label: &str) -> Outcome<()> {
+        Ok(Device::init_token(self, so_pin, label)?)
+    }
+
+    fn open(&self, (): ()) -> Outcome<impl administration::Session> {
+        Ok(Session::of(self))
+    }
+}
+
+fn answers_to(info: &TokenInfo, label: &str) -> bool {
+    info.initialised && info.identity.label.as_str() == label
+}
+
+impl administration::Session for Session<'_> {
+    /// The whole record: of objects that nothing tells apart, any.
+    type Handle = ObjectRecord;
+
+    fn info(&self) -> Outcome<TokenInfo> {
+        Ok(self.device().read()?.info())
+    }
+
+    fn present(&self, holder: PinHolder, pin: &Pin) -> Outcome<()> {
+        Ok(self.log_in(holder, pin)?)
+    }
+
+    fn logout(&self) -> Outcome<()> {
+        self.log_out();
+        Ok(())
+    }
+
+    fn init_pin(&self, new: &Pin) -> Outcome<()> {
+        Ok(self.set_user_pin(new)?)
+    }
+
+    fn set_pin(&self, old: &Pin, new: &Pin) -> Outcome<()> {
+        Ok(self.set_own_pin(old, new)?)
+    }
+
+    fn objects(&self) -> Outcome<Vec<Found<ObjectRecord>>> {
+        let records = self.read()?.records().into_iter();
+        Ok(records.map(|record| Found { handle: record.clone(), record }).collect())
+    }
+
+    fn destroy(&self, object: &ObjectRecord) -> Outcome<()> {
+        Ok(self.update(|state| {
+            let place = state.objects.iter().position(|stored| stored.record == *object);
+            let gone = || {
+                TokenError::before("C_DestroyObject", Cause::ObjectHandleInvalid, "not there", "look again")
+            };
+            state.objects.remove(place.ok_or_else(gone)?);
+            Ok(())
+        })?)
+    }
+}
