@@ -8,7 +8,6 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::token::{Effect, Run, TokenError},
     proposal::{
-        operations::Operation,
         program::ProgramRecord,
         target::{LeftOut, ObjectRecord, Role},
     },
@@ -116,20 +115,22 @@ impl Acted {
         self.hint = format!("{hint}; then run 'quorate execute' again: the same approvals serve");
     }
 
+    /// Names the other way out.
+    pub(super) fn offer_giving_up(&mut self) {
+        if !self.hint.contains("--give-up") {
+            self.hint.push_str(
+                "; if it cannot complete, 'quorate execute --give-up' records what is known and closes it",
+            );
+        }
+    }
+
     /// Whether all of it was seen to be done.
     pub fn is_completed(&self) -> bool {
         self.outcome == Outcome::Completed
     }
 
     /// What is said when the ceremony stays open.
-    pub fn into_error(mut self, operation: &Operation, set_aside: Vec<SetAside>) -> Error {
-        // What may have set PINs is not given up while its target answers: there is no such way out to name.
-        let may_give_up = !operation.facts().sets_pins && !matches!(operation, Operation::Recover(_));
-        if may_give_up && !self.hint.contains("--give-up") {
-            self.hint.push_str(
-                "; if it cannot complete, 'quorate execute --give-up' records what is known and closes it",
-            );
-        }
+    pub fn into_error(self, set_aside: Vec<SetAside>) -> Error {
         let kind = match self.outcome {
             Outcome::Failed => ErrorKind::Failed,
             _ => ErrorKind::Indeterminate,

@@ -161,7 +161,7 @@ pub fn execute(
             }
         },
     };
-    let acted = {
+    let mut acted = {
         let mut acting = Acting {
             world,
             state: &state,
@@ -181,7 +181,11 @@ pub fn execute(
         let attempted = Attempted { outcome: acted.outcome, summary: Summary::lossy(&acted.summary) };
         let line = lines.line(world.clock.now(), attempted);
         world.append(&ceremony.directory, &[line])?;
-        return Err(acted.into_error(&ceremony.proposal.operation, set_aside));
+        // What may have set PINs is not given up while its target answers: there is no such way out to name.
+        if !giving_up::may_have_changed_pins(&state, &ceremony) {
+            acted.offer_giving_up();
+        }
+        return Err(acted.into_error(set_aside));
     }
     let ended = format!("how it ended, until that is recorded: {}. {}", acted.outcome, acted.summary);
     let (noticed, said) = (acted.noticed.clone(), acted.said.clone());

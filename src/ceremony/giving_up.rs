@@ -6,7 +6,7 @@ use crate::{
     ports::token::Wanted,
     proposal::{
         joining::GenesisTarget,
-        operations::{Operation, RecoverOperation, ResetOperation},
+        operations::{Operation, ResetOperation},
         place::Place,
     },
     transcript::{
@@ -38,15 +38,11 @@ pub(super) fn check(
 
 /// Whether a ceremony that began to act may have changed PINs that the ledger would not know.
 pub(super) fn may_have_changed_pins(state: &LedgerState, ceremony: &Ceremony) -> bool {
-    match &ceremony.proposal.operation {
+    match state.recovery(&ceremony.proposal.operation) {
         // What it takes up again had ended already: given up, it stays as it was, and can be taken up once more.
-        operation @ Operation::Recover(_)
-            if state.finished_in(operation).is_some_and(|lost| lost.end.is_some()) =>
-        {
-            false
-        }
-        Operation::Recover(_) => !LedgerState::touched(Some(state), &ceremony.proposal.operation).is_empty(),
-        operation => operation.facts().sets_pins,
+        Some(recovery) if recovery.finishes() && recovery.lost.end.is_some() => false,
+        Some(recovery) => !recovery.touches().is_empty(),
+        None => ceremony.proposal.operation.facts().sets_pins,
     }
 }
 
@@ -55,12 +51,7 @@ pub(super) fn may_have_changed_pins(state: &LedgerState, ceremony: &Ceremony) ->
 /// that was cut off in a call, the call may still be at work.
 fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acted: &Acted) -> bool {
     let mut asked: Vec<(Name, Place, Option<Digest>, Vec<String>)> = Vec::new();
-    let mut operation = &ceremony.proposal.operation;
-    if let Operation::Recover(RecoverOperation { ceremony: number, .. }) = operation
-        && let Some(lost) = state.ceremonies.number(*number)
-    {
-        operation = &lost.proposal.operation;
-    }
+    let operation = state.acted_on(&ceremony.proposal.operation);
     if !operation.installs().is_empty() {
         // Nothing is done with a program: it has no PIN that could have been changed.
         let tokens = |target: &&GenesisTarget| !matches!(target.place, Place::Command { .. });

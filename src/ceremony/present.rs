@@ -9,7 +9,7 @@ use crate::{
     ports::token::{TokenSource, Wanted},
     proposal::{
         joining::{GenesisTarget, Start},
-        operations::{Operation, RecoverOperation},
+        operations::Operation,
         target::{Custody, Observation, Role},
     },
     transcript::ledger::{Ceremony, LedgerState},
@@ -20,24 +20,15 @@ pub type PresentPins = BTreeMap<(Name, Role), Pin>;
 
 /// The PINs that the quorum does not hold and an execution needs, each with the reason.
 pub fn needed(state: Option<&LedgerState>, operation: &Operation) -> Vec<(Name, Role, String)> {
-    match operation {
-        operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
-            operation.installs().iter().flat_map(present_at_genesis).collect()
-        }
-        operation @ Operation::Recover(RecoverOperation { ceremony: number, intended: true, .. }) => {
-            let Some(state) = state else { return Vec::new() };
-            let open = state.ceremonies.iter().find(|c| c.number() == *number && c.concluded.is_none());
-            let lost = state.finished_in(operation).or(open);
-            match lost.map(|c| &c.proposal.operation) {
-                Some(operation @ (Operation::Genesis(_) | Operation::Adopt(_))) => {
-                    operation.installs().iter().flat_map(present_at_genesis).collect()
-                }
-                Some(operation) => borrowed(Some(state), operation),
-                None => Vec::new(),
-            }
-        }
-        operation => borrowed(state, operation),
-    }
+    let operation = match state.and_then(|state| state.recovery(operation)) {
+        None => operation,
+        Some(recovery) => match recovery.unfinished() {
+            Some(lost) => &lost.operation,
+            None => return Vec::new(),
+        },
+    };
+    let joining = operation.installs().iter().flat_map(present_when_joining);
+    joining.chain(borrowed(state, operation)).collect()
 }
 
 /// Refuses a PIN for a target that is not known: what is misspelled would be missing when all have gathered. One that is not
@@ -83,7 +74,7 @@ fn roles_of(operation: &Operation) -> Vec<Role> {
     }
 }
 
-fn present_at_genesis(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
+fn present_when_joining(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
     let custody = |role| target.rule(role).map(|rule| rule.custody);
     let mut needed = Vec::new();
     let changes = custody(Role::SoPin) == Some(Custody::Held)
@@ -141,12 +132,7 @@ fn look(
     ceremony: &Ceremony,
     name: &Name,
 ) -> Option<Observation> {
-    let operation = &ceremony.proposal.operation;
-    let lost = match operation {
-        Operation::Recover(RecoverOperation { ceremony: number, .. }) => state.ceremonies.number(*number),
-        _ => None,
-    };
-    let acted_on = lost.map_or(operation, |lost| &lost.proposal.operation);
+    let acted_on = state.acted_on(&ceremony.proposal.operation);
     let Some(target) = acted_on.installs().iter().find(|target| target.name == *name) else {
         return pinning::observe(tokens, name, &state.targets.get(name)?.as_approved(acted_on)).ok();
     };

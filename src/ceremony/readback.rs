@@ -6,11 +6,10 @@ use super::{
     pinning::{self, changed},
 };
 use crate::{
-    encoding::text::Line,
+    encoding::text::{Line, Name},
     ports::token::Wanted,
     proposal::{
         joining::{GenesisTarget, Start},
-        operations::Operation,
         target::TokenIdentity,
     },
     transcript::{
@@ -26,10 +25,10 @@ pub(super) fn look(
     ceremony: &Ceremony,
 ) -> Result<Vec<ObservedTarget>, Error> {
     let operation = &ceremony.proposal.operation;
-    if matches!(operation, Operation::Recover(_)) {
+    if let Some(recovery) = state.recovery(operation) {
         // Who they are now is unknown until they are looked at: the interrupted operation may have changed them.
-        let touched = LedgerState::touched(Some(state), operation).into_iter();
-        return Ok(touched.map(|name| ObservedTarget { name, identity: unknown_identity() }).collect());
+        let unknown = |name: &Name| ObservedTarget { name: name.clone(), identity: unknown_identity() };
+        return Ok(recovery.touches().into_iter().map(unknown).collect());
     }
     let mut observed = Vec::new();
     for target in operation.installs() {

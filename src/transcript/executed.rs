@@ -12,7 +12,7 @@ use super::{
 use crate::{
     approval::quorum::Tally,
     encoding::{dsse::Mode, text::Name},
-    proposal::operations::{Operation, RecoverOperation, record::Claims, rules::End},
+    proposal::operations::{Operation, record::Claims, rules::End},
 };
 
 fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
@@ -48,18 +48,18 @@ pub(super) fn check_intended(
             "the custodians that it names are no quorum of those who approved",
         ));
     }
-    let targets: Vec<Name> = intended.targets.iter().map(|t| t.name.clone()).collect();
-    if targets != LedgerState::touched(state, &ceremony.proposal.operation) {
+    let operation = &ceremony.proposal.operation;
+    let recovery = state.and_then(|state| state.recovery(operation));
+    let touched = recovery.map_or_else(|| operation.touches(), |recovery| recovery.touches());
+    if !intended.targets.iter().map(|target| &target.name).eq(touched) {
         return Err(Finding::error("intent-targets", "it names other targets than the operation has"));
     }
-    let operation = &ceremony.proposal.operation;
     let pinned = |name: &Name| match operation.installs().iter().find(|target| target.name == *name) {
         Some(joining) => Some(&joining.identity),
         None => operation.target().map(|(_, identity)| identity),
     };
     // In a recovery who answers is not known until it is looked at.
-    let recovers = matches!(ceremony.proposal.operation, Operation::Recover(_));
-    if !recovers && !intended.targets.iter().all(|t| pinned(&t.name) == Some(&t.identity)) {
+    if recovery.is_none() && !intended.targets.iter().all(|t| pinned(&t.name) == Some(&t.identity)) {
         return Err(Finding::error(
             "intent-targets",
             "a target was another token than the one that was pinned",
@@ -89,14 +89,16 @@ pub(super) fn check_concluded(
     if ceremony.intended.is_none() {
         return outcome_error("an outcome without an intent");
     }
-    let touched = LedgerState::touched(state, &ceremony.proposal.operation);
+    let own = &ceremony.proposal.operation;
+    let recovery = state.and_then(|state| state.recovery(own));
+    let touched = recovery.map_or_else(|| own.touches(), |recovery| recovery.touches());
     let named: Vec<&Name> = concluded.targets.iter().map(|t| &t.name).collect();
     if !named.iter().all(|name| touched.contains(name))
         || named.iter().collect::<BTreeSet<_>>().len() != named.len()
     {
         return outcome_error("it tells of targets that the operation does not have, or of one twice");
     }
-    let acted_on = recovered(state, &ceremony.proposal.operation);
+    let acted_on = state.map_or(own, |state| state.acted_on(own));
     let completed = concluded.outcome == Outcome::Completed;
     let end = if completed { End::Completed } else { End::Other };
     for target in &concluded.targets {
@@ -107,23 +109,16 @@ pub(super) fn check_concluded(
     }
     check_inventories(concluded)?;
     let claims = claims(concluded);
-    if !ceremony.proposal.operation.may_list(&claims) {
+    if !own.may_list(&claims) {
         return outcome_error("it lists what the operation was not to do");
     }
-    program::check(&ceremony.proposal.operation, concluded)?;
+    program::check(own, concluded)?;
     pins::check(&ceremony.proposal, concluded, state)?;
     if completed {
-        let operation = LedgerState::effective(state, &ceremony.proposal.operation);
+        let operation = if recovery.is_some_and(|recovery| recovery.finishes()) { acted_on } else { own };
         check_completed(operation, &claims, (&touched, state))?;
     }
     Ok(())
-}
-
-/// What was done to the targets of a recovery: the operation of the ceremony that it recovers.
-fn recovered<'o>(state: Option<&'o LedgerState>, operation: &'o Operation) -> &'o Operation {
-    let Operation::Recover(RecoverOperation { ceremony, .. }) = operation else { return operation };
-    let lost = state.and_then(|s| s.ceremonies.number(*ceremony));
-    lost.map_or(operation, |lost| &lost.proposal.operation)
 }
 
 /// Inventories are sorted, as they are compared; no unique id occurs twice.
@@ -178,7 +173,7 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
 fn check_completed(
     operation: &Operation,
     claims: &Claims<'_>,
-    (touched, state): (&[Name], Option<&LedgerState>),
+    (touched, state): (&[&Name], Option<&LedgerState>),
 ) -> Result<(), Finding> {
     if operation.facts().looks_afterwards && !touched.iter().all(|name| claims.seen(name).is_some()) {
         return outcome_error("completed, but the target was not looked at afterwards");
@@ -261,7 +256,7 @@ mod tests {
         };
         change(&mut concluded);
         let claims = claims(&concluded);
-        operation.may_list(&claims) && check_completed(&operation, &claims, (&[target], None)).is_ok()
+        operation.may_list(&claims) && check_completed(&operation, &claims, (&[&target], None)).is_ok()
     }
 
     #[test]

@@ -27,18 +27,12 @@ pub(super) fn remarks(state: &LedgerState) -> Vec<Finding> {
         for target in ceremony.concluded.iter().flat_map(|concluded| &concluded.targets) {
             let Some(found) = &target.inventory else { continue };
             if let Some(before) = known.insert(&target.name, found) {
-                let operation = done(state, ceremony);
+                let operation = state.acted_on(&ceremony.proposal.operation);
                 findings.extend(compare(&target.name, before, found, operation, ceremony));
             }
         }
     }
     findings
-}
-
-/// What was done to the target: in a recovery, what the lost ceremony had begun.
-fn done<'s>(state: &'s LedgerState, ceremony: &'s Ceremony) -> &'s Operation {
-    let lost = state.recovered_by(&ceremony.proposal);
-    lost.map_or(&ceremony.proposal.operation, |lost| &lost.proposal.operation)
 }
 
 fn compare(

@@ -12,7 +12,7 @@ use crate::{
     encoding::{digest::Digest, dsse::Mode, text::Name},
     proposal::{
         joining::GenesisTarget,
-        operations::{Operation, RecoverOperation, RetireOperation},
+        operations::{Operation, RetireOperation},
         sealed::SealedCredential,
         target::{Inventory, ObjectRecord, Role, TokenIdentity},
     },
@@ -105,27 +105,6 @@ impl LedgerState {
         inventory.map(|inventory| inventory.objects.as_slice()).unwrap_or_default()
     }
 
-    /// The targets that an operation touches.
-    pub fn touched(state: Option<&Self>, operation: &Operation) -> Vec<Name> {
-        match operation {
-            Operation::Recover(RecoverOperation { ceremony, intended, .. }) => {
-                let finishes = state.is_some_and(|s| s.finished_in(operation).is_some());
-                // Where its outcome is on record, or it was itself to recover another, nothing is touched.
-                let open = |lost: &Ceremony| {
-                    *intended && lost.concluded.is_none() && lost.kind() != OperationKind::Recover
-                };
-                let lost = state.and_then(|s| s.ceremonies.number(*ceremony));
-                let lost = lost.filter(|lost| finishes || open(lost));
-                lost.map_or_else(Vec::new, |lost| Self::touched(state, &lost.proposal.operation))
-            }
-            operation => {
-                let named = operation.target().filter(|_| operation.facts().touches_target);
-                let joining = operation.installs().iter().map(|target| &target.name);
-                joining.chain(named.map(|(name, _)| name)).cloned().collect()
-            }
-        }
-    }
-
     /// Head of the last ceremony that ended, by closing or aborting.
     pub fn head(&self) -> Option<Digest> {
         let ended =
@@ -145,11 +124,10 @@ impl LedgerState {
             return;
         }
         if concluded.outcome == Outcome::Completed {
-            match &ceremony.proposal.operation {
-                Operation::Recover(RecoverOperation { ceremony: number, .. }) => {
-                    self.end_recovered(*number, ceremony, concluded)
-                }
-                _ => self.take_effect(ceremony, concluded),
+            if self.recovery(&ceremony.proposal.operation).is_some() {
+                self.end_recovered(ceremony, concluded);
+            } else {
+                self.take_effect(ceremony, concluded);
             }
         }
         self.take_pins(ceremony, concluded);

@@ -17,6 +17,6 @@ pub mod outcome;
 mod pins;
 mod program;
 mod proposed;
-mod recovered;
+pub mod recovery;
 mod times;
 pub mod verification;

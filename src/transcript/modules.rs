@@ -66,11 +66,7 @@ impl LedgerState {
 
     /// The other module that a ceremony takes: its own, or that of the one that it recovers.
     fn change_by<'s>(&'s self, ceremony: &'s Ceremony) -> Option<&'s ModuleChange> {
-        let operation = match self.recovered_by(&ceremony.proposal) {
-            Some(lost) => &lost.proposal.operation,
-            None => &ceremony.proposal.operation,
-        };
-        operation.module_change()
+        self.acted_on(&ceremony.proposal.operation).module_change()
     }
 }
 

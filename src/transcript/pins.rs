@@ -9,13 +9,13 @@ use super::{
     finding::Finding,
     ledger::{Ceremony, LedgerState, TargetInForce},
     outcome::Outcome,
+    recovery::Recovery,
 };
 use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
         joining::{CredentialRule, GenesisTarget, Start},
-        operations::{Operation, RecoverOperation},
         place::Place,
         sealed::{SealedCredential, SealedHandover},
         target::{Custody, Role},
@@ -48,18 +48,6 @@ impl TargetInForce {
 }
 
 impl LedgerState {
-    /// The proposal whose PINs a ceremony sets: its own, or that of the ceremony that it recovers.
-    fn setting<'p>(state: Option<&'p Self>, proposal: &'p Proposal) -> Option<&'p Proposal> {
-        let Operation::Recover(RecoverOperation { ceremony, intended, .. }) = &proposal.operation else {
-            return Some(proposal);
-        };
-        if let Some(finished) = state?.finished_in(&proposal.operation) {
-            return Some(&finished.proposal);
-        }
-        let lost = state?.ceremonies.number(*ceremony)?;
-        (*intended && lost.concluded.is_none()).then_some(&lost.proposal)
-    }
-
     /// Takes in what is known of the PINs that a ceremony was to change.
     pub(super) fn take_pins(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
         if ceremony.intended.is_none() || ceremony.proposal.operation.facts().sets_pins {
@@ -93,8 +81,9 @@ pub(super) fn check(
     state: Option<&LedgerState>,
 ) -> Result<(), Finding> {
     let fail = |message: &str| Err(Finding::error("pins", message));
-    let setting = LedgerState::setting(state, proposal);
-    check_handovers(proposal, setting, concluded)?;
+    let recovery = state.and_then(|state| state.recovery(&proposal.operation));
+    let setting = recovery.map_or(Some(proposal), |recovery| recovery.unfinished());
+    check_handovers(setting, recovery, concluded)?;
     let changing = setting.filter(|setting| !setting.operation.facts().sets_pins);
     let Some((state, changing)) = state.zip(changing) else {
         return match concluded.pins.is_empty() {
@@ -120,8 +109,7 @@ pub(super) fn check(
         }
     }
     // A recovery completes when the lost ceremony is closed; its PINs may stay unknown.
-    let recovers = matches!(proposal.operation, Operation::Recover(_));
-    if concluded.outcome == Outcome::Completed && !recovers {
+    if concluded.outcome == Outcome::Completed && recovery.is_none() {
         let changed = |c: &&SealedCredential| {
             concluded.pins.iter().any(|pin| pin.is(c) && pin.version == c.version)
                 || !state.targets.get(&c.target).is_some_and(|target| target.keeps(c))
@@ -135,8 +123,8 @@ pub(super) fn check(
 
 /// What was handed over is what was proposed, to whom it was proposed; a completion has handed over all of it.
 fn check_handovers(
-    proposal: &Proposal,
     setting: Option<&Proposal>,
+    recovery: Option<Recovery<'_>>,
     concluded: &Concluded,
 ) -> Result<(), Finding> {
     let fail = |message: &str| Err(Finding::error("handover", message));
@@ -149,9 +137,8 @@ fn check_handovers(
             return fail("it tells of a PIN that was not to be handed over, or not to this recipient");
         }
     }
-    let recovers = matches!(proposal.operation, Operation::Recover(_));
-    let must = concluded.outcome == Outcome::Completed
-        && (!recovers || setting.is_some_and(|setting| setting.operation.facts().sets_pins));
+    let must =
+        concluded.outcome == Outcome::Completed && recovery.is_none_or(|recovery| recovery.finishes());
     if must && concluded.handovers.len() != proposed.len() {
         return fail("completed, but a PIN that was to be handed over is not said to hold");
     }

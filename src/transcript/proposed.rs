@@ -134,15 +134,14 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
         }
         (_, Some(_), _) => return Err(Finding::error("roster", "it carries a roster of its own")),
         (_, None, Some(roster)) => roster,
-        (Operation::Recover(RecoverOperation { ceremony, .. }), None, None) => {
-            let lost = context.state.and_then(|s| s.recoverable(*ceremony));
-            let lost = lost.filter(|c| c.can_lend_its_roster());
-            lost.map(|c| Arc::clone(&c.roster)).ok_or_else(|| {
+        (operation, None, None) => {
+            let Some(recovery) = context.state.and_then(|state| state.recovery(operation)) else {
+                return Err(Finding::error("roster", "no genesis has completed: no roster is in force"));
+            };
+            let lost = Some(recovery.lost).filter(|lost| lost.can_lend_its_roster());
+            lost.map(|lost| Arc::clone(&lost.roster)).ok_or_else(|| {
                 Finding::error("roster", "no genesis has touched its targets: there is no roster")
             })?
-        }
-        (_, None, None) => {
-            return Err(Finding::error("roster", "no genesis has completed: no roster is in force"));
         }
     };
     if roster.digest() != proposal.roster {

@@ -17,7 +17,7 @@ use crate::{
         target::{Inventory, ObjectRecord, Role},
     },
     roster::OperationKind,
-    transcript::{event::TargetState, ledger::Ceremony, outcome::Outcome},
+    transcript::{event::TargetState, ledger::Ceremony, outcome::Outcome, recovery::Recovery},
 };
 
 pub(super) fn propose(
@@ -44,25 +44,25 @@ impl Performed for RecoverOperation {
         authorities: Authorities,
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Acted, Error> {
-        acting.recover(self.ceremony, &authorities, grants)
+        let recovery = acting.state.recovery(&acting.ceremony.proposal.operation);
+        let recovery = recovery
+            .ok_or_else(|| Error::refused("the lost ceremony is not in the ledger", "audit the ledger"))?;
+        acting.recover(recovery, &authorities, grants)
     }
 }
 
 impl Acting<'_, '_> {
-    /// Recovers ceremony `number`.
+    /// Ends the ceremony of a lost station, and what of it must not stay half done.
     fn recover(
         &mut self,
-        number: u32,
+        recovery: Recovery<'_>,
         authorities: &Authorities,
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Acted, Error> {
-        let lost = self.state.ceremonies.number(number).cloned();
-        let lost =
-            lost.ok_or_else(|| Error::refused("the lost ceremony is not in the ledger", "audit the ledger"))?;
-        let closes = format!("ceremony {number} ({})", lost.kind());
+        let lost = recovery.lost;
+        let closes = format!("ceremony {} ({})", lost.number(), lost.kind());
         let only_closed = |how: &str| Ok(Acted::new(Outcome::Completed, format!("{closes} is closed {how}")));
-        let finishes = self.state.finished_in(&self.ceremony.proposal.operation).is_some();
-        if let Some(concluded) = lost.concluded.as_ref().filter(|_| !finishes) {
+        if let Some(concluded) = lost.concluded.as_ref().filter(|_| !recovery.finishes()) {
             return only_closed(&format!("with its outcome: {}", concluded.outcome));
         }
         if lost.intended.is_none() {
@@ -77,7 +77,7 @@ impl Acting<'_, '_> {
         self.run = Run::Resumed;
         let mut acted = match &lost.proposal.operation {
             operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
-                let credentials = self.open_credentials(&lost, authorities)?;
+                let credentials = self.open_credentials(lost, authorities)?;
                 self.genesis(operation.installs(), &credentials, grants)
             }
             Operation::Retire(_) => {
@@ -85,14 +85,14 @@ impl Acting<'_, '_> {
             }
             Operation::Reset(ResetOperation { target, new_label, .. }) => {
                 let grant = self.one_grant(grants)?;
-                let credentials = self.open_credentials(&lost, authorities)?;
+                let credentials = self.open_credentials(lost, authorities)?;
                 let taken_in = pinning::target(self.state, target)?;
-                let so_pins = self.present_pins(&lost, taken_in, Role::SoPin, authorities)?;
+                let so_pins = self.present_pins(lost, taken_in, Role::SoPin, authorities)?;
                 self.reset(target, taken_in, new_label, so_pins, &credentials, grant)?
             }
-            _ => return self.look(&closes, &lost, authorities, grants),
+            _ => return self.look(&closes, lost, authorities, grants),
         };
-        acted.hand_over(&lost);
+        acted.hand_over(lost);
         // Of one that was closed before, nothing but its PINs was left to do.
         let how = if lost.end.is_none() { "is closed" } else { "is taken up again" };
         acted.summary = format!("{closes} {how}; {}", acted.summary);

@@ -14,7 +14,7 @@ use super::{
     target::ObjectRecord,
 };
 use crate::{
-    encoding::{bounds, by_kind::by_kind},
+    encoding::{bounds, by_kind::by_kind, text::Name},
     roster::{OperationKind, operations},
 };
 use rules::{Difference, Facts, Payload, Planned as _};
@@ -126,6 +126,13 @@ impl Operation {
     /// What is true of every operation of this kind.
     pub fn facts(&self) -> &'static Facts {
         facts(self.kind())
+    }
+
+    /// The targets that it touches itself; which ones a recovery touches, the ledger tells.
+    pub fn touches(&self) -> Vec<&Name> {
+        let joining = self.installs().iter().map(|target| &target.name);
+        let named = self.target().filter(|_| self.facts().touches_target);
+        joining.chain(named.map(|(name, _)| name)).collect()
     }
 }
 

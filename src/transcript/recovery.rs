@@ -15,7 +15,45 @@ use crate::{
         document::Proposal,
         operations::{Operation, RecoverOperation, ResetOperation},
     },
+    roster::OperationKind,
 };
+
+/// A recovery, resolved: everything that depends on what is recovered follows from these two.
+#[derive(Clone, Copy, Debug)]
+pub struct Recovery<'s> {
+    /// The ceremony that it names.
+    pub lost: &'s Ceremony,
+    /// What of that ceremony is still to be done.
+    pub rest: Rest,
+}
+
+/// What of a lost ceremony its recovery does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// Nothing: nothing had been tried, its outcome is on record, or it was itself to recover another.
+    Nothing,
+    /// Its target is looked at; a PIN that it was to change afterwards is brought to its end.
+    Look,
+    /// All of it, since setting PINs is what it does: they must not stay half set. The recovery has its effect.
+    Everything,
+}
+
+impl<'s> Recovery<'s> {
+    /// Whether it brings the PINs of the lost ceremony to their end and has its effect.
+    pub fn finishes(&self) -> bool {
+        self.rest == Rest::Everything
+    }
+
+    /// The proposal of which something is still to be done.
+    pub fn unfinished(&self) -> Option<&'s Proposal> {
+        (self.rest != Rest::Nothing).then_some(&self.lost.proposal)
+    }
+
+    /// The targets that it touches.
+    pub fn touches(&self) -> Vec<&'s Name> {
+        self.unfinished().map(|proposal| proposal.operation.touches()).unwrap_or_default()
+    }
+}
 
 impl Ceremony {
     /// Whether it set PINs, and may have left them half set.
@@ -43,8 +81,7 @@ impl LedgerState {
         }
         let number = ceremony.number();
         let of_this = |later: &Ceremony| {
-            let operation = &later.proposal.operation;
-            matches!(operation, Operation::Recover(RecoverOperation { ceremony, .. }) if *ceremony == number)
+            self.lost(&later.proposal.operation).is_some_and(|lost| lost.number() == number)
         };
         let later = |later: &&Ceremony| later.number() > number && !of_this(later);
         let seen_since = |name: &Name| {
@@ -62,18 +99,35 @@ impl LedgerState {
         }
     }
 
-    /// The ceremony whose PINs a recovery brings to their end.
-    pub fn finished_in(&self, operation: &Operation) -> Option<&Ceremony> {
+    /// The ceremony that an operation recovers.
+    fn lost(&self, operation: &Operation) -> Option<&Ceremony> {
         let Operation::Recover(RecoverOperation { ceremony, .. }) = operation else { return None };
-        let lost = self.ceremonies.number(*ceremony)?;
-        let open = lost.end.is_none() && lost.concluded.is_none() && lost.may_have_set_pins();
-        (open || self.is_unsettled(lost)).then_some(lost)
+        self.ceremonies.number(*ceremony)
+    }
+
+    /// What an operation recovers, as things are before it has had its effect; none where it is not a recovery.
+    pub fn recovery(&self, operation: &Operation) -> Option<Recovery<'_>> {
+        let lost = self.lost(operation)?;
+        let was_cut_off = lost.intended.is_some() && lost.concluded.is_none();
+        let open = lost.end.is_none() && was_cut_off && lost.proposal.operation.facts().sets_pins;
+        let rest = if open || self.is_unsettled(lost) {
+            Rest::Everything
+        } else if was_cut_off && lost.kind() != OperationKind::Recover {
+            Rest::Look
+        } else {
+            Rest::Nothing
+        };
+        Some(Recovery { lost, rest })
+    }
+
+    /// What is done to the targets: in a recovery, what the lost ceremony had begun.
+    pub fn acted_on<'s>(&'s self, operation: &'s Operation) -> &'s Operation {
+        self.lost(operation).map_or(operation, |lost| &lost.proposal.operation)
     }
 
     /// The ceremony that a proposal recovers, for its briefing.
     pub fn recovered_by(&self, proposal: &Proposal) -> Option<Recovered<'_>> {
-        let Operation::Recover(RecoverOperation { ceremony, .. }) = &proposal.operation else { return None };
-        let lost = self.ceremonies.number(*ceremony)?;
+        let lost = self.lost(&proposal.operation)?;
         let has_ended = match &lost.end {
             None => false,
             Some(End::Recovered { by, .. }) => *by != proposal.ceremony,
@@ -82,17 +136,12 @@ impl LedgerState {
         Some(Recovered { proposal: &lost.proposal, plan: &lost.plan, has_ended })
     }
 
-    /// The operation whose effect a ceremony has: its own, or that of the genesis, adoption or reset that it recovers.
-    pub fn effective<'o>(state: Option<&'o Self>, operation: &'o Operation) -> &'o Operation {
-        let finished = state.and_then(|s| s.finished_in(operation));
-        finished.map_or(operation, |lost| &lost.proposal.operation)
-    }
-
     /// A completed recovery ends the lost ceremony. PINs that were half installed hold from now on.
-    pub(super) fn end_recovered(&mut self, number: u32, recovery: &Ceremony, concluded: &Concluded) {
-        let finishes = self.finished_in(&recovery.proposal.operation).is_some();
+    pub(super) fn end_recovered(&mut self, recovery: &Ceremony, concluded: &Concluded) {
+        let Some(resolved) = self.recovery(&recovery.proposal.operation) else { return };
+        let finishes = resolved.finishes();
         let mut closes = false;
-        let changed = self.ceremonies.change(number, |lost| {
+        let changed = self.ceremonies.change(resolved.lost.number(), |lost| {
             lost.finished_by = finishes.then_some(recovery.number());
             closes = lost.end.is_none();
             if closes {
