@@ -3,7 +3,7 @@
 //! What counts is what is seen afterwards, never a return value alone. What is done stands with the operation.
 
 use super::{
-    Error,
+    Error, ErrorKind,
     acting::{Acted, Acting},
     operations::performed,
 };
@@ -15,12 +15,19 @@ use crate::{
 
 impl Acting<'_, '_> {
     /// Acts, and says what came of it. An error on the way is an outcome too: the intent stands in the ledger.
-    pub fn act(&mut self, quorum: Quorum, intent: &DurableIntent) -> Acted {
-        let mut acted = self.try_act(quorum, intent).unwrap_or_else(|error| {
-            let mut acted = Acted::new(Outcome::Failed, error.message);
-            acted.advise(&error.hint);
-            acted
-        });
+    ///
+    /// # Errors
+    /// A defect of this program, unless this is the last run: a program without it may still complete what is open.
+    pub fn act(&mut self, quorum: Quorum, intent: &DurableIntent) -> Result<Acted, Error> {
+        let mut acted = match self.try_act(quorum, intent) {
+            Ok(acted) => acted,
+            Err(error) if error.kind == ErrorKind::Defect && !self.gives_up => return Err(error),
+            Err(error) => {
+                let mut acted = Acted::new(Outcome::Failed, error.message);
+                acted.advise(&error.hint);
+                acted
+            }
+        };
         // An earlier run may have done what this one could not: without a look nothing is known.
         let operation = &self.ceremony.proposal.operation;
         let unseen = acted.outcome == Outcome::Failed && acted.targets.is_empty();
@@ -30,7 +37,7 @@ impl Acting<'_, '_> {
         if self.run == Run::First && !self.pins_touched && acted.pins.is_empty() {
             acted.pins = self.untouched_pins();
         }
-        acted
+        Ok(acted)
     }
 
     /// Reconstitutes, and leaves the rest to the operation.

@@ -60,7 +60,7 @@ impl Acting<'_, '_> {
     ) -> Result<Keys<'k>, Error> {
         let source = self.backup_source(self.ceremony)?.target.name.clone();
         let key = credentials.get(&(source, Role::BackupKey));
-        let backup_key = key.ok_or_else(|| Error::refused("no backup key is at hand", "audit the ledger"))?;
+        let backup_key = key.ok_or_else(|| Error::defect("no backup key is at hand"))?;
         Ok(Keys { user_pin, backup_key, identity })
     }
 }

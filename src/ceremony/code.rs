@@ -32,6 +32,7 @@ codes! {
     Indeterminate = "indeterminate": "tried, and the state of the target is not known",
     Incomplete = "approvals-missing": "too few approvals yet",
     Usage = "usage": "the command line lacks something, or contradicts itself",
+    Defect = "defect": "a defect of quorate: it met a state that the verification of the ledger excludes",
     NotConfirmed = "not-confirmed": "a question was answered with no",
     NoAnswer = "no-answer": "the input ended where an answer was expected",
     NobodyToAsk = "nobody-to-ask": "a question or a PIN, and no terminal",
@@ -89,6 +90,7 @@ impl Code {
             ErrorKind::Indeterminate => Self::Indeterminate,
             ErrorKind::Incomplete => Self::Incomplete,
             ErrorKind::Usage => Self::Usage,
+            ErrorKind::Defect => Self::Defect,
         }
     }
 

@@ -82,7 +82,7 @@ impl Acting<'_, '_> {
         authorities: &Authorities,
     ) -> Result<Vec<Pin>, Error> {
         let run = self.ceremony.proposal.operation.program();
-        let run = run.ok_or_else(|| Error::refused("the proposal runs no program", "audit the ledger"))?;
+        let run = run.ok_or_else(|| Error::defect("the proposal runs no program"))?;
         let secret = |role| match target.credentials.get(&role).and_then(|held| held.first()) {
             Some(sealed) => Ok(self.open(sealed, authorities)?.to_pin()?),
             None => self.pin(credentials, &target.target.name, role),

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Incomplete,
     /// The command lacks something, or contradicts itself.
     Usage,
+    /// What the verification of a ledger excludes: quorate contradicts itself.
+    Defect,
 }
 
 /// An error with its advice.
@@ -72,6 +74,15 @@ impl Error {
     /// The command lacks something.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, message, hint)
+    }
+
+    /// What a verified ledger excludes has been met all the same.
+    pub fn defect(message: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Defect,
+            message,
+            "this is a defect of quorate, not of the ledger: keep the ledger and its copies as they are, and report it",
+        )
     }
 
     /// With a closer code than that of its kind.

@@ -171,7 +171,7 @@ pub fn execute(
             gives_up: request.persistence.gives_up(),
             pins_touched: false,
         };
-        acting.act(quorum, &intent)
+        acting.act(quorum, &intent)?
     };
     let gives_up = request.persistence.gives_up();
     if gives_up && !acted.is_completed() {

@@ -36,7 +36,7 @@ impl Acting<'_, '_> {
         &self,
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Authorization, Error> {
-        grants.next().ok_or_else(|| Error::refused("the intent names no target", "audit the ledger"))
+        grants.next().ok_or_else(|| Error::defect("the intent names no target"))
     }
 
     /// Logs in, has the operation done, and changes the PIN that the target has seen.
@@ -48,7 +48,7 @@ impl Acting<'_, '_> {
     ) -> Result<Acted, Error> {
         let operation = &self.ceremony.proposal.operation;
         let Some((name, identity)) = operation.target() else {
-            return Err(Error::refused("the proposal names no target", "audit the ledger"));
+            return Err(Error::defect("the proposal names no target"));
         };
         let credentials = self.open_credentials(self.ceremony, &authorities)?;
         let grant = self.one_grant(grants)?;

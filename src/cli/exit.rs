@@ -47,7 +47,7 @@ impl From<Exit> for ExitCode {
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::Problem => Self::Error,
+            ErrorKind::Problem | ErrorKind::Defect => Self::Error,
             ErrorKind::Usage => Self::Usage,
             ErrorKind::Refused => Self::Refused,
             ErrorKind::Failed => Self::Failed,
@@ -77,5 +77,24 @@ impl From<Verdict> for Exit {
                 Self::Refused
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ceremony::{Code, Error};
+
+    /// It is neither a refusal, which a plan could mend, nor a word about the target; and no command mends it.
+    #[test]
+    fn a_defect_is_an_error_of_its_own_and_is_to_be_reported() {
+        let error = Error::defect("the intent names no target");
+        assert_eq!((Exit::from(error.kind).code(), error.code), (1, Code::Defect));
+        assert!(
+            error.hint.contains("defect of quorate") && error.hint.contains("report it"),
+            "{}",
+            error.hint
+        );
+        assert!(!error.hint.contains("audit"), "{}", error.hint);
     }
 }

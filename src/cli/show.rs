@@ -218,8 +218,7 @@ fn write_handover(
     // What a recovery hands over stands in the proposal of the ceremony that it recovered.
     let mut proposed = state.ceremonies.iter().flat_map(|c| &c.proposal.handovers);
     let sealed = proposed.find(|h| HandedOver::of(h) == *told);
-    let sealed =
-        sealed.ok_or_else(|| Error::problem("the sealed PIN is in no proposal", "audit the ledger"))?;
+    let sealed = sealed.ok_or_else(|| Error::defect("the sealed PIN is in no proposal"))?;
     super::output_file::write_new(output, &sealed.file.0)?;
     terminal.tell(&format!(
         "The user PIN of {} (version {}) for {}. Its owner opens it with 'age -d -i KEY {}'.",

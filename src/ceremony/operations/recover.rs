@@ -46,7 +46,7 @@ impl Performed for RecoverOperation {
     ) -> Result<Acted, Error> {
         let recovery = acting.state.recovery(&acting.ceremony.proposal.operation);
         let recovery = recovery
-            .ok_or_else(|| Error::refused("the lost ceremony is not in the ledger", "audit the ledger"))?;
+            .ok_or_else(|| Error::defect("the lost ceremony is not in the ledger"))?;
         acting.recover(recovery, &authorities, grants)
     }
 }
@@ -110,7 +110,7 @@ impl Acting<'_, '_> {
     ) -> Result<Acted, Error> {
         let operation = &lost.proposal.operation;
         let Some((name, identity)) = operation.target() else {
-            return Err(Error::refused("the lost ceremony names no target", "audit the ledger"));
+            return Err(Error::defect("the lost ceremony names no target"));
         };
         let target = pinning::target(self.state, name)?;
         let wanted = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
@@ -126,7 +126,7 @@ impl Acting<'_, '_> {
                 blind(&error.message);
                 return Ok(acted);
             }
-            (_, None) => return Err(Error::refused("the intent names no target", "audit the ledger")),
+            (_, None) => return Err(Error::defect("the intent names no target")),
         };
         let place = target.as_approved(operation).target.place;
         let opened = self.world.tokens.open(name, &place, wanted, identity.module_sha256);
