@@ -20,16 +20,20 @@ use crate::{
 };
 
 impl Acting<'_, '_> {
-    /// The target whose backup key wraps: the one that is backed up, or of which the backup is.
-    pub(super) fn backup_source(&self, ceremony: &Ceremony) -> Result<&TargetInForce, Error> {
-        let name = match &ceremony.proposal.operation {
+    /// The key that wraps: for a backup the one in force, for a restore the one under which that backup was made.
+    pub(super) fn backup_key(&self, ceremony: &Ceremony) -> Result<&SealedCredential, Error> {
+        let (name, version) = match &ceremony.proposal.operation {
             Operation::Restore(RestoreOperation { backup, .. }) => {
-                self.state.backups.get(backup).map(|record| &record.target)
+                let record = self.state.backups.get(backup);
+                (record.map(|record| &record.target), record.map(|record| record.key_version))
             }
-            operation => operation.target().map(|(name, _)| name),
+            operation => (operation.target().map(|(name, _)| name), None),
         };
-        name.and_then(|name| self.state.any_target(name)).ok_or_else(|| {
-            Error::refused("the backup is of no target of this quorum", "see 'quorate status'")
+        let target = name.and_then(|name| self.state.any_target(name));
+        let mut keys =
+            target.and_then(|target| target.credentials.get(&Role::BackupKey)).into_iter().flatten();
+        keys.find(|key| version.is_none_or(|version| key.version == version)).ok_or_else(|| {
+            Error::refused("the quorum holds no backup key of this target", "see 'quorate status'")
         })
     }
 
@@ -37,10 +41,8 @@ impl Acting<'_, '_> {
         &self,
         authorities: &Authorities,
     ) -> Result<crate::sealing::x25519::X25519Identity, Error> {
-        let rule = self.backup_source(self.ceremony)?.target.rule(Role::BackupKey).ok_or_else(|| {
-            Error::refused("the quorum holds no backup key of this target", "see 'quorate status'")
-        })?;
-        let secret = authorities.secret(&rule.authority).ok_or_else(|| no_authority(&rule.authority))?;
+        let authority = &self.backup_key(self.ceremony)?.authority;
+        let secret = authorities.secret(authority).ok_or_else(|| no_authority(authority))?;
         Ok(identity::age_identity(secret)?)
     }
 
@@ -53,8 +55,7 @@ impl Acting<'_, '_> {
         let mut sealed: Vec<&SealedCredential> = ceremony.proposal.credentials.iter().collect();
         let mut opened = Credentials::new();
         if matches!(ceremony.kind(), OperationKind::Backup | OperationKind::Restore) {
-            let keys = self.backup_source(ceremony)?.credentials.get(&Role::BackupKey);
-            sealed.extend(keys.and_then(|keys| keys.first()));
+            sealed.push(self.backup_key(ceremony)?);
         }
         for credential in sealed {
             // A reset seals the new user PIN to the SO's authority as well, which need not hold the first one.

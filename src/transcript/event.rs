@@ -211,7 +211,7 @@ pub struct HandedOver {
 pub struct BackupRecord {
     /// The target that was backed up, whose backup key wraps the keys.
     pub target: Name,
-    /// Version of that backup key.
+    /// Version of that backup key, which was in force then: a restore unwraps with this one.
     pub key_version: u32,
     /// SHA-256 of the file.
     pub sha256: Digest,

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     approval::quorum::Tally,
     encoding::{dsse::Mode, text::Name},
-    proposal::operations::{Operation, record::Claims, rules::End},
+    proposal::{
+        operations::{Operation, record::Claims, rules::End},
+        target::Role,
+    },
 };
 
 fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
@@ -118,7 +121,18 @@ pub(super) fn check_concluded(
         let operation = if recovery.is_some_and(|recovery| recovery.finishes()) { acted_on } else { own };
         check_completed(operation, &claims, (&touched, state))?;
     }
-    Ok(())
+    check_backup_key(concluded, state)
+}
+
+/// A restore unwraps with the key that the record of the backup names: it is one that was in force.
+fn check_backup_key(concluded: &Concluded, state: Option<&LedgerState>) -> Result<(), Finding> {
+    let Some(backup) = &concluded.backup else { return Ok(()) };
+    let target = state.and_then(|state| state.targets.get(&backup.target));
+    let mut keys = target.and_then(|target| target.credentials.get(&Role::BackupKey)).into_iter().flatten();
+    if keys.any(|key| key.version == backup.key_version) {
+        return Ok(());
+    }
+    outcome_error("it names a version of the backup key that was not in force")
 }
 
 /// Inventories are sorted, as they are compared; no unique id occurs twice.

@@ -137,8 +137,7 @@ fn check_handovers(
             return fail("it tells of a PIN that was not to be handed over, or not to this recipient");
         }
     }
-    let must =
-        concluded.outcome == Outcome::Completed && recovery.is_none_or(|recovery| recovery.finishes());
+    let must = concluded.outcome == Outcome::Completed && recovery.is_none_or(|recovery| recovery.finishes());
     if must && concluded.handovers.len() != proposed.len() {
         return fail("completed, but a PIN that was to be handed over is not said to hold");
     }

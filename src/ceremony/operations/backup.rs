@@ -236,12 +236,7 @@ fn export(
     );
     acted.backup = Some(BackupRecord {
         target: name.clone(),
-        key_version: acting
-            .backup_source(acting.ceremony)?
-            .credentials
-            .get(&Role::BackupKey)
-            .and_then(|keys| keys.first())
-            .map_or(0, |c| c.version),
+        key_version: acting.backup_key(acting.ceremony)?.version,
         sha256: counted.hasher.finish(),
         length: counted.length,
         entries,

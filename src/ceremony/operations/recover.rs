@@ -45,8 +45,7 @@ impl Performed for RecoverOperation {
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Acted, Error> {
         let recovery = acting.state.recovery(&acting.ceremony.proposal.operation);
-        let recovery = recovery
-            .ok_or_else(|| Error::defect("the lost ceremony is not in the ledger"))?;
+        let recovery = recovery.ok_or_else(|| Error::defect("the lost ceremony is not in the ledger"))?;
         acting.recover(recovery, &authorities, grants)
     }
 }

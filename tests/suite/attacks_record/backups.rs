@@ -77,6 +77,7 @@ fn a_backup_has_every_object_or_leaves_it_out_by_name() {
     forged(&backup(true, all), "outcome");
     forged(&backup(true, |told| told.backup = None), "outcome");
     forged(&backup(true, |told| told.backup.as_mut().unwrap().target = name("other")), "outcome");
+    forged(&backup(true, |told| told.backup.as_mut().unwrap().key_version = 2), "outcome");
     // No inventory has objects of a class that is not known; nor has the record to be silent of them.
     let other = |told: &mut Concluded| {
         told.left_out.push(left(ObjectRecord { class: ObjectClass::Other, ..object("trust", "09") }));

@@ -201,7 +201,7 @@ fn a_genesis_takes_a_token_in_once() {
     let mut twin = targets[0].clone();
     twin.name = name("again");
     twin.place = Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: Some(3) };
-    twin.credentials.remove(0);
+    twin.credentials.retain(|rule| rule.role == Role::UserPin);
     twin.credentials[0].custody = Custody::Borrowed;
     targets.push(twin);
     forged(&proposed(forge.clone(), &proposal), "operation");

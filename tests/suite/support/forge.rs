@@ -195,7 +195,11 @@ impl Forge {
             start: Start::TakeOver,
             identity: identity(),
             label: text("lab"),
-            credentials: vec![rule(Role::SoPin, "security-officer"), rule(Role::UserPin, "crypto-officer")],
+            credentials: vec![
+                rule(Role::SoPin, "security-officer"),
+                rule(Role::UserPin, "crypto-officer"),
+                rule(Role::BackupKey, "security-officer"),
+            ],
         };
         let operation = Operation::Genesis(GenesisOperation { targets: vec![target] });
         let mut proposal = self.proposal("Genesis", genesis_plan(), operation);
@@ -205,6 +209,7 @@ impl Forge {
         proposal.credentials = vec![
             credential(Role::SoPin, "security-officer", 1),
             credential(Role::UserPin, "crypto-officer", 1),
+            credential(Role::BackupKey, "security-officer", 1),
         ];
         proposal
     }

@@ -299,6 +299,7 @@ pub fn genesis_plan() -> String {
              [[targets]]\nname = \"hsm\"\nkind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n\
              start = \"take-over\"\nlabel = \"lab\"\nserial = \"0001\"\n[targets.credentials]\n\
              so-pin = { authority = \"security-officer\", custody = \"held\" }\n\
-             user-pin = { authority = \"crypto-officer\", custody = \"held\" }\n";
+             user-pin = { authority = \"crypto-officer\", custody = \"held\" }\n\
+             backup-key = { authority = \"security-officer\", custody = \"held\" }\n";
     plan
 }
