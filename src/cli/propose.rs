@@ -161,6 +161,7 @@ impl<'a> PlanFile<'a> {
         let plan = Plan::parse(&bytes).map_err(|e| {
             Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")
                 .coded(Code::Plan)
+                .with(e.excerpt)
         })?;
         let text =
             String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;

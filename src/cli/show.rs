@@ -88,7 +88,8 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
         Err(error) => Err(Error::refused(
             format!("{shown} is not an enrolment, a statement or a plan; read as a plan: {error}"),
             "give a ledger's directory, or one of these files",
-        )),
+        )
+        .with(error.excerpt)),
     }
 }
 

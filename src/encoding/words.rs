@@ -246,6 +246,8 @@ mod tests {
     fn an_unknown_word_is_named_without_its_control_characters() {
         let error = from_words("topmost Istambul\u{1b}[2J").unwrap_err();
         assert_eq!(error.to_string(), "word 2, \"Istambul?[2J\", is not a PGP word");
+        let near = from_words("topmost Istambul").unwrap_err();
+        assert_eq!(near.to_string(), "word 2, \"Istambul\", is not a PGP word; did you mean \"Istanbul\"?");
         let long = from_words(&"x".repeat(5000)).unwrap_err();
         assert_eq!(long, WordsError::Unknown { word: "x".repeat(LONGEST_QUOTE), place: 1, near: None });
     }

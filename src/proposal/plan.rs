@@ -3,7 +3,10 @@
 use serde::de::DeserializeOwned;
 
 use super::{disputed_times::DisputedTimes, plan_error::PlanError};
-use crate::encoding::text::{self, Line};
+use crate::encoding::{
+    spelling,
+    text::{self, Line},
+};
 
 /// What every plan begins with.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +90,27 @@ pub(super) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, PlanError>
         let line = before.map(|b| b.matches('\n').count().saturating_add(1));
         let column =
             before.map(|b| b.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1));
-        PlanError { line, column, message: text::printable(error.message()) }
+        PlanError { line, column, message: message(error.message()), excerpt: excerpt(text, &error) }
     })
+}
+
+/// What is wrong. Of a word that is not known, the one that was probably meant is said, instead of all that there are.
+fn message(reason: &str) -> String {
+    let mut words = reason.split('`').skip(1).step_by(2);
+    let written = words.next().filter(|_| reason.starts_with("unknown "));
+    let meant = written.and_then(|written| spelling::nearest(written, words));
+    let shortened = meant
+        .zip(reason.split_once(", expected "))
+        .map(|(meant, (unknown, _))| format!("{unknown}; did you mean `{meant}`?"));
+    text::printable(&shortened.unwrap_or_else(|| reason.to_owned()))
+}
+
+/// The line and the caret, as toml draws them. A longer line would not fit a screen.
+fn excerpt(text: &str, error: &toml::de::Error) -> Vec<String> {
+    const WIDEST: usize = 74;
+    if !text.lines().any(|line| line.trim_start().starts_with("kind")) {
+        return Vec::new();
+    }
+    let drawn: Vec<String> = error.to_string().lines().skip(1).take(3).map(text::printable).collect();
+    if drawn.iter().all(|line| line.chars().count() <= WIDEST) { drawn } else { Vec::new() }
 }

@@ -10,11 +10,13 @@ pub struct PlanError {
     pub column: Option<usize>,
     /// One sentence.
     pub message: String,
+    /// That line, with a caret below the place; empty where the file may be something else, a PIN for example.
+    pub excerpt: Vec<String>,
 }
 
 impl PlanError {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { line: None, column: None, message: message.into() }
+        Self { line: None, column: None, message: message.into(), excerpt: Vec::new() }
     }
 
     fn place(&self) -> String {

@@ -185,7 +185,8 @@ fn production_takes_no_soft_cards_and_no_practice_token_unless_the_plan_says_so(
     let config = lab.path("softhsm2.conf");
     fs::write(&config, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
     lab.environment.push(("SOFTHSM2_CONF".into(), config.to_str().unwrap().into()));
-    refused(&lab, &format!("{}{module}{}", &strict[..practice], &strict[end..]), "soft card");
+    let cards = refused(&lab, &format!("{}{module}{}", &strict[..practice], &strict[end..]), "soft card");
+    assert!(cards.stderr.contains("allow_soft_cards = true under [policy]"), "{}", cards.stderr);
 }
 
 #[test]
@@ -282,7 +283,27 @@ fn everything_that_stands_in_the_way_of_a_plan_is_listed_at_once() {
     let before = snapshot(&lab.path("ledger"));
     let fine = lab.run(&["propose", "--check", &good, &ledger, "--copy", &copy]).ok();
     assert_eq!(fine.text("open"), "0001-inventory");
+    assert!(fine.stderr.contains("it can be proposed when 0001-inventory has ended"), "{}", fine.stderr);
     assert_eq!(snapshot(&lab.path("ledger")), before);
+    let other = lab.at("files/none.toml");
+    let refused = lab.run(&["propose", "--check", &other, &ledger, "--copy", &copy]).expect(1);
+    assert_eq!(refused.json["error"]["code"], "file-unusable");
+    let alone = lab.run(&["propose", "--check", &good, &ledger]).expect(3);
+    assert_eq!(alone.json["error"]["code"], "copies-missing", "one reason is told as itself");
+    let card = lab.card("frank", "");
+    lab.run(&["propose", "--check", &good, &ledger, "--card", &card]).expect(2);
+}
+
+/// The place of a mistake is shown, but not a line of what may be no plan at all.
+#[test]
+fn a_mistake_in_a_plan_is_shown_in_its_line() {
+    let (lab, good) = with_plan();
+    let text = changed(&good, "threshold = 3", "treshold = 3");
+    let ran = refused(&lab, &text, "unknown field `treshold`; did you mean `threshold`?");
+    assert!(ran.stderr.contains("| treshold = 3\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("| ^^^^^^^^\n"), "{}", ran.stderr);
+    let pin = propose_bytes(&lab, b"8273645\n").expect(3);
+    assert!(!pin.stderr.contains("8273645") && !pin.stdout.contains("8273645"), "{}", pin.stderr);
 }
 
 /// What somebody typed in the wrong place may be a PIN.

@@ -182,6 +182,29 @@ mod tests {
         let error = Plan::parse(text.as_bytes()).unwrap_err();
         assert_eq!((error.line, error.column), (Some(5), Some(1)));
         assert!(error.message.contains("colour"), "{error}");
+        assert_eq!(error.excerpt, ["  |", "5 | colour = 1", "  | ^^^^^^"]);
+    }
+
+    #[test]
+    fn a_misspelled_word_is_answered_with_the_one_that_was_meant() {
+        let objects = "[[objects]]\nclass = \"data\"\nlabel = \"x\"\n";
+        for (from, to, message) in [
+            ("target", "tarhet", "unknown field `tarhet`; did you mean `target`?"),
+            ("\"delete\"", "\"delet\"", "unknown variant `delet`; did you mean `delete`?"),
+            ("\"data\"", "\"dat\"", "unknown variant `dat`; did you mean `data`?"),
+        ] {
+            let text = format!("{DELETE}{objects}").replace(from, to);
+            assert_eq!(Plan::parse(text.as_bytes()).unwrap_err().message, message);
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_pin_is_not_shown_and_a_line_that_fits_no_screen_neither() {
+        for text in ["8273645\n", "pin = 8273645 x\n", &format!("{DELETE}x{} = 1 2\n", "x".repeat(99))] {
+            let error = Plan::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(error.excerpt, Vec::<String>::new(), "{error}");
+            assert!(!error.message.contains("8273645"), "{error}");
+        }
     }
 
     #[test]
