@@ -213,7 +213,7 @@ account! {
     pub struct NextStep {
         /// the verb: execute, approve, abort, attest or propose
         pub verb: &'static str,
-        /// the whole command, with CARD, PLAN or TEXT where something is filled in; null where it is for another ledger
+        /// the whole command, with CARD, DIR, PLAN or TEXT where something is filled in; null where it is for another ledger
         pub command: Option<String>,
         /// why, in words
         pub reason: String,

@@ -66,7 +66,7 @@ fn check_record(operation: &Operation) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(error.with(staying.iter().map(|key| format!("{key}: CKA_EXTRACTABLE is false")).collect()))
+    Err(error.with(staying.iter().map(ToString::to_string).collect()))
 }
 
 fn refuse(name: &Name, target: &mut dyn Target, wanted: &[Ability]) -> Result<(), Error> {

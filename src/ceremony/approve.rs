@@ -178,6 +178,7 @@ fn has_rejected(who: &Name) -> Error {
         format!("{who} rejected this proposal, which is final"),
         "if that was a mistake, ask the administrator to abort it and to propose it again",
     )
+    .coded(Code::Rejected)
 }
 
 /// The card must be a custodian's.
@@ -328,7 +329,8 @@ pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, decision: Deci
         return Err(Error::refused(
             format!("this station has an {decision} by {} already", matter.custodian.full_name),
             "a custodian decides once; see 'quorate status'",
-        ));
+        )
+        .coded(Code::Decided));
     }
     Ok(())
 }

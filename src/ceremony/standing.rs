@@ -1,6 +1,8 @@
 //! What comes next, by the rules of `execute`, as far as they can be applied without a card: shares that were released are
 //! opened only there.
 
+use std::collections::BTreeSet;
+
 use super::{
     Error,
     collect::{self, Heard},
@@ -63,6 +65,15 @@ pub fn standing(
         pins: present::needed(Some(state), &open.proposal.operation).into_iter().map(pin).collect(),
     };
     Ok((Some(standing), next))
+}
+
+/// Those who approve, as far as is known here without a card.
+pub fn approving(
+    state: &LedgerState,
+    open: &Ceremony,
+    station: &dyn StationStore,
+) -> Result<BTreeSet<Name>, Error> {
+    Ok(collect::heard(open, state.mode, station)?.approving())
 }
 
 fn not_heard(open: &Ceremony, heard: &Heard) -> Vec<Name> {

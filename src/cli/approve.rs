@@ -78,7 +78,7 @@ fn run(
         custodian.name,
         ceremony.number()
     ));
-    let next = Invocation::at(global, ledger, &[]);
+    let next = Invocation::reading(global, ledger, &state);
     match &given.output {
         Some(path) => {
             let shown = text::printable(&path.to_string_lossy());
@@ -86,10 +86,8 @@ fn run(
             let file = invocation::shell(path.as_os_str());
             terminal.command(&next.elsewhere(&format!("quorate execute LEDGER {file} --card CARD")));
         }
-        None => next.tell(
-            terminal,
-            "Next: 'quorate status' says who is missing; with a quorum, 'quorate execute' with the copies as before.",
-        ),
+        None => next
+            .tell(terminal, "Next: 'quorate status' says who is missing; with a quorum, 'quorate execute'."),
     }
     Ok(Done::ok(Decided {
         custodian: custodian.name.clone(),

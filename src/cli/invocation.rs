@@ -13,7 +13,7 @@ use super::{
     args::{CardPlace, CardVerb, Cli, Global, Verb},
     terminal::Terminal,
 };
-use crate::ceremony::Error;
+use crate::{ceremony::Error, transcript::ledger::LedgerState};
 
 /// What the running command was given that the next one is given too.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Invocation {
     state_dir: Option<PathBuf>,
     ledger: Option<PathBuf>,
     copies: Vec<PathBuf>,
+    /// How many more the policy requires.
+    copies_missing: usize,
     plan: Option<PathBuf>,
     /// The administrator's card, where it is known.
     card: Option<CardPlace>,
@@ -35,9 +37,18 @@ impl Invocation {
             state_dir: global.state_dir.clone(),
             ledger: Some(ledger.to_owned()),
             copies: copies.to_vec(),
+            copies_missing: 0,
             plan: None,
             card: None,
         }
+    }
+
+    /// For a ledger that is only read, so that where its copies are is not known: a place for each that the policy requires is
+    /// left to be filled in.
+    pub fn reading(global: &Global, ledger: &Path, state: &LedgerState) -> Self {
+        let roster = state.open().map(|open| &open.roster).or(state.roster.as_ref());
+        let places = roster.map_or(1, |roster| usize::from(roster.policy().copies));
+        Self { copies_missing: places.saturating_sub(1), ..Self::at(global, ledger, &[]) }
     }
 
     /// Of the command line that runs.
@@ -138,6 +149,9 @@ impl Invocation {
         }
         if takes.copies {
             out.extend(self.copies.iter().flat_map(|copy| ["--copy".into(), shell(copy.as_os_str())]));
+            if matches!(verb, "propose" | "run" | "execute") {
+                out.extend((0..self.copies_missing).flat_map(|_| ["--copy".into(), "DIR".into()]));
+            }
         }
         if let Some(state) = &self.state_dir {
             out.extend(["--state-dir".into(), shell(state.as_os_str())]);
@@ -252,6 +266,7 @@ mod tests {
             state_dir: Some("/a b/state".into()),
             ledger: Some("USB DISK".into()),
             copies: vec!["/media/x".into(), "it's".into()],
+            copies_missing: 0,
             plan: None,
             card: Some(CardPlace::Soft("frank's.card".into())),
         }

@@ -11,9 +11,9 @@ use std::{
 
 use super::{args::Global, terminal::Terminal, wiring::Wiring};
 use crate::{
-    ceremony::{Error, execute},
+    ceremony::{Error, execute, standing},
     encoding::text::Name,
-    ports::{clock::Clock as _, store::StationStore as _},
+    ports::clock::Clock as _,
     proposal::target::Role,
     transcript::ledger::LedgerState,
 };
@@ -71,18 +71,7 @@ impl Stage {
         let requirement = open.requirement();
         let all: Vec<Name> = requirement.custodians().cloned().collect();
         let count = requirement.at_least().unwrap_or(all.len());
-        let mut approved: BTreeSet<Name> =
-            open.approvals.iter().map(|approval| approval.statement().custodian.clone()).collect();
-        for name in self.wiring.station.names(state.nonce, open.number())? {
-            approved.extend(name.strip_prefix("approval-of-").and_then(|who| Name::new(who).ok()));
-        }
-        // A rejection cancels the approval of the same person.
-        for name in self.wiring.station.names(state.nonce, open.number())? {
-            if let Some(who) = name.strip_prefix("rejection-of-") {
-                approved.retain(|approving| approving.as_str() != who);
-            }
-        }
-        approved.retain(|who| !open.rejecting().contains(who));
+        let approved = standing::approving(&state, open, &self.wiring.station)?;
         let has_begun = open.intended.is_some() || open.concluded.is_some();
         let present = execute::present_pins_needed(&state);
         Ok(Needed { custodians: all, count, approved, has_begun, present })

@@ -23,7 +23,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
     let station = storage::StationDirectory::new(&wiring::state_root(global, &[])?)?;
     let now = SystemClock.now();
     let (open, mut step) = standing::standing(&state, &station, now)?;
-    let next = Invocation::at(global, &args.ledger, &[]);
+    let next = Invocation::reading(global, &args.ledger, &state);
     step.command = next.mentioned(&step.reason).into_iter().next();
     let standing = LedgerStanding::of(&state, now, open, step);
     let shown = text::printable(&args.ledger.to_string_lossy());

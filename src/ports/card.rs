@@ -434,7 +434,7 @@ impl CardError {
             Self::Unreadable { .. } => {
                 "give a file that 'quorate card new' made, and that this account may read and write"
             }
-            Self::PinForm { .. } => "type the PIN again; no try was spent",
+            Self::PinForm { .. } => "run the same command again with another PIN; no try was spent",
             Self::WrongPin { .. } => "ask the card's holder for the PIN; nothing was signed",
             Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",
             Self::Blocked { rescue, .. } => rescue.hint(),

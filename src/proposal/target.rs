@@ -180,7 +180,8 @@ impl std::fmt::Display for ObjectRecord {
         let cut =
             if self.label_sha256.is_some() && !self.label.as_str().ends_with('…') { "…" } else { "" };
         let id = if self.id.is_empty() { "-" } else { &self.id };
-        write!(f, "{} \"{}{cut}\" id {id} ({})", self.class, self.label, self.key_type)
+        let stays = if self.extractable == Some(false) { ", not extractable" } else { "" };
+        write!(f, "{} \"{}{cut}\" id {id} ({}{stays})", self.class, self.label, self.key_type)
     }
 }
 

@@ -33,7 +33,11 @@ fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
     for name in &CUSTODIANS[..4] {
         attest(&lab, name);
     }
-    assert_eq!(next(&status(&lab)), ("propose", "propose"));
+    let between = status(&lab);
+    assert_eq!(next(&between), ("propose", "propose"));
+    // Where the copies are is not known to a command that only looks.
+    let command = between["next"]["command"].as_str().unwrap();
+    assert!(command.contains(" --card CARD --copy DIR --state-dir "), "{command}");
 
     lab.propose(&lab.plan("inventory", INVENTORY)).ok();
     lab.approve("alice").ok();
@@ -78,6 +82,40 @@ fn a_proposal_that_cannot_be_approved_any_more_is_to_be_executed_which_refuses_i
     assert_eq!(refused["open"]["reachable"], false);
     assert_eq!(refused["open"]["approved"], json!([]), "a rejection cancels the approval");
     assert_eq!(lab.execute(&[]).expect(3).json["outcome"], "refused");
+}
+
+/// However many approvals are missing: more of them would not help.
+#[test]
+fn an_expired_proposal_is_called_expired_before_anything_else() {
+    let lab = founded::founded();
+    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
+    lab.approve("alice").ok();
+    let card = lab.with_card(ADMIN);
+    let (ledger, copy) = (lab.at("ledger"), lab.at("copy"));
+    let mut args = vec!["execute", &ledger, "--copy", &copy];
+    args.extend(card.iter().map(String::as_str));
+    let late = at_time(&lab, "+2d", &args).expect(3);
+    assert_eq!(late.json["error"]["code"], "expired", "{}", late.stderr);
+    assert!(late.error().contains("the proposal expired at"), "{}", late.stderr);
+}
+
+/// By its name, and in no parser's words.
+#[test]
+fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
+    let lab = founded::founded();
+    let plan = lab.plan("inventory", INVENTORY);
+    lab.propose(&plan).ok();
+    for (file, said) in [
+        (lab.at("enrolments/alice.json"), "alice.json: not an approval file but the enrolment of a card"),
+        (plan, "inventory.toml: not an approval file but a plan"),
+        (lab.at("cards/alice.card"), "alice.card: not an approval file"),
+        (lab.pin_file("alice"), "alice.pin: not an approval file"),
+    ] {
+        let refused = lab.execute(&[&file]).expect(1);
+        let message = refused.json["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(said), "{message}");
+        assert!(!refused.stderr.contains("alice-123456"), "{}", refused.stderr);
+    }
 }
 
 /// What `execute` would set aside does not count here either.

@@ -138,7 +138,9 @@ fn judge(
         let others = after.objects.len();
         let earlier = match result.as_ref().map(|deletion| deletion.already_gone.len()) {
             Ok(0) | Err(_) => String::new(),
-            Ok(count) => format!(" ({count} were before this run)"),
+            Ok(found) => {
+                format!(" ({found} found gone already, {} deleted by this run)", total.saturating_sub(found))
+            }
         };
         let summary = format!("gone: {have} of {total} objects{earlier}; not touched: {others}");
         Acted::new(Outcome::Completed, format!("{what}: {summary}"))

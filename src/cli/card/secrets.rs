@@ -92,7 +92,10 @@ pub(super) fn choose(
         let chosen = terminal.new_pin(prompt)?;
         match check(&chosen) {
             Ok(()) => return Ok(chosen),
-            Err(error) => terminal.complain(&error),
+            Err(mut error) => {
+                error.hint = "type another one; Enter alone gives up".into();
+                terminal.complain(&error);
+            }
         }
     }
 }

@@ -27,6 +27,19 @@ fn beside(half: &[u8]) -> ObjectRecord {
     ObjectRecord { evidence: Some(evidence), ..key() }
 }
 
+#[test]
+fn a_record_in_words_marks_what_cannot_leave_and_says_once_that_its_label_is_cut() {
+    assert_eq!(key().to_string(), "private-key \"root\" id 01 (ec-p256)");
+    let staying = ObjectRecord { extractable: Some(false), ..key() };
+    assert_eq!(staying.to_string(), "private-key \"root\" id 01 (ec-p256, not extractable)");
+    for (label, shown) in
+        [("a".repeat(201), format!("{}…", "a".repeat(199))), ("\u{1b}".into(), "\u{fffd}…".into())]
+    {
+        let cut = ObjectRecord { label: Line::lossy(&label), label_sha256: Some(Digest::of(b"")), ..key() };
+        assert_eq!(cut.to_string(), format!("private-key \"{shown}\" id 01 (ec-p256)"));
+    }
+}
+
 /// Same, changed, gone and come, counted.
 fn counts(old: &[ObjectRecord], new: &[ObjectRecord]) -> (usize, usize, usize, usize) {
     let found = matching(old, new);

@@ -202,7 +202,7 @@ fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
         format!("hidden\nsend \"{pin}\\r\"\nupto {{The same again: }}\nhidden\nsend \"{pin}\\r\"\n")
     };
     let script = format!(
-        "spawn -noecho {QUORATE} card new \"soft:tim's new.card\"\nupto {{PIN for}}\n{}upto {{type the PIN again}}\nupto {{PIN for}}\n{}ended\n",
+        "spawn -noecho {QUORATE} card new \"soft:tim's new.card\"\nupto {{PIN for}}\n{}upto {{type another one; Enter alone gives up}}\nupto {{PIN for}}\n{}ended\n",
         twice("271"),
         twice("271828")
     );
@@ -212,6 +212,49 @@ fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
     // The next command stands on one line, as a shell takes it.
     let next = r"  quorate card enroll --card 'soft:tim'\''s new.card' --name NAME --full-name TEXT -o FILE";
     assert!(said.lines().any(|line| line.trim_end() == next), "{said}");
+    // Where nobody is asked the command has ended.
+    fs::write(lab.path("short"), "271\n").unwrap();
+    let ran = lab.run(&["card", "new", &lab.card("tom", ""), "--pin-file", &lab.at("short")]).expect(1);
+    let hint = &ran.json["error"]["hint"];
+    assert_eq!(hint, "run the same command again with another PIN; no try was spent");
+}
+
+/// The plan of a ceremony that has ended is proposed again only if somebody says so.
+#[test]
+fn run_asks_before_it_begins_another_ceremony_of_a_plan_that_has_just_ended() {
+    let lab = founded();
+    let plan = lab.plan("inventory", INVENTORY);
+    lab.ceremony(&plan, &["alice", "bob", "carol"], &[]).ok();
+    let script = format!(
+        "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\nupto {{Administrator's card}}\n\
+         send \"{}\\r\"\nupto {{0001-inventory was this very plan, and ended: completed}}\n\
+         upto {{Begin another ceremony of it? [y/N] }}\nsend \"n\\r\"\nended\n",
+        lab.at("ledger"),
+        lab.at("copy"),
+        lab.at("state-station"),
+        lab.head().unwrap(),
+        lab.card(ADMIN, "")
+    );
+    let (code, said) = at_terminal(&lab, &script);
+    assert_eq!(code, 3, "{said}");
+    assert_eq!(lab.run(&["status", &lab.at("ledger")]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
+}
+
+/// In `run` as in `status`: a rejection cancels the approval of the same person, which then cannot be given again.
+#[test]
+fn run_does_not_count_an_approval_that_was_followed_by_a_rejection() {
+    let lab = proposed();
+    let (ledger, head) = (lab.at("ledger"), lab.head().unwrap());
+    lab.approve("alice").ok();
+    lab.run_with("alice", &["reject", &ledger, "--reason", "no", "--head", &head]).ok();
+    let again = lab.approve("alice").expect(3);
+    assert_eq!(again.json["error"]["code"], "rejected", "{}", again.stderr);
+    lab.approve("bob").ok();
+    assert_eq!(lab.approve("bob").expect(3).json["error"]["code"], "already-decided");
+    let plan = lab.at("plans/inventory.toml");
+    let few = lab.run_with(ADMIN, &["run", &plan, &ledger, "--copy", &lab.at("copy"), "--head", &head]);
+    let few = few.expect(6);
+    assert!(few.error().contains("1 of 3 have approved"), "{}", few.stderr);
 }
 
 /// A file with a PIN that is given as a card, an enrolment or anything else is not repeated.

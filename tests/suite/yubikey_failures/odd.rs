@@ -40,7 +40,7 @@ fn rules_for_pins_are_told_before_anything_is_changed() {
         let table = Table::with_readers(1, &[]);
         let card = odd_card(&table, oddities);
         let (pin, puk) = (table.pin_file(pin), table.pin_file(puk));
-        let hint = "type the PIN again; no try was spent";
+        let hint = "run the same command again with another PIN; no try was spent";
         table.fails(Said { code: 1, message, hint }, |table| enroll_with(table, &pin, &puk));
         assert_eq!(card.count_of(CHANGE_REFERENCE), 0, "something was changed");
         assert!(prose(&table.lab.run(&["card", "list"])).contains("PIN rules"));

@@ -93,7 +93,7 @@ fn what_is_no_pin_costs_nothing() {
     let form = Said {
         code: 1,
         message: "a YubiKey's PIN or PUK has 6 to 8 printable ASCII characters",
-        hint: "type the PIN again; no try was spent",
+        hint: "run the same command again with another PIN; no try was spent",
     };
     for pin in ["12345", "123456789", "1234567é"] {
         let file = table.pin_file(pin);
