@@ -71,11 +71,11 @@ account! {
         pub reason: String,
     }
 
-    /// The time of an execution by the clock on the wall.
+    /// Whose the time of an execution was.
     pub struct TimeSpent {
-        /// milliseconds that the execution spent in calls of PKCS#11 modules
+        /// milliseconds that the execution spent in calls of PKCS#11 modules, by the clock on the wall
         pub in_module_ms: u128,
-        /// the rest of them
+        /// milliseconds of processor time that the process itself took
         pub in_quorate_ms: u128,
         /// how many calls that were
         pub module_calls: u64,

@@ -11,7 +11,7 @@ use crate::{
         text::{self, Line, Name},
         time::Timestamp,
     },
-    roster::{Person, Roster, Standing, card::EnrolledCard, key::KeyError},
+    roster::{Person, Roster, Standing, card::EnrolledCard, key::KeyError, signatures::Signatures},
 };
 
 /// A payload that a person's card signs. The event is part of the payload type.
@@ -182,22 +182,49 @@ pub enum StatementError {
     },
 }
 
+/// A statement that was read. Who signed it is not known yet.
+pub struct Claimed<S> {
+    statement: S,
+    envelope: Envelope,
+}
+
+impl<S: Statement> Claimed<S> {
+    /// Reads a statement of this type and mode.
+    pub fn read(envelope: Envelope, mode: Mode) -> Result<Self, StatementError> {
+        Ok(Self { statement: read(&envelope, mode)?, envelope })
+    }
+
+    /// What is claimed.
+    pub fn statement(&self) -> &S {
+        &self.statement
+    }
+
+    /// Checks author and signature.
+    pub fn verify(self, roster: &Roster, signatures: &Signatures<'_>) -> Result<Signed<S>, StatementError> {
+        let Self { statement, envelope } = self;
+        let author = statement.author();
+        let (_, card) = author_card(roster, author, S::BY, envelope.signature().keyid)?;
+        signatures
+            .check(&card.enrolment().signing_key, &envelope)
+            .map_err(|source| StatementError::Signature { author: author.clone(), source })?;
+        Ok(Signed { card: card.keyid(), statement, envelope })
+    }
+}
+
 impl<S: Statement> Signed<S> {
     /// Checks a statement. Whoever counts or obeys statements takes this type.
     pub fn verify(envelope: Envelope, mode: Mode, roster: &Roster) -> Result<Self, StatementError> {
-        let statement: S = read(&envelope, mode)?;
-        let author = statement.author();
-        let (_, card) = author_card(roster, author, S::BY, envelope.signature().keyid)?;
-        card.enrolment()
-            .signing_key
-            .verify_envelope(&envelope)
-            .map_err(|source| StatementError::Signature { author: author.clone(), source })?;
-        Ok(Self { statement, card: card.keyid(), envelope })
+        Claimed::read(envelope, mode)?.verify(roster, &Signatures::AT_ONCE)
     }
 
     /// What was stated.
     pub fn statement(&self) -> &S {
         &self.statement
+    }
+
+    /// What was stated, alone.
+    pub fn into_statement(self) -> S {
+        self.statement
     }
 
     /// The signed envelope.

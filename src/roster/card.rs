@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::key::{KeyError, PublicKey};
+use super::{
+    key::{KeyError, PublicKey},
+    signatures::Signatures,
+};
 use crate::encoding::{
     bounds,
     digest::Digest,
@@ -113,12 +116,16 @@ impl EnrolledCard {
     /// Checks type, spelling and signature, and that the certificates are the named ones. What they attest is for
     /// the roster to judge.
     pub fn from_file(file: EnrolmentFile) -> Result<Self, EnrolmentError> {
+        Self::in_walk(file, &Signatures::AT_ONCE)
+    }
+
+    pub(super) fn in_walk(file: EnrolmentFile, signatures: &Signatures<'_>) -> Result<Self, EnrolmentError> {
         let envelope = &file.statement;
         if envelope.payload_type != ENROLMENT_TYPE {
             return Err(EnrolmentError::Type(crate::encoding::text::printable(&envelope.payload_type)));
         }
         let enrolment: Enrolment = strict::parse(&envelope.payload.0)?;
-        enrolment.signing_key.verify_envelope(envelope)?;
+        signatures.check(&enrolment.signing_key, envelope)?;
         if !file.attestation.iter().map(|der| Digest::of(&der.0)).eq(enrolment.attestation.iter().copied()) {
             return Err(EnrolmentError::Certificates);
         }

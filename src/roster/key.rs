@@ -135,13 +135,19 @@ impl PublicKey {
         }
     }
 
+    /// Checks that `envelope` names this key as the one that signed it.
+    pub(super) fn check_named(&self, envelope: &Envelope) -> Result<(), KeyError> {
+        let (wanted, found) = (self.keyid(), envelope.signature().keyid);
+        if found == wanted {
+            return Ok(());
+        }
+        Err(KeyError::OtherKey { wanted: wanted.short(), found: found.short() })
+    }
+
     /// Checks that `envelope` names this key and carries its signature.
     pub fn verify_envelope(&self, envelope: &Envelope) -> Result<(), KeyError> {
-        let signature = envelope.signature();
-        if signature.keyid != self.keyid() {
-            return Err(KeyError::OtherKey { wanted: self.keyid().short(), found: signature.keyid.short() });
-        }
-        self.verify(&envelope.signed_bytes(), &signature.sig.0)
+        self.check_named(envelope)?;
+        self.verify(&envelope.signed_bytes(), &envelope.signature().sig.0)
     }
 }
 

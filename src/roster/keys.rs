@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{card::EnrolledCard, deal::DealHeader, error::RosterError, people::Person, point::KeyPoint};
 use crate::{encoding::text::Name, sealing::single};
 
-/// No serial and no key occurs twice, whoever has it, whatever it is for and however it is spelled.
-pub(super) fn check(deal: &DealHeader, people: &[Person]) -> Result<(), RosterError> {
+/// No serial and no key occurs twice, whoever has it, whatever it is for and however it is spelled. Gives the keys of people
+/// and authorities.
+pub(super) fn check(deal: &DealHeader, people: &[Person]) -> Result<BTreeSet<KeyPoint>, RosterError> {
     let mut serials: BTreeMap<String, &Name> = BTreeMap::new();
     for person in people {
         for card in &person.cards {
@@ -18,17 +19,18 @@ pub(super) fn check(deal: &DealHeader, people: &[Person]) -> Result<(), RosterEr
         }
     }
     let mut owners: BTreeMap<KeyPoint, String> = BTreeMap::new();
-    let dealt_by = deal.station.points().into_iter().map(|point| (point, "the station".to_owned()));
-    for (point, of) in dealt_by.chain(points(deal, people)) {
+    let dealt_by = deal.station.points();
+    let of_station = dealt_by.iter().map(|point| (*point, "the station".to_owned()));
+    for (point, of) in of_station.chain(points(deal, people)) {
         if let Some(first) = owners.insert(point, of.clone()) {
             return Err(RosterError::KeyTwice { first, second: of });
         }
     }
-    Ok(())
+    Ok(owners.into_keys().filter(|point| !dealt_by.contains(point)).collect())
 }
 
 /// Every key of people and authorities as a point, with whose it is. A recipient that cannot be read is refused elsewhere.
-pub(super) fn points(deal: &DealHeader, people: &[Person]) -> Vec<(KeyPoint, String)> {
+fn points(deal: &DealHeader, people: &[Person]) -> Vec<(KeyPoint, String)> {
     let mut points = Vec::new();
     for person in people {
         for enrolment in person.cards.iter().map(EnrolledCard::enrolment) {

@@ -14,6 +14,7 @@ mod operation;
 mod people;
 pub mod point;
 pub mod requirement;
+pub mod signatures;
 mod validation;
 mod warnings;
 

@@ -8,6 +8,7 @@ use super::{
     error::RosterError,
     members::{Member, RosterDocument},
     naming,
+    signatures::Signatures,
 };
 use crate::{
     encoding::{
@@ -70,7 +71,10 @@ impl Person {
 }
 
 /// Everybody, each once, with cards that they can use.
-pub(super) fn check(document: &RosterDocument) -> Result<Vec<Person>, RosterError> {
+pub(super) fn check(
+    document: &RosterDocument,
+    signatures: &Signatures<'_>,
+) -> Result<Vec<Person>, RosterError> {
     let count = document.custodians.len();
     if !(2..=CUSTODIANS).contains(&count) {
         return Err(RosterError::CustodianCount(count));
@@ -91,7 +95,7 @@ pub(super) fn check(document: &RosterDocument) -> Result<Vec<Person>, RosterErro
             if !seen.insert(member.name.to_string()) || !seen.insert(format!("full name {spoken}")) {
                 return Err(RosterError::PersonTwice(format!("{} ({})", member.name, member.full_name)));
             }
-            people.push(check_member(member, standing, document)?);
+            people.push(check_member(member, standing, document, signatures)?);
         }
     }
     Ok(people)
@@ -101,6 +105,7 @@ fn check_member(
     member: &Member,
     standing: Standing,
     document: &RosterDocument,
+    signatures: &Signatures<'_>,
 ) -> Result<Person, RosterError> {
     let name = &member.name;
     if member.cards.is_empty() {
@@ -111,7 +116,7 @@ fn check_member(
     }
     let mut cards = Vec::new();
     for file in &member.cards {
-        let card = EnrolledCard::from_file(file.clone())
+        let card = EnrolledCard::in_walk(file.clone(), signatures)
             .map_err(|source| RosterError::Enrolment { person: name.clone(), source })?;
         let enrolment = card.enrolment();
         if enrolment.holder != *name {

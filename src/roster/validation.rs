@@ -1,5 +1,7 @@
 //! From a roster that somebody wrote to one that can be relied on.
 
+use std::collections::BTreeSet;
+
 use super::{
     attestation::AttestedCard,
     attested,
@@ -10,6 +12,7 @@ use super::{
     members::{MAX_DRILL_DAYS, Policy, RosterDocument},
     people::{self, Person, Standing},
     point::KeyPoint,
+    signatures::Signatures,
 };
 use crate::{
     encoding::{digest::Digest, strict, text::Name, time::Timestamp},
@@ -23,6 +26,7 @@ pub struct Roster {
     document: RosterDocument,
     people: Vec<Person>,
     attested: Vec<(Digest, AttestedCard)>,
+    points: BTreeSet<KeyPoint>,
     digest: Digest,
     dealing_id: Digest,
 }
@@ -30,9 +34,14 @@ pub struct Roster {
 impl Roster {
     /// Checks a roster for a quorum of this mode.
     pub fn validate(document: RosterDocument) -> Result<Self, RosterError> {
-        let people = people::check(&document)?;
+        Self::in_walk(document, &Signatures::AT_ONCE)
+    }
+
+    /// The same within a walk over a ledger.
+    pub fn in_walk(document: RosterDocument, signatures: &Signatures<'_>) -> Result<Self, RosterError> {
+        let people = people::check(&document, signatures)?;
         let attested = attested::check(&document, &people)?;
-        keys::check(&document.deal, &people)?;
+        let points = keys::check(&document.deal, &people)?;
         keys::check_authorities(&document.deal)?;
         governing::check_operations(&document)?;
         if !(1..=9).contains(&document.policy.copies) {
@@ -44,8 +53,14 @@ impl Roster {
             return Err(RosterError::DrillDays(days));
         }
         let dealing_id = document.deal.dealing_id();
-        let roster =
-            Self { digest: Digest::of(&strict::write(&document)), document, people, attested, dealing_id };
+        let roster = Self {
+            digest: Digest::of(&strict::write(&document)),
+            document,
+            people,
+            attested,
+            points,
+            dealing_id,
+        };
         roster.check_deal()?;
         Ok(roster)
     }
@@ -124,7 +139,7 @@ impl Roster {
 
     /// Whether a key of a person or an authority is this point.
     pub fn has_key(&self, point: KeyPoint) -> bool {
-        keys::points(&self.document.deal, &self.people).iter().any(|(known, _)| *known == point)
+        self.points.contains(&point)
     }
 
     /// Whether the attestations held when a genesis was proposed as well: those of an enrolment are judged at its own

@@ -252,7 +252,7 @@ pub fn parse_x25519_recipient(text: &str) -> Result<age::x25519::Recipient, Seal
     if !is_canonical(&point) {
         return refuse("the point has another, shorter spelling");
     }
-    if has_small_order(&point)? {
+    if has_small_order(&point) {
         return refuse("a point of small order, for which everybody could open");
     }
     Ok(recipient)
@@ -269,14 +269,19 @@ fn is_canonical(point: &[u8]) -> bool {
     }
 }
 
-/// Whether the shared secret with `point` is zero, which does not depend on the other's key: clamped
-/// scalars are multiples of the cofactor. The `age` crate says so when it is shown the point as a
-/// sender's ephemeral share.
-fn has_small_order(point: &[u8]) -> Result<bool, SealError> {
-    use age::Identity as _;
-    let stanza =
-        Stanza { tag: "X25519".into(), args: vec![STANDARD_NO_PAD.encode(point)], body: vec![0; 32] };
-    Ok(x25519_identity(&[1; 32])?.unwrap_stanza(&stanza).is_some())
+/// The u-coordinates, little-endian, of all points of small order on Curve25519 and its twist: 0, 1, -1, and two of order 8.
+/// With each of them every shared secret is zero (RFC 7748, section 6.1).
+const SMALL_ORDER: [&str; 5] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+];
+
+/// Whether the shared secret with `point`, in its shortest spelling, is zero for every identity.
+fn has_small_order(point: &[u8]) -> bool {
+    SMALL_ORDER.contains(&base16ct::lower::encode_string(point).as_str())
 }
 
 #[cfg(test)]
@@ -409,6 +414,33 @@ mod tests {
         high_bit[31] |= 0x80;
         for bad in [[0; 32], one, order_eight, p, minus_one, high_bit] {
             assert!(matches!(parse_x25519_recipient(&spell(&bad)), Err(SealError::Recipient { .. })));
+        }
+    }
+
+    /// The `age` crate says that a shared secret is zero when it is shown the point as a sender's ephemeral share.
+    #[test]
+    fn the_points_of_small_order_are_those_whose_shared_secret_is_zero() {
+        use age::Identity as _;
+        let is_zero = |point: &[u8]| {
+            let args = vec![STANDARD_NO_PAD.encode(point)];
+            let stanza = Stanza { tag: "X25519".into(), args, body: vec![0; 32] };
+            identity(1).unwrap_stanza(&stanza).is_some()
+        };
+        let listed = SMALL_ORDER.map(|hex| {
+            let mut point = [0; 32];
+            base16ct::lower::decode(hex, &mut point).unwrap();
+            assert!(is_canonical(&point) && is_zero(&point), "{hex}");
+            point
+        });
+        let near = listed.iter().flat_map(|point| {
+            (0..=255).map(move |low| {
+                let mut near = *point;
+                near[0] = low;
+                near
+            })
+        });
+        for point in near.filter(|point| is_canonical(point)) {
+            assert_eq!(has_small_order(&point), is_zero(&point), "{point:?}");
         }
     }
 }

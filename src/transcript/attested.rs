@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    context::Context,
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, End},
 };
@@ -10,7 +11,7 @@ use crate::{
     approval::statement::{Attestation, Rejection, Signed},
     encoding::{
         digest::Digest,
-        dsse::{Envelope, Mode},
+        dsse::Envelope,
         text::{self, Name},
     },
 };
@@ -47,11 +48,11 @@ impl Ceremony {
 }
 
 /// Takes the good ones into the ceremony and reports the others.
-pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, mode: Mode) -> Vec<Finding> {
+pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen: BTreeSet<(Name, bool)> = BTreeSet::new();
     for (name, bytes) in &files.attestations {
-        match attestation(bytes, ceremony, mode) {
+        match attestation(bytes, ceremony, context) {
             Ok(signed) => {
                 let said = signed.statement();
                 if seen.insert((said.person.clone(), said.agrees)) {
@@ -65,7 +66,7 @@ pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, mode: Mode) -
             }
         }
     }
-    rejections_beside(files, ceremony, mode, &mut findings);
+    rejections_beside(files, ceremony, context, &mut findings);
     findings
 }
 
@@ -74,12 +75,12 @@ pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, mode: Mode) -
 fn rejections_beside(
     files: &CeremonyFiles,
     ceremony: &mut Ceremony,
-    mode: Mode,
+    context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) {
     for (_, bytes) in &files.approvals {
         let Ok(envelope) = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes)) else { continue };
-        let Ok(signed) = Signed::<Rejection>::verify(envelope, mode, &ceremony.roster) else { continue };
+        let Ok(signed) = context.statement::<Rejection>(envelope, &ceremony.roster) else { continue };
         let said = signed.statement();
         let known = ceremony.rejections.iter().chain(&ceremony.unrecorded);
         if said.proposal != ceremony.digest
@@ -99,11 +100,14 @@ fn rejections_beside(
     }
 }
 
-fn attestation(bytes: &[u8], ceremony: &Ceremony, mode: Mode) -> Result<Signed<Attestation>, String> {
+fn attestation(
+    bytes: &[u8],
+    ceremony: &Ceremony,
+    context: &Context<'_>,
+) -> Result<Signed<Attestation>, String> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let envelope = Envelope::parse(bytes).map_err(|e| e.to_string())?;
-    let signed =
-        Signed::<Attestation>::verify(envelope, mode, &ceremony.roster).map_err(|e| e.to_string())?;
+    let signed = context.statement::<Attestation>(envelope, &ceremony.roster).map_err(|e| e.to_string())?;
     let said = signed.statement();
     let same: (Digest, u32, Digest) = (said.ledger, said.ceremony, said.head);
     if same != (ceremony.proposal.ledger, ceremony.number(), ceremony.last_line) {

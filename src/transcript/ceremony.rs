@@ -16,7 +16,7 @@ use super::{
 use crate::{
     approval::{
         quorum::Tally,
-        statement::{self, Approval, Rejection, Signed, StatementError},
+        statement::{self, Approval, Claimed, Rejection, StatementError},
     },
     proposal::{document::Proposal, operations::Plan},
     roster::requirement::Requirement,
@@ -34,14 +34,14 @@ pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony,
         let parsed = line::parse(bytes, context.mode, at)?;
         let link =
             Link { seq: ceremony.lines, prev: Some(ceremony.last_line), not_before: Some(ceremony.times.1) };
-        line::verify(&parsed, &link, &ceremony.proposal.station.keys.signing_key, at)?;
+        line::verify(&parsed, &link, &ceremony.proposal.station.keys.signing_key, context.signatures, at)?;
         advance(&mut ceremony, &parsed, context).map_err(|f| Finding { line: Some(at), ..f })?;
         ceremony.note_quorum(&parsed.entry.event);
         ceremony.lines = ceremony.lines.saturating_add(1);
         ceremony.last_line = parsed.digest;
         ceremony.times.1 = parsed.entry.time;
     }
-    let findings = attested::read(files, &mut ceremony, context.mode);
+    let findings = attested::read(files, &mut ceremony, context);
     Ok((ceremony, findings))
 }
 
@@ -52,18 +52,18 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
             format!("it begins with {}, not with proposed", first.entry.event.name()),
         ));
     };
-    let claimed: Proposal =
-        statement::read(&event.proposal, context.mode).map_err(|e| refused_statement(&e))?;
-    proposed::check_chain(event, &claimed, context)?;
-    let roster = proposed::applicable_roster(&claimed, context)?;
-    let signed = Signed::<Proposal>::verify(event.proposal.clone(), context.mode, &roster)
-        .map_err(|e| refused_statement(&e))?;
-    let proposal = signed.statement().clone();
+    let claimed =
+        Claimed::<Proposal>::read(event.proposal.clone(), context.mode).map_err(|e| refused_statement(&e))?;
+    proposed::check_chain(event, claimed.statement(), context)?;
+    let roster = proposed::applicable_roster(claimed.statement(), context)?;
+    let signed = claimed.verify(&roster, context.signatures).map_err(|e| refused_statement(&e))?;
+    let (digest, proposer_card) = (signed.digest(), signed.card());
+    let proposal = signed.into_statement();
     let plan = Plan::parse(proposal.plan.as_bytes());
     let disputes = plan.as_ref().ok().and_then(|plan| plan.heading().disputed_times.cloned());
     let floor = context.state.and_then(|state| state.floor(disputes.as_ref()));
     let link = Link { seq: 0, prev: None, not_before: floor.map(|c| c.times.1) };
-    line::verify(first, &link, &proposal.station.keys.signing_key, 1)?;
+    line::verify(first, &link, &proposal.station.keys.signing_key, context.signatures, 1)?;
     if first.entry.time != proposal.created {
         return Err(Finding::error("proposal-frame", "its line was not written when the proposal was made"));
     }
@@ -75,8 +75,8 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
     }
     Ok(Ceremony {
         directory: files.directory.clone(),
-        digest: signed.digest(),
-        proposer_card: signed.card(),
+        digest,
+        proposer_card,
         proposal,
         plan: Arc::new(plan),
         roster,
@@ -115,7 +115,8 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
     let before_intent = ceremony.intended.is_none() && ceremony.concluded.is_none() && ceremony.end.is_none();
     match &line.entry.event {
         AnyEvent::Approved(Approved { approval }) if before_intent => {
-            let signed = Signed::<Approval>::verify(approval.clone(), context.mode, &ceremony.roster)
+            let signed = context
+                .statement::<Approval>(approval.clone(), &ceremony.roster)
                 .map_err(|e| refused_statement(&e))?;
             check_approval(ceremony, signed.statement())?;
             let who = &signed.statement().custodian;
@@ -127,7 +128,8 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             Ok(())
         }
         AnyEvent::Rejected(Rejected { rejection }) if before_intent => {
-            let signed = Signed::<Rejection>::verify(rejection.clone(), context.mode, &ceremony.roster)
+            let signed = context
+                .statement::<Rejection>(rejection.clone(), &ceremony.roster)
                 .map_err(|e| refused_statement(&e))?;
             let said = signed.statement();
             if said.proposal != ceremony.digest {
@@ -166,7 +168,8 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             Ok(())
         }
         AnyEvent::Aborted(aborted) if before_intent => {
-            let signed = Signed::verify(aborted.abort.clone(), context.mode, &ceremony.roster)
+            let signed = context
+                .statement(aborted.abort.clone(), &ceremony.roster)
                 .map_err(|e| refused_statement(&e))?;
             let said: &statement::Abort = signed.statement();
             if said.proposal != ceremony.digest {

@@ -7,10 +7,10 @@ use super::{
 use crate::{
     approval::{
         drill::Drill,
-        statement::{self, Signed},
+        statement::{Claimed, Signed},
     },
     encoding::{dsse::Envelope, text, text::Name, time::Timestamp},
-    roster::{OperationKind, Person, Roster, Standing, card::EnrolledCard},
+    roster::{OperationKind, Person, Roster, Standing, card::EnrolledCard, signatures::Signatures},
 };
 
 /// The longest file of a drill: an honest one has about 1,200 bytes.
@@ -18,11 +18,15 @@ pub const MAX_DRILL: usize = 16 * 1024;
 
 /// Takes the good ones into the ceremony that was verified last, and reports the others. `state` has that ceremony's
 /// effects already: a drill is of the roster in force afterwards.
-pub(super) fn read(files: &CeremonyFiles, state: &mut LedgerState) -> Vec<Finding> {
+pub(super) fn read(
+    files: &CeremonyFiles,
+    state: &mut LedgerState,
+    signatures: &Signatures<'_>,
+) -> Vec<Finding> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let Some(ceremony) = state.ceremonies.last() else { return Vec::new() };
     for (name, bytes) in &files.drills {
-        match check(bytes, state, ceremony) {
+        match in_walk(bytes, state, ceremony, signatures) {
             Ok(signed) => good.push(signed),
             Err(reason) => bad.push(text::printable(&format!("{name}: {reason}"))),
         }
@@ -41,8 +45,18 @@ pub(super) fn read(files: &CeremonyFiles, state: &mut LedgerState) -> Vec<Findin
 
 /// Checks one: made in this ledger after this ceremony, of the roster that `state` has in force, by that card.
 pub fn check(bytes: &[u8], state: &LedgerState, ceremony: &Ceremony) -> Result<Signed<Drill>, String> {
+    in_walk(bytes, state, ceremony, &Signatures::AT_ONCE)
+}
+
+fn in_walk(
+    bytes: &[u8],
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    signatures: &Signatures<'_>,
+) -> Result<Signed<Drill>, String> {
     let envelope = parse(bytes)?;
-    let said: Drill = statement::read(&envelope, state.mode).map_err(|e| e.to_string())?;
+    let claimed = Claimed::<Drill>::read(envelope, state.mode).map_err(|e| e.to_string())?;
+    let said = claimed.statement();
     if said.ledger != state.nonce {
         return Err("it was made in another ledger".into());
     }
@@ -57,7 +71,8 @@ pub fn check(bytes: &[u8], state: &LedgerState, ceremony: &Ceremony) -> Result<S
     if said.dealing != roster.dealing_id() {
         return Err("it is of another dealing".into());
     }
-    let signed = Signed::<Drill>::verify(envelope, state.mode, roster).map_err(|e| e.to_string())?;
+    let signed = claimed.verify(roster, signatures).map_err(|e| e.to_string())?;
+    let said = signed.statement();
     let (person, card) = roster.holder(signed.card()).ok_or("no card of the roster signed it")?;
     if card.enrolment().serial != said.serial {
         return Err(format!("it names card {} and was signed by {card}", said.serial));

@@ -27,13 +27,14 @@ impl Known {
         {
             known = Self { mode: Some(mode), ..Self::default() };
         }
-        if !known.verified.go_on(files, before, mode) {
-            return known.verified;
+        let (verified, is_whole) = known.verified.go_on(files, before, mode);
+        if !is_whole {
+            return verified;
         }
+        known.verified = verified;
         let new = files.get(known.files.len()..before).unwrap_or_default();
         known.files.extend_from_slice(new);
-        let mut verified = known.verified.clone();
-        verified.go_on(files, files.len(), mode);
+        let (verified, _) = known.verified.go_on(files, files.len(), mode);
         *self = known;
         verified
     }

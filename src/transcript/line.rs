@@ -12,7 +12,7 @@ use crate::{
         text,
         time::Timestamp,
     },
-    roster::key::PublicKey,
+    roster::{key::PublicKey, signatures::Signatures},
 };
 
 /// A line whose spelling was checked; its signature was not.
@@ -86,7 +86,13 @@ pub struct Link {
 }
 
 /// Checks place, link, time and signature.
-pub fn verify(line: &ParsedLine, link: &Link, station: &PublicKey, at: usize) -> Result<(), Finding> {
+pub fn verify(
+    line: &ParsedLine,
+    link: &Link,
+    station: &PublicKey,
+    signatures: &Signatures<'_>,
+    at: usize,
+) -> Result<(), Finding> {
     let entry = &line.entry;
     if entry.seq != link.seq {
         let message = format!("this is line {} of its transcript, it should be line {}", entry.seq, link.seq);
@@ -99,7 +105,7 @@ pub fn verify(line: &ParsedLine, link: &Link, station: &PublicKey, at: usize) ->
         )
         .at(at));
     }
-    station.verify_envelope(&line.envelope).map_err(|error| {
+    signatures.check(station, &line.envelope).map_err(|error| {
         Finding::error("line-signature", format!("not signed by the station: {error}")).at(at)
     })?;
     if let Some(earlier) = link.not_before

@@ -108,7 +108,7 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
     let in_force = context.state.and_then(|s| s.roster.clone());
     let roster = match (&proposal.operation, &proposal.new_roster, in_force) {
         (Operation::Genesis(_), Some(document), None) if context.number == 0 => {
-            let roster = Roster::validate(document.clone())
+            let roster = Roster::in_walk(document.clone(), context.signatures)
                 .and_then(|roster| roster.check_attestation_dates(proposal.created).map(|()| roster))
                 .map_err(|error| Finding::error("roster", error.to_string()))?;
             let deal = roster.deal();

@@ -19,6 +19,7 @@ use crate::{
     approval::statement::Signed,
     encoding::{digest::Digest, dsse::Mode, time::Timestamp},
     proposal::target::{Custody, Role},
+    roster::signatures::{self, Signatures},
 };
 
 /// A ledger after verification: the state as far as it could be followed, and what was found.
@@ -44,17 +45,30 @@ impl Verified {
 pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
     let mut verified = Verified::default();
     verified.findings.extend(foreign(files, mode).filter(|_| files.is_empty()));
-    verified.go_on(files, files.len(), mode);
-    verified
+    verified.go_on(files, files.len(), mode).0
 }
 
 impl Verified {
     /// Verifies the ceremonies of `files` that follow those which it has, as far as `until`, and takes them in. The first
     /// one that is broken ends it; then it says false.
-    pub(super) fn go_on(&mut self, files: &[CeremonyFiles], until: usize, mode: Mode) -> bool {
+    pub(super) fn go_on(&self, files: &[CeremonyFiles], until: usize, mode: Mode) -> (Self, bool) {
+        let begun = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
+        let new = files.get(begun..until).unwrap_or_default();
+        let bytes = new.iter().fold(0_usize, |sum, file| sum.saturating_add(file.transcript.len()));
+        signatures::walked(bytes, |signatures| self.clone().walk(files, until, mode, signatures))
+    }
+
+    /// The same, with each signature verified when `signatures` says.
+    pub fn walk(
+        mut self,
+        files: &[CeremonyFiles],
+        until: usize,
+        mode: Mode,
+        signatures: &Signatures<'_>,
+    ) -> (Self, bool) {
         let begun = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
         for (number, file) in files.iter().enumerate().take(until).skip(begun) {
-            if let Err(finding) = self.take(file, number, mode) {
+            if let Err(finding) = self.take(file, number, mode, signatures) {
                 self.findings.push(finding.of(&file.directory));
                 let left = files.len().saturating_sub(number).saturating_sub(1);
                 if left > 0 {
@@ -62,20 +76,26 @@ impl Verified {
                         format!("{left} later ceremonies were not verified, since this one is broken");
                     self.findings.push(Finding::new(Severity::Note, "not-verified", message));
                 }
-                return false;
+                return (self, false);
             }
         }
-        true
+        (self, true)
     }
 
-    fn take(&mut self, file: &CeremonyFiles, number: usize, mode: Mode) -> Result<(), Finding> {
+    fn take(
+        &mut self,
+        file: &CeremonyFiles,
+        number: usize,
+        mode: Mode,
+        signatures: &Signatures<'_>,
+    ) -> Result<(), Finding> {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         check_place(file, number, self.state.as_ref(), mode)?;
-        let context = Context { mode, number, state: self.state.as_ref() };
+        let context = Context { mode, number, state: self.state.as_ref(), signatures };
         let (ceremony, mut found) = ceremony::verify(file, &context)?;
         self.findings.append(&mut found);
         let mut extended = extend(self.state.take(), ceremony, mode);
-        self.findings.extend(drilled::read(file, &mut extended));
+        self.findings.extend(drilled::read(file, &mut extended, signatures));
         self.state = Some(extended);
         Ok(())
     }

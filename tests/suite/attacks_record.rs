@@ -48,7 +48,6 @@ use quorate::{
     transcript::{
         finding::{Finding, Severity},
         ledger::CeremonyFiles,
-        verification,
     },
 };
 use tempfile::TempDir;
@@ -127,7 +126,7 @@ pub fn codes(done: &Ran, severity: &str) -> Vec<String> {
 
 /// The errors in a ledger.
 pub fn errors(files: &[CeremonyFiles], mode: Mode) -> Vec<Finding> {
-    let findings = verification::verify(files, mode).findings;
+    let findings = forge::verified(files, mode).findings;
     findings.into_iter().filter(|f| f.severity == Severity::Error).collect()
 }
 

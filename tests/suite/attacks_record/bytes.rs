@@ -14,7 +14,7 @@ use quorate::{
         dsse::{Envelope, Mode},
     },
     proposal::document::Proposal,
-    roster::key::PublicKey,
+    roster::{key::PublicKey, signatures::Signatures},
     transcript::{
         ceremony,
         context::Context,
@@ -40,7 +40,9 @@ fn states() -> &'static [Option<LedgerState>] {
 /// Verifies one ceremony after the unchanged ones before it.
 fn holds(number: usize, transcript: Vec<u8>) -> bool {
     let state = states()[number].as_ref();
-    let context = Context { mode: Mode::Rehearsal, number: u32::try_from(number).unwrap(), state };
+    let signatures = &Signatures::AT_ONCE;
+    let context =
+        Context { mode: Mode::Rehearsal, number: u32::try_from(number).unwrap(), state, signatures };
     let file = CeremonyFiles { transcript, ..rehearsed().files[number].clone() };
     ceremony::verify(&file, &context).is_ok()
 }
@@ -89,8 +91,10 @@ fn no_changed_byte_of_a_line_goes_unseen() {
             let line = line.trim_ascii_end();
             let link = Link { seq, prev, not_before: None };
             let holds = |bytes: &[u8]| {
-                let whole =
-                    || line::parse(bytes, Mode::Rehearsal, 1).map(|l| line::verify(&l, &link, &station, 1));
+                let whole = || {
+                    line::parse(bytes, Mode::Rehearsal, 1)
+                        .map(|l| line::verify(&l, &link, &station, &Signatures::AT_ONCE, 1))
+                };
                 // The signature first: it is cheap, and a first line is long.
                 Envelope::parse(bytes).is_ok_and(|e| station.verify_envelope(&e).is_ok())
                     && matches!(whole(), Ok(Ok(())))

@@ -23,7 +23,7 @@ use quorate::{
         place::Place,
         target::{Custody, ObjectRecord, Role},
     },
-    roster::OperationKind,
+    roster::{OperationKind, signatures::Signatures},
     transcript::{
         event::{Approved, Closed, Entry, Event, PinInForce, Proposed, payload},
         ledger::{CeremonyFiles, LedgerState},
@@ -128,7 +128,7 @@ impl Forge {
     }
 
     pub fn verify(&self) -> Verified {
-        verification::verify(&self.files, self.mode)
+        verified(&self.files, self.mode)
     }
 
     /// The state of a ledger without errors.
@@ -373,6 +373,21 @@ impl Forge {
     pub fn write(&self, ledger: &Path) {
         write_ledger(&self.files, ledger);
     }
+}
+
+/// A ledger verified on all processors. One processor alone must find the same.
+pub fn verified(files: &[CeremonyFiles], mode: Mode) -> Verified {
+    let verified = verification::verify(files, mode);
+    let (alone, _) = Verified::default().walk(files, files.len(), mode, &Signatures::AT_ONCE);
+    if !files.is_empty() {
+        assert_eq!(verified.findings, alone.findings);
+    }
+    let told = |verified: &Verified| {
+        let state = verified.state.as_ref();
+        state.map(|state| format!("{:?} {:?}", state.targets, state.ceremonies.iter().collect::<Vec<_>>()))
+    };
+    assert_eq!(told(&verified), told(&alone));
+    verified
 }
 
 /// Writes a ledger as a directory.
