@@ -32,6 +32,10 @@
 //! *witness* signs what was seen. A *ceremony* is one run of a *plan*, recorded in a *transcript* whose last line is its
 //! *head*; the *ledger* is all ceremonies of a quorum, chained from the genesis on.
 
+// The hostile station of the tests is compiled into the unit tests and into the suite, by one name of this crate.
+#[cfg(test)]
+extern crate self as quorate;
+
 pub mod account;
 pub mod administration;
 pub mod approval;

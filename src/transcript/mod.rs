@@ -20,3 +20,6 @@ mod proposed;
 pub mod recovery;
 mod times;
 pub mod verification;
+
+#[cfg(test)]
+mod tests;

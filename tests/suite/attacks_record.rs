@@ -5,9 +5,7 @@
 //! with keys of its own, for lies that are properly signed.
 
 mod acting;
-mod approvals;
 mod attestations;
-mod backups;
 mod by_hand;
 mod bytes;
 mod ceremonies;
@@ -15,22 +13,14 @@ mod clocks;
 mod comparing;
 mod continuity;
 mod desk;
-mod handovers;
 mod hostile_files;
 mod known;
 mod lines;
 mod modes;
-mod modules;
-mod outcomes;
 mod pins;
 mod programs;
-mod proposals;
-mod recovery;
-mod renewals;
 mod screen;
 mod statements;
-mod taken_up_again;
-mod targets;
 mod verdicts;
 
 use crate::support::forge;

@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod crash;
+#[allow(dead_code, reason = "shared with the unit tests of the verifier")]
 pub mod forge;
 pub mod forgery;
 pub mod founded;

@@ -15,8 +15,7 @@ use quorate::{
     },
 };
 
-use super::targets::adopted;
-use crate::support::forge::{Forge, concluded, identity, intended, name, object, text};
+use crate::support::forge::{Forge, adopted, concluded, identity, intended, name, object, text};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 

@@ -4,10 +4,14 @@
 //! two authorities: `crypto-officer` 2 of 4 and `security-officer` 3 of 4. [`Forge::genesis`] and [`Forge::complete`] write
 //! what an honest station writes; tests change a proposal, a statement or a line before it is signed.
 
+#[path = "forge/adopting.rs"]
+mod adopting;
+#[path = "forge/parts.rs"]
 mod parts;
 
 use std::{fs, path::Path, sync::OnceLock};
 
+pub use adopting::*;
 pub use parts::*;
 use quorate::{
     approval::statement::{Abort, Approval, Attestation, Rejection, Statement},

@@ -1,6 +1,6 @@
 //! Ceremonies that ended while nobody knew which PINs hold: a recovery takes them up again, and nothing else may pass as one.
 
-use quorate::{
+use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
@@ -15,10 +15,10 @@ use quorate::{
     },
 };
 
-use super::forged;
-use crate::support::forge::{
+use super::forge::{
     ALL, Forge, TWO, Transcript, concluded, credential, identity, intended, name, object, seen, text,
 };
+use super::forged;
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -85,10 +85,7 @@ fn only_begun(mut forge: Forge, proposal: &Proposal) -> Forge {
 }
 
 fn remarks(forge: &Forge, code: &str) -> usize {
-    verification::remarks(&forge.state(), crate::support::forge::reading())
-        .iter()
-        .filter(|f| f.code == code)
-        .count()
+    verification::remarks(&forge.state(), super::forge::reading()).iter().filter(|f| f.code == code).count()
 }
 
 #[test]

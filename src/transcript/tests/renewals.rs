@@ -1,7 +1,7 @@
 //! Changed PINs: a station that claims to have set one that was not proposed, or keeps quiet about one, could lock the
 //! quorum out of its own token.
 
-use quorate::{
+use crate::{
     proposal::{document::Proposal, target::Role},
     transcript::{
         event::{Closed, Concluded, PinInForce},
@@ -10,8 +10,8 @@ use quorate::{
     },
 };
 
+use super::forge::{Forge, TWO, concluded, credential, intended, name, object};
 use super::forged;
-use crate::support::forge::{Forge, TWO, concluded, credential, intended, name, object};
 
 fn pin(role: Role, version: u32) -> PinInForce {
     PinInForce { target: name("hsm"), role, version }

@@ -1,6 +1,6 @@
 //! A hostile station that tells what did not happen, or keeps quiet about what did.
 
-use quorate::{
+use crate::{
     approval::statement::Abort,
     encoding::{digest::Digest, strict},
     proposal::{
@@ -18,10 +18,10 @@ use quorate::{
     },
 };
 
-use super::forged;
-use crate::support::forge::{
+use super::forge::{
     ALL, Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, object, recipient, seen, text,
 };
+use super::forged;
 
 /// A deletion that alice and bob approved, as far as the test drives it from there.
 fn approved(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
@@ -189,7 +189,7 @@ fn objects_that_come_and_go_without_a_ceremony_are_told() {
             lines.add(intended(&TWO)).add(event);
         })
         .state();
-        let found = verification::remarks(&state, crate::support::forge::reading())
+        let found = verification::remarks(&state, super::forge::reading())
             .into_iter()
             .filter(|f| f.code.starts_with("objects-"));
         found.map(|f| (f.severity, f.message)).collect()
@@ -359,8 +359,8 @@ fn time_does_not_go_back() {
     // Nor from one ceremony to the next.
     let mut forge = Forge::new();
     let mut proposal = forge.delete();
-    proposal.created = crate::support::forge::time(START + 1);
-    proposal.expires = crate::support::forge::time(START + 3601);
+    proposal.created = super::forge::time(START + 1);
+    proposal.expires = super::forge::time(START + 3601);
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);
     forged(&forge, "time-backwards");

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use quorate::{
+use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
@@ -16,10 +16,8 @@ use quorate::{
     },
 };
 
+use super::forge::{ALL, Forge, concluded, credential, intended, name, object, recipient, sealed_to};
 use super::forged;
-use crate::support::forge::{
-    ALL, Forge, concluded, credential, intended, name, object, recipient, sealed_to,
-};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -39,8 +37,8 @@ fn genesis(forge: &Forge) -> Proposal {
     assert!(proposal.plan.contains(held));
     proposal.plan = proposal.plan.replace(held, &text).replace("delete = [\"crypto", "delete = [\"security");
     let document = proposal.new_roster.as_mut().unwrap();
-    document.operations.insert(quorate::roster::OperationKind::Delete, vec![name("security-officer")]);
-    proposal.roster = Digest::of(&quorate::encoding::strict::write(document));
+    document.operations.insert(crate::roster::OperationKind::Delete, vec![name("security-officer")]);
+    proposal.roster = Digest::of(&crate::encoding::strict::write(document));
     if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
         let rule = &mut targets[0].credentials[1];
         rule.authority = name("security-officer");

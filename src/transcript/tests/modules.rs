@@ -1,7 +1,7 @@
 //! Another file for a target's module: whoever loads code of their own into the worker has the PINs, so it is taken only as a
 //! quorum approved it, for the same token, and once the inventory that names it completed.
 
-use quorate::{
+use crate::{
     encoding::digest::Digest,
     proposal::{
         briefing::briefing,
@@ -20,11 +20,8 @@ use quorate::{
     },
 };
 
-use super::{
-    forged,
-    targets::{adopt, proposed},
-};
-use crate::support::forge::{Forge, TWO, concluded, identity, intended, name, reading, text};
+use super::forge::{Forge, TWO, adopt, concluded, identity, intended, name, proposed, reading, text};
+use super::forged;
 
 const OLD: &str = "/nowhere/module.so";
 const NEW: &str = "/elsewhere/module.so";

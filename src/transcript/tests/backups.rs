@@ -1,6 +1,6 @@
 //! A hostile station that tells of a backup or a restore what was not so.
 
-use quorate::{
+use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
@@ -13,8 +13,8 @@ use quorate::{
     },
 };
 
+use super::forge::{ALL, Forge, concluded, identity, intended, name, object, text};
 use super::forged;
-use crate::support::forge::{ALL, Forge, concluded, identity, intended, name, object, text};
 
 fn left(object: ObjectRecord) -> LeftOut {
     LeftOut { object, reason: text("it cannot be exported") }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate::{
+use crate::{
     encoding::{
         digest::Digest,
         dsse::{Envelope, Mode},
@@ -29,11 +29,11 @@ use quorate::{
 };
 use sha2::Digest as _;
 
-use super::forged;
-use crate::support::forge::{
+use super::forge::{
     Forge, Key, TWO, concluded, credential, environment, identity, intended, name, object, recipient,
     roster_document, sealed_to, station_keys, text, time,
 };
+use super::forged;
 
 /// The finding about a deletion that was changed before it was signed.
 #[track_caller]
@@ -140,7 +140,7 @@ fn a_station_has_keys_of_its_own() {
 fn the_roster_is_the_one_in_force() {
     delete(|p| p.roster = Digest::of(b"another roster"), "roster-digest");
     // A roster of the proposer's own, in which everybody is his friend.
-    let own = roster_document(quorate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
+    let own = roster_document(crate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
     delete(
         |p| {
             p.roster = Digest::of(&strict::write(&own));
@@ -169,7 +169,7 @@ fn a_roster_that_cheats_is_refused() {
     roster(|r| r.operations.values_mut().for_each(Vec::clear), "roster");
     roster(|r| r.deal.authorities[0].recipient = recipient("alice"), "roster");
     roster(|r| r.deal.ledger = Digest::of(b"another ledger"), "roster-deal");
-    roster(|r| r.deal.mode = quorate::encoding::dsse::Mode::Rehearsal, "roster-deal");
+    roster(|r| r.deal.mode = crate::encoding::dsse::Mode::Rehearsal, "roster-deal");
     roster(|r| r.deal.epoch = 2, "roster-deal");
 }
 
@@ -221,7 +221,7 @@ fn a_key_in_two_roles_is_seen_in_every_spelling() {
 
 /// A file in age's format with one stanza, which is not the one of an X25519 key.
 fn under_a_passphrase() -> Base64 {
-    let pin = quorate::memory::Pin::copy_of(b"12345678").unwrap();
+    let pin = crate::memory::Pin::copy_of(b"12345678").unwrap();
     Base64(under_pin::seal(&pin, under_pin::WorkFactor::PRACTICE, b"sealed by a forger").unwrap())
 }
 

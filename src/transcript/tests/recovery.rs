@@ -1,6 +1,6 @@
 //! Recoveries: they end a ceremony of a lost station, so they are a way to make one disappear.
 
-use quorate::{
+use crate::{
     encoding::digest::Digest,
     proposal::{
         briefing::briefing,
@@ -16,8 +16,8 @@ use quorate::{
     },
 };
 
+use super::forge::{Forge, TWO, Transcript, concluded, identity, intended, name, object, text};
 use super::forged;
-use crate::support::forge::{Forge, TWO, Transcript, concluded, identity, intended, name, object, text};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 

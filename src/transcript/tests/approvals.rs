@@ -1,6 +1,6 @@
 //! A hostile station that counts what is no approval. It signs its lines properly.
 
-use quorate::{
+use crate::{
     approval::statement::Approval,
     encoding::{
         digest::Digest,
@@ -12,8 +12,8 @@ use quorate::{
     transcript::event::{Approved, Rejected},
 };
 
+use super::forge::{Forge, Key, TWO, Transcript, intended, name};
 use super::forged;
-use crate::support::forge::{Forge, Key, TWO, Transcript, intended, name};
 
 /// A deletion as far as the test drives it, after the genesis.
 fn deletion(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {

@@ -1,22 +1,23 @@
 //! Targets that join and leave: a station that retires another target than it said, or adopts one under a name that has
 //! credentials already.
 
-use quorate::{
+use crate::{
     proposal::{
         document::Proposal,
-        joining::{CredentialRule, GenesisTarget, Start},
         operations::{AdoptOperation, GenesisOperation, Operation, RetireOperation},
         place::Place,
-        target::{Custody, Inventory, Role},
+        target::{Custody, Role},
     },
     transcript::{
-        event::{Closed, Concluded, ObservedTarget, PinInForce, TargetState},
+        event::{Closed, Concluded, PinInForce},
         outcome::Outcome,
     },
 };
 
+use super::forge::{
+    Forge, TWO, adopt, adopted, concluded, credential, identity, intended, name, proposed, text,
+};
 use super::forged;
-use crate::support::forge::{Forge, TWO, concluded, credential, identity, intended, name, text};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -35,65 +36,6 @@ fn retired(by: &[&str], change: impl FnOnce(&mut Concluded)) -> Forge {
     let mut intent = intended(by);
     intent.targets.clear();
     let mut told = Concluded { targets: Vec::new(), ..concluded(Outcome::Completed, &[], &[]) };
-    change(&mut told);
-    lines.add(intent).add(told).add(Closed { releases_destroyed: 3 });
-    forge.push(&proposal, &lines);
-    forge
-}
-
-pub(super) fn proposed(mut forge: Forge, proposal: &Proposal) -> Forge {
-    let lines = forge.begin(proposal);
-    forge.push(proposal, &lines);
-    forge
-}
-
-/// The adoption of another token as `spare`.
-pub(super) fn adopt(forge: &Forge, as_name: &str) -> Proposal {
-    let plan = format!(
-        "kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n[target]\nname = \"{as_name}\"\nkind = \"pkcs11\"\n\
-         module = \"/nowhere/module.so\"\nstart = \"take-over\"\nlabel = \"spare\"\nserial = \"0002\"\n[target.credentials]\n\
-         so-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
-         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n"
-    );
-    let rule = |role, authority| CredentialRule {
-        role,
-        authority: name(authority),
-        custody: Custody::Held,
-        recipient: None,
-        pin_length: None,
-    };
-    let mut token = identity();
-    (token.serial, token.label) = (text("0002"), text("spare"));
-    let target = GenesisTarget {
-        name: name(as_name),
-        place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },
-        start: Start::TakeOver,
-        identity: token,
-        label: text("spare"),
-        credentials: vec![rule(Role::SoPin, "security-officer"), rule(Role::UserPin, "crypto-officer")],
-    };
-    let mut proposal =
-        forge.other("Adopt", &plan, Operation::Adopt(AdoptOperation { target: Box::new(target) }));
-    for (role, authority) in [(Role::SoPin, "security-officer"), (Role::UserPin, "crypto-officer")] {
-        let mut sealed = credential(role, authority, forge.state().next_version(&name(as_name), role));
-        sealed.target = name(as_name);
-        proposal.credentials.push(sealed);
-    }
-    proposal
-}
-
-/// An adoption to its end.
-pub(super) fn adopted(change: impl FnOnce(&mut Concluded)) -> Forge {
-    let mut forge = Forge::new();
-    let proposal = adopt(&forge, "spare");
-    let Operation::Adopt(AdoptOperation { target }) = &proposal.operation else { panic!("no adoption") };
-    let mut lines = forge.begin(&proposal);
-    forge.approve(&mut lines, &proposal, &THREE);
-    let mut intent = intended(&THREE);
-    intent.targets = vec![ObservedTarget { name: name("spare"), identity: target.identity.clone() }];
-    let inventory = Inventory { identity: target.identity.clone(), objects: Vec::new() };
-    let mut told = concluded(Outcome::Completed, &[], &[]);
-    told.targets = vec![TargetState { name: name("spare"), inventory: Some(inventory) }];
     change(&mut told);
     lines.add(intent).add(told).add(Closed { releases_destroyed: 3 });
     forge.push(&proposal, &lines);
@@ -147,7 +89,7 @@ fn the_target_that_leaves_is_the_one_that_was_named() {
 
 #[test]
 fn a_retirement_touches_nothing() {
-    forged(&retired(&THREE, |c| c.targets = crate::support::forge::seen(&[])), "outcome");
+    forged(&retired(&THREE, |c| c.targets = super::forge::seen(&[])), "outcome");
     let pin = PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
     forged(&retired(&THREE, |c| c.pins = vec![pin]), "pins");
 }
