@@ -17,3 +17,6 @@ pub use deletion::delete;
 pub use installation::install;
 pub use renewal::{change_pins, prove_pin};
 pub use reset::reset;
+
+#[cfg(test)]
+pub(crate) mod tests;

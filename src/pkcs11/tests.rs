@@ -4,6 +4,7 @@
 #[allow(dead_code)]
 mod softhsm;
 
+mod administering;
 mod attributes;
 mod backup;
 mod delete;

@@ -1,5 +1,6 @@
 //! The practice token from outside, through its port.
 
+mod administering;
 mod installing;
 mod operating;
 mod restoring;

@@ -94,15 +94,6 @@ fn an_empty_token_is_installed_once() {
 }
 
 #[test]
-fn an_installation_goes_on_after_a_crash_between_its_steps() {
-    let mut bench = Bench::empty();
-    Device::at(&bench.path).init_token(&pin("new-so"), "issuer").unwrap();
-    assert!(!bench.token.observe().unwrap().user_pin_set);
-    install(&mut bench, Run::Resumed, Start::Empty { label: "issuer" }, "new-so", USER_PIN).unwrap();
-    assert!(bench.objects().is_empty());
-}
-
-#[test]
 fn a_token_in_use_is_taken_over_with_its_objects() {
     let mut bench = Bench::seeded();
     let before = bench.objects();
@@ -122,19 +113,6 @@ fn a_token_in_use_is_taken_over_with_its_objects() {
     // Resumed after all of it, where the present PIN no longer holds.
     install(&mut bench, Run::Resumed, start(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
-}
-
-#[test]
-fn a_take_over_goes_on_after_a_crash_between_its_steps() {
-    let mut bench = Bench::seeded();
-    let device = Device::at(&bench.path);
-    let session = session(&device, SecurityOfficer, SO_PIN);
-    session.init_pin(&pin("new-user")).unwrap();
-    let present = pin(SO_PIN);
-    let start = Start::InUse { present_so_pin: Some(&present) };
-    install(&mut bench, Run::Resumed, start, "new-so", "new-user").unwrap();
-    try_pin(&bench, SecurityOfficer, "new-so").unwrap();
-    assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects.len(), 8);
 }
 
 #[test]
@@ -179,28 +157,6 @@ fn a_reset_leaves_the_serial_and_nothing_else() {
     // Resumed after all of it; and once more in earnest, which could not be told from the first.
     reset(&mut bench, Run::Resumed, SO_PIN).unwrap();
     assert_eq!(reset(&mut bench, Run::First, "so-pin-2").unwrap_err().effect, Effect::None);
-}
-
-#[test]
-fn a_reset_goes_on_after_a_crash_at_any_step() {
-    for steps in 0..=3 {
-        let mut bench = Bench::seeded();
-        let device = Device::at(&bench.path);
-        if steps >= 1 {
-            device.init_token(&pin(SO_PIN), "reset-1").unwrap();
-        }
-        if steps >= 2 {
-            let session = session(&device, SecurityOfficer, SO_PIN);
-            session.init_pin(&pin("user-pin-2")).unwrap();
-        }
-        if steps >= 3 {
-            let session = session(&device, SecurityOfficer, SO_PIN);
-            session.set_pin(&pin(SO_PIN), &pin("so-pin-2")).unwrap();
-        }
-        reset(&mut bench, Run::Resumed, SO_PIN).unwrap();
-        try_pin(&bench, SecurityOfficer, "so-pin-2").unwrap();
-        assert!(bench.token.inventory(&pin("user-pin-2")).unwrap().objects.is_empty(), "{steps}");
-    }
 }
 
 #[test]
