@@ -17,4 +17,4 @@ pub mod standing;
 pub mod token;
 pub mod verdict;
 
-pub use passage::{Passage, Row, counted, listed};
+pub use passage::{Passage, Row, Tone, counted, listed};

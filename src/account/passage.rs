@@ -18,6 +18,10 @@ pub enum Row {
     Text(String),
     /// A sentence that stays on one line, for whoever searches for it.
     Line(String),
+    /// A finding, which begins with its severity and a colon.
+    Finding(String),
+    /// What all of it comes to, on one line that begins with the verdict and a colon.
+    Verdict(Tone, String),
     /// One of several things.
     Item(String),
     /// A name and what it has.
@@ -30,6 +34,17 @@ pub enum Row {
     Digest(String, Digest),
     /// A command in short, `quorate show LEDGER 3`.
     Command(String),
+}
+
+/// How good what is told is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Something is missing.
+    Caution,
+    /// It must not be relied on.
+    Bad,
 }
 
 impl Passage {

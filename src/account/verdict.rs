@@ -1,7 +1,7 @@
 //! The verdict of an audit.
 
 use super::{
-    Passage, Row,
+    Passage, Row, Tone,
     ceremony::CeremonyBrief,
     counted,
     keys::{Shape, Shaped, account},
@@ -76,13 +76,18 @@ impl Audited {
         }
         // The verdict says it all where there is no ledger.
         if self.verdict != Verdict::NotALedger {
-            rows.extend(finding::grouped(&self.findings).into_iter().map(Row::Text));
+            rows.extend(finding::grouped(&self.findings).into_iter().map(Row::Finding));
         }
         if !self.commands.is_empty() {
             rows.push(Row::text("This was probably meant:"));
             rows.extend(self.commands.iter().map(|command| Row::Line(format!("  {command}"))));
         }
-        rows.push(Row::Line(self.verdict_in_words()));
+        let tone = match self.verdict {
+            Verdict::Verified => Tone::Good,
+            Verdict::Unpinned => Tone::Caution,
+            _ => Tone::Bad,
+        };
+        rows.push(Row::Verdict(tone, self.verdict_in_words()));
         vec![Passage::plain(rows)]
     }
 

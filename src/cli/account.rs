@@ -12,6 +12,10 @@ pub fn tell(terminal: Terminal, next: &Invocation, passages: &[Passage]) {
         for row in &passage.rows {
             match row {
                 Row::Text(text) => next.tell(terminal, text),
+                Row::Finding(finding) => {
+                    terminal.finding(finding);
+                    next.commands(terminal, finding);
+                }
                 Row::Command(mention) => next.command(terminal, mention),
                 row => print(terminal, std::slice::from_ref(row)),
             }
@@ -25,6 +29,8 @@ pub fn print(terminal: Terminal, rows: &[Row]) {
         match row {
             Row::Text(text) => terminal.tell(text),
             Row::Line(line) => terminal.line(line),
+            Row::Finding(finding) => terminal.finding(finding),
+            Row::Verdict(tone, verdict) => terminal.verdict(*tone, verdict),
             Row::Item(text) => terminal.item(text),
             Row::Fact(name, value) => terminal.item(&format!("{name:<13} {value}")),
             Row::Detail(text) => terminal.item(&format!("  {text}")),

@@ -48,6 +48,9 @@ pub struct Global {
     /// Ask nothing: yes to every question.
     #[arg(long, global = true)]
     pub yes: bool,
+    /// Colour of verdicts, warnings and questions; NO_COLOR and TERM count where it is auto.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: clap::ColorChoice,
     /// Station's secrets, custodian's memory [default: $XDG_STATE_HOME/quorate].
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,

@@ -197,6 +197,11 @@ impl Invocation {
     /// Says what comes next, and the commands that it mentions.
     pub fn tell(&self, terminal: Terminal, prose: &str) {
         terminal.tell(prose);
+        self.commands(terminal, prose);
+    }
+
+    /// The commands that a text mentions.
+    pub fn commands(&self, terminal: Terminal, prose: &str) {
         for command in self.mentioned(prose) {
             terminal.command(&command);
         }

@@ -72,6 +72,7 @@ pub fn main() -> Exit {
             return told(Exit::Usage, "run the same command again");
         }
     };
+    terminal::colour(cli.global.color);
     let terminal = Terminal::new(cli.global.json, cli.global.yes);
     let exit = match dispatch(&cli, terminal) {
         Ok(done) => {

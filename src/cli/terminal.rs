@@ -1,26 +1,30 @@
-//! The terminal: the only place that prints or asks ([`asking`] has the questions, [`hidden`] what is typed unseen).
+//! The terminal: the only place that prints or asks ([`asking`] has the questions, [`hidden`] what is typed unseen, [`screen`]
+//! the width and the colour of lines).
 //!
 //! Prose goes to standard output, or to standard error where `--json` wants that for its one object. Errors, warnings
 //! and progress always go to standard error. Nothing that came from a file or a token is printed before control
-//! characters were replaced. No colour, no cursor movement but a progress line that ends with a line feed.
+//! characters were replaced. No cursor movement.
 
 mod asking;
 mod hidden;
+mod screen;
 
 use std::io::IsTerminal as _;
 
 use super::{done::object, exit::Exit, output};
 use crate::{
-    account::acts::{ErrorTold, Failed},
+    account::{
+        Tone,
+        acts::{ErrorTold, Failed},
+    },
     ceremony::Error,
     encoding::{digest::Digest, text},
     ports::token::Progress,
     proposal::sections::Section,
     transcript::finding::Finding,
 };
-
-/// The longest line that prose is wrapped to.
-const WIDTH: usize = 78;
+pub use screen::colour;
+use screen::{BAD, BOLD, CAUTION, GOOD, labelled, to_room, to_stderr, to_stdout, underline, wrap};
 
 /// Where people read and answer.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +58,7 @@ impl Terminal {
     pub fn heading(self, heading: &str) {
         self.print("");
         self.print(&text::printable(heading));
-        self.print(&"-".repeat(heading.chars().count().min(WIDTH)));
+        self.print(&underline(heading));
     }
 
     /// An indented line.
@@ -84,22 +88,6 @@ impl Terminal {
         self.print("");
     }
 
-    /// A briefing that is decided on: a screen at a time where a person reads it, so that nothing runs off the top.
-    pub fn briefing(self, sections: &[Section]) {
-        if self.yes || self.json || !self.is_interactive() || !std::io::stdout().is_terminal() {
-            return self.sections(sections);
-        }
-        let pages = pages(sections, asking::rows().saturating_sub(2).max(8));
-        for (number, page) in pages.iter().enumerate() {
-            self.print(if number == 0 { page } else { page.trim_start_matches('\n') });
-            if number.saturating_add(1) < pages.len() {
-                let page = number.saturating_add(1);
-                asking::turn_page(&format!("-- page {page} of {}: Enter goes on --", pages.len()));
-            }
-        }
-        self.print("");
-    }
-
     /// Something that somebody in the room should do now. On standard error in any case.
     pub fn notice(self, prose: &str) {
         to_room(&wrap(prose, 0));
@@ -108,8 +96,23 @@ impl Terminal {
     /// Findings of those who do not audit, on standard error.
     pub fn findings(self, findings: &[Finding]) {
         for finding in findings {
-            to_stderr(&wrap(&finding.to_string(), 0));
+            to_stderr(&labelled(CAUTION, &wrap(&finding.to_string(), 0)));
         }
+    }
+
+    /// A finding of an audit.
+    pub fn finding(self, finding: &str) {
+        self.print(&labelled(CAUTION, &wrap(finding, 0)));
+    }
+
+    /// What all of it comes to, on one line.
+    pub fn verdict(self, tone: Tone, verdict: &str) {
+        let style = match tone {
+            Tone::Good => GOOD,
+            Tone::Caution => CAUTION,
+            Tone::Bad => BAD,
+        };
+        self.print(&labelled(style, &text::printable(verdict)));
     }
 
     /// The one object of `--json`.
@@ -171,28 +174,12 @@ pub fn raw(bytes: &[u8]) {
     output::to_stdout(bytes);
 }
 
-fn to_stdout(line: &str) {
-    output::to_stdout(format!("{line}\n").as_bytes());
-}
-
-fn to_stderr(line: &str) {
-    output::to_stderr(format!("{line}\n").as_bytes());
-}
-
-/// For somebody in the room: if errors go into a file, it stands on their screen all the same.
-fn to_room(line: &str) {
-    to_stderr(line);
-    if !std::io::stderr().is_terminal() {
-        asking::show_person(&format!("{line}\n"));
-    }
-}
-
 /// An error, its facts and its hint, wrapped.
 fn error_lines(error: &Error) -> Vec<String> {
-    let mut lines = vec![wrap(&format!("error: {}", error.message), 0)];
+    let mut lines = vec![labelled(BAD, &wrap(&format!("error: {}", error.message), 0))];
     lines.extend(error.details.iter().map(|detail| wrap(detail, 2)));
     if !error.hint.is_empty() {
-        lines.push(wrap(&format!("hint: {}", error.hint), 0));
+        lines.push(labelled(BOLD, &wrap(&format!("hint: {}", error.hint), 0)));
     }
     lines.extend(error.commands.iter().map(|command| command_line(command)));
     lines
@@ -234,54 +221,6 @@ fn pages(sections: &[Section], height: usize) -> Vec<String> {
     pages.into_iter().filter(|page| !page.is_empty()).map(|page| page.join("\n")).collect()
 }
 
-/// Breaks a line at blanks; continuation lines are indented by two more than the line itself. Control characters are
-/// replaced.
-fn wrap(line: &str, indent: usize) -> String {
-    let line = text::printable(line);
-    let own = line.chars().take_while(|c| *c == ' ').count();
-    let hanging = indent.saturating_add(own).saturating_add(2);
-    let mut out = " ".repeat(indent);
-    let mut column = indent;
-    let mut first = true;
-    for word in words(&line) {
-        let width = word.chars().count();
-        if !first && column.saturating_add(width).saturating_add(1) > WIDTH {
-            out.push('\n');
-            out.push_str(&" ".repeat(hanging));
-            column = hanging;
-        } else if !first {
-            out.push(' ');
-            column = column.saturating_add(1);
-        }
-        out.push_str(word);
-        column = column.saturating_add(width);
-        first = false;
-    }
-    out
-}
-
-/// Where a line may be broken: at blanks, but never within a command that is quoted.
-fn words(line: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut rest = line;
-    loop {
-        let quoted =
-            if rest.starts_with("'quorate ") { rest.get(1..).and_then(|r| r.find('\'')) } else { None };
-        let from = quoted.map_or(0, |end| end.saturating_add(2));
-        match rest.get(from..).and_then(|r| r.find(' ')) {
-            Some(blank) => {
-                let (word, after) = rest.split_at(from.saturating_add(blank));
-                words.push(word);
-                rest = after.get(1..).unwrap_or_default();
-            }
-            None => {
-                words.push(rest);
-                return words;
-            }
-        }
-    }
-}
-
 /// Progress on standard error: a line now and then, not more than ten for one operation.
 #[derive(Default)]
 pub struct ProgressLines {
@@ -319,22 +258,5 @@ mod tests {
             pages.iter().any(|page| page.starts_with("\nHeading 9")),
             "a section that fits begins a page"
         );
-    }
-
-    #[test]
-    fn a_command_is_not_broken() {
-        for before in 0..80 {
-            let prose = format!("{} run 'quorate execute --give-up', then go on", "w".repeat(before));
-            assert!(wrap(&prose, 2).contains("'quorate execute --give-up',"), "{before}");
-        }
-        assert_eq!(words("a  b 'quorate x"), ["a", "", "b", "'quorate", "x"]);
-        assert_eq!(words("'quorate a b' c"), ["'quorate a b'", "c"]);
-    }
-
-    #[test]
-    fn long_lines_are_broken_and_escapes_are_not_printed() {
-        let wrapped = wrap(&format!("{} \x1b[31mred", "word ".repeat(30)), 2);
-        assert!(wrapped.lines().all(|l| l.chars().count() <= WIDTH), "{wrapped}");
-        assert!(!wrapped.contains('\x1b'));
     }
 }

@@ -23,9 +23,6 @@ const IN_A_CIRCLE: &[&str] = &[
     "src/cli/rehearse.rs",
     "src/cli/rehearse/cast.rs",
     "src/cli/rehearse/script.rs",
-    "src/cli/terminal.rs",
-    "src/cli/terminal/asking.rs",
-    "src/cli/terminal/hidden.rs",
     "src/piv/card.rs",
     "src/piv/unlocked.rs",
 ];

@@ -29,6 +29,7 @@ fn converse(table: &Table, args: &[&str], turns: &[(&str, &str)]) -> (i32, Strin
     let mut command = Command::new("expect");
     command
         .args(["-c", &script])
+        .env("NO_COLOR", "1")
         .envs(table.lab.environment.iter().cloned())
         .current_dir(table.lab.dir.path());
     let output = command.output().unwrap();

@@ -1,38 +1,48 @@
 //! Questions at the terminal: each is answered by a line, read as the terminal gives it.
 //!
 //! Only `y` or `yes` is yes and only `n` or `no` is no; anything else, Enter alone too, asks again. The end of the input
-//! (Ctrl-D) is not an answer. No escape sequence is written and the terminal's mode stays as it is, so that a `dumb`
-//! terminal can be asked, and an interrupt leaves nothing behind. Only text with a usual answer, such as the place of a
+//! (Ctrl-D) is not an answer. No escape sequence but that of colour is written, where the terminal takes it, and the terminal's
+//! mode stays as it is, so that a `dumb` terminal can be asked, and an interrupt leaves nothing behind. Only text with a usual answer, such as the place of a
 //! card, can be edited as it is typed, by dialoguer, where the terminal can do that.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{IsTerminal as _, Write as _},
-};
+use std::io::IsTerminal as _;
 
-use rustix::{
-    fs::OFlags,
-    termios::{QueueSelector, tcflush, tcgetwinsize},
-};
+use rustix::termios::{QueueSelector, tcflush};
 
 use super::{
     Terminal,
-    hidden::{self, Echo},
+    hidden::{self, Echo, unreadable},
+    pages,
+    screen::{BOLD, painted, persons_screen, rows},
 };
 use crate::{
     ceremony::{Code, Error},
     cli::{handed, output},
     encoding::text,
     memory::Pin,
+    proposal::sections::Section,
 };
 
 /// A longer prompt, with what is typed after it, does not fit a line.
 const LONGEST_PROMPT: usize = 68;
 
-/// Rows of a screen that does not tell.
-const USUAL_ROWS: usize = 24;
-
 impl Terminal {
+    /// A briefing that is decided on: a screen at a time where a person reads it, so that nothing runs off the top.
+    pub fn briefing(self, sections: &[Section]) {
+        if self.yes || self.json || !self.is_interactive() || !std::io::stdout().is_terminal() {
+            return self.sections(sections);
+        }
+        let pages = pages(sections, rows().saturating_sub(2).max(8));
+        for (number, page) in pages.iter().enumerate() {
+            self.print(if number == 0 { page } else { page.trim_start_matches('\n') });
+            if number.saturating_add(1) < pages.len() {
+                let page = number.saturating_add(1);
+                turn_page(&format!("-- page {page} of {}: Enter goes on --", pages.len()));
+            }
+        }
+        self.print("");
+    }
+
     /// Whether somebody can be asked: they type at a terminal, and there is one to show them the question.
     pub fn is_interactive(self) -> bool {
         std::io::stdin().is_terminal() && (std::io::stderr().is_terminal() || persons_screen().is_some())
@@ -80,7 +90,7 @@ impl Terminal {
         if !self.is_interactive() {
             return Err(nobody(question));
         }
-        let prompt = format!("{} [y/N] ", self.prompt(question));
+        let prompt = format!("{} ", painted(BOLD, &format!("{} [y/N]", self.prompt(question))));
         // What was typed before a question was seen does not answer it.
         let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
         loop {
@@ -109,7 +119,7 @@ impl Terminal {
         if !self.is_interactive() {
             return Err(unasked(question));
         }
-        let prompt = format!("{}: ", self.prompt(question));
+        let prompt = format!("{}: ", painted(BOLD, &self.prompt(question)));
         loop {
             let line = visible_line(&prompt)?;
             if !line.trim().is_empty() {
@@ -188,35 +198,8 @@ fn can_edit() -> bool {
 }
 
 /// A page was read. Without an answer here there is none to the question that follows either.
-pub fn turn_page(prompt: &str) {
+fn turn_page(prompt: &str) {
     let _ = visible_line(&format!("{prompt}\n"));
-}
-
-/// How many rows the screen has.
-pub fn rows() -> usize {
-    match tcgetwinsize(std::io::stdin()) {
-        Ok(size) if size.ws_row > 0 => size.ws_row.into(),
-        _ => USUAL_ROWS,
-    }
-}
-
-/// Shows something to the person at the terminal: on standard error, or on their terminal if that is another place.
-pub fn show_person(text: &str) {
-    if std::io::stderr().is_terminal() {
-        output::to_stderr(text.as_bytes());
-    } else if std::io::stdin().is_terminal()
-        && let Some(mut screen) = persons_screen()
-    {
-        let _ = screen.write_all(text.as_bytes());
-    }
-}
-
-/// The terminal at which somebody types, for writing: the controlling one, or else the one behind standard input.
-fn persons_screen() -> Option<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let flags = OFlags::NOCTTY.bits().cast_signed();
-    let open = |path| OpenOptions::new().write(true).custom_flags(flags).open(path);
-    ["/dev/tty", "/proc/self/fd/0"].into_iter().find_map(|path| open(path).ok()).filter(File::is_terminal)
 }
 
 fn yes_or_no(answer: &str) -> Option<bool> {
@@ -272,12 +255,6 @@ fn no_pin(prompt: &str) -> Error {
 /// The input ended, or nothing was typed where something must be.
 pub fn no_answer() -> Error {
     Error::problem("no answer was given", "run the same command again to go on").coded(Code::NoAnswer)
-}
-
-/// The terminal failed.
-pub fn unreadable(error: impl std::fmt::Display) -> Error {
-    Error::problem(format!("the terminal gave no answer: {error}"), "run the same command again to go on")
-        .coded(Code::NoAnswer)
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use rustix::{
     termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr},
 };
 
-use super::asking::{show_person, unreadable};
+use super::screen::show_person;
 use crate::{
-    ceremony::Error,
+    ceremony::{Code, Error},
     memory::{
         LockedBytes, Pin,
         held::{Held, HeldSignals},
@@ -59,6 +59,12 @@ pub fn typed(prompt: &str, echo: Echo) -> Result<Option<Pin>, Error> {
         }
         Err(error) => Err(unreadable(error)),
     }
+}
+
+/// The terminal failed.
+pub fn unreadable(error: impl std::fmt::Display) -> Error {
+    Error::problem(format!("the terminal gave no answer: {error}"), "run the same command again to go on")
+        .coded(Code::NoAnswer)
 }
 
 struct Typed {

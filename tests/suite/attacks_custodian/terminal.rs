@@ -219,6 +219,50 @@ fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
     assert_eq!(hint, "run the same command again with another PIN; no try was spent");
 }
 
+/// What stands on a narrow terminal of this kind.
+fn on_screen(lab: &Lab, name: &str, no_colour: &str, args: &[&str]) -> String {
+    let script = format!(
+        "set stty_init {{rows 50 columns 40}}\nspawn -noecho {QUORATE} {}\nexpect eof\n",
+        args.join(" ")
+    );
+    let output = Command::new("expect")
+        .args(["-c", &script])
+        .envs([("TERM", name), ("NO_COLOR", no_colour)])
+        .env_remove("CLICOLOR_FORCE")
+        .current_dir(lab.dir.path())
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Colour is for a terminal that takes it, or where somebody wants it; the object of `--json` has none in any case.
+#[test]
+fn colour_goes_where_it_is_taken_and_lines_are_as_wide_as_the_terminal() {
+    let lab = proposed();
+    let ledger = lab.at("ledger");
+    let audit = ["audit", ledger.as_str()];
+    let verdict = "\u{1b}[1m\u{1b}[33mINCOMPLETE:\u{1b}[0m";
+    let screen = on_screen(&lab, "xterm", "", &audit);
+    assert!(screen.contains(verdict), "{screen:?}");
+    for (name, no_colour, option) in [("dumb", "", "auto"), ("xterm", "1", "auto"), ("xterm", "", "never")] {
+        let screen = on_screen(&lab, name, no_colour, &["audit", &ledger, "--color", option]);
+        assert!(screen.contains("INCOMPLETE: ") && !screen.contains('\u{1b}'), "{name} {option}: {screen:?}");
+    }
+    // Only what cannot be broken is wider, and what stays on one line.
+    let status = on_screen(&lab, "dumb", "", &["status", &ledger]);
+    let prose =
+        status.lines().filter(|line| line.starts_with("  proposed by") || line.starts_with("    at "));
+    assert!(prose.clone().count() > 0 && prose.clone().all(|line| line.trim_end().len() <= 38), "{status}");
+    let piped = |option: &str| {
+        let args = ["audit", &ledger, "--color", option, "--state-dir", &lab.at("state-station")];
+        Command::new(QUORATE).args(args).env("TERM", "xterm").output().unwrap()
+    };
+    assert!(!piped("auto").stdout.contains(&0x1b));
+    assert!(String::from_utf8_lossy(&piped("always").stdout).contains(verdict));
+    let object = lab.run(&["audit", &ledger, "--color", "always"]);
+    assert!(!object.stdout.contains('\u{1b}') && object.stderr.contains(verdict), "{}", object.stderr);
+}
+
 /// The plan of a ceremony that has ended is proposed again only if somebody says so.
 #[test]
 fn run_asks_before_it_begins_another_ceremony_of_a_plan_that_has_just_ended() {
