@@ -225,7 +225,7 @@ account! {
 impl LedgerStanding {
     /// Of a verified ledger, by the clock `now`.
     pub fn of(state: &LedgerState, now: Timestamp, open: Option<OpenStanding>, next: NextStep) -> Self {
-        let roster = state.roster.as_deref();
+        let roster = state.roster();
         let authorities = roster.iter().flat_map(|roster| &roster.deal().authorities);
         let people = roster.iter().flat_map(|roster| roster.people());
         let unsettled = state.ceremonies.iter().filter(|ceremony| state.is_unsettled(ceremony));
@@ -358,7 +358,7 @@ fn drills(state: &LedgerState, now: Timestamp) -> DrillsStanding {
         overdue: known.is_overdue,
     };
     DrillsStanding {
-        every_days: state.roster.as_ref().and_then(|roster| roster.policy().drill_every_days),
+        every_days: state.roster().and_then(|roster| roster.policy().drill_every_days),
         cards: drills.cards.iter().map(card).collect(),
         set_aside: drills.set_aside,
     }

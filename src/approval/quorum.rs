@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{authorization::Authorization, intent::DurableIntent};
 use crate::{
-    encoding::text::Name,
+    encoding::{digest::Digest, text::Name},
     memory::AuthoritySecret,
     roster::{deal::Authority, requirement::Requirement},
     sharing::{
@@ -95,9 +95,13 @@ impl Participant {
         shares: Vec<Share>,
         requirement: &Requirement<'_>,
     ) -> Result<Self, MissingShare> {
+        let dealing = requirement.roster().dealing_id();
         for authority in requirement.authorities() {
-            let own =
-                shares.iter().filter(|s| *s.custodian() == custodian && *s.authority() == authority.name);
+            let own = shares.iter().filter(|share| {
+                share.dealing() == dealing
+                    && *share.custodian() == custodian
+                    && *share.authority() == authority.name
+            });
             if own.count() != 1 {
                 return Err(MissingShare { custodian, authority: authority.name.clone() });
             }
@@ -115,7 +119,8 @@ impl Participant {
 #[must_use = "enough people released their shares for it"]
 pub struct Quorum {
     custodians: Vec<Name>,
-    shares: BTreeMap<Name, (Authority, Vec<Share>)>,
+    /// By dealing and authority.
+    shares: BTreeMap<(Digest, Name), (Authority, Vec<Share>)>,
 }
 
 impl Quorum {
@@ -132,8 +137,9 @@ impl Quorum {
             return Err(tally);
         }
         let mut quorum = Self { custodians: Vec::new(), shares: BTreeMap::new() };
+        let dealing = requirement.roster().dealing_id();
         for authority in requirement.authorities() {
-            quorum.shares.insert(authority.name.clone(), (authority.clone(), Vec::new()));
+            quorum.shares.insert((dealing, authority.name.clone()), (authority.clone(), Vec::new()));
         }
         for participant in participants {
             let known = requirement.custodians().any(|name| *name == participant.custodian);
@@ -144,7 +150,8 @@ impl Quorum {
                 continue;
             }
             for share in participant.shares {
-                if let Some((authority, shares)) = quorum.shares.get_mut(share.authority())
+                if let Some((authority, shares)) =
+                    quorum.shares.get_mut(&(share.dealing(), share.authority().clone()))
                     && shares.len() < usize::from(authority.threshold)
                 {
                     shares.push(share);
@@ -167,8 +174,8 @@ impl Quorum {
         intent: &DurableIntent,
     ) -> Result<(Authorities, Vec<Authorization>), ReconstitutionError> {
         let mut secrets = BTreeMap::new();
-        for (name, (authority, shares)) in self.shares {
-            secrets.insert(name, reconstitute(&authority, shares)?);
+        for (key, (authority, shares)) in self.shares {
+            secrets.insert(key, reconstitute(&authority, shares)?);
         }
         let grants = intent
             .targets()
@@ -182,12 +189,32 @@ impl Quorum {
 /// The reconstituted secrets of the authorities that an operation needs.
 #[must_use = "they were reconstituted to be used"]
 pub struct Authorities {
-    secrets: BTreeMap<Name, AuthoritySecret>,
+    /// By dealing and name: an authority of the same name in another dealing is another one.
+    secrets: BTreeMap<(Digest, Name), AuthoritySecret>,
 }
 
 impl Authorities {
     /// The secret of one of them.
-    pub fn secret(&self, authority: &Name) -> Option<&AuthoritySecret> {
-        self.secrets.get(authority)
+    pub fn secret(&self, dealing: Digest, authority: &Name) -> Option<&AuthoritySecret> {
+        self.secrets.get(&(dealing, authority.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sharing::identity;
+
+    #[test]
+    fn an_authority_of_another_dealing_is_another_one_whatever_its_name() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let name = Name::new("crypto-officer").unwrap();
+        let (one, other) = (Digest::of(b"dealing 1"), Digest::of(b"dealing 2"));
+        let mut fresh = || identity::fresh(&mut rng).unwrap();
+        let secrets = BTreeMap::from([((one, name.clone()), fresh()), ((other, name.clone()), fresh())]);
+        let authorities = Authorities { secrets };
+        let recipient = |dealing| identity::recipient(authorities.secret(dealing, &name).unwrap()).unwrap();
+        assert_ne!(recipient(one), recipient(other));
+        assert!(authorities.secret(Digest::of(b"dealing 3"), &name).is_none());
     }
 }

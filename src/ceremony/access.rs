@@ -73,8 +73,10 @@ impl Acting<'_, '_> {
             .iter()
             .filter(|c| may_be_set && c.target == *name && c.role == role && target.keeps(c));
         let mut pins = Vec::new();
-        for sealed in target.credentials.get(&role).into_iter().flatten().chain(set) {
-            let pin = self.open(sealed, authorities)?.to_pin()?;
+        let kept = target.credentials.get(&role).into_iter().flatten();
+        let kept = kept.map(|kept| (kept.dealing, &kept.sealed));
+        for (dealing, sealed) in kept.chain(set.map(|sealed| (ceremony.dealing(), sealed))) {
+            let pin = self.open((dealing, sealed), authorities)?.to_pin()?;
             pins.push(PresentPin { version: Some(sealed.version), pin });
         }
         if pins.is_empty() {

@@ -58,7 +58,7 @@ impl Acting<'_, '_> {
         credentials: &'k Credentials,
         identity: &'k X25519Identity,
     ) -> Result<Keys<'k>, Error> {
-        let source = self.backup_key(self.ceremony)?.target.clone();
+        let source = self.backup_key(self.ceremony)?.sealed.target.clone();
         let key = credentials.get(&(source, Role::BackupKey));
         let backup_key = key.ok_or_else(|| Error::defect("no backup key is at hand"))?;
         Ok(Keys { user_pin, backup_key, identity })

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     approval::quorum::Authorities,
-    encoding::text::Name,
+    encoding::{digest::Digest, text::Name},
     memory::{CredentialSecret, Pin},
     proposal::{
         credential::CredentialName,
@@ -16,12 +16,12 @@ use crate::{
     },
     roster::OperationKind,
     sharing::identity,
-    transcript::ledger::{Ceremony, TargetInForce},
+    transcript::ledger::{Ceremony, KeptCredential, TargetInForce},
 };
 
 impl Acting<'_, '_> {
     /// The key that wraps: for a backup the one in force, for a restore the one under which that backup was made.
-    pub(super) fn backup_key(&self, ceremony: &Ceremony) -> Result<&SealedCredential, Error> {
+    pub(super) fn backup_key(&self, ceremony: &Ceremony) -> Result<&KeptCredential, Error> {
         let (name, version) = match &ceremony.proposal.operation {
             Operation::Restore(RestoreOperation { backup, .. }) => {
                 let record = self.state.backups.get(backup);
@@ -32,7 +32,7 @@ impl Acting<'_, '_> {
         let target = name.and_then(|name| self.state.any_target(name));
         let mut keys =
             target.and_then(|target| target.credentials.get(&Role::BackupKey)).into_iter().flatten();
-        keys.find(|key| version.is_none_or(|version| key.version == version)).ok_or_else(|| {
+        keys.find(|key| version.is_none_or(|version| key.sealed.version == version)).ok_or_else(|| {
             Error::refused("the quorum holds no backup key of this target", "see 'quorate status'")
         })
     }
@@ -41,8 +41,9 @@ impl Acting<'_, '_> {
         &self,
         authorities: &Authorities,
     ) -> Result<crate::sealing::x25519::X25519Identity, Error> {
-        let authority = &self.backup_key(self.ceremony)?.authority;
-        let secret = authorities.secret(authority).ok_or_else(|| no_authority(authority))?;
+        let KeptCredential { dealing, sealed } = self.backup_key(self.ceremony)?;
+        let secret = authorities.secret(*dealing, &sealed.authority);
+        let secret = secret.ok_or_else(|| no_authority(&sealed.authority))?;
         Ok(identity::age_identity(secret)?)
     }
 
@@ -52,23 +53,26 @@ impl Acting<'_, '_> {
         ceremony: &Ceremony,
         authorities: &Authorities,
     ) -> Result<Credentials, Error> {
-        let mut sealed: Vec<&SealedCredential> = ceremony.proposal.credentials.iter().collect();
+        let dealing = ceremony.dealing();
+        let own = ceremony.proposal.credentials.iter();
+        let mut sealed: Vec<(Digest, &SealedCredential)> = own.map(|own| (dealing, own)).collect();
         let mut opened = Credentials::new();
         if matches!(ceremony.kind(), OperationKind::Backup | OperationKind::Restore) {
-            sealed.push(self.backup_key(ceremony)?);
+            let kept = self.backup_key(ceremony)?;
+            sealed.push((kept.dealing, &kept.sealed));
         }
-        for credential in sealed {
+        for (dealing, credential) in sealed {
             // A reset seals the new user PIN to the SO's authority as well, which need not hold the first one.
             let twin = ceremony.proposal.credentials.iter().any(|c| {
                 c.target == credential.target
                     && c.role == credential.role
                     && c.authority != credential.authority
-                    && authorities.secret(&c.authority).is_some()
+                    && authorities.secret(ceremony.dealing(), &c.authority).is_some()
             });
-            if twin && authorities.secret(&credential.authority).is_none() {
+            if twin && authorities.secret(dealing, &credential.authority).is_none() {
                 continue;
             }
-            let secret = self.open(credential, authorities)?;
+            let secret = self.open((dealing, credential), authorities)?;
             opened.insert((credential.target.clone(), credential.role), secret);
         }
         Ok(opened)
@@ -85,20 +89,20 @@ impl Acting<'_, '_> {
         let run = self.ceremony.proposal.operation.program();
         let run = run.ok_or_else(|| Error::defect("the proposal runs no program"))?;
         let secret = |role| match target.credentials.get(&role).and_then(|held| held.first()) {
-            Some(sealed) => Ok(self.open(sealed, authorities)?.to_pin()?),
+            Some(kept) => Ok(self.open((kept.dealing, &kept.sealed), authorities)?.to_pin()?),
             None => self.pin(credentials, &target.target.name, role),
         };
         run.credentials.iter().map(|credential| secret(credential.role)).collect()
     }
 
-    /// Opens one sealed credential.
+    /// Opens one sealed credential with the authority of its dealing.
     pub(super) fn open(
         &self,
-        credential: &SealedCredential,
+        (dealing, credential): (Digest, &SealedCredential),
         authorities: &Authorities,
     ) -> Result<CredentialSecret, Error> {
-        let secret =
-            authorities.secret(&credential.authority).ok_or_else(|| no_authority(&credential.authority))?;
+        let secret = authorities.secret(dealing, &credential.authority);
+        let secret = secret.ok_or_else(|| no_authority(&credential.authority))?;
         let name = CredentialName {
             ledger: self.state.nonce,
             authority: credential.authority.clone(),

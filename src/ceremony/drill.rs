@@ -65,7 +65,7 @@ pub fn subject<'s>(
 fn in_force(state: &LedgerState) -> Result<(&Roster, &Ceremony), Error> {
     let head = state.head();
     let last = state.ceremonies.iter().rev().find(|c| Some(c.last_line) == head);
-    state.roster.as_deref().zip(last).ok_or_else(|| {
+    state.roster().map(|roster| &**roster).zip(last).ok_or_else(|| {
         Error::refused(
             "no roster is in force in this ledger: its genesis has not completed",
             "drill after the genesis; approving it opens every share as well",

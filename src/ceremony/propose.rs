@@ -160,7 +160,7 @@ fn prepare(
     request: &Request<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<Prepared> {
-    let policy = match (request.plan, state.and_then(|state| state.roster.as_ref())) {
+    let policy = match (request.plan, state.and_then(LedgerState::roster)) {
         (Plan::Genesis(plan), _) => Some(plan.policy.policy()),
         (_, roster) => roster.map(|roster| roster.policy().clone()),
     };
@@ -277,7 +277,7 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
 
 /// The roster whose people act on a plan.
 pub fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Arc<Roster>, Error> {
-    match (&state.roster, plan) {
+    match (state.roster(), plan) {
         (Some(roster), _) => Ok(Arc::clone(roster)),
         (None, Plan::Recover(plan)) => {
             let lost = state.recoverable(plan.ceremony).filter(|lost| lost.can_lend_its_roster());

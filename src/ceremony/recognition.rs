@@ -12,7 +12,7 @@ use crate::{
 pub fn enrolled(state: &LedgerState) -> Vec<EnrolledKeys> {
     let last = state.ceremonies.iter().rev().find(|ceremony| ceremony.end.is_some());
     let acting = state.open().into_iter().chain(last).map(|ceremony| &*ceremony.roster);
-    acting.chain(state.roster.as_deref()).flat_map(enrolled_in).collect()
+    acting.chain(state.roster().map(|roster| &**roster)).flat_map(enrolled_in).collect()
 }
 
 /// The keys of a roster's cards.

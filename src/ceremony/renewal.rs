@@ -107,7 +107,7 @@ impl Acting<'_, '_> {
             let held = target.and_then(|t| t.credentials.get(&proposed.role)).map(Vec::as_slice);
             if let Some([only]) = held {
                 let (target, role) = (proposed.target.clone(), proposed.role);
-                untouched.push(PinInForce { target, role, version: only.version });
+                untouched.push(PinInForce { target, role, version: only.sealed.version });
             }
         }
         untouched

@@ -177,7 +177,7 @@ fn between(state: &LedgerState) -> NextStep {
     if let Some(lost) = state.pending() {
         return recover(lost, "has not ended, and its station was lost");
     }
-    if state.roster.is_none() {
+    if state.deals.is_empty() {
         return step(
             "propose",
             "No genesis of this ledger has completed, and none will: keep it as a record, and begin another ledger with a \

@@ -46,7 +46,7 @@ impl Invocation {
     /// For a ledger that is only read, so that where its copies are is not known: a place for each that the policy requires is
     /// left to be filled in.
     pub fn reading(global: &Global, ledger: &Path, state: &LedgerState) -> Self {
-        let roster = state.open().map(|open| &open.roster).or(state.roster.as_ref());
+        let roster = state.open().map(|open| &open.roster).or(state.roster());
         let places = roster.map_or(1, |roster| usize::from(roster.policy().copies));
         Self { copies_missing: places.saturating_sub(1), ..Self::at(global, ledger, &[]) }
     }

@@ -22,6 +22,7 @@ pub struct UnverifiedShare {
 /// A share that is the dealer's, of the roster that checked it. The only kind that is ever combined.
 #[must_use = "a verified share that is dropped counts for nobody"]
 pub struct Share {
+    dealing: Digest,
     authority: Name,
     custodian: Name,
     index: u8,
@@ -145,7 +146,13 @@ impl UnverifiedShare {
         if roster.commitment(&authority, &custodian) != Some(commitment(&self.name, &self.secret)) {
             return Err(ShareError::Commitment { custodian, authority });
         }
-        Ok(Share { authority, custodian, index: self.name.index, secret: self.secret })
+        Ok(Share {
+            dealing: self.name.dealing,
+            authority,
+            custodian,
+            index: self.name.index,
+            secret: self.secret,
+        })
     }
 }
 
@@ -170,6 +177,11 @@ pub fn share_name(roster: &Roster, authority: &Name, custodian: &Name) -> Option
 }
 
 impl Share {
+    /// Of which dealing.
+    pub fn dealing(&self) -> Digest {
+        self.dealing
+    }
+
     /// Of which authority.
     pub fn authority(&self) -> &Name {
         &self.authority

@@ -103,6 +103,11 @@ impl Ceremony {
         rejections.map(|r| r.statement().custodian.clone()).collect()
     }
 
+    /// The dealing whose authorities open the credentials that it makes.
+    pub fn dealing(&self) -> Digest {
+        self.roster.dealing_id()
+    }
+
     /// What it does.
     pub fn kind(&self) -> OperationKind {
         self.proposal.operation.kind()

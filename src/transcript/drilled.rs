@@ -2,7 +2,7 @@
 
 use super::{
     finding::{Finding, Severity},
-    ledger::{Ceremony, CeremonyFiles, LedgerState},
+    ledger::{Ceremony, CeremonyFiles, Deal, LedgerState},
 };
 use crate::{
     approval::{
@@ -63,7 +63,7 @@ fn in_walk(
     if (said.ceremony, said.head) != (ceremony.number(), ceremony.last_line) || ceremony.end.is_none() {
         return Err("it names another head".into());
     }
-    let roster = state.roster.as_ref().ok_or("no roster was in force")?;
+    let roster = state.roster().ok_or("no roster was in force")?;
     let deal = roster.deal();
     if said.epoch != deal.epoch {
         return Err(format!("it is of epoch {}, the roster is at epoch {}", said.epoch, deal.epoch));
@@ -162,8 +162,8 @@ pub fn standing(state: &LedgerState, now: Timestamp) -> Drills<'_> {
             drills.set_aside.push(format!("{at}: {reason}"));
         }
     }
-    let Some(roster) = &state.roster else { return drills };
-    let since = in_force_since(state, roster);
+    let Some(Deal { roster, by }) = state.deal() else { return drills };
+    let since = state.ceremonies.number(*by).map_or(Timestamp::EPOCH, |ceremony| ceremony.times.1);
     let period = roster.policy().drill_every_days.map(|days| u64::from(days).saturating_mul(86_400));
     for person in roster.people() {
         for card in &person.cards {
@@ -175,12 +175,6 @@ pub fn standing(state: &LedgerState, now: Timestamp) -> Drills<'_> {
         }
     }
     drills
-}
-
-/// When the ceremony ended that brought the roster.
-fn in_force_since(state: &LedgerState, roster: &Roster) -> Timestamp {
-    let brought = state.ceremonies.iter().find(|c| c.roster.digest() == roster.digest());
-    brought.map_or(Timestamp::EPOCH, |c| c.times.1)
 }
 
 /// Everything by which it is known that a card worked, since the roster is in force.

@@ -129,7 +129,7 @@ fn check_backup_key(concluded: &Concluded, state: Option<&LedgerState>) -> Resul
     let Some(backup) = &concluded.backup else { return Ok(()) };
     let target = state.and_then(|state| state.targets.get(&backup.target));
     let mut keys = target.and_then(|target| target.credentials.get(&Role::BackupKey)).into_iter().flatten();
-    if keys.any(|key| key.version == backup.key_version) {
+    if keys.any(|key| key.sealed.version == backup.key_version) {
         return Ok(());
     }
     outcome_error("it names a version of the backup key that was not in force")

@@ -46,8 +46,26 @@ pub struct TargetInForce {
     /// Its objects when they were last recorded.
     pub inventory: Option<Inventory>,
     /// Credentials in force, by role: one of each, unless a change of the PIN was cut off. Then they are those that may
-    /// hold, the newest first.
-    pub credentials: BTreeMap<Role, Vec<SealedCredential>>,
+    /// be valid, the newest first.
+    pub credentials: BTreeMap<Role, Vec<KeptCredential>>,
+}
+
+/// A credential that the ledger keeps for later ceremonies.
+#[derive(Clone, Debug)]
+pub struct KeptCredential {
+    /// The dealing whose authority opens it: two dealings may have authorities of one name.
+    pub dealing: Digest,
+    /// As it was proposed.
+    pub sealed: SealedCredential,
+}
+
+/// A dealing that came into force. The next one retires it, but what was sealed to its authorities stays sealed to them.
+#[derive(Clone, Debug)]
+pub struct Deal {
+    /// Who holds its shares.
+    pub roster: Arc<Roster>,
+    /// Number of the ceremony that brought it into force.
+    pub by: u32,
 }
 
 /// A target that the quorum let go.
@@ -68,8 +86,8 @@ pub struct LedgerState {
     pub nonce: Digest,
     /// Digest of the genesis proposal: the fingerprint of the whole ledger.
     pub genesis: Digest,
-    /// The roster in force; none before a genesis completed.
-    pub roster: Option<Arc<Roster>>,
+    /// Every dealing that came into force, in their order; none before a genesis completed.
+    pub deals: Vec<Deal>,
     /// Targets by name.
     pub targets: BTreeMap<Name, TargetInForce>,
     /// Targets that the quorum let go.
@@ -92,6 +110,16 @@ impl LedgerState {
     /// station was lost and whose recovery did not complete.
     pub fn pending(&self) -> Option<&Ceremony> {
         self.ceremonies.last_open()
+    }
+
+    /// The dealing in force.
+    pub fn deal(&self) -> Option<&Deal> {
+        self.deals.last()
+    }
+
+    /// The roster in force.
+    pub fn roster(&self) -> Option<&Arc<Roster>> {
+        self.deal().map(|deal| &deal.roster)
     }
 
     /// A target that the quorum has, or had.
@@ -136,7 +164,7 @@ impl LedgerState {
 
     pub(super) fn take_effect(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
         if ceremony.kind() == OperationKind::Genesis {
-            self.roster = Some(Arc::clone(&ceremony.roster));
+            self.deals.push(Deal { roster: Arc::clone(&ceremony.roster), by: ceremony.number() });
         }
         for target in ceremony.proposal.operation.installs() {
             let in_force = TargetInForce {
@@ -157,7 +185,7 @@ impl LedgerState {
                 if let Some(target) = self.targets.get_mut(&credential.target)
                     && target.keeps(credential)
                 {
-                    target.credentials.insert(credential.role, vec![credential.clone()]);
+                    target.credentials.insert(credential.role, vec![ceremony.kept(credential)]);
                 }
             }
         }

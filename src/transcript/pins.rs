@@ -7,7 +7,7 @@
 use super::{
     event::{Concluded, HandedOver, PinInForce},
     finding::Finding,
-    ledger::{Ceremony, LedgerState, TargetInForce},
+    ledger::{Ceremony, KeptCredential, LedgerState, TargetInForce},
     outcome::Outcome,
     recovery::Recovery,
 };
@@ -21,6 +21,13 @@ use crate::{
         target::{Custody, Role},
     },
 };
+
+impl Ceremony {
+    /// A credential that it made, as the ledger keeps it.
+    pub(super) fn kept(&self, credential: &SealedCredential) -> KeptCredential {
+        KeptCredential { dealing: self.dealing(), sealed: credential.clone() }
+    }
+}
 
 impl TargetInForce {
     /// Whether a target that is to join is this very token.
@@ -59,10 +66,10 @@ impl LedgerState {
                 continue;
             };
             let candidates = target.credentials.entry(credential.role).or_default();
-            candidates.insert(0, credential.clone());
+            candidates.insert(0, ceremony.kept(credential));
             let known = concluded.pins.iter().find(|pin| pin.is(credential));
             if let Some(known) = known {
-                candidates.retain(|candidate| candidate.version == known.version);
+                candidates.retain(|candidate| candidate.sealed.version == known.version);
             }
         }
     }
@@ -103,7 +110,7 @@ pub(super) fn check(
         if proposed.clone().next().is_none() {
             return fail("it tells of a PIN that was not to be changed");
         }
-        let before = target.credentials.get(&pin.role).into_iter().flatten();
+        let before = target.credentials.get(&pin.role).into_iter().flatten().map(|kept| &kept.sealed);
         if !proposed.chain(before).any(|candidate| candidate.version == pin.version) {
             return fail("the PIN that it says to hold was neither proposed nor in force before");
         }

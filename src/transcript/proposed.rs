@@ -3,7 +3,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{context::Context, event::Proposed, finding::Finding, ledger::CeremonyFiles};
+use super::{
+    context::Context,
+    event::Proposed,
+    finding::Finding,
+    ledger::{CeremonyFiles, LedgerState},
+};
 use crate::{
     encoding::{
         digest::Digest,
@@ -105,7 +110,7 @@ pub(super) fn check_chain(
 /// The people who may act: those of the roster in force, never of one that the proposal carries, except at
 /// genesis, and while a genesis is recovered whose intent every custodian had approved.
 pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> Result<Arc<Roster>, Finding> {
-    let in_force = context.state.and_then(|s| s.roster.clone());
+    let in_force = context.state.and_then(LedgerState::roster).cloned();
     let roster = match (&proposal.operation, &proposal.new_roster, in_force) {
         (Operation::Genesis(_), Some(document), None) if context.number == 0 => {
             let roster = Roster::in_walk(document.clone(), context.signatures)

@@ -142,7 +142,7 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
         mode,
         nonce: ceremony.proposal.ledger,
         genesis: ceremony.digest,
-        roster: None,
+        deals: Vec::new(),
         targets: BTreeMap::new(),
         retired: BTreeMap::new(),
         backups: BTreeMap::new(),
@@ -237,7 +237,7 @@ pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
         );
         findings.push(Finding::new(Severity::Note, "target-retired", message));
     }
-    if let Some(roster) = &state.roster {
+    if let Some(roster) = state.roster() {
         for warning in roster.warnings() {
             findings.push(Finding::new(Severity::Warning, "roster-warning", warning));
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io::Write as _};
 
 use crate::support::roster::{Dealing, Recipe, name, person, share_key};
 use quorate::{
-    approval::quorum::Tally,
+    approval::quorum::{MissingShare, Participant, Tally},
     encoding::{digest::Digest, dsse::Mode, strict::Base64},
     memory::{CredentialSecret, ShareSecret},
     proposal::{
@@ -113,6 +113,17 @@ fn shares_of_two_authorities_do_not_mix() {
         reconstitute(dealing.authority(CRYPTO), mixed),
         Err(ReconstitutionError::Count { found: 1, .. })
     ));
+}
+
+/// Each dealing has a crypto-officer, and each share is good in its own.
+#[test]
+fn a_share_of_another_dealing_takes_no_part_in_an_operation() {
+    let (dealing, next) = (Recipe::of(2, 3).deal(), Recipe { epoch: 2, ..Recipe::of(2, 3) }.deal());
+    let requirement = next.roster.requirement(OperationKind::Delete);
+    let take_part = |share| Participant::new(person(1), vec![share], &requirement);
+    assert!(take_part(next.share(CRYPTO, 1)).is_ok());
+    let missing = MissingShare { custodian: person(1), authority: name(CRYPTO) };
+    assert_eq!(take_part(dealing.share(CRYPTO, 1)).err(), Some(missing));
 }
 
 #[test]

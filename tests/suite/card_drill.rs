@@ -72,7 +72,7 @@ fn a_custodian_drills_at_home_and_the_administrator_takes_it_in() {
     let opened = forgery::shares(
         &lab,
         "alice",
-        state_of(&lab.path("ledger")).roster.as_ref().unwrap(),
+        state_of(&lab.path("ledger")).roster().unwrap(),
         &["crypto-officer", "security-officer"],
     );
     let payload = drilled::parse(file.as_bytes()).unwrap().payload.0;
@@ -246,7 +246,7 @@ fn nothing_is_overwritten_and_a_clock_that_went_back_is_refused() {
 
 fn honest(lab: &Lab, who: &str) -> Drill {
     let state = state_of(&lab.path("ledger"));
-    let roster = state.roster.as_ref().unwrap();
+    let roster = state.roster().unwrap();
     let person = roster.person(&name(who.trim_end_matches("-spare"))).unwrap();
     let serial = lab.run(&["card", "show", &lab.card(who, "")]).ok().text("serial");
     let last = state.ceremonies.last().unwrap();
@@ -374,7 +374,7 @@ fn a_sealed_share_that_was_replaced_in_the_ledger_is_found_before_the_pin() {
     let head = lab.head().unwrap();
     let transcript = lab.transcript("0000-genesis");
     let state = state_of(&lab.path("ledger"));
-    let shares = &state.roster.as_ref().unwrap().document().sealed_shares;
+    let shares = &state.roster().unwrap().document().sealed_shares;
     let of = |who: &str| base64.encode(&shares.iter().find(|s| s.custodian == name(who)).unwrap().file.0);
     // The roster lies in the proposal, the proposal in the line: base64 in base64 in base64.
     let text = fs::read_to_string(&transcript).unwrap();

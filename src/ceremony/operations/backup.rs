@@ -236,7 +236,7 @@ fn export(
     );
     acted.backup = Some(BackupRecord {
         target: name.clone(),
-        key_version: acting.backup_key(acting.ceremony)?.version,
+        key_version: acting.backup_key(acting.ceremony)?.sealed.version,
         sha256: counted.hasher.finish(),
         length: counted.length,
         entries,

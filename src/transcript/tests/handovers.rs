@@ -115,7 +115,7 @@ fn concluding(change: impl FnOnce(&mut Concluded)) -> Forge {
 fn the_honest_ones_hold() {
     let state = concluding(|_| {}).state();
     let credentials = &state.targets[&name("hsm")].credentials;
-    assert_eq!(credentials[&Role::SoPin].iter().map(|c| c.version).collect::<Vec<_>>(), [2]);
+    assert_eq!(credentials[&Role::SoPin].iter().map(|c| c.sealed.version).collect::<Vec<_>>(), [2]);
     // The application's PIN is not the quorum's.
     assert!(!credentials.contains_key(&Role::UserPin));
     drop(proposing(|_| {}).state());

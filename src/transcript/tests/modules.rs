@@ -221,7 +221,7 @@ fn a_token_is_not_adopted_again_through_another_module() {
 #[test]
 fn its_briefing_gives_both_paths_and_both_digests() {
     let forge = Forge::new();
-    let roster = forge.state().roster.unwrap();
+    let roster = forge.state().roster().unwrap().clone();
     let moved = moves(&forge);
     let plan = Plan::parse(moved.plan.as_bytes()).unwrap();
     let sections = briefing((&moved, &plan), Digest::of(b"proposal"), &roster, None);

@@ -291,7 +291,7 @@ fn ceremonies_share_the_roster_in_force() {
         forge.push(&proposal, &lines);
     }
     let state = forge.state();
-    let in_force = state.roster.as_ref().unwrap();
+    let in_force = state.roster().unwrap();
     assert_eq!(state.ceremonies.len(), 4);
     assert!(state.ceremonies.iter().all(|ceremony| Arc::ptr_eq(&ceremony.roster, in_force)));
 }

@@ -145,8 +145,7 @@ fn its_briefing_tells_what_is_still_to_come() {
         let state = forge.state();
         let lost = state.recovered_by(&recovery);
         let plan = Plan::parse(recovery.plan.as_bytes()).unwrap();
-        let sections =
-            briefing((&recovery, &plan), Digest::of(b"proposal"), state.roster.as_ref().unwrap(), lost);
+        let sections = briefing((&recovery, &plan), Digest::of(b"proposal"), state.roster().unwrap(), lost);
         sections.iter().flat_map(|section| &section.lines).cloned().collect::<Vec<_>>().join("\n")
     };
     let delete = told(&|forge| forge.renewing_delete(2));

@@ -38,7 +38,7 @@ fn conclude(mut forge: Forge, proposal: &Proposal, outcome: Outcome, pins: Vec<P
 
 fn in_force(state: &LedgerState) -> Vec<u32> {
     let credentials = &state.targets[&name("hsm")].credentials;
-    credentials[&Role::UserPin].iter().map(|c| c.version).collect()
+    credentials[&Role::UserPin].iter().map(|c| c.sealed.version).collect()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_renewal_puts_the_new_pin_in_force_and_nothing_else() {
     let forge = concluding(Outcome::Completed, vec![pin(Role::UserPin, 2)]);
     let state = forge.state();
     assert_eq!(in_force(&state), [2]);
-    assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].version, 1);
+    assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].sealed.version, 1);
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
     let target = &state.targets[&name("hsm")];
     assert_eq!(target.identity.label, text("lab-2"));
     for role in [Role::SoPin, Role::UserPin] {
-        let held: Vec<u32> = target.credentials[&role].iter().map(|c| c.version).collect();
+        let held: Vec<u32> = target.credentials[&role].iter().map(|c| c.sealed.version).collect();
         assert_eq!((held, target.target.rule(role).unwrap().custody), (vec![2], Custody::Held));
     }
     assert_eq!(state.ceremonies.number(1).unwrap().outcome(), Some(Outcome::Indeterminate));
@@ -194,8 +194,8 @@ fn a_genesis_is_taken_up_again_by_its_own_people() {
     let seen = concluded(Outcome::Completed, &[], &forge.objects());
     hold(&mut forge, &proposal, &THREE, seen);
     let state = forge.state();
-    assert_eq!(state.roster.as_ref().map(|r| r.digest()), Some(genesis.roster));
-    assert_eq!(state.targets[&name("hsm")].credentials[&Role::UserPin][0].version, 1);
+    assert_eq!(state.roster().map(|r| r.digest()), Some(genesis.roster));
+    assert_eq!(state.targets[&name("hsm")].credentials[&Role::UserPin][0].sealed.version, 1);
     forge.complete_delete();
     drop(forge.state());
 }

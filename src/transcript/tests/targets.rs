@@ -98,8 +98,8 @@ fn a_retirement_touches_nothing() {
 fn an_adopted_target_has_its_own_credentials() {
     let state = adopted(|_| {}).state();
     let spare = &state.targets[&name("spare")];
-    assert_eq!(spare.credentials[&Role::SoPin][0].target, name("spare"));
-    assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].target, name("hsm"));
+    assert_eq!(spare.credentials[&Role::SoPin][0].sealed.target, name("spare"));
+    assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].sealed.target, name("hsm"));
     forged(&adopted(|c| c.targets.clear()), "outcome");
     forged(&adopted(|c| c.targets[0].name = name("hsm")), "outcome");
 }

@@ -163,7 +163,7 @@ impl Forge {
     fn proposal(&self, title: &str, plan: String, operation: Operation) -> Proposal {
         let roster = match self.files.is_empty() {
             true => Digest::of(b""),
-            false => self.state().roster.map_or(Digest::of(b""), |r| r.digest()),
+            false => self.state().roster().map_or(Digest::of(b""), |r| r.digest()),
         };
         Proposal {
             ledger: self.nonce,
