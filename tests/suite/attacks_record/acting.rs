@@ -142,7 +142,7 @@ fn a_rehearsal_is_not_approved_or_executed_as_production() {
         ("alice", vec!["attest", path]),
     ] {
         let done = acting(open(), who, &args).expect(3);
-        assert!(done.error().contains("mode-mismatch"), "{}", done.stderr);
+        assert!(done.error().contains("production ledger, not a rehearsal's"), "{}", done.stderr);
     }
     assert!(!file.exists());
 }
@@ -160,7 +160,7 @@ fn production_is_not_approved_as_a_rehearsal() {
     let file = dir.path().join("alice.approval");
     let args = ["approve", "--rehearsal", path, "-o", file.to_str().unwrap()];
     let done = acting(open(), "alice", &args).expect(3);
-    assert!(done.error().contains("mode-mismatch"), "{}", done.stderr);
+    assert!(done.error().contains("production ledger, not a rehearsal's"), "{}", done.stderr);
     // In the right mode, the card of a rehearsal is nobody's.
     let done = acting(open(), "alice", &["approve", path, "-o", file.to_str().unwrap()]).expect(3);
     assert!(done.error().contains("nobody's list"), "{}", done.stderr);
