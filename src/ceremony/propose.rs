@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-pub use super::genesis::Members;
+pub use super::dealing::Members;
 use super::{
     Code, Error, World, ability, copies,
     fresh_pins::FreshPins,
@@ -18,7 +18,11 @@ use super::{
 };
 use crate::{
     account::acts::ProposalMade,
-    encoding::{digest::Digest, text::Name, time::Timestamp},
+    encoding::{
+        digest::Digest,
+        text::{Line, Name},
+        time::Timestamp,
+    },
     ports::{
         card::{CardDescription, UnlockedCard},
         store::LedgerStore,
@@ -141,7 +145,7 @@ pub fn draft(
         expires: now.plus(u64::from(heading.expires_in_hours).saturating_mul(3600)),
         station: Station {
             keys: secrets.keys()?,
-            host: genesis::host_line(world.environment.hostname.as_ref()),
+            host: world.environment.hostname.clone().unwrap_or_else(|| Line::lossy("unknown")),
         },
         plan: request.plan_text.to_owned(),
         roster: substance.roster.digest(),

@@ -6,7 +6,7 @@ use crate::{
         Error,
         acting::{Acted, Acting},
         fresh_pins::FreshPins,
-        genesis::{check_reach, make_credentials, observe_target},
+        joining::{check_reach, make_credentials, observe_target},
         operations::performed::{Performed, Proposing},
     },
     proposal::{

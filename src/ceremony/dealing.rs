@@ -1,0 +1,137 @@
+//! Dealing: fresh keys of authorities, split and sealed to the cards of those who will hold the shares.
+
+use std::collections::BTreeMap;
+
+use super::Error;
+use crate::{
+    encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Name},
+    memory::AuthoritySecret,
+    ports::card::EnrolledKeys,
+    roster::{
+        Member, OperationKind, Policy, Roster, RosterDocument,
+        card::EnrolledCard,
+        deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
+    },
+    sealing::recipient::ShareRecipient,
+    sharing::{dealer, identity, share::UnverifiedShare},
+};
+
+/// The people of a new roster, with the enrolments that its plan names.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    /// Who holds shares.
+    pub custodians: Vec<Member>,
+    /// Who proposes.
+    pub administrators: Vec<Member>,
+    /// Who signs what was seen.
+    pub witnesses: Vec<Member>,
+    /// Certificates of authorities in DER, from the file that the plan names.
+    pub attestation_certificates: Vec<Base64>,
+}
+
+impl Members {
+    /// The keys of all their cards. An enrolment that cannot be read is refused where the roster is made.
+    pub fn enrolled(&self) -> Vec<EnrolledKeys> {
+        let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
+        let cards = people.flat_map(|person| &person.cards);
+        let read = cards.filter_map(|card| EnrolledCard::from_file(card.clone()).ok());
+        read.map(|card| EnrolledKeys::from(card.enrolment())).collect()
+    }
+}
+
+/// What is dealt, to whom, and what the new roster says besides.
+pub(super) struct Terms {
+    pub(super) mode: Mode,
+    pub(super) ledger: Digest,
+    pub(super) epoch: u32,
+    /// The station that deals.
+    pub(super) station: StationKeys,
+    pub(super) members: Members,
+    /// Thresholds by the name of the authority, in their order.
+    pub(super) authorities: Vec<(Name, u8)>,
+    pub(super) operations: BTreeMap<OperationKind, Vec<Name>>,
+    pub(super) policy: Policy,
+}
+
+/// Makes the authorities' keys and deals them. Their secrets exist only within this call.
+pub(super) fn deal(terms: Terms, rng: &mut impl rand_core::CryptoRng) -> Result<Roster, Error> {
+    let Terms { members, mut policy, .. } = terms;
+    policy.attestation.certificates = members.attestation_certificates;
+    let mut secrets: Vec<AuthoritySecret> = Vec::new();
+    let mut authorities = Vec::new();
+    for (name, threshold) in terms.authorities {
+        let secret = identity::fresh(rng)?;
+        let recipient = identity::recipient(&secret)?;
+        authorities.push(Authority { name, threshold, recipient });
+        secrets.push(secret);
+    }
+    let header = DealHeader {
+        mode: terms.mode,
+        ledger: terms.ledger,
+        epoch: terms.epoch,
+        custodians: dealt_custodians(&members.custodians)?,
+        authorities,
+        station: terms.station,
+    };
+    let (commitments, sealed_shares) = deal_shares(&header, &secrets, rng)?;
+    let document = RosterDocument {
+        custodians: members.custodians,
+        administrators: members.administrators,
+        witnesses: members.witnesses,
+        operations: terms.operations,
+        policy,
+        deal: header,
+        commitments,
+        sealed_shares,
+    };
+    Roster::validate(document)
+        .map_err(|error| Error::refused(format!("the plan makes no roster: {error}"), error.hint()))
+}
+
+fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {
+    let mut custodians = Vec::new();
+    for member in members {
+        let mut cards = Vec::new();
+        for file in &member.cards {
+            let card = EnrolledCard::from_file(file.clone()).map_err(|e| {
+                Error::refused(format!("{}: {e}", member.name), "have the card enrolled again")
+            })?;
+            if let Some(share_recipient) = card.enrolment().share_recipient.clone() {
+                cards.push(DealtCard { keyid: card.keyid(), share_recipient });
+            }
+        }
+        custodians.push(DealtCustodian { name: member.name.clone(), cards });
+    }
+    Ok(custodians)
+}
+
+fn deal_shares(
+    header: &DealHeader,
+    secrets: &[AuthoritySecret],
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<(Vec<Commitment>, Vec<SealedShare>), Error> {
+    let mut commitments = Vec::new();
+    let mut sealed = Vec::new();
+    for (authority, secret) in header.authorities.iter().zip(secrets) {
+        let dealt = dealer::deal(header, &authority.name, secret, rng)
+            .map_err(|e| Error::problem(e.to_string(), "mend the plan, then propose again"))?;
+        for (custodian, share) in header.custodians.iter().zip(dealt) {
+            let document = UnverifiedShare::write(&share.name, &share.secret)?;
+            commitments.push(Commitment {
+                authority: authority.name.clone(),
+                custodian: custodian.name.clone(),
+                commitment: share.commitment,
+            });
+            for card in &custodian.cards {
+                let recipient = ShareRecipient::parse(&card.share_recipient)?;
+                sealed.push(SealedShare {
+                    authority: authority.name.clone(),
+                    custodian: custodian.name.clone(),
+                    card: card.keyid,
+                    file: Base64(recipient.seal(document.expose())?),
+                });
+            }
+        }
+    }
+    Ok((commitments, sealed))
+}

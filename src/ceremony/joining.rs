@@ -1,0 +1,164 @@
+//! Targets as they join: what they are now, and the credentials that the quorum will hold of them.
+
+use super::{
+    Error,
+    fresh_pins::{self, FreshPins, held_pin, seal_credential},
+};
+use crate::{
+    encoding::dsse::Mode,
+    memory::{CredentialSecret, LockedBytes},
+    ports::token::{TokenSource, Wanted},
+    proposal::{
+        joining::{CredentialRule, GenesisTarget, Start},
+        operations::facts,
+        place::Place,
+        target::{Custody, Observation, Role},
+        target_table::{StartKind, TargetKind, TargetTable},
+    },
+    roster::{OperationKind, Policy, Roster},
+};
+
+/// A target that is to join, as it is now.
+pub(super) fn observe_target(
+    table: &TargetTable,
+    policy: &Policy,
+    mode: Mode,
+    tokens: &mut dyn TokenSource,
+) -> Result<(GenesisTarget, Observation), Error> {
+    let place = place(table);
+    if mode == Mode::Production && place.is_practice() && !policy.allow_soft_cards {
+        return Err(Error::refused(
+            format!("target {}: the practice token protects nothing", table.name),
+            "rehearse with --rehearsal, or allow it in the plan: policy.allow_soft_cards = true",
+        ));
+    }
+    let label = table.label();
+    let observation = {
+        let wanted = match (table.start(), &table.serial) {
+            _ if table.kind == TargetKind::Command => Wanted::Token { serial: "", label: label.as_str() },
+            (StartKind::TakeOver, Some(serial)) => {
+                Wanted::Token { serial: serial.as_str(), label: label.as_str() }
+            }
+            _ => Wanted::Empty,
+        };
+        tokens.target(&table.name, &place, wanted, table.sha256)?.observe()?
+    };
+    check_start(table, &observation)?;
+    if table.start() == StartKind::Initialise
+        && tokens
+            .target(&table.name, &place, Wanted::Labelled(label.as_str()), None)
+            .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
+    {
+        return Err(Error::refused(
+            format!("target {}: a token with the label \"{}\" exists there already", table.name, label),
+            "choose another label: it must tell the new token from the old one",
+        ));
+    }
+    let credentials = table
+        .credentials
+        .iter()
+        .map(|(role, rule)| CredentialRule {
+            role: *role,
+            authority: rule.authority.clone(),
+            custody: rule.custody,
+            recipient: rule.recipient.clone(),
+            pin_length: rule.pin_length,
+        })
+        .collect();
+    let target = GenesisTarget {
+        name: table.name.clone(),
+        place,
+        start: match table.start() {
+            StartKind::Initialise => Start::Initialise,
+            StartKind::TakeOver => Start::TakeOver,
+        },
+        identity: observation.identity.clone(),
+        label,
+        credentials,
+    };
+    Ok((target, observation))
+}
+
+fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Error> {
+    let (name, identity) = (&table.name, &observation.identity);
+    match table.start() {
+        _ if table.kind == TargetKind::Command => Ok(()),
+        StartKind::Initialise if observation.initialised => Err(Error::refused(
+            format!("target {name}: the token \"{}\" is initialised already", identity.label),
+            "use start = \"take-over\" with its serial, or name an empty slot",
+        )),
+        StartKind::TakeOver if !observation.initialised => {
+            Err(Error::refused(format!("target {name}: the token is empty"), "use start = \"initialise\""))
+        }
+        StartKind::TakeOver
+            if Some(&identity.serial) != table.serial.as_ref() || identity.label != table.label() =>
+        {
+            Err(Error::refused(
+                format!("target {name}: found serial {} with label \"{}\"", identity.serial, identity.label),
+                "name the token in the plan as it names itself",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn place(table: &TargetTable) -> Place {
+    match table.kind {
+        TargetKind::Pkcs11 => {
+            Place::Pkcs11 { module: table.module.clone().unwrap_or_default(), slot: table.slot }
+        }
+        TargetKind::Practice => Place::Practice { path: table.path.clone().unwrap_or_default() },
+        TargetKind::Command => Place::Command { program: table.program.clone().unwrap_or_default() },
+    }
+}
+
+/// Every operation must be able to open the held credentials that it needs.
+pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Result<(), Error> {
+    for operation in OperationKind::GOVERNED.into_iter().chain(OperationKind::OPTIONAL) {
+        let requirement = roster.requirement(operation);
+        for (target, _) in targets {
+            let backs_up = matches!(operation, OperationKind::Backup | OperationKind::Restore);
+            let backup_key = backs_up.then_some(Role::BackupKey);
+            for role in facts(operation).roles.iter().chain(&backup_key) {
+                let Some(rule) = target.rule(*role) else { continue };
+                if rule.custody != Custody::Borrowed && !requirement.has(&rule.authority) {
+                    return Err(Error::refused(
+                        format!(
+                            "operation {operation} needs the {role} of {}, which only {} opens, and that authority is not named for it",
+                            target.name, rule.authority
+                        ),
+                        format!(
+                            "a genesis adds \"{}\" to operations.{operation}; later, name an authority that the roster has for it",
+                            rule.authority
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every credential of a new target that the quorum holds or hands over; `version` is what the next one has.
+pub(super) fn make_credentials(
+    (target, observed): &(GenesisTarget, Observation),
+    version: &dyn Fn(Role) -> u32,
+    roster: &Roster,
+    rng: &mut impl rand_core::CryptoRng,
+    into: &mut FreshPins,
+) -> Result<(), Error> {
+    for rule in target.credentials.iter().filter(|rule| rule.custody != Custody::Borrowed) {
+        let (secret, bits) = match rule.role {
+            Role::BackupKey => {
+                let mut key = LockedBytes::zeroed(32)?;
+                rng.fill_bytes(key.expose_mut());
+                (CredentialSecret::new(key), 256)
+            }
+            _ => held_pin(&target.name, rule, observed.pin_length, roster.policy(), rng)?,
+        };
+        let version = version(rule.role);
+        into.credentials.push(seal_credential(roster, &target.name, rule, version, bits, &secret)?);
+        into.handovers.extend(fresh_pins::handover(&target.name, rule, version, &secret)?);
+    }
+    Ok(())
+}
