@@ -1,5 +1,10 @@
 //! The audit: public data only; no card, no HSM, no secret.
 
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
 use crate::{
     account::{
         ceremony::CeremonyBrief,
@@ -56,10 +61,10 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins, cl
     let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
     // Of several that are equally long, the one that was named first.
     let longest = copies.iter().enumerate().rev().max_by_key(|(_, (_, files))| (files.len(), size(files)));
-    let mut files = longest.map(|(_, (_, files))| files.clone()).unwrap_or_default();
-    for (_, other) in copies {
-        add_statements(&mut files, other);
-    }
+    let judged = longest.map(|(_, (_, files))| files.as_slice()).unwrap_or_default();
+    let others =
+        copies.iter().map(|(_, other)| other.as_slice()).filter(|other| !std::ptr::eq(*other, judged));
+    let files = with_statements(judged, others);
     let verified = verification::verify(&files, mode);
     let whole = verified.findings.iter().all(|f| f.severity != Severity::Error);
     findings.extend(verified.findings);
@@ -123,20 +128,39 @@ fn judge(findings: &[Finding], paper: &[Finding], state: Option<&LedgerState>) -
     }
 }
 
-/// What people signed counts wherever a copy of it lies: taking it out of one copy hides nothing.
-fn add_statements(files: &mut [CeremonyFiles], copy: &[CeremonyFiles]) {
-    for other in copy {
-        let Some(file) = files.iter_mut().find(|f| f.directory == other.directory) else { continue };
-        for (into, from) in [
-            (&mut file.attestations, &other.attestations),
-            (&mut file.approvals, &other.approvals),
-            (&mut file.drills, &other.drills),
-        ] {
-            for (name, bytes) in from {
-                if !into.iter().any(|(_, known)| known == bytes) {
-                    into.push((name.clone(), bytes.clone()));
-                }
-            }
+/// What people signed counts wherever a copy of it lies: taking it out of one copy hides nothing. Without another copy that has
+/// more, nothing is copied here.
+fn with_statements<'a>(
+    judged: &'a [CeremonyFiles],
+    others: impl Iterator<Item = &'a [CeremonyFiles]>,
+) -> Cow<'a, [CeremonyFiles]> {
+    let places: BTreeMap<&str, usize> =
+        judged.iter().enumerate().map(|(place, file)| (file.directory.as_str(), place)).collect();
+    let mut files = Cow::Borrowed(judged);
+    for other in others.flatten() {
+        let Some(place) = places.get(other.directory.as_str()) else { continue };
+        let lacks = |file: &CeremonyFiles| {
+            [
+                missing(&file.attestations, &other.attestations),
+                missing(&file.approvals, &other.approvals),
+                missing(&file.drills, &other.drills),
+            ]
+        };
+        let Some([attestations, approvals, drills]) = files.get(*place).map(lacks) else { continue };
+        if attestations.is_empty() && approvals.is_empty() && drills.is_empty() {
+            continue;
+        }
+        if let Some(file) = files.to_mut().get_mut(*place) {
+            file.attestations.extend(attestations);
+            file.approvals.extend(approvals);
+            file.drills.extend(drills);
         }
     }
+    files
+}
+
+/// Of the statements of a copy, those whose bytes are not among ours.
+fn missing(ours: &[(String, Vec<u8>)], theirs: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
+    let mut known: BTreeSet<&[u8]> = ours.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+    theirs.iter().filter(|(_, bytes)| known.insert(bytes)).cloned().collect()
 }

@@ -108,8 +108,8 @@ impl World<'_> {
     /// Appends lines, after the ledger with them was verified as every reader will: what would not be believed is not
     /// written.
     fn append(&mut self, directory: &str, lines: &[Vec<u8>]) -> Result<(), Error> {
-        let mut files = self.ledger.read()?;
-        let file = files.iter_mut().find(|file| file.directory == directory);
+        let mut next = self.last()?;
+        let file = next.iter_mut().find(|file| file.directory == directory);
         let file = file.ok_or_else(|| {
             Error::problem(format!("{directory} is not in the ledger"), "run 'quorate audit' on it")
         })?;
@@ -117,24 +117,38 @@ impl World<'_> {
             file.transcript.extend_from_slice(line);
             file.transcript.push(b'\n');
         }
-        self.check(&files).map_err(would_break)?;
+        self.check_next(&next)?;
         Ok(self.ledger.append(directory, lines)?)
     }
 
     /// Makes a ceremony appear, verified in the same way.
     fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), Error> {
-        let mut files = self.ledger.read()?;
+        let mut next = self.last()?;
         let mut transcript = first_line.to_vec();
         transcript.push(b'\n');
-        let file = CeremonyFiles {
+        next.push(CeremonyFiles {
             directory: directory.to_owned(),
             transcript,
             plan: plan.to_vec(),
             ..CeremonyFiles::default()
-        };
-        files.push(file);
-        self.check(&files).map_err(would_break)?;
+        });
+        self.check_next(&next)?;
         Ok(self.ledger.create(directory, plan, first_line)?)
+    }
+
+    /// The last ceremony as it is now; none in a ledger that is yet to be. Those before it were verified since the ledger was
+    /// locked, and are held against their files when it is loaded again.
+    fn last(&mut self) -> Result<Vec<CeremonyFiles>, Error> {
+        if self.known.last(self.mode).is_none() && !self.ledger.is_empty()? {
+            self.load()?;
+        }
+        let last = self.known.last(self.mode).map(|directory| self.ledger.ceremony(directory));
+        Ok(last.into_iter().collect::<Result<_, _>>()?)
+    }
+
+    fn check_next(&mut self, next: &[CeremonyFiles]) -> Result<(), Error> {
+        let verified = self.known.verify_next(next, self.mode);
+        sound(verified, next, self.mode).map(drop).map_err(would_break)
     }
 
     /// Destroys what this machine still keeps of ceremonies that have ended: after a crash at their very end, and after

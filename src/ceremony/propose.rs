@@ -345,5 +345,5 @@ pub fn awaited(roster: &Roster, approved: &BTreeSet<Name>) -> Vec<Name> {
 
 /// A ledger that was never written to: so that `propose` can tell a genesis from everything else.
 pub fn is_empty(ledger: &mut dyn LedgerStore) -> Result<bool, Error> {
-    Ok(ledger.read()?.is_empty())
+    Ok(ledger.is_empty()?)
 }

@@ -31,6 +31,12 @@ pub trait LedgerStore {
     /// All ceremonies, sorted by directory name. Unfinished directories of a crashed proposal are not among them.
     fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError>;
 
+    /// Whether no ceremony is in it.
+    fn is_empty(&mut self) -> Result<bool, StoreError>;
+
+    /// The files of one ceremony.
+    fn ceremony(&mut self, directory: &str) -> Result<CeremonyFiles, StoreError>;
+
     /// Makes a ceremony appear with plan and first line, all at once, on the ledger and on every copy.
     fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), StoreError>;
 

@@ -54,11 +54,6 @@ impl Budget {
         Self(MAX_LEDGER)
     }
 
-    /// What has been used of [`Budget::ledger`].
-    pub(super) fn spent(&self) -> u64 {
-        MAX_LEDGER.saturating_sub(self.0)
-    }
-
     fn spend(&mut self, bytes: &[u8], path: &Path) -> Result<(), StoreError> {
         let left = self.0.checked_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.0 = left.ok_or_else(|| {
@@ -140,6 +135,30 @@ pub(super) fn ceremony(
         approvals: statements(&path, Beside::Approvals, budget)?,
         drills: statements(&path, Beside::Drills, budget)?,
     })
+}
+
+/// Bytes of all that [`read`] would read.
+pub(super) fn length(ledger: &Path) -> Result<u64, StoreError> {
+    let mut bytes = 0_u64;
+    for name in ceremonies(ledger)? {
+        let ceremony = ledger.join(name);
+        let mut files = vec![ceremony.join(TRANSCRIPT), ceremony.join(PLAN)];
+        for beside in [Beside::Approvals, Beside::Attestations, Beside::Drills] {
+            let directory = ceremony.join(beside_name(beside));
+            if is_there(&directory)? {
+                let statements = entries(&directory)?.into_iter().filter(|name| is_statement_name(name));
+                files.extend(statements.map(|name| directory.join(name)));
+            }
+        }
+        for file in files {
+            match fs::symlink_metadata(&file) {
+                Ok(metadata) => bytes = bytes.saturating_add(metadata.len()),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(failed("looking at", &file, &e)),
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// The directory of a ceremony, which must be there.

@@ -149,16 +149,22 @@ impl LedgerStore for LedgerDirectory {
         layout::read(&self.ledger.path)
     }
 
+    fn is_empty(&mut self) -> Result<bool, StoreError> {
+        Ok(layout::ceremonies(&self.ledger.path)?.is_empty())
+    }
+
+    fn ceremony(&mut self, directory: &str) -> Result<CeremonyFiles, StoreError> {
+        self.ledger.check()?;
+        layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger())
+    }
+
     fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), StoreError> {
         let path = self.ledger.path.join(directory);
         let transcript = extended(&path, Vec::new(), &[first_line.to_vec()])?;
         self.level_all()?;
-        let mut budget = Budget::ledger();
-        for name in layout::ceremonies(&self.ledger.path)? {
-            layout::ceremony(&self.ledger.path, &name, &mut budget)?;
-        }
-        if budget.spent() > MAX_LEDGER / 2 {
-            let reason = format!("the ledger has {} bytes, too many for one more ceremony", budget.spent());
+        let bytes = layout::length(&self.ledger.path)?;
+        if bytes > MAX_LEDGER / 2 {
+            let reason = format!("the ledger has {bytes} bytes, too many for one more ceremony");
             return Err(refused("creating", &path, reason, "begin a new ledger with a genesis"));
         }
         for place in self.places() {

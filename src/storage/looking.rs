@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     copies,
     fault::{failed, refused},
-    layout,
+    layout::{self, Budget},
 };
 use crate::{
     approval::intent::DurableIntent,
@@ -35,6 +35,14 @@ impl LedgerView {
 impl LedgerStore for LedgerView {
     fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError> {
         if layout::is_there(&self.ledger)? { layout::read(&self.ledger) } else { Ok(Vec::new()) }
+    }
+
+    fn is_empty(&mut self) -> Result<bool, StoreError> {
+        Ok(!layout::is_there(&self.ledger)? || layout::ceremonies(&self.ledger)?.is_empty())
+    }
+
+    fn ceremony(&mut self, directory: &str) -> Result<CeremonyFiles, StoreError> {
+        layout::ceremony(&self.ledger, directory, &mut Budget::ledger())
     }
 
     /// As they will be: a copy that is yet to be made will be on the medium of the directory above it.

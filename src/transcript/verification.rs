@@ -49,28 +49,27 @@ pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
 }
 
 impl Verified {
-    /// Verifies the ceremonies of `files` that follow those which it has, as far as `until`, and takes them in. The first
-    /// one that is broken ends it; then it says false.
-    pub(super) fn go_on(&self, files: &[CeremonyFiles], until: usize, mode: Mode) -> (Self, bool) {
-        let begun = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
-        let new = files.get(begun..until).unwrap_or_default();
-        let bytes = new.iter().fold(0_usize, |sum, file| sum.saturating_add(file.transcript.len()));
-        signatures::walked(bytes, |signatures| self.clone().walk(files, until, mode, signatures))
+    /// Verifies the first `count` ceremonies of `next`, which follow those that it has, and takes them in. The first one that is
+    /// broken ends it; then it says false.
+    pub(super) fn go_on(&self, next: &[CeremonyFiles], count: usize, mode: Mode) -> (Self, bool) {
+        let bytes =
+            next.iter().take(count).fold(0_usize, |sum, file| sum.saturating_add(file.transcript.len()));
+        signatures::walked(bytes, |signatures| self.clone().walk(next, count, mode, signatures))
     }
 
     /// The same, with each signature verified when `signatures` says.
     pub fn walk(
         mut self,
-        files: &[CeremonyFiles],
-        until: usize,
+        next: &[CeremonyFiles],
+        count: usize,
         mode: Mode,
         signatures: &Signatures<'_>,
     ) -> (Self, bool) {
-        let begun = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
-        for (number, file) in files.iter().enumerate().take(until).skip(begun) {
+        for (done, file) in (1_usize..).zip(next).take(count) {
+            let number = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
             if let Err(finding) = self.take(file, number, mode, signatures) {
                 self.findings.push(finding.of(&file.directory));
-                let left = files.len().saturating_sub(number).saturating_sub(1);
+                let left = next.len().saturating_sub(done);
                 if left > 0 {
                     let message =
                         format!("{left} later ceremonies were not verified, since this one is broken");

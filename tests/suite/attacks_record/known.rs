@@ -69,6 +69,43 @@ fn a_ledger_that_changed_is_verified_from_the_genesis_on() {
     assert_eq!(known.verify(honest, Mode::Rehearsal).findings, verify(honest, Mode::Rehearsal).findings);
 }
 
+/// What is about to be written is verified after what was, with the findings that a reader has who begins at the genesis.
+#[test]
+fn what_comes_next_is_verified_after_what_is_known() {
+    let honest = &rehearsed().files;
+    let kinds: [fn(&mut CeremonyFiles); 4] = [
+        |_| {},
+        |file| flipped(&mut file.transcript),
+        |file| flipped(&mut file.plan),
+        |file| file.directory.push('x'),
+    ];
+    let mut known = Known::default();
+    assert_eq!(known.last(Mode::Rehearsal), None);
+    for place in 1..honest.len() {
+        for change in kinds {
+            let mut longer = honest[..=place].to_vec();
+            change(&mut longer[place]);
+            let fresh = verify(&longer, Mode::Rehearsal);
+            // A ceremony appears.
+            known.verify(&honest[..place], Mode::Rehearsal).sound().unwrap();
+            assert_eq!(known.last(Mode::Rehearsal), Some(honest[place - 1].directory.as_str()));
+            assert_eq!(known.last(Mode::Production), None);
+            let next = known.verify_next(&longer[place - 1..], Mode::Rehearsal);
+            assert_eq!(next.findings, fresh.findings);
+            assert_eq!(known.last(Mode::Rehearsal).is_some(), next.sound().is_ok());
+            // Lines are added to it.
+            let mut shorter = honest[..=place].to_vec();
+            let line = shorter[place].transcript.split_inclusive(|byte| *byte == b'\n').next_back();
+            let (all, cut) = (shorter[place].transcript.len(), line.unwrap().len());
+            shorter[place].transcript.truncate(all - cut);
+            known.verify(&shorter, Mode::Rehearsal).sound().unwrap();
+            let next = known.verify_next(&longer[place..], Mode::Rehearsal);
+            assert_eq!(next.findings, fresh.findings);
+            assert_eq!(next.sound().is_ok(), fresh.sound().is_ok());
+        }
+    }
+}
+
 /// An earlier ceremony of a ledger that this process has open, and has locked, is changed by somebody who asks for no lock.
 #[test]
 fn a_ledger_that_changes_under_our_feet_is_noticed() {
