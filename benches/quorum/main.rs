@@ -1,9 +1,23 @@
-//! How long the work takes, each beside the limit under it, measured in one run: `cargo bench`.
+//! How long the work takes, as ratios of one run, each with its limit beside it: `cargo bench`. With a word, only what has
+//! it in its name: `cargo bench -- audit`.
+//!
+//! What is compared is measured in turns, and of each the fastest turn counts, so that a machine with other work to do gives
+//! much the same ratios. QUORATE_CEREMONIES=100000 makes the long ledger longer; it then takes minutes and gigabytes.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
 
-use std::{path::PathBuf, process::Command, sync::OnceLock};
+mod ledger;
 
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ledger::{QUORATE, Rehearsal};
 use quorate::{
     encoding::{
         digest::Digest,
@@ -16,12 +30,51 @@ use quorate::{
     },
     sealing::single,
     sharing::{dealer, identity, share::UnverifiedShare},
-    storage,
-    transcript::{ledger::CeremonyFiles, verification},
+    storage::LedgerDirectory,
+    transcript::{event::AnyEvent, verification},
 };
+use tempfile::TempDir;
+
+/// Turns of what takes under a second, and of what takes longer.
+const TURNS: usize = 7;
+const LONG_TURNS: usize = 3;
 
 fn main() {
-    divan::main();
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let benches: [(&str, fn()); 6] = [
+        ("deal-and-seal", deal_and_seal),
+        ("audit", audit),
+        ("long-ledger", long_ledger),
+        ("ceremony-on-a-long-ledger", ceremony),
+        ("new-copy", new_copy),
+        ("rehearsal", rehearsal),
+    ];
+    println!("{:<52} {:>10} {:>8}  of", "what", "measured", "limit");
+    for (_, bench) in benches.iter().filter(|(name, _)| name.contains(&wanted)) {
+        bench();
+    }
+}
+
+/// One line of the table.
+fn ratio(what: &str, work: Duration, limit: f64, of: &str, base: Duration) {
+    let measured = work.as_secs_f64() / base.as_secs_f64();
+    let over = if measured > limit { "  OVER ITS LIMIT" } else { "" };
+    println!("{what:<52} {measured:>8.2} × {limit:>6.2} ×  {of} ({work:.2?} : {base:.2?}){over}");
+}
+
+/// The fastest of some turns of each, in turns.
+fn fastest<A, B>(
+    turns: usize,
+    mut work: impl FnMut() -> A,
+    mut base: impl FnMut() -> B,
+) -> (Duration, Duration) {
+    fn time<T>(work: &mut impl FnMut() -> T) -> Duration {
+        let begun = Instant::now();
+        std::hint::black_box(work());
+        begun.elapsed()
+    }
+    let both: Vec<_> = (0..turns).map(|_| (time(&mut work), time(&mut base))).collect();
+    (both.iter().map(|(work, _)| *work).min().unwrap(), both.iter().map(|(_, base)| *base).min().unwrap())
 }
 
 fn rng() -> impl rand_core::CryptoRng {
@@ -50,89 +103,237 @@ fn header(n: u8, threshold: u8, authorities: u8) -> DealHeader {
     }
 }
 
-/// Dealing and sealing of every authority of a quorum: (custodians, threshold, authorities).
-#[divan::bench(args = [(5, 3, 2), (20, 11, 2), (255, 128, 8)], sample_count = 5)]
-fn deal_and_seal(bencher: divan::Bencher<'_, '_>, (n, m, authorities): (u8, u8, u8)) {
-    let header = header(n, m, authorities);
-    bencher.bench(|| {
-        for authority in &header.authorities {
-            let secret = identity::fresh(&mut rng()).unwrap();
-            let dealt = dealer::deal(&header, &authority.name, &secret, &mut rng()).unwrap();
-            for (share, custodian) in dealt.iter().zip(&header.custodians) {
-                let document = UnverifiedShare::write(&share.name, &share.secret).unwrap();
-                let recipient = &custodian.cards.first().unwrap().share_recipient;
-                let recipient = single::parse_x25519_recipient(recipient).unwrap();
-                divan::black_box(single::seal_to(&recipient, document.expose()).unwrap());
+fn deal_and_seal() {
+    for (n, m, authorities) in [(5, 3, 2), (20, 11, 2), (255, 128, 8)] {
+        let header = header(n, m, authorities);
+        let recipients: Vec<_> = header
+            .custodians
+            .iter()
+            .map(|custodian| single::parse_x25519_recipient(&custodian.cards[0].share_recipient).unwrap())
+            .collect();
+        let deal = || {
+            for authority in &header.authorities {
+                let secret = identity::fresh(&mut rng()).unwrap();
+                let dealt = dealer::deal(&header, &authority.name, &secret, &mut rng()).unwrap();
+                for (share, recipient) in dealt.iter().zip(&recipients) {
+                    let document = UnverifiedShare::write(&share.name, &share.secret).unwrap();
+                    std::hint::black_box(single::seal_to(recipient, document.expose()).unwrap());
+                }
             }
+        };
+        let seal = || {
+            for recipient in recipients.iter().cycle().take(recipients.len() * header.authorities.len()) {
+                std::hint::black_box(single::seal_to(recipient, &[7; 300]).unwrap());
+            }
+        };
+        let (work, base) = fastest(LONG_TURNS, deal, seal);
+        let what = format!("{authorities} authorities dealt {m} of {n} and sealed");
+        ratio(&what, work, 3.0, "sealing alone", base);
+    }
+}
+
+fn rehearsed(count: usize) -> (TempDir, Rehearsal) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rehearsal = Rehearsal::new(dir.path().join("rehearsal"));
+    rehearsal.grow(count);
+    (dir, rehearsal)
+}
+
+/// Every signature that verification meets: its key in SPKI, its message, itself.
+fn signatures(rehearsal: &Rehearsal) -> Vec<(PublicKey, Vec<u8>, Vec<u8>)> {
+    let state = rehearsal.state();
+    let roster = state.roster.as_ref().unwrap();
+    let cards = roster.people().iter().flat_map(|person| &person.cards);
+    let keys: BTreeMap<Digest, PublicKey> =
+        cards.clone().map(|card| (card.keyid(), card.enrolment().signing_key.clone())).collect();
+    let mut found: Vec<_> =
+        cards.map(|card| (keys[&card.keyid()].clone(), card.file().statement.clone())).collect();
+    for (files, ceremony) in rehearsal.files.iter().zip(&state.ceremonies) {
+        let station = &ceremony.proposal.station.keys.signing_key;
+        for line in files.transcript.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line = Envelope::parse(line).unwrap();
+            let (_, event) = Mode::parse_payload_type(&line.payload_type).unwrap();
+            let statement = match AnyEvent::parse(event, &line.payload).unwrap().event {
+                AnyEvent::Proposed(said) => Some(said.proposal),
+                AnyEvent::Approved(said) => Some(said.approval),
+                AnyEvent::Rejected(said) => Some(said.rejection),
+                AnyEvent::Aborted(said) => Some(said.abort),
+                _ => None,
+            };
+            found.extend(statement.map(|said| (keys[&said.signature().keyid].clone(), said)));
+            found.push((station.clone(), line));
+        }
+        for (_, file) in files.attestations.iter().chain(&files.drills) {
+            let said = Envelope::parse(file.strip_suffix(b"\n").unwrap_or(file)).unwrap();
+            found.push((keys[&said.signature().keyid].clone(), said));
+        }
+    }
+    let claim =
+        |(key, said): (PublicKey, Envelope)| (key, said.signed_bytes(), said.signature().sig.0.clone());
+    found.into_iter().map(claim).collect()
+}
+
+/// Strict verification, and nothing else, on all processors.
+fn verify(signatures: &[(PublicKey, Vec<u8>, Vec<u8>)]) {
+    let processors = thread::available_parallelism().unwrap().get();
+    thread::scope(|scope| {
+        for part in signatures.chunks(signatures.len().div_ceil(processors)) {
+            scope.spawn(move || {
+                part.iter().for_each(|(key, message, signature)| key.verify(message, signature).unwrap())
+            });
         }
     });
 }
 
-/// The limit of the one above: sealing alone, as many age files.
-#[divan::bench(args = [(5, 2), (20, 2), (255, 8)], sample_count = 5)]
-fn limit_of_sealing(bencher: divan::Bencher<'_, '_>, (n, authorities): (u8, u8)) {
-    let recipient = identity::recipient(&identity::fresh(&mut rng()).unwrap()).unwrap();
-    let recipient = single::parse_x25519_recipient(&recipient).unwrap();
-    bencher.bench(|| {
-        for _ in 0..u32::from(n) * u32::from(authorities) {
-            divan::black_box(single::seal_to(&recipient, &[7; 300]).unwrap());
-        }
-    });
+fn audit() {
+    let (_dir, rehearsal) = rehearsed(1000);
+    let signatures = signatures(&rehearsal);
+    let audit = || verification::verify(&rehearsal.files, Mode::Rehearsal).sound().unwrap();
+    let (work, base) = fastest(TURNS, audit, || verify(&signatures));
+    let of = format!("strict verification of its {} signatures on all processors", signatures.len());
+    ratio("audit of 1,000 ceremonies", work, 1.25, &of, base);
 }
 
-/// The ledger of a rehearsal.
-fn ledger() -> &'static [CeremonyFiles] {
-    static LEDGER: OnceLock<Vec<CeremonyFiles>> = OnceLock::new();
-    LEDGER.get_or_init(|| {
-        let dir: PathBuf = tempfile::tempdir().unwrap().keep().join("rehearsal");
-        let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
-            .args(["rehearse", "--json", "--dir"])
-            .arg(&dir)
+/// `quorate audit`: how long, and the most memory that it had.
+fn audited(ledger: &Path) -> (Duration, u64) {
+    let begun = Instant::now();
+    let mut child = Command::new(QUORATE)
+        .args(["audit", "--rehearsal", "--json"])
+        .arg(ledger)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|kib| kib.parse().ok());
+        most = kib.unwrap_or(0).max(most);
+        thread::sleep(Duration::from_millis(2));
+    }
+    (begun.elapsed(), most * 1024)
+}
+
+fn long_ledger() {
+    let long: usize = std::env::var("QUORATE_CEREMONIES").map_or(10_000, |count| count.parse().unwrap());
+    let (_dir, mut rehearsal) = rehearsed(long / 10);
+    let (short_time, _) = audited(&rehearsal.ledger());
+    rehearsal.grow(long);
+    let (time, memory) = audited(&rehearsal.ledger());
+    let bytes: usize = rehearsal.files.iter().map(|file| file.transcript.len() + file.plan.len()).sum();
+    let what = format!("audit of {long} ceremonies");
+    ratio(&what, time, 11.0, "that of a tenth of them", short_time);
+    let mib = |bytes: u64| bytes / (1 << 20);
+    let (most, size) = (mib(memory), mib(bytes as u64));
+    println!("{:<52} {most:>6} MiB {:>4} MiB  the ledger's {size} MiB and 64", "  its memory", size + 64);
+}
+
+/// An inventory from plan to head, each verb a process of its own.
+fn inventory(rehearsal: &Rehearsal) {
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    let (ledger, copy) = (path(&rehearsal.ledger()), path(&rehearsal.folder.join("second-medium")));
+    let plan = rehearsal.folder.join("plans/bench.toml");
+    let target = rehearsal.state().targets.keys().next().unwrap().clone();
+    let text = format!(
+        "kind = \"inventory\"\ntitle = \"Bench\"\nexpires_in_hours = 1\ntarget = \"{target}\"\nkeep_pins = true\n"
+    );
+    fs::write(&plan, text).unwrap();
+    let run = |name: &str, arguments: &[&str]| {
+        let (card, pin) = rehearsal.card(name);
+        let output = Command::new(QUORATE)
+            .args(arguments)
+            .args([
+                "--rehearsal",
+                "--json",
+                "--yes",
+                "--card",
+                &format!("soft:{}", path(&card)),
+                "--pin-file",
+                &path(&pin),
+            ])
+            .args(["--state-dir", &path(&rehearsal.folder.join("state"))])
             .output()
             .unwrap();
-        assert!(output.status.success());
-        let files = storage::ledger::read(&dir.join("ledger")).unwrap();
-        std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
-        files
-    })
-}
-
-/// Verification of a whole rehearsal's ledger.
-#[divan::bench]
-fn audit() {
-    let verified = verification::verify(divan::black_box(ledger()), Mode::Rehearsal);
-    assert!(verified.sound().is_ok());
-}
-
-/// The limit of the one above: as many strict Ed25519 verifications as the ledger has signatures, and no more.
-#[divan::bench]
-fn limit_of_audit(bencher: divan::Bencher<'_, '_>) {
-    let signing = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
-    let key = PublicKey::from_ed25519(signing.verifying_key()).unwrap();
-    let envelopes: Vec<Envelope> = ledger()
-        .iter()
-        .flat_map(|file| file.transcript.split(|b| *b == b'\n').filter(|l| !l.is_empty()))
-        .map(|line| Envelope::parse(line).unwrap())
-        .collect();
-    // A line that embeds a statement carries two signatures.
-    let embeds = |e: &Envelope| {
-        ["proposed", "approved", "rejected", "aborted"]
-            .iter()
-            .any(|name| e.payload_type.contains(&format!(".{name}.")))
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?} {said} {}", String::from_utf8_lossy(&output.stderr));
     };
-    let count: usize = envelopes.iter().map(|e| if embeds(e) { 2 } else { 1 }).sum();
-    let message = vec![3; 600];
-    let signature = ed25519_dalek::Signer::sign(&signing, &message).to_bytes();
-    bencher.bench(|| {
-        for _ in 0..count {
-            key.verify(divan::black_box(&message), &signature).unwrap();
-        }
-    });
+    let head = rehearsal.state().head().unwrap().to_string();
+    run("frank", &["propose", &path(&plan), &ledger, "--copy", &copy]);
+    for name in ["alice", "bob", "carol"] {
+        run(name, &["approve", &ledger, "--head", &head]);
+    }
+    run("frank", &["execute", &ledger, "--copy", &copy]);
 }
 
-/// From exec to exit.
-#[divan::bench]
-fn start_up() {
-    let status = Command::new(env!("CARGO_BIN_EXE_quorate")).arg("--version").output().unwrap().status;
-    assert!(status.success());
+fn ceremony() {
+    let (_short, short) = rehearsed(0);
+    let (_long, long) = rehearsed(1000);
+    let mut ledgers = (short, long);
+    let read = |rehearsal: &mut Rehearsal| {
+        rehearsal.files = quorate::storage::ledger::read(&rehearsal.ledger()).unwrap();
+    };
+    let mut times = Vec::new();
+    for _ in 0..LONG_TURNS {
+        let time = |rehearsal: &mut Rehearsal| {
+            read(rehearsal);
+            let begun = Instant::now();
+            inventory(rehearsal);
+            begun.elapsed()
+        };
+        times.push((time(&mut ledgers.0), time(&mut ledgers.1)));
+    }
+    let short = times.iter().map(|(short, _)| *short).min().unwrap();
+    let long = times.iter().map(|(_, long)| *long).min().unwrap();
+    ratio("a ceremony after 1,000, from propose to execute", long, 2.0, "one after a rehearsal's few", short);
+}
+
+fn new_copy() {
+    let (dir, rehearsal) = rehearsed(1000);
+    let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
+    let copy = || {
+        drop(LedgerDirectory::open(rehearsal.ledger(), vec![ours.clone()]).unwrap());
+        fs::remove_dir_all(&ours).unwrap();
+    };
+    // sync(1) with names is fsync(2) of each.
+    let cp = || {
+        let script = "cp -a \"$1\" \"$2\" && find \"$2\" -exec sync {} +";
+        let status =
+            Command::new("sh").args(["-c", script, "sh"]).arg(rehearsal.ledger()).arg(&theirs).status();
+        assert!(status.unwrap().success());
+        fs::remove_dir_all(&theirs).unwrap();
+    };
+    let (work, base) = fastest(LONG_TURNS, copy, cp);
+    ratio("a new copy of 1,000 ceremonies", work, 3.0, "cp -a, and fsync of each file", base);
+}
+
+/// The whole rehearsal, and what making and unlocking its cards takes of it.
+fn rehearsal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut turn = 0;
+    let rehearse = || {
+        turn += 1;
+        Rehearsal::new(dir.path().join(turn.to_string()))
+    };
+    let card = || {
+        let path = dir.path().join("bench.card");
+        let pin = quorate::memory::Pin::copy_of(b"123456").unwrap();
+        let made = quorate::softcard::SoftCard::create_unlocked(&path, &pin, storage_now());
+        assert!(made.is_ok());
+        fs::remove_file(path).unwrap();
+    };
+    let (work, scrypt) = fastest(LONG_TURNS, rehearse, card);
+    let cards = fs::read_dir(dir.path().join("1/cards")).unwrap().count() / 2;
+    let processors = thread::available_parallelism().unwrap().get();
+    ratio("a rehearsal", work, 2.0, "two seconds are its limit", Duration::from_secs(1));
+    let on_cards = scrypt * u32::try_from(cards.div_ceil(processors)).unwrap();
+    println!(
+        "  of it {on_cards:.2?} for {cards} soft cards, of which each takes {scrypt:.2?} (scrypt), on {processors} processors"
+    );
+}
+
+fn storage_now() -> quorate::encoding::time::Timestamp {
+    use quorate::ports::clock::Clock as _;
+    quorate::storage::SystemClock.now()
 }
