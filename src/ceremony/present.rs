@@ -39,7 +39,9 @@ pub(super) fn check_given<'p>(
     given: impl IntoIterator<Item = &'p (Name, Role)>,
 ) -> Result<(), Error> {
     let mut known: Vec<Name> = state.iter().flat_map(|state| state.targets.keys().cloned()).collect();
-    known.extend(operation.installs().iter().map(|target| target.name.clone()));
+    // A recovery of the genesis: its targets are not the quorum's yet.
+    let acted_on = state.map_or(operation, |state| state.acted_on(operation));
+    known.extend(acted_on.installs().iter().map(|target| target.name.clone()));
     known.extend(needed(state, operation).into_iter().map(|(target, ..)| target));
     for (target, role) in given {
         if !known.contains(target) {
