@@ -4,6 +4,7 @@ use std::{fs, process::Command};
 
 use crate::support::founded::{self, INVENTORY, enrolled, snapshot, tries};
 use crate::support::lab::{ADMIN, CUSTODIANS, Lab, QUORATE, Ran, ran};
+use crate::support::soft_cards::work_factor;
 
 /// Enrolls once more: the cheapest use of a card's PIN.
 fn enroll(lab: &Lab, pin_options: &[&str]) -> Ran {
@@ -15,6 +16,16 @@ fn enroll(lab: &Lab, pin_options: &[&str]) -> Ran {
     args.extend(["-o", &output]);
     args.extend(pin_options);
     lab.run(&args)
+}
+
+/// Nobody counts the tries of somebody who has a copy of the file. The cards of the other tests are cheaper.
+#[test]
+fn a_guess_at_the_pin_of_a_stolen_soft_card_costs_16_mib() {
+    let lab = Lab::bare();
+    fs::write(lab.pin_file("alice"), "alice-123456\n").unwrap();
+    let card = lab.card("alice", "");
+    lab.run(&["card", "new", &card, "--pin-file", &lab.pin_file("alice")]).ok();
+    assert_eq!(work_factor(card.trim_start_matches("soft:")), 14);
 }
 
 #[test]

@@ -7,17 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::support::founded;
 use crate::support::lab::{ADMIN, Ran};
 use crate::support::softhsm::{MODULE, SoftHsm, USER_PIN};
 use crate::support::vault::{FOUR, Target, Vault, reset};
-
-/// SoftHSM waits for the disk at each object: a thousand of them are minutes on a disk, and none of that is ours.
-fn in_memory() {
-    let memory = Path::new("/dev/shm");
-    if tempfile::tempdir_in(memory).is_ok() {
-        let _ = tempfile::env::override_temp_dir(memory);
-    }
-}
 
 /// Makes AES keys (size 0) or data objects of a size, by a program of a few lines of C.
 fn fill(hsm: &SoftHsm, count: usize, size: usize) {
@@ -50,7 +43,7 @@ fn timed(what: &str, ran: impl FnOnce() -> Ran) -> Ran {
 
 /// A token that was filled before the quorum took it over.
 fn with_objects(count: usize, size: usize) -> Vault {
-    in_memory();
+    founded::in_memory();
     let hsm = SoftHsm::with_token("lab");
     fill(&hsm, count, size);
     let vault = Vault::new(hsm);
@@ -87,7 +80,7 @@ fn high_water(pid: &str) -> Option<u64> {
 
 /// The most memory that a backup of so many objects of 1 MiB had at once, in KiB: the tool, and the modules' processes.
 fn peaks(count: usize) -> (u64, u64) {
-    in_memory();
+    founded::in_memory();
     let hsm = SoftHsm::with_token("lab");
     fill(&hsm, count, 1 << 20);
     // A backup without any key is none.

@@ -15,11 +15,13 @@ fn extractable(hsm: &SoftHsm, kind: &str, label: &str, id: &str) {
 
 /// A token `lab` with EC, RSA and AES keys that can leave it, not the quorum's yet.
 pub fn exportable() -> Vault {
-    let hsm = SoftHsm::with_token("lab");
-    extractable(&hsm, "EC:prime256v1", "ec", "01");
-    extractable(&hsm, "rsa:2048", "rsa", "02");
-    hsm.make_secret("lab", "AES:32", "aes", "03");
-    Vault::new(hsm)
+    Vault::once("vault-exportable", || {
+        let hsm = SoftHsm::with_token("lab");
+        extractable(&hsm, "EC:prime256v1", "ec", "01");
+        extractable(&hsm, "rsa:2048", "rsa", "02");
+        hsm.make_secret("lab", "AES:32", "aes", "03");
+        Vault::new(hsm)
+    })
 }
 
 pub fn backup(vault: &Vault, file: &str, allow_partial: bool) -> String {

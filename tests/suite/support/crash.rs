@@ -10,8 +10,10 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
+    founded,
     lab::{ADMIN, EMPTY_SOFTHSM, Lab, Ran, ran, softhsm_in_use},
     softhsm::{self, FaultyModule, SoftHsm},
+    vault::people,
 };
 
 mod cut;
@@ -41,11 +43,23 @@ pub struct Stand {
 }
 
 impl Stand {
+    /// A copy of what is made once.
+    fn once(name: &'static str, make: impl FnOnce() -> Self) -> Self {
+        let made = founded::once(name, |kept| {
+            let stand = make();
+            for (part, dir) in [("lab", &stand.lab.dir), ("hsm", &stand.hsm.dir)] {
+                fs::create_dir(kept.join(part)).unwrap();
+                founded::copy(dir.path(), &kept.join(part));
+            }
+        });
+        let mut lab = founded::copy_of(&made.join("lab"));
+        let hsm = SoftHsm::copy_of(&made.join("hsm"));
+        lab.environment = hsm.environment();
+        Self { lab, hsm, module: None }
+    }
+
     fn over(hsm: SoftHsm) -> Self {
-        let mut lab = Lab::bare();
-        for name in THREE.iter().chain([&ADMIN]) {
-            lab.enroll(name, "");
-        }
+        let mut lab = people();
         lab.environment = hsm.environment();
         fs::write(lab.path("so.pin"), softhsm::SO_PIN).unwrap();
         lab.plan("delete", DELETE);
@@ -61,7 +75,6 @@ impl Stand {
 
     /// An empty slot, a genesis plan, no ledger.
     pub fn empty() -> Self {
-        in_memory();
         Self::over(SoftHsm::new()).with_genesis(EMPTY_SOFTHSM)
     }
 
@@ -72,7 +85,6 @@ impl Stand {
 
     /// The same, the quorum's module being another file.
     pub fn in_use_through(module: &str) -> Self {
-        in_memory();
         let hsm = SoftHsm::with_token("lab");
         hsm.make_key("lab", "EC:prime256v1", "old", "01");
         hsm.make_key("lab", "EC:prime256v1", "keep", "02");
@@ -82,7 +94,10 @@ impl Stand {
 
     /// Like [`Stand::taken_over`], and the keys may leave the token.
     pub fn exportable() -> Self {
-        in_memory();
+        Self::once("stand-exportable", Self::make_exportable)
+    }
+
+    fn make_exportable() -> Self {
         let hsm = SoftHsm::with_token("lab");
         for (label, id) in [("old", "01"), ("keep", "02")] {
             let args = ["--keypairgen", "--key-type", "EC:prime256v1", "--label", label, "--id", id];
@@ -105,10 +120,12 @@ impl Stand {
 
     /// With a genesis that completed by take-over.
     pub fn taken_over() -> Self {
-        let stand = Self::in_use();
-        stand.proposed("genesis", &THREE);
-        stand.execute(&[]).ok();
-        stand
+        Self::once("stand-taken-over", || {
+            let stand = Self::in_use();
+            stand.proposed("genesis", &THREE);
+            stand.execute(&[]).ok();
+            stand
+        })
     }
 
     /// The same, the user PIN being handed to an application anew in each ceremony.
@@ -201,9 +218,7 @@ impl Stand {
             environment: self.lab.environment.clone(),
             rehearsal: self.lab.rehearsal,
         };
-        let hsm = SoftHsm { dir: copied(self.hsm.dir.path()) };
-        let conf = fs::read_to_string(hsm.conf()).unwrap();
-        fs::write(hsm.conf(), conf.replace(path(self.hsm.dir.path()), path(hsm.dir.path()))).unwrap();
+        let hsm = SoftHsm::copy_of(self.hsm.dir.path());
         Self { lab: Lab { environment: hsm.environment(), ..lab }, hsm, module: None }
     }
 
@@ -283,12 +298,11 @@ impl Stand {
     }
 }
 
-/// The thousands of fsyncs cost minutes on a disk, and a process that is killed does not see the difference.
-fn in_memory() {
-    let memory = Path::new("/dev/shm");
-    if tempfile::tempdir_in(memory).is_ok() {
-        let _ = tempfile::env::override_temp_dir(memory);
-    }
+/// What a second run says of the file that it makes: it is made, or was whole under its name already.
+#[track_caller]
+pub fn is_made(again: &Ran) {
+    let was_there = again.code == Some(1) && again.error().contains("exists");
+    assert!(again.code == Some(0) || was_there, "{:?}: {}", again.code, again.stderr);
 }
 
 fn path(path: &Path) -> &str {

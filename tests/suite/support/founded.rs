@@ -4,10 +4,11 @@
 //! genesis is run once for each test program. The copies share its token, on which only inventories are run.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{Arc, Mutex, OnceLock},
     thread,
 };
 
@@ -33,19 +34,17 @@ pub fn practice_target(file: &Path) -> String {
 
 /// Everybody is enrolled, nothing is proposed yet.
 pub fn enrolled() -> Lab {
-    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
-    copy_of(TEMPLATE.get_or_init(|| keep("enrolled", &enroll_all())))
+    copy_of(&once("enrolled", |kept| copy(enroll_all().dir.path(), kept)))
 }
 
 /// The genesis is closed.
 pub fn founded() -> Lab {
-    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
-    copy_of(TEMPLATE.get_or_init(|| {
+    copy_of(&once("founded", |kept| {
         let lab = enrolled();
         // Where the token is stands in the ledger: it must outlive this lab.
         let token = kept_directory("founded-token").join("hsm.token");
         found(&lab, &practice_target(&token));
-        keep("founded", &lab)
+        copy(lab.dir.path(), kept);
     }))
 }
 
@@ -72,20 +71,22 @@ fn enroll_all() -> Lab {
         for name in CUSTODIANS.iter().chain([&ADMIN, &"mallory"]) {
             scope.spawn(|| lab.enroll(name, ""));
         }
-        scope.spawn(|| enroll_witness(&lab));
+        scope.spawn(|| lab.enroll_as("wendy", "", &["--witness"]));
     });
     lab.enroll("bob", "-spare");
     lab
 }
 
-fn enroll_witness(lab: &Lab) {
-    let pin = lab.pin_file("wendy");
-    fs::write(&pin, "wendy-123456\n").unwrap();
-    let card = lab.card("wendy", "");
-    lab.run(&["card", "new", &card, "--pin-file", &pin]).ok();
-    let output = lab.at("enrolments/wendy.json");
-    let names = ["--name", "wendy", "--full-name", "Wendy Example", "--witness", "-o", &output];
-    lab.run(&[&["card", "enroll", "--card", &card, "--pin-file", &pin], &names[..]].concat()).ok();
+/// Makes something in a directory of this name once for this test program, whoever asks first.
+pub fn once(name: &'static str, make: impl FnOnce(&Path)) -> PathBuf {
+    static MADE: Mutex<BTreeMap<&str, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
+    let made = Arc::clone(MADE.lock().unwrap().entry(name).or_default());
+    made.get_or_init(|| {
+        let path = kept_directory(name);
+        make(&path);
+        path
+    })
+    .clone()
 }
 
 /// A directory that lives as long as this test program's results.
@@ -103,15 +104,30 @@ pub fn keep(name: &str, lab: &Lab) -> PathBuf {
     path
 }
 
+/// Where a file system in memory has room, temporary files lie there: hundreds of thousands of fsyncs cost minutes on a disk,
+/// and what is killed does not see the difference.
+pub fn in_memory() {
+    let memory = Path::new("/dev/shm");
+    let is_fit = rustix::fs::statvfs(memory).is_ok_and(|fs| {
+        let may_execute = !fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC);
+        may_execute && fs.f_bavail * fs.f_frsize > 1 << 30
+    });
+    if is_fit && tempfile::tempdir_in(memory).is_ok() {
+        // An error says that it is so already.
+        let _ = tempfile::env::override_temp_dir(memory);
+    }
+}
+
 /// A lab like the template.
 pub fn copy_of(template: &Path) -> Lab {
+    in_memory();
     let lab = Lab { dir: tempfile::tempdir().unwrap(), environment: Vec::new(), rehearsal: false };
     copy(template, lab.dir.path());
     lab
 }
 
 /// With modes: state directories are private.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
     assert!(done.success());
 }

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::schema;
+use super::{founded, schema, soft_cards};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,6 +83,7 @@ impl Lab {
 
     /// Nobody enrolled yet.
     pub fn bare() -> Self {
+        founded::in_memory();
         let dir = tempfile::tempdir().unwrap();
         for sub in ["cards", "enrolments", "plans", "tokens", "files"] {
             fs::create_dir(dir.path().join(sub)).unwrap();
@@ -102,28 +103,28 @@ impl Lab {
 
     /// Makes and enrolls a card; `suffix` tells spare cards apart ("" for the first).
     pub fn enroll(&self, name: &str, suffix: &str) {
-        let (card, pin) = (self.card(name, suffix), self.pin_file(name));
-        if !Path::new(&pin).exists() {
-            fs::write(&pin, format!("{name}-123456\n")).unwrap();
-        }
-        self.run(&["card", "new", &card, "--pin-file", &pin]).ok();
+        self.enroll_as(name, suffix, &[]);
+    }
+
+    /// The same with more options of `card enroll`.
+    pub fn enroll_as(&self, name: &str, suffix: &str, more: &[&str]) {
+        let card = self.new_card(name, suffix);
+        let pin = self.pin_file(name);
         let full_name = format!("{}{} Example", name[..1].to_uppercase(), &name[1..]);
         let output = self.at(&format!("enrolments/{name}{suffix}.json"));
-        self.run(&[
-            "card",
-            "enroll",
-            "--card",
-            &card,
-            "--pin-file",
-            &pin,
-            "--name",
-            name,
-            "--full-name",
-            &full_name,
-            "-o",
-            &output,
-        ])
-        .ok();
+        let names = ["--name", name, "--full-name", &full_name, "-o", &output];
+        self.run(&[&["card", "enroll", "--card", &card, "--pin-file", &pin], &names[..], more].concat()).ok();
+    }
+
+    /// Makes a card, under the PIN in the person's file.
+    pub fn new_card(&self, name: &str, suffix: &str) -> String {
+        let (card, pin_file, pin) = (self.card(name, suffix), self.pin_file(name), format!("{name}-123456"));
+        if !Path::new(&pin_file).exists() {
+            fs::write(&pin_file, format!("{pin}\n")).unwrap();
+        }
+        self.run(&["card", "new", &card, "--pin-file", &pin_file]).ok();
+        soft_cards::make_cheap(card.trim_start_matches("soft:"), &pin);
+        card
     }
 
     /// `soft:…`

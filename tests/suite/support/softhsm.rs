@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -39,6 +40,15 @@ impl SoftHsm {
     pub fn with_token(label: &str) -> Self {
         let hsm = Self::new();
         hsm.init_token(label);
+        hsm
+    }
+
+    /// The same tokens at another place.
+    pub fn copy_of(directory: &Path) -> Self {
+        let hsm = Self::new();
+        let tokens = directory.join("tokens").join(".");
+        let done = Command::new("cp").arg("-a").arg(tokens).arg(hsm.tokens()).status().unwrap();
+        assert!(done.success());
         hsm
     }
 
@@ -161,8 +171,17 @@ pub struct FaultyModule {
 }
 
 impl FaultyModule {
+    /// Into this directory. The compiler runs once for each test program.
     pub fn compile(dir: &Path) -> Self {
+        static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
         let path = dir.join("faulty.so");
+        fs::write(&path, BYTES.get_or_init(Self::compiled)).unwrap();
+        Self { path }
+    }
+
+    fn compiled() -> Vec<u8> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("faulty.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/support/fault_module.c");
         let output = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
@@ -173,7 +192,7 @@ impl FaultyModule {
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
-        Self { path }
+        fs::read(path).unwrap()
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {

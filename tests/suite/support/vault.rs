@@ -7,10 +7,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 use super::{
+    founded,
     lab::{CUSTODIANS, Lab, Ran},
     softhsm::{MODULE, SO_PIN, SoftHsm, USER_PIN},
 };
@@ -21,16 +21,7 @@ pub const FOUR: &[&str] = &["alice", "bob", "carol", "dave"];
 
 /// A lab whose people hold the cards of [`Lab::new`].
 pub fn people() -> Lab {
-    static CARDS: OnceLock<Lab> = OnceLock::new();
-    let (first, lab) = (CARDS.get_or_init(Lab::new), Lab::bare());
-    for sub in ["cards", "enrolments"] {
-        for entry in fs::read_dir(first.path(sub)).unwrap() {
-            let path = entry.unwrap().path();
-            let to = lab.path(sub).join(path.file_name().unwrap());
-            fs::copy(&path, &to).unwrap();
-        }
-    }
-    lab
+    founded::copy_of(&founded::once("people", |kept| founded::copy(Lab::new().dir.path(), kept)))
 }
 
 /// How a target's table is written.
@@ -121,26 +112,47 @@ impl Vault {
 
     /// A token `lab` with the EC pairs `old` (01) and `keep` (02), not the quorum's yet.
     pub fn in_use() -> Self {
-        let hsm = SoftHsm::with_token("lab");
-        hsm.make_key("lab", "EC:prime256v1", "old", "01");
-        hsm.make_key("lab", "EC:prime256v1", "keep", "02");
-        Self::new(hsm)
+        Self::once("vault-in-use", || {
+            let hsm = SoftHsm::with_token("lab");
+            hsm.make_key("lab", "EC:prime256v1", "old", "01");
+            hsm.make_key("lab", "EC:prime256v1", "keep", "02");
+            Self::new(hsm)
+        })
     }
 
     /// The same, taken over.
     pub fn taken_over() -> Self {
-        let vault = Self::in_use();
-        let target = Target::in_use(&vault.hsm, "lab");
-        vault.found(&[target]);
-        vault
+        Self::once("vault-taken-over", || {
+            let vault = Self::in_use();
+            let target = Target::in_use(&vault.hsm, "lab");
+            vault.found(&[target]);
+            vault
+        })
     }
 
     /// The same, but an application goes on living with the user PIN, and knows it.
     pub fn borrowed() -> Self {
-        let vault = Self::in_use();
-        let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
-        vault.found(&[target]);
-        vault
+        Self::once("vault-borrowed", || {
+            let vault = Self::in_use();
+            let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
+            vault.found(&[target]);
+            vault
+        })
+    }
+
+    /// A copy of what is made once for this test program.
+    pub fn once(name: &'static str, make: impl FnOnce() -> Self) -> Self {
+        let made = founded::once(name, |kept| {
+            let vault = make();
+            for (part, dir) in [("lab", &vault.lab.dir), ("hsm", &vault.hsm.dir)] {
+                fs::create_dir(kept.join(part)).unwrap();
+                founded::copy(dir.path(), &kept.join(part));
+            }
+        });
+        let mut lab = founded::copy_of(&made.join("lab"));
+        let hsm = SoftHsm::copy_of(&made.join("hsm"));
+        lab.environment = hsm.environment();
+        Self { lab, hsm }
     }
 
     /// `--present-pin` of the target `hsm`: `so-pin` or `user-pin` from one of the lab's files.
