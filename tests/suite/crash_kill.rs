@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::crash::{KILL, Stand, THREE, sweep};
+use crate::support::crash::{KILL, Stand, THREE, is_made, sweep};
 use crate::support::lab::{self, EMPTY_SOFTHSM, Ran};
 
 /// The next run completes, or says that there is nothing left to do.
@@ -93,8 +93,7 @@ fn approve_into_a_file() {
         |stand: &Stand| approval(stand, "bob", &["--head", &head, "-o", &stand.lab.at("files/bob.approval")]);
     let go_on = |stand: &Stand, _: &Ran| {
         let again = lab::ran(&mut approve(stand));
-        // A file under its name is whole: it need not be made again.
-        assert!(again.code == Some(0) || again.error().contains("exists"), "{}", again.stderr);
+        is_made(&again);
         stand.execute(&[&stand.lab.at("files/bob.approval")]).ok();
         deleted_once(stand, "0001-delete");
     };
@@ -218,8 +217,7 @@ fn drill_into_a_file() {
     let into_file = |stand: &Stand| drill(stand, &head, &["-o", &stand.lab.at("files/bob.drill")]);
     let go_on = |stand: &Stand, _: &Ran| {
         let again = lab::ran(&mut into_file(stand));
-        // A file under its name is whole: it need not be made again.
-        assert!(again.code == Some(0) || again.error().contains("exists"), "{}", again.stderr);
+        is_made(&again);
         let (ledger, copy, file) =
             (stand.lab.at("ledger"), stand.lab.at("copy"), stand.lab.at("files/bob.drill"));
         stand.lab.run(&["card", "drill", "--ledger", &ledger, "--copy", &copy, "--import", &file]).ok();

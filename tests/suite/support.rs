@@ -9,6 +9,7 @@ pub mod founded;
 pub mod lab;
 pub mod roster;
 pub mod schema;
+pub mod soft_cards;
 #[allow(dead_code, reason = "shared with the unit tests of the adapter")]
 pub mod softhsm;
 pub mod vault;

@@ -323,7 +323,7 @@ fn the_pin_of_a_card_that_is_enrolled_is_asked_for_again() {
     assert_eq!(card.tries(), (3, 3));
     let two = ("PIN of card 10000009 (2 tries left)", "00000000");
     let (code, said) = converse(&table, &enroll(&third), &[ready, three, two]);
-    assert_ne!(code, 0, "{said}");
+    assert_eq!(code, 1, "{said}");
     has(&said, &["wrong PIN for card 10000009: 1 try left", "has one PIN try left; it was not spent"]);
     // Nobody is told to type what is not asked for.
     assert_eq!(said.matches("type it again").count(), 1, "{said}");

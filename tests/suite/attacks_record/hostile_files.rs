@@ -145,6 +145,5 @@ fn a_hostile_file_given_to_show_is_refused() {
         quorate(&["show", path.to_str().unwrap()]).expect(3);
     }
     File::create(&path).unwrap().set_len(2 << 30).unwrap();
-    let done = quorate(&["show", path.to_str().unwrap()]);
-    assert!(matches!(done.code, Some(1 | 3)), "{}", done.stderr);
+    quorate(&["show", path.to_str().unwrap()]).expect(1);
 }

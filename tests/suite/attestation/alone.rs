@@ -446,8 +446,9 @@ fn hostile_files_are_refused_with_a_sentence() {
         (card.f9.certificate.clone(), "no attestation of a slot's key"),
     ] {
         fs::write(&path, &bytes).unwrap();
-        let ran = lab.run(&["card", "attestation", &path]);
-        assert!(ran.code == Some(3) || ran.code == Some(1), "{ran:?}");
+        // A file of that length is not read.
+        let code = if bytes.len() == 300_000 { 1 } else { 3 };
+        let ran = lab.run(&["card", "attestation", &path]).expect(code);
         assert!(ran.error().contains(words), "{words}: {}", ran.error());
     }
     fs::write(&path, escape).unwrap();

@@ -59,7 +59,10 @@ fn a_report_that_a_full_disk_does_not_take_is_an_error() {
         drop(reader);
         let ran = output(&lab, args, writer.into());
         let said = unwrapped(&ran.stderr);
-        assert!(matches!(ran.status.code(), Some(0 | 6)) && !said.contains("written to"), "{args:?}: {said}");
+        // An audit without its pins from paper is incomplete, whoever reads it.
+        let code = if args[0] == "audit" && args.len() == 2 { 6 } else { 0 };
+        assert_eq!(ran.status.code(), Some(code), "{args:?}: {said}");
+        assert!(!said.contains("written to"), "{args:?}: {said}");
     }
     // Nothing is signed that was not shown.
     let (card, pin) = (lab.card("alice", ""), lab.pin_file("alice"));
