@@ -119,12 +119,8 @@ fn quorum() -> (Hands, SoftHsm) {
     fs::write(lab.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
     let hands = Hands { lab, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() };
     hands.enroll("alice-spare", &[]).ok();
-    let policy = format!(
-        "[policy]\nattestation_roots = [\"{}\"]\nattestation_certificates = \"roots.pem\"\n",
-        hands.maker.root_sha256()
-    );
     let target = softhsm_in_use("lab", &hsm.serial("lab"));
-    let text = hands.lab.genesis_text(&CUSTODIANS, &target).replace("[policy]\n", &policy);
+    let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
     hands.lab.propose(&hands.lab.plan("genesis", &text)).ok();
     for name in CUSTODIANS {
         hands.lab.approve(name).ok();

@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::support::forgery::{self, name, sign, state_of};
 use crate::support::founded::{
-    self, at_time, enrolled, found, founded, genesis_text, practice_target, snapshot, tries,
+    self, at_time, enrolled, found, founded, genesis, genesis_text, practice_target, snapshot, tries,
 };
 use crate::support::lab::{ADMIN, CUSTODIANS, Lab, Ran};
 use quorate::{
@@ -48,9 +48,8 @@ fn status(lab: &Lab) -> Ran {
 /// A genesis with a policy of 90 days.
 fn with_policy() -> Lab {
     let lab = enrolled();
-    let text = genesis_text(&lab, &practice_target(&lab.path("tokens/hsm.token")));
-    let plan = lab.plan("genesis", &text.replace("copies = 2", "copies = 2\ndrill_every_days = 90"));
-    lab.ceremony(&plan, &CUSTODIANS, &[]).ok();
+    let plan = genesis(&lab, &practice_target(&lab.path("tokens/hsm.token"))).policy("drill_every_days = 90");
+    lab.ceremony(&lab.plan("genesis", &plan.text()), &CUSTODIANS, &[]).ok();
     lab
 }
 
@@ -161,15 +160,15 @@ fn a_card_is_overdue_by_the_policy_until_it_is_drilled() {
 #[test]
 fn a_policy_that_makes_no_sense_is_refused() {
     let lab = enrolled();
-    let text = genesis_text(&lab, &practice_target(&lab.path("tokens/hsm.token")));
+    let target = practice_target(&lab.path("tokens/hsm.token"));
     for (days, code, reason) in [
         ("0", 3, "drill_every_days is 0"),
         ("3651", 3, "1 to 3650"),
         ("-1", 3, "invalid value"),
         ("\"x\"", 3, "invalid type"),
     ] {
-        let plan = text.replace("copies = 2", &format!("copies = 2\ndrill_every_days = {days}"));
-        let ran = lab.propose(&lab.plan("genesis", &plan)).expect(code);
+        let plan = genesis(&lab, &target).policy(&format!("drill_every_days = {days}"));
+        let ran = lab.propose(&lab.plan("genesis", &plan.text())).expect(code);
         assert!(ran.error().contains(reason), "{days}: {}", ran.error());
         assert!(!lab.path("ledger/0000-genesis").exists());
     }

@@ -95,11 +95,12 @@ fn every_object_has_the_documented_keys_and_no_other() {
          user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{RECIPIENT}\" }}\n",
         lab.at("tokens/application")
     );
-    let text = lab.genesis_text(&CUSTODIANS, &(target + &application));
-    let text = text.replace("allow_soft_cards = true\n", "");
-    let both = "[\"crypto-officer\", \"security-officer\"]";
-    let text = text.replace("[\"crypto-officer\"]", both);
-    let genesis = lab.plan("genesis", &text);
+    let plan = lab
+        .genesis(&CUSTODIANS)
+        .without_policy("allow_soft_cards")
+        .looking_and_deleting(&["crypto-officer", "security-officer"])
+        .targets(&(target + &application));
+    let genesis = lab.plan("genesis", &plan.text());
     let ledger = lab.at("ledger");
     seen.check("show", "of a plan", lab.run(&["show", &genesis]));
     let look = ["propose", "--check", &genesis, &ledger, "--copy", &lab.at("copy")];
@@ -161,7 +162,7 @@ fn every_object_has_the_documented_keys_and_no_other() {
     let printed = seen.check("schema", "", lab.run(&["schema", "card", "show"]).ok());
     assert_eq!(printed["schema"], VerbTable::of("card show").unwrap().schema());
     assert!(lab.run(&["schema", "nothing"]).expect(2).error().contains("not a verb"));
-    let plans = [lab.plan("own", &text)];
+    let plans = [lab.plan("own", &plan.text())];
     seen.check("rehearse", "", lab.run(&["rehearse", &plans[0], "--dir", &lab.at("rehearsal")]).ok());
 
     for table in VERBS {

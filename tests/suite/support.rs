@@ -6,6 +6,7 @@ pub mod crash;
 pub mod forge;
 pub mod forgery;
 pub mod founded;
+pub mod genesis_plan;
 pub mod lab;
 pub mod roster;
 pub mod schema;

@@ -23,7 +23,7 @@ use quorate::{
 use crate::support::{
     certificates::{Issuer, LONG, Pair, Yubikey, authority, pem, yubico},
     forge::Forge,
-    founded::{enrolled, genesis_text, practice_target},
+    founded::{enrolled, genesis, practice_target},
     lab::{CUSTODIANS, Lab, Ran},
 };
 
@@ -133,9 +133,11 @@ fn expect_refusal(lab: &Lab, ran: Ran, words: &str) {
 
 fn propose(lab: &Lab, policy: &str) -> Ran {
     fs::write(lab.path("plans/roots.pem"), pem("CERTIFICATE", &root().certificate)).unwrap();
-    let text = genesis_text(lab, &practice_target(&lab.path("tokens/hsm.token")));
-    let plan = lab.plan("genesis", &text.replace("[policy]\n", &format!("[policy]\n{policy}")));
-    lab.propose(&plan)
+    let mut plan = genesis(lab, &practice_target(&lab.path("tokens/hsm.token")));
+    for line in policy.lines() {
+        plan = plan.policy(line);
+    }
+    lab.propose(&lab.plan("genesis", &plan.text()))
 }
 
 /// The lines that believe the test's root.
@@ -397,7 +399,9 @@ fn certificates_that_the_card_did_not_name_are_refused() {
 #[test]
 fn a_bad_file_of_authorities_is_refused() {
     let lab = enrolled();
-    let text = genesis_text(&lab, &practice_target(&lab.path("tokens/hsm.token")));
+    let text = genesis(&lab, &practice_target(&lab.path("tokens/hsm.token")))
+        .policy("attestation_certificates = \"bad.pem\"")
+        .text();
     let not_x509 = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     for (content, words, code) in [
         (None, "bad.pem", 1),
@@ -407,7 +411,6 @@ fn a_bad_file_of_authorities_is_refused() {
         if let Some(content) = content {
             fs::write(lab.path("plans/bad.pem"), content).unwrap();
         }
-        let text = text.replace("[policy]\n", "[policy]\nattestation_certificates = \"bad.pem\"\n");
         let ran = lab.propose(&lab.plan("genesis", &text)).expect(code);
         assert!(ran.error().contains(words), "{}", ran.error());
     }

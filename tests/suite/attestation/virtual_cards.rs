@@ -33,11 +33,7 @@ fn hands(maker: Manufacturer, card: Card) -> Hands {
 
 fn propose(hands: &Hands) -> Ran {
     let target = practice_target(&hands.lab.path("tokens/hsm.token"));
-    let policy = format!(
-        "[policy]\nattestation_roots = [\"{}\"]\nattestation_certificates = \"roots.pem\"\n",
-        hands.maker.root_sha256()
-    );
-    let text = hands.lab.genesis_text(&CUSTODIANS, &target).replace("[policy]\n", &policy);
+    let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
     hands.lab.propose(&hands.lab.plan("genesis", &text))
 }
 

@@ -19,11 +19,13 @@ pub fn proposed() -> Lab {
          [targets.credentials]\nsecret = {{ authority = \"crypto-officer\", custody = \"held\" }}\n",
         sum.split_whitespace().next().unwrap()
     );
-    let text = lab.genesis_text(&PEOPLE, &target);
-    let text = text.replace("threshold = 3", "threshold = 2").replace("threshold = 4", "threshold = 2");
-    let text = text.replace("[operations]\n", "[operations]\ncommand = [\"crypto-officer\"]\n");
-    let plan = lab.plan("genesis", &text);
-    lab.propose(&plan).ok();
+    let plan = lab
+        .genesis(&PEOPLE)
+        .threshold("crypto-officer", 2)
+        .threshold("security-officer", 2)
+        .operation("command", &["crypto-officer"])
+        .targets(&target);
+    lab.propose(&lab.plan("genesis", &plan.text())).ok();
     lab
 }
 

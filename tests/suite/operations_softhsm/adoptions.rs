@@ -137,10 +137,13 @@ fn what_the_quorum_has_or_had_is_not_adopted_again() {
 fn the_roster_says_who_adopts_and_retires() {
     let vault = Vault::in_use();
     let target = Target::in_use(&vault.hsm, "lab").table();
-    let text = vault.lab.genesis_text(&crate::support::lab::CUSTODIANS, &target);
-    let text =
-        text.replace("reset = [", "adopt = [\"crypto-officer\"]\nretire = [\"crypto-officer\"]\nreset = [");
-    vault.lab.propose(&vault.lab.plan("genesis", &text)).ok();
+    let plan = vault
+        .lab
+        .genesis(&crate::support::lab::CUSTODIANS)
+        .operation("adopt", &["crypto-officer"])
+        .operation("retire", &["crypto-officer"])
+        .targets(&target);
+    vault.lab.propose(&vault.lab.plan("genesis", &plan.text())).ok();
     for name in crate::support::lab::CUSTODIANS {
         vault.lab.approve(name).ok();
     }

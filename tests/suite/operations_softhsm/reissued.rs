@@ -110,14 +110,13 @@ fn a_plan_that_could_not_set_the_pin_is_refused() {
     let vault = Vault::in_use();
     let application = Application::new(&vault.lab, "application");
     let target = Target::in_use(&vault.hsm, "lab").reissued(&application).table();
-    let propose = |target: &str, operations: &str| {
-        let text = vault.lab.genesis_text(&crate::support::lab::CUSTODIANS, target);
-        let text = text.replace("[\"crypto-officer\"]", operations);
-        vault.lab.propose(&vault.lab.plan("genesis", &text))
+    let propose = |target: &str, authority: &str| {
+        let plan = vault.lab.genesis(&crate::support::lab::CUSTODIANS).looking_and_deleting(&[authority]);
+        vault.lab.propose(&vault.lab.plan("genesis", &plan.targets(target).text()))
     };
-    let refused = propose(&target, "[\"crypto-officer\"]").expect(3);
+    let refused = propose(&target, "crypto-officer").expect(3);
     assert!(refused.error().contains("needs the so-pin") || refused.error().contains("needs the user-pin"));
-    let so = "[\"security-officer\"]";
+    let so = "security-officer";
     for (from, to) in [
         (application.recipient.as_str(), "age1nobody"),
         (application.recipient.as_str(), ""),

@@ -61,8 +61,7 @@ pub fn program_table(name: &str, program: &Path, credentials: &[(&str, &str)]) -
 
 /// The lab's genesis with an authority for commands.
 pub fn genesis(lab: &Lab, tables: &str) -> String {
-    lab.genesis_text(&CUSTODIANS, tables)
-        .replace("[operations]\n", "[operations]\ncommand = [\"crypto-officer\"]\n")
+    lab.genesis(&CUSTODIANS).operation("command", &["crypto-officer"]).targets(tables).text()
 }
 
 impl Desk {

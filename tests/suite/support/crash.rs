@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::{
     founded,
+    genesis_plan::GenesisPlan,
     lab::{ADMIN, EMPTY_SOFTHSM, Lab, Ran, ran, softhsm_in_use},
     softhsm::{self, FaultyModule, SoftHsm},
     vault::people,
@@ -68,9 +69,16 @@ impl Stand {
     }
 
     fn with_genesis(self, targets: &str) -> Self {
-        let text = self.lab.genesis_text(&THREE, targets).replace("threshold = 3", "threshold = 2");
-        self.lab.plan("genesis", &text.replace("threshold = 4", "threshold = 3"));
+        self.lab.plan("genesis", &self.genesis(targets).text());
         self
+    }
+
+    fn genesis(&self, targets: &str) -> GenesisPlan {
+        self.lab
+            .genesis(&THREE)
+            .threshold("crypto-officer", 2)
+            .threshold("security-officer", 3)
+            .targets(targets)
     }
 
     /// An empty slot, a genesis plan, no ledger.
@@ -131,7 +139,6 @@ impl Stand {
     /// The same, the user PIN being handed to an application anew in each ceremony.
     pub fn reissued() -> Self {
         let stand = Self::in_use();
-        let plan = stand.lab.at("plans/genesis.toml");
         let made = Command::new("age-keygen").arg("-o").arg(stand.lab.path("app.key")).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         let key = fs::read_to_string(stand.lab.path("app.key")).unwrap();
@@ -140,10 +147,11 @@ impl Stand {
         let reissued = format!(
             "user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{recipient}\" }}"
         );
-        let text = fs::read_to_string(&plan).unwrap();
-        assert!(text.contains(held));
-        let text = text.replace(held, &reissued).replace("[\"crypto-officer\"]", "[\"security-officer\"]");
-        fs::write(plan, text).unwrap();
+        let target = softhsm_in_use("lab", &stand.hsm.serial("lab"));
+        assert!(target.contains(held));
+        let plan =
+            stand.genesis(&target.replace(held, &reissued)).looking_and_deleting(&["security-officer"]);
+        stand.lab.plan("genesis", &plan.text());
         stand.proposed("genesis", &THREE);
         stand.execute(&[]).ok();
         stand

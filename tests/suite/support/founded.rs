@@ -14,6 +14,7 @@ use std::{
 
 use quorate::practice::PracticeToken;
 
+use crate::support::genesis_plan::GenesisPlan;
 use crate::support::lab::{ADMIN, CUSTODIANS, Lab, ran};
 
 /// A ceremony that changes nothing, not even the PIN: the labs of one program share their token. 3 of 5.
@@ -59,10 +60,13 @@ pub fn found(lab: &Lab, targets: &str) {
 }
 
 /// The lab's plan, with Wendy as a witness.
+pub fn genesis(lab: &Lab, targets: &str) -> GenesisPlan {
+    lab.genesis(&CUSTODIANS).witness(lab, "wendy").targets(targets)
+}
+
+/// The same as TOML.
 pub fn genesis_text(lab: &Lab, targets: &str) -> String {
-    lab.genesis_text(&CUSTODIANS, targets)
-        + "[[witnesses]]\nname = \"wendy\"\nfull_name = \"Wendy Example\"\n\
-           enrolments = [\"../enrolments/wendy.json\"]\n"
+    genesis(lab, targets).text()
 }
 
 fn enroll_all() -> Lab {

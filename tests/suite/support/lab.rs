@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{founded, schema, soft_cards};
+use super::{founded, genesis_plan::GenesisPlan, schema, soft_cards};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -182,33 +182,14 @@ impl Lab {
         path
     }
 
-    /// A genesis plan for these custodians, with the targets' tables given as TOML.
+    /// The plan of a genesis for these custodians, to be completed.
+    pub fn genesis(&self, custodians: &[&str]) -> GenesisPlan {
+        GenesisPlan::of(self, custodians, ADMIN)
+    }
+
+    /// The same over these `[[targets]]` tables, with nothing else to it.
     pub fn genesis_text(&self, custodians: &[&str], targets: &str) -> String {
-        let member = |kind: &str, name: &str| {
-            let full_name = format!("{}{} Example", name[..1].to_uppercase(), &name[1..]);
-            let spare = if self.path(&format!("enrolments/{name}-spare.json")).exists() {
-                format!(", \"../enrolments/{name}-spare.json\"")
-            } else {
-                String::new()
-            };
-            format!(
-                "[[{kind}]]\nname = \"{name}\"\nfull_name = \"{full_name}\"\nenrolments = [\"../enrolments/{name}.json\"{spare}]\n"
-            )
-        };
-        let mut text = String::from(
-            "kind = \"genesis\"\ntitle = \"Test genesis\"\nexpires_in_hours = 24\n\
-             [policy]\nallow_soft_cards = true\ncopies = 2\nallow_same_medium = true\n",
-        );
-        for name in custodians {
-            text += &member("custodians", name);
-        }
-        text += &member("administrators", ADMIN);
-        text += "[[authorities]]\nname = \"crypto-officer\"\nthreshold = 3\n\
-                 [[authorities]]\nname = \"security-officer\"\nthreshold = 4\n\
-                 [operations]\ninventory = [\"crypto-officer\"]\ndelete = [\"crypto-officer\"]\n\
-                 reset = [\"security-officer\"]\nbackup = [\"crypto-officer\", \"security-officer\"]\n\
-                 restore = [\"crypto-officer\", \"security-officer\"]\n";
-        text + targets
+        self.genesis(custodians).targets(targets).text()
     }
 
     /// Proposes a plan on `ledger` with the copy `copy`.

@@ -163,11 +163,11 @@ impl Vault {
     /// Proposes a genesis over these targets, and has everybody approve it. The fingerprint.
     pub fn approved_genesis(&self, targets: &[Target]) -> String {
         let tables: String = targets.iter().map(Target::table).collect();
-        let mut text = self.lab.genesis_text(&CUSTODIANS, &tables);
+        let mut plan = self.lab.genesis(&CUSTODIANS).targets(&tables);
         if targets.iter().any(|t| t.recipient.is_some()) {
-            text = text.replace("[\"crypto-officer\"]", "[\"security-officer\"]");
+            plan = plan.looking_and_deleting(&["security-officer"]);
         }
-        let plan = self.lab.plan("genesis", &text);
+        let plan = self.lab.plan("genesis", &plan.text());
         let proposed = self.lab.propose(&plan).ok();
         for name in CUSTODIANS {
             self.lab.approve(name).ok();

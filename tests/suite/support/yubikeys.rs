@@ -11,6 +11,7 @@ use std::{
 
 use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch};
 
+use super::genesis_plan::GenesisPlan;
 use super::lab::{Lab, Ran};
 
 /// The PIN that every card of these tests gets.
@@ -97,6 +98,14 @@ impl Hands {
         self.lab.run(&all)
     }
 
+    /// The plan of a genesis that trusts the maker of these cards; the file of its authorities is in `plans`.
+    pub fn genesis(&self, custodians: &[&str], authorities: &str) -> GenesisPlan {
+        self.lab
+            .genesis(custodians)
+            .policy(&format!("attestation_roots = [\"{}\"]", self.maker.root_sha256().to_lowercase()))
+            .policy(&format!("attestation_certificates = \"{authorities}\""))
+    }
+
     /// Enrolls a person's card into `enrolments/NAME.json`.
     pub fn enroll(&self, name: &str, more: &[&str]) -> Ran {
         let person = name.strip_suffix("-spare").unwrap_or(name);
@@ -121,9 +130,5 @@ impl Hands {
 /// The plan of a genesis in which these cards count, with the targets' tables given as TOML.
 pub fn genesis_text(hands: &Hands, custodians: &[&str], targets: &str) -> String {
     fs::write(hands.lab.path("plans/authorities.pem"), hands.maker.bundle_pem()).unwrap();
-    let policy = format!(
-        "[policy]\nmin_firmware = \"5.4.3\"\nattestation_roots = [\"{}\"]\nattestation_certificates = \"authorities.pem\"\n",
-        hands.maker.root_sha256().to_lowercase()
-    );
-    hands.lab.genesis_text(custodians, targets).replace("[policy]\n", &policy)
+    hands.genesis(custodians, "authorities.pem").policy("min_firmware = \"5.4.3\"").targets(targets).text()
 }
