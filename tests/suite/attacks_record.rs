@@ -18,9 +18,7 @@ mod known;
 mod lines;
 mod modes;
 mod pins;
-mod programs;
 mod screen;
-mod statements;
 mod verdicts;
 
 use crate::support::forge;

@@ -2,16 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    record::Claims,
-    rules::{Difference, Facts, Payload, Planned, same},
-};
+use super::rules::{Difference, Facts, Payload, Planned, same};
 use crate::proposal::{
     joining::GenesisTarget,
     plan::{Table, simple_plan},
     plan_error::PlanError,
     sections::Section,
-    target::ObjectRecord,
     target_table::{TargetKind, TargetTable},
 };
 
@@ -48,12 +44,6 @@ impl Table for AdoptPlan {
 impl Payload for AdoptOperation {
     fn installs(&self) -> &[GenesisTarget] {
         std::slice::from_ref(&self.target)
-    }
-
-    fn is_completed_by(&self, claims: &Claims<'_>, _: &[ObjectRecord]) -> bool {
-        self.installs()
-            .iter()
-            .all(|target| claims.seen(&target.name).is_some_and(|i| i.identity.label == target.label))
     }
 }
 

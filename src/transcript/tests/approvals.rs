@@ -52,7 +52,7 @@ fn fewer_than_the_quorum_do_not_execute() {
             forge.approve(lines, proposal, by);
             lines.add(intended(by));
         });
-        forged(&forge, "quorum-missing");
+        forged(&forge, &format!("quorum-missing: without a quorum: crypto-officer {} of 2", by.len()));
     }
 }
 
@@ -66,13 +66,13 @@ fn one_custodian_counts_once_whatever_he_signs_with() {
             lines.add(Approved { approval: forge.sign(second, &again) });
             lines.add(intended(&["alice", "alice"]));
         });
-        forged(&forge, "approval-twice");
+        forged(&forge, "approval-twice: alice approved already: a custodian counts once");
     }
     let forge = deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &["alice"]);
         lines.add(intended(&["alice", "alice"]));
     });
-    forged(&forge, "quorum-missing");
+    forged(&forge, "quorum-missing: it was executed without a quorum: crypto-officer 1 of 2");
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn a_rejection_cancels_the_approval() {
         reject(forge, proposal, lines);
         lines.add(intended(&TWO));
     });
-    forged(&forge, "quorum-missing");
+    forged(&forge, "quorum-missing: it was executed without a quorum: crypto-officer 1 of 2");
     // A quorum without her does not make her one of it; nor does the order.
     let forge = deletion(|forge, proposal, lines| {
         reject(forge, proposal, lines);
         forge.approve(lines, proposal, &["alice", "bob", "carol"]);
         lines.add(intended(&["alice", "bob"]));
     });
-    forged(&forge, "quorum-names");
+    forged(&forge, "quorum-names: the custodians that it names are no quorum of those who approved");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn the_intent_names_a_quorum_of_those_who_approved() {
             forge.approve(lines, proposal, &TWO);
             lines.add(intended(named));
         });
-        forged(&forge, "quorum-names");
+        forged(&forge, "quorum-names: the custodians that it names are no quorum of those who approved");
     }
 }
 
@@ -124,7 +124,7 @@ fn an_approval_holds_for_one_proposal() {
             let approval = Approval { roster: proposal.roster, ..forge.approval(&other, "bob") };
             lines.add(Approved { approval: forge.sign("bob", &approval) });
         });
-        forged(&forge, "other-proposal");
+        forged(&forge, "other-proposal: bob approved another proposal");
     };
     other(|_, p| p.nonce = Digest::of(b"proposed again"));
     other(|_, p| p.ledger = Digest::of(b"another ledger"));
@@ -137,19 +137,23 @@ fn an_approval_holds_for_one_proposal() {
         other.nonce = Digest::of(b"proposed again");
         lines.add(Rejected { rejection: forge.sign("bob", &forge.rejection(&other, "bob")) });
     });
-    forged(&forge, "other-proposal");
+    forged(&forge, "other-proposal: bob rejected another proposal");
 }
 
 #[test]
 fn an_approval_holds_for_one_roster() {
-    approval("bob", |a| a.roster = Digest::of(b"the roster of another epoch"), "other-roster");
+    approval(
+        "bob",
+        |a| a.roster = Digest::of(b"the roster of another epoch"),
+        "other-roster: bob verified another roster",
+    );
 }
 
 #[test]
 fn a_late_approval_does_not_count() {
     let expires = Forge::new().delete().expires;
     let after = |seconds| Timestamp::from_unix(expires.unix() + seconds).unwrap();
-    approval("bob", |a| a.time = after(1), "approval-late");
+    approval("bob", |a| a.time = after(1), "approval-late: bob approved after the proposal had expired");
     let forge = deletion(|forge, proposal, lines| {
         let approval = Approval { time: after(0), ..forge.approval(proposal, "bob") };
         lines.add(Approved { approval: forge.sign("bob", &approval) });
@@ -160,14 +164,18 @@ fn a_late_approval_does_not_count() {
 #[test]
 fn only_custodians_of_the_roster_in_force_approve() {
     for (who, card) in [("frank", "frank"), ("grace", "grace"), ("mallory", "mallory"), ("mallory", "bob")] {
-        approval(card, |a| a.custodian = name(who), "statement-author");
+        approval(
+            card,
+            |a| a.custodian = name(who),
+            &format!("statement-author: {who} is no custodian of this quorum"),
+        );
     }
 }
 
 #[test]
 fn a_custodian_signs_with_his_own_card() {
     for card in ["alice", "frank", "mallory", "station-1"] {
-        approval(card, |_| {}, "statement-card");
+        approval(card, |_| {}, "statement-card: on none of bob's cards");
     }
     // Bob's key named, another's used.
     let forge = deletion(|forge, proposal, lines| {
@@ -178,7 +186,7 @@ fn a_custodian_signs_with_his_own_card() {
             approval: Envelope::new(forgery.payload_type, forgery.payload.0, keyid, signature),
         });
     });
-    forged(&forge, "statement-signature");
+    forged(&forge, "statement-signature: bob: the signature does not verify");
 }
 
 #[test]
@@ -188,7 +196,7 @@ fn an_approval_of_a_rehearsal_is_none() {
         let approval = Key::of("bob").envelope(Mode::Rehearsal.payload_type("approval"), payload);
         lines.add(Approved { approval });
     });
-    forged(&forge, "statement-type");
+    forged(&forge, "statement-type: a statement of type");
 }
 
 #[test]
@@ -198,5 +206,5 @@ fn nobody_approves_after_the_intent() {
         lines.add(intended(&TWO));
         forge.approve(lines, proposal, &["carol"]);
     });
-    forged(&forge, "line-order");
+    forged(&forge, "line-order: approved cannot stand here");
 }

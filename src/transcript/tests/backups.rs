@@ -67,23 +67,35 @@ fn a_backup_has_every_object_or_leaves_it_out_by_name() {
     };
     drop(backup(false, |_| {}).state());
     drop(backup(true, part).state());
-    forged(&backup(false, part), "outcome");
-    forged(&backup(true, |told| drop(entries(told).pop())), "outcome");
+    forged(&backup(false, part), "outcome: completed, but what it shows is not what was to be done");
+    forged(
+        &backup(true, |told| drop(entries(told).pop())),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
     let all = |told: &mut Concluded| {
         for entry in std::mem::take(entries(told)) {
             told.left_out.push(left(entry.object));
         }
     };
-    forged(&backup(true, all), "outcome");
-    forged(&backup(true, |told| told.backup = None), "outcome");
-    forged(&backup(true, |told| told.backup.as_mut().unwrap().target = name("other")), "outcome");
-    forged(&backup(true, |told| told.backup.as_mut().unwrap().key_version = 2), "outcome");
+    forged(&backup(true, all), "outcome: completed, but what it shows is not what was to be done");
+    forged(
+        &backup(true, |told| told.backup = None),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
+    forged(
+        &backup(true, |told| told.backup.as_mut().unwrap().target = name("other")),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
+    forged(
+        &backup(true, |told| told.backup.as_mut().unwrap().key_version = 2),
+        "outcome: it names a version of the backup key that was not in force",
+    );
     // No inventory has objects of a class that is not known; nor has the record to be silent of them.
     let other = |told: &mut Concluded| {
         told.left_out.push(left(ObjectRecord { class: ObjectClass::Other, ..object("trust", "09") }));
     };
     drop(backup(true, other).state());
-    forged(&backup(false, other), "outcome");
+    forged(&backup(false, other), "outcome: completed, but what it shows is not what was to be done");
 }
 
 #[test]
@@ -92,7 +104,10 @@ fn what_a_token_does_not_keep_is_said_of_what_was_backed_up() {
         backup(false, |told| told.unkept.push(left(told.backup.as_ref().unwrap().entries[0].object.clone())))
             .state(),
     );
-    forged(&backup(false, |told| told.unkept.push(left(object("other", "09")))), "outcome");
+    forged(
+        &backup(false, |told| told.unkept.push(left(object("other", "09")))),
+        "outcome: it lists what the operation was not to do",
+    );
 }
 
 /// After a backup of everything, which was whole.
@@ -129,10 +144,30 @@ fn a_restore_tells_of_the_objects_of_its_backup_only() {
     drop(restore(false, |_| {}, |_| {}).state());
     let told = |change: fn(&mut Concluded)| restore(true, |_| {}, change);
     drop(told(|told| told.unkept.push(left(told.restored[0].clone()))).state());
-    forged(&told(|told| told.restored.push(object("other", "09"))), "outcome");
-    forged(&told(|told| told.left_out.push(left(object("other", "09")))), "outcome");
-    forged(&told(|told| told.unkept.push(left(object("other", "09")))), "outcome");
-    forged(&told(|told| drop(told.targets[0].inventory.as_mut().unwrap().objects.pop())), "outcome");
+    forged(
+        &told(|told| told.restored.push(object("other", "09"))),
+        "outcome: it lists what the operation was not to do",
+    );
+    forged(
+        &told(|told| told.left_out.push(left(object("other", "09")))),
+        "outcome: it lists what the operation was not to do",
+    );
+    forged(
+        &told(|told| told.unkept.push(left(object("other", "09")))),
+        "outcome: it lists what the operation was not to do",
+    );
+    forged(
+        &told(|told| drop(told.targets[0].inventory.as_mut().unwrap().objects.pop())),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
+    // Another key under the name of one that was backed up.
+    forged(
+        &told(|told| {
+            let objects = &mut told.targets[0].inventory.as_mut().unwrap().objects;
+            objects[0].public_key_sha256 = Some(Digest::of(b"another key"));
+        }),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
     forged(
         &told(|told| {
             told.backup = Some(BackupRecord {
@@ -143,7 +178,7 @@ fn a_restore_tells_of_the_objects_of_its_backup_only() {
                 entries: Vec::new(),
             })
         }),
-        "outcome",
+        "outcome: it lists what the operation was not to do",
     );
 }
 
@@ -168,14 +203,20 @@ fn a_restore_is_of_a_backup_that_is_on_record() {
         },
     ];
     for change in changes {
-        forged(&restore(true, |proposal| change(&mut proposal.operation), |_| {}), "operation");
+        forged(
+            &restore(true, |proposal| change(&mut proposal.operation), |_| {}),
+            "operation: ceremony 1 recorded another backup, or none",
+        );
     }
     let partial = |proposal: &mut Proposal| {
         if let Operation::Restore(RestoreOperation { allow_partial, .. }) = &mut proposal.operation {
             *allow_partial = true;
         }
     };
-    forged(&restore(false, partial, |_| {}), "plan-mismatch");
+    forged(
+        &restore(false, partial, |_| {}),
+        "plan-mismatch: the proposal differs from its plan: allow_partial",
+    );
     let elsewhere = |proposal: &mut Proposal| proposal.plan = proposal.plan.replace("/b.age", "/c.age");
-    forged(&restore(false, elsewhere, |_| {}), "plan-mismatch");
+    forged(&restore(false, elsewhere, |_| {}), "plan-mismatch: the proposal differs from its plan: input");
 }

@@ -123,17 +123,41 @@ fn the_honest_ones_hold() {
 
 #[test]
 fn a_pin_goes_to_its_application_and_to_nobody_else() {
-    forged(&proposing(|p| p.handovers = vec![handover(2, "mallory")]), "handover");
-    forged(&proposing(|p| p.handovers.push(handover(2, "mallory"))), "handover");
-    forged(&proposing(|p| p.handovers.push(handover(2, "application"))), "handover");
-    forged(&proposing(|p| p.handovers.clear()), "handover");
-    forged(&proposing(|p| p.handovers[0].version = 1), "handover");
-    forged(&proposing(|p| p.handovers[0].target = name("other")), "handover");
+    forged(
+        &proposing(|p| p.handovers = vec![handover(2, "mallory")]),
+        "handover: the user-pin of hsm is not for",
+    );
+    forged(
+        &proposing(|p| p.handovers.push(handover(2, "mallory"))),
+        "handover: the user-pin of hsm is not for",
+    );
+    forged(
+        &proposing(|p| p.handovers.push(handover(2, "application"))),
+        "handover: the user-pin of hsm is to be handed over once",
+    );
+    forged(&proposing(|p| p.handovers.clear()), "handover: the user-pin of hsm is to be handed over once");
+    forged(
+        &proposing(|p| p.handovers[0].version = 1),
+        "handover: the user-pin of hsm that is handed over is not the one that is",
+    );
+    forged(
+        &proposing(|p| p.handovers[0].target = name("other")),
+        "handover: the user-pin of other is not for",
+    );
     let two = sealed_to(&[&recipient("application"), &recipient("mallory")]);
-    forged(&proposing(|p| p.handovers[0].file = two), "handover");
-    forged(&proposing(|p| p.handovers[0].file.0.truncate(40)), "handover");
+    forged(
+        &proposing(|p| p.handovers[0].file = two),
+        "handover: the sealed user-pin of hsm: it has 2 recipients, want exactly",
+    );
+    forged(
+        &proposing(|p| p.handovers[0].file.0.truncate(40)),
+        "handover: the sealed user-pin of hsm: it is damaged, or not an age file",
+    );
     // What nobody can set is not handed over.
-    forged(&proposing(|p| p.credentials.truncate(1)), "credential");
+    forged(
+        &proposing(|p| p.credentials.truncate(1)),
+        "credential: the user-pin of hsm for security-officer is missing",
+    );
 }
 
 #[test]
@@ -143,20 +167,38 @@ fn only_a_reissued_pin_is_handed_over() {
     proposal.handovers = vec![handover(2, "mallory")];
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);
-    forged(&forge, "handover");
+    forged(&forge, "handover: the user-pin of hsm is not for");
 }
 
 #[test]
 fn what_was_handed_over_is_what_was_proposed() {
-    forged(&concluding(|c| c.handovers.clear()), "handover");
-    forged(&concluding(|c| c.handovers[0].recipient = recipient("mallory")), "handover");
-    forged(&concluding(|c| c.handovers[0].sha256 = Digest::of(b"another file")), "handover");
-    forged(&concluding(|c| c.handovers[0].version = 1), "handover");
-    forged(&concluding(|c| c.handovers[0].target = name("other")), "handover");
-    forged(&concluding(|c| c.handovers.push(c.handovers[0].clone())), "handover");
-    forged(&concluding(|c| c.pins.clear()), "pins");
+    forged(
+        &concluding(|c| c.handovers.clear()),
+        "handover: completed, but a PIN that was to be handed over is not said to",
+    );
+    forged(
+        &concluding(|c| c.handovers[0].recipient = recipient("mallory")),
+        "handover: it tells of a PIN that was not to be handed over, or not to",
+    );
+    forged(
+        &concluding(|c| c.handovers[0].sha256 = Digest::of(b"another file")),
+        "handover: it tells of a PIN that was not to be handed over, or not to",
+    );
+    forged(
+        &concluding(|c| c.handovers[0].version = 1),
+        "handover: it tells of a PIN that was not to be handed over, or not to",
+    );
+    forged(
+        &concluding(|c| c.handovers[0].target = name("other")),
+        "handover: it tells of a PIN that was not to be handed over, or not to",
+    );
+    forged(&concluding(|c| c.handovers.push(c.handovers[0].clone())), "handover: it tells of one PIN twice");
+    forged(
+        &concluding(|c| c.pins.clear()),
+        "pins: completed, but a PIN that was to be changed is not said to be",
+    );
     let user = PinInForce { target: name("hsm"), role: Role::UserPin, version: 2 };
-    forged(&concluding(|c| c.pins.push(user)), "pins");
+    forged(&concluding(|c| c.pins.push(user)), "pins: it tells of a PIN that was not to be changed");
 }
 
 #[test]
@@ -169,14 +211,23 @@ fn a_genesis_hands_over_as_well() {
         forge
     };
     drop(genesis_with(&|_| {}, &|_| {}).state());
-    forged(&genesis_with(&|p| p.handovers.clear(), &|_| {}), "handover");
-    forged(&genesis_with(&|p| p.handovers = vec![handover(1, "mallory")], &|_| {}), "handover");
-    forged(&genesis_with(&|_| {}, &|c| c.handovers.clear()), "handover");
+    forged(
+        &genesis_with(&|p| p.handovers.clear(), &|_| {}),
+        "handover: the user-pin of hsm is to be handed over once",
+    );
+    forged(
+        &genesis_with(&|p| p.handovers = vec![handover(1, "mallory")], &|_| {}),
+        "handover: the user-pin of hsm is not for",
+    );
+    forged(
+        &genesis_with(&|_| {}, &|c| c.handovers.clear()),
+        "handover: completed, but a PIN that was to be handed over is not said to",
+    );
     let other = |p: &mut Proposal| {
         if let Operation::Genesis(GenesisOperation { targets }) = &mut p.operation {
             targets[0].credentials[1].recipient = Some(recipient("mallory"));
         }
         p.handovers = vec![handover(1, "mallory")];
     };
-    forged(&genesis_with(&other, &|_| {}), "plan-mismatch");
+    forged(&genesis_with(&other, &|_| {}), "plan-mismatch: the proposal differs from its plan: targets");
 }

@@ -92,24 +92,42 @@ fn the_module_is_moved_as_the_plan_says_and_from_where_it_is() {
     drop(with(&|_, _, _| {}).state());
     // Without a word of it in the plan, or with another one.
     for plan in [String::new(), "module = \"/third/module.so\"\n".into()] {
-        forged(&with(&|text, _, _| *text = text.replace(&field, &plan)), "plan-mismatch");
+        forged(
+            &with(&|text, _, _| *text = text.replace(&field, &plan)),
+            "plan-mismatch: the proposal differs from its plan: module",
+        );
     }
     let pinned = format!("{field}module_sha256 = \"{}\"\n", Digest::of(b"what people looked at"));
-    forged(&with(&|text, _, _| *text = text.replace(&field, &pinned)), "plan-mismatch");
+    forged(
+        &with(&|text, _, _| *text = text.replace(&field, &pinned)),
+        "plan-mismatch: the proposal differs from its plan: module_sha256",
+    );
     // Announced, and not done.
-    forged(&with(&|_, _, module| *module = None), "plan-mismatch");
+    forged(
+        &with(&|_, _, module| *module = None),
+        "plan-mismatch: the proposal differs from its plan: module",
+    );
     // A digest alone is another file at the same path.
     let digest = format!("module_sha256 = \"{}\"\n", built());
-    forged(&with(&|text, _, _| *text = text.replace(&field, &digest)), "plan-mismatch");
+    forged(
+        &with(&|text, _, _| *text = text.replace(&field, &digest)),
+        "plan-mismatch: the proposal differs from its plan: module",
+    );
     // Readers would be told of another file on record than the one that is left.
-    forged(&with(&|_, _, module| module.as_mut().unwrap().old_path = "/third/module.so".into()), "operation");
-    forged(&with(&|_, _, module| module.as_mut().unwrap().old_sha256 = None), "operation");
+    forged(
+        &with(&|_, _, module| module.as_mut().unwrap().old_path = "/third/module.so".into()),
+        "operation: the module of hsm that is to be left is another one than on",
+    );
+    forged(
+        &with(&|_, _, module| module.as_mut().unwrap().old_sha256 = None),
+        "operation: the module of hsm that is to be left is another one than on",
+    );
     let nothing_new = |text: &mut String, found: &mut TokenIdentity, module: &mut Option<ModuleChange>| {
         *text = text.replace(NEW, OLD);
         *found = identity();
         module.as_mut().unwrap().new_path = OLD.into();
     };
-    forged(&with(&nothing_new), "operation");
+    forged(&with(&nothing_new), "operation: the module that is named anew for hsm is the one on record");
 }
 
 #[test]
@@ -126,23 +144,29 @@ fn the_same_token_answers_behind_it() {
             panic!()
         };
         change(identity);
-        forged(&proposed(forge, &proposal), "operation");
+        forged(
+            &proposed(forge, &proposal),
+            "operation: hsm is pinned as another token than the ledger has on record",
+        );
         forged(
             &told(Outcome::Completed, |intent, _| change(&mut intent.targets[0].identity)),
-            "intent-targets",
+            "intent-targets: a target was another token than the one that was pinned",
         );
         let after = |_: &mut Intended, told: &mut Concluded| {
             change(&mut told.targets[0].inventory.as_mut().unwrap().identity);
         };
-        forged(&told(Outcome::Completed, after), "outcome");
-        forged(&told(Outcome::Indeterminate, after), "outcome");
+        forged(&told(Outcome::Completed, after), "outcome: the target is another token afterwards");
+        forged(&told(Outcome::Indeterminate, after), "outcome: the target is another token afterwards");
     }
     // Behind a third file, although the token is the same.
     let third = |told: &mut Concluded| {
         let seen = &mut told.targets[0].inventory.as_mut().unwrap().identity;
         seen.module_sha256 = Some(Digest::of(b"a third file"));
     };
-    forged(&told(Outcome::Completed, |_, told| third(told)), "outcome");
+    forged(
+        &told(Outcome::Completed, |_, told| third(told)),
+        "outcome: the target is another token afterwards",
+    );
 }
 
 #[test]
@@ -158,11 +182,17 @@ fn it_is_on_record_once_the_inventory_completed_and_not_before() {
     let mut early = Forge::new().delete();
     let Operation::Delete(DeleteOperation { identity: pinned, .. }) = &mut early.operation else { panic!() };
     *pinned = behind();
-    forged(&proposed(Forge::new(), &early), "operation");
+    forged(
+        &proposed(Forge::new(), &early),
+        "operation: hsm is pinned as another token than the ledger has on record",
+    );
     let moved = told(Outcome::Completed, |_, _| {});
     assert_eq!(module_of(&moved), on_record(NEW, &behind()));
     // From then on it is the old one that nothing is pinned to.
-    forged(&proposed(moved.clone(), &moved.delete()), "operation");
+    forged(
+        &proposed(moved.clone(), &moved.delete()),
+        "operation: hsm is pinned as another token than the ledger has on record",
+    );
     let mut next = moved.delete();
     let Operation::Delete(DeleteOperation { identity: pinned, .. }) = &mut next.operation else { panic!() };
     *pinned = behind();
@@ -215,7 +245,7 @@ fn a_token_is_not_adopted_again_through_another_module() {
     proposal.plan = proposal.plan.replace("label = \"spare\"", "label = \"lab\"").replace("0002", "0001");
     let Operation::Adopt(AdoptOperation { target }) = &mut proposal.operation else { panic!() };
     (target.identity, target.label) = (identity(), text("lab"));
-    forged(&proposed(moved, &proposal), "operation");
+    forged(&proposed(moved, &proposal), "operation: spare is the token that the quorum calls hsm");
 }
 
 #[test]

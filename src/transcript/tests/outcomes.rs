@@ -6,7 +6,7 @@ use crate::{
     proposal::{
         document::Proposal,
         program::ProgramRecord,
-        target::{LeftOut, Role},
+        target::{LeftOut, ObjectRecord, Role},
     },
     transcript::{
         event::{
@@ -22,6 +22,8 @@ use super::forge::{
     ALL, Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, object, recipient, seen, text,
 };
 use super::forged;
+
+const NOT_DONE: &str = "outcome: completed, but what it shows is not what was to be done";
 
 /// A deletion that alice and bob approved, as far as the test drives it from there.
 fn approved(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
@@ -65,19 +67,22 @@ fn nothing_has_an_outcome_without_an_intent() {
         let forge = approved(|_, _, lines| {
             lines.add(Concluded { outcome, ..honest() });
         });
-        forged(&forge, "outcome");
+        forged(&forge, "outcome: an outcome without an intent");
     }
 }
 
 #[test]
 fn what_was_intended_was_not_refused() {
-    conclusion(|c| *c = concluded(Outcome::Refused, &[], &[]), "outcome");
+    conclusion(
+        |c| *c = concluded(Outcome::Refused, &[], &[]),
+        "outcome: refused, although the intent was written",
+    );
     conclusion(
         |c| {
             *c = concluded(Outcome::Refused, &[], &[]);
             c.targets.clear();
         },
-        "outcome",
+        "outcome: refused, although the intent was written",
     );
 }
 
@@ -100,45 +105,84 @@ fn a_refusal_has_a_reason_and_changes_nothing() {
     drop(refused(&three, &|_| {}).state());
     // One custodian who rejects three times is one.
     for by in [&[][..], &["alice", "bob"], &["alice", "alice", "alice"]] {
-        forged(&refused(by, &|_| {}), "outcome");
+        forged(&refused(by, &|_| {}), "outcome: refused, although a quorum could still be reached: only an");
     }
-    forged(&refused(&three, &|c| c.targets = seen(&[])), "outcome");
-    forged(&refused(&three, &|c| c.deleted.push(object("old", "01"))), "outcome");
-    forged(&refused(&three, &|c| c.restored.push(object("old", "01"))), "outcome");
+    forged(&refused(&three, &|c| c.targets = seen(&[])), "outcome: refused, and yet something was done");
+    forged(
+        &refused(&three, &|c| c.deleted.push(object("old", "01"))),
+        "outcome: refused, and yet something was done",
+    );
+    forged(
+        &refused(&three, &|c| c.restored.push(object("old", "01"))),
+        "outcome: refused, and yet something was done",
+    );
     let left = || LeftOut { object: object("old", "01"), reason: text("it would not go") };
-    forged(&refused(&three, &move |c| c.left_out.push(left())), "outcome");
-    forged(&refused(&three, &move |c| c.unkept.push(left())), "outcome");
+    forged(
+        &refused(&three, &move |c| c.left_out.push(left())),
+        "outcome: refused, and yet something was done",
+    );
+    forged(&refused(&three, &move |c| c.unkept.push(left())), "outcome: refused, and yet something was done");
     let ran = ProgramRecord { run: None, check_exit_code: None };
-    forged(&refused(&three, &move |c| c.program = Some(ran.clone())), "outcome");
+    forged(
+        &refused(&three, &move |c| c.program = Some(ran.clone())),
+        "outcome: refused, and yet something was done",
+    );
     let pin = || PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
-    forged(&refused(&three, &move |c| c.pins.push(pin())), "outcome");
+    forged(&refused(&three, &move |c| c.pins.push(pin())), "outcome: refused, and yet something was done");
     let handed = || HandedOver {
         target: name("hsm"),
         recipient: recipient("application"),
         version: 1,
         sha256: Digest::of(b"sealed"),
     };
-    forged(&refused(&three, &move |c| c.handovers.push(handed())), "outcome");
+    forged(
+        &refused(&three, &move |c| c.handovers.push(handed())),
+        "outcome: refused, and yet something was done",
+    );
 }
 
 #[test]
 fn a_deletion_is_complete_when_every_object_was_seen_to_be_gone() {
-    conclusion(|c| c.deleted.clear(), "outcome");
-    conclusion(|c| c.deleted = vec![object("keep", "02")], "outcome");
+    conclusion(|c| c.deleted.clear(), "outcome: completed, but what it shows is not what was to be done");
+    conclusion(
+        |c| c.deleted = vec![object("keep", "02")],
+        "outcome: it lists what the operation was not to do",
+    );
     // Listed as gone, and still in the inventory.
-    conclusion(|c| c.targets = seen(&[object("keep", "02"), object("old", "01")]), "outcome");
+    conclusion(
+        |c| c.targets = seen(&[object("keep", "02"), object("old", "01")]),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
+    // The same key under another name is not gone.
+    let renamed =
+        ObjectRecord { public_key_sha256: object("old", "01").public_key_sha256, ..object("new", "09") };
+    let shows =
+        |renamed: ObjectRecord| move |c: &mut Concluded| c.targets = seen(&[object("keep", "02"), renamed]);
+    conclusion(shows(renamed), NOT_DONE);
     // Nobody looked.
-    conclusion(|c| c.targets.clear(), "outcome");
-    conclusion(|c| c.targets[0].inventory = None, "outcome");
+    conclusion(|c| c.targets.clear(), "outcome: completed, but the target was not looked at afterwards");
+    conclusion(
+        |c| c.targets[0].inventory = None,
+        "outcome: completed, but the target was not looked at afterwards",
+    );
 }
 
 /// What the plan did not say was not to be done: a record that lists it owns up to it as if it had been approved.
 #[test]
 fn what_is_listed_was_to_be_done() {
-    conclusion(|c| c.deleted.push(object("keep", "02")), "outcome");
-    conclusion(|c| c.restored.push(object("old", "01")), "outcome");
+    conclusion(
+        |c| c.deleted.push(object("keep", "02")),
+        "outcome: it lists what the operation was not to do",
+    );
+    conclusion(
+        |c| c.restored.push(object("old", "01")),
+        "outcome: it lists what the operation was not to do",
+    );
     let reason = text("it would not go");
-    conclusion(|c| c.left_out.push(LeftOut { object: object("old", "01"), reason }), "outcome");
+    conclusion(
+        |c| c.left_out.push(LeftOut { object: object("old", "01"), reason }),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
     let backup = BackupRecord {
         target: name("hsm"),
         key_version: 1,
@@ -146,7 +190,7 @@ fn what_is_listed_was_to_be_done() {
         length: 1,
         entries: Vec::new(),
     };
-    conclusion(|c| c.backup = Some(backup.clone()), "outcome");
+    conclusion(|c| c.backup = Some(backup.clone()), "outcome: it lists what the operation was not to do");
     // What did not complete lies no better.
     for outcome in [Outcome::Failed, Outcome::Indeterminate] {
         conclusion(
@@ -154,7 +198,7 @@ fn what_is_listed_was_to_be_done() {
                 c.outcome = outcome;
                 c.deleted.push(object("keep", "02"));
             },
-            "outcome",
+            "outcome: it lists what the operation was not to do",
         );
     }
     // An inventory does nothing.
@@ -175,7 +219,7 @@ fn what_is_listed_was_to_be_done() {
         change(&mut told);
         lines.add(intended(&TWO)).add(told);
         forge.push(&proposal, &lines);
-        forged(&forge, "outcome");
+        forged(&forge, "outcome: it lists what the operation was not to do");
     }
 }
 
@@ -219,19 +263,31 @@ fn an_inventory_is_in_order_and_has_no_unique_id_twice() {
         })
     };
     drop(with(&|_| {}).state());
-    forged(&with(&|c| c.targets[0].inventory.as_mut().unwrap().objects.reverse()), "outcome");
+    forged(
+        &with(&|c| c.targets[0].inventory.as_mut().unwrap().objects.reverse()),
+        "outcome: an inventory is not in order, or has a unique id twice",
+    );
     let same_id = |c: &mut Concluded| {
         let objects = &mut c.targets[0].inventory.as_mut().unwrap().objects;
         objects.iter_mut().skip(1).for_each(|object| object.unique_id = Some(text("u")));
     };
-    forged(&with(&same_id), "outcome");
+    forged(&with(&same_id), "outcome: an inventory is not in order, or has a unique id twice");
 }
 
 #[test]
 fn the_outcome_is_about_the_target_of_the_operation() {
-    conclusion(|c| c.targets[0].name = name("other"), "outcome");
-    conclusion(|c| c.targets.extend(seen(&[])), "outcome");
-    conclusion(|c| c.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999"), "outcome");
+    conclusion(
+        |c| c.targets[0].name = name("other"),
+        "outcome: it tells of targets that the operation does not have, or of one",
+    );
+    conclusion(
+        |c| c.targets.extend(seen(&[])),
+        "outcome: it tells of targets that the operation does not have, or of one",
+    );
+    conclusion(
+        |c| c.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999"),
+        "outcome: the target is another token afterwards",
+    );
     // Nor does a genesis take another token in than the one that it took over.
     let mut forge = Forge::new();
     forge.files.clear();
@@ -242,19 +298,25 @@ fn the_outcome_is_about_the_target_of_the_operation() {
     told.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999");
     lines.add(intended(&ALL)).add(told);
     forge.push(&proposal, &lines);
-    forged(&forge, "outcome");
+    forged(&forge, "outcome: the target is another token afterwards");
 }
 
 #[test]
 fn the_intent_is_for_the_target_with_copies_and_in_time() {
-    intent(|i| i.targets.clear(), "intent-targets");
-    intent(|i| i.targets[0].name = name("other"), "intent-targets");
-    intent(|i| i.targets.push(i.targets[0].clone()), "intent-targets");
-    intent(|i| i.copies = 1, "copies");
+    intent(|i| i.targets.clear(), "intent-targets: it names other targets than the operation has");
+    intent(
+        |i| i.targets[0].name = name("other"),
+        "intent-targets: it names other targets than the operation has",
+    );
+    intent(
+        |i| i.targets.push(i.targets[0].clone()),
+        "intent-targets: it names other targets than the operation has",
+    );
+    intent(|i| i.copies = 1, "copies: 1 copies of the ledger, the policy wants 2");
     let forge = approved(|_, proposal, lines| {
         lines.at(proposal.expires.unix() + 1).add(intended(&TWO));
     });
-    forged(&forge, "proposal-expired");
+    forged(&forge, "proposal-expired: it was executed after it had expired");
     let forge = approved(|_, proposal, lines| {
         lines.at(proposal.expires.unix()).add(intended(&TWO));
     });
@@ -281,52 +343,56 @@ fn copies_lie_on_one_file_system_where_the_policy_allows_it() {
     for (allowed, same_medium) in [(true, true), (true, false), (false, false)] {
         drop(genesis(allowed, same_medium).state());
     }
-    forged(&genesis(false, true), "copies");
+    forged(&genesis(false, true), "copies: the copies lay on one file system, which the policy refuses");
 }
 
 #[test]
 fn an_attempt_did_not_complete() {
-    for (outcome, before) in [(Outcome::Completed, false), (Outcome::Refused, false), (Outcome::Failed, true)]
-    {
+    let conclusion = "outcome: an attempt that completed is a conclusion";
+    for (outcome, expected) in [
+        (Outcome::Completed, conclusion),
+        (Outcome::Refused, conclusion),
+        (Outcome::Failed, "line-order: attempted cannot stand here"),
+    ] {
         let forge = approved(|_, _, lines| {
-            if !before {
+            if expected == conclusion {
                 lines.add(intended(&TWO));
             }
             lines.add(Attempted { outcome, summary: text("tried") });
         });
-        forged(&forge, if before { "line-order" } else { "outcome" });
+        forged(&forge, expected);
     }
 }
 
 #[test]
 fn every_line_has_its_place() {
     let close = Closed { releases_destroyed: 2 };
-    let wrong: [&dyn Fn(&mut Transcript); 7] = [
-        &|lines| {
+    let wrong: [(&str, &dyn Fn(&mut Transcript)); 7] = [
+        ("closed", &|lines| {
             lines.add(close.clone());
-        },
-        &|lines| {
+        }),
+        ("closed", &|lines| {
             lines.add(intended(&TWO)).add(close.clone());
-        },
-        &|lines| {
+        }),
+        ("intended", &|lines| {
             lines.add(intended(&TWO)).add(intended(&TWO));
-        },
-        &|lines| {
+        }),
+        ("concluded", &|lines| {
             lines.add(intended(&TWO)).add(honest()).add(honest());
-        },
-        &|lines| {
+        }),
+        ("intended", &|lines| {
             lines.add(intended(&TWO)).add(honest()).add(intended(&TWO));
-        },
-        &|lines| {
+        }),
+        ("concluded", &|lines| {
             lines.add(intended(&TWO)).add(honest()).add(close.clone()).add(honest());
-        },
-        &|lines| {
+        }),
+        ("attempted", &|lines| {
             let attempt = Attempted { outcome: Outcome::Failed, summary: text("tried") };
             lines.add(intended(&TWO)).add(honest()).add(attempt);
-        },
+        }),
     ];
-    for drive in wrong {
-        forged(&approved(|_, _, lines| drive(lines)), "line-order");
+    for (event, drive) in wrong {
+        forged(&approved(|_, _, lines| drive(lines)), &format!("line-order: {event} cannot stand here"));
     }
 }
 
@@ -343,10 +409,16 @@ fn only_an_administrator_gives_up_and_only_before_the_intent() {
         })
     };
     drop(abort("frank", |_| {}, false).state());
-    forged(&abort("frank", |_| {}, true), "line-order");
-    forged(&abort("alice", |a| a.administrator = name("alice"), false), "statement-author");
-    forged(&abort("alice", |_| {}, false), "statement-card");
-    forged(&abort("frank", |a| a.proposal = Digest::of(b"another proposal"), false), "other-proposal");
+    forged(&abort("frank", |_| {}, true), "line-order: aborted cannot stand here");
+    forged(
+        &abort("alice", |a| a.administrator = name("alice"), false),
+        "statement-author: alice is no administrator of this quorum",
+    );
+    forged(&abort("alice", |_| {}, false), "statement-card: on none of frank's cards");
+    forged(
+        &abort("frank", |a| a.proposal = Digest::of(b"another proposal"), false),
+        "other-proposal: the abort is of another proposal",
+    );
 }
 
 #[test]
@@ -355,7 +427,7 @@ fn time_does_not_go_back() {
         let now = lines.now();
         lines.at(now - MINUTE - 1).add(intended(&TWO));
     });
-    forged(&forge, "time-backwards");
+    forged(&forge, "time-backwards: the time of the line before it");
     // Nor from one ceremony to the next.
     let mut forge = Forge::new();
     let mut proposal = forge.delete();
@@ -363,5 +435,5 @@ fn time_does_not_go_back() {
     proposal.expires = super::forge::time(START + 3601);
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);
-    forged(&forge, "time-backwards");
+    forged(&forge, "time-backwards: the time of the line before it");
 }

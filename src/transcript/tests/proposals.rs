@@ -75,14 +75,17 @@ fn roster(change: impl FnOnce(&mut RosterDocument), code: &str) {
 #[test]
 fn only_an_administrator_proposes_with_his_own_card() {
     for who in ["alice", "grace", "mallory"] {
-        delete(|p| p.proposer = name(who), "statement-author");
+        delete(
+            |p| p.proposer = name(who),
+            &format!("statement-author: {who} is no administrator of this quorum"),
+        );
     }
     for card in ["alice", "mallory", "station-1"] {
         let mut forge = Forge::new();
         let proposal = forge.delete();
         let lines = forge.begin_with(&proposal, forge.sign(card, &proposal));
         forge.push(&proposal, &lines);
-        forged(&forge, "statement-card");
+        forged(&forge, "statement-card: on none of frank's cards");
     }
     let mut forge = Forge::new();
     let proposal = forge.delete();
@@ -93,24 +96,39 @@ fn only_an_administrator_proposes_with_his_own_card() {
         Envelope::new(good.payload_type.clone(), good.payload.0.clone(), good.signature().keyid, sig);
     let lines = forge.begin_with(&proposal, damaged);
     forge.push(&proposal, &lines);
-    forged(&forge, "statement-signature");
+    forged(&forge, "statement-signature: frank: the signature does not verify");
 }
 
 #[test]
 fn the_lines_are_of_the_station_that_the_administrator_signed() {
-    delete(|p| p.station.keys = station_keys("another station"), "line-signature");
-    genesis(|p| p.station.keys = station_keys("another station"), "station-keys");
-    roster(|r| r.deal.station = station_keys("another station"), "station-keys");
+    delete(|p| p.station.keys = station_keys("another station"), "line-signature: not signed by the station");
+    genesis(
+        |p| p.station.keys = station_keys("another station"),
+        "station-keys: its shares were dealt by another station than the one that is",
+    );
+    roster(
+        |r| r.deal.station = station_keys("another station"),
+        "station-keys: its shares were dealt by another station than the one that is",
+    );
 }
 
 #[test]
 fn a_station_has_keys_of_its_own() {
     // Those of the genesis once more; the administrator's; a custodian's share key; an authority's.
-    delete(|p| p.station.keys.recipient = station_keys("station-0").recipient, "station-keys");
+    delete(
+        |p| p.station.keys.recipient = station_keys("station-0").recipient,
+        "station-keys: its station's keys are in use elsewhere, or no keys",
+    );
     for whose in ["frank", "alice", "alice-spare", "crypto-officer"] {
-        delete(|p| p.station.keys.recipient = recipient(whose), "station-keys");
+        delete(
+            |p| p.station.keys.recipient = recipient(whose),
+            "station-keys: its station's keys are in use elsewhere, or no keys",
+        );
     }
-    delete(|p| p.station.keys.recipient = "age1nobody".into(), "station-keys");
+    delete(
+        |p| p.station.keys.recipient = "age1nobody".into(),
+        "station-keys: its station's keys are in use elsewhere, or no keys",
+    );
     let mut forge = Forge::new();
     let mut proposal = forge.delete();
     proposal.station.keys.signing_key = Key::of("frank").public();
@@ -133,12 +151,15 @@ fn a_station_has_keys_of_its_own() {
         own
     };
     forge.push(&proposal, &lines);
-    forged(&forge, "station-keys");
+    forged(&forge, "station-keys: its station's keys are in use elsewhere, or no keys");
 }
 
 #[test]
 fn the_roster_is_the_one_in_force() {
-    delete(|p| p.roster = Digest::of(b"another roster"), "roster-digest");
+    delete(
+        |p| p.roster = Digest::of(b"another roster"),
+        "roster-digest: it names another roster than the one in force",
+    );
     // A roster of the proposer's own, in which everybody is his friend.
     let own = roster_document(crate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
     delete(
@@ -146,31 +167,79 @@ fn the_roster_is_the_one_in_force() {
             p.roster = Digest::of(&strict::write(&own));
             p.new_roster = Some(own);
         },
-        "roster",
+        "roster: it carries a roster of its own",
     );
-    genesis(|p| p.roster = Digest::of(b"another roster"), "roster-digest");
-    genesis(|p| p.new_roster = None, "genesis");
+    genesis(
+        |p| p.roster = Digest::of(b"another roster"),
+        "roster-digest: it names another roster than the one in force",
+    );
+    genesis(|p| p.new_roster = None, "genesis: a genesis is the first ceremony and carries its roster");
 }
 
 #[test]
 fn a_roster_that_cheats_is_refused() {
-    roster(|r| r.sealed_shares[0].file = sealed_to(&[&recipient("alice"), &recipient("mallory")]), "roster");
-    roster(|r| r.sealed_shares[0].file.0.truncate(100), "roster");
-    roster(|r| r.deal.authorities[0].threshold = 1, "roster");
-    roster(|r| r.deal.authorities[0].threshold = 5, "roster");
-    roster(|r| r.custodians[1] = r.custodians[0].clone(), "roster");
-    roster(|r| r.custodians[1].cards = r.custodians[0].cards.clone(), "roster");
-    roster(|r| r.custodians[1].cards.extend_from_within(..), "roster");
-    roster(|r| drop(r.custodians.pop()), "roster");
-    roster(|r| r.administrators.clear(), "roster");
-    roster(|r| drop(r.commitments.pop()), "roster");
-    roster(|r| r.sealed_shares.swap(0, 1), "roster");
-    roster(|r| r.policy.allow_soft_cards = false, "roster");
-    roster(|r| r.operations.values_mut().for_each(Vec::clear), "roster");
-    roster(|r| r.deal.authorities[0].recipient = recipient("alice"), "roster");
-    roster(|r| r.deal.ledger = Digest::of(b"another ledger"), "roster-deal");
-    roster(|r| r.deal.mode = crate::encoding::dsse::Mode::Rehearsal, "roster-deal");
-    roster(|r| r.deal.epoch = 2, "roster-deal");
+    roster(
+        |r| r.sealed_shares[0].file = sealed_to(&[&recipient("alice"), &recipient("mallory")]),
+        "roster: the sealed share of alice for crypto-officer has 2 recipients:",
+    );
+    roster(
+        |r| r.sealed_shares[0].file.0.truncate(100),
+        "roster: the sealed share of alice for crypto-officer cannot be read: it",
+    );
+    roster(
+        |r| r.deal.authorities[0].threshold = 1,
+        "roster: authority crypto-officer: threshold 1 is not between 2 and the",
+    );
+    roster(
+        |r| r.deal.authorities[0].threshold = 5,
+        "roster: authority crypto-officer: threshold 5 is not between 2 and the",
+    );
+    roster(
+        |r| r.custodians[1] = r.custodians[0].clone(),
+        "roster: alice (ALICE Example) is listed twice: a person belongs to a",
+    );
+    roster(
+        |r| r.custodians[1].cards = r.custodians[0].cards.clone(),
+        "roster: a card listed for bob was enrolled by alice",
+    );
+    roster(
+        |r| r.custodians[1].cards.extend_from_within(..),
+        "roster: card serial soft bob is listed twice (bob and bob)",
+    );
+    roster(
+        |r| drop(r.custodians.pop()),
+        "roster: the deal does not fit the members: its custodians or their keys",
+    );
+    roster(|r| r.administrators.clear(), "roster: no administrator: nobody could propose a ceremony");
+    roster(
+        |r| drop(r.commitments.pop()),
+        "roster: the deal does not fit the members: commitments are missing or",
+    );
+    roster(
+        |r| r.sealed_shares.swap(0, 1),
+        "roster: the deal does not fit the members: sealed shares are missing or",
+    );
+    roster(
+        |r| r.policy.allow_soft_cards = false,
+        "roster: alice's card is a soft card, and this is a production quorum",
+    );
+    roster(
+        |r| r.operations.values_mut().for_each(Vec::clear),
+        "roster: operation inventory: needs at least one authority",
+    );
+    roster(
+        |r| r.deal.authorities[0].recipient = recipient("alice"),
+        "roster: a key of crypto-officer is listed twice, maybe in another",
+    );
+    roster(
+        |r| r.deal.ledger = Digest::of(b"another ledger"),
+        "roster-deal: its shares were dealt for another ledger, or in the other mode",
+    );
+    roster(
+        |r| r.deal.mode = crate::encoding::dsse::Mode::Rehearsal,
+        "roster-deal: its shares were dealt for another ledger, or in the other mode",
+    );
+    roster(|r| r.deal.epoch = 2, "roster-deal: a genesis deals epoch 1");
 }
 
 /// The roster with one custodian's cards enrolled anew, as somebody who writes enrolments can.
@@ -212,11 +281,20 @@ fn a_key_in_two_roles_is_seen_in_every_spelling() {
     let identity = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
     let twin = single::x25519_recipient_of(&identity);
     enrolled(|e| e.share_recipient = Some(twin.clone()), "is listed twice");
-    delete(|p| p.station.keys.recipient = twin.clone(), "station-keys");
-    roster(|r| r.deal.authorities[0].recipient = twin.clone(), "roster");
+    delete(
+        |p| p.station.keys.recipient = twin.clone(),
+        "station-keys: its station's keys are in use elsewhere, or no keys",
+    );
+    roster(
+        |r| r.deal.authorities[0].recipient = twin.clone(),
+        "roster: a key of crypto-officer is listed twice, maybe in another",
+    );
     let scalar = sha2::Sha512::digest(Digest::of(b"station-1").as_bytes());
     let own = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
-    delete(|p| p.station.keys.recipient = single::x25519_recipient_of(&own), "station-keys");
+    delete(
+        |p| p.station.keys.recipient = single::x25519_recipient_of(&own),
+        "station-keys: its station's keys are in use elsewhere, or no keys",
+    );
 }
 
 /// A file in age's format with one stanza, which is not the one of an X25519 key.
@@ -227,42 +305,90 @@ fn under_a_passphrase() -> Base64 {
 
 #[test]
 fn what_is_sealed_is_sealed_as_its_recipient_is() {
-    roster(|r| r.sealed_shares[0].file = under_a_passphrase(), "roster");
-    genesis(|p| p.credentials[0].file = under_a_passphrase(), "credential");
+    roster(
+        |r| r.sealed_shares[0].file = under_a_passphrase(),
+        "roster: the sealed share of alice for crypto-officer is not sealed to",
+    );
+    genesis(
+        |p| p.credentials[0].file = under_a_passphrase(),
+        "credential: the sealed so-pin of hsm: it is not sealed to this key",
+    );
     let point = p256::SecretKey::from_slice(&[3; 32]).unwrap().public_key();
     let card = PivRecipient::new(point).unwrap();
     let to_a_card = || Base64(single::seal_to(&card, b"sealed by a forger").unwrap());
-    roster(|r| r.sealed_shares[0].file = to_a_card(), "roster");
-    genesis(|p| p.credentials[0].file = to_a_card(), "credential");
+    roster(
+        |r| r.sealed_shares[0].file = to_a_card(),
+        "roster: the sealed share of alice for crypto-officer is not sealed to",
+    );
+    genesis(
+        |p| p.credentials[0].file = to_a_card(),
+        "credential: the sealed so-pin of hsm: it is not sealed to this key",
+    );
 }
 
 #[test]
 fn no_credential_is_said_to_have_more_bits_than_one_can_have() {
-    genesis(|p| p.credentials[0].bits = 513, "credential");
-    genesis(|p| p.credentials[0].bits = u32::MAX, "credential");
+    genesis(
+        |p| p.credentials[0].bits = 513,
+        "credential: the so-pin of hsm is said to have 513 bits: no credential has",
+    );
+    genesis(
+        |p| p.credentials[0].bits = u32::MAX,
+        "credential: the so-pin of hsm is said to have 4294967295 bits: no",
+    );
 }
 
 #[test]
 fn a_list_that_is_longer_than_its_bound_is_refused_while_it_is_read() {
     let digests = |count: usize| vec![Digest::of(b"an authority"); count];
-    roster(|r| r.policy.attestation.roots = digests(65), "statement-document");
-    roster(|r| r.policy.attestation.certificates = vec![Base64(Vec::new()); 65], "statement-document");
-    roster(|r| r.policy.attestation.certificates = vec![Base64(vec![0; 8193])], "statement-document");
-    roster(|r| r.custodians[0].cards = vec![r.custodians[0].cards[0].clone(); 17], "statement-document");
-    roster(|r| r.custodians[0].cards[0].attestation = vec![Base64(Vec::new()); 8], "statement-document");
-    roster(|r| r.custodians = vec![r.custodians[0].clone(); 256], "statement-document");
-    roster(|r| r.administrators = vec![r.administrators[0].clone(); 65], "statement-document");
-    roster(|r| r.witnesses = vec![r.witnesses[0].clone(); 256], "statement-document");
-    roster(|r| r.deal.authorities = vec![r.deal.authorities[0].clone(); 33], "statement-document");
+    roster(
+        |r| r.policy.attestation.roots = digests(65),
+        "statement-document: not a proposal: more than 64 entries",
+    );
+    roster(
+        |r| r.policy.attestation.certificates = vec![Base64(Vec::new()); 65],
+        "statement-document: not a proposal: more than 64 entries",
+    );
+    roster(
+        |r| r.policy.attestation.certificates = vec![Base64(vec![0; 8193])],
+        "statement-document: not a proposal: 8193 bytes, more than the 8192 that are allowed",
+    );
+    roster(
+        |r| r.custodians[0].cards = vec![r.custodians[0].cards[0].clone(); 17],
+        "statement-document: not a proposal: more than 16 entries",
+    );
+    roster(
+        |r| r.custodians[0].cards[0].attestation = vec![Base64(Vec::new()); 8],
+        "statement-document: not a proposal: more than 7 entries",
+    );
+    roster(
+        |r| r.custodians = vec![r.custodians[0].clone(); 256],
+        "statement-document: not a proposal: more than 255 entries",
+    );
+    roster(
+        |r| r.administrators = vec![r.administrators[0].clone(); 65],
+        "statement-document: not a proposal: more than 64 entries",
+    );
+    roster(
+        |r| r.witnesses = vec![r.witnesses[0].clone(); 256],
+        "statement-document: not a proposal: more than 255 entries",
+    );
+    roster(
+        |r| r.deal.authorities = vec![r.deal.authorities[0].clone(); 33],
+        "statement-document: not a proposal: more than 32 entries",
+    );
     roster(
         |r| r.operations.values_mut().for_each(|names| *names = vec![names[0].clone(); 33]),
-        "statement-document",
+        "statement-document: not a proposal: more than 32 entries",
     );
     delete(
         |p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2); 513],
-        "statement-document",
+        "statement-document: not a proposal: more than 512 entries",
     );
-    delete(|p| p.station.keys.recipient = "a".repeat(4097), "statement-document");
+    delete(
+        |p| p.station.keys.recipient = "a".repeat(4097),
+        "statement-document: not a proposal: 4097 bytes, more than the 4096 that are allowed",
+    );
 }
 
 /// Nor is an object whose kind stands in it kept to be read later: that would take fifty times its size.
@@ -311,7 +437,10 @@ fn two_rosters_shown_to_two_people_are_no_genesis_of_both() {
     assert_ne!((of_bob.proposal, of_bob.roster), (of_most.proposal, of_most.roster));
     let mut mixed = of_bob.clone();
     mixed.proposal = of_most.proposal;
-    for (approval, code) in [(of_bob, "other-proposal"), (mixed, "other-roster")] {
+    for (approval, code) in [
+        (of_bob, "other-proposal: bob approved another proposal"),
+        (mixed, "other-roster: bob verified another roster"),
+    ] {
         let mut forge = forge.clone();
         let mut lines = forge.begin(&shown_to_most);
         forge.approve(&mut lines, &shown_to_most, &["alice"]);
@@ -329,20 +458,38 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
     forge.push(&proposal, &lines);
     for plan in [String::new(), format!("{}\n", proposal.plan), proposal.plan.replace("01", "02")] {
         forge.files[1].plan = plan.into_bytes();
-        forged(&forge, "plan-mismatch");
+        forged(&forge, "plan-mismatch: plan.toml is not the plan that was proposed");
     }
-    delete(|p| p.plan = p.plan.replace("id = \"01\"", "id = \"02\""), "plan-mismatch");
-    delete(|p| p.plan = p.plan.replace("target = \"hsm\"", "target = \"other\""), "plan-mismatch");
-    delete(|p| p.title = text("Something harmless"), "plan-mismatch");
-    delete(|p| p.expires = p.expires.plus(86_400), "plan-mismatch");
-    delete(|p| p.plan = String::from("kind = \"delete\"\n"), "plan");
-    delete(|p| p.plan += "colour = \"blue\"\n", "plan");
+    delete(
+        |p| p.plan = p.plan.replace("id = \"01\"", "id = \"02\""),
+        "plan-mismatch: the proposal differs from its plan: objects",
+    );
+    delete(
+        |p| p.plan = p.plan.replace("target = \"hsm\"", "target = \"other\""),
+        "plan-mismatch: the proposal differs from its plan: target",
+    );
+    delete(
+        |p| p.title = text("Something harmless"),
+        "plan-mismatch: the proposal differs from its plan: title",
+    );
+    delete(
+        |p| p.expires = p.expires.plus(86_400),
+        "plan-mismatch: the proposal differs from its plan: expiry",
+    );
+    delete(
+        |p| p.plan = String::from("kind = \"delete\"\n"),
+        "plan: its plan is not valid: line 1, column 1: missing field `title`",
+    );
+    delete(
+        |p| p.plan += "colour = \"blue\"\n",
+        "plan: its plan is not valid: line 9, column 1: unknown field",
+    );
     delete(
         |p| {
             p.plan = "kind = \"inventory\"\ntitle = \"Delete old\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n"
                 .into();
         },
-        "plan-mismatch",
+        "plan-mismatch: the proposal differs from its plan: kind",
     );
     // Two objects where the plan names one.
     let both = |p: &mut Proposal| {
@@ -350,32 +497,41 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
             objects.push(object("keep", "02"));
         }
     };
-    delete(both, "plan-mismatch");
-    genesis(|p| p.plan = p.plan.replace("threshold = 3", "threshold = 4"), "plan-mismatch");
-    for (says, other) in [
-        ("/nowhere/", "/elsewhere/"),
-        ("\"BOB Example\"", "\"Bob Example\""),
-        ("\"bob.json\"", "\"bob.json\", \"spare.json\""),
-        ("copies = 2", "copies = 3"),
-        ("custody = \"held\" }\nuser-pin", "custody = \"held\", pin_length = 12 }\nuser-pin"),
+    delete(both, "plan-mismatch: the proposal differs from its plan: objects");
+    genesis(
+        |p| p.plan = p.plan.replace("threshold = 3", "threshold = 4"),
+        "plan-mismatch: the proposal differs from its plan: authorities",
+    );
+    for (says, other, what) in [
+        ("/nowhere/", "/elsewhere/", "targets"),
+        ("\"BOB Example\"", "\"Bob Example\"", "custodians"),
+        ("\"bob.json\"", "\"bob.json\", \"spare.json\"", "custodians"),
+        ("copies = 2", "copies = 3", "policy"),
+        ("custody = \"held\" }\nuser-pin", "custody = \"held\", pin_length = 12 }\nuser-pin", "targets"),
     ] {
         genesis(
             |p| {
                 assert!(p.plan.contains(says), "{says}");
                 p.plan = p.plan.replace(says, other);
             },
-            "plan-mismatch",
+            &format!("plan-mismatch: the proposal differs from its plan: {what}"),
         );
     }
 }
 
 #[test]
 fn it_is_chained_to_its_ledger() {
-    delete(|p| p.ledger = Digest::of(b"another ledger"), "ledger-nonce");
-    delete(|p| p.ceremony = 2, "ceremony-number");
-    delete(|p| p.predecessor = Some(Digest::of(b"another head")), "predecessor");
-    delete(|p| p.predecessor = None, "predecessor");
-    genesis(|p| p.predecessor = Some(Digest::of(b"something before it")), "predecessor");
+    delete(|p| p.ledger = Digest::of(b"another ledger"), "ledger-nonce: it belongs to another ledger");
+    delete(|p| p.ceremony = 2, "ceremony-number: it is ceremony 2, in the place of ceremony 1");
+    delete(
+        |p| p.predecessor = Some(Digest::of(b"another head")),
+        "predecessor: it does not follow the head of the ceremony before it",
+    );
+    delete(|p| p.predecessor = None, "predecessor: it does not follow the head of the ceremony before it");
+    genesis(
+        |p| p.predecessor = Some(Digest::of(b"something before it")),
+        "predecessor: the first ceremony cannot have a predecessor",
+    );
     let framed = |change: fn(&mut Proposed)| {
         let mut forge = Forge::new();
         let proposal = forge.delete();
@@ -391,7 +547,7 @@ fn it_is_chained_to_its_ledger() {
         lines.clear();
         lines.at(proposal.created.unix()).add(event);
         forge.push(&proposal, &lines);
-        forged(&forge, "proposal-frame");
+        forged(&forge, "proposal-frame: the line names another ledger, number or predecessor than the");
     };
     framed(|e| e.ledger = Digest::of(b"another ledger"));
     framed(|e| e.ceremony = 2);
@@ -400,28 +556,40 @@ fn it_is_chained_to_its_ledger() {
 
 #[test]
 fn it_does_not_expire_before_it_was_made() {
-    delete(|p| p.expires = p.created, "proposal-expiry");
-    delete(|p| p.expires = time(0), "proposal-expiry");
+    delete(|p| p.expires = p.created, "proposal-expiry: it expires before it was made");
+    delete(|p| p.expires = time(0), "proposal-expiry: it expires before it was made");
 }
 
 #[test]
 fn a_credential_is_sealed_to_its_authority_alone_and_once() {
-    let first = |change: fn(&mut SealedCredential)| {
-        genesis(|p| change(&mut p.credentials[0]), "credential");
+    let first = |change: fn(&mut SealedCredential), words: &str| {
+        genesis(|p| change(&mut p.credentials[0]), &format!("credential: {words}"));
     };
-    first(|c| c.file = sealed_to(&[&recipient("security-officer"), &recipient("mallory")]));
-    first(|c| c.file.0.truncate(50));
-    first(|c| c.file.0.clear());
-    first(|c| c.version = 2);
-    first(|c| c.version = 0);
-    first(|c| c.authority = name("crypto-officer"));
-    first(|c| c.authority = name("nobody"));
-    first(|c| c.target = name("other"));
-    first(|c| c.role = Role::BackupKey);
-    genesis(|p| drop(p.credentials.pop()), "credential");
-    genesis(|p| p.credentials.push(p.credentials[0].clone()), "credential");
+    first(
+        |c| c.file = sealed_to(&[&recipient("security-officer"), &recipient("mallory")]),
+        "the sealed so-pin of hsm: it has 2 recipients",
+    );
+    first(|c| c.file.0.truncate(50), "the sealed so-pin of hsm: it is damaged, or not an age file");
+    first(|c| c.file.0.clear(), "the sealed so-pin of hsm: it is damaged, or not an age file");
+    first(|c| c.version = 2, "the so-pin of hsm has version 2, the next one is 1");
+    first(|c| c.version = 0, "the so-pin of hsm has version 0, the next one is 1");
+    first(|c| c.authority = name("crypto-officer"), "the so-pin of hsm for crypto-officer is not one");
+    first(|c| c.authority = name("nobody"), "the so-pin of hsm for nobody is not one");
+    first(|c| c.target = name("other"), "the so-pin of other for security-officer is not one");
+    first(|c| c.role = Role::BackupKey, "the backup-key of hsm for security-officer is not one");
+    genesis(
+        |p| drop(p.credentials.pop()),
+        "credential: the backup-key of hsm for security-officer is missing",
+    );
+    genesis(
+        |p| p.credentials.push(p.credentials[0].clone()),
+        "credential: the so-pin of hsm for security-officer is not one that this",
+    );
     // A deletion makes none; this one would be in force afterwards.
-    delete(|p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)], "credential");
+    delete(
+        |p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)],
+        "credential: the user-pin of hsm for crypto-officer is not one that this",
+    );
 }
 
 #[test]
@@ -429,16 +597,17 @@ fn an_operation_is_on_what_is_on_record() {
     let plan = |kind: &str, target: &str, rest: &str| {
         format!("kind = \"{kind}\"\ntitle = \"Other\"\nexpires_in_hours = 1\ntarget = \"{target}\"\n{rest}")
     };
-    let other = |plan: &str, operation: Operation| {
+    let other = |words: &str, plan: &str, operation: Operation| {
         let mut forge = Forge::new();
         let proposal = forge.other("Other", plan, operation);
         let lines = forge.begin(&proposal);
         forge.push(&proposal, &lines);
-        forged(&forge, "operation");
+        forged(&forge, &format!("operation: {words}"));
     };
     let hsm: Name = name("hsm");
     let target = hsm.clone();
     other(
+        "other is no target of this quorum",
         &plan("inventory", "other", ""),
         Operation::Inventory(InventoryOperation {
             target: name("other"),
@@ -449,6 +618,7 @@ fn an_operation_is_on_what_is_on_record() {
     let mut stranger = identity();
     stranger.serial = text("9999");
     other(
+        "hsm is pinned as another token than the ledger has on record",
         &plan("inventory", "hsm", ""),
         Operation::Inventory(InventoryOperation { target: hsm.clone(), identity: stranger, module: None }),
     );
@@ -459,7 +629,7 @@ fn an_operation_is_on_what_is_on_record() {
         let objects = vec![unrecorded];
         let operation =
             Operation::Delete(DeleteOperation { target: target.clone(), identity: identity(), objects });
-        other(&plan("delete", "hsm", selector), operation);
+        other("it deletes what was not on record in hsm", &plan("delete", "hsm", selector), operation);
     }
     // A reset that names nothing of what it destroys.
     let reset = "serial = \"0001\"\nlabel = \"lab\"\nnew_label = \"lab-2\"\n";
@@ -469,7 +639,7 @@ fn an_operation_is_on_what_is_on_record() {
         objects: Vec::new(),
         new_label: text("lab-2"),
     });
-    other(&plan("reset", "hsm", reset), operation);
+    other("the objects of hsm are others than those on record", &plan("reset", "hsm", reset), operation);
     let backup = "output = \"/media/backup.age\"\nallow_partial = false\n";
     let operation = Operation::Backup(BackupOperation {
         target: target.clone(),
@@ -478,7 +648,7 @@ fn an_operation_is_on_what_is_on_record() {
         output: "/media/backup.age".into(),
         allow_partial: false,
     });
-    other(&plan("backup", "hsm", backup), operation);
+    other("the objects of hsm are others than those on record", &plan("backup", "hsm", backup), operation);
     // A backup that this ledger never made.
     let restore = "backup = 0\ninput = \"/media/backup.age\"\n";
     let operation = Operation::Restore(RestoreOperation {
@@ -490,7 +660,7 @@ fn an_operation_is_on_what_is_on_record() {
         objects: vec![object("planted", "03")],
         allow_partial: false,
     });
-    other(&plan("restore", "hsm", restore), operation);
+    other("ceremony 0 recorded another backup, or none", &plan("restore", "hsm", restore), operation);
 }
 
 #[test]
@@ -507,7 +677,7 @@ fn one_ceremony_is_open_at_a_time() {
         let second = forge.inventory();
         let lines = forge.begin(&second);
         forge.push(&second, &lines);
-        forged(&forge, "ceremony-open");
+        forged(&forge, "ceremony-open: ceremony 1 had not ended");
     }
 }
 
@@ -540,8 +710,17 @@ fn an_entry_that_means_two_recorded_objects_picks_neither() {
         forge
     };
     drop(with("id = \"01\"\nlabel = \"old\"\n", vec![object("old", "01")]).state());
-    forged(&with("id = \"01\"\n", vec![object("old", "01")]), "plan-mismatch");
-    forged(&with("label = \"twin\"\n", vec![object("twin", "02")]), "plan-mismatch");
+    forged(
+        &with("id = \"01\"\n", vec![object("old", "01")]),
+        "plan-mismatch: the proposal differs from its plan: its entries do not mean",
+    );
+    forged(
+        &with("label = \"twin\"\n", vec![object("twin", "02")]),
+        "plan-mismatch: the proposal differs from its plan: its entries do not mean",
+    );
     drop(with("label = \"twin\"\ncount = 2\n", vec![object("twin", "02"); 2]).state());
-    forged(&with("label = \"twin\"\ncount = 3\n", vec![object("twin", "02"); 3]), "operation");
+    forged(
+        &with("label = \"twin\"\ncount = 3\n", vec![object("twin", "02"); 3]),
+        "operation: it deletes what was not on record in hsm",
+    );
 }

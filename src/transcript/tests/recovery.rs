@@ -89,7 +89,7 @@ fn a_recovery_puts_no_other_token_in_the_place_of_the_target() {
         |i| i.label = text("mine"),
         |i| i.module_sha256 = Some(Digest::of(b"another module")),
     ] {
-        forged(&told(change), "outcome");
+        forged(&told(change), "outcome: the target is another token afterwards");
     }
 }
 
@@ -167,7 +167,7 @@ fn a_recovery_needs_all_authorities() {
         forge.approve(lines, &proposal, &TWO);
         lines.add(recovering(&TWO, true));
     });
-    forged(&forge, "quorum-missing");
+    forged(&forge, "quorum-missing: it was executed without a quorum: crypto-officer 2 of 2,");
 }
 
 #[test]
@@ -175,20 +175,23 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
     let mut closed = Forge::new();
     let (_, lines) = closed.complete_delete();
     let proposal = closed.recover(1, lines.head(), true);
-    forged(&with(closed, &proposal, |_, _| {}), "recover");
+    forged(
+        &with(closed, &proposal, |_, _| {}),
+        "recover: what it recovers is neither open, nor has it left PINs that may",
+    );
 
     let (forge, last) = lost(true);
     for (number, line, executed) in
         [(1, last, false), (1, Digest::of(b"another line"), true), (0, last, true)]
     {
         let proposal = forge.recover(number, line, executed);
-        forged(&with(forge.clone(), &proposal, |_, _| {}), "ceremony-open");
+        forged(&with(forge.clone(), &proposal, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
     }
     let mut proposal = forge.recover(1, last, true);
     if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut proposal.operation {
         *interrupted = OperationKind::Inventory;
     }
-    forged(&with(forge, &proposal, |_, _| {}), "ceremony-open");
+    forged(&with(forge, &proposal, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
 }
 
 /// A recovery that came to nothing must not clear the way.
@@ -209,7 +212,7 @@ fn a_recovery_that_was_given_up_or_refused_ends_nothing() {
         });
         assert_eq!(forge.state().pending().map(|c| c.number()), Some(1));
         let next = forge.inventory();
-        forged(&with(forge.clone(), &next, |_, _| {}), "ceremony-open");
+        forged(&with(forge.clone(), &next, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
         let again = forge.recover(1, last, true);
         drop(with(forge, &again, |_, _| {}).state());
     }
@@ -227,5 +230,5 @@ fn a_genesis_that_touched_nothing_lends_no_roster() {
     if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut next.operation {
         *interrupted = OperationKind::Genesis;
     }
-    forged(&with(forge, &next, |_, _| {}), "roster");
+    forged(&with(forge, &next, |_, _| {}), "roster: no genesis has touched its targets: there is no roster");
 }

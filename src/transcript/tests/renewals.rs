@@ -65,32 +65,45 @@ fn what_is_not_known_stays_in_force_until_it_is() {
 
 #[test]
 fn a_renewal_that_was_not_proposed_is_not_believed() {
-    for told in [
-        vec![pin(Role::UserPin, 3)],
-        vec![pin(Role::UserPin, 0)],
-        vec![pin(Role::SoPin, 1)],
-        vec![pin(Role::BackupKey, 1)],
-        vec![pin(Role::UserPin, 2), pin(Role::UserPin, 2)],
-        vec![pin(Role::UserPin, 2), pin(Role::UserPin, 1)],
-        vec![PinInForce { target: name("other"), ..pin(Role::UserPin, 2) }],
+    let neither = "pins: the PIN that it says to hold was neither proposed nor in force before";
+    let unchanged = "pins: it tells of a PIN that was not to be changed";
+    let twice = "pins: it tells of one PIN twice";
+    let elsewhere = "pins: it tells of a PIN of a target that the quorum does not have";
+    for (expected, told) in [
+        (neither, vec![pin(Role::UserPin, 3)]),
+        (neither, vec![pin(Role::UserPin, 0)]),
+        (unchanged, vec![pin(Role::SoPin, 1)]),
+        (unchanged, vec![pin(Role::BackupKey, 1)]),
+        (twice, vec![pin(Role::UserPin, 2), pin(Role::UserPin, 2)]),
+        (twice, vec![pin(Role::UserPin, 2), pin(Role::UserPin, 1)]),
+        (elsewhere, vec![PinInForce { target: name("other"), ..pin(Role::UserPin, 2) }]),
     ] {
         for outcome in [Outcome::Completed, Outcome::Indeterminate, Outcome::Failed] {
-            forged(&concluding(outcome, told.clone()), "pins");
+            forged(&concluding(outcome, told.clone()), expected);
         }
     }
 }
 
 #[test]
 fn what_is_completed_has_set_every_new_pin() {
-    forged(&concluding(Outcome::Completed, Vec::new()), "pins");
-    forged(&concluding(Outcome::Completed, vec![pin(Role::UserPin, 1)]), "pins");
+    forged(
+        &concluding(Outcome::Completed, Vec::new()),
+        "pins: completed, but a PIN that was to be changed is not said to be",
+    );
+    forged(
+        &concluding(Outcome::Completed, vec![pin(Role::UserPin, 1)]),
+        "pins: completed, but a PIN that was to be changed is not said to be",
+    );
 }
 
 #[test]
 fn a_ceremony_that_keeps_the_pins_tells_of_none() {
     let forge = Forge::new();
     let proposal = forge.delete();
-    forged(&conclude(forge, &proposal, Outcome::Completed, vec![pin(Role::UserPin, 1)]), "pins");
+    forged(
+        &conclude(forge, &proposal, Outcome::Completed, vec![pin(Role::UserPin, 1)]),
+        "pins: it tells of a PIN that was not to be changed",
+    );
 }
 
 #[test]
@@ -104,13 +117,25 @@ fn a_proposal_renews_what_its_plan_says() {
         forge
     };
     drop(propose(&|_| {}).state());
-    forged(&propose(&|p| p.credentials.clear()), "credential");
-    forged(&propose(&|p| p.credentials[0].version = 1), "credential");
-    forged(&propose(&|p| p.credentials = vec![credential(Role::SoPin, "security-officer", 2)]), "credential");
+    forged(
+        &propose(&|p| p.credentials.clear()),
+        "credential: the user-pin of hsm for crypto-officer is missing",
+    );
+    forged(
+        &propose(&|p| p.credentials[0].version = 1),
+        "credential: the user-pin of hsm has version 1, the next one is 2",
+    );
+    forged(
+        &propose(&|p| p.credentials = vec![credential(Role::SoPin, "security-officer", 2)]),
+        "credential: the so-pin of hsm for security-officer is not one that this",
+    );
     // To another authority it would be theirs alone.
     forged(
         &propose(&|p| p.credentials = vec![credential(Role::UserPin, "security-officer", 2)]),
-        "credential",
+        "credential: the user-pin of hsm for security-officer is not one that this",
     );
-    forged(&propose(&|p| p.plan = p.plan.replace("target =", "keep_pins = true\ntarget =")), "credential");
+    forged(
+        &propose(&|p| p.plan = p.plan.replace("target =", "keep_pins = true\ntarget =")),
+        "credential: the user-pin of hsm for crypto-officer is not one that this",
+    );
 }

@@ -89,6 +89,32 @@ fn remarks(forge: &Forge, code: &str) -> usize {
 }
 
 #[test]
+fn a_reset_is_complete_when_its_token_is_empty_under_its_new_label() {
+    let told = |change: fn(&mut Concluded)| {
+        let mut forge = Forge::new();
+        let proposal = reset(&forge);
+        let mut told = empty(Outcome::Completed);
+        change(&mut told);
+        hold(&mut forge, &proposal, &THREE, told);
+        forge
+    };
+    drop(told(|_| {}).state());
+    forged(
+        &told(|c| c.targets[0].inventory.as_mut().unwrap().objects.push(object("old", "01"))),
+        "outcome: completed, but what it shows is not what was to be done",
+    );
+    forged(
+        &told(|c| c.targets[0].inventory.as_mut().unwrap().identity.label = text("lab")),
+        "outcome: the target is another token afterwards",
+    );
+    forged(&told(|c| c.targets.clear()), "outcome: completed, but the target was not looked at afterwards");
+    forged(
+        &told(|c| c.deleted.push(object("old", "01"))),
+        "outcome: it lists what the operation was not to do",
+    );
+}
+
+#[test]
 fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
     let (mut forge, head) = ended(Outcome::Indeterminate);
     assert_eq!(remarks(&forge, "pins-unsettled"), 1);
@@ -113,7 +139,10 @@ fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
     assert_eq!(remarks(&forge, "pins-unsettled"), 0);
     // Once.
     let again = recover(&forge, 1, head, OperationKind::Reset);
-    forged(&only_begun(forge, &again), "recover");
+    forged(
+        &only_begun(forge, &again),
+        "recover: what it recovers is neither open, nor has it left PINs that may",
+    );
 }
 
 #[test]
@@ -124,13 +153,19 @@ fn only_what_may_have_set_pins_is_taken_up_again() {
         let told = if outcome == Outcome::Completed { empty(outcome) } else { untouched(outcome) };
         let head = hold(&mut forge, &proposal, &THREE, told);
         let proposal = recover(&forge, 1, head, OperationKind::Reset);
-        forged(&only_begun(forge, &proposal), "recover");
+        forged(
+            &only_begun(forge, &proposal),
+            "recover: what it recovers is neither open, nor has it left PINs that may",
+        );
     }
     let mut forge = Forge::new();
     let proposal = forge.delete();
     let head = hold(&mut forge, &proposal, &TWO, untouched(Outcome::Indeterminate));
     let proposal = recover(&forge, 1, head, OperationKind::Delete);
-    forged(&only_begun(forge, &proposal), "recover");
+    forged(
+        &only_begun(forge, &proposal),
+        "recover: what it recovers is neither open, nor has it left PINs that may",
+    );
     // And it is named as it is.
     let (forge, head) = ended(Outcome::Indeterminate);
     for (number, line, kind) in [
@@ -139,7 +174,10 @@ fn only_what_may_have_set_pins_is_taken_up_again() {
         (0, head, OperationKind::Genesis),
     ] {
         let proposal = recover(&forge, number, line, kind);
-        forged(&only_begun(forge.clone(), &proposal), "recover");
+        forged(
+            &only_begun(forge.clone(), &proposal),
+            "recover: what it recovers is neither open, nor has it left PINs that may",
+        );
     }
 }
 
@@ -151,7 +189,10 @@ fn what_was_seen_to_be_as_it_was_is_not_reset_later() {
     hold(&mut forge, &look, &TWO, concluded(Outcome::Completed, &[], &[object("old", "01")]));
     assert_eq!(remarks(&forge, "pins-unsettled"), 0);
     let proposal = recover(&forge, 1, head, OperationKind::Reset);
-    forged(&only_begun(forge, &proposal), "recover");
+    forged(
+        &only_begun(forge, &proposal),
+        "recover: what it recovers is neither open, nor has it left PINs that may",
+    );
 }
 
 /// It is still a reset: what a record of it must show, and who must approve it, is no less.
@@ -168,15 +209,22 @@ fn the_end_of_a_reset_is_proven_as_a_reset_is() {
         forge
     };
     drop(told(&THREE, empty(Outcome::Completed)).state());
-    forged(&told(&TWO, empty(Outcome::Completed)), "quorum-missing");
-    for lie in [
-        untouched(Outcome::Completed),
-        concluded(Outcome::Completed, &[], &[]),
-        Concluded { targets: seen(&[object("old", "01")]), ..empty(Outcome::Completed) },
+    forged(
+        &told(&TWO, empty(Outcome::Completed)),
+        "quorum-missing: it was executed without a quorum: crypto-officer 2 of 2,",
+    );
+    let another = "outcome: the target is another token afterwards";
+    let mut full = empty(Outcome::Completed);
+    full.targets[0].inventory.as_mut().unwrap().objects = vec![object("old", "01")];
+    for (expected, lie) in [
+        ("outcome: completed, but the target was not looked at afterwards", untouched(Outcome::Completed)),
+        (another, concluded(Outcome::Completed, &[], &[])),
+        (another, Concluded { targets: seen(&[object("old", "01")]), ..empty(Outcome::Completed) }),
+        ("outcome: completed, but what it shows is not what was to be done", full),
         // Nothing is on record of a token that was not seen to be reset.
-        empty(Outcome::Indeterminate),
+        (another, empty(Outcome::Indeterminate)),
     ] {
-        forged(&told(&THREE, lie), "outcome");
+        forged(&told(&THREE, lie), expected);
     }
 }
 
@@ -188,9 +236,15 @@ fn a_genesis_is_taken_up_again_by_its_own_people() {
     let head = hold(&mut forge, &genesis, &ALL, untouched(Outcome::Indeterminate));
     let mut proposal = recover(&forge, 0, head, OperationKind::Genesis);
     // Nobody else's roster, and no other operation.
-    forged(&only_begun(forge.clone(), &proposal), "roster-digest");
+    forged(
+        &only_begun(forge.clone(), &proposal),
+        "roster-digest: it names another roster than the one in force",
+    );
     proposal.roster = genesis.roster;
-    forged(&only_begun(forge.clone(), &Proposal { roster: genesis.roster, ..forge.inventory() }), "roster");
+    forged(
+        &only_begun(forge.clone(), &Proposal { roster: genesis.roster, ..forge.inventory() }),
+        "roster: no genesis has completed: no roster is in force",
+    );
     let seen = concluded(Outcome::Completed, &[], &forge.objects());
     hold(&mut forge, &proposal, &THREE, seen);
     let state = forge.state();

@@ -50,16 +50,22 @@ fn a_retired_target_is_in_no_operation_any_more() {
     assert_eq!(state.retired[&name("hsm")].by, 1);
     // What it was sealed is still there, for its backups.
     assert!(state.any_target(&name("hsm")).is_some());
-    forged(&proposed(forge.clone(), &forge.inventory()), "operation");
-    forged(&proposed(forge.clone(), &forge.delete()), "operation");
-    forged(&proposed(forge.clone(), &retire(&forge)), "operation");
-    forged(&proposed(forge.clone(), &adopt(&forge, "hsm")), "operation");
+    forged(&proposed(forge.clone(), &forge.inventory()), "operation: hsm is no target of this quorum");
+    forged(&proposed(forge.clone(), &forge.delete()), "operation: hsm is no target of this quorum");
+    forged(&proposed(forge.clone(), &retire(&forge)), "operation: hsm is no target of this quorum");
+    forged(
+        &proposed(forge.clone(), &adopt(&forge, "hsm")),
+        "operation: hsm is the name of a target that the quorum has or had",
+    );
     drop(proposed(forge.clone(), &adopt(&forge, "spare")).state());
 }
 
 #[test]
 fn only_all_authorities_retire_where_the_roster_names_none() {
-    forged(&retired(&TWO, |_| {}), "quorum-missing");
+    forged(
+        &retired(&TWO, |_| {}),
+        "quorum-missing: it was executed without a quorum: crypto-officer 2 of 2,",
+    );
 }
 
 #[test]
@@ -76,22 +82,34 @@ fn the_target_that_leaves_is_the_one_that_was_named() {
         token.serial = text(serial);
         Operation::Retire(RetireOperation { target: name(target), identity: token })
     };
-    forged(&with(&|p| p.operation = other("0001", "other")), "plan-mismatch");
-    forged(&with(&|p| p.operation = other("0002", "hsm")), "plan-mismatch");
+    forged(
+        &with(&|p| p.operation = other("0001", "other")),
+        "plan-mismatch: the proposal differs from its plan: target",
+    );
+    forged(
+        &with(&|p| p.operation = other("0002", "hsm")),
+        "plan-mismatch: the proposal differs from its plan: serial or label",
+    );
     let renamed = |p: &mut Proposal| {
         p.plan = p.plan.replace("0001", "0002");
         p.operation = other("0002", "hsm");
     };
-    forged(&with(&renamed), "operation");
+    forged(&with(&renamed), "operation: hsm is pinned as another token than the ledger has on record");
     // It sets no PIN, and hands none over.
-    forged(&with(&|p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)]), "credential");
+    forged(
+        &with(&|p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)]),
+        "credential: the user-pin of hsm for crypto-officer is not one that this",
+    );
 }
 
 #[test]
 fn a_retirement_touches_nothing() {
-    forged(&retired(&THREE, |c| c.targets = super::forge::seen(&[])), "outcome");
+    forged(
+        &retired(&THREE, |c| c.targets = super::forge::seen(&[])),
+        "outcome: it tells of targets that the operation does not have, or of one",
+    );
     let pin = PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
-    forged(&retired(&THREE, |c| c.pins = vec![pin]), "pins");
+    forged(&retired(&THREE, |c| c.pins = vec![pin]), "pins: it tells of a PIN that was not to be changed");
 }
 
 #[test]
@@ -100,8 +118,14 @@ fn an_adopted_target_has_its_own_credentials() {
     let spare = &state.targets[&name("spare")];
     assert_eq!(spare.credentials[&Role::SoPin][0].sealed.target, name("spare"));
     assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].sealed.target, name("hsm"));
-    forged(&adopted(|c| c.targets.clear()), "outcome");
-    forged(&adopted(|c| c.targets[0].name = name("hsm")), "outcome");
+    forged(
+        &adopted(|c| c.targets.clear()),
+        "outcome: completed, but the target was not looked at afterwards",
+    );
+    forged(
+        &adopted(|c| c.targets[0].name = name("hsm")),
+        "outcome: it tells of targets that the operation does not have, or of one",
+    );
 }
 
 #[test]
@@ -113,10 +137,22 @@ fn only_a_new_target_joins_with_new_credentials() {
         proposed(forge, &proposal)
     };
     drop(with(&|_| {}).state());
-    forged(&with(&|p| drop(p.credentials.pop())), "credential");
-    forged(&with(&|p| p.credentials[1].target = name("hsm")), "credential");
-    forged(&with(&|p| p.credentials[0].authority = name("crypto-officer")), "credential");
-    forged(&with(&|p| p.plan = p.plan.replace("spare\"\nkind", "other\"\nkind")), "plan-mismatch");
+    forged(
+        &with(&|p| drop(p.credentials.pop())),
+        "credential: the user-pin of spare for crypto-officer is missing",
+    );
+    forged(
+        &with(&|p| p.credentials[1].target = name("hsm")),
+        "credential: the user-pin of hsm for crypto-officer is not one that this",
+    );
+    forged(
+        &with(&|p| p.credentials[0].authority = name("crypto-officer")),
+        "credential: the so-pin of spare for crypto-officer is not one that this",
+    );
+    forged(
+        &with(&|p| p.plan = p.plan.replace("spare\"\nkind", "other\"\nkind")),
+        "plan-mismatch: the proposal differs from its plan: target",
+    );
     let same_token = |p: &mut Proposal| {
         p.plan = p.plan.replace("label = \"spare\"", "label = \"lab\"").replace("0002", "0001");
         if let Operation::Adopt(AdoptOperation { target }) = &mut p.operation {
@@ -124,9 +160,12 @@ fn only_a_new_target_joins_with_new_credentials() {
             target.label = text("lab");
         }
     };
-    forged(&with(&same_token), "operation");
+    forged(&with(&same_token), "operation: spare is the token that the quorum calls hsm");
     let forge = Forge::new();
-    forged(&proposed(forge.clone(), &adopt(&forge, "hsm")), "operation");
+    forged(
+        &proposed(forge.clone(), &adopt(&forge, "hsm")),
+        "operation: hsm is the name of a target that the quorum has or had",
+    );
 }
 
 /// A genesis that takes one token in under two names: to the quorum, and to somebody who knows its user PIN.
@@ -146,7 +185,7 @@ fn a_genesis_takes_a_token_in_once() {
     twin.credentials.retain(|rule| rule.role == Role::UserPin);
     twin.credentials[0].custody = Custody::Borrowed;
     targets.push(twin);
-    forged(&proposed(forge.clone(), &proposal), "operation");
+    forged(&proposed(forge.clone(), &proposal), "operation: hsm and again are one token");
     // Another token, and it is good.
     proposal.plan = proposal.plan.replace(again, &again.replace("0001", "0002"));
     let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation else { panic!() };

@@ -1,13 +1,13 @@
 //! A statement of one type, passed off as another. All signatures are good.
 
-use quorate::{
+use crate::{
     encoding::{dsse::Envelope, strict},
     proposal::document::Proposal,
     transcript::event::{Aborted, Approved, Rejected},
 };
 
+use super::forge::{Forge, Key, Transcript};
 use super::forged;
-use crate::support::forge::{Forge, Key, Transcript};
 
 fn deletion(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
     let mut forge = Forge::new();
@@ -50,7 +50,12 @@ fn no_statement_passes_as_another() {
             });
             match own == as_what {
                 true => drop(forge.state()),
-                false => forged(&forge, "statement-type"),
+                false => {
+                    let types = format!(
+                        "quorate.{own}.v1+json\", where \"application/vnd.quorate.{as_what}.v1+json\""
+                    );
+                    forged(&forge, &format!("statement-type: {types}"));
+                }
             }
         }
     }
@@ -59,17 +64,20 @@ fn no_statement_passes_as_another() {
 #[test]
 fn a_statement_under_the_type_of_another_is_no_document_of_it() {
     for place in 0..5 {
+        let mut read_as = "approval";
         let forge = deletion(|forge, proposal, lines| {
             let (kind, envelope) = signed(forge, proposal, lines).swap_remove(place);
             // An attestation's or a rejection's content, but the card was told that it signs an approval.
-            let wanted = if kind == "approval" { "rejection" } else { "approval" };
-            let approval = Key::of("alice").envelope(forge.mode.payload_type(wanted), envelope.payload.0);
+            if kind == "approval" {
+                read_as = "rejection";
+            }
+            let approval = Key::of("alice").envelope(forge.mode.payload_type(read_as), envelope.payload.0);
             match kind {
                 "approval" => lines.add(Rejected { rejection: approval }),
                 _ => lines.add(Approved { approval }),
             };
         });
-        forged(&forge, "statement-document");
+        forged(&forge, &format!("statement-document: {read_as}: unknown field"));
     }
 }
 
@@ -85,13 +93,13 @@ fn a_statement_is_no_line_and_no_proposal() {
     let mut line = forge.sign("alice", &forge.approval(&proposal, "alice")).write();
     line.push(b'\n');
     forge.files[1].transcript.extend(line);
-    forged(&forge, "line-syntax");
+    forged(&forge, "line-syntax: no event is called \"approval\"");
     // An approval in the place of the proposal.
     let mut forge = Forge::new();
     let proposal = forge.delete();
     let lines = forge.begin_with(&proposal, forge.sign("frank", &forge.approval(&proposal, "frank")));
     forge.push(&proposal, &lines);
-    forged(&forge, "statement-type");
+    forged(&forge, "statement-type: \"application/vnd.quorate.proposal.v1+json\"");
 }
 
 #[test]
@@ -105,10 +113,15 @@ fn a_statement_has_one_spelling() {
         })
     };
     drop(spelled(|p| p).state());
-    forged(&spelled(|p| p.replace(':', ": ")), "statement-document");
-    forged(&spelled(|p| p.replace("alice", "\\u0061lice")), "statement-document");
-    forged(&spelled(|p| p.replacen('{', "{\"proxy\":true,", 1)), "statement-document");
-    forged(&spelled(|p| p.replacen('{', "{\"custodian\":\"bob\",", 1)), "statement-document");
-    forged(&spelled(|p| format!("{p} ")), "statement-document");
-    forged(&spelled(|p| p.replace('Z', "+00:00")), "statement-document");
+    let respelled = "statement-document: spelled in another way than the format allows";
+    forged(&spelled(|p| p.replacen(':', ": ", 1)), respelled);
+    forged(&spelled(|p| p.replace(':', ": ")), "statement-document: not a time");
+    forged(&spelled(|p| p.replace("alice", "\\u0061lice")), respelled);
+    forged(&spelled(|p| p.replacen('{', "{\"proxy\":true,", 1)), "statement-document: unknown field `proxy`");
+    forged(
+        &spelled(|p| p.replacen('{', "{\"custodian\":\"bob\",", 1)),
+        "statement-document: duplicate field `custodian`",
+    );
+    forged(&spelled(|p| format!("{p} ")), respelled);
+    forged(&spelled(|p| p.replace('Z', "+00:00")), "statement-document: not a time");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate::{
+use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
@@ -19,8 +19,8 @@ use quorate::{
     },
 };
 
+use super::forge::{Forge, TWO, concluded, identity, intended, name, object};
 use super::forged;
-use crate::support::forge::{Forge, TWO, concluded, identity, intended, name, object};
 
 const PLAN: &str = "kind = \"use\"\ntitle = \"Sign\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"/usr/bin/signer\"\n\
     sha256 = \"2222222222222222222222222222222222222222222222222222222222222222\"\narguments = [\"{input:document}\"]\n\
@@ -108,13 +108,22 @@ fn only_a_run_that_was_seen_to_succeed_is_completed() {
     ] {
         // It may have been so, and then it did not complete, nor did it fail.
         told(Outcome::Indeterminate, seen(run.clone())).state();
-        forged(&told(Outcome::Completed, seen(run.clone())), "outcome");
-        forged(&told(Outcome::Failed, seen(run)), "outcome");
+        forged(
+            &told(Outcome::Completed, seen(run.clone())),
+            "outcome: completed, but what was seen of its program does not say so",
+        );
+        forged(
+            &told(Outcome::Failed, seen(run)),
+            "outcome: failed, but its program ran, and nothing saw that it was not carried out",
+        );
     }
-    for nothing in [None, Some(ProgramRecord::default())] {
-        forged(&told(Outcome::Completed, nothing), "outcome");
+    forged(
+        &told(Outcome::Completed, Some(ProgramRecord::default())),
+        "outcome: completed, but what was seen of its program does not say so",
+    );
+    for outcome in [Outcome::Completed, Outcome::Failed] {
+        forged(&told(outcome, None), "outcome: it does not tell what was seen of its program");
     }
-    forged(&told(Outcome::Failed, None), "outcome");
     told(Outcome::Failed, Some(ProgramRecord::default())).state();
 }
 
@@ -127,10 +136,13 @@ fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
         // What it wrote holds a credential: a digest of it could be guessed against.
         RunRecord { credential_written: true, ..good() },
     ] {
-        forged(&told(Outcome::Indeterminate, seen(run)), "outcome");
+        forged(
+            &told(Outcome::Indeterminate, seen(run)),
+            "outcome: what it tells of its program cannot have been seen",
+        );
     }
     let check = Some(ProgramRecord { run: Some(good()), check_exit_code: Some(0) });
-    forged(&told(Outcome::Completed, check), "outcome");
+    forged(&told(Outcome::Completed, check), "outcome: it tells of a check, and none was to be run");
     // A program in a deletion.
     let mut forge = Forge::new();
     let proposal = forge.delete();
@@ -139,7 +151,7 @@ fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
     let done = concluded(Outcome::Completed, &[object("old", "01")], &[object("keep", "02")]);
     lines.add(intended(&TWO)).add(Concluded { program: seen(good()), ..done });
     forge.push(&proposal, &lines);
-    forged(&forge, "outcome");
+    forged(&forge, "outcome: it tells of a program, and none was to be run");
 }
 
 fn proposed(operation: Operation) -> Forge {
@@ -166,19 +178,21 @@ fn another_run_than_the_plan_says_is_seen() {
         ProgramRun { outputs: Vec::new(), ..run() },
         ProgramRun { time_limit_seconds: 61, ..run() },
     ] {
-        forged(&proposed(using(run)), "plan-mismatch");
+        forged(&proposed(using(run)), "plan-mismatch: the proposal differs from its plan: what is run");
     }
     let (target, identity) = (name("hsm"), identity());
-    for (repeatable, may_change_objects) in [(true, false), (false, true)] {
+    for (what, repeatable, may_change_objects) in
+        [("repeatable", true, false), ("may_change_objects", false, true)]
+    {
         let (target, identity) = (target.clone(), identity.clone());
         let changed =
             Operation::Use(UseOperation { target, identity, run: run(), repeatable, may_change_objects });
-        forged(&proposed(changed), "plan-mismatch");
+        forged(&proposed(changed), &format!("plan-mismatch: the proposal differs from its plan: {what}"));
     }
     let check = None::<ProgramCheck>;
     let command =
         Operation::Command(CommandOperation { target, identity, run: run(), check, repeatable: false });
-    forged(&proposed(command), "plan-mismatch");
+    forged(&proposed(command), "plan-mismatch: the proposal differs from its plan: kind");
 }
 
 /// A plan of the same lie: a token takes no commands.
@@ -200,5 +214,5 @@ fn a_token_takes_no_commands() {
     let proposal = forge.other("Sign", &plan, operation);
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);
-    forged(&forge, "operation");
+    forged(&forge, "operation: hsm is a program or a token, and the operation is of the other kind");
 }
