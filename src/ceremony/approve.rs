@@ -5,7 +5,6 @@ use crate::{
     approval::statement::{Approval, ApprovalFile, Rejection},
     encoding::{
         digest::Digest,
-        dsse::Envelope,
         strict::Base64,
         text::{Line, Name},
         time::Timestamp,
@@ -313,11 +312,6 @@ fn reject(
     Ok(ApprovalFile { statement, release: None })
 }
 
-/// Under which name a statement lies beside the transcript.
-pub(super) fn beside_name(who: &Name, statement: &Envelope) -> String {
-    format!("{who}-{}.json", statement.payload_digest().short())
-}
-
 /// Refuses a second decision of one kind by one custodian at this station, and an approval after a rejection.
 pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, decision: Decision) -> Result<(), Error> {
     let kept = station.names(matter.state.nonce, matter.ceremony.number())?;
@@ -347,7 +341,7 @@ pub fn keep(
     let ceremony = super::execute::open_ceremony(state, "approve")?;
     let mut statement = file.statement.write();
     statement.push(b'\n');
-    let name = beside_name(who, &file.statement);
+    let name = sign::beside_name(who, &file.statement);
     world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &statement)?;
     Ok(world.station.put(state.nonce, ceremony.number(), &kept_name(decision, who), &file.write())?)
 }

@@ -1,7 +1,25 @@
-//! Codes of errors, for scripts: they stay when the words change.
+//! Kinds and codes of errors, for scripts: they stay when the words change.
 
-use super::ErrorKind;
 use crate::ports::card::CardError;
+
+/// What an error means for the ceremony.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// Something did not work; the ceremony stands where it stood.
+    Problem,
+    /// A rule forbids it; nothing was tried.
+    Refused,
+    /// Tried, and seen not to have happened.
+    Failed,
+    /// The target's state is unknown.
+    Indeterminate,
+    /// Too few approvals yet; the ledger is as it was.
+    Incomplete,
+    /// The command lacks something, or contradicts itself.
+    Usage,
+    /// What the verification of a ledger excludes: quorate contradicts itself.
+    Defect,
+}
 
 macro_rules! codes {
     ($($name:ident = $text:literal: $meaning:literal,)*) => {

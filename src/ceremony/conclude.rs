@@ -1,8 +1,6 @@
 //! The outcome, the destruction of what was secret, and the last line.
 
-use super::{
-    Error, World, acting::Acted, clearing, collect::SetAside, execute::Persistence, sign::LineWriter, station,
-};
+use super::{Error, World, acting::Acted, clearing, collect::SetAside, sign::LineWriter, station};
 use crate::{
     account::outcome::FileAndReason,
     encoding::digest::Digest,
@@ -13,6 +11,23 @@ use crate::{
         outcome::Outcome,
     },
 };
+
+/// What to do when the operation did not complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Persistence {
+    /// Leave the ceremony open, so that running it again goes on.
+    GoOn,
+    /// Record what is known as the outcome, and close.
+    GiveUp,
+    /// The same, and keep what lies in the working directory of its program.
+    GiveUpAndKeep,
+}
+
+impl Persistence {
+    pub(super) fn gives_up(self) -> bool {
+        self != Self::GoOn
+    }
+}
 
 /// How an execution ended.
 #[derive(Clone, Debug)]

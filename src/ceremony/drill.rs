@@ -165,7 +165,7 @@ pub fn keep(
     let checked = checked.collect::<Result<Vec<_>, _>>()?;
     let mut kept = Vec::new();
     for (ceremony, envelope, said) in checked {
-        let name = approve::beside_name(&said.person, &envelope);
+        let name = sign::beside_name(&said.person, &envelope);
         ledger.put_beside(&ceremony.directory, Beside::Drills, &name, &to_file(&envelope))?;
         kept.push(Kept { said, file: format!("{}/drills/{name}", ceremony.directory) });
     }

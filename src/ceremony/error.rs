@@ -1,30 +1,11 @@
 //! One error for the whole layer: a fact, what to do next, and the exit code that follows.
 
-use super::Code;
+use super::{Code, ErrorKind};
 use crate::{
     memory::MemoryError,
     ports::{card::CardError, cause::Cause, store::StoreError, token::TokenError},
     sealing::single::SealError,
 };
-
-/// What an error means for the ceremony.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ErrorKind {
-    /// Something did not work; the ceremony stands where it stood.
-    Problem,
-    /// A rule forbids it; nothing was tried.
-    Refused,
-    /// Tried, and seen not to have happened.
-    Failed,
-    /// The target's state is unknown.
-    Indeterminate,
-    /// Too few approvals yet; the ledger is as it was.
-    Incomplete,
-    /// The command lacks something, or contradicts itself.
-    Usage,
-    /// What the verification of a ledger excludes: quorate contradicts itself.
-    Defect,
-}
 
 /// An error with its advice.
 #[derive(Debug, thiserror::Error)]

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use super::{
     Code, Error, World,
     acting::{Acted, Acting},
-    approve, clearing,
+    clearing,
     collect::{self, Collected},
-    conclude::{self, Report},
+    conclude::{self, Persistence, Report},
     copies, giving_up,
     present::{self, PresentPins},
     readback,
-    sign::LineWriter,
+    sign::{self, LineWriter},
     station::StationSecrets,
 };
 use crate::{
@@ -53,23 +53,6 @@ pub struct Request<'a> {
     pub present: BTreeMap<(Name, Role), Pin>,
     /// What to do with an intent that cannot be brought to its end.
     pub persistence: Persistence,
-}
-
-/// What to do when the operation did not complete.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Persistence {
-    /// Leave the ceremony open, so that running it again goes on.
-    GoOn,
-    /// Record what is known as the outcome, and close.
-    GiveUp,
-    /// The same, and keep what lies in the working directory of its program.
-    GiveUpAndKeep,
-}
-
-impl Persistence {
-    fn gives_up(self) -> bool {
-        self != Self::GoOn
-    }
 }
 
 /// The open ceremony, or why there is nothing to be done; `what` is that: `execute`.
@@ -322,7 +305,7 @@ fn begin(
     let mut batch: Vec<Vec<u8>> = Vec::new();
     for (approval, _) in &approvals {
         batch.push(lines.line(now, Approved { approval: approval.envelope().clone() }));
-        let name = approve::beside_name(&approval.statement().custodian, approval.envelope());
+        let name = sign::beside_name(&approval.statement().custodian, approval.envelope());
         let mut bytes = strict::write(approval.envelope());
         bytes.push(b'\n');
         world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &bytes)?;

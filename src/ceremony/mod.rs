@@ -47,10 +47,10 @@ mod sign;
 pub mod standing;
 mod station;
 
-pub use code::Code;
+pub use code::{Code, ErrorKind};
 pub use collect::SetAside;
-pub use conclude::Report;
-pub use error::{Error, ErrorKind};
+pub use conclude::{Persistence, Report};
+pub use error::Error;
 pub use pinning::target;
 pub use program_proposal::{HandedOver, handed_over_needed};
 

@@ -11,6 +11,7 @@ use crate::{
         digest::Digest,
         dsse::{Envelope, Mode, pae},
         strict,
+        text::Name,
         time::Timestamp,
     },
     memory::{StationSecret, scrubbed},
@@ -21,6 +22,11 @@ use crate::{
         ledger::Ceremony,
     },
 };
+
+/// Under which name a statement lies beside the transcript.
+pub(super) fn beside_name(who: &Name, statement: &Envelope) -> String {
+    format!("{who}-{}.json", statement.payload_digest().short())
+}
 
 /// Has a card sign a statement.
 pub fn statement<S: Statement>(

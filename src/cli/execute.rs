@@ -16,8 +16,8 @@ use super::{
 use crate::{
     account::outcome::{Executed, FileAndReason},
     ceremony::{
-        Error, Report, SetAside, clearing,
-        execute::{self, Persistence, Request},
+        Error, Persistence, Report, SetAside, clearing,
+        execute::{self, Request},
         recognition,
     },
     encoding::{digest::Digest, text::Name},

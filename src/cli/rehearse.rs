@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     account::{acts::Rehearsed, verdict::Verdict},
-    ceremony::{Error, attest::Opinion, audit, execute::Persistence},
+    ceremony::{Error, Persistence, attest::Opinion, audit},
     encoding::{digest::Digest, dsse::Mode, text},
     roster::OperationKind,
     storage::{self, LedgerDirectory},

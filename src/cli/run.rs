@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     account::acts::Led,
-    ceremony::{self, Code, Error, Report, attest::Opinion, execute::Persistence},
+    ceremony::{self, Code, Error, Persistence, Report, attest::Opinion},
     encoding::text::Name,
     memory::Pin,
     ports::card::FinalTry,
