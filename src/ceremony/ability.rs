@@ -6,7 +6,7 @@ use crate::{
     ports::token::{Target, Wanted},
     proposal::{
         capability::{self, Ability},
-        joining::Start,
+        joining::StartKind,
         operations::{BackupOperation, Operation},
         target::{ObjectClass, ObjectRecord},
     },
@@ -22,8 +22,8 @@ pub(super) fn check(
     if !operation.installs().is_empty() {
         for target in operation.installs() {
             let wanted = match target.start {
-                Start::Initialise => Wanted::Empty,
-                Start::TakeOver => Wanted::Token {
+                StartKind::Initialise => Wanted::Empty,
+                StartKind::TakeOver => Wanted::Token {
                     serial: target.identity.serial.as_str(),
                     label: target.identity.label.as_str(),
                 },

@@ -5,7 +5,7 @@ use super::{
     dealing::{self, Members, Terms},
     fresh_pins::FreshPins,
     joining::{check_reach, make_credentials, observe_target},
-    program_proposal::{HandedOver, program_credentials},
+    program_proposal::{HandedCredentials, program_credentials},
     station::StationSecrets,
 };
 use crate::{
@@ -28,7 +28,7 @@ pub struct Dealt {
 /// Deals, and makes the credentials, all sealed.
 pub fn deal(
     plan: &GenesisPlan,
-    (members, handed_over): (Members, &HandedOver),
+    (members, handed_over): (Members, &HandedCredentials),
     mode: Mode,
     ledger: Digest,
     station: &StationSecrets,

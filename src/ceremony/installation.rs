@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     approval::authorization::Authorization,
-    ports::token::{Effect, Installation, Run, Start as TokenStart, Token, TokenError, Wanted},
+    ports::token::{Effect, Installation, Run, Start, Token, TokenError, Wanted},
     proposal::{
-        joining::{GenesisTarget, Start},
+        joining::{GenesisTarget, StartKind},
         place::Place,
         target::{Custody, Inventory, Role},
     },
@@ -87,24 +87,24 @@ impl Acting<'_, '_> {
             _ => None,
         };
         let sets_user =
-            custody(Role::UserPin) != Some(Custody::Borrowed) || target.start == Start::Initialise;
+            custody(Role::UserPin) != Some(Custody::Borrowed) || target.start == StartKind::Initialise;
         let grant =
             grants.next().ok_or_else(|| Acted::new(Outcome::Failed, format!("{what}: not authorized")))?;
         if held_so.is_some() || sets_user {
             let present = self.present.get(&(target.name.clone(), Role::SoPin));
             let known = self.known_so_pin(target).map_err(failed)?;
             let (run, present) = match (target.start, known) {
-                (Start::Initialise, _) => (self.run, present),
-                (Start::TakeOver, NewPin::NeverSet) => (Run::First, present),
-                (Start::TakeOver, NewPin::MayBeSet) => (Run::Resumed, present),
+                (StartKind::Initialise, _) => (self.run, present),
+                (StartKind::TakeOver, NewPin::NeverSet) => (Run::First, present),
+                (StartKind::TakeOver, NewPin::MayBeSet) => (Run::Resumed, present),
                 // The one that is handed over is known not to hold any more.
-                (Start::TakeOver, NewPin::Set) => (Run::Resumed, present.filter(|_| held_so.is_none())),
+                (StartKind::TakeOver, NewPin::Set) => (Run::Resumed, present.filter(|_| held_so.is_none())),
             };
             let installation = Installation {
                 run,
                 start: match target.start {
-                    Start::Initialise => TokenStart::Empty { label: target.label.as_str() },
-                    Start::TakeOver => TokenStart::InUse { present_so_pin: present },
+                    StartKind::Initialise => Start::Empty { label: target.label.as_str() },
+                    StartKind::TakeOver => Start::InUse { present_so_pin: present },
                 },
                 new_so_pin: held_so.as_ref(),
                 new_user_pin: sets_user.then_some(&user_pin),
@@ -127,7 +127,7 @@ impl Acting<'_, '_> {
         let (found, before) = (&inventory.identity, &target.identity);
         let same = found.label == target.label
             && found.is_same_device(before)
-            && (target.start == Start::Initialise || found == before);
+            && (target.start == StartKind::Initialise || found == before);
         if same {
             Ok(inventory)
         } else {
@@ -144,11 +144,11 @@ impl Acting<'_, '_> {
     fn start_token(&mut self, target: &GenesisTarget) -> Result<Box<dyn Token>, TokenError> {
         let pinned = target.identity.module_sha256;
         match (target.start, self.run) {
-            (Start::TakeOver, _) => self.installed_token(target),
-            (Start::Initialise, Run::First) => {
+            (StartKind::TakeOver, _) => self.installed_token(target),
+            (StartKind::Initialise, Run::First) => {
                 self.world.tokens.open(&target.name, &target.place, Wanted::Empty, pinned)
             }
-            (Start::Initialise, Run::Resumed) => {
+            (StartKind::Initialise, Run::Resumed) => {
                 let label = target.label.as_str();
                 if let Ok(mut token) =
                     self.world.tokens.open(&target.name, &target.place, Wanted::Labelled(label), pinned)
@@ -164,8 +164,8 @@ impl Acting<'_, '_> {
     fn installed_token(&mut self, target: &GenesisTarget) -> Result<Box<dyn Token>, TokenError> {
         let label = target.label.as_str();
         let wanted = match target.start {
-            Start::Initialise => Wanted::Labelled(label),
-            Start::TakeOver => Wanted::Token { serial: target.identity.serial.as_str(), label },
+            StartKind::Initialise => Wanted::Labelled(label),
+            StartKind::TakeOver => Wanted::Token { serial: target.identity.serial.as_str(), label },
         };
         self.world.tokens.open(&target.name, &target.place, wanted, target.identity.module_sha256)
     }

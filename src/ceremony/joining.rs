@@ -9,11 +9,11 @@ use crate::{
     memory::{CredentialSecret, LockedBytes},
     ports::token::{TokenSource, Wanted},
     proposal::{
-        joining::{CredentialRule, GenesisTarget, Start},
+        joining::{CredentialRule, GenesisTarget, StartKind},
         operations::facts,
         place::Place,
         target::{Custody, Observation, Role},
-        target_table::{StartKind, TargetKind, TargetTable},
+        target_table::{TargetKind, TargetTable},
     },
     roster::{OperationKind, Policy, Roster},
 };
@@ -68,10 +68,7 @@ pub(super) fn observe_target(
     let target = GenesisTarget {
         name: table.name.clone(),
         place,
-        start: match table.start() {
-            StartKind::Initialise => Start::Initialise,
-            StartKind::TakeOver => Start::TakeOver,
-        },
+        start: table.start(),
         identity: observation.identity.clone(),
         label,
         credentials,

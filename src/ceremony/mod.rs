@@ -52,7 +52,7 @@ pub use collect::SetAside;
 pub use conclude::{Persistence, Report};
 pub use error::Error;
 pub use pinning::target;
-pub use program_proposal::{HandedOver, handed_over_needed};
+pub use program_proposal::{HandedCredentials, handed_over_needed};
 
 use crate::{
     encoding::{dsse::Mode, time::Timestamp},

@@ -8,7 +8,7 @@ use crate::{
     memory::Pin,
     ports::token::{TokenSource, Wanted},
     proposal::{
-        joining::{GenesisTarget, Start},
+        joining::{GenesisTarget, StartKind},
         operations::Operation,
         target::{Custody, Observation, Role},
     },
@@ -81,7 +81,7 @@ fn present_when_joining(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
     let mut needed = Vec::new();
     let changes = custody(Role::SoPin) == Some(Custody::Held)
         || matches!(custody(Role::UserPin), Some(Custody::Held | Custody::Reissued));
-    if target.start == Start::TakeOver && changes {
+    if target.start == StartKind::TakeOver && changes {
         needed.push((
             target.name.clone(),
             Role::SoPin,
@@ -90,10 +90,12 @@ fn present_when_joining(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
     }
     if custody(Role::UserPin) == Some(Custody::Borrowed) {
         let why = match target.start {
-            Start::Initialise => {
+            StartKind::Initialise => {
                 "borrowed: its owner chooses the user PIN of the new token; it is not stored"
             }
-            Start::TakeOver => "borrowed: its owner hands over the user PIN; it is tried once and not stored",
+            StartKind::TakeOver => {
+                "borrowed: its owner hands over the user PIN; it is tried once and not stored"
+            }
         };
         needed.push((target.name.clone(), Role::UserPin, why.into()));
     }
@@ -141,8 +143,8 @@ fn look(
     let label = target.label.as_str();
     let serial = target.identity.serial.as_str();
     let places = match target.start {
-        Start::TakeOver => vec![Wanted::Token { serial, label }],
-        Start::Initialise => vec![Wanted::Labelled(label), Wanted::Empty],
+        StartKind::TakeOver => vec![Wanted::Token { serial, label }],
+        StartKind::Initialise => vec![Wanted::Labelled(label), Wanted::Empty],
     };
     places.into_iter().find_map(|wanted| {
         let mut target = tokens.target(name, &target.place, wanted, target.identity.module_sha256).ok()?;

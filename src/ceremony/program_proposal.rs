@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Credentials that their owners hand over when a genesis is proposed.
-pub type HandedOver = BTreeMap<(Name, Role), CredentialSecret>;
+pub type HandedCredentials = BTreeMap<(Name, Role), CredentialSecret>;
 
 /// The longest credential that can be handed over.
 const LONGEST: usize = 4000;
@@ -46,7 +46,7 @@ pub(super) fn program_credentials(
     plan: &GenesisPlan,
     target: &GenesisTarget,
     roster: &Roster,
-    handed_over: &HandedOver,
+    handed_over: &HandedCredentials,
     rng: &mut impl rand_core::CryptoRng,
 ) -> Result<Vec<SealedCredential>, Error> {
     let held = target.credentials.iter().filter(|rule| rule.custody == Custody::Held);
@@ -69,7 +69,7 @@ pub(super) fn program_credentials(
 fn handed<'h>(
     target: &Name,
     rule: &CredentialRule,
-    handed_over: &'h HandedOver,
+    handed_over: &'h HandedCredentials,
 ) -> Result<&'h CredentialSecret, Error> {
     let role = rule.role;
     let found = handed_over.get(&(target.clone(), role)).ok_or_else(|| {

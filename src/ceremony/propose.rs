@@ -11,7 +11,7 @@ use super::{
     not_before,
     operations::{self, Proposing},
     present,
-    program_proposal::HandedOver,
+    program_proposal::HandedCredentials,
     recognition, residence,
     sign::{self, LineWriter},
     station::StationSecrets,
@@ -48,7 +48,7 @@ pub struct Request<'a> {
     /// At genesis: the people whose enrolments the plan names.
     pub members: Members,
     /// At genesis: the credentials that the plan wants handed over.
-    pub handed_over: HandedOver,
+    pub handed_over: HandedCredentials,
     /// The PINs that are at hand for its execution.
     pub present: Vec<(Name, Role)>,
 }

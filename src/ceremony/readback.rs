@@ -9,7 +9,7 @@ use crate::{
     encoding::text::{Line, Name},
     ports::token::Wanted,
     proposal::{
-        joining::{GenesisTarget, Start},
+        joining::{GenesisTarget, StartKind},
         target::TokenIdentity,
     },
     transcript::{
@@ -50,14 +50,14 @@ pub(super) fn look(
 
 fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<TokenIdentity, Error> {
     let wanted = match target.start {
-        Start::Initialise => Wanted::Empty,
-        Start::TakeOver => {
+        StartKind::Initialise => Wanted::Empty,
+        StartKind::TakeOver => {
             Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
         }
     };
     let pinned = target.identity.module_sha256;
     let found = world.tokens.target(&target.name, &target.place, wanted, pinned)?.observe()?;
-    if found.identity != target.identity || found.initialised != (target.start == Start::TakeOver) {
+    if found.identity != target.identity || found.initialised != (target.start == StartKind::TakeOver) {
         return Err(changed(&target.name));
     }
     Ok(found.identity)

@@ -16,8 +16,8 @@ use crate::{
     encoding::{text, time::Timestamp},
     ports::clock::Clock as _,
     roster::attestation::{
-        self, Attestation, AttestationError, Authority, Bundled, Certificate, Firmware, Marking, SubjectKey,
-        Trust,
+        self, AttestationError, Authority, Bundled, Certificate, Firmware, Marking, SubjectKey, Trust,
+        VerifiedAttestation,
     },
     storage::SystemClock,
 };
@@ -101,7 +101,12 @@ impl Given {
         Ok(())
     }
 
-    fn judge(&self, slot: &Certificate, trust: &Trust, at: Timestamp) -> Result<Attestation, Refusal> {
+    fn judge(
+        &self,
+        slot: &Certificate,
+        trust: &Trust,
+        at: Timestamp,
+    ) -> Result<VerifiedAttestation, Refusal> {
         let issuers: Vec<Certificate> = self.others.iter().chain(&self.slots).cloned().collect();
         let attested = attestation::verify_among(slot, &issuers, trust, at).map_err(Refusal::Attestation)?;
         if !self.keys.is_empty() && !self.keys.contains(attested.key()) {
@@ -133,7 +138,11 @@ impl Refusal {
 }
 
 /// Says what came of one, and gives its part of the account.
-fn tell(terminal: Terminal, slot: &Certificate, judged: &Result<Attestation, Refusal>) -> AttestationJudged {
+fn tell(
+    terminal: Terminal,
+    slot: &Certificate,
+    judged: &Result<VerifiedAttestation, Refusal>,
+) -> AttestationJudged {
     match judged {
         Ok(attested) => {
             terminal.tell(&format!("VERIFIED: {}", slot.subject()));
@@ -173,7 +182,7 @@ fn tell(terminal: Terminal, slot: &Certificate, judged: &Result<Attestation, Ref
 }
 
 /// A verified attestation in words.
-fn facts(attested: &Attestation) -> Vec<String> {
+fn facts(attested: &VerifiedAttestation) -> Vec<String> {
     let mut card = attested.serial().map_or_else(|| "without a serial".to_owned(), |n| format!("serial {n}"));
     card.extend(attested.form_factor().map(|form| format!(", {form}")));
     card.push_str(if attested.is_fips() { ", FIPS series" } else { "" });

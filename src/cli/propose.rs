@@ -14,7 +14,7 @@ use super::{
 use crate::{
     account::acts::{PlanChecked, ProposalMade},
     ceremony::{
-        Code, Error, HandedOver, handed_over_needed,
+        Code, Error, HandedCredentials, handed_over_needed,
         propose::{self, Draft, Foreseen, Members, Request},
         recognition,
     },
@@ -183,7 +183,7 @@ impl<'a> PlanFile<'a> {
 #[derive(Default)]
 pub struct Brought {
     /// Credentials that go over to the quorum.
-    pub handed_over: HandedOver,
+    pub handed_over: HandedCredentials,
     /// The PINs that are at hand for its execution.
     pub present: Vec<(Name, Role)>,
 }
@@ -268,7 +268,7 @@ pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<Option<Made>, Error> {
 }
 
 /// The credentials that are handed over with this plan and were not given. What it does not ask for is refused.
-fn check_handed_over(plan: &Plan, given: &HandedOver) -> Result<Vec<(Name, Role)>, Error> {
+fn check_handed_over(plan: &Plan, given: &HandedCredentials) -> Result<Vec<(Name, Role)>, Error> {
     let mut wanted = handed_over_needed(plan);
     if let Some((target, role)) = given.keys().find(|key| !wanted.contains(key)) {
         let asked: Vec<String> = wanted.iter().map(|(target, role)| format!("{target}:{role}")).collect();
@@ -282,7 +282,7 @@ fn check_handed_over(plan: &Plan, given: &HandedOver) -> Result<Vec<(Name, Role)
 }
 
 /// Asks for the credentials that are handed over to the quorum and were not given.
-fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedOver) -> Result<(), Error> {
+fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedCredentials) -> Result<(), Error> {
     let missing = check_handed_over(plan, given)?;
     for ((target, role), secret) in given.iter() {
         // Binary is binary: nothing is trimmed. But most files of text end like this, and most passphrases do not.

@@ -167,7 +167,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
 struct Given {
     paper: Pins,
     present: BTreeMap<(Name, Role), Pin>,
-    handed_over: ceremony::HandedOver,
+    handed_over: ceremony::HandedCredentials,
 }
 
 /// From the administrator's card on.

@@ -14,7 +14,7 @@ use super::{
     terminal::{ProgressLines, Terminal},
 };
 use crate::{
-    ceremony::{Code, Error, HandedOver, World},
+    ceremony::{Code, Error, HandedCredentials, World},
     command::{self, ProgramTarget},
     durable,
     encoding::{
@@ -275,8 +275,8 @@ pub fn present_pins(specs: &[String]) -> Result<BTreeMap<(Name, Role), Pin>, Err
 }
 
 /// `TARGET:ROLE=FILE` of credentials that are handed over when they are proposed: all bytes of the file.
-pub fn handed_over(specs: &[String]) -> Result<HandedOver, Error> {
-    let mut found = HandedOver::new();
+pub fn handed_over(specs: &[String]) -> Result<HandedCredentials, Error> {
+    let mut found = HandedCredentials::new();
     for spec in specs {
         let bad = || {
             let hint = "write TARGET:secret=FILE, or second-secret, third-secret, fourth-secret";

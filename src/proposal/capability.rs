@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    joining::{GenesisTarget, Start},
+    joining::{GenesisTarget, StartKind},
     target::{Custody, Role},
 };
 use crate::encoding::text::Line;
@@ -78,8 +78,8 @@ pub fn wanted_at_genesis(target: &GenesisTarget) -> Vec<Ability> {
     let held = |role| target.rule(role).is_some_and(|rule| rule.custody == Custody::Held);
     let mut wanted = Vec::new();
     match target.start {
-        Start::Initialise => wanted.push(Ability::Initialise),
-        Start::TakeOver => {
+        StartKind::Initialise => wanted.push(Ability::Initialise),
+        StartKind::TakeOver => {
             wanted.extend(held(Role::SoPin).then_some(Ability::TakeOver));
             // A PIN that is set anew needs not be good before.
             let sets = held(Role::UserPin) || target.reissued().is_some();

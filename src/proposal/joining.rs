@@ -12,13 +12,13 @@ use crate::encoding::{
     text::{Line, Name, printable},
 };
 
-/// How a genesis begins with a target.
+/// How a target joins: `start` of a plan and of a proposal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Start {
-    /// Initialise an empty token.
+pub enum StartKind {
+    /// An empty token, to be initialised.
     Initialise,
-    /// Take over a token in use.
+    /// A token in use, whose present PINs are asked for at execute.
     TakeOver,
 }
 
@@ -64,7 +64,7 @@ pub struct GenesisTarget {
     /// Where it is.
     pub place: Place,
     /// Empty, or in use.
-    pub start: Start,
+    pub start: StartKind,
     /// Who it was when it was proposed; serial and label are empty on an empty token.
     pub identity: TokenIdentity,
     /// The label that it has afterwards.
@@ -85,7 +85,7 @@ impl GenesisTarget {
         if let (Place::Practice { path }, Place::Practice { path: twin }) = (&self.place, &other.place) {
             return path == twin;
         }
-        let in_use = self.start == Start::TakeOver && other.start == Start::TakeOver;
+        let in_use = self.start == StartKind::TakeOver && other.start == StartKind::TakeOver;
         (in_use && self.identity.is_same_token(&other.identity))
             || (self.place == other.place && self.label == other.label)
     }
@@ -99,8 +99,8 @@ impl GenesisTarget {
     /// given it another serial number.
     pub fn may_be(&self, found: &TokenIdentity) -> bool {
         match self.start {
-            Start::TakeOver => *found == self.identity,
-            Start::Initialise => found.is_same_device(&self.identity) && found.label == self.label,
+            StartKind::TakeOver => *found == self.identity,
+            StartKind::Initialise => found.is_same_device(&self.identity) && found.label == self.label,
         }
     }
 
@@ -113,11 +113,11 @@ impl GenesisTarget {
                     self.name
                 )]
             }
-            Start::Initialise => vec![
+            StartKind::Initialise => vec![
                 format!("{}: an EMPTY token, initialised with the label \"{}\"", self.name, self.label),
                 format!("model {} by {}", self.identity.model, self.identity.manufacturer),
             ],
-            Start::TakeOver => {
+            StartKind::TakeOver => {
                 token(self.name.as_str(), &self.identity, ["it is in use: the quorum takes it over".into()])
             }
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    joining::{GenesisTarget, Start},
+    joining::{GenesisTarget, StartKind},
     place::Place,
     plan_error::PlanError,
     plan_rules::{absolute, label_fits},
@@ -69,16 +69,6 @@ pub enum TargetKind {
     Practice,
     /// A program that is handed credentials.
     Command,
-}
-
-/// `start` of a target.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StartKind {
-    /// An empty token, to be initialised.
-    Initialise,
-    /// A token in use, whose present PINs are asked for at execute.
-    TakeOver,
 }
 
 /// `credentials.ROLE`.
@@ -269,20 +259,16 @@ impl TargetTable {
                 let named =
                     self.program.as_ref() == Some(program) && self.sha256 == target.identity.module_sha256;
                 return named
-                    && target.start == Start::TakeOver
+                    && target.start == StartKind::TakeOver
                     && self.has_rules_of(target)
                     && self.name == target.name;
             }
             _ => false,
         };
-        let start = match self.start() {
-            StartKind::Initialise => target.start == Start::Initialise,
-            StartKind::TakeOver => {
-                target.start == Start::TakeOver
-                    && self.serial.as_ref() == Some(&target.identity.serial)
-                    && self.label() == target.identity.label
-            }
-        };
+        let start = self.start() == target.start
+            && (target.start == StartKind::Initialise
+                || (self.serial.as_ref() == Some(&target.identity.serial)
+                    && self.label() == target.identity.label));
         let rules = self.has_rules_of(target);
         place && start && rules && self.name == target.name && self.label() == target.label
     }

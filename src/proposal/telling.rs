@@ -73,9 +73,9 @@ fn family_and_size(key_type: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Entry of an object in the chain of one hash.
+/// An object in the chain of those with one hash.
 #[derive(Clone, Copy)]
-struct Link {
+struct Chained {
     record: usize,
     next: Option<usize>,
 }
@@ -85,7 +85,7 @@ pub(super) struct Telling<'a> {
     scope: Scope,
     records: Vec<Option<&'a ObjectRecord>>,
     first: HashMap<u64, usize>,
-    links: Vec<Link>,
+    links: Vec<Chained>,
     state: RandomState,
 }
 
@@ -114,7 +114,7 @@ impl<'a> Telling<'a> {
                 for unique in Field::entries(told.unique) {
                     let hash = self.hash(of, told.family, size, mark, unique);
                     let next = self.first.insert(hash, self.links.len());
-                    self.links.push(Link { record, next });
+                    self.links.push(Chained { record, next });
                 }
             }
         }

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{durable::Identity, ports::store::StoreError, transcript::ledger::CeremonyFiles};
 
-/// How a copy that is not equal stands to the ledger.
+/// What a copy that is not equal is to the ledger.
 #[derive(PartialEq, Eq, Debug)]
-enum Standing {
+enum Relation {
     Ahead,
     Different,
 }
@@ -29,7 +29,7 @@ pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreErr
         if let Some(genesis) = names.first().filter(|first| held.contains(*first)) {
             refuse_another_quorum(ledger, copy, genesis)?;
         }
-        return Err(apart(ledger, copy, &copy.join(alone), &Standing::Ahead));
+        return Err(apart(ledger, copy, &copy.join(alone), &Relation::Ahead));
     }
     let (mut ours, mut theirs) = (Budget::ledger(), Budget::ledger());
     let mut found = Vec::new();
@@ -106,13 +106,13 @@ fn only_this_copy(error: StoreError) -> StoreError {
 }
 
 /// Whether the copy lacks something: files, or the end of one. An error names the file that the ledger lacks.
-fn lacks(original: &CeremonyFiles, duplicate: &CeremonyFiles) -> Result<bool, (String, Standing)> {
+fn lacks(original: &CeremonyFiles, duplicate: &CeremonyFiles) -> Result<bool, (String, Relation)> {
     let (ours, theirs) = (parts(original), parts(duplicate));
     for (name, held) in &theirs {
         match ours.get(name) {
             Some(bytes) if bytes.starts_with(held) => {}
-            Some(bytes) if !held.starts_with(bytes) => return Err((name.clone(), Standing::Different)),
-            _ => return Err((name.clone(), Standing::Ahead)),
+            Some(bytes) if !held.starts_with(bytes) => return Err((name.clone(), Relation::Different)),
+            _ => return Err((name.clone(), Relation::Ahead)),
         }
     }
     Ok(ours != theirs)
@@ -131,10 +131,10 @@ fn parts(files: &CeremonyFiles) -> BTreeMap<String, &[u8]> {
     parts
 }
 
-fn apart(ledger: &Path, copy: &Path, file: &Path, standing: &Standing) -> StoreError {
+fn apart(ledger: &Path, copy: &Path, file: &Path, relation: &Relation) -> StoreError {
     let (ledger, copy) = (shown(ledger), shown(copy));
-    match standing {
-        Standing::Ahead => refused(
+    match relation {
+        Relation::Ahead => refused(
             "comparing the copies at",
             file,
             format!(
@@ -145,7 +145,7 @@ fn apart(ledger: &Path, copy: &Path, file: &Path, standing: &Standing) -> StoreE
                  name it as the ledger and {ledger} as its copy"
             ),
         ),
-        Standing::Different => refused(
+        Relation::Different => refused(
             "comparing the copies at",
             file,
             format!("the ledger {ledger} and its copy {copy} tell different stories"),

@@ -51,8 +51,8 @@ pub fn near(path: &Path) -> Option<PathBuf> {
 
 /// A ledger and its copies, locked against other writers until dropped.
 pub struct LedgerDirectory {
-    ledger: Place,
-    copies: Vec<Place>,
+    ledger: LockedDirectory,
+    copies: Vec<LockedDirectory>,
     /// Directories of copies that were made for it.
     _made: Vec<Made>,
 }
@@ -70,7 +70,7 @@ impl Drop for Made {
 }
 
 /// A directory that is locked.
-struct Place {
+struct LockedDirectory {
     path: PathBuf,
     lock: DirectoryLock,
 }
@@ -94,7 +94,7 @@ impl LedgerDirectory {
     /// Opens a ledger and its copies for writing. A copy that does not exist is made, in a directory that exists.
     pub fn open(path: impl Into<PathBuf>, copies: Vec<PathBuf>) -> Result<Self, StoreError> {
         let path = path.into();
-        let ledger = Place::lock(&path)?;
+        let ledger = LockedDirectory::lock(&path)?;
         if layout::ceremonies(&path)?.is_empty() && !is_vacant(&path)? {
             let hint = "name the directory that holds 0000-genesis";
             return Err(refused("opening", &path, "this is not a ledger", hint));
@@ -104,7 +104,7 @@ impl LedgerDirectory {
         for copy in &copies {
             made.extend(prepare_copy(&path, copy)?);
         }
-        let copies = copies.iter().map(|copy| Place::lock(copy)).collect::<Result<_, _>>()?;
+        let copies = copies.iter().map(|copy| LockedDirectory::lock(copy)).collect::<Result<_, _>>()?;
         let opened = Self { ledger, copies, _made: made };
         opened.level_all()?;
         Ok(opened)
@@ -135,10 +135,10 @@ impl LedgerDirectory {
     }
 
     fn check_places(&self) -> Result<(), StoreError> {
-        self.places().try_for_each(Place::check)
+        self.places().try_for_each(LockedDirectory::check)
     }
 
-    fn places(&self) -> impl Iterator<Item = &Place> {
+    fn places(&self) -> impl Iterator<Item = &LockedDirectory> {
         std::iter::once(&self.ledger).chain(&self.copies)
     }
 }
@@ -260,7 +260,7 @@ impl LedgerStore for LedgerDirectory {
     }
 }
 
-impl Place {
+impl LockedDirectory {
     fn lock(path: &Path) -> Result<Self, StoreError> {
         let lock = DirectoryLock::of_directory(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::WouldBlock => refused(

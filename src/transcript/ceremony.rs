@@ -9,7 +9,7 @@ use super::{
     executed,
     finding::Finding,
     ledger::{Ceremony, CeremonyFiles, End},
-    line::{self, Link, ParsedLine},
+    line::{self, LinePlace, ParsedLine},
     outcome::Outcome,
     proposed, times,
 };
@@ -32,8 +32,11 @@ pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony,
         begin(files, &first, context).map_err(|f| Finding { line: f.line.or(Some(1)), ..f })?;
     for (at, bytes) in (2_usize..).zip(lines) {
         let parsed = line::parse(bytes, context.mode, at)?;
-        let link =
-            Link { seq: ceremony.lines, prev: Some(ceremony.last_line), not_before: Some(ceremony.times.1) };
+        let link = LinePlace {
+            seq: ceremony.lines,
+            prev: Some(ceremony.last_line),
+            not_before: Some(ceremony.times.1),
+        };
         line::verify(&parsed, &link, &ceremony.proposal.station.keys.signing_key, context.signatures, at)?;
         advance(&mut ceremony, &parsed, context).map_err(|f| Finding { line: Some(at), ..f })?;
         ceremony.note_quorum(&parsed.entry.event);
@@ -62,7 +65,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
     let plan = Plan::parse(proposal.plan.as_bytes());
     let disputes = plan.as_ref().ok().and_then(|plan| plan.heading().disputed_times.cloned());
     let floor = context.state.and_then(|state| state.floor(disputes.as_ref()));
-    let link = Link { seq: 0, prev: None, not_before: floor.map(|c| c.times.1) };
+    let link = LinePlace { seq: 0, prev: None, not_before: floor.map(|c| c.times.1) };
     line::verify(first, &link, &proposal.station.keys.signing_key, context.signatures, 1)?;
     if first.entry.time != proposal.created {
         return Err(Finding::error("proposal-frame", "its line was not written when the proposal was made"));

@@ -75,8 +75,8 @@ pub fn claimed_mode(transcript: &[u8]) -> Option<Mode> {
     Some(Mode::parse_payload_type(&envelope.payload_type)?.0)
 }
 
-/// What a line must connect to.
-pub struct Link {
+/// Where a line must stand, and what it must connect to.
+pub struct LinePlace {
     /// Place that it must have.
     pub seq: u32,
     /// Digest of the line before it.
@@ -88,7 +88,7 @@ pub struct Link {
 /// Checks place, link, time and signature.
 pub fn verify(
     line: &ParsedLine,
-    link: &Link,
+    link: &LinePlace,
     station: &PublicKey,
     signatures: &Signatures<'_>,
     at: usize,

@@ -15,7 +15,7 @@ use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        joining::{CredentialRule, GenesisTarget, Start},
+        joining::{CredentialRule, GenesisTarget, StartKind},
         place::Place,
         sealed::{SealedCredential, SealedHandover},
         target::{Custody, Role},
@@ -34,7 +34,7 @@ impl TargetInForce {
     pub fn is_token_of(&self, joining: &GenesisTarget) -> bool {
         match (&self.target.place, &joining.place) {
             (Place::Practice { path }, Place::Practice { path: other }) => path == other,
-            _ => joining.start == Start::TakeOver && self.identity.is_same_token(&joining.identity),
+            _ => joining.start == StartKind::TakeOver && self.identity.is_same_token(&joining.identity),
         }
     }
 

@@ -17,7 +17,7 @@ const MAX_CHECKS: u8 = 64;
 
 /// An attestation whose chain was verified. There is no other way to one than [`verify`].
 #[derive(Clone, Debug)]
-pub struct Attestation {
+pub struct VerifiedAttestation {
     key: SubjectKey,
     key_digest: Digest,
     slot: Slot,
@@ -53,7 +53,7 @@ pub struct Link {
     pub not_after: Timestamp,
 }
 
-impl Attestation {
+impl VerifiedAttestation {
     /// The attested key.
     pub const fn key(&self) -> &SubjectKey {
         &self.key
@@ -122,7 +122,7 @@ pub fn verify(
     card: &Certificate,
     trust: &Trust,
     at: Timestamp,
-) -> Result<Attestation, AttestationError> {
+) -> Result<VerifiedAttestation, AttestationError> {
     let claims = slot.extensions();
     let no_attestation = |why| AttestationError::NoAttestation(slot.subject().to_owned(), why);
     let number = slot.claimed_slot().ok_or_else(|| no_attestation("its name says of no slot's"))?;
@@ -146,7 +146,7 @@ pub fn verify(
     check_extensions(card)?;
     let links: Vec<&Certificate> = [slot, card].into_iter().chain(walk.above).collect();
     links.iter().try_for_each(|certificate| check_dates(certificate, at))?;
-    Ok(Attestation {
+    Ok(VerifiedAttestation {
         key: slot.key().clone(),
         key_digest: slot.key_digest(),
         slot: number,
@@ -189,7 +189,7 @@ pub fn verify_among(
     others: &[Certificate],
     trust: &Trust,
     at: Timestamp,
-) -> Result<Attestation, AttestationError> {
+) -> Result<VerifiedAttestation, AttestationError> {
     let issued = others.iter().find(|other| slot.is_issued_by(other));
     match issued.or_else(|| others.iter().find(|other| slot.names(other) && other.claimed_slot().is_none())) {
         Some(card) => verify(slot, card, trust, at),

@@ -3,7 +3,7 @@
 use super::{
     authority::Trust,
     certificate::Certificate,
-    chain::{self, Attestation, Link},
+    chain::{self, Link, VerifiedAttestation},
     error::{AttestationError, KeyUse},
     facts::{Firmware, PinPolicy, Slot, TouchPolicy},
     signature::SubjectKey,
@@ -17,25 +17,29 @@ use crate::{
 /// A card whose keys are attested.
 #[derive(Clone, Debug)]
 pub struct AttestedCard {
-    signing: Attestation,
-    share: Option<Attestation>,
+    signing: VerifiedAttestation,
+    share: Option<VerifiedAttestation>,
 }
 
 impl AttestedCard {
     /// The attestation of the signing key.
-    pub const fn signing(&self) -> &Attestation {
+    pub const fn signing(&self) -> &VerifiedAttestation {
         &self.signing
     }
 
     /// The attestation of the share key, where the card has one.
-    pub const fn share(&self) -> Option<&Attestation> {
+    pub const fn share(&self) -> Option<&VerifiedAttestation> {
         self.share.as_ref()
     }
 
     /// Whether every certificate is valid at this time as well.
     pub fn check_dates(&self, at: Timestamp) -> Result<(), AttestationError> {
-        let links: Vec<&Link> =
-            self.signing.chain().iter().chain(self.share.iter().flat_map(Attestation::chain)).collect();
+        let links: Vec<&Link> = self
+            .signing
+            .chain()
+            .iter()
+            .chain(self.share.iter().flat_map(VerifiedAttestation::chain))
+            .collect();
         match links.into_iter().find(|link| !(link.not_before..=link.not_after).contains(&at)) {
             None => Ok(()),
             Some(link) => Err(AttestationError::Dates {
@@ -108,7 +112,7 @@ pub fn check(
 /// The card itself, and the policies of one key.
 fn check_card(
     card: &EnrolledCard,
-    attested: &Attestation,
+    attested: &VerifiedAttestation,
     key: KeyUse,
     min_firmware: Firmware,
 ) -> Result<(), AttestationError> {

@@ -28,7 +28,7 @@ mod signature;
 pub use authority::{Authority, Trust, YUBICO};
 pub use bundle::{BundleError, Bundled, MAX_BUNDLE, read as read_bundle};
 pub use certificate::Certificate;
-pub use chain::{Attestation, Link, Marking, verify, verify_among};
+pub use chain::{Link, Marking, VerifiedAttestation, verify, verify_among};
 pub use enrolled::{AttestedCard, check as check_enrolled};
 pub use error::{AttestationError, KeyUse};
 pub use facts::{Firmware, FormFactor, PinPolicy, Slot, TouchPolicy};

@@ -20,7 +20,7 @@ use quorate::{
         context::Context,
         event::AnyEvent,
         ledger::{CeremonyFiles, LedgerState},
-        line::{self, Link},
+        line::{self, LinePlace},
         verification,
     },
 };
@@ -89,7 +89,7 @@ fn no_changed_byte_of_a_line_goes_unseen() {
         let mut prev = None;
         for (seq, line) in (0_u32..).zip(split(&file.transcript)) {
             let line = line.trim_ascii_end();
-            let link = Link { seq, prev, not_before: None };
+            let link = LinePlace { seq, prev, not_before: None };
             let holds = |bytes: &[u8]| {
                 let whole = || {
                     line::parse(bytes, Mode::Rehearsal, 1)

@@ -22,7 +22,7 @@ use quorate::{
     },
     proposal::{
         document::{Proposal, Station},
-        joining::{CredentialRule, GenesisTarget, Start},
+        joining::{CredentialRule, GenesisTarget, StartKind},
         operations::{DeleteOperation, GenesisOperation, InventoryOperation, Operation, RecoverOperation},
         place::Place,
         target::{Custody, ObjectRecord, Role},
@@ -196,7 +196,7 @@ impl Forge {
         let target = GenesisTarget {
             name: name("hsm"),
             place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },
-            start: Start::TakeOver,
+            start: StartKind::TakeOver,
             identity: identity(),
             label: text("lab"),
             credentials: vec![

@@ -3,7 +3,7 @@
 use quorate::{
     proposal::{
         document::Proposal,
-        joining::{CredentialRule, GenesisTarget, Start},
+        joining::{CredentialRule, GenesisTarget, StartKind},
         operations::{AdoptOperation, Operation},
         place::Place,
         target::{Custody, Inventory, Role},
@@ -45,7 +45,7 @@ pub fn adopt(forge: &Forge, as_name: &str) -> Proposal {
     let target = GenesisTarget {
         name: name(as_name),
         place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },
-        start: Start::TakeOver,
+        start: StartKind::TakeOver,
         identity: token,
         label: text("spare"),
         credentials: vec![rule(Role::SoPin, "security-officer"), rule(Role::UserPin, "crypto-officer")],
