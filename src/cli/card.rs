@@ -4,6 +4,7 @@ mod foreign;
 mod inventory;
 mod preparing;
 mod secrets;
+mod steps;
 
 use std::path::Path;
 

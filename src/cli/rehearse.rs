@@ -5,6 +5,7 @@
 //! folder. Everything else runs as in earnest, by the same code.
 
 mod cast;
+mod plans;
 mod script;
 
 use std::{
@@ -37,7 +38,7 @@ use cast::Cast;
 pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
     let started = std::time::Instant::now();
     let dir = folder(args)?;
-    let plans = script::plans(&args.plans)?;
+    let plans = plans::plans(&args.plans)?;
     let global = Global { rehearsal: true, state_dir: Some(dir.join("state")), ..global.clone() };
     let terminal = Terminal::new(global.json, true);
     terminal.heading("A rehearsal");
@@ -202,12 +203,6 @@ fn verdict(
     Ok(audit.verdict)
 }
 
-/// Reads a plan that the operator named; what the cast and the script are made from.
-fn operator_plan(path: &std::path::Path) -> Result<script::Source, Error> {
-    let PlanFile { text, plan, .. } = PlanFile::read(path)?;
-    Ok(script::Source { text, plan })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,9 +222,9 @@ mod tests {
         let ceremonies = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ceremonies");
         for program in ["command", "use"] {
             let named = ["genesis", program].map(|name| ceremonies.join(format!("{name}.toml")));
-            let error = script::plans(&named).err().unwrap();
+            let error = plans::plans(&named).err().unwrap();
             assert!(error.to_string().contains("runs no programs"), "{error}");
         }
-        assert_eq!(script::plans(&[ceremonies.join("genesis.toml")]).ok().unwrap().len(), 1);
+        assert_eq!(plans::plans(&[ceremonies.join("genesis.toml")]).ok().unwrap().len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The verbs that look at tokens and change nothing.
+//! The verbs that look and change nothing.
 
 use std::path::PathBuf;
 
@@ -66,4 +66,49 @@ pub struct Compare {
     /// Do not look at the tokens: compare the last inventories only.
     #[arg(long)]
     pub recorded: bool,
+}
+
+/// A ledger.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  quorate status ledger")]
+pub struct LedgerArgs {
+    /// The ledger.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+}
+
+/// `quorate show`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  quorate show ledger          the last ceremony\n  quorate show ledger 3        ceremony 3\n  quorate show delete.toml     a plan\n  quorate show alice.approval  an approval\n  quorate show alice.drill     a drill\n  quorate show ledger 3 --handover hsm -o pin.age\n                               an application's new user PIN: age -d -i KEY pin.age"
+)]
+pub struct Show {
+    /// A ledger, or a file.
+    #[arg(value_name = "LEDGER|FILE", value_hint = clap::ValueHint::AnyPath)]
+    pub what: PathBuf,
+    /// Which ceremony of the ledger: its number, or its directory; the last one if none is named.
+    pub ceremony: Option<String>,
+    /// Write the reissued user PIN of this target, sealed to its application.
+    #[arg(long, value_name = "TARGET", requires = "output")]
+    pub handover: Option<String>,
+    /// Where --handover writes it; the file must not exist.
+    #[arg(short, long, value_name = "FILE", requires = "handover", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// `quorate audit`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  quorate audit ledger /media/usb/ledger \\\n    --genesis \"$(cat genesis.txt)\" --head \"topmost Istanbul …\""
+)]
+pub struct Audit {
+    /// The ledger, and any copies of it to be compared.
+    #[arg(required = true, value_hint = clap::ValueHint::DirPath)]
+    pub ledgers: Vec<PathBuf>,
+    /// Fingerprint of the genesis, from outside the ledger: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub genesis: Option<String>,
+    /// Head of the last ceremony, from paper: hex or PGP words.
+    #[arg(long, value_name = "HEX-OR-WORDS")]
+    pub head: Option<String>,
 }

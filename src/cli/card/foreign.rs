@@ -3,7 +3,7 @@
 
 use super::{
     super::terminal::Terminal,
-    preparing::{Step, Steps, is_certified},
+    steps::{Step, Steps, is_certified},
 };
 use crate::{
     ceremony::Error,

@@ -6,7 +6,10 @@ use super::super::{
     terminal::Terminal,
     unlocking, wiring,
 };
-use super::{foreign, inventory, secrets};
+use super::{
+    foreign, inventory, secrets,
+    steps::{Step, Steps, is_certified},
+};
 use crate::{
     account::counted,
     ceremony::Error,
@@ -46,36 +49,6 @@ impl Prepared {
             "it was not asked for anything; put the right card in and run the same command again",
         ))
     }
-}
-
-/// What is to be done to a slot.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The key stays.
-    Keep(SlotKey),
-    /// A key is made in an empty slot.
-    Make(Slot),
-    /// A key is made, and another one is lost.
-    Replace(Slot),
-}
-
-impl Step {
-    fn of(slot: Slot, card: &CardInventory) -> Self {
-        if card.is_occupied(slot) || card.holds_certificate(slot) {
-            Self::Replace(slot)
-        } else {
-            Self::Make(slot)
-        }
-    }
-}
-
-/// Everything that will be done.
-pub(super) struct Steps {
-    algorithm: SigningAlgorithm,
-    touch: TouchRule,
-    signing: Step,
-    /// None for a witness.
-    share: Option<Step>,
 }
 
 /// Makes a YubiKey ready.
@@ -198,19 +171,6 @@ fn refuse_losses(steps: &Steps, card: &CardInventory) -> Result<(), Error> {
     ))
 }
 
-impl Steps {
-    pub(super) fn all(&self) -> impl Iterator<Item = &Step> {
-        [Some(&self.signing), self.share.as_ref()].into_iter().flatten()
-    }
-
-    fn replaced(&self) -> impl Iterator<Item = Slot> {
-        self.all().filter_map(|step| match step {
-            Step::Replace(slot) => Some(*slot),
-            _ => None,
-        })
-    }
-}
-
 /// Whether a signing key that is there can stay: made on the card, wants PIN and touch as asked, and signs what is wanted.
 fn fits(key: &SlotKey, args: &CardEnroll) -> bool {
     key.signing_key().is_some_and(|public| !(args.administrator && public.algorithm() == "ed25519"))
@@ -312,10 +272,6 @@ fn confirm(steps: &Steps, card: &CardInventory, terminal: Terminal) -> Result<()
         return Ok(());
     }
     Err(Error::refused("not confirmed: nothing was done", "type serial and slot as they are shown"))
-}
-
-pub(super) fn is_certified(key: &SlotKey, card: &CardInventory) -> bool {
-    !key.wants_certificate() || card.has_certificate(key.slot)
 }
 
 fn make_keys(

@@ -12,7 +12,7 @@ use super::{
         unlocking::{self, Typing},
         wiring,
     },
-    preparing::{Step, Steps, is_certified},
+    steps::{Step, Steps, is_certified},
 };
 use crate::{
     ceremony::Error,

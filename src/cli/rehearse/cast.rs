@@ -7,7 +7,7 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::script::Source;
+use super::plans::{Source, no_programs};
 use crate::{
     account::counted,
     ceremony::{
@@ -144,7 +144,7 @@ impl Cast {
     ) -> Result<(), Error> {
         for target in targets {
             if target.kind == TargetKind::Command {
-                return Err(super::script::no_programs());
+                return Err(no_programs());
             }
             let path = token_path(dir, target);
             PracticeToken::create_empty(&path, None)?;
