@@ -58,7 +58,7 @@ codes! {
     Storage = "storage": "a file, folder or medium cannot be read or written",
     File = "file-unusable": "a file that was named is missing, unreadable or not what it should be",
     Plan = "plan-invalid": "the plan is not one",
-    Several = "several-reasons": "more than one thing stands in the way of a plan; the details list them",
+    Several = "several-reasons": "more than one thing is in the way of a plan; the details list them",
     Copies = "copies-missing": "fewer copies of the ledger than the policy requires, or all on one medium",
     Mode = "other-mode": "a rehearsal's ledger without --rehearsal, or a production ledger with it",
     Rejected = "rejected": "the custodian rejected the proposal, which is final",

@@ -1,4 +1,4 @@
-//! What stands in the way of a plan, collected, so that all of it is said at once.
+//! What is in the way of a plan, collected, so that all of it is said at once.
 
 use super::{Code, Error, ErrorKind};
 
@@ -24,7 +24,7 @@ impl Mistakes {
             std::iter::once(format!("- {}", error.message)).chain(facts).chain(hint)
         });
         let details = listed.collect();
-        let message = format!("{} things stand in the way of this plan", self.0.len());
+        let message = format!("{} things are in the way of this plan", self.0.len());
         let mut error = Error::refused(message, "").coded(Code::Several).with(details);
         if !refuses {
             error.kind = self.0.first().map_or(ErrorKind::Problem, |first| first.kind);

@@ -91,7 +91,7 @@ struct Substance {
     roster: Arc<Roster>,
 }
 
-/// Says what stands in the way of a plan, all of it at once, and what it will ask for. It needs no card, and writes nothing;
+/// Says what is in the way of a plan, all of it at once, and what it will ask for. It needs no card, and writes nothing;
 /// an open ceremony is no obstacle, since the plan may be meant for after it.
 pub fn check(
     world: &mut World<'_>,
@@ -110,7 +110,7 @@ pub fn check(
 }
 
 /// Makes a proposal: reads the target, pins its objects, makes what credentials are needed, and at genesis deals.
-/// Nothing is written. What stands in the way is said all at once.
+/// Nothing is written. What is in the way is said all at once.
 pub fn draft(
     world: &mut World<'_>,
     state: Option<&LedgerState>,

@@ -116,7 +116,7 @@ struct DecidingPlace<'a, 'd> {
 }
 
 impl DecidingPlace<'_, '_> {
-    /// One decision on the open proposal, and the file in which it lies; none where the station keeps it. The card is asked for
+    /// One decision on the open proposal, and the file in which it is; none where the station keeps it. The card is asked for
     /// nothing before all that can be known without it was verified and shown.
     fn decide<'s>(
         &mut self,

@@ -77,7 +77,7 @@ pub struct PinArgs {
     /// Read the PIN from the first line of this file.
     #[arg(long, value_name = "FILE", conflicts_with = "pin_fd", value_hint = clap::ValueHint::FilePath)]
     pub pin_file: Option<PathBuf>,
-    /// Read the PIN from this open file descriptor: one line from where it stands, and no more.
+    /// Read the PIN from this open file descriptor: one line from its position, and no more.
     #[arg(long, value_name = "N")]
     pub pin_fd: Option<u32>,
     /// Try the PIN even if a wrong one would block the card.
@@ -166,13 +166,13 @@ pub enum Verb {
     Abort(Abort),
     /// Sign the head of the last ceremony: it says what you saw.
     Attest(Attest),
-    /// Say where a ledger stands and what comes next.
+    /// Say what a ledger has in it, what is open and what comes next.
     Status(LedgerArgs),
     /// Show a ceremony, a plan, an enrolment, an approval or a drill in words.
     Show(Show),
     /// Verify a ledger from public data only.
     Audit(Audit),
-    /// Say whether two targets hold the same keys; no PIN, no quorum.
+    /// Say whether two targets have the same keys; no PIN, no quorum.
     Compare(Compare),
     /// Lead through a whole ceremony at one station.
     Run(Run),
@@ -187,7 +187,7 @@ pub enum Verb {
 /// Where copies of the ledger lie.
 #[derive(Args, Debug, Clone, Default)]
 pub struct CopyArgs {
-    /// A directory on a second medium that holds, or gets, a copy of the ledger. May be given again.
+    /// A directory on a second medium that has, or gets, a copy of the ledger. May be given again.
     #[arg(long = "copy", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub copies: Vec<PathBuf>,
 }
@@ -195,7 +195,7 @@ pub struct CopyArgs {
 /// `quorate propose`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  quorate propose delete.toml ledger --card soft:frank.card --copy /media/usb/ledger\n  What stands in its way, without a card:\n    quorate propose --check delete.toml ledger --copy /media/usb/ledger"
+    after_help = "Examples:\n  quorate propose delete.toml ledger --card soft:frank.card --copy /media/usb/ledger\n  What is in its way, without a card:\n    quorate propose --check delete.toml ledger --copy /media/usb/ledger"
 )]
 pub struct Propose {
     /// The plan.
@@ -204,7 +204,7 @@ pub struct Propose {
     /// The ledger; a genesis makes it.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// Only say what stands in the way of the plan, all at once, and what it will ask for. No card; another ceremony may be open.
+    /// Only say what is in the way of the plan, all at once, and what it will ask for. No card; another ceremony may be open.
     #[arg(long, conflicts_with_all = ["card", "pin_file", "pin_fd", "final_try"])]
     pub check: bool,
     /// The administrator's card: soft:FILE, or yubikey[:SERIAL].
@@ -292,7 +292,7 @@ pub struct Execute {
     /// The ledger.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// Approval files; destroyed when the ceremony closes, because each holds a release.
+    /// Approval files; destroyed when the ceremony closes, because each contains a release.
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// The card of the administrator who proposed.
@@ -301,7 +301,7 @@ pub struct Execute {
     /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
-    /// A PIN that the quorum does not hold, from a file's first line: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
+    /// A PIN that the quorum does not have, from a file's first line: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
     #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
     pub present: Vec<String>,
     /// Which proposal is meant.
@@ -310,7 +310,7 @@ pub struct Execute {
     /// Record what is known as the outcome and close, although the operation did not complete.
     #[arg(long)]
     pub give_up: bool,
-    /// Keep what its program left in its working directory, but not what a credential stands in.
+    /// Keep what its program left in its working directory, but not what contains a credential.
     #[arg(long, requires = "give_up")]
     pub keep_room: bool,
 }
@@ -383,7 +383,7 @@ pub struct Run {
     /// Try a PIN even if a wrong one would block its card; each time it is asked again.
     #[arg(long)]
     pub final_try: bool,
-    /// A PIN that the quorum does not hold: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
+    /// A PIN that the quorum does not have: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
     #[arg(long = "present-pin", value_name = "TARGET:ROLE=FILE")]
     pub present: Vec<String>,
     /// A credential of a program that its owner hands over to the quorum, all bytes of a file: TARGET:secret=FILE.

@@ -22,7 +22,7 @@ use crate::{
     storage::SystemClock,
 };
 
-/// What stands in the files.
+/// What is in the files.
 #[derive(Default)]
 struct Given {
     slots: Vec<Certificate>,
@@ -43,7 +43,7 @@ pub fn run(args: &CardAttestation, terminal: Terminal) -> Result<Done, Error> {
         ));
     }
     let mut trust = trust(&args.trust)?;
-    // Another slot's attestation ends no chain and carries none; it stands here so that the refusal can say so.
+    // Another slot's attestation ends no chain and carries none; it is here so that the refusal can say so.
     given.others.iter().chain(&given.slots).for_each(|certificate| trust.add(certificate.clone()));
     let at = SystemClock.now();
     let mut verified = true;

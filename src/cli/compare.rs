@@ -16,7 +16,7 @@ use crate::{
     ports::token::TokenSource,
 };
 
-/// Says whether two targets hold the same keys.
+/// Says whether two targets have the same keys.
 pub fn run(args: &Compare, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let state = reading::ledger(&args.ledger, global)?;
     let mut tokens = wiring::tokens(global);

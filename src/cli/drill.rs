@@ -28,7 +28,7 @@ use crate::{
     transcript::{drilled, ledger::LedgerState},
 };
 
-/// Drills a card, or takes in what was signed elsewhere.
+/// Drills a card, or imports what was signed elsewhere.
 pub fn run(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     match &args.card {
         Some(place) => drill(args, place, global, terminal),
@@ -128,7 +128,7 @@ fn tell_done(terminal: Terminal, subject: &Subject<'_>, file: Option<&Path>, nex
             let file = shell(path.as_os_str());
             terminal.command(&next.elsewhere(&format!("quorate card drill --ledger LEDGER --import {file}")));
         }
-        None => next.tell(terminal, "The statement lies beside the ledger; 'quorate status' counts it."),
+        None => next.tell(terminal, "The statement is beside the ledger; 'quorate status' counts it."),
     }
 }
 
@@ -145,7 +145,7 @@ fn import(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done,
         let said = &kept.said;
         terminal.item(&format!("{}: card {}, drilled {}", said.person, said.serial, said.time));
     }
-    terminal.tell(&format!("{} beside the ledger.", counted(kept.len(), "drill lies", "drills lie")));
+    terminal.tell(&format!("{} beside the ledger.", counted(kept.len(), "drill is", "drills are")));
     let imported = kept.into_iter().map(|kept| DrillImported {
         person: kept.said.person,
         serial: kept.said.serial,

@@ -54,7 +54,7 @@ pub struct Execution<'a> {
     pub reviewed: Option<Digest>,
     /// Approval files.
     pub files: &'a [PathBuf],
-    /// PINs that the quorum does not hold.
+    /// PINs that the quorum does not have.
     pub present: BTreeMap<(Name, Role), Pin>,
     /// What to do with an intent that cannot be brought to its end.
     pub persistence: Persistence,
@@ -100,7 +100,7 @@ impl Stage {
     }
 }
 
-/// Asks for the PINs that the quorum does not hold and that were not given.
+/// Asks for the PINs that the quorum does not have and that were not given.
 fn ask_present(
     terminal: Terminal,
     state: &LedgerState,
@@ -142,7 +142,7 @@ pub fn tell_next(terminal: Terminal, outcome: Outcome, next: &Invocation) {
         ),
         _ => next.tell(
             terminal,
-            "Next: look at the target, then propose again. 'quorate status' says where things stand.",
+            "Next: look at the target, then propose again. 'quorate status' says what comes next.",
         ),
     }
 }

@@ -19,7 +19,7 @@ pub enum Exit {
     Failed,
     /// 5: the target's state is unknown.
     Indeterminate,
-    /// 6: too few approvals yet, or an audit that holds but is not pinned.
+    /// 6: too few approvals yet, or an audit that finds nothing wrong and is not pinned.
     Incomplete,
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::ceremony::{Code, Error};
 
-    /// It is neither a refusal, which a plan could mend, nor a word about the target; and no command mends it.
+    /// It is neither a refusal, which a plan could put right, nor a word about the target; and no command puts it right.
     #[test]
     fn a_defect_is_an_error_of_its_own_and_is_to_be_reported() {
         let error = Error::defect("the intent names no target");

@@ -23,7 +23,7 @@ use crate::{
 /// Longest file with a PIN, and longest line of a descriptor.
 const MAX_PIN_FILE: usize = 4096;
 
-/// One line of an open descriptor, from where it stands. What follows the line stays where it is.
+/// One line of an open descriptor, from its position on. What follows the line stays where it is.
 pub fn pin_from_descriptor(number: u32) -> Result<Pin, Error> {
     let shown = format!("descriptor {number}");
     let line = read_line(number).map_err(|e| unreadable_descriptor(number, &e))?;

@@ -3,7 +3,7 @@
 //! The standard library keeps what it could not write, forgets it at exit, and takes a descriptor that is not ready
 //! (O_NONBLOCK, inherited from whoever started us) for one that failed. Here each piece is written through at once; a
 //! descriptor that is not ready is waited for; the first failure of each is remembered, and [`lost`] tells of it when the
-//! command ends. A reader that went away (EPIPE) wants no more: that is not a failure, and not a reason to stop a ceremony.
+//! command ends. A reader that went away (EPIPE) takes no more: that is not a failure, and not a reason to stop a ceremony.
 //!
 //! Not guaranteed: that what the kernel took reaches the disk.
 

@@ -13,7 +13,7 @@ pub const UNMARKED: &str = "the card's own certificate is not marked as an autho
 pub enum Proof {
     /// Nothing attests them, and why that is so.
     None(&'static str),
-    /// It holds, up to an authority that is believed.
+    /// It checks out, up to an authority that is believed.
     Verified {
         /// What it says.
         facts: String,
@@ -24,9 +24,9 @@ pub enum Proof {
         /// Of the card's own certificate.
         marking: Marking,
     },
-    /// It may hold, but the certificate of an authority is not at hand.
+    /// It may check out, but the certificate of an authority is not at hand.
     Incomplete(AttestationError),
-    /// It does not hold.
+    /// It does not check out.
     Refused(AttestationError),
 }
 
@@ -47,8 +47,10 @@ impl Proof {
             Self::None(why) => terminal.item(&format!("attestation   none: {why}")),
             Self::Verified { facts, firmware, authority, marking } => {
                 terminal.item(&match authority {
-                    Authority::Yubico(name) => format!("attestation   holds, up to {name}"),
-                    Authority::Other => "attestation   holds, up to an authority that --trust named".into(),
+                    Authority::Yubico(name) => format!("attestation   checks out, up to {name}"),
+                    Authority::Other => {
+                        "attestation   checks out, up to an authority that --trust named".into()
+                    }
                 });
                 more(facts);
                 if *marking == Marking::RootOnly {

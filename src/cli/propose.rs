@@ -145,7 +145,7 @@ impl Stage {
 
 /// A plan that somebody named.
 pub struct PlanFile<'a> {
-    /// Where it lies: the files that it names are beside it.
+    /// Where it is: the files that it names are beside it.
     pub path: &'a Path,
     /// Its text, which will be signed.
     pub text: String,
@@ -188,7 +188,7 @@ pub struct Brought {
     pub present: Vec<(Name, Role)>,
 }
 
-/// Says what stands in the way of a plan, and what it will ask for.
+/// Says what is in the way of a plan, and what it will ask for.
 fn check(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let plan = PlanFile::read(&args.plan)?;
     let mut handed_over = wiring::handed_over(&args.handed_over)?;
@@ -202,7 +202,7 @@ fn check(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Er
     let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
     let request = plan.request(Brought { handed_over, present: Vec::new() })?;
     let Foreseen { open, present } = propose::check(&mut world, state.as_ref(), request)?;
-    terminal.tell("Nothing stands in the way of this plan.");
+    terminal.tell("Nothing is in the way of this plan.");
     if let Some(open) = &open {
         terminal.item(&format!("it can be proposed when {open} has ended"));
     }
@@ -269,16 +269,16 @@ pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<Option<Made>, Error> {
 
 /// The credentials that are handed over with this plan and were not given. What it does not ask for is refused.
 fn check_handed_over(plan: &Plan, given: &HandedCredentials) -> Result<Vec<(Name, Role)>, Error> {
-    let mut wanted = handed_over_needed(plan);
-    if let Some((target, role)) = given.keys().find(|key| !wanted.contains(key)) {
-        let asked: Vec<String> = wanted.iter().map(|(target, role)| format!("{target}:{role}")).collect();
+    let mut needed = handed_over_needed(plan);
+    if let Some((target, role)) = given.keys().find(|key| !needed.contains(key)) {
+        let asked: Vec<String> = needed.iter().map(|(target, role)| format!("{target}:{role}")).collect();
         let name = format!("{target}:{role}");
         let otherwise = "in the plan of a genesis, the credential has source = \"handed-over\"";
         let hint = spelling::did_you_mean(&name, asked.iter().map(String::as_str), otherwise);
         return Err(Error::usage(format!("--hand-over {name}: the plan does not ask for it"), hint));
     }
-    wanted.retain(|key| !given.contains_key(key));
-    Ok(wanted)
+    needed.retain(|key| !given.contains_key(key));
+    Ok(needed)
 }
 
 /// Asks for the credentials that are handed over to the quorum and were not given.
@@ -331,7 +331,7 @@ fn authorities(path: &Path) -> Result<Vec<Base64>, Error> {
         .map_err(|error| refused(error.to_string()))?;
     let certificate = |entry: &Bundled| match entry {
         Bundled::Certificate(certificate) => Ok(Base64(certificate.der().to_vec())),
-        Bundled::PublicKey(_) => Err(refused("a public key stands there".into())),
+        Bundled::PublicKey(_) => Err(refused("it has a public key in it".into())),
     };
     entries.iter().map(certificate).collect()
 }

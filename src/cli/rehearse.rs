@@ -81,7 +81,7 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
     let verdict = verdict(terminal, &global, &ledger, &copies, Pins { genesis, head })?;
     let shown = text::printable(&ledger.to_string_lossy());
     terminal.tell(&format!("The ledger is in {shown}. It took {:.1} s.", started.elapsed().as_secs_f32()));
-    terminal.tell("Audit it yourself, with the two numbers as they stand on your paper:");
+    terminal.tell("Audit it yourself, with the two numbers as they are on your paper:");
     let pin = |digest: Option<Digest>| digest.map(|d| d.to_string()).unwrap_or_default();
     terminal.command(&format!(
         "quorate audit --rehearsal {} --genesis {} --head {}",

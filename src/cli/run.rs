@@ -86,7 +86,7 @@ impl Table<'_> {
         PresentedCard::kept(self.terminal, &place, pin, self.final_try).map(Some)
     }
 
-    /// Whether those who are there stop before there is a quorum. Who said `done` too early may go on.
+    /// Whether those who are there stop before there is a quorum. Anyone who said `done` too early may go on.
     fn stops(&self) -> Result<bool, Error> {
         let question = "That is too few. Stop here, and leave the ceremony open?";
         if self.asks { self.terminal.person_says_yes(question) } else { Ok(true) }
@@ -255,7 +255,7 @@ fn execute(
             (None, kind) if !table.terminal.person_says_yes_unseen("Try the execution again?")? => {
                 let mut error = Error::problem(
                     "the ceremony was not executed to its end",
-                    "'quorate status' says where it stands; 'quorate execute' or the same command again goes on",
+                    "'quorate status' says what is known of it; 'quorate execute' or the same command again goes on",
                 );
                 error.kind = kind.unwrap_or(error.kind);
                 error.code = Code::of_kind(error.kind);
@@ -266,7 +266,7 @@ fn execute(
     }
 }
 
-/// Those who approved attest the head. The ceremony has ended: whoever cannot, or does not want to, ends nothing.
+/// Those who approved attest the head. The ceremony has ended: anyone who cannot, or does not wish to, ends nothing.
 fn attest(
     stage: &mut Stage,
     table: &Table<'_>,

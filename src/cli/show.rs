@@ -139,7 +139,7 @@ fn show_statement(
     }
 }
 
-/// Which verb holds the signature against a ledger's roster: nothing is believed here.
+/// Which verb checks the signature against a ledger's roster: nothing is believed here.
 fn checked_by(event: &str) -> &'static str {
     match event {
         Drill::EVENT => {
@@ -200,7 +200,7 @@ fn find<'s>(state: &'s LedgerState, named: Option<&str>) -> Result<&'s Ceremony,
     Err(Error::usage(format!("{shown} is not the number of a ceremony"), hint))
 }
 
-/// Writes the sealed PIN that a ceremony handed over. Only one that was seen to hold: an application that tries another
+/// Writes the sealed PIN that a ceremony handed over. Only one that was seen to be in force: an application that tries another
 /// one loses tries.
 fn write_handover(
     terminal: Terminal,
@@ -216,7 +216,7 @@ fn write_handover(
             "see 'quorate show' for what it handed over; a PIN is there once the ceremony has concluded",
         )
     })?;
-    // What a recovery hands over stands in the proposal of the ceremony that it recovered.
+    // What a recovery hands over is in the proposal of the ceremony that it recovered.
     let mut proposed = state.ceremonies.iter().flat_map(|c| &c.proposal.handovers);
     let sealed = proposed.find(|h| HandedOver::of(h) == *told);
     let sealed = sealed.ok_or_else(|| Error::defect("the sealed PIN is in no proposal"))?;

@@ -49,7 +49,7 @@ impl Stage {
         Ok(Self { terminal, lead, wiring: Wiring::open(global, ledger, copies)? })
     }
 
-    /// The ledger as it stands.
+    /// The ledger as it is now.
     pub fn state(&mut self) -> Result<LedgerState, Error> {
         self.wiring.world().load()
     }
@@ -64,7 +64,7 @@ impl Stage {
         self.terminal.confirm("Is this machine's clock right?")
     }
 
-    /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not hold.
+    /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not have.
     pub fn needed(&mut self) -> Result<Needed, Error> {
         let state = self.state()?;
         let open = execute::open_ceremony(&state, "execute")?;
@@ -88,7 +88,7 @@ pub struct Needed {
     pub approved: BTreeSet<Name>,
     /// Whether a quorum has begun to act, so that nobody's approval counts any more.
     pub has_begun: bool,
-    /// PINs that the quorum does not hold, with the reason.
+    /// PINs that the quorum does not have, with the reason.
     pub present: Vec<(Name, Role, String)>,
 }
 

@@ -17,7 +17,7 @@ use crate::{
     storage::{self, SystemClock},
 };
 
-/// Says where a ledger stands, and what comes next.
+/// Says what a ledger has in it, and what comes next.
 pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let state = reading::ledger(&args.ledger, global)?;
     let station = storage::StationDirectory::new(&wiring::state_root(global, &[])?)?;

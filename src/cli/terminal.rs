@@ -1,7 +1,7 @@
 //! The terminal: the only place that prints or asks ([`asking`] has the questions, [`hidden`] what is typed unseen, [`screen`]
 //! the width and the colour of lines).
 //!
-//! Prose goes to standard output, or to standard error where `--json` wants that for its one object. Errors, warnings
+//! Prose goes to standard output, or to standard error where `--json` needs that for its one object. Errors, warnings
 //! and progress always go to standard error. Nothing that came from a file or a token is printed before control
 //! characters were replaced. No cursor movement.
 
@@ -122,7 +122,7 @@ impl Terminal {
         }
     }
 
-    /// An error that somebody can mend on the spot.
+    /// An error that somebody can put right on the spot.
     pub fn complain(self, error: &Error) {
         for line in error_lines(error) {
             to_room(&line);

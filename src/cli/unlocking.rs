@@ -17,7 +17,7 @@ use crate::{
     softcard::SoftCard,
 };
 
-/// Says how many touches will come. Then those who hold the card can have their finger ready.
+/// Says how many touches will come. Then the person with the card can have a finger ready.
 fn announce(
     terminal: Terminal,
     card: &mut dyn Card,
@@ -187,7 +187,7 @@ pub struct Typing {
     whose: String,
     tries_left: Option<u32>,
     allowed: FinalTry,
-    /// What was settled for the next try; to be settled anew after a wrong PIN.
+    /// What was settled for the next try; to be settled again after a wrong PIN.
     settled: Option<FinalTry>,
 }
 

@@ -38,7 +38,7 @@ pub const fn meaning(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "Completed, or verified.",
         Exit::Error => {
-            "Something did not work: a file that is missing or not what it should be, a card, a wrong PIN, a token, the disk; or it worked, and what it printed could not be written. 'quorate status' says where things stand."
+            "Something did not work: a file that is missing or not what it should be, a card, a wrong PIN, a token, the disk; or it worked, and what it printed could not be written. 'quorate status' says what comes next."
         }
         Exit::Usage => "The command line, or a question that nobody could be asked.",
         Exit::Refused => "A rule forbids it, or an audit has findings.",
@@ -54,7 +54,7 @@ pub const fn meaning(exit: Exit) -> &'static str {
 pub const INTERRUPTED: (u8, &str) = (
     130,
     "Interrupted by Ctrl-C (SIGINT), as a shell reports it; of another signal it is 128 and the signal's number. What was \
-     begun is gone on with by the same command; 'quorate status' says where things stand.",
+     begun is gone on with by the same command; 'quorate status' says what comes next.",
 );
 
 const PRINT: &[Exit] = &[Exit::Done, Exit::Usage];

@@ -242,7 +242,7 @@ pub fn card(terminal: Terminal, place: &CardPlace) -> Result<Box<dyn Card>, Erro
     }
 }
 
-/// Who is told what a card waits for.
+/// What tells a person what a card waits for.
 pub fn attention(terminal: Terminal) -> Arc<dyn Attention> {
     Arc::new(CardPrompts::new(terminal))
 }

@@ -11,10 +11,7 @@ use crate::{
 };
 
 /// The files that are in a circle. Nothing comes to this list; whatever has left its circle is deleted from it.
-const IN_A_CIRCLE: &[&str] = &[
-    "src/piv/card.rs",
-    "src/piv/unlocked.rs",
-];
+const IN_A_CIRCLE: &[&str] = &["src/piv/card.rs", "src/piv/unlocked.rs"];
 
 type Module = Vec<String>;
 type Graph<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;

@@ -274,7 +274,7 @@ fn everything_that_stands_in_the_way_of_a_plan_is_listed_at_once() {
     for verb in [vec!["propose", "--check"], vec!["propose"]] {
         let args = [&verb[..], &[bad.as_str(), &ledger]].concat();
         let ran = if verb.len() > 1 { lab.run(&args) } else { lab.run_with("frank", &args) }.expect(3);
-        assert!(ran.error().contains("2 things stand in the way"), "{}", ran.error());
+        assert!(ran.error().contains("2 things are in the way"), "{}", ran.error());
         for said in ["the policy requires 2 before a target", "--copy DIR", "did you mean hsm?"] {
             assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
         }

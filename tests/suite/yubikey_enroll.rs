@@ -212,7 +212,9 @@ fn without_a_new_puk_nothing_is_done() {
     assert_eq!(
         (refused.json["error"]["message"].as_str(), refused.json["error"]["hint"].as_str()),
         (
-            Some("card 10000001 has the PUK of delivery, and nobody can be asked for a new one"),
+            Some(
+                "card 10000001 has the PUK that is the factory default, and nobody can be asked for a new one"
+            ),
             Some("give it with --puk-file FILE")
         )
     );

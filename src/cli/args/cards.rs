@@ -18,7 +18,7 @@ pub enum CardVerb {
         after_help = "Examples:\n  quorate card enroll --card yubikey --name alice --full-name \"Alice Archer\" -o alice.json\n  quorate card enroll --card soft:alice.card --pin-file alice.pin \\\n    --name alice --full-name \"Alice Archer\" -o alice.json"
     )]
     Enroll(CardEnroll),
-    /// List every reader with the YubiKey in it, and what that lacks to serve; no PIN.
+    /// List every reader with the YubiKey in it, and what is missing before it can be used; no PIN.
     #[command(after_help = "Example:\n  quorate card list")]
     List,
     /// Show what a card or an enrolment says of itself; no PIN.
@@ -28,7 +28,7 @@ pub enum CardVerb {
     Show(CardShow),
     /// Try alone that a card opens its shares, and sign that it does.
     #[command(
-        after_help = "Examples:\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate card drill --ledger ledger --card soft:alice.card \\\n      --head \"$(cat head.txt)\" -o alice.drill\n  Beside the ledger itself:\n    quorate card drill --ledger ledger --card soft:alice.card --copy /media/usb/ledger\n  The administrator takes in what was brought:\n    quorate card drill --ledger ledger --import alice.drill --copy /media/usb/ledger"
+        after_help = "Examples:\n  On your own machine, with a copy of the ledger and the head from paper:\n    quorate card drill --ledger ledger --card soft:alice.card \\\n      --head \"$(cat head.txt)\" -o alice.drill\n  Beside the ledger itself:\n    quorate card drill --ledger ledger --card soft:alice.card --copy /media/usb/ledger\n  The administrator imports what was brought:\n    quorate card drill --ledger ledger --import alice.drill --copy /media/usb/ledger"
     )]
     Drill(CardDrill),
     /// Verify PIV attestations of YubiKeys: no card, no ledger.
@@ -45,7 +45,7 @@ pub struct CardAttestation {
     /// should be attested, in any order; PEM or DER.
     #[arg(value_name = "FILE", required = true, value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Who is believed.
+    /// Which authorities are believed.
     #[command(flatten)]
     pub trust: TrustArgs,
 }
@@ -78,7 +78,7 @@ pub struct CardEnroll {
     /// The card.
     #[command(flatten)]
     pub card: CardArgs,
-    /// Who holds the card: the identifier that plans use.
+    /// Whose card it is: the identifier that plans use.
     #[arg(long)]
     pub name: Name,
     /// The name as it is read aloud.
@@ -94,13 +94,13 @@ pub struct CardEnroll {
     /// The retired slot of the share key, 82 to 95 [default: the first that is free].
     #[arg(long, value_name = "SLOT", help_heading = "Options for YubiKeys")]
     pub slot: Option<Slot>,
-    /// When the keys that are made want a touch; production wants it always.
+    /// When the keys that are made require a touch; production requires it always.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = TouchArg::Always, help_heading = "Options for YubiKeys")]
     pub touch: TouchArg,
     /// Make new keys where keys are, after serial and slot were typed. What is sealed to the old ones is lost.
     #[arg(long, help_heading = "Options for YubiKeys")]
     pub replace: bool,
-    /// Read the new PUK from the first line of this file, where the card still has the one of delivery.
+    /// Read the new PUK from the first line of this file, where the card still has the factory default.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Options for YubiKeys")]
     pub puk_file: Option<PathBuf>,
     /// Read the management key, in hex, from this file: the card's own, or the new one where it still has the one of
@@ -138,7 +138,7 @@ pub struct CardDrill {
     pub copies: CopyArgs,
 }
 
-/// When a key on a YubiKey wants a touch.
+/// When a key on a YubiKey requires a touch.
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TouchArg {
     /// For each use.
@@ -155,7 +155,7 @@ pub struct CardShow {
     /// yubikey[:SERIAL], soft:FILE, or an enrolment's file.
     #[arg(value_name = "CARD|FILE")]
     pub what: String,
-    /// Who is believed of the attestation on a YubiKey or in an enrolment.
+    /// Which authorities are believed of the attestation on a YubiKey or in an enrolment.
     #[command(flatten)]
     pub trust: TrustArgs,
 }

@@ -171,7 +171,7 @@ fn refuse_losses(steps: &Steps, card: &CardInventory) -> Result<(), Error> {
     ))
 }
 
-/// Whether a signing key that is there can stay: made on the card, wants PIN and touch as asked, and signs what is wanted.
+/// Whether a signing key that is there can stay: made on the card, requires PIN and touch as asked, and signs what is needed.
 fn fits(key: &SlotKey, args: &CardEnroll) -> bool {
     key.signing_key().is_some_and(|public| !(args.administrator && public.algorithm() == "ed25519"))
         && key.pin_policy() == "always"
@@ -179,7 +179,7 @@ fn fits(key: &SlotKey, args: &CardEnroll) -> bool {
         && is_touched(key, args)
 }
 
-/// Whether a key that is there wants a touch as often as it was asked for.
+/// Whether a key that is there requires a touch as often as it was asked for.
 fn is_touched(key: &SlotKey, args: &CardEnroll) -> bool {
     match args.touch {
         TouchArg::Always => key.touch_policy() == "always",
@@ -254,7 +254,7 @@ fn tell(steps: &Steps, card: &CardInventory, terminal: Terminal) {
     }
     step(true, "put a certificate beside each P-256 key, and sign the enrolment: a touch each".into());
     if steps.touch != TouchRule::Always {
-        terminal.tell("Keys that want no touch for each use serve outside production only.");
+        terminal.tell("Keys that require no touch for each use are for use outside production only.");
     }
 }
 

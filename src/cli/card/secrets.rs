@@ -121,7 +121,10 @@ pub(super) fn puk(
     }
     if !terminal.is_interactive() {
         return Err(Error::usage(
-            format!("card {} has the PUK of delivery, and nobody can be asked for a new one", card.serial),
+            format!(
+                "card {} has the PUK that is the factory default, and nobody can be asked for a new one",
+                card.serial
+            ),
             "give it with --puk-file FILE",
         ));
     }
@@ -129,7 +132,7 @@ pub(super) fn puk(
     choose(terminal, &prompt, check).map(Some)
 }
 
-/// The management key is wanted only if something is written that needs it.
+/// The management key is needed only if something is written that needs it.
 pub(super) fn management(
     args: &CardEnroll,
     steps: &Steps,
@@ -164,7 +167,10 @@ fn from_hex(hex: &[u8]) -> Result<ManagementSecret, Error> {
         .ok()
         .filter(|key| matches!(key.len(), 16 | 24 | 32));
     let key = decoded.ok_or_else(|| {
-        Error::usage("not a management key", "write 16, 24 or 32 bytes in hex, as the card's algorithm wants")
+        Error::usage(
+            "not a management key",
+            "write 16, 24 or 32 bytes in hex, as the card's algorithm requires",
+        )
     })?;
     Ok(ManagementSecret::copy_of(key)?)
 }

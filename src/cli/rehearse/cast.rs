@@ -221,7 +221,7 @@ impl Cast {
         self.names.get(name).map_or_else(|| name.to_string(), Line::to_string)
     }
 
-    /// The PIN that holds on a token before the quorum takes it over, or that its owner keeps.
+    /// The PIN that is in force on a token before the quorum takes it over, or that its owner keeps.
     pub fn present_pin(&self, target: &Name, role: Role) -> Result<Pin, Error> {
         let pin = self.pins.get(&(target.clone(), role));
         let pin = pin.ok_or_else(|| {
@@ -306,7 +306,7 @@ fn random_pin() -> Result<Pin, Error> {
     let random = getrandom::fill(bytes.expose_mut());
     random.map_err(|e| Error::problem(format!("no random numbers: {e}"), "check the kernel's generator"))?;
     for byte in bytes.expose_mut() {
-        // 256 is no multiple of 10: the slight bias is of no matter to a PIN that is thrown away.
+        // 256 is not a multiple of 10: the slight bias is of no matter to a PIN that is thrown away.
         *byte = byte.wrapping_rem(10).wrapping_add(b'0');
     }
     Ok(Pin::new(bytes))

@@ -102,7 +102,7 @@ impl Terminal {
         }
     }
 
-    /// What stands before the cursor. Of a prompt that is longer than a line, all but the last sentence is told before.
+    /// What is shown before the cursor. Of a prompt that is longer than a line, all but the last sentence is told before.
     fn prompt(self, question: &str) -> String {
         let question = text::printable(question);
         match question.rsplit_once(". ") {

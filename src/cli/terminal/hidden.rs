@@ -1,7 +1,7 @@
 //! A line that is typed, seen or not seen.
 //!
 //! Where it is not to be seen, the terminal's echo is off before the prompt appears, and on again on every way out: an answer, an error, Ctrl-C, a
-//! signal that ends or stops the process. After a stop it is off again before the prompt stands there once more
+//! signal that ends or stops the process. After a stop it is off again before the prompt is shown once more
 //! (termios(3); `memory::held` has the signals). The kernel's line editing stays on, so that backspace works.
 //!
 //! What is typed is read byte by byte into locked memory. The kernel's own buffer of the terminal is not ours to wipe.
@@ -40,7 +40,7 @@ pub fn line(prompt: &str) -> Result<Option<Pin>, Error> {
     typed(prompt, Echo::Hidden)
 }
 
-/// A line; none at the end of the input. After a stop the prompt stands there once more.
+/// A line; none at the end of the input. After a stop the prompt is shown once more.
 pub fn typed(prompt: &str, echo: Echo) -> Result<Option<Pin>, Error> {
     let stdin = std::io::stdin();
     let mut typed = Typed { bytes: LockedBytes::zeroed(LONGEST)?, length: 0 };
@@ -176,7 +176,7 @@ impl<'t> Silence<'t> {
         }
     }
 
-    /// Delivers the signals that came; true if there were any, and the prompt stands there anew.
+    /// Delivers the signals that came; true if there were any, and the prompt was shown again.
     fn obey(&self) -> std::io::Result<bool> {
         let mut came = false;
         while let Some(held) = self.signals.next()? {
@@ -188,7 +188,7 @@ impl<'t> Silence<'t> {
             }
         }
         if came {
-            // What stood before the stop is not shown any more, and no part of the answer.
+            // What was shown before the stop is not shown any more, and no part of the answer.
             tcflush(self.restoring.terminal, QueueSelector::IFlush)?;
             self.again()?;
         }

@@ -76,7 +76,7 @@ pub fn to_stderr(line: &str) {
     output::to_stderr(fit(&format!("{line}\n"), &std::io::stderr()).as_bytes());
 }
 
-/// For somebody in the room: if errors go into a file, it stands on their screen all the same.
+/// For somebody in the room: if errors go into a file, it is on their screen all the same.
 pub fn to_room(line: &str) {
     to_stderr(line);
     if !std::io::stderr().is_terminal() {
