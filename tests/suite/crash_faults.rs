@@ -7,11 +7,11 @@ mod program;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
-use crate::support::crash::{Call, Cut, Stand, is_made, sweep};
+use crate::support::crash::{Call, Interruption, Stand, is_made, sweep};
 use crate::support::lab::{self, Ran};
 
 /// A disk that fails once.
-const BAD_DISK: Cut = Cut { inject: fails, check: said_clearly, kind: Call::kind };
+const BAD_DISK: Interruption = Interruption { inject: fails, check: said_clearly, kind: Call::kind };
 
 fn fails(call: &Call) -> String {
     let error = match call.name.as_str() {

@@ -17,8 +17,8 @@ use super::{
     vault::people,
 };
 
-mod cut;
-pub use cut::{Call, Cut, KILL, sweep, traced, unsafe_moments};
+mod interruption;
+pub use interruption::{Call, Interruption, KILL, sweep, traced, unsafe_moments};
 
 /// The custodians: two of three for the crypto officer, all three for the security officer.
 pub const THREE: [&str; 3] = ["alice", "bob", "carol"];

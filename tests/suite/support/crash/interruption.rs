@@ -111,7 +111,7 @@ fn parse(log: &str, home: &str) -> Vec<Call> {
 
 /// What happens to a call, and what must be true of every command to which it happened.
 #[derive(Clone, Copy)]
-pub struct Cut {
+pub struct Interruption {
     pub inject: fn(&Call) -> String,
     pub check: fn(&Ran),
     /// Calls of one kind may stand for each other.
@@ -119,7 +119,7 @@ pub struct Cut {
 }
 
 /// The process is killed before the call.
-pub const KILL: Cut = Cut {
+pub const KILL: Interruption = Interruption {
     inject: |call| format!("{}:signal=KILL:when={}", call.name, call.nth),
     check: |ran| assert_eq!(ran.code, None, "{}", ran.stderr),
     kind: Call::kind_for_a_kill,
@@ -134,39 +134,40 @@ pub fn sweep(
     stand: &Stand,
     command: &(dyn Fn(&Stand) -> Command + Sync),
     go_on: &(dyn Fn(&Stand, &Ran) + Sync),
-    cut: Cut,
+    interruption: Interruption,
 ) {
     let begun = std::time::Instant::now();
     let rehearsed = stand.twin();
     let whole = traced(&rehearsed, &command(&rehearsed), None);
     assert_eq!(whole.ran.code, Some(0), "{what}: {}", whole.ran.stderr);
     let mut workers = 0;
-    let mut points: Vec<(usize, Call)> = Vec::new();
+    let mut moments: Vec<(usize, Call)> = Vec::new();
     for call in whole.calls {
         workers += usize::from(STARTS.split(',').any(|start| start == call.name));
         if call.is_on_disk && call.succeeded {
-            points.push((workers, call));
+            moments.push((workers, call));
         }
     }
-    let all = points.len();
+    let all = moments.len();
     if std::env::var_os(EVERY).is_none() {
         let mut seen = BTreeSet::new();
-        points.retain(|(workers, call)| seen.insert((*workers, (cut.kind)(call))));
+        moments.retain(|(workers, call)| seen.insert((*workers, (interruption.kind)(call))));
     }
-    points.reverse();
-    let total = points.len();
+    moments.reverse();
+    let total = moments.len();
     let mut table: BTreeMap<String, usize> = BTreeMap::new();
-    for (_, call) in &points {
+    for (_, call) in &moments {
         *table.entry(call.name.clone()).or_default() += 1;
     }
-    let (queue, shapes, failures) = (Mutex::new(points), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
+    let (queue, shapes, failures) =
+        (Mutex::new(moments), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
     let work = || {
         loop {
             let Some((workers, call)) = queue.lock().unwrap().pop() else { return };
             let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let stand = stand.twin();
-                let ran = traced(&stand, &command(&stand), Some(&(cut.inject)(&call))).ran;
-                (cut.check)(&ran);
+                let ran = traced(&stand, &command(&stand), Some(&(interruption.inject)(&call))).ran;
+                (interruption.check)(&ran);
                 let shape = (workers, ran.code, stand.shape());
                 if !shapes.lock().unwrap().insert(shape) {
                     return;
@@ -185,7 +186,7 @@ pub fn sweep(
     });
     let table: Vec<String> = table.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!(
-        "{what}: {total} of {all} points, {} states of the disk, {:.1} s: {}",
+        "{what}: {total} of {all} calls, {} states of the disk, {:.1} s: {}",
         shapes.lock().unwrap().len(),
         begun.elapsed().as_secs_f64(),
         table.join(", ")
