@@ -2,6 +2,7 @@
 
 mod alone;
 mod bytes;
+mod chains;
 mod encodings;
 mod genesis;
 mod virtual_cards;

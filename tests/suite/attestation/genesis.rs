@@ -202,7 +202,7 @@ fn an_imported_key_has_no_attestation() {
     let mut card = Spare::new();
     card.certificates.truncate(2);
     card.refused("2 certificates attest it");
-    // Somebody fills the gap: the same attestation again, or one that he made.
+    // Somebody fills the gap: the same attestation again, or one that they made.
     let (signing, own) = (card.certificates[1].clone(), Spare::new());
     card.certificates.push(signing);
     card.refused("its share key is in slot 9c: 82 to 95 are for it");
@@ -355,7 +355,7 @@ fn other_roots_are_believed_by_plan_only() {
 
 #[test]
 fn the_attested_key_of_one_card_makes_no_second_card() {
-    // What the true card would sign, if its holder asked it to: a certificate for keys that he has on a laptop.
+    // What the true card would sign, if its holder asked it to: a certificate for keys that they have on a laptop.
     let card = Spare::new();
     let nine_c = Issuer {
         name: "YubiKey PIV Attestation 9c".into(),

@@ -44,8 +44,7 @@ fn an_enrolled_yubikey_is_attested_whoever_made_it() {
         let hands = hands(maker, card);
         hands.enroll("alice-spare", &[]).ok();
         propose(&hands).ok();
-        // Whoever reads the enrolment sees it, or looks at the card, if he has the certificates and says whom he
-        // believes.
+        // Anyone who has the certificates and says whom they trust sees it, in the enrolment or on the card.
         let (file, roots) = (hands.lab.at("enrolments/alice-spare.json"), hands.lab.at("plans/roots.pem"));
         let pin = hands.maker.root_sha256();
         for what in [file.as_str(), "yubikey"] {
