@@ -1,4 +1,4 @@
-//! What a custodian is shown, what he is asked to sign, and with which card: wrong ledgers, wrong times, wrong people.
+//! What a custodian is shown, what they are asked to sign, and with which card: wrong ledgers, wrong times, wrong people.
 
 mod terminal;
 
@@ -15,7 +15,7 @@ fn proposed() -> Lab {
     lab
 }
 
-/// A person decides on a machine of his own, with these options besides card and output.
+/// A person decides on a machine of their own, with these options besides card and output.
 fn on_own_machine(lab: &Lab, verb: &str, who: &str, ledger: &str, more: &[&str]) -> Ran {
     let (ledger, output) = (lab.at(ledger), lab.at(OUTPUT));
     let card = lab.with_card(who);

@@ -1,4 +1,4 @@
-//! Plans and enrolments that somebody wrote to get more than is his: one clear error each, and no ledger line.
+//! Plans and enrolments that somebody wrote to get more than is theirs: one clear error each, and no ledger line.
 
 use std::fs;
 
@@ -126,7 +126,7 @@ fn every_card_is_its_holders_own() {
     let (lab, good) = with_plan();
     let alice = "[\"../enrolments/alice.json\"]";
     let cases: &[(&str, &str, &str)] = &[
-        // Her name, his card.
+        // Alice's name, another's card.
         (alice, "[\"../enrolments/carol.json\"]", "was enrolled by \"Carol Example\""),
         (alice, "[\"../enrolments/alice.json\", \"../enrolments/alice.json\"]", "is listed twice"),
         (alice, "[\"../enrolments/absent.json\"]", "absent.json"),

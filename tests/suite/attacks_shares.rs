@@ -150,7 +150,7 @@ fn what_a_share_says_of_itself_must_be_what_the_roster_says() {
         assert!(matches!(error, ShareError::Name { .. }), "{to}: {error}");
         assert!(error.to_string().contains("person-2"), "{error}");
     }
-    // Another's good share, or one of the other authority, in the place of his own.
+    // Another's good share, or one of the other authority, in the place of their own.
     for (document, authority, number) in
         [(good, CRYPTO, 1), (good, "security-officer", 2), (good, CRYPTO, 99), (good, "nobody", 2)]
     {

@@ -1,4 +1,4 @@
-//! Drills: a holder alone tries his card, and what others try to make of the statements.
+//! Drills: a holder alone tries their card, and what others try to make of the statements.
 
 mod bad_shares;
 
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 const OUTPUT: &str = "files/drill";
 
-/// Somebody drills on a machine of his own, with the head from paper.
+/// Somebody drills on a machine of their own, with the head from paper.
 fn on_own_machine(lab: &Lab, who: &str, ledger: &str, more: &[&str]) -> Ran {
     let (ledger, output) = (lab.at(ledger), lab.at(OUTPUT));
     let card = lab.with_card(who);

@@ -8,7 +8,7 @@ use crate::support::yubikeys::{PIN, PUK, SECRETLY};
 use crate::yubikey_failures::table::{ALICE, AUTHENTICATE, BOB, FRANK, Table, VERIFY};
 use virtual_card::{Action, Card, Firmware, Manufacturer, Touch, Trigger};
 
-/// Somebody reads and types: after each text what he answers. A briefing is turned page by page. Gives the exit code and
+/// Somebody reads and types: after each text what they answer. A briefing is turned page by page. Gives the exit code and
 /// what stood on the screen, blanks and line ends as one blank each.
 #[track_caller]
 fn converse(table: &Table, args: &[&str], turns: &[(&str, &str)]) -> (i32, String) {
@@ -55,7 +55,7 @@ fn a_custodian_approves() {
         (table.lab.at("ledger"), table.lab.at("files/approval"), table.lab.at("state-own"));
     let args =
         ["approve", &ledger, "--card", "yubikey", "--head", &head, "-o", &output, "--state-dir", &state];
-    // He types his PIN once, however many keys want it.
+    // They type their PIN once, however many keys use it.
     let turns = [
         ("Approve this proposal as Bob Example? [y/N]", "y"),
         ("PIN of Bob Example's yubikey card 10000002 (3 tries left)", PIN),
@@ -105,9 +105,9 @@ fn a_ceremony_at_one_table_forgives() {
     let table = Table::with(&["alice", "bob", "frank"]);
     let args = run_anew(&table, &[]);
     let carol = table.lab.card("carol", "");
-    // Bob has moved his signing key since: it is found, at the table as well.
+    // Bob has moved their signing key since: it is found, at the table as well.
     table.bob.move_key(0x9C, 0x9A);
-    // Frank signs, and does not touch his card when it should open what executes. Alice opens, signs in two parts, and
+    // Frank signs, and does not touch their card when it should open what executes. Alice opens, signs in two parts, and
     // does not touch hers when she should attest.
     looks_away(&table.frank, 2, 3);
     looks_away(&table.alice, 4, 6);

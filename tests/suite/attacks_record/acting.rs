@@ -1,4 +1,4 @@
-//! Who acts on a ledger verifies it first: a custodian before he approves, the station before it executes.
+//! Anyone who acts on a ledger verifies it first: a custodian before they approve, the station before it executes.
 
 use std::{
     fs,

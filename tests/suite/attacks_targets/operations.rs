@@ -203,7 +203,7 @@ fn a_wrong_borrowed_pin_costs_one_try_of_a_backup_and_of_a_restore() {
     }
 }
 
-/// Somebody with the application's PIN puts keys that he knows where the restored ones belong.
+/// Somebody with the application's PIN puts keys that they know where the restored ones belong.
 #[test]
 fn a_key_that_an_attacker_knows_is_not_taken_for_the_restored_one() {
     let (vault, _, present) = backed_up(

@@ -51,7 +51,7 @@ fn a_restored_pair_is_the_same_until_one_of_them_is_changed() {
     let prose = vault.prose(&["compare", "hsm", "spare", "--ledger", &vault.lab.at("ledger")]).ok();
     assert!(prose.stdout.contains("proven when it was restored"), "{}", prose.stdout);
 
-    // Somebody puts a key that he knows under the original label and id.
+    // Somebody puts a key that they know under the original label and id.
     for class in ["privkey", "pubkey"] {
         vault.hsm.user("spare", USER_PIN, &["--delete-object", "--type", class, "--id", "01"]);
     }

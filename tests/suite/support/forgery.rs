@@ -60,7 +60,7 @@ pub fn sign<S: Statement>(lab: &Lab, signer: &str, mode: Mode, statement: &S) ->
     })
 }
 
-/// The share documents of a person, opened on his card.
+/// The share documents of a person, opened on their card.
 pub fn shares(lab: &Lab, who: &str, roster: &Roster, authorities: &[&str]) -> Vec<LockedBytes> {
     with_card(lab, who, |card, key| {
         let sealed = |authority| roster.sealed_share(&name(authority), key).unwrap();

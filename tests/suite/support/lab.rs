@@ -208,7 +208,7 @@ impl Lab {
         self.run_with(name, &args)
     }
 
-    /// A custodian approves on a machine of his own, into `files/NAME.approval`.
+    /// A custodian approves on a machine of their own, into `files/NAME.approval`.
     pub fn approve_to_file(&self, name: &str) -> Ran {
         let (ledger, output) = (self.at("ledger"), self.at(&format!("files/{name}.approval")));
         let card = self.with_card(name);

@@ -1,4 +1,4 @@
-//! A dealing with keys of the test's own: everything that a dealer has in hands before he forgets it.
+//! A dealing with keys of the test's own: everything that a dealer has in their hands before they forget it.
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use quorate::{

@@ -341,7 +341,7 @@ pub fn reset(serial: &str, label: &str, new_label: &str) -> String {
     )
 }
 
-/// An application's owner, with his age key.
+/// An application's owner, with their age key.
 pub struct Application {
     key: PathBuf,
     pub recipient: String,
@@ -358,7 +358,7 @@ impl Application {
         Self { recipient: line.trim().to_owned(), key }
     }
 
-    /// What `age` finds in a file that is sealed to him.
+    /// What `age` finds in a file that is sealed to them.
     pub fn opens(&self, file: &str) -> Option<String> {
         let output = Command::new("age").args(["-d", "-i"]).arg(&self.key).arg(file).output().unwrap();
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())

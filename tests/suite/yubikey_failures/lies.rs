@@ -236,8 +236,8 @@ fn more_than_anybody_wants() {
     table.approves(ALICE);
 }
 
-/// Nothing but its holder ends the conversation with a card that always has more to say: he is told that it is waited
-/// for, and interrupts.
+/// Nothing but its holder ends the conversation with a card that always has more to say: they are told that it is
+/// waited for, and interrupt.
 #[test]
 fn without_end() {
     let table = Table::with(&["alice"]);
