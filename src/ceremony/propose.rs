@@ -91,8 +91,9 @@ struct Substance {
     roster: Arc<Roster>,
 }
 
-/// Says what is in the way of a plan, all of it at once, and what it will ask for. It needs no card, and writes nothing;
-/// an open ceremony is no obstacle, since the plan may be meant for after it.
+/// Says what is in the way of a plan, all of it at once, and what it will ask for. It needs no card, and writes
+/// nothing but for a file that is begun and removed where a backup will be; an open ceremony is not an obstacle, since the plan
+/// may be meant for after it.
 pub fn check(
     world: &mut World<'_>,
     state: Option<&LedgerState>,
@@ -127,7 +128,7 @@ pub fn draft(
     mistakes.settle()?;
     let (Some(Prepared { now, ledger, nonce, secrets, substance }), Some(proposer)) = (prepared, proposer)
     else {
-        return Err(Error::problem("the proposal could not be made", "this is a defect: report it"));
+        return Err(Error::defect("a proposal was not made, and no reason was noted"));
     };
     if let Some(state) = state {
         world.sweep(state)?;
