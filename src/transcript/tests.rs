@@ -41,6 +41,7 @@ fn finds(files: &[CeremonyFiles], mode: Mode, expected: &str) {
     let (code, words) = expected.split_once(": ").expect("code: words");
     let is_expected = matches!(found.as_slice(), [f] if f.code == code && f.message.contains(words));
     assert!(is_expected, "{expected}\n{found:#?}");
+    forge::vectors::keep(files, mode, &found);
 }
 
 /// The same for a forged ledger.

@@ -19,6 +19,7 @@ mod lines;
 mod modes;
 mod pins;
 mod screen;
+mod vectors;
 mod verdicts;
 
 use crate::support::forge;

@@ -8,6 +8,8 @@
 mod adopting;
 #[path = "forge/parts.rs"]
 mod parts;
+#[path = "forge/vectors.rs"]
+pub mod vectors;
 
 use std::{fs, path::Path, sync::OnceLock};
 
