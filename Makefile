@@ -47,7 +47,7 @@ test_packages  := $(build_packages) softhsm2 opensc strace faketime bubblewrap m
 age_plugin_version := 0.5.1
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearsal test sweep lint deny audit-dependencies bench fuzz man build install uninstall clean \
+.PHONY: help rehearsal test sweep lint deny audit-dependencies bench fuzz man mutants vectors build install uninstall clean \
         toolchain build-needs test-needs
 
 help: ## Show what can be made
@@ -97,6 +97,18 @@ fuzz: $(call escaped,$(BINARY)) ## Run each fuzz target for FUZZ_SECONDS (600), 
 	set -e; mkdir -p fuzz/findings; for target in $(fuzz_targets); do echo "fuzz: $$target, $(FUZZ_SECONDS) s"; \
 	    fuzz/target/*/release/$$target fuzz/corpus/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 	        -max_len=262144 -print_final_stats=1 -verbosity=0 -artifact_prefix=fuzz/findings/$$target- 2>&1 | tail -n 12; done
+
+mutants: build-needs ## Leave out each rule of the verifier in turn, which a test must notice: of all files, or of FILE (cargo-mutants)
+	@$(CARGO) mutants --version >/dev/null 2>&1 || { echo 'mutants: no cargo-mutants here (cargo install cargo-mutants --locked)' >&2; exit 1; }
+	$(CARGO) mutants $(if $(FILE),--file '$(FILE)')
+
+# Where test vectors are written; it must not exist.
+VECTORS ?= $(target_dir)/vectors
+
+vectors: build-needs ## Write forged ledgers to VECTORS, with an index of what is to be found in each, and audit them
+	mkdir -p "$$(dirname '$(VECTORS)')" && mkdir '$(VECTORS)'
+	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --package quorate --lib -- transcript::tests
+	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --test suite attacks_record::vectors
 
 man: build-needs ## Write the manual pages anew from the command line's definitions
 	QUORATE_BLESS=1 $(CARGO) test --locked --test manuals

@@ -2,8 +2,19 @@
 //!
 //! The list is in `roster::operation`; here it becomes the two enums, and the ways from one of their values to its file.
 
+pub mod adopt;
+pub mod backup;
+pub mod command;
+pub mod delete;
+pub mod genesis;
+pub mod inventory;
 pub mod record;
+pub mod recover;
+pub mod reset;
+pub mod restore;
+pub mod retire;
 pub mod rules;
+pub mod using;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +32,6 @@ use rules::{Difference, Facts, Payload, Planned as _};
 
 macro_rules! enums {
     ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal;)*) => {
-        $(pub mod $module;)*
         $(pub use $module::{$payload, $plan};)*
 
         by_kind! {
