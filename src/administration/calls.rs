@@ -9,7 +9,7 @@ use crate::{
 
 /// CK_TOKEN_INFO, as far as an administration depends on it.
 pub struct TokenInfo {
-    /// Who it is.
+    /// Which token it is.
     pub identity: TokenIdentity,
     /// CKF_TOKEN_INITIALIZED.
     pub initialised: bool,
@@ -17,7 +17,7 @@ pub struct TokenInfo {
     pub user_pin_set: bool,
     /// CKF_USER_PIN_TO_BE_CHANGED.
     pub user_pin_to_be_changed: bool,
-    /// Shortest and longest PIN in bytes; a longest of 0 is no limit.
+    /// Shortest and longest PIN in bytes; a longest of 0 means no limit.
     pub pin_length: (usize, usize),
     /// The tries left for the SO PIN.
     pub so_tries: Tries,

@@ -1,8 +1,11 @@
 //! Errors of a token's calls, before it is known what they leave open.
 
-use crate::ports::{
-    cause::Cause,
-    token::{Effect, TokenError},
+use crate::{
+    encoding::text::Name,
+    ports::{
+        cause::Cause,
+        token::{Effect, TokenError},
+    },
 };
 
 /// A call that failed, or a state in which the administration does not go on.
@@ -97,4 +100,17 @@ impl From<TokenError> for Fault {
             effect,
         }
     }
+}
+
+/// An authorization is good on one target only.
+pub fn admit(authorized: &Name, target: &Name) -> Result<(), TokenError> {
+    if authorized == target {
+        return Ok(());
+    }
+    Err(TokenError::before(
+        "authorization",
+        Cause::Unnamed,
+        format!("the quorum authorized an act on {authorized}, not on {target}"),
+        "this is a defect of quorate: report it",
+    ))
 }

@@ -9,7 +9,7 @@ use crate::{
     memory::Pin,
     ports::{
         cause::Cause,
-        token::{Effect, Installation, PinHolder, Run, Start},
+        token::{Condition, Effect, Installation, PinHolder, Run},
     },
     proposal::target::TokenIdentity,
 };
@@ -19,9 +19,9 @@ const MAX_LABEL: usize = 32;
 
 /// Makes the selected token the quorum's.
 pub fn install(module: &impl Module, installation: &Installation<'_>) -> Outcome<TokenIdentity> {
-    match installation.start {
-        Start::Empty { label } => on_empty(module, installation, label),
-        Start::InUse { present_so_pin } => take_over(module, installation, present_so_pin),
+    match installation.condition {
+        Condition::Empty { label } => on_empty(module, installation, label),
+        Condition::InUse { present_so_pin } => take_over(module, installation, present_so_pin),
     }
 }
 
@@ -153,7 +153,7 @@ fn set_user_pin(session: &impl Session, so_pin: &Pin, user_pin: &Pin) -> Outcome
     session.logout()
 }
 
-/// Logs in with each new PIN: what the quorum holds opens the token.
+/// Logs in with each new PIN: what is sealed to the quorum opens the token.
 pub(super) fn prove_both<M: Module>(
     module: &M,
     slot: M::Slot,

@@ -14,6 +14,7 @@ mod reset;
 
 pub use calls::{Found, Module, Session, TokenInfo, TokenSlot};
 pub use deletion::delete;
+pub use fault::admit;
 pub use installation::install;
 pub use renewal::{change_pins, prove_pin};
 pub use reset::reset;

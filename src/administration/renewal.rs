@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     memory::Pin,
-    ports::token::{Installation, PinChange, PinHolder, Run, Start},
+    ports::token::{Condition, Installation, PinChange, PinHolder, Run},
 };
 
 /// Changes PINs of a token in use, each old one presented once.
@@ -15,9 +15,9 @@ pub fn change_pins(module: &impl Module, change: &PinChange<'_>) -> Outcome<()> 
     match *change {
         PinChange::ByUser { present, new } => change_user_pin(module, present, new),
         PinChange::ByOfficer { present, new, user_pin } => {
-            let start = Start::InUse { present_so_pin: Some(present) };
+            let condition = Condition::InUse { present_so_pin: Some(present) };
             let installation =
-                Installation { run: Run::First, start, new_so_pin: new, new_user_pin: Some(user_pin) };
+                Installation { run: Run::First, condition, new_so_pin: new, new_user_pin: Some(user_pin) };
             take_over(module, &installation, Some(present)).map(drop)
         }
     }

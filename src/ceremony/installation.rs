@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     approval::authorization::Authorization,
-    ports::token::{Effect, Installation, Run, Start, Token, TokenError, Wanted},
+    ports::token::{Condition, Effect, Installation, Run, Token, TokenError, Wanted},
     proposal::{
         joining::{GenesisTarget, StartKind},
         place::Place,
@@ -102,9 +102,9 @@ impl Acting<'_, '_> {
             };
             let installation = Installation {
                 run,
-                start: match target.start {
-                    StartKind::Initialise => Start::Empty { label: target.label.as_str() },
-                    StartKind::TakeOver => Start::InUse { present_so_pin: present },
+                condition: match target.start {
+                    StartKind::Initialise => Condition::Empty { label: target.label.as_str() },
+                    StartKind::TakeOver => Condition::InUse { present_so_pin: present },
                 },
                 new_so_pin: held_so.as_ref(),
                 new_user_pin: sets_user.then_some(&user_pin),

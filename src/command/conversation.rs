@@ -20,7 +20,7 @@ pub(super) struct Answer<'a> {
     pub(super) secret: &'a Pin,
 }
 
-/// Where a conversation stands.
+/// How far a conversation has come.
 pub(super) struct Conversation<'a> {
     answers: Vec<Answer<'a>>,
     given: usize,
@@ -91,7 +91,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// What stands after the last line feed or carriage return, without escape sequences (ECMA-48, CSI) and blanks.
+/// What comes after the last line feed or carriage return, without escape sequences (ECMA-48, CSI) and blanks.
 fn last_line(heard: &[u8]) -> Vec<u8> {
     let start = heard.iter().rposition(|b| matches!(b, b'\n' | b'\r')).map_or(0, |at| at.saturating_add(1));
     let mut bytes = heard.get(start..).unwrap_or_default().iter().copied();

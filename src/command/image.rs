@@ -127,7 +127,7 @@ fn check_kind(path: &str, bytes: &[u8]) -> Result<(), TokenError> {
         let hint = "name its interpreter as the program, and the script as an input: then both are pinned";
         Err(refused(path, "is a script", hint))
     } else {
-        Err(refused(path, "is no program (no ELF file)", "name the program's file itself"))
+        Err(refused(path, "is not a program (not an ELF file)", "name the program's file itself"))
     }
 }
 

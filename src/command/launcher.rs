@@ -39,7 +39,7 @@ pub fn launcher_main() -> io::Result<()> {
     let count = number(&next()?)?;
     let kept = (0..count).map(|_| number(&next()?)).collect::<io::Result<Vec<u32>>>()?;
     let name = next()?;
-    // Opened anew it is closed when the program is executed, which says that it was.
+    // Opened again it is closed when the program is executed, which says that it was.
     let mut report = OpenOptions::new().write(true).open(format!("/proc/self/fd/{tells}"))?;
     let error = match prepare(supervisor, terminal, &kept) {
         Ok(()) => Command::new(format!("/proc/self/fd/{image}")).arg0(name).args(arguments).exec(),

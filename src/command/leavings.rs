@@ -1,4 +1,4 @@
-//! What a program leaves in its room: told to whoever ran it, and kept where that is asked for, but not what a credential stands in.
+//! What a program leaves in its room: told to the person who ran it, and kept where that is asked for, but not what has a credential in it.
 //!
 //! A credential is found in its plain bytes only: a program that means to hide it can.
 

@@ -145,7 +145,10 @@ fn check_secrets(run: &ProgramRun, secrets: &[Pin]) -> Result<(), String> {
     for (credential, secret) in run.credentials.iter().zip(secrets) {
         let line = !secret.expose().iter().any(u8::is_ascii_control);
         if credential.to != Handing::Descriptor && !line {
-            return Err(format!("the {} is no line of text: hand it over by a descriptor", credential.role));
+            return Err(format!(
+                "the {} is not a line of text: hand it over by a descriptor",
+                credential.role
+            ));
         }
         if secret.expose().len() > 4000 {
             return Err(format!("the {} is too long", credential.role));
@@ -198,7 +201,7 @@ fn launch<'a>(
     })
 }
 
-/// What is told of a run. Where a credential stands in anything that was written, nothing of that is: even a digest could
+/// What is told of a run. Where a credential occurs in anything that was written, nothing of that is: even a digest could
 /// be guessed against.
 fn record(run: &ProgramRun, secrets: &[Pin], room: &Room, ran: &Ran) -> Result<RunRecord, TokenError> {
     let unclear = |e: std::io::Error| {

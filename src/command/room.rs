@@ -18,13 +18,13 @@ use crate::{
     proposal::program::{LONGEST_FILE, PinnedInput, ProgramRun, WrittenFile, is_stream},
 };
 
-/// Below this length a credential stands in nearly everything by chance.
+/// Below this length a credential occurs in nearly everything by chance.
 const SHORTEST_LOOKED_FOR: usize = 4;
 
 /// The directory.
 pub(super) struct Room(pub(super) PathBuf);
 
-/// A file as it was found, and whether a credential stands in it.
+/// A file as it was found, and whether a credential occurs in it.
 pub(super) struct Found {
     pub(super) file: WrittenFile,
     pub(super) has_credential: bool,
@@ -35,7 +35,7 @@ impl Room {
         Self(base.join(name))
     }
 
-    /// Makes it anew, without what an earlier run left in it.
+    /// Makes it again, without what an earlier run left in it.
     pub(super) fn make(&self) -> Result<(), TokenError> {
         self.clear()?;
         durable::create_directory(&self.0).map_err(|e| failed("the working directory", &e))
@@ -152,7 +152,7 @@ pub(super) enum Untaken {
     Credential,
 }
 
-/// Length, digest, and whether a credential stands in it, however the reads fall.
+/// Length, digest, and whether a credential occurs in it, however the reads fall.
 pub(super) fn measure(name: &Name, mut from: impl Read, secrets: &[Pin]) -> io::Result<Found> {
     let longest = secrets.iter().map(|secret| secret.expose().len()).max().unwrap_or(0);
     let (mut hasher, mut length, mut has_credential) = (Hasher::default(), 0_u64, false);

@@ -37,7 +37,7 @@ impl ProgramTarget {
     }
 }
 
-/// Who a target of kind `command` is: its name, and its program's digest.
+/// What identifies a target of kind `command`: its name, and its program's digest.
 fn identity(name: &Name, sha256: Digest) -> TokenIdentity {
     TokenIdentity {
         manufacturer: Line::lossy(""),

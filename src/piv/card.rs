@@ -34,7 +34,7 @@ pub struct PivCard {
     number: u32,
     pub(super) serial: Line,
     attention: Arc<dyn Attention>,
-    /// None after the card was let go; then it is opened anew.
+    /// None after the card was released; then it is opened again.
     session: Option<Session>,
     keys: Option<Keys>,
     tries: Option<(u32, Instant)>,
@@ -57,7 +57,7 @@ impl PivCard {
         })
     }
 
-    /// The connection, opened anew if the card was let go meanwhile: by its serial, and only if its keys are those that
+    /// The connection, opened again if the card was released meanwhile: by its serial, and only if its keys are those that
     /// were described.
     fn connect(&mut self) -> Result<&mut Session, CardError> {
         if self.session.is_none() {
@@ -89,7 +89,7 @@ impl PivCard {
     }
 
     /// Asks the card for something that changes nothing. If it was reset or taken out and put in since, it is opened
-    /// anew, compared, and asked once more.
+    /// again, compared, and asked once more.
     fn ask<T>(&mut self, ask: impl Fn(&mut Session) -> Result<T, Fault>) -> Result<T, CardError> {
         let first = ask(self.connect()?);
         match first {
@@ -131,7 +131,7 @@ impl PivCard {
         }
     }
 
-    /// The connection to a card whose PIN was presented; a card that was let go since is never asked again.
+    /// The connection to a card whose PIN was presented; a card that was released since is never asked again.
     pub(super) fn unlocked_session(&mut self) -> Result<&mut Session, CardError> {
         if self.session.is_none() {
             return Err(CardError::Gone { serial: self.serial.clone(), how: Departure::LetGo });
@@ -158,7 +158,7 @@ impl PivCard {
 
     fn known_keys(&mut self, enrolled: &[EnrolledKeys]) -> Result<Keys, CardError> {
         let keys = match Keys::find(self.connect()?, enrolled) {
-            // Nothing was changed yet, and no PIN presented: it is opened anew, and asked once more.
+            // Nothing was changed yet, and no PIN presented: it is opened again, and asked once more.
             Err(CardError::Gone { how: Departure::Taken, .. }) => {
                 self.session = None;
                 Keys::find(self.connect()?, enrolled)?
@@ -227,7 +227,7 @@ impl Card for PivCard {
     }
 }
 
-/// Refuses what is no PIN, before it costs a try. The crate takes an empty one for a question.
+/// Refuses what is not a PIN, before it costs a try. The crate takes an empty one for a question.
 pub(super) fn check_pin(pin: &Pin) -> Result<(), CardError> {
     let printable = pin.expose().iter().all(|b| (b' '..=b'~').contains(b));
     if printable && PIN_LENGTH.contains(&pin.expose().len()) {

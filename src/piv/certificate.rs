@@ -27,7 +27,7 @@ const POLICIES: &[u8] = &[0x2b, 6, 1, 4, 1, 0x82, 0xc4, 0x0a, 3, 8];
 const PLUGIN: &str = "age-plugin-yubikey";
 const PLUGIN_VERSION: &str = "0.5.1";
 
-/// Who a certificate says that the key is.
+/// The owner of the key, as a certificate names it.
 pub(super) struct Subject {
     organization: &'static str,
     unit: &'static str,

@@ -25,7 +25,7 @@ pub(super) const ADMIN_DATA: u32 = 0x005f_ff00;
 /// Flag in it: the management key is kept under the PIN.
 const PROTECTED: u8 = 0x02;
 
-/// How it stands with a PIN or a PUK; not the PIN itself.
+/// The state of a PIN or a PUK; not the PIN itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PinStanding {
     /// Tries left.
@@ -66,7 +66,7 @@ pub struct CardInventory {
     pub pin_rules: PinRules,
     /// `AES-192`, `3DES` …
     pub management_algorithm: &'static str,
-    /// Whether the management key is the one of delivery.
+    /// Whether the management key is the factory default.
     pub management_is_default: bool,
     /// Whether the card keeps the management key under its PIN.
     pub management_is_protected: bool,
@@ -148,11 +148,11 @@ impl CardInventory {
                 missing.push(what.to_owned());
             }
         };
-        lacks(self.pin.is_default, "the PIN is the one of delivery");
+        lacks(self.pin.is_default, "the PIN is the factory default");
         lacks(self.pin.tries_left == 0, "the PIN is blocked");
         let delivered = self.puk.is_some_and(|puk| puk.is_default && puk.tries_left > 0);
-        lacks(delivered, "the PUK is the one of delivery");
-        lacks(self.management_is_default, "the management key is the one of delivery");
+        lacks(delivered, "the PUK is the factory default");
+        lacks(self.management_is_default, "the management key is the factory default");
         match self.signing_key() {
             None if self.is_occupied(Slot::SIGNING) => {
                 lacks(true, "the key in slot 9c signs no statements: want Ed25519 or P-256");
@@ -184,7 +184,7 @@ pub struct Seen {
     pub card: Result<CardInventory, String>,
 }
 
-/// All readers. No reader at all is no error.
+/// All readers. No reader at all is not an error.
 pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<Seen>, CardError> {
     let all = match reader::open_all(attention, |_| false) {
         Err(CardError::Absent { .. }) => Vec::new(),

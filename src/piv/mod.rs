@@ -1,15 +1,15 @@
 //! YubiKeys: the PIV application (SP 800-73) over PC/SC, by the `yubikey` crate.
 //!
 //! The signing key is made in slot 9c, the share key in one of the retired slots 82 to 95, where age-plugin-yubikey looks
-//! for it; a card that was enrolled is known by these keys, wherever they are ([`keys`]). What the crate does not do, or does otherwise than a ceremony wants, is guarded in one place each:
+//! for it; a card that was enrolled is known by these keys, wherever they are ([`keys`]). What the crate does not do, or does otherwise than a ceremony requires, is guarded in one place each:
 //!
 //! - it panics at some answers that no honest card gives, and at messages of 255 bytes: [`session`] catches it;
 //! - `reconnect` sends the PIN again to whatever card is there: it is not used, and a card that was reset or swapped is
-//!   opened anew and compared ([`card`]);
+//!   opened again and compared ([`card`]);
 //! - the tries left read as 0 when the PIN is verified: they are read from the metadata, before it is;
 //! - its signer hashes before Ed25519: messages are given to it raw, and each signature is verified ([`unlocked`]);
 //! - it writes APDUs to `log`, with PINs in them: nothing in this program listens;
-//! - it keeps the last PIN in a buffer that it does not wipe, until the card is let go.
+//! - it keeps the last PIN in a buffer that it does not wipe, until the card is released.
 //!
 //! Firmware before 5.3 has no metadata, by which keys, policies and tries are read without a PIN: it is refused.
 

@@ -32,7 +32,7 @@ const UNDER_PIN: &str = "its management key under the PIN";
 /// The data object that can be read only with the PIN; Yubico's tools keep the management key there, `88 { 89 { key } }`.
 const PRINTED: u32 = 0x005f_c109;
 
-/// When a key wants a touch.
+/// When a key requires a touch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TouchRule {
     /// For each use: production.
@@ -53,7 +53,7 @@ impl From<TouchRule> for TouchPolicy {
     }
 }
 
-/// Who keeps the management key.
+/// Where the management key is kept.
 pub enum ManagementKey {
     /// The card, under its PIN.
     UnderPin,
@@ -212,7 +212,7 @@ impl Preparation {
         Err(CardError::PinForm { reason: "this is the PUK with which every card is delivered".into() })
     }
 
-    /// Presents the PIN; where the card still has the one of delivery, makes this its PIN instead.
+    /// Presents the PIN; where the card still has the factory default, makes this its PIN instead.
     pub fn unlock(&mut self, pin: Pin, final_try: FinalTry) -> Result<(), CardError> {
         if self.inventory.pin.is_default {
             self.check_new_pin(&pin)?;
@@ -238,7 +238,7 @@ impl Preparation {
         Ok(())
     }
 
-    /// Makes this the PUK, where the card still has the one of delivery.
+    /// Makes this the PUK, where the card still has the factory default.
     pub fn set_puk(&mut self, puk: &Pin) -> Result<(), CardError> {
         self.check_new_puk(puk)?;
         let changed = self.session()?.change_puk(DELIVERED_PUK, puk);
@@ -278,7 +278,7 @@ impl Preparation {
         })
     }
 
-    /// Authenticates with the management key; where the card still has the one of delivery, changes it first. The PIN
+    /// Authenticates with the management key; where the card still has the factory default, changes it first. The PIN
     /// has been presented.
     pub fn manage(&mut self, key: &ManagementKey) -> Result<(), CardError> {
         if self.inventory.management_is_default {
@@ -290,7 +290,7 @@ impl Preparation {
                 Ok(key) => key,
                 Err(fault) if fault.pcsc().is_some() => return Err(self.of(fault)),
                 Err(_) => {
-                    let reason = "its management key is neither the one of delivery nor kept under the PIN";
+                    let reason = "its management key is neither the factory default nor kept under the PIN";
                     return Err(self.needs_key(reason.into()));
                 }
             },
@@ -303,7 +303,7 @@ impl Preparation {
         CardError::Odd {
             place: format!("card {}", self.inventory.serial),
             reason,
-            next: "give it with --management-key FILE: the card's own, or a new one where the card still has the one of delivery",
+            next: "give it with --management-key FILE: the card's own, or a new one where the card still has the factory default",
         }
     }
 
@@ -327,11 +327,11 @@ impl Preparation {
     }
 
     /// A key that goes under the PIN is written there before it is set: after a crash in between the card still has the
-    /// one of delivery, and after one behind it the key can be read.
+    /// factory default, and after one behind it the key can be read.
     fn replace_management(&mut self, key: &ManagementKey) -> Result<(), CardError> {
         let algorithm = self.management_algorithm();
         let delivered = MgmKey::from_bytes(DELIVERED_KEY, Some(algorithm))
-            .map_err(|_| self.refuse("a management key of this kind is none of delivery"))?;
+            .map_err(|_| self.refuse("a management key of this kind is not a factory default"))?;
         let (new, protected) = match key {
             ManagementKey::Operator(secret) => (self.given_key(secret)?, Protected::No),
             ManagementKey::UnderPin => {

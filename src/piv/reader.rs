@@ -20,7 +20,7 @@ pub(super) struct Reader {
     pub(super) card: Result<Session, Fault>,
 }
 
-/// Opens the cards in all readers, as far as `enough` wants more of them. Three APDUs each: select, version, serial.
+/// Opens the cards in all readers, until `enough` says so. Three APDUs each: select, version, serial.
 pub(super) fn open_all(
     attention: &Arc<dyn Attention>,
     mut enough: impl FnMut(&Reader) -> bool,
@@ -35,7 +35,7 @@ pub(super) fn open_all(
     for reader in readers {
         let name = text::printable(&reader.name());
         attention.begin(&Line::lossy(&name), Waiting::Answer);
-        // A card that is pulled out while it answers looks like one that is no YubiKey.
+        // A card that is pulled out while it answers looks like one that is not a YubiKey.
         let card = match guarded(|| reader.open()) {
             Err(Fault::Said(yubikey::Error::GenericError)) => guarded(|| reader.open()),
             other => other,
@@ -137,14 +137,14 @@ pub(super) fn why(fault: Fault) -> String {
             _,
         ) => "the card in it does not answer, or was pulled out".into(),
         (Some(Pcsc::SharingViolation), _) => {
-            "another program holds the card (gpg's ends with 'gpgconf --kill scdaemon')".into()
+            "another program is using the card (gpg's ends with 'gpgconf --kill scdaemon')".into()
         }
         (Some(Pcsc::SecurityViolation), _) => "polkit lets this user use no card".into(),
         (None, Fault::Odd(odd)) => format!("{}: {}", odd.words(), odd.hint()),
         (Some(other), _) => format!("PC/SC says: {other}"),
         (None, Fault::Said(yubikey::Error::AppletNotFound { .. })) => {
-            "the card in it is no YubiKey, or its PIV application is switched off".into()
+            "the card in it is not a YubiKey, or its PIV application is switched off".into()
         }
-        (None, _) => "the card in it is no YubiKey".into(),
+        (None, _) => "the card in it is not a YubiKey".into(),
     }
 }

@@ -129,7 +129,7 @@ impl SlotKey {
         }
     }
 
-    /// Whether it can be the share key: on P-256, in a retired slot, and the card wants the PIN for each use. Other
+    /// Whether it can be the share key: on P-256, in a retired slot, and the card requires the PIN for each use. Other
     /// identities of age-plugin-yubikey want it once.
     pub fn serves_shares(&self) -> bool {
         self.slot.is_retired() && self.algorithm == AlgorithmId::EccP256 && self.pin == PinPolicy::Always
@@ -161,7 +161,7 @@ impl SlotKey {
         }
     }
 
-    /// When the card wants the PIN.
+    /// When the card requires the PIN.
     pub fn pin_policy(&self) -> &'static str {
         match self.pin {
             PinPolicy::Default => "default",
@@ -171,7 +171,7 @@ impl SlotKey {
         }
     }
 
-    /// When the card wants a touch.
+    /// When the card requires a touch.
     pub fn touch_policy(&self) -> &'static str {
         match self.touch {
             TouchPolicy::Default => "default",

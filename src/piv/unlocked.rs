@@ -22,10 +22,10 @@ const LONGEST_ED25519: usize = 1000;
 /// The crate miscounts the bytes of this length, and panics.
 const MISCOUNTED: usize = 255;
 
-/// Who waits that long for a touch gets the same answer as one whose PIN is not there. A YubiKey waits about 15 s.
+/// A person for whose touch the card waits that long gets the same answer as one whose PIN is not there. A YubiKey waits about 15 s.
 pub(super) const TOUCH_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The PIN stays in locked memory as long as this lives, because the card wants it before each use of a key: the person
+/// The PIN stays in locked memory as long as this lives, because the card requires it before each use of a key: the person
 /// types it once.
 pub(super) struct UnlockedPiv<'c> {
     card: &'c mut PivCard,
@@ -46,7 +46,7 @@ impl<'c> UnlockedPiv<'c> {
         Self { card, keys, pin, fresh: true }
     }
 
-    /// Presents the PIN again if the key wants that. The connection is the one on which it was right: a card that was
+    /// Presents the PIN again if the key requires that. The connection is the one on which it was right: a card that was
     /// reset or swapped since is refused by PC/SC, and gets nothing.
     fn prepare(&mut self, key: &SlotKey) -> Result<(), CardError> {
         if !self.fresh && key.pin == PinPolicy::Always {
@@ -117,7 +117,7 @@ pub(super) fn signed(
         _ => {
             let der = raw(&Sha256::digest(message))?;
             let signature = p256::ecdsa::Signature::from_der(&der)
-                .map_err(|_| refuse("it gave something that is no ECDSA signature".into()))?;
+                .map_err(|_| refuse("it gave something that is not an ECDSA signature".into()))?;
             signature.normalize_s().to_der().as_bytes().to_vec()
         }
     };
@@ -152,7 +152,7 @@ pub(super) fn touch_fault(
     }
 }
 
-/// Refuses what an Ed25519 key on a card cannot sign: the card wants the whole message, not its digest.
+/// Refuses what an Ed25519 key on a card cannot sign: the card requires the whole message, not its digest.
 fn check_length(length: usize) -> Result<(), String> {
     match length {
         MISCOUNTED => Err(format!(

@@ -117,7 +117,7 @@ fn copy_of(
 }
 
 /// A key under the backup key. It is unwrapped again at once, into a session object that must prove to
-/// be the key: what cannot be restored is no backup.
+/// be the key: what cannot be restored is not a backup.
 fn wrapped(prover: Prover<'_, '_>, found: &Found, original: Original<'_>) -> Outcome<Entry> {
     let Prover { session, wrapper, .. } = prover;
     let record = &found.record;

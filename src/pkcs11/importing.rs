@@ -1,7 +1,7 @@
 //! Secret keys of the host as session objects: in clear where the token takes them so, else under RSA-OAEP (RFC 8017).
 //!
 //! The pair for OAEP is made by the token for this session and vanishes with it; the host encrypts to its public half. The
-//! hash is SHA-256 where the token unwraps it, else SHA-1, which is no weakness in OAEP.
+//! hash is SHA-256 where the token unwraps it, else SHA-1, which is not a weakness in OAEP.
 
 use cryptoki::{
     mechanism::{

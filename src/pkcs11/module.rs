@@ -73,8 +73,8 @@ impl<'l> Module<'l> {
         Ok(module)
     }
 
-    /// C_Initialize. NSS softoken wants to be told where its files are, in a field that the standard reserves, and older ones do not
-    /// look for NSS_LIB_PARAMS themselves: who refuses the standard's arguments is given that, if it is set.
+    /// C_Initialize. NSS softoken has to be told where its files are, in a field that the standard reserves, and older ones do not
+    /// look for NSS_LIB_PARAMS themselves: a module that refuses the standard's arguments is given that, if it is set.
     fn initialize(&self) -> Outcome<()> {
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         let refused = match self.call("C_Initialize", |p| p.initialize(arguments)) {
@@ -229,7 +229,7 @@ fn load_fault(path: &Path, error: &Error) -> Fault {
         ),
         Error::MissingSymbol(name) => Fault::new(
             "dlopen",
-            format!("{} is a library, but no PKCS#11 module: it has no {name}", path.display()),
+            format!("{} is a library, but not a PKCS#11 module: it has no {name}", path.display()),
             "give the vendor's PKCS#11 library",
         ),
         other => of_call("C_GetFunctionList", other),

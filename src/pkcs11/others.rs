@@ -54,7 +54,7 @@ pub(super) fn left_out(session: &Session<'_>, known: &[Found]) -> Outcome<Vec<Le
     Ok(left_out)
 }
 
-/// All token objects; where the module wants to be told a class, those of the classes that have a name here.
+/// All token objects; where the module requires a class, those of the classes that have a name here.
 fn unsorted(session: &Session<'_>) -> Outcome<Vec<ObjectHandle>> {
     match session.find(&[Attribute::Token(true)]) {
         Err(fault) if !fault.is_fatal() => {}

@@ -126,7 +126,7 @@ fn by_flags(place: &TokenSlot, lacks: &mut Lacks) {
             lacks.add(
                 &[Ability::Initialise],
                 "the empty token has a factory SO PIN already, and is initialised with no other",
-                "initialise it with the vendor's own tool, then take it over: there the SO PIN that holds is presented",
+                "initialise it with the vendor's own tool, then take it over: there the SO PIN in force is presented",
             );
         }
         return;
@@ -149,7 +149,7 @@ fn by_flags(place: &TokenSlot, lacks: &mut Lacks) {
     } else if token_info::user_tries(info) == Tries::Locked {
         lacks.add(AS_USER, "the user PIN is locked", "have it freed by the token's SO");
     } else if info.user_pin_to_be_changed() {
-        lacks.add(AS_USER, "the token wants its user PIN changed before anything else", owner);
+        lacks.add(AS_USER, "the token requires a change of its user PIN before anything else", owner);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     proposal::target::{ObjectClass, ObjectRecord},
 };
 
-/// Who proves keys: a session of the user, the backup key in it, and the PIN for keys that want it at each use.
+/// What proves keys: a session of the user, the backup key in it, and the PIN for keys that require it at each use.
 #[derive(Clone, Copy)]
 pub(super) struct Prover<'a, 'm> {
     pub(super) session: &'a Session<'m>,

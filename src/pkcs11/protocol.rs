@@ -1,7 +1,7 @@
 //! What the two processes say to each other.
 //!
 //! A frame is its length (four bytes, big-endian) and its bytes. All frames are JSON but for secrets,
-//! which follow the job in raw frames of their own, so that no JSON parser ever holds one.
+//! which follow the job in raw frames of their own, so that no JSON parser ever has one.
 
 use std::io::{self, Read, Write};
 

@@ -39,7 +39,7 @@ pub(super) const KWP: CK_MECHANISM_TYPE = CKM_AES_KEY_WRAP_KWP;
 /// More than any wrapped key has.
 const MAX_WRAPPED: usize = 1 << 20;
 
-/// RFC 5649 adds 8 bytes to a key and makes it a multiple of 8. NSS tells the length of the key, and then wants room for more.
+/// RFC 5649 adds 8 bytes to a key and makes it a multiple of 8. NSS tells the length of the key, and then requires room for more.
 const KWP_ADDS: usize = 16;
 
 /// As long as an RSA signature with 16,384 bits.
@@ -141,7 +141,7 @@ impl Functions {
     }
 
     /// C_Sign, of an operation that was begun. The crate cryptoki begins and ends one in a single call, so that nobody can log in
-    /// between, as a key with CKA_ALWAYS_AUTHENTICATE wants it.
+    /// between, as a key with CKA_ALWAYS_AUTHENTICATE requires it.
     pub(super) fn sign(&self, session: &Session, data: &[u8]) -> Result<Vec<u8>> {
         let call = self.list.C_Sign.ok_or(Error::NullFunctionPointer)?;
         let mut data = data.to_vec();

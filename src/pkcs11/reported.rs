@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// One slot of a module that holds a token.
+/// One slot of a module, with a token in it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListedSlot {
     /// Its number now; it moves.
@@ -66,14 +66,14 @@ pub struct SlotReport {
 /// A token.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TokenReport {
-    /// Who it is.
+    /// Which token it is.
     pub identity: TokenIdentity,
     /// Versions of hardware and firmware.
     pub versions: Line,
     /// CK_TOKEN_INFO flags in words.
     #[serde(deserialize_with = "bounds::slots")]
     pub flags: Vec<String>,
-    /// Shortest and longest PIN; a longest of 0 is no limit.
+    /// Shortest and longest PIN; a longest of 0 means no limit.
     pub pin_length: (usize, usize),
     /// The tries left for the SO PIN.
     pub so_tries: Tries,

@@ -141,10 +141,10 @@ impl<'a> Present<'a> {
 /// When an entry is treated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// One that looks like something that stands there, and is not it, waits until all entries were seen: that may be another
+    /// One that looks like something that is there, and is not it, waits until all entries were seen: that may be another
     /// entry's.
     First,
-    /// What stands there still is no other entry's.
+    /// What is there still is not another entry's.
     Last,
 }
 

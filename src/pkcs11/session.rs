@@ -13,7 +13,7 @@ use super::{
 };
 use crate::memory::Pin;
 
-/// More objects than any token holds: a module that never ends its list is stopped.
+/// More objects than any token has: a module that never ends its list is stopped.
 const MAX_OBJECTS: usize = 1 << 16;
 
 /// An open session; closed on drop, which logs out.

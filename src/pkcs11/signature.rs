@@ -126,7 +126,7 @@ fn sign_with_pin(session: &Session<'_>, user_pin: &Pin, key: ObjectHandle, way: 
     let pin = auth_pin(user_pin)?;
     session.call("C_SignInit", |s| s.sign_init(&way.mechanism, key))?;
     session.call("C_Login", |s| s.login(UserType::ContextSpecific, Some(&pin))).map_err(|fault| Fault {
-        message: format!("the PIN that the key wants at each use: {}", fault.message),
+        message: format!("the PIN that the key requires at each use: {}", fault.message),
         ..fault
     })?;
     let functions = session.module().functions();

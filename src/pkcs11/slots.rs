@@ -45,7 +45,7 @@ impl TokenSlot {
         }
     }
 
-    /// Who it is.
+    /// Which token it is.
     pub(super) fn identity(&self, module: &Module<'_>) -> TokenIdentity {
         TokenIdentity {
             manufacturer: Line::lossy(&trimmed(self.info.manufacturer_id())),

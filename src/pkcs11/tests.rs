@@ -26,7 +26,7 @@ use crate::{
     approval::authorization::Authorization,
     encoding::text::Name,
     memory::Pin,
-    ports::token::{Installation, Reset, Run, Silent, Start, Target as _, Token, TokenError},
+    ports::token::{Condition, Installation, Reset, Run, Silent, Target as _, Token, TokenError},
     proposal::target::{Inventory, ObjectRecord},
 };
 
@@ -102,12 +102,12 @@ fn labelled(inventory: &Inventory, label: &str) -> Vec<ObjectRecord> {
 fn install(
     token: &mut Pkcs11Token,
     run: Run,
-    start: Start<'_>,
+    condition: Condition<'_>,
     so: Option<&str>,
     user: Option<&str>,
 ) -> Result<(), TokenError> {
     let (so, user) = (so.map(pin), user.map(pin));
-    let installation = Installation { run, start, new_so_pin: so.as_ref(), new_user_pin: user.as_ref() };
+    let installation = Installation { run, condition, new_so_pin: so.as_ref(), new_user_pin: user.as_ref() };
     token.install(right(), &installation)
 }
 

@@ -9,14 +9,15 @@ use super::{
     settings::{Pkcs11Settings, Select},
 };
 use crate::{
+    administration::admit,
     approval::authorization::{Authorization, PinAuthorization},
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::{
         cause::Cause,
         token::{
-            BackupSink, BackupSource, Deletion, Effect, Export, Installation, PinChange, PinHolder, Progress,
-            Reset, Restoration, Run, Silent, Start, Target, Token, TokenError,
+            BackupSink, BackupSource, Condition, Deletion, Effect, Export, Installation, PinChange,
+            PinHolder, Progress, Reset, Restoration, Run, Silent, Target, Token, TokenError,
         },
     },
     proposal::{
@@ -57,22 +58,6 @@ impl Pkcs11Token {
     /// How the token is selected now: after an installation or a reset, by its new serial and label.
     pub fn selected(&self) -> &Select {
         &self.settings.select
-    }
-
-    fn accept(&self, authorization: Authorization) -> Result<(), TokenError> {
-        self.accept_on(authorization.target())
-    }
-
-    fn accept_on(&self, target: &Name) -> Result<(), TokenError> {
-        if *target == self.name {
-            return Ok(());
-        }
-        Err(TokenError::before(
-            "authorization",
-            Cause::Unnamed,
-            format!("the quorum authorised an act on {target}, not on {}", self.name),
-            "this is a defect of quorate: report it",
-        ))
     }
 
     fn converse(
@@ -130,10 +115,10 @@ impl Token for Pkcs11Token {
         authorization: Authorization,
         installation: &Installation<'_>,
     ) -> Result<(), TokenError> {
-        self.accept(authorization)?;
-        let (label, present) = match installation.start {
-            Start::Empty { label } => (Some(label.to_owned()), None),
-            Start::InUse { present_so_pin } => (None, present_so_pin),
+        admit(authorization.target(), &self.name)?;
+        let (label, present) = match installation.condition {
+            Condition::Empty { label } => (Some(label.to_owned()), None),
+            Condition::InUse { present_so_pin } => (None, present_so_pin),
         };
         let secrets = given(&[
             (SecretRole::PresentSoPin, present),
@@ -150,7 +135,7 @@ impl Token for Pkcs11Token {
         authorization: &PinAuthorization,
         change: &PinChange<'_>,
     ) -> Result<(), TokenError> {
-        self.accept_on(authorization.target())?;
+        admit(authorization.target(), &self.name)?;
         let (by, secrets) = match *change {
             PinChange::ByUser { present, new } => (
                 PinHolder::User,
@@ -191,7 +176,7 @@ impl Token for Pkcs11Token {
         run: Run,
         progress: &mut dyn Progress,
     ) -> Result<Deletion, TokenError> {
-        self.accept(authorization)?;
+        admit(authorization.target(), &self.name)?;
         let secrets = [(SecretRole::UserPin, user_pin.expose())];
         let request = Request::Delete { run, objects: objects.to_vec() };
         match self.converse(request, &secrets, &mut Listener::new(progress))? {
@@ -201,7 +186,7 @@ impl Token for Pkcs11Token {
     }
 
     fn reset(&mut self, authorization: Authorization, reset: &Reset<'_>) -> Result<(), TokenError> {
-        self.accept(authorization)?;
+        admit(authorization.target(), &self.name)?;
         let secrets = given(&[
             (SecretRole::PresentSoPin, Some(reset.so_pin)),
             (SecretRole::NewSoPin, Some(reset.new_so_pin)),
@@ -220,7 +205,7 @@ impl Token for Pkcs11Token {
         sink: &mut dyn BackupSink,
         progress: &mut dyn Progress,
     ) -> Result<Export, TokenError> {
-        self.accept(authorization)?;
+        admit(authorization.target(), &self.name)?;
         let secrets =
             [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
         let mut listener = Listener { sink: Some(sink), ..Listener::new(progress) };
@@ -238,7 +223,7 @@ impl Token for Pkcs11Token {
         source: &mut dyn BackupSource,
         progress: &mut dyn Progress,
     ) -> Result<Restoration, TokenError> {
-        self.accept(authorization)?;
+        admit(authorization.target(), &self.name)?;
         let secrets =
             [(SecretRole::UserPin, user_pin.expose()), (SecretRole::BackupKey, backup_key.expose())];
         let request = Request::Restore { total: source.count() };
@@ -250,7 +235,7 @@ impl Token for Pkcs11Token {
     }
 }
 
-/// Who takes what a worker says before its result.
+/// Takes what a worker says before its result.
 struct Listener<'a> {
     progress: Option<&'a mut dyn Progress>,
     sink: Option<&'a mut dyn BackupSink>,
@@ -295,7 +280,7 @@ fn check(settings: &Pkcs11Settings) -> Result<(), TokenError> {
     let refuse = |message: String, hint| Err(TokenError::before("open", Cause::Unnamed, message, hint));
     if !settings.module.is_absolute() || settings.module.to_str().is_none() {
         return refuse(
-            format!("{} is no absolute path in UTF-8", settings.module.display()),
+            format!("{} is not an absolute path in UTF-8", settings.module.display()),
             "give the absolute path of the vendor's PKCS#11 library",
         );
     }
@@ -309,7 +294,7 @@ fn given<'a>(pins: &[(SecretRole, Option<&'a Pin>)]) -> Vec<(SecretRole, &'a [u8
     pins.iter().filter_map(|(role, pin)| pin.map(|pin| (*role, pin.expose()))).collect()
 }
 
-/// Milliseconds to wait before a look that found no token is repeated. Modules that keep tokens in files (SoftHSM writes them anew at
+/// Milliseconds to wait before a look that found no token is repeated. Modules that keep tokens in files (SoftHSM rewrites them at
 /// each login) show none for moments while another application works with them.
 const PAUSES: [u64; 6] = [50, 100, 150, 250, 350, 500];
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     administration::{self, Session as _},
-    ports::token::{Installation, PinChange, PinHolder, Reset, Start},
+    ports::token::{Condition, Installation, PinChange, PinHolder, Reset},
     proposal::target::Inventory,
 };
 
@@ -63,13 +63,13 @@ fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> 
         }
         Request::Install { run, label } => {
             let present_so_pin = secrets.pin(SecretRole::PresentSoPin);
-            let start = match label {
-                Some(label) => Start::Empty { label },
-                None => Start::InUse { present_so_pin },
+            let condition = match label {
+                Some(label) => Condition::Empty { label },
+                None => Condition::InUse { present_so_pin },
             };
             let installation = Installation {
                 run: *run,
-                start,
+                condition,
                 new_so_pin: secrets.pin(SecretRole::NewSoPin),
                 new_user_pin: secrets.pin(SecretRole::NewUserPin),
             };

@@ -14,7 +14,7 @@ use crate::{
     proposal::program::{ProgramCheck, ProgramRun, RunRecord},
 };
 
-/// What lies in a room after a program, once everything was removed from it in which a credential stands.
+/// What lies in a room after a program, once everything was removed from it in which there is a credential.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leavings {
@@ -52,7 +52,7 @@ pub trait Programs {
     fn written(&mut self, room: &str, name: &Name) -> Result<Box<dyn Read>, TokenError>;
 
     /// Looks through a room for `secrets`, removes what they stand in, and says what is there. A second look gives the first
-    /// one's result: who looks again may not have the secrets that the program had.
+    /// one's result: anybody who looks again may not have the secrets that the program had.
     fn leavings(&mut self, room: &str, run: &ProgramRun, secrets: &[Pin]) -> Result<Leavings, TokenError>;
 
     /// Puts a room where nothing empties it. Its path; none if there is no such room.

@@ -110,7 +110,7 @@ pub trait StationStore {
     /// A sealed secret.
     fn take(&self, ledger: Digest, ceremony: u32, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Overwrites and unlinks a sealed secret; one that is gone is no error.
+    /// Overwrites and unlinks a sealed secret; one that is gone is not an error.
     fn destroy(&mut self, ledger: Digest, ceremony: u32, name: &str) -> Result<(), StoreError>;
 
     /// Destroys all that is left of a ceremony.

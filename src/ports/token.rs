@@ -30,7 +30,7 @@ pub trait Token: Target {
     fn inventory(&mut self, user_pin: &Pin) -> Result<Inventory, TokenError>;
 
     /// Initialises the token or takes it over, and sets the new PINs. Done again after a crash it goes on
-    /// where it stands: a PIN that holds already is not an error.
+    /// from where it is: a PIN that is in force already is not an error.
     fn install(
         &mut self,
         authorization: Authorization,
@@ -136,16 +136,16 @@ pub enum Run {
 pub struct Installation<'a> {
     /// First run or again.
     pub run: Run,
-    /// Empty token, or one in use.
-    pub start: Start<'a>,
+    /// Empty, or in use.
+    pub condition: Condition<'a>,
     /// The SO PIN that the quorum will hold; none where it keeps out of it.
     pub new_so_pin: Option<&'a Pin>,
-    /// The user PIN that holds afterwards; none where the present one stays.
+    /// The user PIN in force afterwards; none where the present one stays.
     pub new_user_pin: Option<&'a Pin>,
 }
 
-/// Where an installation starts from.
-pub enum Start<'a> {
+/// In which condition an installation finds the token.
+pub enum Condition<'a> {
     /// An empty token, to be initialised under this label. Both new PINs are given.
     Empty {
         /// CK_TOKEN_INFO label, at most 32 bytes.
@@ -153,7 +153,7 @@ pub enum Start<'a> {
     },
     /// A token in use.
     InUse {
-        /// The SO PIN that holds now; needed to change it, or to set a user PIN.
+        /// The SO PIN in force; needed to change it, or to set a user PIN.
         present_so_pin: Option<&'a Pin>,
     },
 }
@@ -181,18 +181,18 @@ impl std::fmt::Display for PinHolder {
 pub enum PinChange<'a> {
     /// C_SetPIN by the user.
     ByUser {
-        /// The user PIN that holds.
+        /// The user PIN in force.
         present: &'a Pin,
-        /// The one that holds afterwards.
+        /// The one in force afterwards.
         new: &'a Pin,
     },
     /// C_InitPIN by the security officer, after C_SetPIN of their own PIN if a new one is given.
     ByOfficer {
-        /// The SO PIN that holds.
+        /// The SO PIN in force.
         present: &'a Pin,
-        /// The one that holds afterwards.
+        /// The one in force afterwards.
         new: Option<&'a Pin>,
-        /// The user PIN that holds afterwards.
+        /// The user PIN in force afterwards.
         user_pin: &'a Pin,
     },
 }
@@ -201,13 +201,13 @@ pub enum PinChange<'a> {
 pub struct Reset<'a> {
     /// First run or again.
     pub run: Run,
-    /// The SO PIN that holds now.
+    /// The SO PIN in force.
     pub so_pin: &'a Pin,
     /// The label that tells the reset token from the old one.
     pub new_label: &'a str,
-    /// The SO PIN that holds afterwards.
+    /// The SO PIN in force afterwards.
     pub new_so_pin: &'a Pin,
-    /// The user PIN that holds afterwards.
+    /// The user PIN in force afterwards.
     pub new_user_pin: &'a Pin,
 }
 
@@ -270,7 +270,7 @@ pub trait BackupSource {
     fn entry(&mut self) -> Result<Option<BackupEntry>, std::io::Error>;
 }
 
-/// Who is told how far a long operation has come.
+/// Told how far a long operation has come.
 pub trait Progress {
     /// `done` of `total` of `what` (for example "objects destroyed").
     fn step(&mut self, what: &str, done: usize, total: usize);

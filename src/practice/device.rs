@@ -130,7 +130,7 @@ pub(super) struct Session<'d> {
     login: RefCell<Option<Login>>,
 }
 
-/// Who is logged in, and what their PIN opened.
+/// A login, and what its PIN opened.
 struct Login {
     holder: PinHolder,
     generation: Option<String>,

@@ -42,7 +42,7 @@ impl KeyKind {
             (ObjectClass::PrivateKey, "ec-p256") => Ok(Self::P256),
             (ObjectClass::PrivateKey, "ed25519") => Ok(Self::Ed25519),
             (ObjectClass::SecretKey, "aes-256") => Ok(Self::Aes256),
-            (class, key_type) => Err(format!("the practice token holds no {class} of type {key_type}")),
+            (class, key_type) => Err(format!("the practice token has no {class} of type {key_type}")),
         }
     }
 }
@@ -56,7 +56,7 @@ pub(super) struct Material {
 impl Material {
     /// A fresh key.
     pub(super) fn generate(kind: KeyKind) -> Result<Self, String> {
-        // A random string is no P-256 scalar with probability 2^-32.
+        // A random string is not a P-256 scalar with probability 2^-32.
         for _ in 0..4 {
             let mut secret = LockedBytes::zeroed(32).map_err(|e| e.to_string())?;
             getrandom::fill(secret.expose_mut()).map_err(|e| e.to_string())?;
@@ -192,7 +192,7 @@ pub(super) fn check_public_key(record: &ObjectRecord, spki: &[u8]) -> Result<(),
         "ed25519" => ed25519_dalek::VerifyingKey::from_public_key_der(spki)
             .map_err(|e| e.to_string())
             .and_then(|key| PublicKey::from_ed25519(key).map_err(|e| e.to_string())),
-        other => return Err(format!("the practice token holds no public key of type {other}")),
+        other => return Err(format!("the practice token has no public key of type {other}")),
     }?;
     if key.spki_der() == spki && record.public_key_sha256 == Some(Digest::of(spki)) {
         Ok(())

@@ -82,7 +82,7 @@ impl From<TokenError> for Stop {
     }
 }
 
-/// Makes one object again, unless it is there already, and proves it as it then stands in the token.
+/// Makes one object again, unless it is there already, and proves it as it then is in the token.
 fn restore_entry(
     session: &Session<'_>,
     backup_key: &CredentialSecret,
@@ -192,7 +192,7 @@ fn find(state: &State, record: &ObjectRecord, handled: usize) -> Presence {
     if there > handled { Presence::There } else { Presence::Missing }
 }
 
-/// Proves the object that stands in the token, not the one that was handed over.
+/// Proves the object that is in the token, not the one that was handed over.
 fn prove(session: &Session<'_>, state: &State, record: &ObjectRecord) -> Result<(), String> {
     let object =
         state.objects.iter().find(|object| object.record.is_same_object(record)).ok_or("it is not there")?;

@@ -68,7 +68,7 @@ pub(super) struct Stored {
     pub(super) content: Content,
 }
 
-/// What an object holds.
+/// What an object consists of.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Content {
@@ -109,7 +109,7 @@ impl State {
         Ok(state)
     }
 
-    /// Replaces the file. The caller holds the lock.
+    /// Replaces the file. The caller has the lock.
     pub(super) fn write(&self, path: &Path) -> Result<(), TokenError> {
         let bytes = strict::write(self);
         if bytes.len() > MAX_FILE {

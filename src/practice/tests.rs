@@ -13,8 +13,8 @@ use crate::{
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Deletion, Effect, Installation, LeftOut, Reset, Restoration, Run, Silent,
-        Start, Target as _, Token as _, TokenError,
+        BackupSink, BackupSource, Condition, Deletion, Effect, Installation, LeftOut, Reset, Restoration,
+        Run, Silent, Target as _, Token as _, TokenError,
     },
     proposal::target::{BackupEntry, ObjectClass, ObjectRecord, Tries},
 };

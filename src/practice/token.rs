@@ -12,15 +12,15 @@ use super::{
     state::State,
 };
 use crate::{
-    administration::{self, Session as _, fault::Outcome},
+    administration::{self, Session as _, admit, fault::Outcome},
     approval::authorization::{Authorization, PinAuthorization},
     encoding::text::{Line, Name},
     memory::{CredentialSecret, Pin},
     ports::{
         cause::Cause,
         token::{
-            BackupSink, BackupSource, Deletion, Export, Installation, PinChange, PinHolder, Progress, Reset,
-            Restoration, Run, Start, Target, Token, TokenError,
+            BackupSink, BackupSource, Condition, Deletion, Export, Installation, PinChange, PinHolder,
+            Progress, Reset, Restoration, Run, Target, Token, TokenError,
         },
     },
     proposal::target::{Inventory, ObjectRecord, Observation},
@@ -48,7 +48,7 @@ impl PracticeToken {
             }
         };
         if serial.len() != 16 || !serial.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(refused(format!("{serial:?} is no serial of a practice token")));
+            return Err(refused(format!("{serial:?} is not the serial of a practice token")));
         }
         State::empty(Line::lossy(&serial)).create(path)
     }
@@ -67,7 +67,7 @@ impl PracticeToken {
     pub fn initialise(&mut self, label: &str, so_pin: &Pin, user_pin: &Pin) -> Result<(), TokenError> {
         let installation = Installation {
             run: Run::First,
-            start: Start::Empty { label },
+            condition: Condition::Empty { label },
             new_so_pin: Some(so_pin),
             new_user_pin: Some(user_pin),
         };
@@ -90,23 +90,6 @@ impl PracticeToken {
         session.login(PinHolder::User, user_pin).map_err(|fault| fault.into_error(false))?;
         act(&session)
     }
-
-    /// An authorization is good on one target only.
-    fn admit(&self, function: &str, authorization: &Authorization) -> Result<(), TokenError> {
-        self.admit_on(function, authorization.target())
-    }
-
-    fn admit_on(&self, function: &str, target: &Name) -> Result<(), TokenError> {
-        if *target == self.name {
-            return Ok(());
-        }
-        Err(TokenError::before(
-            function,
-            Cause::Unnamed,
-            format!("the authorization is for target {target}, this is {}", self.name),
-            "open the target that the proposal names",
-        ))
-    }
 }
 
 impl Target for PracticeToken {
@@ -127,7 +110,7 @@ impl Token for PracticeToken {
         authorization: Authorization,
         installation: &Installation<'_>,
     ) -> Result<(), TokenError> {
-        self.admit("install", &authorization)?;
+        admit(authorization.target(), &self.name)?;
         self.perform(|device| administration::install(device, installation)).map(drop)
     }
 
@@ -136,7 +119,7 @@ impl Token for PracticeToken {
         authorization: &PinAuthorization,
         change: &PinChange<'_>,
     ) -> Result<(), TokenError> {
-        self.admit_on("change_pins", authorization.target())?;
+        admit(authorization.target(), &self.name)?;
         self.perform(|device| administration::change_pins(device, change))
     }
 
@@ -152,12 +135,12 @@ impl Token for PracticeToken {
         run: Run,
         progress: &mut dyn Progress,
     ) -> Result<Deletion, TokenError> {
-        self.admit("delete", &authorization)?;
+        admit(authorization.target(), &self.name)?;
         self.perform(|device| administration::delete(device, user_pin, objects, run, progress))
     }
 
     fn reset(&mut self, authorization: Authorization, reset: &Reset<'_>) -> Result<(), TokenError> {
-        self.admit("reset", &authorization)?;
+        admit(authorization.target(), &self.name)?;
         self.perform(|device| administration::reset(device, reset)).map(drop)
     }
 
@@ -169,7 +152,7 @@ impl Token for PracticeToken {
         sink: &mut dyn BackupSink,
         progress: &mut dyn Progress,
     ) -> Result<Export, TokenError> {
-        self.admit("backup", &authorization)?;
+        admit(authorization.target(), &self.name)?;
         self.as_user(user_pin, |session| backup::backup(session, backup_key, sink, progress))
     }
 
@@ -181,7 +164,7 @@ impl Token for PracticeToken {
         source: &mut dyn BackupSource,
         progress: &mut dyn Progress,
     ) -> Result<Restoration, TokenError> {
-        self.admit("restore", &authorization)?;
+        admit(authorization.target(), &self.name)?;
         self.as_user(user_pin, |session| restore::restore(session, backup_key, source, progress))
     }
 }

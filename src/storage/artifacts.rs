@@ -145,7 +145,7 @@ fn partial(path: &str) -> PathBuf {
     PathBuf::from(format!("{path}.partial"))
 }
 
-/// Removes a file or a link, not what the link leads to; one that is gone is no error.
+/// Removes a file or a link, not what the link leads to; one that is gone is not an error.
 fn unlink(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),

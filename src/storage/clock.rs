@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{encoding::time::Timestamp, ports::clock::Clock};
 
-/// What the kernel holds for the time. A clock before 1970 reads as 1970, and is then behind any ledger.
+/// What the kernel takes for the time. A clock before 1970 reads as 1970, and is then behind any ledger.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -161,7 +161,7 @@ pub(super) fn distinct(ledger: &Path, copies: &[PathBuf]) -> Result<(), StoreErr
         for place in &places {
             if overlap(place, copy).map_err(|e| failed("opening the copy", copy, &e))? {
                 let reason =
-                    format!("it is, holds or lies in {}, which it should be a copy of", shown(place));
+                    format!("it is, contains or lies in {}, which it should be a copy of", shown(place));
                 let hint = "name a directory of its own on another medium";
                 return Err(refused("opening the copy", copy, reason, hint));
             }

@@ -43,7 +43,7 @@ pub(super) const MAX_LEDGER: u64 = 1 << 30;
 /// Entries of one directory.
 const MAX_ENTRIES: usize = 100_000;
 
-const TOO_LARGE: &str = "this is no honest ledger; compare it with another copy";
+const TOO_LARGE: &str = "this is not an honest ledger; compare it with another copy";
 
 /// Bytes that may still be read.
 pub(super) struct Budget(u64);

@@ -96,7 +96,7 @@ impl LedgerDirectory {
         let path = path.into();
         let ledger = LockedDirectory::lock(&path)?;
         if layout::ceremonies(&path)?.is_empty() && !is_vacant(&path)? {
-            let hint = "name the directory that holds 0000-genesis";
+            let hint = "name the directory with 0000-genesis in it";
             return Err(refused("opening", &path, "this is not a ledger", hint));
         }
         copies::distinct(&path, &copies)?;
@@ -315,7 +315,7 @@ fn prepare_copy(ledger: &Path, copy: &Path) -> Result<Option<Made>, StoreError> 
         return made.map(|()| Some(Made(copy.to_owned()))).map_err(|e| failed("creating the copy", copy, &e));
     }
     if layout::ceremonies(copy)?.is_empty() && !is_vacant(copy)? {
-        let reason = "it is not empty, and holds no ledger";
+        let reason = "it is not empty, and there is no ledger in it";
         let hint = "name a directory that does not exist yet, on that medium";
         return Err(refused("opening the copy", copy, reason, hint));
     }

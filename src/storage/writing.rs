@@ -1,6 +1,6 @@
 //! How one directory of a ledger is written: all of a thing or nothing of it, and durable on return.
 //!
-//! The caller holds the lock on the directory.
+//! The caller has the lock on the directory.
 
 use std::{
     fs::{self, File},

@@ -226,7 +226,7 @@ fn without_a_new_puk_nothing_is_done() {
 }
 
 #[test]
-fn the_secrets_of_delivery_are_not_taken() {
+fn the_factory_defaults_are_not_accepted() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
     fs::write(hands.lab.path("cards/pin"), "123456\n").unwrap();
     let refused = hands.enroll("alice", &[]).expect(1);
@@ -275,7 +275,7 @@ fn a_card_that_is_no_yubikey_is_named() {
     let mut lab = hands.lab;
     lab.environment = daemon.environment();
     let refused = lab.run(&["card", "show", "yubikey"]).expect(1);
-    assert!(refused.error().contains("is no YubiKey"), "{}", refused.error());
+    assert!(refused.error().contains("is not a YubiKey"), "{}", refused.error());
     let list = lab.run(&["card", "list"]).ok();
     assert_eq!(list.json["readers"][0]["card"], serde_json::Value::Null);
 }

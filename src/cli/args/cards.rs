@@ -103,8 +103,8 @@ pub struct CardEnroll {
     /// Read the new PUK from the first line of this file, where the card still has the factory default.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Options for YubiKeys")]
     pub puk_file: Option<PathBuf>,
-    /// Read the management key, in hex, from this file: the card's own, or the new one where it still has the one of
-    /// delivery. Without it, the card keeps a random one under its PIN.
+    /// Read the management key, in hex, from this file: the card's own, or the new one where it still has the
+    /// factory default. Without it, the card keeps a random one under its PIN.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Options for YubiKeys")]
     pub management_key: Option<PathBuf>,
     /// The enrolment to write; it must not exist.

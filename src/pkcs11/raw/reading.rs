@@ -118,7 +118,7 @@ impl Functions {
         pairs.collect::<Result<_>>().map(Some)
     }
 
-    /// The call. Attributes that the object does not have, or does not show, are no failure: their lengths say so.
+    /// The call. Attributes that the object does not have, or does not show, are not a failure: their lengths say so.
     fn fill(&self, session: &Session, object: ObjectHandle, attributes: &mut [CK_ATTRIBUTE]) -> Result<()> {
         let call = self.list.C_GetAttributeValue.ok_or(Error::NullFunctionPointer)?;
         let count = CK_ULONG::try_from(attributes.len())?;

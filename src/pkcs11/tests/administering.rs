@@ -29,12 +29,12 @@ fn each_algorithm_makes_its_calls_in_order() {
     let module = faulty(&hsm);
     let (so, new_so, user) = (pin(SO_PIN), pin("so-pin-2"), pin(USER_PIN));
     let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
-    install(&mut token, Run::First, Start::Empty { label: "ca" }, Some(SO_PIN), Some(USER_PIN)).unwrap();
+    install(&mut token, Run::First, Condition::Empty { label: "ca" }, Some(SO_PIN), Some(USER_PIN)).unwrap();
     assert_eq!(noted(&module), then_looked_at(INITIALISATION));
 
     module.behave();
-    let start = Start::InUse { present_so_pin: Some(&so) };
-    install(&mut token, Run::First, start, Some("so-pin-2"), Some(USER_PIN)).unwrap();
+    let condition = Condition::InUse { present_so_pin: Some(&so) };
+    install(&mut token, Run::First, condition, Some("so-pin-2"), Some(USER_PIN)).unwrap();
     assert_eq!(noted(&module), then_looked_at(TAKE_OVER));
 
     hsm.make_key("ca", "EC:prime256v1", "old", "01");

@@ -43,9 +43,9 @@ impl Operation {
 
     fn run(self, module: &impl Module, run: Run) -> Outcome<()> {
         let (so, new_so, new_user) = (pin(SO_PIN), pin(NEW_SO), pin(NEW_USER));
-        let start = match self {
-            Self::Initialise => Start::Empty { label: "issuer" },
-            Self::TakeOver => Start::InUse { present_so_pin: Some(&so) },
+        let condition = match self {
+            Self::Initialise => Condition::Empty { label: "issuer" },
+            Self::TakeOver => Condition::InUse { present_so_pin: Some(&so) },
             Self::Reset => {
                 let (so_pin, new_so_pin, new_user_pin) = (&so, &new_so, &new_user);
                 let reset = Reset { run, so_pin, new_label: "reset-1", new_so_pin, new_user_pin };
@@ -53,7 +53,7 @@ impl Operation {
             }
         };
         let installation =
-            Installation { run, start, new_so_pin: Some(&new_so), new_user_pin: Some(&new_user) };
+            Installation { run, condition, new_so_pin: Some(&new_so), new_user_pin: Some(&new_user) };
         administration::install(module, &installation).map(drop)
     }
 

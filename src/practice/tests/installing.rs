@@ -8,9 +8,15 @@ use crate::{
     practice::device::{Device, Session},
 };
 
-fn install(bench: &mut Bench, run: Run, start: Start<'_>, so: &str, user: &str) -> Result<(), TokenError> {
+fn install(
+    bench: &mut Bench,
+    run: Run,
+    condition: Condition<'_>,
+    so: &str,
+    user: &str,
+) -> Result<(), TokenError> {
     let (so, user) = (pin(so), pin(user));
-    let installation = Installation { run, start, new_so_pin: Some(&so), new_user_pin: Some(&user) };
+    let installation = Installation { run, condition, new_so_pin: Some(&so), new_user_pin: Some(&user) };
     bench.token.install(allowed(), &installation)
 }
 
@@ -79,17 +85,17 @@ fn the_right_pin_restores_the_counter_and_a_misshapen_one_costs_nothing() {
 #[test]
 fn an_empty_token_is_installed_once() {
     let mut bench = Bench::empty();
-    let start = || Start::Empty { label: "issuer" };
-    install(&mut bench, Run::First, start(), "new-so", USER_PIN).unwrap();
+    let condition = || Condition::Empty { label: "issuer" };
+    install(&mut bench, Run::First, condition(), "new-so", USER_PIN).unwrap();
     assert!(bench.objects().is_empty());
-    let again = install(&mut bench, Run::First, start(), "new-so", USER_PIN).unwrap_err();
+    let again = install(&mut bench, Run::First, condition(), "new-so", USER_PIN).unwrap_err();
     assert_eq!(again.effect, Effect::None);
     // Resumed after all of it: nothing to do.
-    install(&mut bench, Run::Resumed, start(), "new-so", USER_PIN).unwrap();
+    install(&mut bench, Run::Resumed, condition(), "new-so", USER_PIN).unwrap();
     // Resumed on what somebody else did.
-    let foreign = install(&mut bench, Run::Resumed, Start::Empty { label: "x" }, "new-so", USER_PIN);
+    let foreign = install(&mut bench, Run::Resumed, Condition::Empty { label: "x" }, "new-so", USER_PIN);
     assert!(foreign.unwrap_err().message.contains("is initialised; an empty one was expected"));
-    let stranger = install(&mut bench, Run::Resumed, start(), "other-so", USER_PIN);
+    let stranger = install(&mut bench, Run::Resumed, condition(), "other-so", USER_PIN);
     assert_eq!(stranger.unwrap_err().cause, Cause::PinIncorrect);
 }
 
@@ -98,20 +104,25 @@ fn a_token_in_use_is_taken_over_with_its_objects() {
     let mut bench = Bench::seeded();
     let before = bench.objects();
     let present = pin(SO_PIN);
-    let start = || Start::InUse { present_so_pin: Some(&present) };
+    let condition = || Condition::InUse { present_so_pin: Some(&present) };
     let wrong = pin("not-this");
-    let refused =
-        install(&mut bench, Run::First, Start::InUse { present_so_pin: Some(&wrong) }, "new-so", "new-user");
+    let refused = install(
+        &mut bench,
+        Run::First,
+        Condition::InUse { present_so_pin: Some(&wrong) },
+        "new-so",
+        "new-user",
+    );
     assert_eq!(refused.unwrap_err().effect, Effect::None);
     let without =
-        install(&mut bench, Run::First, Start::InUse { present_so_pin: None }, "new-so", "new-user");
+        install(&mut bench, Run::First, Condition::InUse { present_so_pin: None }, "new-so", "new-user");
     assert_eq!(without.unwrap_err().effect, Effect::None);
-    install(&mut bench, Run::First, start(), "new-so", "new-user").unwrap();
+    install(&mut bench, Run::First, condition(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects, before);
     assert_eq!(try_pin(&bench, User, USER_PIN).unwrap_err().cause, Cause::PinIncorrect);
     try_pin(&bench, SecurityOfficer, "new-so").unwrap();
     // Resumed after all of it, where the present PIN no longer holds.
-    install(&mut bench, Run::Resumed, start(), "new-so", "new-user").unwrap();
+    install(&mut bench, Run::Resumed, condition(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
 }
 
@@ -122,9 +133,9 @@ fn a_resumed_take_over_stops_before_the_last_try() {
         try_pin(&bench, SecurityOfficer, "wrong").unwrap_err();
     }
     let present = pin("not-this");
-    let start = Start::InUse { present_so_pin: Some(&present) };
+    let condition = Condition::InUse { present_so_pin: Some(&present) };
     // Two tries are left: the present PIN takes one, and the new one is not tried.
-    let stopped = install(&mut bench, Run::Resumed, start, "new-so", "new-user").unwrap_err();
+    let stopped = install(&mut bench, Run::Resumed, condition, "new-so", "new-user").unwrap_err();
     assert!(stopped.message.contains("not spent"), "{stopped}");
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Final);
 }
@@ -180,7 +191,7 @@ fn an_authorization_for_another_target_does_nothing() {
     assert_eq!(before.len(), before_after_login.len());
     let installation = Installation {
         run: Run::First,
-        start: Start::InUse { present_so_pin: Some(&so) },
+        condition: Condition::InUse { present_so_pin: Some(&so) },
         new_so_pin: Some(&user),
         new_user_pin: None,
     };

@@ -96,7 +96,7 @@ fn scripts_and_what_is_no_program_are_refused() {
     fs::write(&script, "text").unwrap();
     let refused =
         desk.lab.propose(&desk.lab.plan("next", &desk.plan(&["say", "x"], &check(&script)))).expect(1);
-    assert!(refused.error().contains("is no program"), "{}", refused.error());
+    assert!(refused.error().contains("is not a program"), "{}", refused.error());
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
         (&[("C_GetTokenInfo", ERROR_STATE, "flags")], all, "error state"),
         (&[("C_GetTokenInfo", WRITE_PROTECTED, "flags")], changes, "write-protected"),
         (&[("C_GetTokenInfo", USER_LOCKED, "flags")], user, "the user PIN is locked"),
-        (&[("C_GetTokenInfo", TO_BE_CHANGED, "flags")], user, "wants its user PIN changed"),
+        (&[("C_GetTokenInfo", TO_BE_CHANGED, "flags")], user, "requires a change of its user PIN"),
         (&[("C_GetTokenInfo", SO_LOCKED, "flags")], so, "the SO PIN is locked"),
         (
             &[("C_GetTokenInfo", LOGIN_REQUIRED, "no-flags")],

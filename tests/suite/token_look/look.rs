@@ -117,7 +117,7 @@ fn what_is_no_module_says_so() {
         (vault.lab.at("text.so"), "no ELF header"),
         (vault.lab.at("foreign.so"), "another kind of machine"),
         (vault.lab.at("missing.so"), "No such file"),
-        (library.to_owned(), "no PKCS#11 module"),
+        (library.to_owned(), "not a PKCS#11 module"),
     ] {
         if module == library && !Path::new(library).exists() {
             continue;

@@ -33,7 +33,7 @@ fn a_genesis_is_refused_where_its_pins_cannot_be_set() {
     module.orders(&[("C_SetPIN", 0, "missing")]);
     refused(&vault, &plan(held.clone()), "has no C_SetPIN");
     module.orders(&[("C_GetTokenInfo", TO_BE_CHANGED, "flags")]);
-    refused(&vault, &plan(borrowed.clone()), "wants its user PIN changed");
+    refused(&vault, &plan(borrowed.clone()), "requires a change of its user PIN");
     module.orders(&[("C_WrapKey", 0, UNSUPPORTED)]);
     refused(&vault, &plan(borrowed.clone()), "does not support C_WrapKey");
     module.orders(&[("C_InitToken", 0, "missing")]);

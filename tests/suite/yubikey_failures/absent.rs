@@ -52,8 +52,8 @@ fn no_card() {
 #[test]
 fn a_card_that_is_no_yubikey() {
     for (card, why) in [
-        (Card::stranger(), "the card in it is no YubiKey, or its PIV application is switched off"),
-        (Card::plain_piv(), "the card in it is no YubiKey"),
+        (Card::stranger(), "the card in it is not a YubiKey, or its PIV application is switched off"),
+        (Card::plain_piv(), "the card in it is not a YubiKey"),
     ] {
         let table = Table::with_readers(1, &[]);
         table.daemon.insert(0, &card);
@@ -154,7 +154,7 @@ fn another_program_holds_the_card() {
     let list = table.lab.run(&["card", "list"]).ok();
     assert_eq!(
         list.json["readers"][0]["reason"],
-        "another program holds the card (gpg's ends with 'gpgconf --kill scdaemon')"
+        "another program is using the card (gpg's ends with 'gpgconf --kill scdaemon')"
     );
     assert_eq!(list.json["readers"][1]["card"]["serial"], "10000002");
     // Whoever uses the other card is not concerned.

@@ -55,7 +55,7 @@ fn lie(table: &Table, place: &str, trigger: Trigger, answer: Vec<u8>, said: Said
 fn about_itself() {
     let table = Table::with(&["alice"]);
     let absent = format!(
-        "YubiKey 10000001: reader {}: the card in it is no YubiKey; reader {}: no card is in it",
+        "YubiKey 10000001: reader {}: the card in it is not a YubiKey; reader {}: no card is in it",
         table.daemon.reader_name(0),
         table.daemon.reader_name(1)
     );
@@ -210,7 +210,8 @@ fn about_a_signature() {
     let message =
         "card 10000002: it signed, but not this, or not with this key: the signature does not verify";
     let not_this = Said { message, ..not_this };
-    let none = Said { message: "card 10000002: it gave something that is no ECDSA signature", ..not_this };
+    let none =
+        Said { message: "card 10000002: it gave something that is not an ECDSA signature", ..not_this };
     let signature = Trigger::NthOf(AUTHENTICATE, 2);
     lie(&table, BOB, signature, used(&another.sign_raw(&[7; 32]).unwrap()), not_this);
     // r and s are 0, an open end, nothing.

@@ -388,8 +388,8 @@ fn management_keys_as_other_tools_leave_them() {
     card.set_management_algorithm(3);
     card.set_object(0x5F_C109, Some(&[7; 64]));
     let message = "card 10000009: something else is where its management key would be kept under the PIN (object 5fc109)";
-    let hint = "give it with --management-key FILE: the card's own, or a new one where the card still has the one of \
-                delivery";
+    let hint = "give it with --management-key FILE: the card's own, or a new one where the card still has the \
+                factory default";
     table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
     card.set_object(0x5F_C109, None);
     enroll(&table, &[]).ok();
@@ -403,7 +403,7 @@ fn management_keys_as_other_tools_leave_them() {
     fs::remove_file(table.lab.path("files/enrolment")).unwrap();
     card.set_object(0x5F_C109, Some(&[7; 64]));
     card.remove_key(0x82);
-    let message = "card 10000009: its management key is neither the one of delivery nor kept under the PIN";
+    let message = "card 10000009: its management key is neither the factory default nor kept under the PIN";
     card.set_object(Card::certificate_id(0x82).unwrap(), None);
     table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
     assert_eq!(card.tries(), (3, 3));

@@ -104,7 +104,7 @@ impl Card {
         Self::from_memory(Kind::YubiKey, Memory::factory(serial, firmware, attestation))
     }
 
-    /// A card that is no YubiKey and knows no PIV.
+    /// A card that is not a YubiKey and knows no PIV.
     pub fn stranger() -> Self {
         let memory = Memory::factory(0, Firmware::V5_4_3, Manufacturer::new().attestation(Firmware::V5_4_3));
         Self::from_memory(Kind::Stranger, memory)

@@ -116,11 +116,11 @@ fn copies_lie_apart() {
     ] {
         fs::create_dir_all(fixture.path("x")).unwrap();
         let error = fixture.refusal(copies);
-        assert!(error.reason.contains("it is, holds or lies in"), "{copies:?}: {error}");
+        assert!(error.reason.contains("it is, contains or lies in"), "{copies:?}: {error}");
     }
     assert!(fixture.refusal(&["no/parent"]).reason.contains("no such file"));
     fs::write(fixture.path("x/file"), "").unwrap();
-    assert!(fixture.refusal(&["x"]).reason.contains("holds no ledger"));
+    assert!(fixture.refusal(&["x"]).reason.contains("there is no ledger in it"));
     assert!(!fixture.path("copy").exists());
     assert_eq!(entries(&fixture.path("ledger")), [GENESIS]);
 }

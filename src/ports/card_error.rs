@@ -1,0 +1,283 @@
+//! What can go wrong with a card, and what to do about it.
+
+use crate::encoding::text::Line;
+
+/// What can be done about a blocked PIN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rescue {
+    /// Nothing: there is no PUK.
+    None,
+    /// The PUK sets a new PIN.
+    Puk,
+    /// Nothing: the PUK is blocked as well.
+    PukBlocked,
+}
+
+impl Rescue {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::None => "use a spare card; the share on this one is out of reach",
+            Self::Puk => {
+                "use a spare card, or set a new PIN with this one's PUK ('ykman piv access unblock-pin')"
+            }
+            Self::PukBlocked => {
+                "use a spare card; the PUK of this one is blocked too, and its keys are out of reach"
+            }
+        }
+    }
+}
+
+/// How a card went away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Departure {
+    /// By somebody's hand.
+    PulledOut,
+    /// Another program reset it, or used it in between.
+    Taken,
+    /// With the smart card service.
+    Service,
+    /// By us.
+    LetGo,
+}
+
+impl std::fmt::Display for Departure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PulledOut => "it was pulled out",
+            Self::Taken => "another program used or reset it",
+            Self::Service => "the smart card service (pcscd) was stopped or restarted",
+            Self::LetGo => "it was released",
+        })
+    }
+}
+
+impl Departure {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::PulledOut => {
+                "nothing was signed; put the card in, leave it there, and run the same command again"
+            }
+            Self::Taken => {
+                "nothing was signed; end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again"
+            }
+            Self::Service => {
+                "nothing was signed; see that pcscd runs (systemctl status pcscd), then run the same command again"
+            }
+            Self::LetGo => "nothing was signed; run the same command again",
+        }
+    }
+}
+
+/// Why the smart card service cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoService {
+    /// Nothing listens, or what does says nothing.
+    Mute,
+    /// It runs and turns this user away.
+    Refuses,
+    /// This user may not even knock.
+    Closed,
+}
+
+impl std::fmt::Display for NoService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mute => "it does not answer",
+            Self::Refuses => "it runs, and turns this user away (polkit)",
+            Self::Closed => "this user may not open its socket",
+        })
+    }
+}
+
+impl NoService {
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Mute => "start pcscd (systemctl start pcscd.socket), then run the same command again",
+            Self::Refuses | Self::Closed => {
+                "polkit usually admits only the user who is logged in at the machine itself: do that, or have a rule admit this user to org.debian.pcsc-lite.access_pcsc and access_card; 'journalctl -u pcscd' names whom it turned away"
+            }
+        }
+    }
+}
+
+/// What went wrong with a card. `serial` says which one.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// There is no such card, file or reader.
+    #[error("{place}: {reason}")]
+    Absent {
+        /// Where it was looked for.
+        place: String,
+        /// Why it is not there.
+        reason: String,
+    },
+    /// What is there is not a card, or damaged.
+    #[error("{place}: not a readable card: {reason}")]
+    Unreadable {
+        /// Where it was found.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No PIN of this card looks like this; no try was spent.
+    #[error("{reason}")]
+    PinForm {
+        /// What a PIN looks like.
+        reason: String,
+    },
+    /// The PIN was wrong; one try was spent.
+    #[error("wrong PIN for card {serial}: {tries_left} {} left", if *tries_left == 1 { "try" } else { "tries" })]
+    WrongPin {
+        /// Serial of the card.
+        serial: Line,
+        /// Tries left now.
+        tries_left: u32,
+    },
+    /// One try is left and was not spent.
+    #[error("card {serial} has one PIN try left; it was not spent")]
+    FinalTry {
+        /// Serial of the card.
+        serial: Line,
+    },
+    /// No try is left.
+    #[error("card {serial} is blocked: no PIN try left")]
+    Blocked {
+        /// Serial of the card.
+        serial: Line,
+        /// What can be done about it.
+        rescue: Rescue,
+    },
+    /// The sealed file is not for this card, is damaged, or has more than one recipient.
+    #[error("card {serial} cannot open it: {reason}")]
+    Sealed {
+        /// Serial of the card.
+        serial: Line,
+        /// Why not.
+        reason: String,
+    },
+    /// The card cannot serve as it is.
+    #[error("card {serial} cannot serve: {reason}")]
+    Unfit {
+        /// Serial of the card.
+        serial: Line,
+        /// Why not.
+        reason: String,
+        /// What to do about that.
+        next: &'static str,
+    },
+    /// More than one card is there, and none was named.
+    #[error("{} YubiKeys are there: {}", found.len(), found.join(", "))]
+    Several {
+        /// Each with its reader.
+        found: Vec<String>,
+    },
+    /// The smart card service is not there.
+    #[error("the smart card service (pcscd) cannot be used: {reason}")]
+    NoService {
+        /// Why not.
+        reason: NoService,
+    },
+    /// A card is there that cannot be used as it is, and does not say which it is.
+    #[error("{place}: {reason}")]
+    Odd {
+        /// Where it is.
+        place: String,
+        /// What is odd about it.
+        reason: String,
+        /// What to do about that.
+        next: &'static str,
+    },
+    /// It has rules for a new PIN or PUK, and this one breaks them. No try was spent.
+    #[error("card {serial} did not take the new {what}: its own rules refuse it{}", if *is_pin_set { "; its PIN is the new one already" } else { "; nothing was changed" })]
+    NewPin {
+        /// Serial of the card.
+        serial: Line,
+        /// PIN or PUK.
+        what: &'static str,
+        /// Whether the PIN was changed before.
+        is_pin_set: bool,
+    },
+    /// Another program has the card for itself.
+    #[error("{place} is held by another program")]
+    Busy {
+        /// The card or its reader.
+        place: String,
+    },
+    /// The card was there, and is not any more.
+    #[error("card {serial} went away: {how}")]
+    Gone {
+        /// Serial of the card.
+        serial: Line,
+        /// How.
+        how: Departure,
+    },
+    /// Nobody touched it.
+    #[error("card {serial} was not touched in time")]
+    NotTouched {
+        /// Serial of the card.
+        serial: Line,
+    },
+    /// It took no more.
+    #[error("card {serial} did not take {what}: it may be full")]
+    Full {
+        /// Serial of the card.
+        serial: Line,
+        /// What was to be put on it.
+        what: String,
+    },
+    /// The file of a soft card could not be read, locked or written: its medium, and not the card.
+    #[error("{place}: {reason}")]
+    Medium {
+        /// The file.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The card or the reader failed.
+    #[error("card {serial}: {reason}")]
+    Failed {
+        /// Serial of the card.
+        serial: Line,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl CardError {
+    /// What the person at the card should do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Absent { .. } => "insert the card, or give its place with --card",
+            Self::Unreadable { .. } => {
+                "give a file that 'quorate card new' made, and that this account may read and write"
+            }
+            Self::PinForm { .. } => "run the same command again with another PIN; no try was spent",
+            Self::WrongPin { .. } => "ask the card's holder for the PIN; nothing was signed",
+            Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",
+            Self::Blocked { rescue, .. } => rescue.hint(),
+            Self::Sealed { .. } => "check that this is the card that the roster names",
+            Self::Unfit { next, .. } => next,
+            Self::Several { .. } => "name one as yubikey:SERIAL, or take the others out",
+            Self::NoService { reason } => reason.hint(),
+            Self::Odd { next, .. } => next,
+            Self::NewPin { .. } => {
+                "choose another of 8 characters, neither one repeated nor a sequence nor a word (FIPS series, PIN complexity), then run the same command again"
+            }
+            Self::Busy { .. } => {
+                "end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again"
+            }
+            Self::Gone { how, .. } => how.hint(),
+            Self::NotTouched { .. } => {
+                "nothing was signed and no try was lost; run the same command again and touch the card when asked"
+            }
+            Self::Full { .. } => {
+                "take another card, or delete certificates and objects that are needed no more ('ykman piv')"
+            }
+            Self::Medium { .. } => {
+                "the card is not at fault, but where its file lies: make room there, or move it to a local file system that can be \
+                 written to and has locks and fsync"
+            }
+            Self::Failed { .. } => "check the card and its medium, then run the same command again",
+        }
+    }
+}
