@@ -388,7 +388,8 @@ fn every_field_of_the_ledger_is_documented() {
 fn every_field_of_a_plan_is_documented() {
     let mut types = declared(&code("src/proposal/plan.rs"), ", optional");
     types.extend(declared(&code("src/proposal/target.rs"), "").into_iter().filter(|(n, _)| n == "Custody"));
-    types.extend(declared(&code("src/proposal/joining.rs"), "").into_iter().filter(|(n, _)| n == "StartKind"));
+    types
+        .extend(declared(&code("src/proposal/joining.rs"), "").into_iter().filter(|(n, _)| n == "StartKind"));
     let tables = operations().into_iter().flat_map(|file| declared(&code(file), ", optional"));
     types.extend(tables.filter(|(name, _)| !name.ends_with("Operation")));
     types.extend(declared(&code("src/proposal/selection.rs"), ", optional"));
