@@ -26,7 +26,7 @@ use quorate::{
         target::Inventory,
     },
     roster::{Roster, Standing, deal::StationKeys, key::PublicKey},
-    sealing::single,
+    sealing::{recipient::X25519Recipient, single},
     softcard::SoftCard,
     storage,
     transcript::{
@@ -169,7 +169,7 @@ fn inventory(
     let station = SigningKey::from_bytes(seed.as_bytes());
     // Of another secret than the signing key: a key in two roles is refused.
     let secret = Digest::of(seed.as_bytes());
-    let recipient = single::x25519_recipient_of(&single::x25519_identity(secret.as_bytes()).unwrap());
+    let recipient = X25519Recipient::of(&single::x25519_identity(secret.as_bytes()).unwrap()).unwrap();
     let admin = roster.people().iter().find(|p| p.standing == Standing::Administrator).unwrap();
     let mut sign = |who: &str, payload_type: String, payload: Vec<u8>| {
         let person = roster.people().iter().find(|p| p.name.as_str() == who).unwrap();

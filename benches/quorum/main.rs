@@ -28,7 +28,7 @@ use quorate::{
         deal::{Authority, DealHeader, DealtCard, DealtCustodian, StationKeys},
         key::PublicKey,
     },
-    sealing::single,
+    sealing::recipient::ShareRecipient,
     sharing::{dealer, identity, share::UnverifiedShare},
     storage::LedgerDirectory,
     transcript::{event::AnyEvent, verification},
@@ -89,7 +89,10 @@ fn header(n: u8, threshold: u8, authorities: u8) -> DealHeader {
     let recipient = || identity::recipient(&identity::fresh(&mut rng()).unwrap()).unwrap();
     let custodian = |i: u8| DealtCustodian {
         name: Name::new(&format!("c{i}")).unwrap(),
-        cards: vec![DealtCard { keyid: key(i).keyid(), share_recipient: recipient() }],
+        cards: vec![DealtCard {
+            keyid: key(i).keyid(),
+            share_recipient: ShareRecipient::X25519(recipient()),
+        }],
     };
     let authority =
         |i: u8| Authority { name: Name::new(&format!("a{i}")).unwrap(), threshold, recipient: recipient() };
@@ -106,24 +109,20 @@ fn header(n: u8, threshold: u8, authorities: u8) -> DealHeader {
 fn deal_and_seal() {
     for (n, m, authorities) in [(5, 3, 2), (20, 11, 2), (255, 128, 8)] {
         let header = header(n, m, authorities);
-        let recipients: Vec<_> = header
-            .custodians
-            .iter()
-            .map(|custodian| single::parse_x25519_recipient(&custodian.cards[0].share_recipient).unwrap())
-            .collect();
+        let recipients: Vec<_> = header.custodians.iter().map(|c| &c.cards[0].share_recipient).collect();
         let deal = || {
             for authority in &header.authorities {
                 let secret = identity::fresh(&mut rng()).unwrap();
                 let dealt = dealer::deal(&header, &authority.name, &secret, &mut rng()).unwrap();
                 for (share, recipient) in dealt.iter().zip(&recipients) {
                     let document = UnverifiedShare::write(&share.name, &share.secret).unwrap();
-                    std::hint::black_box(single::seal_to(recipient, document.expose()).unwrap());
+                    std::hint::black_box(recipient.seal(document.expose()).unwrap());
                 }
             }
         };
         let seal = || {
             for recipient in recipients.iter().cycle().take(recipients.len() * header.authorities.len()) {
-                std::hint::black_box(single::seal_to(recipient, &[7; 300]).unwrap());
+                std::hint::black_box(recipient.seal(&[7; 300]).unwrap());
             }
         };
         let (work, base) = fastest(LONG_TURNS, deal, seal);

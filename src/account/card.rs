@@ -13,6 +13,7 @@ use crate::{
         attestation::{Firmware, Link, PinPolicy, Slot, TouchPolicy},
         card::{CardKind, Enrolment},
     },
+    sealing::recipient::ShareRecipient,
 };
 
 account! {
@@ -27,7 +28,7 @@ account! {
         /// of the signing key
         pub algorithm: String,
         /// age recipient of the share key, or null
-        pub share_recipient: Option<String>,
+        pub share_recipient: Option<ShareRecipient>,
         /// PIN tries left, or null
         pub tries_left: Option<u32>,
     }
@@ -69,7 +70,7 @@ account! {
         /// of the signing key, or null
         pub algorithm: Option<String>,
         /// age recipient of the share key, or null
-        pub share_recipient: Option<String>,
+        pub share_recipient: Option<ShareRecipient>,
         /// PIN tries left
         pub tries_left: u32,
         /// for example 5.7.1
@@ -246,7 +247,10 @@ impl CardSeen {
             Row::Fact("kind", self.kind.to_string()),
             Row::Fact("serial", self.serial.to_string()),
             Row::Fact("signing key", format!("{} {}", self.algorithm, self.keyid)),
-            Row::Fact("share key", self.share_recipient.clone().unwrap_or_else(|| "none".into())),
+            Row::Fact(
+                "share key",
+                self.share_recipient.as_ref().map_or_else(|| "none".into(), ToString::to_string),
+            ),
         ];
         rows.extend(self.tries_left.map(|tries| Row::Fact("tries left", tries.to_string())));
         rows

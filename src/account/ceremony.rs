@@ -10,7 +10,7 @@ use crate::{
     },
     encoding::{
         digest::Digest,
-        text::{Line, Name, printable},
+        text::{Line, Name},
         time::Timestamp,
     },
     proposal::document::Proposal,
@@ -272,9 +272,7 @@ fn outcome_rows(concluded: &Concluded) -> Vec<Row> {
     for handover in &concluded.handovers {
         rows.push(Row::item(format!(
             "user PIN of {}, version {}, handed over to {}",
-            handover.target,
-            handover.version,
-            printable(&handover.recipient)
+            handover.target, handover.version, handover.recipient
         )));
     }
     for state in &concluded.targets {

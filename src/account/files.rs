@@ -11,6 +11,7 @@ use crate::{
         text::{Line, Name},
     },
     roster::OperationKind,
+    sealing::recipient::X25519Recipient,
 };
 
 account! {
@@ -21,7 +22,7 @@ account! {
         /// what the PIN opens
         pub target: Name,
         /// the application's age recipient
-        pub recipient: String,
+        pub recipient: X25519Recipient,
         /// of the PIN
         pub version: u32,
         /// of the file that was written

@@ -12,7 +12,6 @@ use crate::{
         card::EnrolledCard,
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
     },
-    sealing::recipient::ShareRecipient,
     sharing::{dealer, identity, share::UnverifiedShare},
 };
 
@@ -123,12 +122,11 @@ fn deal_shares(
                 commitment: share.commitment,
             });
             for card in &custodian.cards {
-                let recipient = ShareRecipient::parse(&card.share_recipient)?;
                 sealed.push(SealedShare {
                     authority: authority.name.clone(),
                     custodian: custodian.name.clone(),
                     card: card.keyid,
-                    file: Base64(recipient.seal(document.expose())?),
+                    file: Base64(card.share_recipient.seal(document.expose())?),
                 });
             }
         }

@@ -60,7 +60,7 @@ pub(super) fn handover(
     secret: &CredentialSecret,
 ) -> Result<Option<SealedHandover>, Error> {
     let (Custody::Reissued, Some(recipient)) = (rule.custody, &rule.recipient) else { return Ok(None) };
-    let file = Base64(single::seal_to(&single::parse_x25519_recipient(recipient)?, secret.expose())?);
+    let file = Base64(single::seal_to(recipient, secret.expose())?);
     Ok(Some(SealedHandover { target: target.clone(), recipient: recipient.clone(), version, file }))
 }
 

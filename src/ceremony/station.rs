@@ -13,7 +13,7 @@ use crate::{
     roster::{Person, deal::StationKeys},
     sealing::{
         document::{self, DocumentError, Reader},
-        recipient::ShareRecipient,
+        recipient::X25519Recipient,
         single,
     },
 };
@@ -42,7 +42,7 @@ impl StationSecrets {
     /// Their public halves.
     pub fn keys(&self) -> Result<StationKeys, Error> {
         let signing_key = sign::public_key(&self.signing)?;
-        Ok(StationKeys { signing_key, recipient: single::x25519_recipient_of(&self.age_identity()?) })
+        Ok(StationKeys { signing_key, recipient: X25519Recipient::of(&self.age_identity()?)? })
     }
 
     /// What opens the releases.
@@ -68,7 +68,6 @@ impl StationSecrets {
         store.put(ledger, ceremony, &mark(proposal), &[])?;
         for card in &admin.cards {
             let Some(recipient) = &card.enrolment().share_recipient else { continue };
-            let recipient = ShareRecipient::parse(recipient)?;
             for (part, secret) in [("signing", Some(&*self.signing)), ("identity", self.identity.as_ref())] {
                 let Some(secret) = secret else { continue };
                 let fields = fields(ledger, ceremony, part);
@@ -113,7 +112,7 @@ impl StationSecrets {
     pub fn check(&self, keys: &StationKeys) -> Result<(), Error> {
         let signing = sign::public_key(&self.signing)? == keys.signing_key;
         let recipient = match &self.identity {
-            Some(_) => single::x25519_recipient_of(&self.age_identity()?) == keys.recipient,
+            Some(_) => X25519Recipient::of(&self.age_identity()?)? == keys.recipient,
             None => true,
         };
         if signing && recipient { Ok(()) } else { Err(damaged()) }

@@ -17,7 +17,7 @@ pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) 
     terminal.item(&format!("signing key   {} {}", e.signing_key.algorithm(), card.keyid()));
     terminal.item(&format!(
         "share key     {}",
-        e.share_recipient.as_deref().unwrap_or("none (a witness's card)")
+        e.share_recipient.as_ref().map_or_else(|| "none (a witness's card)".into(), ToString::to_string)
     ));
     terminal.item(&format!("enrolled      {}", e.created));
     let proof = prove(card, trust);

@@ -225,7 +225,7 @@ fn write_handover(
         "The user PIN of {} (version {}) for {}. Its owner opens it with 'age -d -i KEY {}'.",
         told.target,
         told.version,
-        text::printable(&told.recipient),
+        told.recipient,
         text::printable(&output.to_string_lossy())
     ));
     let HandedOver { target, recipient, version, sha256 } = told.clone();

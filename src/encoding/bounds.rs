@@ -84,8 +84,6 @@ lists! {
     signature = SIGNATURE: 72;
     /// Bytes of a file's path: PATH_MAX of Linux, its final NUL excluded.
     path = PATH: 4095;
-    /// Bytes of an age recipient's spelling.
-    recipient = RECIPIENT: 4096;
     /// Bytes of an algorithm's or format's name.
     algorithm = ALGORITHM: 100;
     /// Hex digits of an object's id.

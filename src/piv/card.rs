@@ -20,6 +20,7 @@ use crate::{
         Attention, Card, CardDescription, CardError, CardKind, Departure, EnrolledKeys, FinalTry, Rescue,
         Touches, UnlockedCard, Waiting, Work,
     },
+    sealing::recipient::ShareRecipient,
 };
 
 /// SP 800-73-4, part 2, 2.4.3: a PIN has 6 to 8 characters. YubiKeys take any bytes; what can be typed everywhere is
@@ -188,7 +189,7 @@ impl Card for PivCard {
             kind: CardKind::Yubikey,
             serial: self.serial.clone(),
             signing_key: keys.public,
-            share_recipient: share.map(|(_, recipient)| recipient.to_string()),
+            share_recipient: share.map(|(_, recipient)| ShareRecipient::Piv(recipient.clone())),
             tries_left: Some(tries),
             touches: (keys.signing.touches(), share.map_or(0, |(key, _)| key.touches())),
         })

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ports::card::{CardError, EnrolledKeys},
     roster::key::PublicKey,
-    sealing::piv_p256::PivRecipient,
+    sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
 };
 
 /// To do with a card that has no key that could sign.
@@ -41,7 +41,8 @@ impl Keys {
         if own.iter().any(|keys| keys.signing_key == public) {
             own.retain(|keys| keys.signing_key == public);
         }
-        let recipients: Vec<&str> = own.iter().filter_map(|keys| keys.share_recipient.as_deref()).collect();
+        let recipients: Vec<&ShareRecipient> =
+            own.iter().filter_map(|keys| keys.share_recipient.as_ref()).collect();
         Ok(Self { signing, public, share: slots.share(&recipients)? })
     }
 
@@ -133,10 +134,15 @@ impl Slots<'_> {
         }
     }
 
-    fn share(&mut self, wanted: &[&str]) -> Result<Option<(SlotKey, PivRecipient)>, CardError> {
+    fn share(&mut self, wanted: &[&ShareRecipient]) -> Result<Option<(SlotKey, PivRecipient)>, CardError> {
         if !wanted.is_empty() {
             let is_wanted = |key: &SlotKey| {
-                key.recipient().filter(|recipient| wanted.contains(&recipient.to_string().as_str()))
+                let is = |recipient: &PivRecipient| {
+                    wanted
+                        .iter()
+                        .any(|wanted| matches!(wanted, ShareRecipient::Piv(known) if known == recipient))
+                };
+                key.recipient().filter(is)
             };
             // The retired slots first: it was made there.
             let others = Slot::all().filter(|slot| !slot.is_retired());

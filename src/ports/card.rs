@@ -4,6 +4,7 @@ use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
     roster::{card::Enrolment, key::PublicKey},
+    sealing::recipient::ShareRecipient,
 };
 
 /// What a card says of itself before any PIN.
@@ -16,7 +17,7 @@ pub struct CardDescription {
     /// The key that signs.
     pub signing_key: PublicKey,
     /// The recipient to which shares are sealed (`age1…`); witnesses' cards may have none.
-    pub share_recipient: Option<String>,
+    pub share_recipient: Option<ShareRecipient>,
     /// PIN tries left; none where the card does not tell.
     pub tries_left: Option<u32>,
     /// Touches that one signature and one opening cost.
@@ -34,7 +35,7 @@ pub struct EnrolledKeys {
     /// The key that signs.
     pub signing_key: PublicKey,
     /// The recipient to which shares are sealed; none for a witness.
-    pub share_recipient: Option<String>,
+    pub share_recipient: Option<ShareRecipient>,
 }
 
 impl From<&Enrolment> for EnrolledKeys {

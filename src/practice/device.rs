@@ -116,7 +116,7 @@ impl Device {
         getrandom::fill(master.expose_mut()).map_err(|e| failed(e.to_string()))?;
         let fresh = State {
             label,
-            master: Some(single::x25519_recipient_of(&identity(&master)?)),
+            master: Some(identity(&master)?.to_public().to_string()),
             so: Some(PinSlot::new(function, so_pin, master.expose())?),
             ..State::empty(state.serial)
         };

@@ -9,7 +9,7 @@ use super::{
     target::Role,
 };
 use crate::{
-    encoding::{digest::Digest, text::printable},
+    encoding::digest::Digest,
     roster::{
         Roster,
         requirement::{Part, Requirement},
@@ -157,8 +157,7 @@ fn pins(proposal: &Proposal, plan: &Plan) -> Vec<String> {
             "THE APPLICATION STOPS: the user PIN of {} is set anew, and what it logs in with now holds no longer",
             handover.target
         ));
-        let recipient = printable(&handover.recipient);
-        lines.push(format!("the new one is in this ledger, sealed to {recipient}"));
+        lines.push(format!("the new one is in this ledger, sealed to {}", handover.recipient));
     }
     let role = if proposal.handovers.is_empty() { Role::UserPin } else { Role::SoPin };
     if plan.keeps_pins() {

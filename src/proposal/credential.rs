@@ -10,6 +10,7 @@ use crate::{
     memory::{CredentialSecret, LockedBytes, MemoryError},
     sealing::{
         document::{self, DocumentError, Reader},
+        recipient::X25519Recipient,
         single::{self, SealError},
     },
 };
@@ -81,10 +82,9 @@ impl CredentialName {
     }
 
     /// Seals `secret` under this name to the authority's age recipient.
-    pub fn seal(&self, recipient: &str, secret: &CredentialSecret) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, recipient: &X25519Recipient, secret: &CredentialSecret) -> Result<Vec<u8>, SealError> {
         let plaintext = document::write(TITLE, &self.fields(), secret.expose())?;
-        let recipient = single::parse_x25519_recipient(recipient)?;
-        single::seal_to(&recipient, plaintext.expose())
+        single::seal_to(recipient, plaintext.expose())
     }
 
     /// Opens a sealed credential and refuses one that was made for anything else.

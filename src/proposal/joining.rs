@@ -7,9 +7,12 @@ use super::{
     sections::{pinned, token},
     target::{Custody, Role, TokenIdentity},
 };
-use crate::encoding::{
-    bounds,
-    text::{Line, Name, printable},
+use crate::{
+    encoding::{
+        bounds,
+        text::{Line, Name},
+    },
+    sealing::recipient::X25519Recipient,
 };
 
 /// How a target joins: `start` of a plan and of a proposal.
@@ -33,8 +36,7 @@ pub struct CredentialRule {
     /// How it is kept.
     pub custody: Custody,
     /// Of a reissued PIN: the application's age recipient.
-    #[serde(deserialize_with = "bounds::recipient")]
-    pub recipient: Option<String>,
+    pub recipient: Option<X25519Recipient>,
     /// The most characters of each PIN that is made; none is the default of its role.
     pub pin_length: Option<u32>,
 }
@@ -142,7 +144,7 @@ impl GenesisTarget {
             };
             lines.push(format!("{} ({}): {meaning}", rule.role, rule.authority));
             if let Some(recipient) = &rule.recipient {
-                lines.push(format!("  the application's recipient is {}", printable(recipient)));
+                lines.push(format!("  the application's recipient is {}", recipient));
             }
             if rule.role == Role::UserPin && rule.custody != Custody::Held {
                 lines.push("whoever has this user PIN can delete keys WITHOUT the quorum".into());

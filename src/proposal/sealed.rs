@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::target::Role;
-use crate::encoding::{bounds, strict::Base64, text::Name};
+use crate::{
+    encoding::{bounds, strict::Base64, text::Name},
+    sealing::recipient::X25519Recipient,
+};
 
 /// A credential made for this proposal, sealed to its authority.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,8 +36,7 @@ pub struct SealedHandover {
     /// Which target it opens.
     pub target: Name,
     /// The application's age recipient.
-    #[serde(deserialize_with = "bounds::recipient")]
-    pub recipient: String,
+    pub recipient: X25519Recipient,
     /// As of the same PIN sealed to its authority.
     pub version: u32,
     /// An age file with one recipient; its plaintext is the PIN and nothing else.

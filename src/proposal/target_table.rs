@@ -16,7 +16,7 @@ use crate::{
         digest::Digest,
         text::{Line, Name},
     },
-    sealing::single,
+    sealing::recipient::X25519Recipient,
 };
 
 /// `[[targets]]`.
@@ -80,7 +80,7 @@ pub struct CredentialTable {
     /// How it is kept.
     pub custody: Custody,
     /// `reissued`: the application's age recipient (X25519), to which each new PIN is sealed.
-    pub recipient: Option<String>,
+    pub recipient: Option<X25519Recipient>,
     /// The most characters of each PIN that is made: 4 to 255.
     pub pin_length: Option<u32>,
     /// `command`: where it comes from, if the quorum holds it.
@@ -229,18 +229,14 @@ impl TargetTable {
             (Custody::Reissued, None) => {
                 Err("a reissued PIN is sealed to its application's 'recipient' (age1…)".into())
             }
-            (Custody::Reissued, Some(text)) => {
-                single::parse_x25519_recipient(text)
-                    .map_err(|_| "'recipient' is no age recipient (age1…, X25519)".to_owned())?;
-                match so_pin {
-                    Some(so) if so.custody == Custody::Held && so.authority == rule.authority => Ok(()),
-                    Some(so) if so.custody == Custody::Held => Err(format!(
-                        "the SO PIN sets it: its authority is that of credentials.so-pin, {}",
-                        so.authority
-                    )),
-                    _ => Err("the SO PIN sets it: credentials.so-pin must be 'held'".into()),
-                }
-            }
+            (Custody::Reissued, Some(_)) => match so_pin {
+                Some(so) if so.custody == Custody::Held && so.authority == rule.authority => Ok(()),
+                Some(so) if so.custody == Custody::Held => Err(format!(
+                    "the SO PIN sets it: its authority is that of credentials.so-pin, {}",
+                    so.authority
+                )),
+                _ => Err("the SO PIN sets it: credentials.so-pin must be 'held'".into()),
+            },
             (_, Some(_)) => Err(format!("'recipient' is for a reissued PIN, this one is '{}'", rule.custody)),
             (_, None) => Ok(()),
         }

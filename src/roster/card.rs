@@ -6,13 +6,16 @@ use super::{
     key::{KeyError, PublicKey},
     signatures::Signatures,
 };
-use crate::encoding::{
-    bounds,
-    digest::Digest,
-    dsse::Envelope,
-    strict::{self, Base64, StrictError},
-    text::{Line, Name},
-    time::Timestamp,
+use crate::{
+    encoding::{
+        bounds,
+        digest::Digest,
+        dsse::Envelope,
+        strict::{self, Base64, StrictError},
+        text::{Line, Name},
+        time::Timestamp,
+    },
+    sealing::recipient::ShareRecipient,
 };
 
 /// The payload type of an enrolment. A card is enrolled once, for rehearsals and for production alike.
@@ -52,8 +55,7 @@ pub struct Enrolment {
     /// The key that signs.
     pub signing_key: PublicKey,
     /// The recipient to which shares are sealed; none on a witness's card.
-    #[serde(deserialize_with = "bounds::recipient")]
-    pub share_recipient: Option<String>,
+    pub share_recipient: Option<ShareRecipient>,
     /// When it was enrolled, by the clock of the machine that did it.
     pub created: Timestamp,
     /// SHA-256 of each certificate that attests the keys; empty for a soft card. The certificates themselves travel

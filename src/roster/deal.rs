@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::{key::PublicKey, point::KeyPoint};
-use crate::encoding::{
-    bounds,
-    digest::Digest,
-    dsse::Mode,
-    strict::{self, Base64},
-    text::Name,
+use crate::{
+    encoding::{
+        bounds,
+        digest::Digest,
+        dsse::Mode,
+        strict::{self, Base64},
+        text::Name,
+    },
+    sealing::recipient::{ShareRecipient, X25519Recipient},
 };
 
 /// Everything that tells one dealing from another. Its SHA-256 is the *dealing id*, which each share
@@ -50,8 +53,7 @@ pub struct DealtCard {
     /// `keyid` of the signing key.
     pub keyid: Digest,
     /// The age recipient of the share key.
-    #[serde(deserialize_with = "bounds::recipient")]
-    pub share_recipient: String,
+    pub share_recipient: ShareRecipient,
 }
 
 /// A named administrative power, split M of N.
@@ -63,8 +65,7 @@ pub struct Authority {
     /// M: the custodians that it takes. N is the number of custodians.
     pub threshold: u8,
     /// The age X25519 recipient to which its credentials are sealed.
-    #[serde(deserialize_with = "bounds::recipient")]
-    pub recipient: String,
+    pub recipient: X25519Recipient,
 }
 
 /// The two public keys of a station, made for one ceremony.
@@ -74,8 +75,7 @@ pub struct StationKeys {
     /// Ed25519: signs the transcript's lines.
     pub signing_key: PublicKey,
     /// age X25519: receives the releases.
-    #[serde(deserialize_with = "bounds::recipient")]
-    pub recipient: String,
+    pub recipient: X25519Recipient,
 }
 
 impl StationKeys {
@@ -84,10 +84,9 @@ impl StationKeys {
         Digest::of(&strict::write(self))
     }
 
-    /// Both as points; the recipient is left out where it cannot be read, which is refused elsewhere.
-    pub fn points(&self) -> Vec<KeyPoint> {
-        let signing = std::iter::once(KeyPoint::of_key(&self.signing_key));
-        signing.chain(KeyPoint::of_recipient(&self.recipient)).collect()
+    /// Both as points: the one that signs, then the one that opens.
+    pub fn points(&self) -> [KeyPoint; 2] {
+        [KeyPoint::of_key(&self.signing_key), KeyPoint::of_recipient(&self.recipient)]
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{card::EnrolledCard, deal::DealHeader, error::RosterError, people::Person, point::KeyPoint};
-use crate::{encoding::text::Name, sealing::single};
+use crate::encoding::text::Name;
 
 /// No serial and no key occurs twice, whoever has it, whatever it is for and however it is spelled. Gives the keys of people
 /// and authorities.
@@ -29,23 +29,22 @@ pub(super) fn check(deal: &DealHeader, people: &[Person]) -> Result<BTreeSet<Key
     Ok(owners.into_keys().filter(|point| !dealt_by.contains(point)).collect())
 }
 
-/// Every key of people and authorities as a point, with whose it is. A recipient that cannot be read is refused elsewhere.
+/// Every key of people and authorities as a point, with whose it is.
 fn points(deal: &DealHeader, people: &[Person]) -> Vec<(KeyPoint, String)> {
     let mut points = Vec::new();
     for person in people {
         for enrolment in person.cards.iter().map(EnrolledCard::enrolment) {
             points.push((KeyPoint::of_key(&enrolment.signing_key), person.name.to_string()));
-            let share = enrolment.share_recipient.as_deref().and_then(KeyPoint::of_recipient);
+            let share = enrolment.share_recipient.as_ref().map(KeyPoint::of_share_key);
             points.extend(share.map(|point| (point, person.name.to_string())));
         }
     }
-    points.extend(deal.authorities.iter().filter_map(|authority| {
-        Some((KeyPoint::of_recipient(&authority.recipient)?, authority.name.to_string()))
-    }));
+    points
+        .extend(deal.authorities.iter().map(|a| (KeyPoint::of_recipient(&a.recipient), a.name.to_string())));
     points
 }
 
-/// Authorities have names, thresholds and recipients that make sense.
+/// Authorities have names and thresholds that make sense.
 pub(super) fn check_authorities(deal: &DealHeader) -> Result<(), RosterError> {
     if deal.authorities.is_empty() {
         return Err(RosterError::Authorities("there is none".into()));
@@ -62,9 +61,6 @@ pub(super) fn check_authorities(deal: &DealHeader) -> Result<(), RosterError> {
                 threshold: authority.threshold,
                 custodians: n,
             });
-        }
-        if single::parse_x25519_recipient(&authority.recipient).is_err() {
-            return Err(RosterError::Authorities(format!("{} has no X25519 recipient", authority.name)));
         }
     }
     Ok(())

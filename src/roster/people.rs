@@ -130,8 +130,7 @@ fn check_member(
             let (person, kind, serial) = (name.clone(), enrolment.kind, enrolment.serial.clone());
             return Err(RosterError::SerialSpelling { person, kind, serial });
         }
-        let bad_recipient = |r: &String| !is_share_key(enrolment.kind, r);
-        if enrolment.share_recipient.as_ref().is_some_and(bad_recipient) {
+        if enrolment.share_recipient.as_ref().is_some_and(|key| !is_share_key(enrolment.kind, key)) {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
         if standing == Standing::Administrator
@@ -158,9 +157,9 @@ fn check_member(
 }
 
 /// A card of each kind has share keys of one kind.
-fn is_share_key(kind: CardKind, recipient: &str) -> bool {
+const fn is_share_key(kind: CardKind, recipient: &ShareRecipient) -> bool {
     matches!(
-        (kind, ShareRecipient::parse(recipient)),
-        (CardKind::Soft, Ok(ShareRecipient::X25519(_))) | (CardKind::Yubikey, Ok(ShareRecipient::Piv(_)))
+        (kind, recipient),
+        (CardKind::Soft, ShareRecipient::X25519(_)) | (CardKind::Yubikey, ShareRecipient::Piv(_))
     )
 }

@@ -7,7 +7,7 @@
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 
 use super::key::PublicKey;
-use crate::sealing::recipient::ShareRecipient;
+use crate::sealing::recipient::{ShareRecipient, X25519Recipient};
 
 /// What two keys have in common if one is worth the other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,15 +29,17 @@ impl KeyPoint {
         }
     }
 
-    /// Of an age recipient; none of what is not the spelling of one.
-    pub fn of_recipient(recipient: &str) -> Option<Self> {
-        Some(match ShareRecipient::parse(recipient).ok()? {
+    /// Of an age recipient.
+    pub const fn of_recipient(recipient: &X25519Recipient) -> Self {
+        Self::Curve25519(*recipient.point())
+    }
+
+    /// Of a card's share key.
+    pub fn of_share_key(recipient: &ShareRecipient) -> Self {
+        match recipient {
             ShareRecipient::Piv(recipient) => Self::of_p256(recipient.key()),
-            ShareRecipient::X25519(recipient) => {
-                let (_, point) = bech32::decode(&recipient.to_string()).ok()?;
-                Self::Curve25519(point.try_into().ok()?)
-            }
-        })
+            ShareRecipient::X25519(recipient) => Self::of_recipient(recipient),
+        }
     }
 
     fn of_p256(key: &p256::PublicKey) -> Self {
@@ -64,23 +66,23 @@ mod tests {
         let signing = ed25519_dalek::SigningKey::from_bytes(&seed);
         let key = PublicKey::from_ed25519(signing.verifying_key()).unwrap();
         let scalar: [u8; 32] = sha2::Sha512::digest(seed)[..32].try_into().unwrap();
-        let recipient = single::x25519_recipient_of(&single::x25519_identity(&scalar).unwrap());
-        assert_eq!(KeyPoint::of_recipient(&recipient), Some(KeyPoint::of_key(&key)));
-        let other = single::x25519_recipient_of(&single::x25519_identity(&seed).unwrap());
-        assert_ne!(KeyPoint::of_recipient(&other), Some(KeyPoint::of_key(&key)));
+        let recipient = X25519Recipient::of(&single::x25519_identity(&scalar).unwrap()).unwrap();
+        assert_eq!(KeyPoint::of_recipient(&recipient), KeyPoint::of_key(&key));
+        let other = X25519Recipient::of(&single::x25519_identity(&seed).unwrap()).unwrap();
+        assert_ne!(KeyPoint::of_recipient(&other), KeyPoint::of_key(&key));
     }
 
     #[test]
     fn a_p256_key_that_signs_and_one_that_opens_are_one_point_whatever_their_sign() {
         let signing = p256::ecdsa::SigningKey::from_slice(&[9; 32]).unwrap();
         let key = PublicKey::from_p256(*signing.verifying_key()).unwrap();
-        let share = |key: p256::PublicKey| PivRecipient::new(key).unwrap().to_string();
+        let share = |key: p256::PublicKey| ShareRecipient::Piv(PivRecipient::new(key).unwrap());
         let same = p256::PublicKey::from(signing.verifying_key());
-        assert_eq!(KeyPoint::of_recipient(&share(same)), Some(KeyPoint::of_key(&key)));
+        assert_eq!(KeyPoint::of_share_key(&share(same)), KeyPoint::of_key(&key));
         let mut negative = same.to_sec1_point(true).as_bytes().to_vec();
         negative[0] ^= 1;
         let negative = p256::PublicKey::from_sec1_bytes(&negative).unwrap();
         assert_ne!(share(same), share(negative));
-        assert_eq!(KeyPoint::of_recipient(&share(negative)), Some(KeyPoint::of_key(&key)));
+        assert_eq!(KeyPoint::of_share_key(&share(negative)), KeyPoint::of_key(&key));
     }
 }

@@ -202,8 +202,8 @@ impl Roster {
 
 /// Whoever it is sealed to can be seen, as far as its kind tells: a share for another card is one that its custodian does not
 /// have, and somebody else has.
-fn check_sealed_share(share: &SealedShare, recipient: &str) -> Result<(), RosterError> {
-    let problem = match ShareRecipient::parse(recipient).and_then(|card| card.check_sealed(&share.file.0)) {
+fn check_sealed_share(share: &SealedShare, recipient: &ShareRecipient) -> Result<(), RosterError> {
+    let problem = match recipient.check_sealed(&share.file.0) {
         Ok(()) => return Ok(()),
         Err(SealError::ManyRecipients { found }) => {
             format!("has {found} recipients: somebody else could open it too")

@@ -12,7 +12,7 @@
 //! What this module keeps of a shared secret is in locked memory; the age crate holds the file key in a buffer of its
 //! own, which it wipes.
 
-use std::{cell::RefCell, collections::HashSet, fmt};
+use std::{cell::RefCell, collections::HashSet, fmt, str::FromStr};
 
 use age_core::{
     format::{FILE_KEY_BYTES, FileKey, Stanza},
@@ -48,22 +48,6 @@ impl PivRecipient {
             Ok(compressed) => Ok(Self { key, compressed }),
             Err(_) => refuse("the point has another length"),
         }
-    }
-
-    /// Parses `age1yubikey1…` in its only spelling. Every point of the curve but the neutral one, which has no such
-    /// spelling, has the group's prime order, so that none is weak.
-    pub fn parse(text: &str) -> Result<Self, SealError> {
-        let wanted = "want age1yubikey1 and 59 more characters, with their checksum";
-        let Ok((prefix, bytes)) = bech32::decode(text) else { return refuse(wanted) };
-        if prefix.as_str() != PREFIX || bytes.len() != POINT {
-            return refuse(wanted);
-        }
-        let Ok(key) = p256::PublicKey::from_sec1_bytes(&bytes) else {
-            return refuse("not a point of the curve P-256");
-        };
-        let recipient = Self::new(key)?;
-        // Bech32 has a second spelling of its own, Bech32m, and capitals.
-        if recipient.to_string() == text { Ok(recipient) } else { refuse(wanted) }
     }
 
     /// The public key.
@@ -112,6 +96,26 @@ impl PivRecipient {
         let Ok(compressed) = <[u8; POINT]>::try_from(ephemeral) else { return invalid() };
         let Ok(key) = p256::PublicKey::from_sec1_bytes(&compressed) else { return invalid() };
         Some(Ok((Share { key, compressed }, stanza.body.clone())))
+    }
+}
+
+impl FromStr for PivRecipient {
+    type Err = SealError;
+
+    /// Parses `age1yubikey1…` in its only spelling. Every point of the curve but the neutral one, which has no such
+    /// spelling, has the group's prime order, so that none is weak.
+    fn from_str(text: &str) -> Result<Self, SealError> {
+        let wanted = "want age1yubikey1 and 59 more characters, with their checksum";
+        let Ok((prefix, bytes)) = bech32::decode(text) else { return refuse(wanted) };
+        if prefix.as_str() != PREFIX || bytes.len() != POINT {
+            return refuse(wanted);
+        }
+        let Ok(key) = p256::PublicKey::from_sec1_bytes(&bytes) else {
+            return refuse("not a point of the curve P-256");
+        };
+        let recipient = Self::new(key)?;
+        // Bech32 has a second spelling of its own, Bech32m, and capitals.
+        if recipient.to_string() == text { Ok(recipient) } else { refuse(wanted) }
     }
 }
 
@@ -330,7 +334,7 @@ mod tests {
     fn a_recipient_has_one_spelling() {
         let good = recipient(9).to_string();
         assert!(good.starts_with("age1yubikey1"));
-        assert_eq!(PivRecipient::parse(&good).unwrap(), recipient(9));
+        assert_eq!(PivRecipient::from_str(&good).unwrap(), recipient(9));
         let spell = |bytes: &[u8]| {
             bech32::encode::<bech32::Bech32>(bech32::Hrp::parse(PREFIX).unwrap(), bytes).unwrap()
         };
@@ -353,7 +357,7 @@ mod tests {
             "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".to_owned(),
         ];
         for bad in bad {
-            assert!(PivRecipient::parse(&bad).is_err(), "{bad}");
+            assert!(PivRecipient::from_str(&bad).is_err(), "{bad}");
         }
     }
 

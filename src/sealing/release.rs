@@ -4,6 +4,7 @@
 
 use super::{
     document::{DocumentError, Reader},
+    recipient::X25519Recipient,
     single::{self, SealError},
 };
 use crate::{
@@ -32,7 +33,7 @@ pub fn seal(
     proposal: Digest,
     custodian: &Name,
     shares: &[LockedBytes],
-    station: &str,
+    station: &X25519Recipient,
 ) -> Result<Vec<u8>, SealError> {
     let head = format!("{TITLE}\nproposal {proposal}\ncustodian {custodian}\n");
     let total = shares.iter().map(LockedBytes::len).fold(head.len(), usize::saturating_add);
@@ -43,7 +44,7 @@ pub fn seal(
         front.copy_from_slice(part);
         rest = back;
     }
-    single::seal_to(&single::parse_x25519_recipient(station)?, plaintext.expose())
+    single::seal_to(station, plaintext.expose())
 }
 
 /// Opens a release and returns the share documents, still in one piece.

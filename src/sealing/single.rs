@@ -231,35 +231,8 @@ fn spelled(secret: &[u8; 32]) -> Result<age::x25519::Identity, SealError> {
     age::x25519::Identity::from_str(&spelling).map_err(|reason| SealError::Failed { reason: reason.into() })
 }
 
-/// The recipient (`age1…`) of an identity.
-pub fn x25519_recipient_of(identity: &X25519Identity) -> String {
-    identity.to_public().to_string()
-}
-
-/// Parses `age1…` in its only spelling, and refuses points of small order: for those the shared secret is
-/// zero, so that everybody could open (RFC 7748, section 6.1), and the `age` crate panics.
-pub fn parse_x25519_recipient(text: &str) -> Result<age::x25519::Recipient, SealError> {
-    let refuse = |reason| Err(SealError::Recipient { reason });
-    let recipient = match age::x25519::Recipient::from_str(text) {
-        Ok(recipient) if recipient.to_string() == text => recipient,
-        Ok(_) => return refuse("want lower case"),
-        Err(_) => return refuse("want age1 and 58 more characters, with their checksum"),
-    };
-    let point = match bech32::decode(text) {
-        Ok((_, bytes)) => bytes,
-        Err(_) => return refuse("misspelled"),
-    };
-    if !is_canonical(&point) {
-        return refuse("the point has another, shorter spelling");
-    }
-    if has_small_order(&point) {
-        return refuse("a point of small order, for which everybody could open");
-    }
-    Ok(recipient)
-}
-
 /// Whether a u-coordinate, little-endian, is below 2^255 - 19.
-fn is_canonical(point: &[u8]) -> bool {
+pub(super) fn is_canonical(point: &[u8]) -> bool {
     match point {
         [low, middle @ .., high] if middle.len() == 30 => match high {
             0x7f => *low < 0xed || middle.iter().any(|byte| *byte != 0xff),
@@ -267,21 +240,6 @@ fn is_canonical(point: &[u8]) -> bool {
         },
         _ => false,
     }
-}
-
-/// The u-coordinates, little-endian, of all points of small order on Curve25519 and its twist: 0, 1, -1, and two of order 8.
-/// With each of them every shared secret is zero (RFC 7748, section 6.1).
-const SMALL_ORDER: [&str; 5] = [
-    "0000000000000000000000000000000000000000000000000000000000000000",
-    "0100000000000000000000000000000000000000000000000000000000000000",
-    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-];
-
-/// Whether the shared secret with `point`, in its shortest spelling, is zero for every identity.
-fn has_small_order(point: &[u8]) -> bool {
-    SMALL_ORDER.contains(&base16ct::lower::encode_string(point).as_str())
 }
 
 #[cfg(test)]
@@ -383,64 +341,8 @@ mod tests {
         let (_, bytes) = bech32::decode(secret).unwrap();
         let identity = x25519_identity(bytes.as_slice().try_into().unwrap()).unwrap();
         assert_eq!(
-            x25519_recipient_of(&identity),
+            identity.to_public().to_string(),
             "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"
         );
-    }
-
-    #[test]
-    fn recipients_of_small_order_or_in_a_second_spelling_are_refused() {
-        let spell = |bytes: &[u8; 32]| {
-            bech32::encode::<bech32::Bech32>(bech32::Hrp::parse("age").unwrap(), bytes).unwrap()
-        };
-        let good = x25519_recipient_of(&identity(9));
-        assert!(parse_x25519_recipient(&good).is_ok());
-        assert!(parse_x25519_recipient(&good.to_uppercase()).is_err());
-        let mut one = [0; 32];
-        one[0] = 1;
-        let mut order_eight = [0; 32];
-        base16ct::lower::decode(
-            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-            &mut order_eight,
-        )
-        .unwrap();
-        let mut p = [0xff; 32];
-        p[0] = 0xed;
-        p[31] = 0x7f;
-        let mut minus_one = p;
-        minus_one[0] = 0xec;
-        let (_, point) = bech32::decode(&good).unwrap();
-        let mut high_bit: [u8; 32] = point.try_into().unwrap();
-        high_bit[31] |= 0x80;
-        for bad in [[0; 32], one, order_eight, p, minus_one, high_bit] {
-            assert!(matches!(parse_x25519_recipient(&spell(&bad)), Err(SealError::Recipient { .. })));
-        }
-    }
-
-    /// The `age` crate says that a shared secret is zero when it is shown the point as a sender's ephemeral share.
-    #[test]
-    fn the_points_of_small_order_are_those_whose_shared_secret_is_zero() {
-        use age::Identity as _;
-        let is_zero = |point: &[u8]| {
-            let args = vec![STANDARD_NO_PAD.encode(point)];
-            let stanza = Stanza { tag: "X25519".into(), args, body: vec![0; 32] };
-            identity(1).unwrap_stanza(&stanza).is_some()
-        };
-        let listed = SMALL_ORDER.map(|hex| {
-            let mut point = [0; 32];
-            base16ct::lower::decode(hex, &mut point).unwrap();
-            assert!(is_canonical(&point) && is_zero(&point), "{hex}");
-            point
-        });
-        let near = listed.iter().flat_map(|point| {
-            (0..=255).map(move |low| {
-                let mut near = *point;
-                near[0] = low;
-                near
-            })
-        });
-        for point in near.filter(|point| is_canonical(point)) {
-            assert_eq!(has_small_order(&point), is_zero(&point), "{point:?}");
-        }
     }
 }

@@ -2,7 +2,11 @@
 
 use crate::{
     memory::{AuthoritySecret, LockedBytes, MemoryError},
-    sealing::single::{self, SealError},
+    sealing::{
+        recipient::X25519Recipient,
+        single::{self, SealError},
+        x25519::X25519Identity,
+    },
 };
 
 /// Whether 32 bytes are an X25519 scalar as RFC 7748, section 5 clamps it.
@@ -29,12 +33,12 @@ pub fn fresh(rng: &mut impl rand_core::CryptoRng) -> Result<AuthoritySecret, Mem
 }
 
 /// The age identity of these bytes. The age crate keeps it on its heap and wipes it on drop.
-pub fn age_identity(secret: &AuthoritySecret) -> Result<crate::sealing::x25519::X25519Identity, SealError> {
+pub fn age_identity(secret: &AuthoritySecret) -> Result<X25519Identity, SealError> {
     let bytes = secret.expose().try_into().map_err(|_| SealError::Damaged)?;
     single::x25519_identity(bytes)
 }
 
 /// The `age1…` recipient of these bytes.
-pub fn recipient(secret: &AuthoritySecret) -> Result<String, SealError> {
-    Ok(age_identity(secret)?.to_public().to_string())
+pub fn recipient(secret: &AuthoritySecret) -> Result<X25519Recipient, SealError> {
+    X25519Recipient::of(&age_identity(secret)?)
 }

@@ -94,8 +94,9 @@ fn check(authority: &Authority, result: LockedBytes) -> Result<AuthoritySecret, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sealing::{recipient::X25519Recipient, single};
 
-    fn authority(recipient: String) -> Authority {
+    fn authority(recipient: X25519Recipient) -> Authority {
         Authority { name: Name::new("crypto-officer").unwrap(), threshold: 2, recipient }
     }
 
@@ -104,19 +105,20 @@ mod tests {
         let mut bytes = [0x55; 32];
         bytes[0] |= 1;
         let result = LockedBytes::copy_of(&bytes).unwrap();
-        assert!(matches!(check(&authority(String::new()), result), Err(ReconstitutionError::NotClamped(_))));
+        let other = X25519Recipient::of(&single::x25519_identity(&[7; 32]).unwrap()).unwrap();
+        assert!(matches!(check(&authority(other), result), Err(ReconstitutionError::NotClamped(_))));
     }
 
     /// From the shares to an opened credential: what libraries copied to their frames is gone when each is done.
     #[test]
     fn no_copy_of_the_secret_is_left_of_reconstituting_and_opening() {
-        use crate::{memory::search, sealing::single};
+        use crate::memory::search;
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let secret = identity::fresh(&mut rng).unwrap();
         let needle = LockedBytes::copy_of(secret.expose()).unwrap();
         let recipient = identity::recipient(&secret).unwrap();
         drop(secret);
-        let sealed = single::seal_to(&single::parse_x25519_recipient(&recipient).unwrap(), b"pin").unwrap();
+        let sealed = single::seal_to(&recipient, b"pin").unwrap();
         let result = LockedBytes::copy_of(needle.expose()).unwrap();
         let authority = authority(recipient);
         let left = search::copies_after(&needle, || {

@@ -16,6 +16,7 @@ use crate::{
     ports::card::{Card, CardDescription, CardError, CardKind, EnrolledKeys, FinalTry, Rescue, UnlockedCard},
     roster::key::PublicKey,
     sealing::{
+        recipient::{ShareRecipient, X25519Recipient},
         single::{self, SealError},
         under_pin::{self, WorkFactor},
     },
@@ -174,7 +175,7 @@ impl Card for SoftCard {
             kind: CardKind::Soft,
             serial: file.serial,
             signing_key: file.signing_key,
-            share_recipient: Some(file.share_recipient),
+            share_recipient: Some(ShareRecipient::X25519(file.share_recipient)),
             tries_left: Some(file.tries_left),
             touches: (0, 0),
         })
@@ -234,9 +235,9 @@ fn public_half(seed: &[u8; 32]) -> Result<PublicKey, String> {
         .map_err(|e| e.to_string())
 }
 
-fn recipient_half(share_secret: &[u8; 32]) -> Result<String, String> {
+fn recipient_half(share_secret: &[u8; 32]) -> Result<X25519Recipient, String> {
     let identity = single::x25519_identity(share_secret).map_err(|e| e.to_string())?;
-    Ok(single::x25519_recipient_of(&identity))
+    X25519Recipient::of(&identity).map_err(|e| e.to_string())
 }
 
 fn random_serial(path: &Path) -> Result<Line, CardError> {

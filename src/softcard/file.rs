@@ -14,7 +14,7 @@ use crate::{
     },
     ports::card::CardError,
     roster::key::PublicKey,
-    sealing::single,
+    sealing::{recipient::X25519Recipient, single},
 };
 
 /// Wrong PINs until a card blocks, as on a YubiKey set up for ceremonies.
@@ -41,7 +41,7 @@ pub(super) struct CardFile {
     /// Ed25519.
     pub(super) signing_key: PublicKey,
     /// `age1…`
-    pub(super) share_recipient: String,
+    pub(super) share_recipient: X25519Recipient,
     pub(super) tries_left: u32,
     pub(super) tries_max: u32,
     /// An age file under the PIN: Ed25519 seed and X25519 secret, 32 bytes each.
@@ -71,9 +71,6 @@ impl CardFile {
         }
         if self.signing_key.algorithm() != "ed25519" {
             return Err("the signing key is not Ed25519");
-        }
-        if single::parse_x25519_recipient(&self.share_recipient).is_err() {
-            return Err("the share recipient is not an X25519 recipient");
         }
         if self.tries_max != TRIES || self.tries_left > TRIES {
             return Err("the try counter is out of range");

@@ -17,11 +17,14 @@ fn tries(card: &mut SoftCard) -> u32 {
     card.describe(&[]).unwrap().tries_left.unwrap()
 }
 
-fn sealed_to(recipients: &[String], plaintext: &[u8]) -> Vec<u8> {
+fn sealed_to(recipients: &[ShareRecipient], plaintext: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
-    let parsed: Vec<_> = recipients.iter().map(|r| single::parse_x25519_recipient(r).unwrap()).collect();
     let mut sealed = Vec::new();
-    let encryptor = age::Encryptor::with_recipients(parsed.iter().map(|r| r as &dyn age::Recipient)).unwrap();
+    let encryptor = age::Encryptor::with_recipients(recipients.iter().map(|recipient| match recipient {
+        ShareRecipient::X25519(recipient) => recipient as &dyn age::Recipient,
+        ShareRecipient::Piv(_) => panic!("a soft card has an X25519 key"),
+    }))
+    .unwrap();
     let mut writer = encryptor.wrap_output(&mut sealed).unwrap();
     writer.write_all(plaintext).unwrap();
     writer.finish().unwrap();

@@ -256,5 +256,5 @@ impl<'a> IntoIterator for &'a Ceremonies {
 }
 
 fn station_keys(keys: &StationKeys) -> [Digest; 2] {
-    [keys.signing_key.keyid(), Digest::of(keys.recipient.as_bytes())]
+    [keys.signing_key.keyid(), Digest::of(keys.recipient.to_string().as_bytes())]
 }

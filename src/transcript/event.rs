@@ -17,6 +17,7 @@ use crate::{
         program::ProgramRecord,
         target::{Inventory, LeftOut, ObjectRecord, Role, TokenIdentity},
     },
+    sealing::recipient::X25519Recipient,
 };
 
 /// The frame of every payload: its place in the chain, the station's time, and what happened.
@@ -197,8 +198,7 @@ pub struct HandedOver {
     /// Which target it opens.
     pub target: Name,
     /// The application's age recipient.
-    #[serde(deserialize_with = "bounds::recipient")]
-    pub recipient: String,
+    pub recipient: X25519Recipient,
     /// Version of the PIN.
     pub version: u32,
     /// SHA-256 of the sealed file.

@@ -10,11 +10,7 @@ use super::{
     ledger::{CeremonyFiles, LedgerState},
 };
 use crate::{
-    encoding::{
-        digest::Digest,
-        dsse::Mode,
-        text::{Name, printable},
-    },
+    encoding::{digest::Digest, dsse::Mode, text::Name},
     proposal::{
         agreement,
         document::Proposal,
@@ -159,11 +155,11 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
 fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
     let keys = &proposal.station.keys;
     let points = keys.points();
-    let one_key = matches!(points.as_slice(), [signing, recipient] if signing == recipient);
+    let [signing, opening] = points;
     let of_roster = points.iter().any(|point| roster.has_key(*point));
     let used = context.state.is_some_and(|state| state.ceremonies.knows_station(keys));
-    if one_key || of_roster || used || single::parse_x25519_recipient(&keys.recipient).is_err() {
-        return Err(Finding::error("station-keys", "its station's keys are in use elsewhere, or no keys"));
+    if signing == opening || of_roster || used {
+        return Err(Finding::error("station-keys", "its station's keys are in use elsewhere"));
     }
     Ok(())
 }
@@ -243,10 +239,9 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
     if strict && target.place.is_practice() {
         return Err(format!("{name}: a practice token in production, which the policy refuses"));
     }
-    let application = target.reissued().and_then(|rule| rule.recipient.as_deref());
-    let of_roster = |text| KeyPoint::of_recipient(text).is_none_or(|point| roster.has_key(point));
-    if application.is_some_and(of_roster) {
-        return Err(format!("{name}: its application's recipient is a key of the quorum, or not a key"));
+    let application = target.reissued().and_then(|rule| rule.recipient.as_ref());
+    if application.is_some_and(|recipient| roster.has_key(KeyPoint::of_recipient(recipient))) {
+        return Err(format!("{name}: its application's recipient is a key of the quorum"));
     }
     let unknown = target.credentials.iter().find(|r| roster.deal().authority(&r.authority).is_none());
     if let Some(rule) = unknown {
@@ -316,7 +311,7 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
         let target = &handover.target;
         let of_target = wanted.iter().find(|(name, _)| *name == target);
         if of_target.is_none_or(|(_, rule)| rule.recipient.as_ref() != Some(&handover.recipient)) {
-            return fail(format!("the user-pin of {target} is not for {}", printable(&handover.recipient)));
+            return fail(format!("the user-pin of {target} is not for {}", handover.recipient));
         }
         let same = |c: &SealedCredential| {
             c.target == *target && c.role == Role::UserPin && c.version == handover.version

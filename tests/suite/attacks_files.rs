@@ -161,7 +161,11 @@ fn what_a_custodian_signed_for_is_what_counts() {
         ),
         ("bare", ApprovalFile { release: None, ..alice.clone() }, "comes without its release"),
         ("flipped", flipped, "not the one that alice signed for"),
-        ("elsewhere", file(&lab, "carol", &ceremony, &own, STRANGER), "cannot be opened by this station"),
+        (
+            "elsewhere",
+            file(&lab, "carol", &ceremony, &own, &STRANGER.parse().unwrap()),
+            "cannot be opened by this station",
+        ),
         ("rot", signed_rot, "cannot be opened by this station"),
         ("others-share", file(&lab, "carol", &ceremony, &bobs, &station), "says it is bob's share"),
         ("others-release", for_bob, "by another custodian"),

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, io::Write as _};
 
-use crate::support::roster::{Dealing, Recipe, name, person, share_key};
+use crate::support::roster::{Dealing, Recipe, name, person, share_key, share_recipient};
 use quorate::{
     approval::quorum::{MissingShare, Participant, Tally},
     encoding::{digest::Digest, dsse::Mode, strict::Base64},
@@ -294,10 +294,10 @@ fn a_roster_whose_deal_does_not_fit_is_refused() {
         ("no authority", &|r| r.deal.authorities.clear()),
         ("an authority twice", &|r| r.deal.authorities.push(r.deal.authorities[0].clone())),
         ("a custodian's key as an authority's", &|r| {
-            r.deal.authorities[0].recipient = single::x25519_recipient_of(&share_key(1));
+            r.deal.authorities[0].recipient = share_recipient(1);
         }),
         ("a custodian's key as the station's", &|r| {
-            r.deal.station.recipient = single::x25519_recipient_of(&share_key(1));
+            r.deal.station.recipient = share_recipient(1);
         }),
         ("no administrator", &|r| r.administrators.clear()),
         ("a custodian as administrator", &|r| r.administrators.push(r.custodians[0].clone())),
@@ -345,7 +345,7 @@ fn a_credential_opens_as_what_it_was_made_for() {
         let error = wanted.open(&key, &seal(&other)).err().unwrap();
         assert!(matches!(error, CredentialError::Other { .. }), "{other:?}: {error}");
     }
-    let stranger = single::x25519_recipient_of(&share_key(77));
+    let stranger = share_recipient(77);
     let elsewhere = wanted.seal(&stranger, &pin).unwrap();
     assert!(matches!(wanted.open(&key, &elsewhere), Err(CredentialError::Seal { .. })));
     let to_myself = single::seal_to(&key.to_public(), b"quorate-credential-v1\nsecret 00\n").unwrap();

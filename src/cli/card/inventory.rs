@@ -11,6 +11,7 @@ use crate::{
         card::CardKind,
         key::PublicKey,
     },
+    sealing::recipient::ShareRecipient,
     storage::SystemClock,
 };
 
@@ -97,7 +98,7 @@ pub fn seen(card: &CardInventory) -> YubikeySeen {
         serial: card.serial.clone(),
         keyid: signing.as_ref().map(PublicKey::keyid),
         algorithm: signing.as_ref().map(|key| key.algorithm().to_owned()),
-        share_recipient: card.share_key().and_then(SlotKey::recipient).map(|r| r.to_string()),
+        share_recipient: card.share_key().and_then(SlotKey::recipient).map(ShareRecipient::Piv),
         tries_left: card.pin.tries_left,
         firmware: card.firmware.clone(),
         reader: card.reader.clone(),

@@ -19,6 +19,7 @@ use crate::{
         card::{CardDescription, EnrolledKeys, FinalTry, Touches},
         clock::Clock as _,
     },
+    sealing::recipient::ShareRecipient,
     storage::SystemClock,
 };
 
@@ -87,7 +88,7 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         signing_key: signing_key.ok_or_else(|| {
             Error::problem(format!("card {} has no key that signs", card.serial()), "take another card")
         })?,
-        share_recipient: keys.get(1).and_then(SlotKey::recipient).map(|recipient| recipient.to_string()),
+        share_recipient: keys.get(1).and_then(SlotKey::recipient).map(ShareRecipient::Piv),
     };
     Ok(Prepared { pin, serial, keys, touches: card.touches(), attestation })
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     encoding::{bounds::ATTESTATION, time::Timestamp},
     roster::card::{CardKind, EnrolledCard},
-    sealing::recipient::share_point,
+    sealing::recipient::ShareRecipient,
 };
 
 /// A card whose keys are attested.
@@ -96,9 +96,10 @@ pub fn check(
             let (key, slot) = (KeyUse::Share, share.slot());
             return Err(AttestationError::WrongSlot { key, slot, wanted: "82 to 95 are for it" });
         }
-        let wanted = enrolment.share_recipient.as_deref().and_then(share_point);
-        let fits = match share.key() {
-            SubjectKey::P256(key) => wanted.is_some_and(|wanted| wanted.as_affine() == key.as_affine()),
+        let fits = match (share.key(), &enrolment.share_recipient) {
+            (SubjectKey::P256(key), Some(ShareRecipient::Piv(enrolled))) => {
+                enrolled.key().as_affine() == key.as_affine()
+            }
             _ => false,
         };
         if !fits {

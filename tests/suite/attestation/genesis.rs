@@ -17,7 +17,7 @@ use quorate::{
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         key::PublicKey,
     },
-    sealing::piv_p256::PivRecipient,
+    sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
 };
 
 use crate::support::{
@@ -85,8 +85,12 @@ impl Spare {
     fn file_of(&self, holder: &str, full_name: &str, share: bool) -> EnrolmentFile {
         let key = PublicKey::from_p256(*self.signing.verifying_key()).unwrap();
         let recipient = match self.kind {
-            CardKind::Yubikey => PivRecipient::new(self.share.verifying_key().into()).unwrap().to_string(),
-            CardKind::Soft => "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".into(),
+            CardKind::Yubikey => {
+                ShareRecipient::Piv(PivRecipient::new(self.share.verifying_key().into()).unwrap())
+            }
+            CardKind::Soft => {
+                "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".parse().unwrap()
+            }
         };
         let enrolment = Enrolment {
             holder: Name::new(holder).unwrap(),

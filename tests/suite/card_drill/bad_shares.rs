@@ -12,7 +12,6 @@ use quorate::{
         card::{EnrolledCard, EnrolmentFile},
         deal::DealtCard,
     },
-    sealing::single,
     sharing::{
         commitment::{ShareName, commitment},
         share::UnverifiedShare,
@@ -80,12 +79,11 @@ fn put(document: &mut RosterDocument, lab: &Lab, authority: &str, change: fn(&mu
 
 fn seal(document: &mut RosterDocument, authority: &str, card: &EnrolledCard, text: &[u8]) {
     let recipient = card.enrolment().share_recipient.clone().unwrap();
-    let recipient = single::parse_x25519_recipient(&recipient).unwrap();
     let sealed = document.sealed_shares.iter_mut();
     let mut sealed = sealed.filter(|s| s.custodian == name("alice") && s.authority == name(authority));
     let sealed = sealed.next().unwrap();
     sealed.card = card.keyid();
-    sealed.file = Base64(single::seal_to(&recipient, text).unwrap());
+    sealed.file = Base64(recipient.seal(text).unwrap());
 }
 
 /// A ledger that verifies, with this change to an honest dealing; then Alice drills.

@@ -16,7 +16,10 @@ use quorate::{
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
     },
-    sealing::single,
+    sealing::{
+        recipient::{ShareRecipient, X25519Recipient},
+        single,
+    },
     sharing::{
         dealer, identity,
         share::{Share, ShareError, UnverifiedShare},
@@ -64,6 +67,11 @@ pub fn share_key(number: u8) -> quorate::sealing::x25519::X25519Identity {
     single::x25519_identity(Digest::of(format!("share key {number}").as_bytes()).as_bytes()).unwrap()
 }
 
+/// The recipient of [`share_key`].
+pub fn share_recipient(number: u8) -> X25519Recipient {
+    X25519Recipient::of(&share_key(number)).unwrap()
+}
+
 impl Recipe {
     /// M of N for one authority, `crypto-officer`.
     pub fn of(threshold: u8, custodians: u8) -> Self {
@@ -97,12 +105,12 @@ impl Recipe {
                     custodian: key.1.clone(),
                     commitment: share.commitment,
                 });
-                let recipient = single::parse_x25519_recipient(&custodian.cards[0].share_recipient).unwrap();
+                let recipient = &custodian.cards[0].share_recipient;
                 sealed_shares.push(SealedShare {
                     authority: key.0.clone(),
                     custodian: key.1.clone(),
                     card: custodian.cards[0].keyid,
-                    file: Base64(single::seal_to(&recipient, document.expose()).unwrap()),
+                    file: Base64(recipient.seal(document.expose()).unwrap()),
                 });
                 documents.push((key, document.expose().to_vec()));
             }
@@ -133,7 +141,7 @@ impl Recipe {
         let custodians = (1..=self.custodians).map(|number| {
             let card = DealtCard {
                 keyid: public(number).keyid(),
-                share_recipient: single::x25519_recipient_of(&share_key(number)),
+                share_recipient: ShareRecipient::X25519(share_recipient(number)),
             };
             DealtCustodian { name: person(number), cards: vec![card] }
         });
@@ -147,10 +155,7 @@ impl Recipe {
             epoch: self.epoch,
             custodians: custodians.collect(),
             authorities: authorities.collect(),
-            station: StationKeys {
-                signing_key: public(251),
-                recipient: single::x25519_recipient_of(&share_key(251)),
-            },
+            station: StationKeys { signing_key: public(251), recipient: share_recipient(251) },
         }
     }
 }
@@ -196,7 +201,7 @@ fn member(number: u8) -> Member {
         kind: CardKind::Soft,
         serial: Line::lossy(&number.to_string()),
         signing_key: public(number),
-        share_recipient: Some(single::x25519_recipient_of(&share_key(number))),
+        share_recipient: Some(ShareRecipient::X25519(share_recipient(number))),
         created: Timestamp::EPOCH,
         attestation: Vec::new(),
     };

@@ -22,7 +22,10 @@ use quorate::{
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
     },
-    sealing::single,
+    sealing::{
+        recipient::{ShareRecipient, X25519Recipient},
+        single,
+    },
     transcript::{
         event::{Concluded, Intended, ObservedTarget, TargetState},
         outcome::Outcome,
@@ -76,16 +79,15 @@ impl Key {
 }
 
 /// `age1…` of a secret made from this seed.
-pub fn recipient(seed: &str) -> String {
+pub fn recipient(seed: &str) -> X25519Recipient {
     let identity = single::x25519_identity(Digest::of(seed.as_bytes()).as_bytes()).unwrap();
-    single::x25519_recipient_of(&identity)
+    X25519Recipient::of(&identity).unwrap()
 }
 
 /// An age file to these recipients.
-pub fn sealed_to(recipients: &[&str]) -> Base64 {
+pub fn sealed_to(recipients: &[&X25519Recipient]) -> Base64 {
     use std::io::Write as _;
-    let parsed: Vec<_> = recipients.iter().map(|r| single::parse_x25519_recipient(r).unwrap()).collect();
-    let all = parsed.iter().map(|r| r as &dyn age::Recipient);
+    let all = recipients.iter().map(|r| *r as &dyn age::Recipient);
     let mut sealed = Vec::new();
     let mut writer = age::Encryptor::with_recipients(all).unwrap().wrap_output(&mut sealed).unwrap();
     writer.write_all(b"sealed by a forger").unwrap();
@@ -107,7 +109,7 @@ fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
             kind,
             serial: text(card),
             signing_key: key.public(),
-            share_recipient: shares.then(|| recipient(card)),
+            share_recipient: shares.then(|| ShareRecipient::X25519(recipient(card))),
             created: time(START - MINUTE),
             attestation: Vec::new(),
         };
@@ -135,7 +137,10 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
         name: name(who),
         cards: cards_of(who)
             .iter()
-            .map(|c| DealtCard { keyid: Key::of(c).public().keyid(), share_recipient: recipient(c) })
+            .map(|c| DealtCard {
+                keyid: Key::of(c).public().keyid(),
+                share_recipient: ShareRecipient::X25519(recipient(c)),
+            })
             .collect(),
     };
     let authority =
