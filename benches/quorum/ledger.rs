@@ -81,7 +81,7 @@ impl Rehearsal {
     /// Adds inventories until there are `count` ceremonies, and writes those that are new.
     pub fn grow(&mut self, count: usize) {
         let state = self.state();
-        let roster = state.roster.clone().unwrap();
+        let roster = state.roster().cloned().unwrap();
         let people: Vec<&str> = roster.people().iter().map(|person| person.name.as_str()).collect();
         let mut cards: BTreeMap<&str, SoftCard> = BTreeMap::new();
         let mut pins: BTreeMap<&str, Pin> = BTreeMap::new();

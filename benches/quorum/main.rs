@@ -141,7 +141,7 @@ fn rehearsed(count: usize) -> (TempDir, Rehearsal) {
 /// Every signature that verification meets: its key in SPKI, its message, itself.
 fn signatures(rehearsal: &Rehearsal) -> Vec<(PublicKey, Vec<u8>, Vec<u8>)> {
     let state = rehearsal.state();
-    let roster = state.roster.as_ref().unwrap();
+    let roster = state.roster().unwrap();
     let cards = roster.people().iter().flat_map(|person| &person.cards);
     let keys: BTreeMap<Digest, PublicKey> =
         cards.clone().map(|card| (card.keyid(), card.enrolment().signing_key.clone())).collect();
