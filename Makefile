@@ -98,9 +98,12 @@ fuzz: $(call escaped,$(BINARY)) ## Run each fuzz target for FUZZ_SECONDS (600), 
 	    fuzz/target/*/release/$$target fuzz/corpus/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 	        -max_len=262144 -print_final_stats=1 -verbosity=0 -artifact_prefix=fuzz/findings/$$target- 2>&1 | tail -n 12; done
 
+# Where the rules of the verifier are.
+mutated := src/transcript/*.rs src/approval/*.rs src/sharing/*.rs src/proposal/operations/*.rs
+
 mutants: build-needs ## Leave out each rule of the verifier in turn, which a test must notice: of all files, or of FILE (cargo-mutants)
 	@$(CARGO) mutants --version >/dev/null 2>&1 || { echo 'mutants: no cargo-mutants here (cargo install cargo-mutants --locked)' >&2; exit 1; }
-	$(CARGO) mutants $(if $(FILE),--file '$(FILE)')
+	$(CARGO) mutants $(foreach file,$(or $(FILE),$(mutated)),--file '$(file)')
 
 # Where test vectors are written; it must not exist.
 VECTORS ?= $(target_dir)/vectors
