@@ -81,10 +81,10 @@ impl<'a, M> Recorder<'a, M> {
     fn note<T>(&self, call: &'static str, act: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
         let place = self.noted.borrow().len();
         self.noted.borrow_mut().push(call);
-        if let Some((at, before)) = self.before {
-            if at == place {
-                before();
-            }
+        if let Some((at, before)) = self.before
+            && at == place
+        {
+            before();
         }
         let failed =
             |cause: &Cause| Err(Fault { cause: cause.clone(), ..Fault::new(call, "as ordered", "") });
