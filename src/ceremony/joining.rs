@@ -11,9 +11,8 @@ use crate::{
     proposal::{
         joining::{CredentialRule, GenesisTarget, StartKind},
         operations::facts,
-        place::Place,
         target::{Custody, Observation, Role},
-        target_table::{TargetKind, TargetTable},
+        target_table::{JoiningAs, TargetTable},
     },
     roster::{OperationKind, Policy, Roster},
 };
@@ -25,7 +24,7 @@ pub(super) fn observe_target(
     mode: Mode,
     tokens: &mut dyn TokenSource,
 ) -> Result<(GenesisTarget, Observation), Error> {
-    let place = place(table);
+    let place = table.place.clone();
     if mode == Mode::Production && place.is_practice() && !policy.allow_soft_cards {
         return Err(Error::refused(
             format!("target {}: the practice token protects nothing", table.name),
@@ -34,14 +33,16 @@ pub(super) fn observe_target(
     }
     let label = table.label();
     let observation = {
-        let wanted = match (table.start(), &table.serial) {
-            _ if table.kind == TargetKind::Command => Wanted::Token { serial: "", label: label.as_str() },
-            (StartKind::TakeOver, Some(serial)) => {
-                Wanted::Token { serial: serial.as_str(), label: label.as_str() }
+        let (wanted, sha256) = match &table.start {
+            JoiningAs::Empty { .. } => (Wanted::Empty, None),
+            JoiningAs::InUse { label, serial } => {
+                (Wanted::Token { serial: serial.as_str(), label: label.as_str() }, None)
             }
-            _ => Wanted::Empty,
+            JoiningAs::Program { sha256 } => {
+                (Wanted::Token { serial: "", label: label.as_str() }, Some(*sha256))
+            }
         };
-        tokens.target(&table.name, &place, wanted, table.sha256)?.observe()?
+        tokens.target(&table.name, &place, wanted, sha256)?.observe()?
     };
     check_start(table, &observation)?;
     if table.start() == StartKind::Initialise
@@ -78,34 +79,21 @@ pub(super) fn observe_target(
 
 fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Error> {
     let (name, identity) = (&table.name, &observation.identity);
-    match table.start() {
-        _ if table.kind == TargetKind::Command => Ok(()),
-        StartKind::Initialise if observation.initialised => Err(Error::refused(
+    match &table.start {
+        JoiningAs::Empty { .. } if observation.initialised => Err(Error::refused(
             format!("target {name}: the token \"{}\" is initialised already", identity.label),
             "use start = \"take-over\" with its serial, or name an empty slot",
         )),
-        StartKind::TakeOver if !observation.initialised => {
+        JoiningAs::InUse { .. } if !observation.initialised => {
             Err(Error::refused(format!("target {name}: the token is empty"), "use start = \"initialise\""))
         }
-        StartKind::TakeOver
-            if Some(&identity.serial) != table.serial.as_ref() || identity.label != table.label() =>
-        {
+        JoiningAs::InUse { label, serial } if identity.serial != *serial || identity.label != *label => {
             Err(Error::refused(
                 format!("target {name}: found serial {} with label \"{}\"", identity.serial, identity.label),
                 "name the token in the plan as it names itself",
             ))
         }
         _ => Ok(()),
-    }
-}
-
-fn place(table: &TargetTable) -> Place {
-    match table.kind {
-        TargetKind::Pkcs11 => {
-            Place::Pkcs11 { module: table.module.clone().unwrap_or_default(), slot: table.slot }
-        }
-        TargetKind::Practice => Place::Practice { path: table.path.clone().unwrap_or_default() },
-        TargetKind::Command => Place::Command { program: table.program.clone().unwrap_or_default() },
     }
 }
 

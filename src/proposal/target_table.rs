@@ -1,8 +1,9 @@
-//! What a plan says of a target that joins: in a genesis, or in an adoption.
+//! What a plan says of a target that joins: in a genesis, or in an adoption. Its keys are those of its kind of target once it
+//! is read: nothing else asks which of them are there.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     joining::{GenesisTarget, StartKind},
@@ -19,50 +20,137 @@ use crate::{
     sealing::recipient::X25519Recipient,
 };
 
-/// `[[targets]]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A target that a plan lets join.
+#[derive(Clone, Debug)]
 pub struct TargetTable {
     /// Identifier.
     pub name: Name,
-    /// What kind.
-    pub kind: TargetKind,
-    /// `pkcs11`: the module's file, absolute.
-    pub module: Option<String>,
-    /// `practice`: the token's file, absolute.
-    pub path: Option<String>,
-    /// `command`: the program's file, absolute.
-    pub program: Option<String>,
-    /// `command`: SHA-256 of the program's file.
-    pub sha256: Option<Digest>,
-    /// Tokens: empty, or in use.
-    pub start: Option<StartKind>,
-    /// Tokens: the label to give to an empty token, or the one that the token in use has.
-    pub label: Option<Line>,
-    /// The serial number of a token in use.
-    pub serial: Option<Line>,
-    /// `pkcs11`: which slot, where several are empty.
-    pub slot: Option<u64>,
+    /// Where it is.
+    pub place: Place,
+    /// As what it joins.
+    pub start: JoiningAs,
     /// Which credentials the quorum keeps, and how.
     pub credentials: BTreeMap<Role, CredentialTable>,
 }
 
+/// As what a target joins.
+#[derive(Clone, Debug)]
+pub enum JoiningAs {
+    /// An empty token.
+    Empty {
+        /// The label that it gets.
+        label: Line,
+    },
+    /// A token in use, named as it names itself.
+    InUse {
+        /// Its label.
+        label: Line,
+        /// Its serial number.
+        serial: Line,
+    },
+    /// A program: there is nothing to begin with it.
+    Program {
+        /// SHA-256 of its file.
+        sha256: Digest,
+    },
+}
+
 impl TargetTable {
-    /// Empty or in use; there is nothing to begin with a program.
+    /// As a proposal has it.
     pub fn start(&self) -> StartKind {
-        self.start.unwrap_or(StartKind::TakeOver)
+        match self.start {
+            JoiningAs::Empty { .. } => StartKind::Initialise,
+            JoiningAs::InUse { .. } | JoiningAs::Program { .. } => StartKind::TakeOver,
+        }
     }
 
     /// The label afterwards; a program is called as its target.
     pub fn label(&self) -> Line {
-        self.label.clone().unwrap_or_else(|| Line::lossy(self.name.as_str()))
+        match &self.start {
+            JoiningAs::Empty { label } | JoiningAs::InUse { label, .. } => label.clone(),
+            JoiningAs::Program { .. } => Line::lossy(self.name.as_str()),
+        }
+    }
+
+    /// Whether this is what the plan says of a target that joins.
+    pub(super) fn is_of(&self, target: &GenesisTarget) -> bool {
+        let identity = &target.identity;
+        let is_found = match &self.start {
+            JoiningAs::Empty { .. } => true,
+            JoiningAs::InUse { label, serial } => *serial == identity.serial && *label == identity.label,
+            JoiningAs::Program { sha256 } => Some(*sha256) == identity.module_sha256,
+        };
+        is_found
+            && self.name == target.name
+            && self.place == target.place
+            && self.start() == target.start
+            && self.label() == target.label
+            && self.has_rules_of(target)
+    }
+
+    fn has_rules_of(&self, target: &GenesisTarget) -> bool {
+        self.credentials.len() == target.credentials.len()
+            && self.credentials.iter().zip(&target.credentials).all(|((role, rule), found)| {
+                found.role == *role
+                    && found.authority == rule.authority
+                    && found.custody == rule.custody
+                    && found.recipient == rule.recipient
+                    && found.pin_length == rule.pin_length
+            })
+    }
+
+    /// Its credentials belong to authorities that there are.
+    pub(super) fn check_authorities(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
+        match self.credentials.iter().find(|(_, rule)| !known(&rule.authority)) {
+            None => Ok(()),
+            Some((role, rule)) => Err(PlanError::new(format!(
+                "target {}: credentials.{role}: there is no authority {}",
+                self.name, rule.authority
+            ))),
+        }
     }
 }
 
+impl<'de> Deserialize<'de> for TargetTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = TargetKeys::deserialize(deserializer)?;
+        let name = table.name.clone();
+        table.planned().map_err(|message| D::Error::custom(format!("target {name}: {message}")))
+    }
+}
+
+/// `[[targets]]`, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetKeys {
+    /// Identifier.
+    name: Name,
+    /// What kind.
+    kind: TargetKind,
+    /// `pkcs11`: the module's file, absolute.
+    module: Option<String>,
+    /// `practice`: the token's file, absolute.
+    path: Option<String>,
+    /// `command`: the program's file, absolute.
+    program: Option<String>,
+    /// `command`: SHA-256 of the program's file.
+    sha256: Option<Digest>,
+    /// Tokens: empty, or in use.
+    start: Option<StartKind>,
+    /// Tokens: the label to give to an empty token, or the one that the token in use has.
+    label: Option<Line>,
+    /// The serial number of a token in use.
+    serial: Option<Line>,
+    /// `pkcs11`: which slot, where several are empty.
+    slot: Option<u64>,
+    /// Which credentials the quorum keeps, and how.
+    credentials: BTreeMap<Role, CredentialTable>,
+}
+
 /// `kind` of a target.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TargetKind {
+enum TargetKind {
     /// A token behind a PKCS#11 module.
     Pkcs11,
     /// The built-in token for rehearsals.
@@ -99,72 +187,119 @@ pub enum CredentialSource {
     HandedOver,
 }
 
-impl TargetTable {
-    pub(super) fn check(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
-        let fail = |message: String| Err(PlanError::new(format!("target {}: {message}", self.name)));
-        for (role, rule) in &self.credentials {
-            if !known(&rule.authority) {
-                return fail(format!("credentials.{role}: there is no authority {}", rule.authority));
-            }
-        }
-        if self.kind == TargetKind::Command {
-            return self.check_program();
-        }
-        if self.program.is_some() || self.sha256.is_some() {
-            return fail("'program' and 'sha256' are of targets of kind \"command\"".into());
-        }
-        if let Some(role) = self.credentials.keys().find(|role| role.is_for_programs()) {
-            return fail(format!("credentials.{role}: that is of targets of kind \"command\""));
-        }
-        if self.credentials.values().any(|rule| rule.source != CredentialSource::Generated) {
-            return fail("only a credential of a target of kind \"command\" is handed over".into());
-        }
-        let (Some(start), Some(label)) = (self.start, &self.label) else {
-            return fail("a token has 'start' and 'label'".into());
-        };
-        match (self.kind, &self.module, &self.path) {
-            (TargetKind::Pkcs11, Some(module), None) => absolute("module", module)?,
-            (TargetKind::Practice, None, Some(path)) if self.slot.is_none() => absolute("path", path)?,
-            (TargetKind::Practice, ..) => {
-                return fail("a practice target has 'path', no 'module' and no 'slot'".into());
-            }
-            _ => return fail("a pkcs11 target has 'module' and no 'path'".into()),
-        }
-        match (start, &self.serial) {
-            (StartKind::TakeOver, None) => {
-                return fail("a token in use is named by its 'serial' as well".into());
-            }
-            (StartKind::Initialise, Some(_)) => return fail("an empty token has no 'serial' yet".into()),
-            _ => {}
-        }
-        label_fits(label)?;
+impl TargetKeys {
+    /// What it says, with the keys of its kind and no other; else what is wrong.
+    fn planned(self) -> Result<TargetTable, String> {
         if self.credentials.is_empty() {
-            return fail("credentials is empty: the quorum would keep nothing".into());
+            return Err("credentials is empty: the quorum would keep nothing".into());
         }
-        for (role, rule) in &self.credentials {
-            if *role == Role::BackupKey && rule.custody != Custody::Held {
-                return fail("credentials.backup-key: a backup key is 'held'".into());
-            }
-            if let Err(message) =
-                self.check_recipient(*role, rule).and_then(|()| rule.check_pin_length(*role))
-            {
-                return fail(format!("credentials.{role}: {message}"));
-            }
+        let (place, start) = match self.kind {
+            TargetKind::Command => self.program()?,
+            TargetKind::Pkcs11 | TargetKind::Practice => self.token()?,
+        };
+        match &start {
+            JoiningAs::Program { .. } => check_credentials_of_program(&self.credentials)?,
+            _ => check_credentials_of_token(&self.credentials, &start)?,
         }
-        let has = |role| self.credentials.contains_key(&role);
-        if start == StartKind::Initialise && !(has(Role::SoPin) && has(Role::UserPin)) {
-            return fail("an empty token needs credentials.so-pin and credentials.user-pin".into());
-        }
-        if start == StartKind::Initialise
-            && self.credentials.get(&Role::SoPin).is_some_and(|r| r.custody != Custody::Held)
-        {
-            return fail("credentials.so-pin of an empty token is 'held'".into());
-        }
-        if !has(Role::UserPin) {
-            return fail("credentials.user-pin is missing: without it the objects cannot be read".into());
-        }
-        Ok(())
+        Ok(TargetTable { name: self.name, place, start, credentials: self.credentials })
     }
+
+    fn token(&self) -> Result<(Place, JoiningAs), String> {
+        if self.program.is_some() || self.sha256.is_some() {
+            return Err("'program' and 'sha256' are of targets of kind \"command\"".into());
+        }
+        let place = match (self.kind, &self.module, &self.path, self.slot) {
+            (TargetKind::Pkcs11, Some(module), None, slot) => {
+                absolute("module", module).map_err(|error| error.message)?;
+                Place::Pkcs11 { module: module.clone(), slot }
+            }
+            (TargetKind::Practice, None, Some(path), None) => {
+                absolute("path", path).map_err(|error| error.message)?;
+                Place::Practice { path: path.clone() }
+            }
+            (TargetKind::Practice, ..) => {
+                return Err("a practice target has 'path', no 'module' and no 'slot'".into());
+            }
+            _ => return Err("a pkcs11 target has 'module' and no 'path'".into()),
+        };
+        let (Some(start), Some(label)) = (self.start, self.label.clone()) else {
+            return Err("a token has 'start' and 'label'".into());
+        };
+        label_fits(&label).map_err(|error| error.message)?;
+        let start = match (start, self.serial.clone()) {
+            (StartKind::TakeOver, Some(serial)) => JoiningAs::InUse { label, serial },
+            (StartKind::Initialise, None) => JoiningAs::Empty { label },
+            (StartKind::TakeOver, None) => {
+                return Err("a token in use is named by its 'serial' as well".into());
+            }
+            (StartKind::Initialise, Some(_)) => return Err("an empty token has no 'serial' yet".into()),
+        };
+        Ok((place, start))
+    }
+
+    fn program(&self) -> Result<(Place, JoiningAs), String> {
+        let of_tokens = self.module.is_some()
+            || self.path.is_some()
+            || self.slot.is_some()
+            || self.serial.is_some()
+            || self.start.is_some()
+            || self.label.is_some();
+        let (Some(program), Some(sha256), false) = (&self.program, self.sha256, of_tokens) else {
+            return Err("a command target has 'program', 'sha256' and 'credentials', and nothing else".into());
+        };
+        absolute("program", program).map_err(|error| error.message)?;
+        Ok((Place::Command { program: program.clone() }, JoiningAs::Program { sha256 }))
+    }
+}
+
+type Credentials = BTreeMap<Role, CredentialTable>;
+
+fn check_credentials_of_token(credentials: &Credentials, start: &JoiningAs) -> Result<(), String> {
+    for (role, rule) in credentials {
+        let wrong = if role.is_for_programs() {
+            Err("that is of targets of kind \"command\"".into())
+        } else if rule.source != CredentialSource::Generated {
+            Err("only a credential of a target of kind \"command\" is handed over".into())
+        } else if *role == Role::BackupKey && rule.custody != Custody::Held {
+            Err("a backup key is 'held'".into())
+        } else {
+            rule.check_recipient(*role, credentials).and_then(|()| rule.check_pin_length(*role))
+        };
+        wrong.map_err(|message: String| format!("credentials.{role}: {message}"))?;
+    }
+    let so_pin = credentials.get(&Role::SoPin);
+    let has_user_pin = credentials.contains_key(&Role::UserPin);
+    if matches!(start, JoiningAs::Empty { .. }) {
+        if so_pin.is_none() || !has_user_pin {
+            return Err("an empty token needs credentials.so-pin and credentials.user-pin".into());
+        }
+        if so_pin.is_some_and(|rule| rule.custody != Custody::Held) {
+            return Err("credentials.so-pin of an empty token is 'held'".into());
+        }
+    }
+    if !has_user_pin {
+        return Err("credentials.user-pin is missing: without it the objects cannot be read".into());
+    }
+    Ok(())
+}
+
+/// A program has credentials of its own kind, and nothing of a token.
+fn check_credentials_of_program(credentials: &Credentials) -> Result<(), String> {
+    for (role, rule) in credentials {
+        let wrong = if !role.is_for_programs() {
+            "a program's are secret, second-secret, …"
+        } else if rule.pin_length.is_some() {
+            "'pin_length' is for the PINs of tokens"
+        } else if rule.custody == Custody::Reissued || rule.recipient.is_some() {
+            "a program's is 'held' or 'borrowed'"
+        } else if rule.custody != Custody::Held && rule.source != CredentialSource::Generated {
+            "only a held one is handed over when it is proposed"
+        } else {
+            continue;
+        };
+        return Err(format!("credentials.{role}: {wrong}"));
+    }
+    Ok(())
 }
 
 impl CredentialTable {
@@ -179,104 +314,29 @@ impl CredentialTable {
             Some(length) => Err(format!("pin_length is {length}: 4 to 255 are possible")),
         }
     }
-}
-
-impl TargetTable {
-    /// A program has credentials of its own kind, and nothing of a token.
-    fn check_program(&self) -> Result<(), PlanError> {
-        let fail = |message: String| Err(PlanError::new(format!("target {}: {message}", self.name)));
-        let of_tokens = self.module.is_some()
-            || self.path.is_some()
-            || self.slot.is_some()
-            || self.serial.is_some()
-            || self.start.is_some()
-            || self.label.is_some();
-        let (Some(program), Some(_), false) = (&self.program, &self.sha256, of_tokens) else {
-            return fail(
-                "a command target has 'program', 'sha256' and 'credentials', and nothing else".into(),
-            );
-        };
-        absolute("program", program)?;
-        if self.credentials.is_empty() {
-            return fail("credentials is empty: the quorum would keep nothing".into());
-        }
-        for (role, rule) in &self.credentials {
-            if !role.is_for_programs() {
-                return fail(format!("credentials.{role}: a program's are secret, second-secret, …"));
-            }
-            if rule.pin_length.is_some() {
-                return fail(format!("credentials.{role}: 'pin_length' is for the PINs of tokens"));
-            }
-            if rule.custody == Custody::Reissued || rule.recipient.is_some() {
-                return fail(format!("credentials.{role}: a program's is 'held' or 'borrowed'"));
-            }
-            if rule.custody != Custody::Held && rule.source != CredentialSource::Generated {
-                return fail(format!(
-                    "credentials.{role}: only a held one is handed over when it is proposed"
-                ));
-            }
-        }
-        Ok(())
-    }
 
     /// A reissued PIN is the user's, is set by the quorum's SO PIN, and goes to somebody.
-    fn check_recipient(&self, role: Role, rule: &CredentialTable) -> Result<(), String> {
-        let so_pin = self.credentials.get(&Role::SoPin);
-        match (rule.custody, &rule.recipient) {
+    fn check_recipient(&self, role: Role, credentials: &Credentials) -> Result<(), String> {
+        match (self.custody, &self.recipient) {
             (Custody::Reissued, _) if role != Role::UserPin => {
                 Err("only a user-pin can be 'reissued': the SO sets it".into())
             }
             (Custody::Reissued, None) => {
                 Err("a reissued PIN is sealed to its application's 'recipient' (age1…)".into())
             }
-            (Custody::Reissued, Some(_)) => match so_pin {
-                Some(so) if so.custody == Custody::Held && so.authority == rule.authority => Ok(()),
+            (Custody::Reissued, Some(_)) => match credentials.get(&Role::SoPin) {
+                Some(so) if so.custody == Custody::Held && so.authority == self.authority => Ok(()),
                 Some(so) if so.custody == Custody::Held => Err(format!(
                     "the SO PIN sets it: its authority is that of credentials.so-pin, {}",
                     so.authority
                 )),
                 _ => Err("the SO PIN sets it: credentials.so-pin must be 'held'".into()),
             },
-            (_, Some(_)) => Err(format!("'recipient' is for a reissued PIN, this one is '{}'", rule.custody)),
+            (_, Some(_)) => Err(format!("'recipient' is for a reissued PIN, this one is '{}'", self.custody)),
             (_, None) => Ok(()),
         }
     }
 }
 
-impl TargetTable {
-    /// Whether this is what the plan says of a target that joins.
-    pub(super) fn is_of(&self, target: &GenesisTarget) -> bool {
-        let place = match (&target.place, self.kind) {
-            (Place::Pkcs11 { module, slot }, TargetKind::Pkcs11) => {
-                self.module.as_ref() == Some(module) && self.slot == *slot
-            }
-            (Place::Practice { path }, TargetKind::Practice) => self.path.as_ref() == Some(path),
-            (Place::Command { program }, TargetKind::Command) => {
-                let named =
-                    self.program.as_ref() == Some(program) && self.sha256 == target.identity.module_sha256;
-                return named
-                    && target.start == StartKind::TakeOver
-                    && self.has_rules_of(target)
-                    && self.name == target.name;
-            }
-            _ => false,
-        };
-        let start = self.start() == target.start
-            && (target.start == StartKind::Initialise
-                || (self.serial.as_ref() == Some(&target.identity.serial)
-                    && self.label() == target.identity.label));
-        let rules = self.has_rules_of(target);
-        place && start && rules && self.name == target.name && self.label() == target.label
-    }
-
-    fn has_rules_of(&self, target: &GenesisTarget) -> bool {
-        self.credentials.len() == target.credentials.len()
-            && self.credentials.iter().zip(&target.credentials).all(|((role, rule), found)| {
-                found.role == *role
-                    && found.authority == rule.authority
-                    && found.custody == rule.custody
-                    && found.recipient == rule.recipient
-                    && found.pin_length == rule.pin_length
-            })
-    }
-}
+#[cfg(test)]
+mod tests;

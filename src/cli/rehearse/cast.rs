@@ -28,7 +28,7 @@ use crate::{
         operations::{Plan, genesis::MemberTable},
         selection::ObjectSelector,
         target::{ObjectClass, Role},
-        target_table::{TargetKind, TargetTable},
+        target_table::TargetTable,
     },
     softcard::SoftCard,
     storage::SystemClock,
@@ -143,7 +143,7 @@ impl Cast {
         terminal: Terminal,
     ) -> Result<(), Error> {
         for target in targets {
-            if target.kind == TargetKind::Command {
+            if target.place.is_program() {
                 return Err(no_programs());
             }
             let path = token_path(dir, target);

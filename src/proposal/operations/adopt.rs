@@ -8,7 +8,7 @@ use crate::proposal::{
     plan::{Table, simple_plan},
     plan_error::PlanError,
     sections::Section,
-    target_table::{TargetKind, TargetTable},
+    target_table::TargetTable,
 };
 
 pub(super) const FACTS: Facts = Facts { sets_pins: true, ..Facts::WITHOUT_LOGIN };
@@ -31,13 +31,13 @@ pub struct AdoptOperation {
 
 impl Table for AdoptPlan {
     fn check(&self) -> Result<(), PlanError> {
-        if self.target.kind == TargetKind::Command {
+        if self.target.place.is_program() {
             return Err(PlanError::new(
                 "a program becomes a target in a genesis only: an adoption takes a token",
             ));
         }
         // Whether its authorities exist is for the roster in force to say.
-        self.target.check(&|_| true)
+        Ok(())
     }
 }
 

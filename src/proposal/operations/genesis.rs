@@ -192,7 +192,7 @@ impl Table for GenesisPlan {
         }
         let known = |name: &Name| self.authorities.iter().any(|a| a.name == *name);
         for target in &self.targets {
-            target.check(&known)?;
+            target.check_authorities(&known)?;
         }
         for (operation, authorities) in &self.operations {
             if let Some(unknown) = authorities.iter().find(|a| !known(a)) {
