@@ -6,7 +6,7 @@ use super::{
     pin_marks::NewPin,
 };
 use crate::{
-    approval::authorization::Authorization,
+    approval::{authorization::Authorization, quorum::Authorities},
     ports::token::{Condition, Effect, Installation, Run, Token, TokenError, Wanted},
     proposal::{
         joining::{GenesisTarget, StartKind},
@@ -17,8 +17,22 @@ use crate::{
 };
 
 impl Acting<'_, '_> {
+    /// What a genesis or an adoption does: it opens what it brings, installs it, and hands over what goes to others.
+    pub(super) fn let_join(
+        &mut self,
+        targets: &[GenesisTarget],
+        authorities: Authorities,
+        grants: &mut dyn Iterator<Item = Authorization>,
+    ) -> Result<Acted, Error> {
+        let credentials = self.open_credentials(self.ceremony, &authorities)?;
+        drop(authorities);
+        let mut acted = self.install_all(targets, &credentials, grants);
+        acted.hand_over(self.ceremony);
+        Ok(acted)
+    }
+
     /// Installs the quorum's PINs on every target of a genesis or an adoption.
-    pub(super) fn genesis(
+    pub(super) fn install_all(
         &mut self,
         targets: &[GenesisTarget],
         credentials: &Credentials,

@@ -28,10 +28,6 @@ impl Performed for GenesisOperation {
         authorities: Authorities,
         grants: &mut dyn Iterator<Item = Authorization>,
     ) -> Result<Acted, Error> {
-        let credentials = acting.open_credentials(acting.ceremony, &authorities)?;
-        drop(authorities);
-        let mut acted = acting.genesis(self.installs(), &credentials, grants);
-        acted.hand_over(acting.ceremony);
-        Ok(acted)
+        acting.let_join(self.installs(), authorities, grants)
     }
 }

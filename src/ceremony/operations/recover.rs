@@ -77,7 +77,7 @@ impl Acting<'_, '_> {
         let mut acted = match &lost.proposal.operation {
             operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
                 let credentials = self.open_credentials(lost, authorities)?;
-                self.genesis(operation.installs(), &credentials, grants)
+                self.install_all(operation.installs(), &credentials, grants)
             }
             Operation::Retire(_) => {
                 return only_closed("as indeterminate; a target that is to leave is to be retired again");

@@ -177,7 +177,7 @@ fn the_roster_is_the_one_in_force() {
         |p| p.roster = Digest::of(b"another roster"),
         "roster-digest: it names another roster than the one in force",
     );
-    // A roster of the proposer's own, in which everybody is his friend.
+    // A roster of the proposer's own, in which everybody is a friend of theirs.
     let own = roster_document(crate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
     delete(
         |p| {
