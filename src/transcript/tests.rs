@@ -6,14 +6,19 @@
 
 mod approvals;
 mod backups;
+mod bounds;
 mod handovers;
 mod modules;
+mod on_record;
 mod outcomes;
 mod programs;
 mod proposals;
 mod recovery;
 mod renewals;
+mod rosters;
+mod sealed;
 mod statements;
+mod stations;
 mod taken_up_again;
 mod targets;
 

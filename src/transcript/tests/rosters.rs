@@ -1,0 +1,209 @@
+//! Rosters that must not be believed: another one than the one in force, or one that cheats.
+
+use std::sync::Arc;
+
+use crate::{
+    encoding::{digest::Digest, dsse::Mode, strict},
+    roster::{
+        Roster,
+        card::{CardKind, ENROLMENT_TYPE, Enrolment},
+    },
+    sealing::{
+        recipient::{ShareRecipient, X25519Recipient},
+        single,
+    },
+    transcript::event::{Aborted, Approved},
+};
+use sha2::Digest as _;
+
+use super::forge::{Forge, Key, name, recipient, roster_document, sealed_to, text};
+use super::{
+    forged,
+    proposals::{delete, genesis, roster},
+};
+
+#[test]
+fn the_roster_is_the_one_in_force() {
+    delete(
+        |p| p.roster = Digest::of(b"another roster"),
+        "roster-digest: it names another roster than the one in force",
+    );
+    // A roster of the proposer's own, in which everybody is a friend of theirs.
+    let own = roster_document(crate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
+    delete(
+        |p| {
+            p.roster = Digest::of(&strict::write(&own));
+            p.new_roster = Some(own);
+        },
+        "roster: it carries a roster of its own",
+    );
+    genesis(
+        |p| p.roster = Digest::of(b"another roster"),
+        "roster-digest: it names another roster than the one in force",
+    );
+    genesis(|p| p.new_roster = None, "genesis: a genesis is the first ceremony and carries its roster");
+}
+
+#[test]
+fn a_roster_that_cheats_is_refused() {
+    roster(
+        |r| r.sealed_shares[0].file = sealed_to(&[&recipient("alice"), &recipient("mallory")]),
+        "roster: the sealed share of alice for crypto-officer has 2 recipients:",
+    );
+    roster(
+        |r| r.sealed_shares[0].file.0.truncate(100),
+        "roster: the sealed share of alice for crypto-officer cannot be read: it",
+    );
+    roster(
+        |r| r.deal.authorities[0].threshold = 1,
+        "roster: authority crypto-officer: threshold 1 is not between 2 and the",
+    );
+    roster(
+        |r| r.deal.authorities[0].threshold = 5,
+        "roster: authority crypto-officer: threshold 5 is not between 2 and the",
+    );
+    roster(
+        |r| r.custodians[1] = r.custodians[0].clone(),
+        "roster: alice (ALICE Example) is listed twice: a person belongs to a",
+    );
+    roster(
+        |r| r.custodians[1].cards = r.custodians[0].cards.clone(),
+        "roster: a card listed for bob was enrolled by alice",
+    );
+    roster(
+        |r| r.custodians[1].cards.extend_from_within(..),
+        "roster: card serial soft bob is listed twice (bob and bob)",
+    );
+    roster(
+        |r| drop(r.custodians.pop()),
+        "roster: the deal does not fit the members: its custodians or their keys",
+    );
+    roster(|r| r.administrators.clear(), "roster: no administrator: nobody could propose a ceremony");
+    roster(
+        |r| drop(r.commitments.pop()),
+        "roster: the deal does not fit the members: commitments are missing or",
+    );
+    roster(
+        |r| r.sealed_shares.swap(0, 1),
+        "roster: the deal does not fit the members: sealed shares are missing or",
+    );
+    roster(
+        |r| r.policy.allow_soft_cards = false,
+        "roster: alice's card is a soft card, and this is a production quorum",
+    );
+    roster(
+        |r| r.operations.values_mut().for_each(Vec::clear),
+        "roster: operation inventory: needs at least one authority",
+    );
+    roster(
+        |r| r.deal.authorities[0].recipient = recipient("alice"),
+        "roster: a key of crypto-officer is listed twice, maybe in another",
+    );
+    roster(
+        |r| r.deal.ledger = Digest::of(b"another ledger"),
+        "roster-deal: its shares were dealt for another ledger, or in the other mode",
+    );
+    roster(
+        |r| r.deal.mode = crate::encoding::dsse::Mode::Rehearsal,
+        "roster-deal: its shares were dealt for another ledger, or in the other mode",
+    );
+    roster(|r| r.deal.epoch = 2, "roster-deal: a genesis deals epoch 1");
+}
+
+/// The roster with one custodian's cards enrolled anew, as somebody who writes enrolments can.
+#[track_caller]
+fn enrolled(change: impl Fn(&mut Enrolment), refused: &str) {
+    let mut document = roster_document(Mode::Production, Digest::of(b"ledger"), "station-0");
+    let card = &mut document.custodians[1].cards[0];
+    let mut enrolment: Enrolment = strict::parse(&card.statement.payload.0).unwrap();
+    change(&mut enrolment);
+    let full_name = enrolment.full_name.clone();
+    card.statement = Key::of("bob").envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
+    document.custodians[1].full_name = full_name;
+    let error = Roster::validate(document).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains(refused), "{error}");
+}
+
+#[test]
+fn a_person_or_a_card_in_another_spelling_is_the_same() {
+    for twin in ["ALICE Example", "alice  EXAMPLE", "\u{ff21}LICE\u{a0}Example"] {
+        enrolled(|e| e.full_name = text(twin), "is listed twice");
+    }
+    for blank in [" BOB Example", "BOB Example ", "BOB Example\u{3000}", ""] {
+        enrolled(|e| e.full_name = text(blank), "blank at an end");
+    }
+    for serial in ["ALICE", "", " bob", "b\u{f6}b"] {
+        enrolled(|e| e.serial = text(serial), "not as such a card spells it");
+    }
+    enrolled(|e| (e.kind, e.serial) = (CardKind::Yubikey, text("0012")), "not as such a card spells it");
+    // Nor does one card belong to two people.
+    enrolled(|e| e.serial = text("alice"), "card serial soft alice is listed twice");
+    enrolled(|e| e.holder = name("carol"), "was enrolled by carol");
+}
+
+#[test]
+fn a_key_in_two_roles_is_seen_in_every_spelling() {
+    // The scalar of an Ed25519 seed is a clamped half of its SHA-512: who has the seed of a signing key opens what is sealed
+    // to this recipient.
+    let scalar = sha2::Sha512::digest(Digest::of(b"alice").as_bytes());
+    let identity = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
+    let twin = X25519Recipient::of(&identity).unwrap();
+    enrolled(|e| e.share_recipient = Some(ShareRecipient::X25519(twin.clone())), "is listed twice");
+    delete(
+        |p| p.station.keys.recipient = twin.clone(),
+        "station-keys: its station's keys are in use elsewhere",
+    );
+    roster(
+        |r| r.deal.authorities[0].recipient = twin.clone(),
+        "roster: a key of crypto-officer is listed twice, maybe in another",
+    );
+    let scalar = sha2::Sha512::digest(Digest::of(b"station-1").as_bytes());
+    let own = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
+    delete(
+        |p| p.station.keys.recipient = X25519Recipient::of(&own).unwrap(),
+        "station-keys: its station's keys are in use elsewhere",
+    );
+}
+
+#[test]
+fn ceremonies_share_the_roster_in_force() {
+    let mut forge = Forge::new();
+    for _ in 0..3 {
+        let proposal = forge.inventory();
+        let mut lines = forge.begin(&proposal);
+        lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
+        forge.push(&proposal, &lines);
+    }
+    let state = forge.state();
+    let in_force = state.roster().unwrap();
+    assert_eq!(state.ceremonies.len(), 4);
+    assert!(state.ceremonies.iter().all(|ceremony| Arc::ptr_eq(&ceremony.roster, in_force)));
+}
+
+/// One station, two people, two genesis rosters: who approved one has not approved the other, and a ledger cannot have both.
+#[test]
+fn two_rosters_shown_to_two_people_are_no_genesis_of_both() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let shown_to_most = forge.genesis();
+    let mut shown_to_bob = shown_to_most.clone();
+    let document = shown_to_bob.new_roster.as_mut().unwrap();
+    document.policy.copies = 1;
+    shown_to_bob.roster = Digest::of(&strict::write(document));
+    let of_most = forge.approval(&shown_to_most, "bob");
+    let of_bob = forge.approval(&shown_to_bob, "bob");
+    assert_ne!((of_bob.proposal, of_bob.roster), (of_most.proposal, of_most.roster));
+    let mut mixed = of_bob.clone();
+    mixed.proposal = of_most.proposal;
+    for (approval, code) in [
+        (of_bob, "other-proposal: bob approved another proposal"),
+        (mixed, "other-roster: bob verified another roster"),
+    ] {
+        let mut forge = forge.clone();
+        let mut lines = forge.begin(&shown_to_most);
+        forge.approve(&mut lines, &shown_to_most, &["alice"]);
+        lines.add(Approved { approval: forge.sign("bob", &approval) });
+        forge.push(&shown_to_most, &lines);
+        forged(&forge, code);
+    }
+}

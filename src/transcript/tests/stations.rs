@@ -1,0 +1,77 @@
+//! Stations: their keys are their own, and the ones that the administrator signed.
+
+use crate::{encoding::strict, proposal::document::Proposal, transcript::event::Proposed};
+
+use super::forge::{Forge, Key, environment, recipient, station_keys};
+use super::{
+    forged,
+    proposals::{delete, genesis, roster},
+};
+
+#[test]
+fn the_lines_are_of_the_station_that_the_administrator_signed() {
+    delete(|p| p.station.keys = station_keys("another station"), "line-signature: not signed by the station");
+    genesis(
+        |p| p.station.keys = station_keys("another station"),
+        "station-keys: its shares were dealt by another station than the one that is",
+    );
+    roster(
+        |r| r.deal.station = station_keys("another station"),
+        "station-keys: its shares were dealt by another station than the one that is",
+    );
+}
+
+#[test]
+fn a_station_has_keys_of_its_own() {
+    // Those of the genesis once more; the administrator's; a custodian's share key; an authority's.
+    delete(
+        |p| p.station.keys.recipient = station_keys("station-0").recipient,
+        "station-keys: its station's keys are in use elsewhere",
+    );
+    for whose in ["frank", "alice", "alice-spare", "crypto-officer"] {
+        delete(
+            |p| p.station.keys.recipient = recipient(whose),
+            "station-keys: its station's keys are in use elsewhere",
+        );
+    }
+    // What is not a recipient is refused where it is read.
+    let forge = Forge::new();
+    let proposal = forge.delete();
+    let (text, own) =
+        (String::from_utf8(strict::write(&proposal)).unwrap(), recipient("station-1").to_string());
+    assert!(text.contains(&own));
+    for bad in ["age1nobody".to_owned(), own.to_uppercase(), "a".repeat(4097), String::new()] {
+        let mut forge = forge.clone();
+        let payload = text.replace(&own, &bad).into_bytes();
+        let envelope = Key::of("frank").envelope(
+            forge.mode.payload_type(<Proposal as quorate::approval::statement::Statement>::EVENT),
+            payload,
+        );
+        let lines = forge.begin_with(&proposal, envelope);
+        forge.push(&proposal, &lines);
+        forged(&forge, "statement-document: not an X25519 recipient");
+    }
+    let mut forge = Forge::new();
+    let mut proposal = forge.delete();
+    proposal.station.keys.signing_key = Key::of("frank").public();
+    let mut lines = forge.begin(&proposal);
+    lines = {
+        let envelope = forge.sign("frank", &proposal);
+        let mut own = Forge::empty(forge.mode, "own").begin_with(&proposal, envelope.clone());
+        own.clear();
+        own.at(proposal.created.unix()).add_by(
+            &Key::of("frank"),
+            Proposed {
+                ledger: proposal.ledger,
+                ceremony: 1,
+                predecessor: proposal.predecessor,
+                proposal: envelope,
+                environment: environment(),
+            },
+        );
+        drop(lines);
+        own
+    };
+    forge.push(&proposal, &lines);
+    forged(&forge, "station-keys: its station's keys are in use elsewhere");
+}
