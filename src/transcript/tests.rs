@@ -7,7 +7,9 @@
 mod approvals;
 mod backups;
 mod bounds;
+mod ceremonies;
 mod handovers;
+mod lines;
 mod modules;
 mod on_record;
 mod outcomes;
@@ -21,6 +23,7 @@ mod statements;
 mod stations;
 mod taken_up_again;
 mod targets;
+mod times;
 
 #[allow(dead_code, reason = "shared with the suite, whose tests need the program")]
 #[path = "../../tests/suite/support/forge.rs"]
@@ -39,18 +42,19 @@ fn errors(files: &[CeremonyFiles], mode: Mode) -> Vec<Finding> {
     findings.into_iter().filter(|f| f.severity == Severity::Error).collect()
 }
 
-/// Fails unless the ledger has one error, of this `code: words`.
+/// Fails unless the ledger has one error, of this `code: words`; says in which line it is.
 #[track_caller]
-fn finds(files: &[CeremonyFiles], mode: Mode, expected: &str) {
+fn finds(files: &[CeremonyFiles], mode: Mode, expected: &str) -> Option<usize> {
     let found = errors(files, mode);
     let (code, words) = expected.split_once(": ").expect("code: words");
     let is_expected = matches!(found.as_slice(), [f] if f.code == code && f.message.contains(words));
     assert!(is_expected, "{expected}\n{found:#?}");
     forge::vectors::keep(files, mode, &found);
+    found.first().and_then(|finding| finding.line)
 }
 
 /// The same for a forged ledger.
 #[track_caller]
-fn forged(forge: &forge::Forge, expected: &str) {
-    finds(&forge.files, forge.mode, expected);
+fn forged(forge: &forge::Forge, expected: &str) -> Option<usize> {
+    finds(&forge.files, forge.mode, expected)
 }

@@ -119,19 +119,6 @@ pub fn errors(files: &[CeremonyFiles], mode: Mode) -> Vec<Finding> {
     findings.into_iter().filter(|f| f.severity == Severity::Error).collect()
 }
 
-/// Fails unless the one error of the ledger has this code.
-#[track_caller]
-pub fn finds(files: &[CeremonyFiles], mode: Mode, code: &str) {
-    let found = errors(files, mode);
-    assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), [code], "{found:#?}");
-}
-
-/// The same for a forged ledger.
-#[track_caller]
-pub fn forged(forge: &forge::Forge, code: &str) {
-    finds(&forge.files, forge.mode, code);
-}
-
 /// A copy of the honest ledger, to be spoiled.
 pub fn copy() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
