@@ -5,9 +5,11 @@
 //! expects, and its words: many rules share a code, and only the words tell that it was this one.
 
 mod approvals;
+mod attestations;
 mod backups;
 mod bounds;
 mod ceremonies;
+mod drills;
 mod handovers;
 mod lines;
 mod modules;
