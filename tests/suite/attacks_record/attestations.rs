@@ -8,8 +8,7 @@ fn the_audit_prints_them() {
     let mut forge = Forge::new();
     let (proposal, lines) = forge.complete_delete();
     let disagrees = forge.sign("grace", &forge.attestation(&proposal, &lines, "grace", false)).write();
-    forge.files[1].attestations =
-        vec![("0.json".into(), disagrees), ("1.json".into(), b"nonsense".to_vec())];
+    forge.files[1].attestations = vec![("0.json".into(), disagrees), ("1.json".into(), b"nonsense".to_vec())];
     let dir = tempfile::tempdir().unwrap();
     let ledger = dir.path().join("ledger");
     forge.write(&ledger);
