@@ -152,9 +152,7 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             ceremony.intended = Some(((**intended).clone(), line.digest));
             Ok(())
         }
-        AnyEvent::Attempted(attempted)
-            if ceremony.intended.is_some() && ceremony.concluded.is_none() && ceremony.end.is_none() =>
-        {
+        AnyEvent::Attempted(attempted) if ceremony.intended.is_some() && ceremony.concluded.is_none() => {
             if matches!(attempted.outcome, Outcome::Completed | Outcome::Refused) {
                 return Err(Finding::error("outcome", "an attempt that completed is a conclusion"));
             }

@@ -18,6 +18,7 @@ mod outcomes;
 mod programs;
 mod proposals;
 mod recovery;
+mod remarks;
 mod renewals;
 mod rosters;
 mod sealed;

@@ -89,7 +89,7 @@ impl Verified {
         signatures: &Signatures<'_>,
     ) -> Result<(), Finding> {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        check_place(file, number, self.state.as_ref(), mode)?;
+        check_place(file, number, mode)?;
         let context = Context { mode, number, state: self.state.as_ref(), signatures };
         let (ceremony, mut found) = ceremony::verify(file, &context)?;
         self.findings.append(&mut found);
@@ -115,12 +115,7 @@ fn other_mode(file: &CeremonyFiles, mode: Mode) -> Option<Finding> {
 }
 
 /// The directory's name and the chain from the ceremony before it.
-fn check_place(
-    file: &CeremonyFiles,
-    number: u32,
-    state: Option<&LedgerState>,
-    mode: Mode,
-) -> Result<(), Finding> {
+fn check_place(file: &CeremonyFiles, number: u32, mode: Mode) -> Result<(), Finding> {
     if let Some(finding) = other_mode(file, mode) {
         return Err(finding);
     }
@@ -129,10 +124,7 @@ fn check_place(
         let message = format!("ceremony {number} is missing: the next directory is {}", file.directory);
         return Err(Finding::error("ceremony-missing", message));
     }
-    match (number, state) {
-        (0, _) | (_, Some(_)) => Ok(()),
-        _ => Err(Finding::error("ceremony-missing", "there is no genesis before it")),
-    }
+    Ok(())
 }
 
 /// Adds a verified ceremony to the state.

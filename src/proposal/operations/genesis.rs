@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    record::Claims,
-    rules::{Difference, Facts, Payload, Planned, same},
-};
+use super::rules::{Difference, Facts, Payload, Planned, same};
 use crate::{
     encoding::{
         bounds,
@@ -19,7 +16,6 @@ use crate::{
         plan::{Headed, Heading, Table},
         plan_error::PlanError,
         sections::Section,
-        target::ObjectRecord,
         target_table::TargetTable,
     },
     roster::{AttestationPolicy, Member, OperationKind, Policy, RosterDocument, attestation::Firmware},
@@ -218,12 +214,6 @@ fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(),
 impl Payload for GenesisOperation {
     fn installs(&self) -> &[GenesisTarget] {
         &self.targets
-    }
-
-    fn is_completed_by(&self, claims: &Claims<'_>, _: &[ObjectRecord]) -> bool {
-        self.installs()
-            .iter()
-            .all(|target| claims.seen(&target.name).is_some_and(|i| i.identity.label == target.label))
     }
 }
 

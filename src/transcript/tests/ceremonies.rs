@@ -102,6 +102,19 @@ fn a_forger_with_all_keys_of_the_station_cannot_close_what_is_closed() {
     forged(&approved, "line-order: approved cannot stand here");
 }
 
+/// Nor is one that follows a genesis which was given up: its ledger is over.
+#[test]
+fn a_genesis_that_was_given_up_has_no_second_one() {
+    let mut forge = Forge::empty(Mode::Production, "ledger");
+    let proposal = forge.genesis();
+    let mut lines = forge.begin(&proposal);
+    lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
+    forge.push(&proposal, &lines);
+    let second = forge.genesis();
+    forge.push(&second, &forge.begin(&second));
+    forged(&forge, "genesis: a genesis is the first ceremony and carries its roster");
+}
+
 /// A genesis and a deletion in a rehearsal: the same people, cards, nonce and station keys as in production.
 fn rehearsal() -> Forge {
     let mut rehearsal = Forge::of(Mode::Rehearsal);

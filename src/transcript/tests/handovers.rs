@@ -67,7 +67,7 @@ fn empty() -> Forge {
 }
 
 /// A ledger of such a genesis; made once, since sealing is random.
-fn founded() -> Forge {
+pub(super) fn founded() -> Forge {
     static MADE: OnceLock<Forge> = OnceLock::new();
     let made = MADE.get_or_init(|| {
         let mut forge = empty();

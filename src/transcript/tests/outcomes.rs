@@ -129,6 +129,17 @@ fn a_refusal_has_a_reason_and_changes_nothing() {
     );
     let pin = || PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
     forged(&refused(&three, &move |c| c.pins.push(pin())), "outcome: refused, and yet something was done");
+    let backup = || BackupRecord {
+        target: name("hsm"),
+        key_version: 1,
+        sha256: Digest::of(b"backup"),
+        length: 1,
+        entries: Vec::new(),
+    };
+    forged(
+        &refused(&three, &move |c| c.backup = Some(backup())),
+        "outcome: refused, and yet something was done",
+    );
     let handed = || HandedOver {
         target: name("hsm"),
         recipient: recipient("application"),
@@ -362,6 +373,12 @@ fn an_attempt_did_not_complete() {
         });
         forged(&forge, expected);
     }
+    for outcome in [Outcome::Failed, Outcome::Indeterminate] {
+        let forge = approved(|_, _, lines| {
+            lines.add(intended(&TWO)).add(Attempted { outcome, summary: text("tried") });
+        });
+        assert_eq!(forge.state().open().unwrap().attempts.len(), 1);
+    }
 }
 
 #[test]
@@ -394,6 +411,42 @@ fn every_line_has_its_place() {
     for (event, drive) in wrong {
         forged(&approved(|_, _, lines| drive(lines)), &format!("line-order: {event} cannot stand here"));
     }
+}
+
+/// What was refused, given up or begun takes neither approvals nor rejections, and what was given up has no outcome.
+#[test]
+fn nobody_decides_on_what_is_decided() {
+    let after = |before: &dyn Fn(&Forge, &Proposal, &mut Transcript), reject: bool| {
+        approved(|forge, proposal, lines| {
+            before(forge, proposal, lines);
+            if reject {
+                lines.add(Rejected { rejection: forge.sign("carol", &forge.rejection(proposal, "carol")) });
+            } else {
+                forge.approve(lines, proposal, &["dave"]);
+            }
+        })
+    };
+    let given_up = |forge: &Forge, proposal: &Proposal, lines: &mut Transcript| {
+        lines.add(Aborted { abort: forge.sign("frank", &forge.abort(proposal, "frank")) });
+    };
+    let refused = |forge: &Forge, proposal: &Proposal, lines: &mut Transcript| {
+        for who in ["alice", "bob", "carol"] {
+            lines.add(Rejected { rejection: forge.sign(who, &forge.rejection(proposal, who)) });
+        }
+        lines.add(Concluded { targets: Vec::new(), ..concluded(Outcome::Refused, &[], &[]) });
+    };
+    let begun = |_: &Forge, _: &Proposal, lines: &mut Transcript| {
+        lines.add(intended(&TWO));
+    };
+    for before in [&given_up as &dyn Fn(&Forge, &Proposal, &mut Transcript), &refused, &begun] {
+        forged(&after(before, true), "line-order: rejected cannot stand here");
+        forged(&after(before, false), "line-order: approved cannot stand here");
+    }
+    let concluded_afterwards = approved(|forge, proposal, lines| {
+        given_up(forge, proposal, lines);
+        lines.add(Concluded { targets: Vec::new(), ..concluded(Outcome::Refused, &[], &[]) });
+    });
+    forged(&concluded_afterwards, "line-order: concluded cannot stand here");
 }
 
 #[test]

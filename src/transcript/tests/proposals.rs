@@ -87,6 +87,11 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
         forge.files[1].plan = plan.into_bytes();
         forged(&forge, "plan-mismatch: plan.toml is not the plan that was proposed");
     }
+    forge.files[1].plan = proposal.plan.replace('\n', "\r\n").into_bytes();
+    forged(
+        &forge,
+        "plan-mismatch: plan.toml is the plan that was proposed but for the ends of its lines: git",
+    );
     delete(
         |p| p.plan = p.plan.replace("id = \"01\"", "id = \"02\""),
         "plan-mismatch: the proposal differs from its plan: objects",
@@ -110,6 +115,21 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
     delete(
         |p| p.plan += "colour = \"blue\"\n",
         "plan: its plan is not valid: line 9, column 1: unknown field",
+    );
+    for (entry, words) in [
+        ("class = \"private-key\"", "objects, entry 1: give id, label or another field"),
+        ("class = \"private-key\"\nid = \"0\"", "id \"0\" is not in lower-case hex"),
+        ("class = \"private-key\"\nid = \"AB\"", "id \"AB\" is not in lower-case hex"),
+        ("class = \"secret-key\"\ncheck_value = \"0g\"", "check_value \"0g\" is not in lower-case hex"),
+    ] {
+        delete(
+            |p| p.plan = p.plan.replace("class = \"private-key\"\nid = \"01\"", entry),
+            &format!("plan: its plan is not valid: {words}"),
+        );
+    }
+    delete(
+        |p| p.plan = p.plan.replace("[[objects]]\nclass = \"private-key\"\nid = \"01\"\n", "objects = []\n"),
+        "plan: its plan is not valid: objects is empty: name at least one object to delete",
     );
     delete(
         |p| {
@@ -179,6 +199,19 @@ fn it_is_chained_to_its_ledger() {
     framed(|e| e.ledger = Digest::of(b"another ledger"));
     framed(|e| e.ceremony = 2);
     framed(|e| e.predecessor = None);
+    let mut forge = Forge::new();
+    let proposal = forge.delete();
+    let mut lines = forge.begin(&proposal);
+    lines.clear();
+    lines.at(proposal.created.unix() + 1).add(Proposed {
+        ledger: proposal.ledger,
+        ceremony: proposal.ceremony,
+        predecessor: proposal.predecessor,
+        proposal: forge.sign("frank", &proposal),
+        environment: environment(),
+    });
+    forge.push(&proposal, &lines);
+    forged(&forge, "proposal-frame: its line was not written when the proposal was made");
 }
 
 #[test]
