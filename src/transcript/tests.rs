@@ -34,7 +34,7 @@ mod forge;
 
 use super::{
     finding::{Finding, Severity},
-    ledger::CeremonyFiles,
+    ledger::{CeremonyFiles, LedgerState},
     verification,
 };
 use crate::encoding::dsse::Mode;
@@ -54,6 +54,14 @@ fn finds(files: &[CeremonyFiles], mode: Mode, expected: &str) -> Option<usize> {
     assert!(is_expected, "{expected}\n{found:#?}");
     forge::vectors::keep(files, mode, &found);
     found.first().and_then(|finding| finding.line)
+}
+
+/// Fails if anything is wrong with a ledger that was made honestly.
+#[track_caller]
+fn honest(forge: &forge::Forge) -> LedgerState {
+    let state = forge.state();
+    forge::vectors::keep(&forge.files, forge.mode, &[]);
+    state
 }
 
 /// The same for a forged ledger.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::forge::{Forge, Key, TWO, Transcript, intended, name};
-use super::forged;
+use super::{forged, honest};
 
 /// A deletion as far as the test drives it, after the genesis.
 fn deletion(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
@@ -40,9 +40,9 @@ fn approval(card: &str, change: impl FnOnce(&mut Approval), code: &str) {
 fn what_the_forge_makes_honestly_is_sound() {
     let mut forge = Forge::new();
     forge.complete_delete();
-    assert_eq!(forge.state().ceremonies.len(), 2);
+    assert_eq!(honest(&forge).ceremonies.len(), 2);
     let open = deletion(|forge, proposal, lines| forge.approve(lines, proposal, &TWO));
-    assert_eq!(open.state().open().unwrap().approvals.len(), 2);
+    assert_eq!(honest(&open).open().unwrap().approvals.len(), 2);
 }
 
 #[test]

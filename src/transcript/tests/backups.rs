@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::forge::{ALL, Forge, concluded, identity, intended, name, object, text};
-use super::forged;
+use super::{forged, honest};
 
 fn left(object: ObjectRecord) -> LeftOut {
     LeftOut { object, reason: text("it cannot be exported") }
@@ -65,8 +65,8 @@ fn a_backup_has_every_object_or_leaves_it_out_by_name() {
         let entry = entries(told).pop().unwrap();
         told.left_out.push(left(entry.object));
     };
-    drop(backup(false, |_| {}).state());
-    drop(backup(true, part).state());
+    drop(honest(&backup(false, |_| {})));
+    drop(honest(&backup(true, part)));
     forged(&backup(false, part), "outcome: completed, but what it shows is not what was to be done");
     forged(
         &backup(true, |told| drop(entries(told).pop())),

@@ -60,7 +60,7 @@ fn a_directory_has_the_name_of_its_ceremony() {
         files[2].directory = "0002-delete".into();
     };
     changed(exchange, "ceremony-number: it is ceremony 2, in the place of ceremony 1");
-    for other in ["0001-inventory", "0001-", "0001-delete2"] {
+    for other in ["0001-inventory", "0001-deletes"] {
         changed(
             |files| files[1].directory = other.into(),
             "ceremony-name: its directory should be called 0001-delete",

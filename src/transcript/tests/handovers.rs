@@ -17,7 +17,7 @@ use crate::{
 };
 
 use super::forge::{ALL, Forge, concluded, credential, intended, name, object, recipient, sealed_to};
-use super::forged;
+use super::{forged, honest};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -113,7 +113,7 @@ fn concluding(change: impl FnOnce(&mut Concluded)) -> Forge {
 
 #[test]
 fn the_honest_ones_hold() {
-    let state = concluding(|_| {}).state();
+    let state = honest(&concluding(|_| {}));
     let credentials = &state.targets[&name("hsm")].credentials;
     assert_eq!(credentials[&Role::SoPin].iter().map(|c| c.sealed.version).collect::<Vec<_>>(), [2]);
     // The application's PIN is not the quorum's.

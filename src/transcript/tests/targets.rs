@@ -17,7 +17,7 @@ use crate::{
 use super::forge::{
     Forge, TWO, adopt, adopted, concluded, credential, identity, intended, name, proposed, text,
 };
-use super::forged;
+use super::{forged, honest};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -114,7 +114,7 @@ fn a_retirement_touches_nothing() {
 
 #[test]
 fn an_adopted_target_has_its_own_credentials() {
-    let state = adopted(|_| {}).state();
+    let state = honest(&adopted(|_| {}));
     let spare = &state.targets[&name("spare")];
     assert_eq!(spare.credentials[&Role::SoPin][0].sealed.target, name("spare"));
     assert_eq!(state.targets[&name("hsm")].credentials[&Role::SoPin][0].sealed.target, name("hsm"));
