@@ -58,6 +58,9 @@ help: ## Show what can be made
 rehearsal: $(call escaped,$(BINARY)) ## Hold a whole ceremony on soft cards: installs what is missing, builds, runs it
 	'$(BINARY)' rehearse
 
+# Most tests wait for other processes longer than they compute.
+export RUST_TEST_THREADS ?= $(shell echo $$(( 2 * $$(nproc) )))
+
 # Started in the background it would hand down that Ctrl-C is ignored, and tests that end a program by it would wait for ever.
 test: test-needs ## Run all tests: installs what they need
 	PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" env --default-signal=HUP,INT,TERM $(CARGO) test --locked $(TEST_FLAGS)

@@ -25,7 +25,7 @@ use crate::{
     },
     memory::Pin,
     piv::PivCard,
-    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select},
+    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, Waited},
     ports::{
         card::{Attention, Card},
         cause::Cause,
@@ -140,7 +140,11 @@ pub fn memory(global: &Global, ledgers: &[&Path]) -> Result<storage::CustodianDi
 
 /// Where tokens are found, for those who only look.
 pub fn tokens(global: &Global) -> Tokens {
-    Tokens { time_limit: Duration::from_secs(global.module_timeout), meter: Meter::default() }
+    Tokens {
+        time_limit: Duration::from_secs(global.module_timeout),
+        meter: Meter::default(),
+        waited: Waited::default(),
+    }
 }
 
 /// Opens tokens by their place.
@@ -149,6 +153,7 @@ pub struct Tokens {
     time_limit: Duration,
     /// The time that went to modules.
     meter: Meter,
+    waited: Waited,
 }
 
 impl TokenSource for Tokens {
@@ -204,6 +209,7 @@ impl TokenSource for Tokens {
                     module_sha256,
                     environment: Vec::new(),
                     meter: self.meter.clone(),
+                    waited: self.waited.clone(),
                     worker: None,
                 };
                 Ok(Box::new(Pkcs11Token::open(name.clone(), settings)?))

@@ -56,7 +56,7 @@ mod wrapping;
 pub use reported::{
     Depth, Detail, ListedSlot, MechanismReport, ModuleReport, SlotReport, TokenReport, Which,
 };
-pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, is_allowed};
+pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, Waited, is_allowed};
 pub use token::{Pkcs11Token, list, report};
 pub use worker::worker_main;
 

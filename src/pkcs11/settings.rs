@@ -1,9 +1,9 @@
 //! Which module, which token in it, and what its process may see of the environment.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -28,6 +28,8 @@ pub struct Pkcs11Settings {
     pub environment: Vec<(String, String)>,
     /// Counts the time that goes to the module.
     pub meter: Meter,
+    /// The tokens that were waited for in vain.
+    pub waited: Waited,
     /// The program that runs as the module's process; this very program where none is given.
     pub worker: Option<PathBuf>,
 }
@@ -50,6 +52,30 @@ impl Meter {
     /// How many calls that were.
     pub fn calls(&self) -> u64 {
         self.0.1.load(Ordering::Relaxed)
+    }
+}
+
+/// The tokens that stayed away while they were waited for: a program waits once for each of them, and again only after it has
+/// seen it. Its clones know them together.
+#[derive(Clone, Debug, Default)]
+pub struct Waited(Arc<Mutex<Vec<(PathBuf, Select)>>>);
+
+impl Waited {
+    pub(super) fn in_vain(&self, module: &Path, select: &Select) -> bool {
+        self.tokens().iter().any(|(path, token)| path == module && token == select)
+    }
+
+    /// Notes what the last look at the token showed.
+    pub(super) fn note(&self, module: &Path, select: &Select, away: bool) {
+        let mut tokens = self.tokens();
+        tokens.retain(|(path, token)| path != module || token != select);
+        if away {
+            tokens.push((module.to_owned(), select.clone()));
+        }
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, Vec<(PathBuf, Select)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

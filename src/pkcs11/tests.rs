@@ -21,7 +21,7 @@ use std::{
 
 use softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, TIME_LIMIT, USER_PIN};
 
-use super::{Meter, Pkcs11Settings, Pkcs11Token, Select};
+use super::{Meter, Pkcs11Settings, Pkcs11Token, Select, Waited};
 use crate::{
     approval::authorization::Authorization,
     encoding::text::Name,
@@ -77,6 +77,7 @@ fn settings(hsm: &SoftHsm, module: &Path, select: Select) -> Pkcs11Settings {
         module_sha256: None,
         environment: hsm.environment().into_iter().chain([this_program()]).collect(),
         meter: Meter::default(),
+        waited: Waited::default(),
         worker: Some(worker()),
     }
 }

@@ -317,7 +317,8 @@ fn converse(
         request,
         secrets: secrets.iter().map(|(role, _)| *role).collect(),
     };
-    let mut pauses = PAUSES.iter();
+    let waited = settings.waited.in_vain(&settings.module, &settings.select);
+    let mut pauses = if waited { [].iter() } else { PAUSES.iter() };
     loop {
         let mut worker = Worker::start(settings, &job, secrets)?;
         let ended = talk(&mut worker, settings, listener);
@@ -328,7 +329,10 @@ fn converse(
         drop(worker);
         match pauses.next() {
             Some(pause) if passing => std::thread::sleep(Duration::from_millis(*pause)),
-            _ => return ended,
+            _ => {
+                settings.waited.note(&settings.module, &settings.select, passing);
+                return ended;
+            }
         }
     }
 }

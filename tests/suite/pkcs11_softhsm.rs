@@ -6,7 +6,7 @@ use crate::support::softhsm::{MODULE, SoftHsm, TIME_LIMIT, USER_PIN};
 use quorate::{
     encoding::{digest::Digest, text::Name},
     memory::Pin,
-    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, list},
+    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, Waited, list},
     ports::{
         cause::Cause,
         token::{Effect, Target as _, Token as _},
@@ -22,6 +22,7 @@ fn settings(hsm: &SoftHsm, label: &str) -> Pkcs11Settings {
         module_sha256: None,
         environment: hsm.environment(),
         meter: Meter::default(),
+        waited: Waited::default(),
         worker: Some(PathBuf::from(env!("CARGO_BIN_EXE_quorate"))),
     }
 }

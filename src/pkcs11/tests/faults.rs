@@ -162,4 +162,15 @@ fn a_token_that_is_gone_for_a_moment_is_looked_for_again() {
     let error = token.inventory(&pin(USER_PIN)).unwrap_err();
     assert_eq!((error.cause, error.effect), (Cause::TokenAbsent, Effect::None));
     assert_eq!(module.calls("C_Login"), 1);
+    // It was waited for: the next look is one look, until it is there again.
+    let looks = |token: &mut Pkcs11Token| {
+        let before = module.calls("C_Initialize");
+        let found = token.observe().is_ok();
+        (found, module.calls("C_Initialize") - before)
+    };
+    assert_eq!(looks(&mut token), (false, 1));
+    std::fs::remove_dir(&tokens).and_then(|()| std::fs::rename(&away, &tokens)).unwrap();
+    assert_eq!(looks(&mut token), (true, 1));
+    moments(&file("again"), 2);
+    assert_eq!(looks(&mut token), (true, 2));
 }
