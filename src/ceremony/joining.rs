@@ -47,7 +47,7 @@ pub(super) fn observe_target(
     check_start(table, &observation)?;
     if table.start() == StartKind::Initialise
         && tokens
-            .target(&table.name, &place, Wanted::Labelled(label.as_str()), None)
+            .target(&table.name, &place, Wanted::Namesake(label.as_str()), None)
             .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
     {
         return Err(Error::refused(

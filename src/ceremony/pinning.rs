@@ -202,7 +202,7 @@ pub(super) fn label_is_taken(
     label: &str,
 ) -> bool {
     let pinned = target.identity.module_sha256;
-    let found = world.tokens.open(name, &target.target.place, Wanted::Labelled(label), pinned);
+    let found = world.tokens.open(name, &target.target.place, Wanted::Namesake(label), pinned);
     found.is_ok_and(|mut token| token.observe().is_ok_and(|seen| seen.initialised))
 }
 

@@ -144,7 +144,7 @@ fn look(
     let serial = target.identity.serial.as_str();
     let places = match target.start {
         StartKind::TakeOver => vec![Wanted::Token { serial, label }],
-        StartKind::Initialise => vec![Wanted::Labelled(label), Wanted::Empty],
+        StartKind::Initialise => vec![Wanted::Namesake(label), Wanted::Empty],
     };
     places.into_iter().find_map(|wanted| {
         let mut target = tokens.target(name, &target.place, wanted, target.identity.module_sha256).ok()?;

@@ -198,6 +198,7 @@ impl TokenSource for Tokens {
                 let select = match wanted {
                     Wanted::Empty => Select::EmptySlot { slot: *slot },
                     Wanted::Labelled(label) => Select::Label { label: label.to_owned() },
+                    Wanted::Namesake(label) => Select::Namesake { label: label.to_owned() },
                     Wanted::Token { serial, label } => {
                         Select::Serial { serial: serial.to_owned(), label: label.to_owned() }
                     }
@@ -223,7 +224,9 @@ fn check_wanted(target: &mut dyn Target, wanted: Wanted<'_>) -> Result<(), Token
     let identity = &observation.identity;
     let fits = match wanted {
         Wanted::Empty => !observation.initialised,
-        Wanted::Labelled(label) => observation.initialised && identity.label.as_str() == label,
+        Wanted::Labelled(label) | Wanted::Namesake(label) => {
+            observation.initialised && identity.label.as_str() == label
+        }
         Wanted::Token { serial, label } => {
             observation.initialised && identity.serial.as_str() == serial && identity.label.as_str() == label
         }

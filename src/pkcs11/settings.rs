@@ -96,6 +96,11 @@ pub enum Select {
         /// CK_TOKEN_INFO label.
         label: String,
     },
+    /// A token with this label where none should be: that it is absent is no surprise, and is not looked into again.
+    Namesake {
+        /// CK_TOKEN_INFO label.
+        label: String,
+    },
     /// A slot whose token is not initialised.
     EmptySlot {
         /// This slot; the first such one where none is given.
@@ -107,7 +112,7 @@ impl std::fmt::Display for Select {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Serial { serial, label } => write!(f, "token \"{label}\" with serial {serial}"),
-            Self::Label { label } => write!(f, "token \"{label}\""),
+            Self::Label { label } | Self::Namesake { label } => write!(f, "token \"{label}\""),
             Self::EmptySlot { slot: None } => f.write_str("uninitialised token"),
             Self::EmptySlot { slot: Some(slot) } => write!(f, "uninitialised token in slot {slot}"),
         }

@@ -40,7 +40,7 @@ impl TokenSlot {
             Select::Serial { serial, label } => {
                 initialised && self.serial() == *serial && self.label() == *label
             }
-            Select::Label { label } => initialised && self.label() == *label,
+            Select::Label { label } | Select::Namesake { label } => initialised && self.label() == *label,
             Select::EmptySlot { slot } => !initialised && slot.is_none_or(|slot| slot == self.slot.id()),
         }
     }

@@ -317,8 +317,9 @@ fn converse(
         request,
         secrets: secrets.iter().map(|(role, _)| *role).collect(),
     };
-    let waited = settings.waited.in_vain(&settings.module, &settings.select);
-    let mut pauses = if waited { [].iter() } else { PAUSES.iter() };
+    let is_waited_for = !matches!(settings.select, Select::Namesake { .. })
+        && !settings.waited.in_vain(&settings.module, &settings.select);
+    let mut pauses = if is_waited_for { PAUSES.iter() } else { [].iter() };
     loop {
         let mut worker = Worker::start(settings, &job, secrets)?;
         let ended = talk(&mut worker, settings, listener);

@@ -113,6 +113,8 @@ pub enum Wanted<'a> {
     Empty,
     /// The one with this label: what an interrupted initialisation or reset may have left.
     Labelled(&'a str),
+    /// One with this label where none should be: a single look tells.
+    Namesake(&'a str),
     /// The one with this serial number and this label.
     Token {
         /// `serialNumber`.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command, time::Instant};
 
-use crate::support::softhsm::{MODULE, SoftHsm, TIME_LIMIT, USER_PIN};
+use crate::support::softhsm::{FaultyModule, MODULE, SoftHsm, TIME_LIMIT, USER_PIN};
 use quorate::{
     encoding::{digest::Digest, text::Name},
     memory::Pin,
@@ -170,4 +170,26 @@ fn the_hidden_verb_is_of_no_use_to_a_person() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
+}
+
+/// A token that should be there may be hidden for a moment, while another application works with it: that is looked into again.
+/// That nothing bears a new label is what everybody hopes for.
+#[test]
+fn only_a_token_that_should_be_there_is_looked_for_again() {
+    let hsm = SoftHsm::with_token("ca");
+    let module = FaultyModule::compile(hsm.dir.path());
+    let label = "another".to_owned();
+    for (select, looks) in
+        [(Select::Namesake { label: label.clone() }, 1), (Select::Label { label: label.clone() }, 7)]
+    {
+        module.behave();
+        let settings = Pkcs11Settings { module: module.path.clone(), select, ..settings(&hsm, "ca") };
+        let mut token = Pkcs11Token::open(Name::new("hsm").unwrap(), settings).unwrap();
+        assert_eq!(token.observe().unwrap_err().cause, Cause::TokenAbsent);
+        assert_eq!(module.calls("C_Initialize"), looks);
+    }
+    let namesake = Select::Namesake { label: "ca".to_owned() };
+    let settings = Pkcs11Settings { select: namesake, ..settings(&hsm, "ca") };
+    let mut token = Pkcs11Token::open(Name::new("hsm").unwrap(), settings).unwrap();
+    assert!(token.observe().unwrap().initialised);
 }
