@@ -55,7 +55,7 @@ fn labels_of_tokens_never_reach_the_terminal_raw() {
     vault.found(&[Target::in_use(&vault.hsm, "lab")]);
     vault.approved(&inventory("hsm"), THREE);
     // The neighbour is named in the error that says what is there instead.
-    let away = vault.lab.path("away");
+    let away = vault.hsm.dir.path().join("away");
     let ours = vault.hsm.serial("lab");
     let ours = std::fs::read_dir(vault.hsm.tokens())
         .unwrap()

@@ -59,7 +59,7 @@ fn a_module_put_in_the_place_of_the_pinned_one_is_never_loaded_and_gets_no_pin()
     assert_eq!(foreign.calls("C_Initialize"), 0, "a foreign module was loaded");
     // The same between the intent and a second run.
     fs::copy(MODULE, &module).unwrap();
-    let away = vault.lab.path("away");
+    let away = vault.hsm.dir.path().join("away");
     fs::rename(vault.hsm.tokens(), &away).unwrap();
     fs::create_dir(vault.hsm.tokens()).unwrap();
     vault.execute::<&str>(&[]).expect(1);

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, OnceLock},
@@ -93,11 +93,33 @@ pub fn once(name: &'static str, make: impl FnOnce(&Path)) -> PathBuf {
     .clone()
 }
 
-/// A directory that lives as long as this test program's results.
+/// A directory of this process's own, which is there until another process of this test program starts.
 pub fn kept_directory(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME")).join(name);
-    let _ = fs::remove_dir_all(&path);
+    let path = own_directory().join(name);
     fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// Two runs from one target directory do not meet in it: each has its directory and the lock of that, and removes those that
+/// nobody has locked. One lock is taken for that by all, lest a new directory be removed before it is locked.
+fn own_directory() -> &'static Path {
+    static OWN: OnceLock<(PathBuf, File)> = OnceLock::new();
+    let (path, _) = OWN.get_or_init(|| {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
+        fs::create_dir_all(&root).unwrap();
+        let starting = File::create(root.join("starting")).unwrap();
+        starting.lock().unwrap();
+        for entry in fs::read_dir(&root).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && File::create(path.join("lock")).unwrap().try_lock().is_ok() {
+                fs::remove_dir_all(path).unwrap();
+            }
+        }
+        let path = tempfile::Builder::new().prefix("run-").tempdir_in(&root).unwrap().keep();
+        let lock = File::create(path.join("lock")).unwrap();
+        lock.lock().unwrap();
+        (path, lock)
+    });
     path
 }
 
