@@ -5,3 +5,6 @@ pub mod drill;
 pub mod intent;
 pub mod quorum;
 pub mod statement;
+
+#[cfg(test)]
+mod tests;

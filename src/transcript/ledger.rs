@@ -148,9 +148,6 @@ impl LedgerState {
     /// Takes the effects of a concluded ceremony into the state.
     pub(super) fn apply(&mut self, ceremony: &Ceremony) {
         let Some(concluded) = &ceremony.concluded else { return };
-        if concluded.outcome == Outcome::Refused {
-            return;
-        }
         if concluded.outcome == Outcome::Completed {
             if self.recovery(&ceremony.proposal.operation).is_some() {
                 self.end_recovered(ceremony, concluded);

@@ -17,7 +17,6 @@ mod attacks_custodian;
 mod attacks_files;
 mod attacks_plans;
 mod attacks_record;
-mod attacks_shares;
 mod attacks_targets;
 mod attestation;
 mod break_glass;

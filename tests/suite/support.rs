@@ -8,6 +8,7 @@ pub mod forgery;
 pub mod founded;
 pub mod genesis_plan;
 pub mod lab;
+#[allow(dead_code, reason = "shared with the unit tests of approvals")]
 pub mod roster;
 pub mod schema;
 pub mod soft_cards;

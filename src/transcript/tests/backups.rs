@@ -28,8 +28,7 @@ fn with(mut forge: Forge, proposal: &Proposal, told: Concluded) -> Forge {
     forge
 }
 
-fn backup(allow_partial: bool, change: impl FnOnce(&mut Concluded)) -> Forge {
-    let forge = Forge::new();
+fn proposal(forge: &Forge, allow_partial: bool) -> Proposal {
     let plan = format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"/b.age\"\n\
          allow_partial = {allow_partial}\nkeep_pins = true\n"
@@ -41,7 +40,12 @@ fn backup(allow_partial: bool, change: impl FnOnce(&mut Concluded)) -> Forge {
         output: "/b.age".into(),
         allow_partial,
     });
-    let proposal = forge.other("Backup", &plan, operation);
+    forge.other("Backup", &plan, operation)
+}
+
+fn backup(allow_partial: bool, change: impl FnOnce(&mut Concluded)) -> Forge {
+    let forge = Forge::new();
+    let proposal = proposal(&forge, allow_partial);
     let mut told = concluded(Outcome::Completed, &[], &forge.objects());
     let entry = |object| BackedUp { object, sha256: Digest::of(b"entry") };
     told.backup = Some(BackupRecord {
@@ -96,6 +100,22 @@ fn a_backup_has_every_object_or_leaves_it_out_by_name() {
     };
     drop(backup(true, other).state());
     forged(&backup(false, other), "outcome: completed, but what it shows is not what was to be done");
+}
+
+#[test]
+fn a_backup_is_what_its_plan_says() {
+    for (says, other, expected) in [
+        ("\"/b.age\"", "\"/other.age\"", "plan-mismatch: the proposal differs from its plan: output"),
+        ("= false", "= true", "plan-mismatch: the proposal differs from its plan: allow_partial"),
+        ("\"hsm\"", "\"other\"", "plan-mismatch: the proposal differs from its plan: target"),
+        ("\"/b.age\"", "\"b.age\"", "plan: its plan is not valid: output"),
+    ] {
+        let forge = Forge::new();
+        let mut proposal = proposal(&forge, false);
+        assert!(proposal.plan.contains(says), "{says}");
+        proposal.plan = proposal.plan.replacen(says, other, 1);
+        forged(&with(forge, &proposal, concluded(Outcome::Completed, &[], &[])), expected);
+    }
 }
 
 #[test]

@@ -28,10 +28,15 @@ fn handover(version: u32, to: &str) -> SealedHandover {
 
 /// A genesis whose user PIN is reissued to `application`.
 fn genesis(forge: &Forge) -> Proposal {
+    genesis_for(forge, "application")
+}
+
+/// The same for whoever has this key.
+fn genesis_for(forge: &Forge, application: &str) -> Proposal {
     let mut proposal = forge.genesis();
     let text = format!(
         "user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{}\" }}\n",
-        recipient("application")
+        recipient(application)
     );
     let held = "user-pin = { authority = \"crypto-officer\", custody = \"held\" }\n";
     assert!(proposal.plan.contains(held));
@@ -43,10 +48,10 @@ fn genesis(forge: &Forge) -> Proposal {
         let rule = &mut targets[0].credentials[1];
         rule.authority = name("security-officer");
         rule.custody = Custody::Reissued;
-        rule.recipient = Some(recipient("application"));
+        rule.recipient = Some(recipient(application));
     }
     proposal.credentials[1] = credential(Role::UserPin, "security-officer", 1);
-    proposal.handovers = vec![handover(1, "application")];
+    proposal.handovers = vec![handover(1, application)];
     proposal
 }
 
@@ -158,6 +163,17 @@ fn a_pin_goes_to_its_application_and_to_nobody_else() {
         &proposing(|p| p.credentials.truncate(1)),
         "credential: the user-pin of hsm for security-officer is missing",
     );
+}
+
+/// Whoever holds a share would have the PIN as well.
+#[test]
+fn an_application_has_a_key_of_its_own() {
+    for whose in ["alice", "frank", "crypto-officer"] {
+        let mut forge = empty();
+        let proposal = genesis_for(&forge, whose);
+        found(&mut forge, &proposal, |_| {});
+        forged(&forge, "operation: hsm: its application's recipient is a key of the quorum");
+    }
 }
 
 #[test]

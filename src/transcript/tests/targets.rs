@@ -113,6 +113,17 @@ fn a_retirement_touches_nothing() {
 }
 
 #[test]
+fn a_target_that_joins_belongs_to_authorities_that_there_are() {
+    let forge = Forge::new();
+    let mut proposal = adopt(&forge, "spare");
+    proposal.plan = proposal.plan.replace("\"crypto-officer\"", "\"nobody\"");
+    if let Operation::Adopt(AdoptOperation { target }) = &mut proposal.operation {
+        target.credentials[1].authority = name("nobody");
+    }
+    forged(&proposed(forge, &proposal), "operation: there is no authority nobody");
+}
+
+#[test]
 fn an_adopted_target_has_its_own_credentials() {
     let state = honest(&adopted(|_| {}));
     let spare = &state.targets[&name("spare")];

@@ -3,8 +3,11 @@
 
 use std::{collections::BTreeSet, io::Write as _};
 
-use crate::support::roster::{Dealing, Recipe, name, person, share_key, share_recipient};
-use quorate::{
+#[allow(dead_code, reason = "shared with the suite")]
+#[path = "../../tests/suite/support/roster.rs"]
+mod dealt;
+
+use crate::{
     approval::quorum::{MissingShare, Participant, Tally},
     encoding::{digest::Digest, dsse::Mode, strict::Base64},
     memory::{CredentialSecret, ShareSecret},
@@ -21,6 +24,7 @@ use quorate::{
         share::{Share, ShareError, UnverifiedShare},
     },
 };
+use dealt::{Dealing, Recipe, name, person, share_key, share_recipient};
 
 const CRYPTO: &str = "crypto-officer";
 

@@ -1,0 +1,125 @@
+//! A practice token in production: nothing real is in it, so that only a quorum that allows soft cards has one.
+
+use std::collections::BTreeMap;
+
+use p256::ecdsa::{SigningKey, signature::Signer as _};
+
+use crate::{
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode, pae},
+        strict::{self, Base64},
+    },
+    proposal::{
+        document::Proposal,
+        operations::{GenesisOperation, Operation},
+        place::Place,
+    },
+    roster::{
+        RosterDocument,
+        card::{CardKind, ENROLMENT_TYPE, Enrolment},
+        key::PublicKey,
+    },
+    sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
+};
+
+use super::forge::{Forge, text};
+use super::{forged, honest};
+
+/// The key of a hardware card: an administrator's has no other kind.
+fn card_key(serial: &str) -> SigningKey {
+    SigningKey::from_slice(Digest::of(serial.as_bytes()).as_bytes()).unwrap()
+}
+
+fn share_recipient(serial: &str) -> ShareRecipient {
+    let secret = p256::SecretKey::from_slice(Digest::of(serial.as_bytes()).as_bytes()).unwrap();
+    ShareRecipient::Piv(PivRecipient::new(secret.public_key()).unwrap())
+}
+
+fn signed(serial: &str, payload_type: String, payload: Vec<u8>) -> Envelope {
+    let key = card_key(serial);
+    let signature: p256::ecdsa::Signature = key.sign(&pae(&payload_type, &payload));
+    let signature = signature.normalize_s().to_der().as_bytes().to_vec();
+    let keyid = PublicKey::from_p256(*key.verifying_key()).unwrap().keyid();
+    Envelope::new(payload_type, payload, keyid, signature)
+}
+
+/// Gives everybody hardware cards, with serials from 1001, and returns the serial of each card that there was.
+fn give_hardware_cards(document: &mut RosterDocument) -> BTreeMap<Digest, String> {
+    let mut serials = BTreeMap::new();
+    let people = [&mut document.custodians, &mut document.administrators, &mut document.witnesses];
+    for card in people.into_iter().flatten().flat_map(|member| &mut member.cards) {
+        let serial = (1001 + serials.len()).to_string();
+        let mut enrolment: Enrolment = strict::parse(&card.statement.payload.0).unwrap();
+        serials.insert(enrolment.signing_key.keyid(), serial.clone());
+        enrolment.kind = CardKind::Yubikey;
+        enrolment.serial = text(&serial);
+        enrolment.signing_key = PublicKey::from_p256(*card_key(&serial).verifying_key()).unwrap();
+        enrolment.share_recipient =
+            enrolment.share_recipient.map(|_| share_recipient(&format!("of {serial}")));
+        card.statement = signed(&serial, ENROLMENT_TYPE.into(), strict::write(&enrolment));
+    }
+    let keyid = |serial: &str| PublicKey::from_p256(*card_key(serial).verifying_key()).unwrap().keyid();
+    for card in document.deal.custodians.iter_mut().flat_map(|custodian| &mut custodian.cards) {
+        let serial = &serials[&card.keyid];
+        card.keyid = keyid(serial);
+        card.share_recipient = share_recipient(&format!("of {serial}"));
+    }
+    for share in &mut document.sealed_shares {
+        let serial = &serials[&share.card];
+        share.card = keyid(serial);
+        share.file = Base64(share_recipient(&format!("of {serial}")).seal(b"sealed by a forger").unwrap());
+    }
+    serials
+}
+
+/// A genesis on hardware cards only, with its token in a file or behind a module.
+fn genesis(is_practice: bool) -> Forge {
+    let mut forge = Forge::empty(Mode::Production, "ledger");
+    let mut proposal = forge.genesis();
+    let document = proposal.new_roster.as_mut().unwrap();
+    document.policy.allow_soft_cards = false;
+    document.policy.attestation.required = false;
+    let frank = strict::parse::<Enrolment>(&document.administrators[0].cards[0].statement.payload.0).unwrap();
+    let serials = give_hardware_cards(document);
+    proposal.roster = Digest::of(&strict::write(document));
+    proposal.plan = proposal.plan.replace(
+        "allow_soft_cards = true\n",
+        "allow_soft_cards = false\nrequire_attestation = false\nrequire_locked_memory = false\n",
+    );
+    if is_practice {
+        let module = "kind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n";
+        assert!(proposal.plan.contains(module));
+        proposal.plan = proposal.plan.replace(module, "kind = \"practice\"\npath = \"/nowhere/hsm.token\"\n");
+        if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
+            targets[0].place = Place::Practice { path: "/nowhere/hsm.token".into() };
+        }
+    }
+    let serial = &serials[&frank.signing_key.keyid()];
+    let envelope = signed(serial, forge.mode.payload_type("proposal"), strict::write(&proposal));
+    let lines = forge.begin_with(&proposal, envelope);
+    forge.push(&proposal, &lines);
+    forge
+}
+
+/// The same in a quorum whose policy allows soft cards.
+fn allowed(mode: Mode) -> Forge {
+    let mut forge = Forge::empty(mode, "ledger");
+    let mut proposal: Proposal = forge.genesis();
+    let module = "kind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n";
+    proposal.plan = proposal.plan.replace(module, "kind = \"practice\"\npath = \"/nowhere/hsm.token\"\n");
+    if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
+        targets[0].place = Place::Practice { path: "/nowhere/hsm.token".into() };
+    }
+    let lines = forge.begin(&proposal);
+    forge.push(&proposal, &lines);
+    forge
+}
+
+#[test]
+fn a_quorum_of_hardware_cards_has_no_practice_token() {
+    drop(honest(&genesis(false)));
+    forged(&genesis(true), "operation: hsm: a practice token in production, which the policy refuses");
+    drop(honest(&allowed(Mode::Production)));
+    drop(honest(&allowed(Mode::Rehearsal)));
+}
