@@ -14,7 +14,7 @@ use crate::{
     encoding::{
         digest::Digest,
         dsse::Mode,
-        text::{Line, Name, printable},
+        text::{Line, Name},
         time::Timestamp,
     },
     proposal::{
@@ -332,7 +332,7 @@ impl LedgerStanding {
 fn target_standing(name: &Name, target: &TargetInForce) -> TargetStanding {
     // A program has neither label nor serial.
     let described = match &target.target.place {
-        Place::Command { program } => format!("program {}", printable(program)),
+        Place::Command { program } => format!("program {program}"),
         Place::Pkcs11 { .. } | Place::Practice { .. } => {
             format!("token \"{}\", serial {}", target.identity.label, target.identity.serial)
         }

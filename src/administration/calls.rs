@@ -1,6 +1,7 @@
 //! The calls that the administration of a token consists of, in the terms of PKCS#11 (v2.40, sections 5.4 to 5.7).
 
 use super::fault::{Fault, Outcome};
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     memory::Pin,
     ports::{cause::Cause, token::PinHolder},
@@ -87,10 +88,10 @@ pub trait Module {
     fn selected(&self) -> Outcome<TokenSlot<Self::Slot>>;
 
     /// The one initialised token with this label.
-    fn labelled(&self, label: &str) -> Outcome<TokenSlot<Self::Slot>>;
+    fn labelled(&self, label: &TokenLabel) -> Outcome<TokenSlot<Self::Slot>>;
 
     /// Whether there are initialised tokens with this label.
-    fn has_label(&self, label: &str) -> Outcome<bool>;
+    fn has_label(&self, label: &TokenLabel) -> Outcome<bool>;
 
     /// C_GetTokenInfo.
     fn info(&self, slot: Self::Slot) -> Outcome<TokenInfo>;
@@ -99,7 +100,7 @@ pub trait Module {
     fn public_objects(&self, slot: Self::Slot) -> Outcome<Vec<ObjectRecord>>;
 
     /// C_InitToken. On an initialised token it presents the SO PIN.
-    fn init_token(&self, slot: Self::Slot, so_pin: &Pin, label: &str) -> Outcome<()>;
+    fn init_token(&self, slot: Self::Slot, so_pin: &Pin, label: &TokenLabel) -> Outcome<()>;
 
     /// C_OpenSession, to write. The session ends when it is dropped.
     fn open(&self, slot: Self::Slot) -> Outcome<impl Session>;

@@ -5,6 +5,7 @@ use super::{
     fault::{Fault, Outcome},
     forced_change,
 };
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     memory::Pin,
     ports::{
@@ -13,9 +14,6 @@ use crate::{
     },
     proposal::target::TokenIdentity,
 };
-
-/// Longest label of CK_TOKEN_INFO in bytes.
-const MAX_LABEL: usize = 32;
 
 /// Makes the selected token the quorum's.
 pub fn install(module: &impl Module, installation: &Installation<'_>) -> Outcome<TokenIdentity> {
@@ -26,10 +24,13 @@ pub fn install(module: &impl Module, installation: &Installation<'_>) -> Outcome
 }
 
 /// Initialises an empty token under `label`, or goes on with the one that has that label already.
-fn on_empty(module: &impl Module, installation: &Installation<'_>, label: &str) -> Outcome<TokenIdentity> {
+fn on_empty(
+    module: &impl Module,
+    installation: &Installation<'_>,
+    label: &TokenLabel,
+) -> Outcome<TokenIdentity> {
     let so_pin = installation.new_so_pin.ok_or_else(|| not_given("new SO PIN"))?;
     let user_pin = installation.new_user_pin.ok_or_else(|| not_given("new user PIN"))?;
-    check_label(label)?;
     let place = match (installation.run, module.has_label(label)?) {
         (Run::First, true) => return Err(label_taken(label)),
         (Run::Resumed, true) => module.labelled(label)?,
@@ -123,7 +124,7 @@ pub(super) fn initialise<M: Module>(
     module: &M,
     before: &TokenSlot<M::Slot>,
     so_pin: &Pin,
-    label: &str,
+    label: &TokenLabel,
 ) -> Outcome<TokenSlot<M::Slot>> {
     let result = module.init_token(before.slot, so_pin, label);
     match (result, module.labelled(label)) {
@@ -185,19 +186,7 @@ pub(super) fn settled<S>(place: TokenSlot<S>, user_pin: Option<&Pin>) -> Outcome
     Ok(place.info.identity)
 }
 
-/// A label that the token can keep whole.
-pub(super) fn check_label(label: &str) -> Outcome<()> {
-    if !label.is_empty() && label.len() <= MAX_LABEL && label.trim() == label {
-        return Ok(());
-    }
-    Err(Fault::new(
-        "C_InitToken",
-        format!("{label:?} is not a token label: 1 to {MAX_LABEL} bytes without blanks at its ends"),
-        "propose again with another label",
-    ))
-}
-
-pub(super) fn label_taken(label: &str) -> Fault {
+pub(super) fn label_taken(label: &TokenLabel) -> Fault {
     Fault::new(
         "C_InitToken",
         format!("a token with the label \"{label}\" is there already"),

@@ -7,7 +7,7 @@ use super::{
     calls::{Module, Session, TokenSlot, refuse_final_try},
     fault::{Fault, Outcome},
     forced_change,
-    installation::{check_label, initialise, label_taken, prove_both, settled},
+    installation::{initialise, label_taken, prove_both, settled},
 };
 use crate::{
     memory::Pin,
@@ -20,7 +20,6 @@ use crate::{
 
 /// Resets the selected token, or goes on with the one that has the new label already.
 pub fn reset(module: &impl Module, reset: &Reset<'_>) -> Outcome<TokenIdentity> {
-    check_label(reset.new_label)?;
     let done = module.has_label(reset.new_label)?;
     let place = match (reset.run, done) {
         (Run::First, true) => return Err(label_taken(reset.new_label)),

@@ -6,6 +6,7 @@ use super::{
     calls::{Found, Module, Session, TokenInfo, TokenSlot},
     fault::{Fault, Outcome},
 };
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     memory::Pin,
     ports::{cause::Cause, token::PinHolder},
@@ -105,11 +106,11 @@ impl<M: Module> Module for Recorder<'_, M> {
         self.module.selected()
     }
 
-    fn labelled(&self, label: &str) -> Outcome<TokenSlot<M::Slot>> {
+    fn labelled(&self, label: &TokenLabel) -> Outcome<TokenSlot<M::Slot>> {
         self.module.labelled(label)
     }
 
-    fn has_label(&self, label: &str) -> Outcome<bool> {
+    fn has_label(&self, label: &TokenLabel) -> Outcome<bool> {
         self.module.has_label(label)
     }
 
@@ -121,7 +122,7 @@ impl<M: Module> Module for Recorder<'_, M> {
         self.note("C_FindObjects", || self.module.public_objects(slot))
     }
 
-    fn init_token(&self, slot: M::Slot, so_pin: &Pin, label: &str) -> Outcome<()> {
+    fn init_token(&self, slot: M::Slot, so_pin: &Pin, label: &TokenLabel) -> Outcome<()> {
         self.note("C_InitToken", || self.module.init_token(slot, so_pin, label))
     }
 

@@ -8,6 +8,7 @@ use super::{
     acting::{Acted, Acting},
     backup, station,
 };
+use crate::encoding::output_path::OutputPath;
 use crate::{
     approval::authorization::Authorization,
     encoding::{digest::Digest, strict, text},
@@ -197,7 +198,7 @@ impl Acting<'_, '_> {
             }
             if there {
                 return Err(Error::refused(
-                    format!("{} exists, and is not this program's output", text::printable(&output.path)),
+                    format!("{} exists, and is not this program's output", output.path),
                     "nothing is overwritten: move it away",
                 ));
             }
@@ -206,11 +207,10 @@ impl Acting<'_, '_> {
         Ok(())
     }
 
-    fn publish_one(&mut self, path: &str, written: &WrittenFile) -> Result<(), Error> {
+    fn publish_one(&mut self, path: &OutputPath, written: &WrittenFile) -> Result<(), Error> {
         let room = self.room();
-        let failed = |e: std::io::Error| {
-            Error::problem(format!("{}: {e}", text::printable(path)), "make room, or mend the medium")
-        };
+        let failed =
+            |e: std::io::Error| Error::problem(format!("{}: {e}", path), "make room, or mend the medium");
         let mut from = self.world.programs.written(&room, &written.name)?;
         let mut to = self.world.artifacts.begin(path)?;
         let (mut hasher, mut buffer) = (crate::encoding::digest::Hasher::default(), vec![0; 64 * 1024]);

@@ -114,10 +114,15 @@ impl Acting<'_, '_> {
                 // The one that is handed over is known not to hold any more.
                 (StartKind::TakeOver, NewPin::Set) => (Run::Resumed, present.filter(|_| held_so.is_none())),
             };
+            let label = target.token_label();
             let installation = Installation {
                 run,
                 condition: match target.start {
-                    StartKind::Initialise => Condition::Empty { label: target.label.as_str() },
+                    StartKind::Initialise => Condition::Empty {
+                        label: label
+                            .as_ref()
+                            .map_err(|e| Acted::new(Outcome::Failed, format!("{what}: {e}")))?,
+                    },
                     StartKind::TakeOver => Condition::InUse { present_so_pin: present },
                 },
                 new_so_pin: held_so.as_ref(),

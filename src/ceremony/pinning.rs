@@ -1,12 +1,9 @@
 //! What a proposal pins: the token as it is now, the objects as the ledger recorded them.
 
 use super::{Error, World};
+use crate::encoding::output_path::OutputPath;
 use crate::{
-    encoding::{
-        digest::Digest,
-        spelling,
-        text::{Name, printable},
-    },
+    encoding::{digest::Digest, spelling, text::Name},
     ports::token::{TokenSource, Wanted},
     proposal::{
         operations::InventoryPlan,
@@ -207,7 +204,7 @@ pub(super) fn label_is_taken(
 }
 
 /// Nothing is there, and a file can be begun.
-pub(super) fn check_output(world: &mut World<'_>, path: &str) -> Result<(), Error> {
+pub(super) fn check_output(world: &mut World<'_>, path: &OutputPath) -> Result<(), Error> {
     check_vacant(world, path)?;
     drop(world.artifacts.begin(path)?);
     Ok(world.artifacts.remove(path)?)
@@ -215,16 +212,16 @@ pub(super) fn check_output(world: &mut World<'_>, path: &str) -> Result<(), Erro
 
 /// Nothing is where a file is to be written, and that is not in the ledger: a file there could pass for a part of it, or
 /// make it unreadable.
-pub(super) fn check_vacant(world: &mut World<'_>, path: &str) -> Result<(), Error> {
+pub(super) fn check_vacant(world: &mut World<'_>, path: &OutputPath) -> Result<(), Error> {
     if world.artifacts.is_in_ledger(path) {
         return Err(Error::refused(
-            format!("{} lies in the ledger, or in a copy of it", printable(path)),
+            format!("{} lies in the ledger, or in a copy of it", path),
             "name a file outside of both",
         ));
     }
     if world.artifacts.exists(path) {
         return Err(Error::refused(
-            format!("{} exists already", printable(path)),
+            format!("{} exists already", path),
             "nothing is overwritten: move it away, or name another file",
         ));
     }

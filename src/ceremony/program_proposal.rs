@@ -9,7 +9,7 @@ use super::{Error, World, backup, fresh_pins::seal_credential, pinning};
 use crate::{
     encoding::{
         digest::{Digest, Hasher},
-        text::{Name, printable},
+        text::Name,
     },
     memory::CredentialSecret,
     proposal::{
@@ -92,7 +92,7 @@ pub(super) fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Ve
     let mut found = Vec::new();
     for table in tables {
         let file = world.artifacts.open(&table.path)?;
-        let path = printable(&table.path);
+        let path = &table.path;
         let digest = digest_within(file, LONGEST_FILE)
             .map_err(|e| Error::problem(format!("{path} cannot be read: {e}"), "check the medium"))?
             .ok_or_else(|| {
@@ -143,7 +143,7 @@ pub(super) fn check_run(
         let found = world.programs.digest(program)?;
         if found != pinned {
             return Err(Error::refused(
-                format!("{} is not the program that is pinned (SHA-256 differs)", printable(program)),
+                format!("{} is not the program that is pinned (SHA-256 differs)", program),
                 "find out who changed it; if it was updated, let the quorum approve the new one",
             )
             .with(vec![format!("the file has the SHA-256 {found}")]));
@@ -152,7 +152,7 @@ pub(super) fn check_run(
     for input in &run.inputs {
         if backup::hash(world.artifacts.open(&input.path)?)? != input.sha256 {
             return Err(Error::refused(
-                format!("{} is not the input that is pinned (SHA-256 differs)", printable(&input.path)),
+                format!("{} is not the input that is pinned (SHA-256 differs)", input.path),
                 "bring the right file; this run touched nothing",
             ));
         }

@@ -16,7 +16,7 @@ use crate::{
         token::{AbilitySeen, MechanismSeen, SlotListed, TokenShown, TokensSeen, module_rows},
     },
     ceremony::{self, Error},
-    encoding::{digest::Digest, text},
+    encoding::{absolute_path::AbsolutePath, digest::Digest, text},
     pkcs11::{
         Depth, Detail, MechanismReport, Meter, ModuleReport, Pkcs11Settings, Select, SlotReport, Waited,
         Which, report,
@@ -34,12 +34,16 @@ pub fn run(verb: &TokenVerb, global: &Global, terminal: Terminal) -> Result<Done
 }
 
 fn settings(module: &Path, pinned: Option<Digest>, global: &Global) -> Result<Pkcs11Settings, Error> {
-    let module = std::path::absolute(module).map_err(|e| {
-        Error::problem(
-            format!("{}: {e}", text::printable(&module.to_string_lossy())),
-            "give the path of the vendor's PKCS#11 library",
-        )
-    })?;
+    let wrong = |reason: String| {
+        let hint = "give the path of the vendor's PKCS#11 library";
+        Error::problem(format!("{}: {reason}", text::printable(&module.to_string_lossy())), hint)
+    };
+    // Where links are on the way, only the system knows what `..` leads to.
+    let upwards = module.components().any(|part| part == std::path::Component::ParentDir);
+    let found = if upwards { module.canonicalize() } else { std::path::absolute(module) };
+    let text = found.map_err(|e| wrong(e.to_string()))?.into_os_string().into_string();
+    let text = text.map_err(|_| wrong("its path is not UTF-8".into()))?;
+    let module = AbsolutePath::try_from(text).map_err(|e| wrong(e.to_string()))?;
     Ok(Pkcs11Settings {
         module,
         // A report is of slots, not of the one token that an operation acts on.
@@ -57,7 +61,7 @@ fn list(args: &TokenList, global: &Global, terminal: Terminal) -> Result<Done, E
     let settings = settings(&args.module, None, global)?;
     let report = report(&settings, Which::default(), Depth::Summary)?;
     let tokens = TokensSeen {
-        module: settings.module.to_string_lossy().into_owned(),
+        module: settings.module.to_string(),
         sha256: report.sha256,
         library: report.library,
         tokens: report.slots.into_iter().map(listed).collect(),
@@ -92,7 +96,7 @@ fn listed(SlotReport { slot, description, token }: SlotReport) -> SlotListed {
 fn show(args: &TokenShow, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let (settings, which) = meant(args, global)?;
     let ModuleReport { sha256, library, slots } = report(&settings, which, Depth::Full)?;
-    let module = settings.module.to_string_lossy().into_owned();
+    let module = settings.module.to_string();
     let slot = match <[SlotReport; 1]>::try_from(slots) {
         Ok([one]) => one,
         Err(several) => {
@@ -168,7 +172,7 @@ fn meant(args: &TokenShow, global: &Global) -> Result<(Pkcs11Settings, Which), E
         label: Some(identity.label.as_str().to_owned()),
         serial: Some(identity.serial.as_str().to_owned()),
     };
-    Ok((settings(Path::new(module), identity.module_sha256, global)?, which))
+    Ok((settings(module.as_ref(), identity.module_sha256, global)?, which))
 }
 
 fn not_one(slots: &[SlotReport], settings: &Pkcs11Settings) -> Error {
@@ -187,6 +191,7 @@ fn not_one(slots: &[SlotReport], settings: &Pkcs11Settings) -> Error {
         "'quorate token list' shows them; with --module, name one by --serial, --label or --slot",
     )
     .with(slots.iter().map(there).collect());
-    error.commands = vec![format!("quorate token list --module {}", shell(settings.module.as_os_str()))];
+    error.commands =
+        vec![format!("quorate token list --module {}", shell(settings.module.as_str().as_ref()))];
     error
 }

@@ -181,7 +181,7 @@ impl TokenSource for Tokens {
     ) -> Result<Box<dyn Token>, TokenError> {
         match place {
             Place::Practice { path } => {
-                let mut token = PracticeToken::open(name.clone(), Path::new(path))?;
+                let mut token = PracticeToken::open(name.clone(), path.as_ref())?;
                 check_wanted(&mut token, wanted)?;
                 Ok(Box::new(token))
             }
@@ -204,7 +204,7 @@ impl TokenSource for Tokens {
                     }
                 };
                 let settings = Pkcs11Settings {
-                    module: PathBuf::from(module),
+                    module: module.clone(),
                     select,
                     time_limit: self.time_limit,
                     module_sha256,

@@ -7,7 +7,6 @@ use std::{
     fs::File,
     io::{self, Read as _, Write as _},
     os::fd::OwnedFd,
-    path::Path,
 };
 
 use rustix::{
@@ -15,12 +14,10 @@ use rustix::{
     io::Errno,
 };
 
+use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     durable,
-    encoding::{
-        digest::{Digest, Hasher},
-        text,
-    },
+    encoding::digest::{Digest, Hasher},
     ports::{cause::Cause, token::TokenError},
 };
 
@@ -28,7 +25,7 @@ use crate::{
 const LONGEST: u64 = 512 << 20;
 
 /// SHA-256 of a program's file; refused where it is none that can be run from memory.
-pub fn digest(path: &str) -> Result<Digest, TokenError> {
+pub fn digest(path: &AbsolutePath) -> Result<Digest, TokenError> {
     let mut hasher = Hasher::default();
     read(path, |bytes| {
         hasher.update(bytes);
@@ -38,7 +35,7 @@ pub fn digest(path: &str) -> Result<Digest, TokenError> {
 }
 
 /// The program in sealed memory, if its file is the pinned one.
-pub(super) fn seal(path: &str, pinned: Digest) -> Result<OwnedFd, TokenError> {
+pub(super) fn seal(path: &AbsolutePath, pinned: Digest) -> Result<OwnedFd, TokenError> {
     let memory = executable_memory().map_err(|e| failed(path, &e.into()))?;
     let mut file = File::from(memory);
     let mut hasher = Hasher::default();
@@ -50,7 +47,7 @@ pub(super) fn seal(path: &str, pinned: Digest) -> Result<OwnedFd, TokenError> {
         return Err(TokenError::before(
             "program",
             Cause::ModuleChanged,
-            format!("{} is not the program that was pinned (SHA-256 differs)", text::printable(path)),
+            format!("{} is not the program that was pinned (SHA-256 differs)", path),
             "find out who changed it; this program was not started",
         ));
     }
@@ -98,8 +95,8 @@ fn executable_memory() -> rustix::io::Result<OwnedFd> {
     })
 }
 
-fn read(path: &str, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), TokenError> {
-    let mut file = durable::open_plain(Path::new(path)).map_err(|e| failed(path, &e))?.take(LONGEST + 1);
+fn read(path: &AbsolutePath, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), TokenError> {
+    let mut file = durable::open_plain(path.as_ref()).map_err(|e| failed(path, &e))?.take(LONGEST + 1);
     let mut buffer = vec![0; 64 * 1024];
     let mut length = 0_u64;
     loop {
@@ -120,7 +117,7 @@ fn read(path: &str, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(),
 }
 
 /// A script is run by whatever its first line names, which nobody pinned.
-fn check_kind(path: &str, bytes: &[u8]) -> Result<(), TokenError> {
+fn check_kind(path: &AbsolutePath, bytes: &[u8]) -> Result<(), TokenError> {
     if bytes.starts_with(b"\x7fELF") {
         Ok(())
     } else if bytes.starts_with(b"#!") {
@@ -131,12 +128,12 @@ fn check_kind(path: &str, bytes: &[u8]) -> Result<(), TokenError> {
     }
 }
 
-fn refused(path: &str, what: &str, hint: &str) -> TokenError {
-    TokenError::before("program", Cause::Unnamed, format!("{} {what}", text::printable(path)), hint)
+fn refused(path: &AbsolutePath, what: &str, hint: &str) -> TokenError {
+    TokenError::before("program", Cause::Unnamed, format!("{} {what}", path), hint)
 }
 
-fn failed(path: &str, error: &io::Error) -> TokenError {
-    let message = format!("{} cannot be read: {}", text::printable(path), durable::reason(error));
+fn failed(path: &AbsolutePath, error: &io::Error) -> TokenError {
+    let message = format!("{} cannot be read: {}", path, durable::reason(error));
     let hint = "name the program's file itself, not a symbolic link to it, and check that it may be read";
     TokenError::before("program", Cause::Unnamed, message, hint)
 }

@@ -230,15 +230,15 @@ mod tests {
 
     fn run() -> ProgramRun {
         ProgramRun {
-            program: "/p".into(),
+            program: "/p".parse().unwrap(),
             sha256: Digest::of(b"p"),
             arguments: Vec::new(),
             environment: BTreeMap::new(),
             credentials: Vec::new(),
             inputs: Vec::new(),
             outputs: vec![
-                OutputFile { name: name("out"), path: "/out".into() },
-                OutputFile { name: name("more"), path: "/more".into() },
+                OutputFile { name: name("out"), path: "/out".parse().unwrap() },
+                OutputFile { name: name("more"), path: "/more".parse().unwrap() },
             ],
             time_limit_seconds: 1,
         }

@@ -30,6 +30,7 @@ use protocol::Job;
 use room::Room;
 use runner::{Launch, NOT_STARTED, Ran};
 
+use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     approval::authorization::Authorization,
     durable,
@@ -62,7 +63,7 @@ impl Runner {
 }
 
 impl Programs for Runner {
-    fn digest(&mut self, path: &str) -> Result<Digest, TokenError> {
+    fn digest(&mut self, path: &AbsolutePath) -> Result<Digest, TokenError> {
         image::digest(path)
     }
 
@@ -157,10 +158,15 @@ fn check_secrets(run: &ProgramRun, secrets: &[Pin]) -> Result<(), String> {
     Ok(())
 }
 
-fn job(program: &str, arguments: Vec<String>, environment: &BTreeMap<String, String>, room: &Room) -> Job {
+fn job(
+    program: &AbsolutePath,
+    arguments: Vec<String>,
+    environment: &BTreeMap<String, String>,
+    room: &Room,
+) -> Job {
     let own = ["HOME", "TMPDIR"].map(|name| (name.to_owned(), room.path()));
     Job {
-        name: program.to_owned(),
+        name: program.to_string(),
         arguments,
         environment: environment.clone().into_iter().chain(own).collect(),
         directory: room.path(),

@@ -9,10 +9,7 @@ use std::{
 
 use crate::{
     durable,
-    encoding::{
-        digest::Hasher,
-        text::{self, Name},
-    },
+    encoding::{digest::Hasher, text::Name},
     memory::Pin,
     ports::{cause::Cause, token::TokenError},
     proposal::program::{LONGEST_FILE, PinnedInput, ProgramRun, WrittenFile, is_stream},
@@ -59,9 +56,9 @@ impl Room {
 
     /// Copies an input in, if it is the pinned one.
     pub(super) fn bring(&self, input: &PinnedInput) -> Result<(), TokenError> {
-        let shown = text::printable(&input.path);
+        let shown = input.path.to_string();
         let reading = |e: io::Error| failed(&shown, &e);
-        let mut from = durable::open_plain(Path::new(&input.path)).map_err(reading)?.take(LONGEST_FILE);
+        let mut from = durable::open_plain(input.path.as_ref()).map_err(reading)?.take(LONGEST_FILE);
         let mut to = create(&self.place(&input.name)).map_err(reading)?;
         let mut hasher = Hasher::default();
         let mut buffer = vec![0; 64 * 1024];

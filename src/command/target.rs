@@ -1,10 +1,11 @@
 //! A target of which nothing can be seen but the program that works on it.
 
 use super::image;
+use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     encoding::{
         digest::Digest,
-        text::{self, Line, Name},
+        text::{Line, Name},
     },
     ports::{
         cause::Cause,
@@ -20,16 +21,13 @@ pub struct ProgramTarget {
 
 impl ProgramTarget {
     /// Reads the program's digest; refused where another one is pinned.
-    pub fn open(name: &Name, program: &str, pinned: Option<Digest>) -> Result<Self, TokenError> {
+    pub fn open(name: &Name, program: &AbsolutePath, pinned: Option<Digest>) -> Result<Self, TokenError> {
         let found = image::digest(program)?;
         if pinned.is_some_and(|pinned| pinned != found) {
             return Err(TokenError::before(
                 "program",
                 Cause::ModuleChanged,
-                format!(
-                    "{} is not the program that is pinned; its SHA-256 is {found}",
-                    text::printable(program)
-                ),
+                format!("{} is not the program that is pinned; its SHA-256 is {found}", program),
                 "find out who changed it; if it was updated, a command with its sha256 lets the quorum approve it",
             ));
         }

@@ -82,8 +82,6 @@ lists! {
     payload = PAYLOAD: 12 << 20;
     /// Bytes of a signature: an ECDSA signature on P-256 has 72 at most.
     signature = SIGNATURE: 72;
-    /// Bytes of a file's path: PATH_MAX of Linux, its final NUL excluded.
-    path = PATH: 4095;
     /// Bytes of an algorithm's or format's name.
     algorithm = ALGORITHM: 100;
     /// Hex digits of an object's id.
@@ -101,6 +99,9 @@ lists! {
     /// Bytes of one object's value or wrapped key in a backup.
     blob = BLOB: 12 << 20;
 }
+
+/// Bytes of a file's path: PATH_MAX of Linux, its final NUL excluded.
+pub const PATH: usize = 4095;
 
 /// Bytes of a certificate: those of YubiKeys and their authorities have under 2 KiB.
 pub const CERTIFICATE: usize = 8 << 10;

@@ -10,6 +10,7 @@ use super::{
     settings::Select,
     slots,
 };
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     administration::{self, Found, TokenInfo, TokenSlot},
     memory::Pin,
@@ -29,8 +30,8 @@ impl Selected<'_> {
     }
 }
 
-fn by_label(label: &str) -> Select {
-    Select::Label { label: label.to_owned() }
+fn by_label(label: &TokenLabel) -> Select {
+    Select::Label { label: label.to_string() }
 }
 
 impl administration::Module for Selected<'_> {
@@ -40,11 +41,11 @@ impl administration::Module for Selected<'_> {
         slots::find(self.module, self.select).map(|place| self.shown(&place))
     }
 
-    fn labelled(&self, label: &str) -> Outcome<TokenSlot<Slot>> {
+    fn labelled(&self, label: &TokenLabel) -> Outcome<TokenSlot<Slot>> {
         slots::find(self.module, &by_label(label)).map(|place| self.shown(&place))
     }
 
-    fn has_label(&self, label: &str) -> Outcome<bool> {
+    fn has_label(&self, label: &TokenLabel) -> Outcome<bool> {
         slots::candidates(self.module, &by_label(label)).map(|found| !found.is_empty())
     }
 
@@ -56,10 +57,10 @@ impl administration::Module for Selected<'_> {
         slots::public_objects(self.module, &slots::look(self.module, slot)?)
     }
 
-    fn init_token(&self, slot: Slot, so_pin: &Pin, label: &str) -> Outcome<()> {
+    fn init_token(&self, slot: Slot, so_pin: &Pin, label: &TokenLabel) -> Outcome<()> {
         let pin = auth_pin(so_pin)?;
         self.module.link().changing()?;
-        self.module.call("C_InitToken", |p| p.init_token(slot, &pin, label))
+        self.module.call("C_InitToken", |p| p.init_token(slot, &pin, label.as_str()))
     }
 
     fn open(&self, slot: Slot) -> Outcome<impl administration::Session> {

@@ -15,6 +15,7 @@ use super::{
     link::ParentLink,
     raw::Functions,
 };
+use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     encoding::digest::{Digest, Hasher},
     memory::Pin,
@@ -39,8 +40,8 @@ const MOVED: &str =
 
 impl<'l> Module<'l> {
     /// Loads the file if it is a module for this machine and, where a digest is pinned, that very file.
-    pub(super) fn load(link: &'l ParentLink, path: &str, pinned: Option<Digest>) -> Outcome<Self> {
-        let path = Path::new(path);
+    pub(super) fn load(link: &'l ParentLink, path: &AbsolutePath, pinned: Option<Digest>) -> Outcome<Self> {
+        let path: &Path = path.as_ref();
         link.announce("open")?;
         let (sha256, before) = examine(path).map_err(|fault| match pinned {
             // A module that was pinned has been there.

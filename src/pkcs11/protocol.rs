@@ -11,6 +11,8 @@ use super::{
     reported::{Depth, ListedSlot, ModuleReport, Which},
     settings::Select,
 };
+use crate::encoding::absolute_path::AbsolutePath;
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     encoding::{bounds, digest::Digest},
     memory::LockedBytes,
@@ -28,7 +30,7 @@ const MAX_SECRET: usize = 4096;
 /// The first frame: everything that the worker needs to know but the secrets.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Job {
-    pub(super) module: String,
+    pub(super) module: AbsolutePath,
     pub(super) module_sha256: Option<Digest>,
     pub(super) select: Select,
     pub(super) request: Request,
@@ -51,7 +53,7 @@ pub(super) enum Request {
     /// `label` is given for an empty token.
     Install {
         run: Run,
-        label: Option<String>,
+        label: Option<TokenLabel>,
     },
     Delete {
         run: Run,
@@ -60,7 +62,7 @@ pub(super) enum Request {
     },
     Reset {
         run: Run,
-        new_label: String,
+        new_label: TokenLabel,
     },
     ChangePins {
         by: PinHolder,

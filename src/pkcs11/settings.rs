@@ -11,13 +11,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::digest::Digest;
+use crate::encoding::{absolute_path::AbsolutePath, digest::Digest};
 
 /// How a PKCS#11 target is reached.
 #[derive(Clone, Debug)]
 pub struct Pkcs11Settings {
-    /// The module's file, as an absolute path.
-    pub module: PathBuf,
+    /// The module's file.
+    pub module: AbsolutePath,
     /// The token in it.
     pub select: Select,
     /// How long one PKCS#11 call may take. Calls that write PINs get twice as long.

@@ -71,7 +71,7 @@ fn a_worker_ends_with_an_error_where_nobody_gives_it_a_job() {
 
 fn settings(hsm: &SoftHsm, module: &Path, select: Select) -> Pkcs11Settings {
     Pkcs11Settings {
-        module: module.to_owned(),
+        module: module.to_str().unwrap().parse().unwrap(),
         select,
         time_limit: TIME_LIMIT,
         module_sha256: None,
@@ -117,7 +117,7 @@ fn reset(token: &mut Pkcs11Token, run: Run, so: &str, label: &str, new_so: &str)
     let reset = Reset {
         run,
         so_pin: &so_pin,
-        new_label: label,
+        new_label: &label.parse().unwrap(),
         new_so_pin: &new_so_pin,
         new_user_pin: &new_user_pin,
     };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::token::TokenError;
 use crate::{
     approval::authorization::Authorization,
-    encoding::{digest::Digest, text::Name},
+    encoding::{absolute_path::AbsolutePath, digest::Digest, text::Name},
     memory::Pin,
     proposal::program::{ProgramCheck, ProgramRun, RunRecord},
 };
@@ -33,7 +33,7 @@ pub struct Leavings {
 /// Runs programs, each in a working directory of its own on the station, which is called its room.
 pub trait Programs {
     /// SHA-256 of a program's file; refused where it is none that could be run.
-    fn digest(&mut self, path: &str) -> Result<Digest, TokenError>;
+    fn digest(&mut self, path: &AbsolutePath) -> Result<Digest, TokenError>;
 
     /// Runs a program, once, with copies of its inputs in an empty room. `secrets` are those of its credentials, in their
     /// order. What it wrote stays in the room.

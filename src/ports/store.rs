@@ -8,6 +8,8 @@ use std::io::{Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::absolute_path::AbsolutePath;
+use crate::encoding::output_path::OutputPath;
 use crate::{
     approval::intent::DurableIntent,
     encoding::{digest::Digest, text::Name},
@@ -171,21 +173,21 @@ pub trait Inbox {
 /// Large files at places that a plan names: backups.
 pub trait Artifacts {
     /// Opens an existing file.
-    fn open(&mut self, path: &str) -> Result<Box<dyn Read>, StoreError>;
+    fn open(&mut self, path: &AbsolutePath) -> Result<Box<dyn Read>, StoreError>;
 
     /// Whether something exists there.
-    fn exists(&mut self, path: &str) -> bool;
+    fn exists(&mut self, path: &OutputPath) -> bool;
 
     /// Whether a file there would lie in the ledger or in a copy of it.
-    fn is_in_ledger(&mut self, path: &str) -> bool;
+    fn is_in_ledger(&mut self, path: &OutputPath) -> bool;
 
     /// Begins a file that becomes visible under its name only by [`Artifacts::publish`]. An unfinished one of an
     /// earlier run is replaced.
-    fn begin(&mut self, path: &str) -> Result<Box<dyn Write>, StoreError>;
+    fn begin(&mut self, path: &OutputPath) -> Result<Box<dyn Write>, StoreError>;
 
     /// Makes the begun file durable and gives it its name, which must not exist.
-    fn publish(&mut self, path: &str) -> Result<(), StoreError>;
+    fn publish(&mut self, path: &OutputPath) -> Result<(), StoreError>;
 
     /// Removes a published or unfinished file.
-    fn remove(&mut self, path: &str) -> Result<(), StoreError>;
+    fn remove(&mut self, path: &OutputPath) -> Result<(), StoreError>;
 }

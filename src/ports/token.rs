@@ -4,6 +4,7 @@
 //! excluded, because an error return may follow a completed operation.
 
 use super::cause::Cause;
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     approval::authorization::{Authorization, PinAuthorization},
     encoding::{bounds, digest::Digest, text::Name},
@@ -150,8 +151,8 @@ pub struct Installation<'a> {
 pub enum Condition<'a> {
     /// An empty token, to be initialised under this label. Both new PINs are given.
     Empty {
-        /// CK_TOKEN_INFO label, at most 32 bytes.
-        label: &'a str,
+        /// CK_TOKEN_INFO label.
+        label: &'a TokenLabel,
     },
     /// A token in use.
     InUse {
@@ -206,7 +207,7 @@ pub struct Reset<'a> {
     /// The SO PIN in force.
     pub so_pin: &'a Pin,
     /// The label that tells the reset token from the old one.
-    pub new_label: &'a str,
+    pub new_label: &'a TokenLabel,
     /// The SO PIN in force afterwards.
     pub new_so_pin: &'a Pin,
     /// The user PIN in force afterwards.

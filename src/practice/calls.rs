@@ -1,6 +1,7 @@
 //! The calls of an administration, made to a file.
 
 use super::device::{Device, Session};
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     administration::{
         self, Found, TokenInfo, TokenSlot,
@@ -21,7 +22,7 @@ impl administration::Module for Device {
         Ok(TokenSlot { slot: (), info: self.read()?.info() })
     }
 
-    fn labelled(&self, label: &str) -> Outcome<TokenSlot<()>> {
+    fn labelled(&self, label: &TokenLabel) -> Outcome<TokenSlot<()>> {
         let place = self.selected()?;
         if answers_to(&place.info, label) {
             return Ok(place);
@@ -31,7 +32,7 @@ impl administration::Module for Device {
         Err(Fault { cause: Cause::TokenAbsent, ..fault })
     }
 
-    fn has_label(&self, label: &str) -> Outcome<bool> {
+    fn has_label(&self, label: &TokenLabel) -> Outcome<bool> {
         Ok(answers_to(&self.info(())?, label))
     }
 
@@ -43,7 +44,7 @@ impl administration::Module for Device {
         Ok(self.read()?.public_objects())
     }
 
-    fn init_token(&self, (): (), so_pin: &Pin, label: &str) -> Outcome<()> {
+    fn init_token(&self, (): (), so_pin: &Pin, label: &TokenLabel) -> Outcome<()> {
         Ok(Device::init_token(self, so_pin, label)?)
     }
 
@@ -52,8 +53,8 @@ impl administration::Module for Device {
     }
 }
 
-fn answers_to(info: &TokenInfo, label: &str) -> bool {
-    info.initialised && info.identity.label.as_str() == label
+fn answers_to(info: &TokenInfo, label: &TokenLabel) -> bool {
+    info.initialised && info.identity.label == *label
 }
 
 impl administration::Session for Session<'_> {

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::state::{self, Content, PinSlot, State, TRIES};
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     durable::DirectoryLock,
-    encoding::{strict::Base64, text::Line},
+    encoding::strict::Base64,
     memory::{LockedBytes, Pin},
     ports::{
         cause::Cause,
@@ -95,17 +96,9 @@ impl Device {
 
     /// C_InitToken: on an initialised token the SO PIN must be right, and stays. All objects go, with the
     /// master identity that could open them; the user PIN is unset.
-    pub(super) fn init_token(&self, so_pin: &Pin, label: &str) -> Result<(), TokenError> {
+    pub(super) fn init_token(&self, so_pin: &Pin, label: &TokenLabel) -> Result<(), TokenError> {
         let function = "C_InitToken";
         let failed = |reason: String| TokenError::before(function, Cause::DeviceError, reason, HINT);
-        let label = Line::new(label).map_err(|e| {
-            TokenError::before(
-                function,
-                Cause::ArgumentsBad,
-                e.to_string(),
-                "propose again with another label",
-            )
-        })?;
         self.changing();
         let _lock = self.lock()?;
         let mut state = self.read()?;
@@ -115,7 +108,7 @@ impl Device {
         let mut master = LockedBytes::zeroed(32).map_err(|e| failed(e.to_string()))?;
         getrandom::fill(master.expose_mut()).map_err(|e| failed(e.to_string()))?;
         let fresh = State {
-            label,
+            label: label.line().clone(),
             master: Some(identity(&master)?.to_public().to_string()),
             so: Some(PinSlot::new(function, so_pin, master.expose())?),
             ..State::empty(state.serial)

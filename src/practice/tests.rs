@@ -52,7 +52,7 @@ impl Bench {
 
     fn initialised() -> Self {
         let mut bench = Self::empty();
-        bench.token.initialise("practice", &pin(SO_PIN), &pin(USER_PIN)).unwrap();
+        bench.token.initialise(&"practice".parse().unwrap(), &pin(SO_PIN), &pin(USER_PIN)).unwrap();
         bench
     }
 

@@ -11,6 +11,7 @@ use super::{
     restore,
     state::State,
 };
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     administration::{self, Session as _, admit, fault::Outcome},
     approval::authorization::{Authorization, PinAuthorization},
@@ -64,7 +65,7 @@ impl PracticeToken {
     }
 
     /// Initialises an empty token, as somebody would have before any quorum: for the rehearsal of a take-over.
-    pub fn initialise(&mut self, label: &str, so_pin: &Pin, user_pin: &Pin) -> Result<(), TokenError> {
+    pub fn initialise(&mut self, label: &TokenLabel, so_pin: &Pin, user_pin: &Pin) -> Result<(), TokenError> {
         let installation = Installation {
             run: Run::First,
             condition: Condition::Empty { label },

@@ -6,6 +6,7 @@ use super::{
     place::Place,
     sections::{pinned, token},
     target::{Custody, Role, TokenIdentity},
+    token_label::{LabelError, TokenLabel},
 };
 use crate::{
     encoding::{
@@ -90,6 +91,14 @@ impl GenesisTarget {
         let in_use = self.start == StartKind::TakeOver && other.start == StartKind::TakeOver;
         (in_use && self.identity.is_same_token(&other.identity))
             || (self.place == other.place && self.label == other.label)
+    }
+
+    /// The label under which an empty token is initialised: that of its plan, which has been compared.
+    ///
+    /// # Errors
+    /// For a program, whose name may be longer than a token's label.
+    pub fn token_label(&self) -> Result<TokenLabel, LabelError> {
+        self.label.clone().try_into()
     }
 
     /// The rule for a role.

@@ -2,30 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::{bounds, by_kind::by_kind, digest::Digest};
+use crate::encoding::{absolute_path::AbsolutePath, by_kind::by_kind, digest::Digest};
 
 by_kind! {
 /// Where a target is found on the station.
 pub enum Place {
     /// A token behind a PKCS#11 module.
     Pkcs11 {
-        /// The module's file, absolute.
-        #[serde(deserialize_with = "bounds::path")]
-        module: String,
+        /// The module's file.
+        module: AbsolutePath,
         /// The slot of an empty token, if the plan names it.
         slot: Option<u64>,
     },
     /// The built-in token for rehearsals.
     Practice {
-        /// Its file, absolute.
-        #[serde(deserialize_with = "bounds::path")]
-        path: String,
+        /// Its file.
+        path: AbsolutePath,
     },
     /// A program that is handed credentials.
     Command {
-        /// The program's file, absolute. Its digest stands in the identity.
-        #[serde(deserialize_with = "bounds::path")]
-        program: String,
+        /// The program's file. Its digest stands in the identity.
+        program: AbsolutePath,
     },
 }
 }
@@ -47,12 +44,10 @@ impl Place {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModuleChange {
-    /// The file on record, absolute.
-    #[serde(deserialize_with = "bounds::path")]
-    pub old_path: String,
+    /// The file on record.
+    pub old_path: AbsolutePath,
     /// Its SHA-256 on record.
     pub old_sha256: Option<Digest>,
-    /// The file that is loaded for this operation, absolute; on record once it completed.
-    #[serde(deserialize_with = "bounds::path")]
-    pub new_path: String,
+    /// The file that is loaded for this operation; on record once it completed.
+    pub new_path: AbsolutePath,
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::target::Role;
 use crate::encoding::{
+    absolute_path::AbsolutePath,
     bounds,
     digest::Digest,
+    output_path::OutputPath,
     text::{self, Line, Name},
 };
 
@@ -18,9 +20,8 @@ pub const LONGEST_FILE: u64 = 1 << 30;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProgramRun {
-    /// The program's file, absolute.
-    #[serde(deserialize_with = "bounds::path")]
-    pub program: String,
+    /// The program's file.
+    pub program: AbsolutePath,
     /// Its SHA-256.
     pub sha256: Digest,
     /// Its arguments, in which `{input:NAME}`, `{output:NAME}` and `{file:ROLE}` stand for paths, and `{fd:ROLE}` for the
@@ -73,9 +74,8 @@ pub enum Handing {
 pub struct PinnedInput {
     /// What it is called in the working directory.
     pub name: Name,
-    /// Where it lies, absolute.
-    #[serde(deserialize_with = "bounds::path")]
-    pub path: String,
+    /// Where it lies.
+    pub path: OutputPath,
     /// Its SHA-256.
     pub sha256: Digest,
 }
@@ -86,18 +86,16 @@ pub struct PinnedInput {
 pub struct OutputFile {
     /// What it is called in the working directory.
     pub name: Name,
-    /// Where it goes, absolute; nothing may be there.
-    #[serde(deserialize_with = "bounds::path")]
-    pub path: String,
+    /// Where it goes; nothing may be there.
+    pub path: OutputPath,
 }
 
 /// A program that looks whether a command was carried out. It is handed nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProgramCheck {
-    /// The program's file, absolute.
-    #[serde(deserialize_with = "bounds::path")]
-    pub program: String,
+    /// The program's file.
+    pub program: AbsolutePath,
     /// Its SHA-256.
     pub sha256: Digest,
     /// Its arguments.
@@ -223,12 +221,10 @@ fn steers_the_loader(name: &str) -> bool {
 }
 
 fn check_program(
-    program: &str,
     arguments: &[String],
     environment: &BTreeMap<String, String>,
     time_limit: u32,
 ) -> Result<(), String> {
-    check_path("program", program)?;
     let longest = 4000;
     let texts = arguments.iter().chain(environment.values());
     if texts.clone().any(|text| !text::is_printable(text) || text.len() > longest) {
@@ -251,14 +247,6 @@ fn check_program(
     Ok(())
 }
 
-fn check_path(field: &str, path: &str) -> Result<(), String> {
-    super::plan_rules::absolute(field, path).map_err(|error| error.message)
-}
-
-fn check_file(field: &str, path: &str) -> Result<(), String> {
-    super::plan_rules::whole_file(field, path).map_err(|error| error.message)
-}
-
 fn check_distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), String> {
     let mut seen = std::collections::BTreeSet::new();
     names
@@ -270,12 +258,10 @@ fn check_distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Resu
 impl ProgramRun {
     /// What holds for every run, whoever wrote it.
     pub fn check(&self) -> Result<(), String> {
-        check_program(&self.program, &self.arguments, &self.environment, self.time_limit_seconds)?;
+        check_program(&self.arguments, &self.environment, self.time_limit_seconds)?;
         check_distinct("inputs", self.inputs.iter().map(|input| &input.name))?;
         check_distinct("outputs", self.outputs.iter().map(|output| &output.name))?;
-        self.inputs.iter().try_for_each(|input| check_file("inputs: path", &input.path))?;
-        self.outputs.iter().try_for_each(|output| check_file("outputs: path", &output.path))?;
-        let paths: std::collections::BTreeSet<&str> = self.outputs.iter().map(|o| o.path.as_str()).collect();
+        let paths: std::collections::BTreeSet<_> = self.outputs.iter().map(|o| &o.path).collect();
         if paths.len() != self.outputs.len() {
             return Err("outputs: two have one path".into());
         }
@@ -385,7 +371,7 @@ pub fn is_stream(name: &Name) -> bool {
 impl ProgramCheck {
     /// What holds for every check, whoever wrote it.
     pub fn check(&self) -> Result<(), String> {
-        check_program(&self.program, &self.arguments, &self.environment, self.time_limit_seconds)
+        check_program(&self.arguments, &self.environment, self.time_limit_seconds)
             .map_err(|message| format!("check: {message}"))
     }
 }

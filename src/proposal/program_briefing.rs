@@ -14,7 +14,7 @@ pub(super) fn of_run(run: &ProgramRun, repeatable: bool) -> Vec<Section> {
 }
 
 fn program(run: &ProgramRun, repeatable: bool) -> Section {
-    let mut lines = vec![printable(&run.program), format!("SHA-256 {}", run.sha256)];
+    let mut lines = vec![run.program.to_string(), format!("SHA-256 {}", run.sha256)];
     lines.extend(
         (1_usize..).zip(&run.arguments).map(|(n, argument)| format!("argument {n}: {}", printable(argument))),
     );
@@ -46,10 +46,10 @@ fn program(run: &ProgramRun, repeatable: bool) -> Section {
 fn files(run: &ProgramRun) -> Option<Section> {
     let mut lines = Vec::new();
     for input in &run.inputs {
-        lines.push(format!("reads {}: a copy of {}", input.name, printable(&input.path)));
+        lines.push(format!("reads {}: a copy of {}", input.name, input.path));
         lines.push(format!("  SHA-256 {}", input.sha256));
     }
-    lines.extend(run.outputs.iter().map(|o| format!("writes {}: it goes to {}", o.name, printable(&o.path))));
+    lines.extend(run.outputs.iter().map(|o| format!("writes {}: it goes to {}", o.name, o.path)));
     (!lines.is_empty()).then(|| Section::new("Files", lines))
 }
 
@@ -58,7 +58,7 @@ pub(super) fn of_check(check: Option<&ProgramCheck>) -> Section {
     let lines = match check {
         None => vec!["exit code 0 is taken for success; nothing looks whether it was carried out".into()],
         Some(check) => {
-            let mut lines = vec![printable(&check.program), format!("SHA-256 {}", check.sha256)];
+            let mut lines = vec![check.program.to_string(), format!("SHA-256 {}", check.sha256)];
             lines.extend(check.arguments.iter().map(|argument| format!("argument: {}", printable(argument))));
             lines.push("exit code 0: it was carried out; 1: it was not".into());
             lines

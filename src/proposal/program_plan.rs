@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::program::{PinnedInput, ProgramRun};
-use crate::encoding::{digest::Digest, text::Name};
+use crate::encoding::{digest::Digest, output_path::OutputPath, text::Name};
 
 /// `[[inputs]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -11,8 +11,8 @@ use crate::encoding::{digest::Digest, text::Name};
 pub struct InputTable {
     /// What it is called in the working directory.
     pub name: Name,
-    /// Where it lies, absolute.
-    pub path: String,
+    /// Where it lies.
+    pub path: OutputPath,
     /// Its SHA-256; without it, that of the file as it lies there when it is proposed.
     pub sha256: Option<Digest>,
 }

@@ -1,7 +1,7 @@
 //! Targets and objects in words, for those who decide on what is done to them.
 
 use super::target::{ObjectRecord, TokenIdentity};
-use crate::encoding::{digest::Digest, text::printable};
+use crate::encoding::{absolute_path::AbsolutePath, digest::Digest};
 
 /// One heading with its lines.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -32,9 +32,9 @@ impl Section {
 }
 
 /// A file with the digest by which it is known from now on.
-pub(super) fn pinned(what: &str, path: &str, sha256: Option<Digest>) -> String {
+pub fn pinned(what: &str, path: &AbsolutePath, sha256: Option<Digest>) -> String {
     let sha256 = sha256.map_or_else(|| "unknown".into(), |sha256| sha256.to_string());
-    format!("{what} {}, SHA-256 {sha256}", printable(path))
+    format!("{what} {path}, SHA-256 {sha256}")
 }
 
 pub(super) fn token<const N: usize>(name: &str, identity: &TokenIdentity, more: [String; N]) -> Vec<String> {

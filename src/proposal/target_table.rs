@@ -9,11 +9,12 @@ use super::{
     joining::{GenesisTarget, StartKind},
     place::Place,
     plan_error::PlanError,
-    plan_rules::{absolute, label_fits},
     target::{Custody, Role},
+    token_label::TokenLabel,
 };
 use crate::{
     encoding::{
+        absolute_path::AbsolutePath,
         digest::Digest,
         text::{Line, Name},
     },
@@ -39,12 +40,12 @@ pub enum JoiningAs {
     /// An empty token.
     Empty {
         /// The label that it gets.
-        label: Line,
+        label: TokenLabel,
     },
     /// A token in use, named as it names itself.
     InUse {
         /// Its label.
-        label: Line,
+        label: TokenLabel,
         /// Its serial number.
         serial: Line,
     },
@@ -67,7 +68,7 @@ impl TargetTable {
     /// The label afterwards; a program is called as its target.
     pub fn label(&self) -> Line {
         match &self.start {
-            JoiningAs::Empty { label } | JoiningAs::InUse { label, .. } => label.clone(),
+            JoiningAs::Empty { label } | JoiningAs::InUse { label, .. } => label.line().clone(),
             JoiningAs::Program { .. } => Line::lossy(self.name.as_str()),
         }
     }
@@ -77,7 +78,7 @@ impl TargetTable {
         let identity = &target.identity;
         let is_found = match &self.start {
             JoiningAs::Empty { .. } => true,
-            JoiningAs::InUse { label, serial } => *serial == identity.serial && *label == identity.label,
+            JoiningAs::InUse { label, serial } => *serial == identity.serial && identity.label == *label,
             JoiningAs::Program { sha256 } => Some(*sha256) == identity.module_sha256,
         };
         is_found
@@ -127,18 +128,18 @@ struct TargetKeys {
     name: Name,
     /// What kind.
     kind: TargetKind,
-    /// `pkcs11`: the module's file, absolute.
-    module: Option<String>,
-    /// `practice`: the token's file, absolute.
-    path: Option<String>,
-    /// `command`: the program's file, absolute.
-    program: Option<String>,
+    /// `pkcs11`: the module's file.
+    module: Option<AbsolutePath>,
+    /// `practice`: the token's file.
+    path: Option<AbsolutePath>,
+    /// `command`: the program's file.
+    program: Option<AbsolutePath>,
     /// `command`: SHA-256 of the program's file.
     sha256: Option<Digest>,
     /// Tokens: empty, or in use.
     start: Option<StartKind>,
     /// Tokens: the label to give to an empty token, or the one that the token in use has.
-    label: Option<Line>,
+    label: Option<TokenLabel>,
     /// The serial number of a token in use.
     serial: Option<Line>,
     /// `pkcs11`: which slot, where several are empty.
@@ -209,14 +210,8 @@ impl TargetKeys {
             return Err("'program' and 'sha256' are of targets of kind \"command\"".into());
         }
         let place = match (self.kind, &self.module, &self.path, self.slot) {
-            (TargetKind::Pkcs11, Some(module), None, slot) => {
-                absolute("module", module).map_err(|error| error.message)?;
-                Place::Pkcs11 { module: module.clone(), slot }
-            }
-            (TargetKind::Practice, None, Some(path), None) => {
-                absolute("path", path).map_err(|error| error.message)?;
-                Place::Practice { path: path.clone() }
-            }
+            (TargetKind::Pkcs11, Some(module), None, slot) => Place::Pkcs11 { module: module.clone(), slot },
+            (TargetKind::Practice, None, Some(path), None) => Place::Practice { path: path.clone() },
             (TargetKind::Practice, ..) => {
                 return Err("a practice target has 'path', no 'module' and no 'slot'".into());
             }
@@ -225,7 +220,6 @@ impl TargetKeys {
         let (Some(start), Some(label)) = (self.start, self.label.clone()) else {
             return Err("a token has 'start' and 'label'".into());
         };
-        label_fits(&label).map_err(|error| error.message)?;
         let start = match (start, self.serial.clone()) {
             (StartKind::TakeOver, Some(serial)) => JoiningAs::InUse { label, serial },
             (StartKind::Initialise, None) => JoiningAs::Empty { label },
@@ -247,7 +241,6 @@ impl TargetKeys {
         let (Some(program), Some(sha256), false) = (&self.program, self.sha256, of_tokens) else {
             return Err("a command target has 'program', 'sha256' and 'credentials', and nothing else".into());
         };
-        absolute("program", program).map_err(|error| error.message)?;
         Ok((Place::Command { program: program.clone() }, JoiningAs::Program { sha256 }))
     }
 }

@@ -16,6 +16,8 @@ use super::{
     copies,
     fault::{failed, refused},
 };
+use crate::encoding::absolute_path::AbsolutePath;
+use crate::encoding::output_path::OutputPath;
 use crate::{
     durable,
     ports::store::{Artifacts, StoreError},
@@ -24,7 +26,7 @@ use crate::{
 /// Files at their paths; relative ones from the working directory.
 #[derive(Default)]
 pub struct FileArtifacts {
-    begun: BTreeMap<String, Begun>,
+    begun: BTreeMap<OutputPath, Begun>,
     ledgers: Vec<PathBuf>,
 }
 
@@ -68,35 +70,34 @@ impl FileArtifacts {
 }
 
 impl Artifacts for FileArtifacts {
-    fn open(&mut self, path: &str) -> Result<Box<dyn Read>, StoreError> {
-        let path = Path::new(path);
-        match durable::open_plain(path) {
+    fn open(&mut self, path: &AbsolutePath) -> Result<Box<dyn Read>, StoreError> {
+        match durable::open_plain(path.as_ref()) {
             Ok(file) => Ok(Box::new(file)),
-            Err(e) => Err(failed("reading", path, &e)),
+            Err(e) => Err(failed("reading", path.as_ref(), &e)),
         }
     }
 
-    fn exists(&mut self, path: &str) -> bool {
+    fn exists(&mut self, path: &OutputPath) -> bool {
         // What cannot be looked at is not free either.
         !fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
     }
 
-    fn is_in_ledger(&mut self, path: &str) -> bool {
-        let directory = Path::new(path).parent().unwrap_or(Path::new("/"));
+    fn is_in_ledger(&mut self, path: &OutputPath) -> bool {
+        let directory = path.as_ref().parent().unwrap_or(Path::new("/"));
         // A directory that is not there is in no ledger; nothing can be begun in it either.
         self.ledgers.iter().any(|ledger| copies::lies_in(directory, ledger).unwrap_or(false))
     }
 
-    fn begin(&mut self, path: &str) -> Result<Box<dyn Write>, StoreError> {
+    fn begin(&mut self, path: &OutputPath) -> Result<Box<dyn Write>, StoreError> {
         if self.is_in_ledger(path) {
             let hint = "name a file outside the ledger and its copies: what is in them is read by everybody";
-            return Err(refused("writing", Path::new(path), "it lies in the ledger", hint));
+            return Err(refused("writing", path.as_ref(), "it lies in the ledger", hint));
         }
         if self.exists(path) {
             let e = io::ErrorKind::AlreadyExists.into();
-            return Err(failed("writing", Path::new(path), &e));
+            return Err(failed("writing", path.as_ref(), &e));
         }
-        let partial = partial(path);
+        let partial = path.unfinished();
         let writing = |e: io::Error| failed("writing", &partial, &e);
         unlink(&partial).map_err(writing)?;
         let file =
@@ -107,8 +108,8 @@ impl Artifacts for FileArtifacts {
         Ok(Box::new(writer))
     }
 
-    fn publish(&mut self, path: &str) -> Result<(), StoreError> {
-        let (partial, target) = (partial(path), Path::new(path));
+    fn publish(&mut self, path: &OutputPath) -> Result<(), StoreError> {
+        let (partial, target) = (path.unfinished(), path.as_ref());
         let publishing = |e: io::Error| failed("publishing", target, &e);
         let opened = durable::open_plain(&partial).map_err(|e| failed("publishing", &partial, &e))?;
         if let Some(begun) = self.begun.remove(path) {
@@ -127,9 +128,9 @@ impl Artifacts for FileArtifacts {
         durable::sync_directory(target).map_err(publishing)
     }
 
-    fn remove(&mut self, path: &str) -> Result<(), StoreError> {
+    fn remove(&mut self, path: &OutputPath) -> Result<(), StoreError> {
         self.begun.remove(path);
-        for path in [partial(path), PathBuf::from(path)] {
+        for path in [path.unfinished(), path.as_ref().to_path_buf()] {
             unlink(&path)
                 .and_then(|()| match durable::sync_directory(&path) {
                     Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -139,10 +140,6 @@ impl Artifacts for FileArtifacts {
         }
         Ok(())
     }
-}
-
-fn partial(path: &str) -> PathBuf {
-    PathBuf::from(format!("{path}.partial"))
 }
 
 /// Removes a file or a link, not what the link leads to; one that is gone is not an error.
@@ -184,9 +181,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    fn place(name: &str) -> (tempfile::TempDir, String) {
+    fn place(name: &str) -> (tempfile::TempDir, OutputPath) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(name).to_str().unwrap().to_owned();
+        let path = dir.path().join(name).to_str().unwrap().parse().unwrap();
         (dir, path)
     }
 
@@ -223,7 +220,7 @@ mod tests {
             (fs::read(&outside).unwrap(), fs::read(&path).unwrap()),
             (b"outside".to_vec(), b"new".to_vec())
         );
-        let link = format!("{path}.link");
+        let link: OutputPath = format!("{path}.link").parse().unwrap();
         symlink("nowhere", &link).unwrap();
         assert!(artifacts.exists(&link) && artifacts.begin(&link).is_err() && artifacts.open(&link).is_err());
     }

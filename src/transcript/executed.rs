@@ -250,7 +250,7 @@ mod tests {
             identity: identity.clone(),
             backup: 1,
             sha256: Digest::of(b"backup"),
-            input: "/b.age".into(),
+            input: "/b.age".parse().unwrap(),
             objects: vec![object("old"), object("keep")],
             allow_partial,
         });

@@ -10,12 +10,11 @@ use super::{
     ledger::{Ceremony, LedgerState, TargetInForce},
     outcome::Outcome,
 };
-use crate::{
-    encoding::{digest::Digest, text},
-    proposal::{
-        operations::{CommandOperation, InventoryOperation, Operation},
-        place::{ModuleChange, Place},
-    },
+use crate::encoding::absolute_path::AbsolutePath;
+use crate::proposal::sections::pinned;
+use crate::proposal::{
+    operations::{CommandOperation, InventoryOperation, Operation},
+    place::{ModuleChange, Place},
 };
 
 impl TargetInForce {
@@ -35,9 +34,9 @@ impl TargetInForce {
     }
 
     /// Its module lies elsewhere from now on. What is not behind a module stays as it is.
-    pub fn move_module(&mut self, path: &str) {
+    pub fn move_module(&mut self, path: &AbsolutePath) {
         if let Place::Pkcs11 { module, .. } = &mut self.target.place {
-            path.clone_into(module);
+            module.clone_from(path);
         }
     }
 }
@@ -79,18 +78,13 @@ pub(super) fn remarks(state: &LedgerState) -> Vec<Finding> {
         for target in &concluded.targets {
             let Some(inventory) = &target.inventory else { continue };
             let message = format!(
-                "{} is behind another module from here on: before it was {}; now it is {}",
+                "{} is behind another module from here on: {}; {}",
                 target.name,
-                pinned(&change.old_path, change.old_sha256),
-                pinned(&change.new_path, inventory.identity.module_sha256),
+                pinned("before it was", &change.old_path, change.old_sha256),
+                pinned("now it is", &change.new_path, inventory.identity.module_sha256),
             );
             findings.push(Finding::new(Severity::Note, "module-changed", message).of(&ceremony.directory));
         }
     }
     findings
-}
-
-fn pinned(path: &str, sha256: Option<Digest>) -> String {
-    let sha256 = sha256.map_or_else(|| "unknown".into(), |sha256| sha256.to_string());
-    format!("{}, SHA-256 {sha256}", text::printable(path))
 }

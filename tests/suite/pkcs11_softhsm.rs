@@ -16,7 +16,7 @@ use quorate::{
 
 fn settings(hsm: &SoftHsm, label: &str) -> Pkcs11Settings {
     Pkcs11Settings {
-        module: PathBuf::from(MODULE),
+        module: MODULE.parse().unwrap(),
         select: Select::Label { label: label.to_owned() },
         time_limit: TIME_LIMIT,
         module_sha256: None,
@@ -183,7 +183,11 @@ fn only_a_token_that_should_be_there_is_looked_for_again() {
         [(Select::Namesake { label: label.clone() }, 1), (Select::Label { label: label.clone() }, 7)]
     {
         module.behave();
-        let settings = Pkcs11Settings { module: module.path.clone(), select, ..settings(&hsm, "ca") };
+        let settings = Pkcs11Settings {
+            module: module.path.to_str().unwrap().parse().unwrap(),
+            select,
+            ..settings(&hsm, "ca")
+        };
         let mut token = Pkcs11Token::open(Name::new("hsm").unwrap(), settings).unwrap();
         assert_eq!(token.observe().unwrap_err().cause, Cause::TokenAbsent);
         assert_eq!(module.calls("C_Initialize"), looks);

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::encoding::output_path::OutputPath;
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
@@ -153,7 +154,7 @@ fn export(
     session: Session<'_>,
     keys: Keys<'_>,
 ) -> Result<Acted, Error> {
-    let (name, output) = (&operation.target, operation.output.as_str());
+    let (name, output) = (&operation.target, &operation.output);
     let what = format!("backup of {name}");
     let failed = |e: &dyn std::fmt::Display| Acted::new(Outcome::Failed, format!("{what}: {e}"));
     let header = header(acting, name);
@@ -250,7 +251,12 @@ fn is_key(object: &ObjectRecord) -> bool {
     matches!(object.class, ObjectClass::PrivateKey | ObjectClass::SecretKey)
 }
 
-fn is_ours(acting: &mut Acting<'_, '_>, path: &str, identity: &X25519Identity, header: &Header) -> bool {
+fn is_ours(
+    acting: &mut Acting<'_, '_>,
+    path: &OutputPath,
+    identity: &X25519Identity,
+    header: &Header,
+) -> bool {
     let Ok(file) = acting.world.artifacts.open(path) else { return false };
     Entries::open(file, identity).is_ok_and(|(found, _)| found == *header)
 }

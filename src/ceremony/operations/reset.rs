@@ -1,5 +1,6 @@
 //! A reset: everything goes, label and PINs are new.
 
+use crate::proposal::token_label::TokenLabel;
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
@@ -10,7 +11,7 @@ use crate::{
         operations::performed::{Performed, Proposing},
         pinning,
     },
-    encoding::text::{Line, Name},
+    encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::{
         cause::Cause,
@@ -135,7 +136,7 @@ impl Acting<'_, '_> {
         &mut self,
         name: &Name,
         target: &TargetInForce,
-        new_label: &Line,
+        new_label: &TokenLabel,
         so_pins: Vec<PresentPin>,
         credentials: &Credentials,
         grant: Authorization,
@@ -148,7 +149,7 @@ impl Acting<'_, '_> {
             let reset = Reset {
                 run: self.run,
                 so_pin: &so_pin.pin,
-                new_label: new_label.as_str(),
+                new_label,
                 new_so_pin: &new_so_pin,
                 new_user_pin: &new_user_pin,
             };
@@ -186,7 +187,7 @@ impl Acting<'_, '_> {
         &mut self,
         name: &Name,
         target: &TargetInForce,
-        new_label: &Line,
+        new_label: &TokenLabel,
     ) -> Result<Box<dyn Token>, TokenError> {
         let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let (serial, label) = (target.identity.serial.as_str(), target.identity.label.as_str());
@@ -209,7 +210,7 @@ impl Acting<'_, '_> {
         &self,
         token: &mut dyn Token,
         mut so_pins: Vec<PresentPin>,
-        (new_label, new_so_pin): (&Line, &Pin),
+        (new_label, new_so_pin): (&TokenLabel, &Pin),
     ) -> Result<PresentPin, TokenError> {
         if so_pins.len() == 1
             && let Some(only) = so_pins.pop()

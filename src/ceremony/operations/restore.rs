@@ -11,7 +11,7 @@ use crate::{
         pinning,
         session::Session,
     },
-    encoding::text::{Line, printable},
+    encoding::text::Line,
     ports::token::Restoration,
     proposal::{
         identity::{made_again, matching},
@@ -52,7 +52,7 @@ impl Performed for RestoreOperation {
         if backup::hash(world.artifacts.open(&self.input)?)? == self.sha256 {
             return Ok(());
         }
-        let file = printable(&self.input);
+        let file = &self.input;
         Err(Error::refused(
             format!("{file} is not the backup that this ledger recorded (SHA-256 differs)"),
             "bring the right file, then execute again; this run touched nothing",

@@ -8,6 +8,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::plans::{Source, no_programs};
+use crate::proposal::target_table::JoiningAs;
 use crate::{
     account::counted,
     ceremony::{
@@ -24,7 +25,6 @@ use crate::{
     },
     practice::{Extractable, PracticeToken, Sample},
     proposal::{
-        joining::StartKind,
         operations::{Plan, genesis::MemberTable},
         selection::ObjectSelector,
         target::{ObjectClass, Role},
@@ -149,9 +149,9 @@ impl Cast {
             let path = token_path(dir, target);
             PracticeToken::create_empty(&path, None)?;
             let mut token = PracticeToken::open(target.name.clone(), &path)?;
-            if target.start() == StartKind::TakeOver {
+            if let JoiningAs::InUse { label, .. } = &target.start {
                 let (so, user) = (random_pin()?, random_pin()?);
-                token.initialise(target.label().as_str(), &so, &user)?;
+                token.initialise(label, &so, &user)?;
                 let serial = {
                     use crate::ports::token::Target as _;
                     token.observe()?.identity.serial.to_string()

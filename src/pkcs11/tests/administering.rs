@@ -29,7 +29,14 @@ fn each_algorithm_makes_its_calls_in_order() {
     let module = faulty(&hsm);
     let (so, new_so, user) = (pin(SO_PIN), pin("so-pin-2"), pin(USER_PIN));
     let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
-    install(&mut token, Run::First, Condition::Empty { label: "ca" }, Some(SO_PIN), Some(USER_PIN)).unwrap();
+    install(
+        &mut token,
+        Run::First,
+        Condition::Empty { label: &"ca".parse().unwrap() },
+        Some(SO_PIN),
+        Some(USER_PIN),
+    )
+    .unwrap();
     assert_eq!(noted(&module), then_looked_at(INITIALISATION));
 
     module.behave();
@@ -50,8 +57,13 @@ fn each_algorithm_makes_its_calls_in_order() {
     assert!(hsm.can_log_in("ca", "user", "user-pin-2"));
 
     module.behave();
-    let reset =
-        Reset { run: Run::First, so_pin: &new_so, new_label: "ca-2", new_so_pin: &so, new_user_pin: &user };
+    let reset = Reset {
+        run: Run::First,
+        so_pin: &new_so,
+        new_label: &"ca-2".parse().unwrap(),
+        new_so_pin: &so,
+        new_user_pin: &user,
+    };
     token.reset(right(), &reset).unwrap();
     assert_eq!(noted(&module), then_looked_at(RESET));
 }

@@ -15,8 +15,14 @@ fn an_empty_slot_becomes_a_token_with_both_new_pins() {
     let hsm = SoftHsm::new();
     let mut token = token(&hsm, Select::EmptySlot { slot: None });
     assert!(!token.observe().unwrap().initialised);
-    install(&mut token, Run::First, Condition::Empty { label: "root" }, Some(NEW_SO), Some(NEW_USER))
-        .unwrap();
+    install(
+        &mut token,
+        Run::First,
+        Condition::Empty { label: &"root".parse().unwrap() },
+        Some(NEW_SO),
+        Some(NEW_USER),
+    )
+    .unwrap();
     assert!(hsm.can_log_in("root", "so", NEW_SO) && hsm.can_log_in("root", "user", NEW_USER));
     let observed = token.observe().unwrap();
     assert!(observed.initialised && observed.user_pin_set);
@@ -32,16 +38,26 @@ fn an_empty_slot_becomes_a_token_with_both_new_pins() {
 fn a_label_that_is_taken_is_refused_before_anything() {
     let hsm = SoftHsm::with_token("root");
     let mut token = token(&hsm, Select::EmptySlot { slot: None });
-    let error =
-        install(&mut token, Run::First, Condition::Empty { label: "root" }, Some(NEW_SO), Some(NEW_USER))
-            .unwrap_err();
+    let error = install(
+        &mut token,
+        Run::First,
+        Condition::Empty { label: &"root".parse().unwrap() },
+        Some(NEW_SO),
+        Some(NEW_USER),
+    )
+    .unwrap_err();
     assert_eq!(error.effect, Effect::None);
     assert!(hsm.can_log_in("root", "so", SO_PIN));
     // A token in use is never initialised by an installation on an empty one.
     let mut token = super::token(&hsm, by_label("root"));
-    let error =
-        install(&mut token, Run::First, Condition::Empty { label: "other" }, Some(NEW_SO), Some(NEW_USER))
-            .unwrap_err();
+    let error = install(
+        &mut token,
+        Run::First,
+        Condition::Empty { label: &"other".parse().unwrap() },
+        Some(NEW_SO),
+        Some(NEW_USER),
+    )
+    .unwrap_err();
     assert_eq!(error.effect, Effect::None);
     assert!(error.message.contains("is initialised"), "{error}");
 }
@@ -55,13 +71,13 @@ fn a_crash_between_the_calls_is_taken_up_again() {
         let module = faulty(&hsm);
         let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
         module.order(function, nth, kind);
-        let condition = Condition::Empty { label: "root" };
+        let condition = Condition::Empty { label: &"root".parse().unwrap() };
         let error = install(&mut token, Run::First, condition, Some(NEW_SO), Some(NEW_USER)).unwrap_err();
         assert_eq!(error.effect, Effect::Unknown, "{error}");
         assert!(error.message.contains("signal 11") && error.message.contains(function), "{error}");
         module.behave();
         let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
-        let condition = Condition::Empty { label: "root" };
+        let condition = Condition::Empty { label: &"root".parse().unwrap() };
         install(&mut token, Run::Resumed, condition, Some(NEW_SO), Some(NEW_USER)).unwrap();
         assert!(hsm.can_log_in("root", "so", NEW_SO) && hsm.can_log_in("root", "user", NEW_USER));
     }
@@ -73,15 +89,26 @@ fn an_error_that_follows_a_done_initialisation_is_seen_through() {
     let module = faulty(&hsm);
     let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
     module.order("C_InitToken", 1, "late-error");
-    install(&mut token, Run::First, Condition::Empty { label: "root" }, Some(NEW_SO), Some(NEW_USER))
-        .unwrap();
+    install(
+        &mut token,
+        Run::First,
+        Condition::Empty { label: &"root".parse().unwrap() },
+        Some(NEW_SO),
+        Some(NEW_USER),
+    )
+    .unwrap();
     assert!(hsm.can_log_in("root", "user", NEW_USER));
     // And one that did nothing is known to have done nothing.
     let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
     module.order("C_InitToken", 1, "error");
-    let error =
-        install(&mut token, Run::First, Condition::Empty { label: "two" }, Some(NEW_SO), Some(NEW_USER))
-            .unwrap_err();
+    let error = install(
+        &mut token,
+        Run::First,
+        Condition::Empty { label: &"two".parse().unwrap() },
+        Some(NEW_SO),
+        Some(NEW_USER),
+    )
+    .unwrap_err();
     assert_eq!((error.effect, &error.cause), (Effect::None, &Cause::DeviceError), "{error}");
 }
 
@@ -151,8 +178,14 @@ fn a_pin_that_the_token_cannot_take_is_refused_before_anything() {
     let hsm = SoftHsm::new();
     let mut token = token(&hsm, Select::EmptySlot { slot: None });
     let long = "9".repeat(300);
-    let error = install(&mut token, Run::First, Condition::Empty { label: "x" }, Some(&long), Some(NEW_USER))
-        .unwrap_err();
+    let error = install(
+        &mut token,
+        Run::First,
+        Condition::Empty { label: &"x".parse().unwrap() },
+        Some(&long),
+        Some(NEW_USER),
+    )
+    .unwrap_err();
     assert_eq!(error.effect, Effect::None);
     assert!(error.message.contains("takes 4 to 255"), "{error}");
 }

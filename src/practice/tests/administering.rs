@@ -44,11 +44,12 @@ impl Operation {
     fn run(self, module: &impl Module, run: Run) -> Outcome<()> {
         let (so, new_so, new_user) = (pin(SO_PIN), pin(NEW_SO), pin(NEW_USER));
         let condition = match self {
-            Self::Initialise => Condition::Empty { label: "issuer" },
+            Self::Initialise => Condition::Empty { label: &"issuer".parse().unwrap() },
             Self::TakeOver => Condition::InUse { present_so_pin: Some(&so) },
             Self::Reset => {
                 let (so_pin, new_so_pin, new_user_pin) = (&so, &new_so, &new_user);
-                let reset = Reset { run, so_pin, new_label: "reset-1", new_so_pin, new_user_pin };
+                let reset =
+                    Reset { run, so_pin, new_label: &"reset-1".parse().unwrap(), new_so_pin, new_user_pin };
                 return administration::reset(module, &reset).map(drop);
             }
         };
@@ -164,7 +165,7 @@ fn what_goes_with_its_token_was_not_deleted() {
         let mut bench = Bench::seeded();
         let pair = bench.objects()[..2].to_vec();
         let (away, so) = (device(&bench), pin(SO_PIN));
-        let replace = || away.init_token(&so, "another").unwrap();
+        let replace = || away.init_token(&so, &"another".parse().unwrap()).unwrap();
         let recorder = Recorder::of(device(&bench)).meanwhile(place, &replace);
         let user = pin(USER_PIN);
         assert!(administration::delete(&recorder, &user, &pair, Run::First, &mut Silent).is_err());

@@ -22,8 +22,13 @@ fn install(
 
 fn reset(bench: &mut Bench, run: Run, so: &str) -> Result<(), TokenError> {
     let (so, new_so, new_user) = (pin(so), pin("so-pin-2"), pin("user-pin-2"));
-    let reset =
-        Reset { run, so_pin: &so, new_label: "reset-1", new_so_pin: &new_so, new_user_pin: &new_user };
+    let reset = Reset {
+        run,
+        so_pin: &so,
+        new_label: &"reset-1".parse().unwrap(),
+        new_so_pin: &new_so,
+        new_user_pin: &new_user,
+    };
     bench.token.reset(allowed(), &reset)
 }
 
@@ -85,7 +90,8 @@ fn the_right_pin_restores_the_counter_and_a_misshapen_one_costs_nothing() {
 #[test]
 fn an_empty_token_is_installed_once() {
     let mut bench = Bench::empty();
-    let condition = || Condition::Empty { label: "issuer" };
+    let label = "issuer".parse().unwrap();
+    let condition = || Condition::Empty { label: &label };
     install(&mut bench, Run::First, condition(), "new-so", USER_PIN).unwrap();
     assert!(bench.objects().is_empty());
     let again = install(&mut bench, Run::First, condition(), "new-so", USER_PIN).unwrap_err();
@@ -93,7 +99,13 @@ fn an_empty_token_is_installed_once() {
     // Resumed after all of it: nothing to do.
     install(&mut bench, Run::Resumed, condition(), "new-so", USER_PIN).unwrap();
     // Resumed on what somebody else did.
-    let foreign = install(&mut bench, Run::Resumed, Condition::Empty { label: "x" }, "new-so", USER_PIN);
+    let foreign = install(
+        &mut bench,
+        Run::Resumed,
+        Condition::Empty { label: &"x".parse().unwrap() },
+        "new-so",
+        USER_PIN,
+    );
     assert!(foreign.unwrap_err().message.contains("is initialised; an empty one was expected"));
     let stranger = install(&mut bench, Run::Resumed, condition(), "other-so", USER_PIN);
     assert_eq!(stranger.unwrap_err().cause, Cause::PinIncorrect);
@@ -195,7 +207,13 @@ fn an_authorization_for_another_target_does_nothing() {
         new_so_pin: Some(&user),
         new_user_pin: None,
     };
-    let reset = Reset { run: Run::First, so_pin: &so, new_label: "x", new_so_pin: &so, new_user_pin: &user };
+    let reset = Reset {
+        run: Run::First,
+        so_pin: &so,
+        new_label: &"x".parse().unwrap(),
+        new_so_pin: &so,
+        new_user_pin: &user,
+    };
     let mut shelf = Shelf::default();
     let token = &mut bench.token;
     assert!(token.install(foreign(), &installation).is_err());

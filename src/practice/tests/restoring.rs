@@ -15,8 +15,13 @@ fn position(entries: &[BackupEntry], class: ObjectClass, label: &str) -> usize {
 
 fn reset(bench: &mut Bench) {
     let (so, user) = (pin(SO_PIN), pin(USER_PIN));
-    let reset =
-        Reset { run: Run::First, so_pin: &so, new_label: "reset-1", new_so_pin: &so, new_user_pin: &user };
+    let reset = Reset {
+        run: Run::First,
+        so_pin: &so,
+        new_label: &"reset-1".parse().unwrap(),
+        new_so_pin: &so,
+        new_user_pin: &user,
+    };
     bench.token.reset(allowed(), &reset).unwrap();
 }
 

@@ -7,13 +7,11 @@ use super::{
     rules::{Difference, Facts, Payload, Planned, same},
 };
 use crate::{
-    encoding::{bounds, text::Name},
+    encoding::{bounds, output_path::OutputPath, text::Name},
     proposal::{
         capability::Ability,
         identity::is_same_set,
         plan::{Table, simple_plan},
-        plan_error::PlanError,
-        plan_rules::whole_file,
         sections::{Section, token},
         target::{ObjectClass, ObjectRecord, TokenIdentity},
     },
@@ -31,8 +29,8 @@ simple_plan! {
     BackupPlan {
         /// Which target.
         target: Name,
-        /// The file to write, absolute, outside the ledger; it must not exist.
-        output: String,
+        /// The file to write, outside the ledger; it must not exist.
+        output: OutputPath,
         /// Whether to complete although some objects cannot be exported.
         allow_partial: bool,
         /// Whether a held user PIN stays although the token and its module have seen it.
@@ -52,18 +50,13 @@ pub struct BackupOperation {
     /// What is there.
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
-    /// The file to write, absolute.
-    #[serde(deserialize_with = "bounds::path")]
-    pub output: String,
+    /// The file to write.
+    pub output: OutputPath,
     /// Whether it completes although some objects cannot be exported.
     pub allow_partial: bool,
 }
 
 impl Table for BackupPlan {
-    fn check(&self) -> Result<(), PlanError> {
-        whole_file("output", &self.output)
-    }
-
     fn keeps_pins(&self) -> bool {
         self.keep_pins
     }

@@ -9,11 +9,7 @@ use super::{
     rules::{Difference, Facts, Payload, Planned, same},
 };
 use crate::{
-    encoding::{
-        bounds,
-        digest::Digest,
-        text::{Name, printable},
-    },
+    encoding::{absolute_path::AbsolutePath, bounds, digest::Digest, text::Name},
     proposal::{
         place::Place,
         plan::{Table, simple_plan},
@@ -85,9 +81,14 @@ pub struct CommandOperation {
 
 impl CommandPlan {
     /// The run, where `program` with this digest is the target's, and inputs have these digests.
-    pub fn run(&self, program: &str, sha256: Digest, of: &dyn Fn(&InputTable) -> Digest) -> ProgramRun {
+    pub fn run(
+        &self,
+        program: &AbsolutePath,
+        sha256: Digest,
+        of: &dyn Fn(&InputTable) -> Digest,
+    ) -> ProgramRun {
         ProgramRun {
-            program: program.to_owned(),
+            program: program.clone(),
             sha256,
             arguments: self.arguments.clone(),
             environment: self.environment.clone(),
@@ -102,7 +103,8 @@ impl CommandPlan {
 impl Table for CommandPlan {
     fn check(&self) -> Result<(), PlanError> {
         let pinned = self.sha256.unwrap_or(UNPINNED);
-        let checked = self.run("/", pinned, &|input| input.sha256.unwrap_or(UNPINNED)).check();
+        let checked =
+            self.run(&AbsolutePath::root(), pinned, &|input| input.sha256.unwrap_or(UNPINNED)).check();
         checked
             .and_then(|()| self.check.as_ref().map_or(Ok(()), ProgramCheck::check))
             .map_err(PlanError::new)?;
@@ -169,7 +171,7 @@ impl Planned for CommandOperation {
     }
 
     fn briefing(&self, plan: &CommandPlan) -> Vec<Section> {
-        let mut lines = vec![format!("{}: the program {}", self.target, printable(&self.run.program))];
+        let mut lines = vec![format!("{}: the program {}", self.target, self.run.program)];
         if plan.sha256.is_some() {
             lines.push(
                 "ANOTHER FILE IS TAKEN FOR ITS PROGRAM from then on, and is given its credentials".into(),

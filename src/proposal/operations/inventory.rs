@@ -7,12 +7,10 @@ use super::{
     rules::{Difference, Facts, Payload, Planned, same},
 };
 use crate::{
-    encoding::{digest::Digest, text::Name},
+    encoding::{absolute_path::AbsolutePath, digest::Digest, text::Name},
     proposal::{
         place::{ModuleChange, Place},
         plan::{Table, simple_plan},
-        plan_error::PlanError,
-        plan_rules::absolute,
         sections::{Section, pinned, token},
         target::TokenIdentity,
     },
@@ -25,8 +23,8 @@ simple_plan! {
     InventoryPlan {
         /// Which target.
         target: Name,
-        /// Where the module moved to, absolute.
-        module: Option<String>,
+        /// Where the module moved to.
+        module: Option<AbsolutePath>,
         /// SHA-256 of the file that the quorum takes for its module from now on; with `module` alone, that of the file as it
         /// lies there when it is proposed.
         module_sha256: Option<Digest>,
@@ -49,10 +47,6 @@ pub struct InventoryOperation {
 }
 
 impl Table for InventoryPlan {
-    fn check(&self) -> Result<(), PlanError> {
-        self.module.as_deref().map_or(Ok(()), |path| absolute("module", path))
-    }
-
     fn keeps_pins(&self) -> bool {
         self.keep_pins
     }

@@ -16,9 +16,9 @@ use crate::{
         joining::GenesisTarget,
         plan::{Table, simple_plan},
         plan_error::PlanError,
-        plan_rules::label_fits,
         sections::{Section, token},
         target::{ObjectRecord, Role, TokenIdentity},
+        token_label::TokenLabel,
     },
 };
 
@@ -35,7 +35,7 @@ simple_plan! {
         /// Its label, once more.
         label: Line,
         /// The label afterwards; it must differ, so that a reset can be seen.
-        new_label: Line,
+        new_label: TokenLabel,
     }
 }
 
@@ -51,7 +51,7 @@ pub struct ResetOperation {
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
     /// The label afterwards.
-    pub new_label: Line,
+    pub new_label: TokenLabel,
 }
 
 impl Table for ResetPlan {
@@ -59,7 +59,7 @@ impl Table for ResetPlan {
         if self.label == self.new_label {
             return Err(PlanError::new("new_label is the present label: a reset is recognised by a new one"));
         }
-        label_fits(&self.new_label)
+        Ok(())
     }
 }
 

@@ -9,13 +9,11 @@ use super::{
     rules::{Difference, Facts, Payload, Planned, same},
 };
 use crate::{
-    encoding::{bounds, digest::Digest, text::Name},
+    encoding::{absolute_path::AbsolutePath, bounds, digest::Digest, text::Name},
     proposal::{
         capability::Ability,
         identity::{made_again, matching},
         plan::{Table, simple_plan},
-        plan_error::PlanError,
-        plan_rules::absolute,
         sections::{Section, token},
         target::{ObjectRecord, TokenIdentity},
     },
@@ -30,8 +28,8 @@ simple_plan! {
         target: Name,
         /// Number of the ceremony that made the backup.
         backup: u32,
-        /// The backup file, absolute.
-        input: String,
+        /// The backup file.
+        input: AbsolutePath,
         /// Whether to complete although some objects cannot be restored.
         #[serde(default)]
         allow_partial: bool,
@@ -53,9 +51,8 @@ pub struct RestoreOperation {
     pub backup: u32,
     /// SHA-256 of the backup file.
     pub sha256: Digest,
-    /// The backup file, absolute.
-    #[serde(deserialize_with = "bounds::path")]
-    pub input: String,
+    /// The backup file.
+    pub input: AbsolutePath,
     /// What it holds, as that ceremony recorded it.
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
@@ -64,10 +61,6 @@ pub struct RestoreOperation {
 }
 
 impl Table for RestorePlan {
-    fn check(&self) -> Result<(), PlanError> {
-        absolute("input", &self.input)
-    }
-
     fn keeps_pins(&self) -> bool {
         self.keep_pins
     }

@@ -8,6 +8,7 @@ use super::{
     record::OnRecord,
     rules::{Difference, Facts, Payload, Planned, same},
 };
+use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     encoding::{bounds, digest::Digest, text::Name},
     proposal::{
@@ -28,8 +29,8 @@ simple_plan! {
     UsePlan {
         /// Which target.
         target: Name,
-        /// The program's file, absolute.
-        program: String,
+        /// The program's file.
+        program: AbsolutePath,
         /// SHA-256 of the program's file.
         sha256: Digest,
         /// Its arguments.

@@ -15,7 +15,7 @@ fn read(text: &str) -> Result<TargetTable, String> {
 #[test]
 fn a_target_has_the_keys_of_its_kind() {
     let token = read(TOKEN).unwrap();
-    assert_eq!(token.place, Place::Pkcs11 { module: "/m.so".into(), slot: None });
+    assert_eq!(token.place, Place::Pkcs11 { module: "/m.so".parse().unwrap(), slot: None });
     assert!(matches!(token.start, JoiningAs::Empty { .. }));
     let in_use = read(&TOKEN.replace("\"initialise\"", "\"take-over\"\nserial = \"7\"")).unwrap();
     assert!(matches!(in_use.start, JoiningAs::InUse { serial, .. } if serial.as_str() == "7"));
@@ -31,7 +31,6 @@ fn a_target_with_keys_of_another_kind_is_refused() {
     let cases = [
         (TOKEN, "module = \"/m.so\"", "program = \"/m.so\"", "'program' and 'sha256' are of targets of kind"),
         (TOKEN, "module = \"/m.so\"\n", "", "a pkcs11 target has 'module' and no 'path'"),
-        (TOKEN, "module = \"/m.so\"", "module = \"m.so\"", "is not an absolute path"),
         (TOKEN, practice.0, practice.1, "a practice target has 'path', no 'module' and no 'slot'"),
         (TOKEN, "label = \"ca\"\n", "", "a token has 'start' and 'label'"),
         (TOKEN, "\"initialise\"", "\"take-over\"", "a token in use is named by its 'serial' as well"),
@@ -89,5 +88,15 @@ fn a_target_with_keys_of_another_kind_is_refused() {
         assert_ne!(text, good, "{from}");
         let said = read(&text).map(|_| ()).expect_err(&text);
         assert!(said.starts_with("target ") && said.contains(reason), "{text}\n{said}");
+    }
+}
+
+#[test]
+fn what_is_not_a_path_or_a_label_is_refused() {
+    for (from, to, reason) in [
+        ("\"/m.so\"", "\"m.so\"", "\"m.so\" is not an absolute path without '..'"),
+        ("\"ca\"", "\"ca \"", "label \"ca \": 1 to 32 bytes, no blank at either end"),
+    ] {
+        assert_eq!(read(&TOKEN.replace(from, to)).map(drop), Err(reason.to_owned()));
     }
 }

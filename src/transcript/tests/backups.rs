@@ -37,7 +37,7 @@ fn proposal(forge: &Forge, allow_partial: bool) -> Proposal {
         target: name("hsm"),
         identity: identity(),
         objects: forge.state().recorded(&name("hsm")).to_vec(),
-        output: "/b.age".into(),
+        output: "/b.age".parse().unwrap(),
         allow_partial,
     });
     forge.other("Backup", &plan, operation)
@@ -147,7 +147,7 @@ fn restore(
         identity: identity(),
         backup: 1,
         sha256: Digest::of(b"backup"),
-        input: "/b.age".into(),
+        input: "/b.age".parse().unwrap(),
         objects: recorded.clone(),
         allow_partial,
     });

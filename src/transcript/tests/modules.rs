@@ -39,8 +39,11 @@ fn behind() -> TokenIdentity {
 fn moves(forge: &Forge) -> Proposal {
     let mut proposal = forge.inventory();
     proposal.plan += &format!("module = \"{NEW}\"\n");
-    let change =
-        ModuleChange { old_path: OLD.into(), old_sha256: identity().module_sha256, new_path: NEW.into() };
+    let change = ModuleChange {
+        old_path: OLD.parse().unwrap(),
+        old_sha256: identity().module_sha256,
+        new_path: NEW.parse().unwrap(),
+    };
     proposal.operation = Operation::Inventory(InventoryOperation {
         target: name("hsm"),
         identity: behind(),
@@ -53,7 +56,7 @@ fn moves(forge: &Forge) -> Proposal {
 fn module_of(forge: &Forge) -> (String, Option<Digest>) {
     let target = forge.state().targets[&name("hsm")].clone();
     let Place::Pkcs11 { module, .. } = target.target.place else { panic!("not behind a module") };
-    (module, target.identity.module_sha256)
+    (module.to_string(), target.identity.module_sha256)
 }
 
 fn on_record(path: &str, identity: &TokenIdentity) -> (String, Option<Digest>) {
@@ -115,7 +118,7 @@ fn the_module_is_moved_as_the_plan_says_and_from_where_it_is() {
     );
     // Readers would be told of another file on record than the one that is left.
     forged(
-        &with(&|_, _, module| module.as_mut().unwrap().old_path = "/third/module.so".into()),
+        &with(&|_, _, module| module.as_mut().unwrap().old_path = "/third/module.so".parse().unwrap()),
         "operation: the module of hsm that is to be left is another one than on",
     );
     forged(
@@ -125,7 +128,7 @@ fn the_module_is_moved_as_the_plan_says_and_from_where_it_is() {
     let nothing_new = |text: &mut String, found: &mut TokenIdentity, module: &mut Option<ModuleChange>| {
         *text = text.replace(NEW, OLD);
         *found = identity();
-        module.as_mut().unwrap().new_path = OLD.into();
+        module.as_mut().unwrap().new_path = OLD.parse().unwrap();
     };
     forged(&with(&nothing_new), "operation: the module that is named anew for hsm is the one on record");
 }

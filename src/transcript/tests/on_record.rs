@@ -59,7 +59,7 @@ fn an_operation_is_on_what_is_on_record() {
         target: target.clone(),
         identity: identity(),
         objects: Vec::new(),
-        new_label: text("lab-2"),
+        new_label: "lab-2".parse().unwrap(),
     });
     other("the objects of hsm are others than those on record", &plan("reset", "hsm", reset), operation);
     let backup = "output = \"/media/backup.age\"\nallow_partial = false\n";
@@ -67,7 +67,7 @@ fn an_operation_is_on_what_is_on_record() {
         target: target.clone(),
         identity: identity(),
         objects: vec![object("keep", "02")],
-        output: "/media/backup.age".into(),
+        output: "/media/backup.age".parse().unwrap(),
         allow_partial: false,
     });
     other("the objects of hsm are others than those on record", &plan("backup", "hsm", backup), operation);
@@ -78,7 +78,7 @@ fn an_operation_is_on_what_is_on_record() {
         identity: identity(),
         backup: 0,
         sha256: Digest::of(b"a backup of the forger's"),
-        input: "/media/backup.age".into(),
+        input: "/media/backup.age".parse().unwrap(),
         objects: vec![object("planted", "03")],
         allow_partial: false,
     });

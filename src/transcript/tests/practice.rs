@@ -92,7 +92,7 @@ fn genesis(is_practice: bool) -> Forge {
         assert!(proposal.plan.contains(module));
         proposal.plan = proposal.plan.replace(module, "kind = \"practice\"\npath = \"/nowhere/hsm.token\"\n");
         if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
-            targets[0].place = Place::Practice { path: "/nowhere/hsm.token".into() };
+            targets[0].place = Place::Practice { path: "/nowhere/hsm.token".parse().unwrap() };
         }
     }
     let serial = &serials[&frank.signing_key.keyid()];
@@ -109,7 +109,7 @@ fn allowed(mode: Mode) -> Forge {
     let module = "kind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n";
     proposal.plan = proposal.plan.replace(module, "kind = \"practice\"\npath = \"/nowhere/hsm.token\"\n");
     if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
-        targets[0].place = Place::Practice { path: "/nowhere/hsm.token".into() };
+        targets[0].place = Place::Practice { path: "/nowhere/hsm.token".parse().unwrap() };
     }
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);

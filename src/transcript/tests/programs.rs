@@ -35,17 +35,17 @@ fn digest(byte: u8) -> Digest {
 
 fn run() -> ProgramRun {
     ProgramRun {
-        program: "/usr/bin/signer".into(),
+        program: "/usr/bin/signer".parse().unwrap(),
         sha256: digest(0x22),
         arguments: vec!["{input:document}".into()],
         environment: BTreeMap::new(),
         credentials: vec![HandedCredential { role: Role::UserPin, to: Handing::Stdin, prompt: None }],
         inputs: vec![PinnedInput {
             name: name("document"),
-            path: "/srv/document".into(),
+            path: "/srv/document".parse().unwrap(),
             sha256: digest(0x33),
         }],
-        outputs: vec![OutputFile { name: name("signature"), path: "/srv/signature".into() }],
+        outputs: vec![OutputFile { name: name("signature"), path: "/srv/signature".parse().unwrap() }],
         time_limit_seconds: 60,
     }
 }
@@ -169,7 +169,7 @@ fn another_run_than_the_plan_says_is_seen() {
     let other = PinnedInput { sha256: digest(0x44), ..run().inputs[0].clone() };
     for run in [
         ProgramRun { sha256: digest(0x44), ..run() },
-        ProgramRun { program: "/usr/bin/other".into(), ..run() },
+        ProgramRun { program: "/usr/bin/other".parse().unwrap(), ..run() },
         ProgramRun { arguments: vec!["{input:document}".into(), "--all".into()], ..run() },
         ProgramRun { environment: [("X".to_owned(), "y".to_owned())].into(), ..run() },
         ProgramRun { credentials: vec![run().credentials[0].clone(), so_pin.clone()], ..run() },

@@ -1,5 +1,6 @@
 //! Recoveries: they end a ceremony of a lost station, so they are a way to make one disappear.
 
+use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     encoding::digest::Digest,
     proposal::{
@@ -101,7 +102,7 @@ fn an_update_of_the_module_does_not_stand_in_the_way_of_its_recovery() {
     let mut proposal = forge.inventory();
     proposal.plan += &format!("module_sha256 = \"{module}\"\n");
     let updated = TokenIdentity { module_sha256: Some(module), ..identity() };
-    let path = "/nowhere/module.so".to_owned();
+    let path: AbsolutePath = "/nowhere/module.so".parse().unwrap();
     let old_sha256 = identity().module_sha256;
     let change = ModuleChange { old_path: path.clone(), old_sha256, new_path: path };
     proposal.operation = Operation::Inventory(InventoryOperation {

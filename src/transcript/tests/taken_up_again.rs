@@ -30,7 +30,7 @@ pub(super) fn reset(forge: &Forge) -> Proposal {
         target: name("hsm"),
         identity: identity(),
         objects: forge.objects(),
-        new_label: text("lab-2"),
+        new_label: "lab-2".parse().unwrap(),
     });
     let mut proposal = forge.other("Reset", plan, operation);
     let version = forge.state().next_version(&name("hsm"), Role::SoPin);

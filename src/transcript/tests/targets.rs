@@ -192,7 +192,7 @@ fn a_genesis_takes_a_token_in_once() {
     let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation else { panic!() };
     let mut twin = targets[0].clone();
     twin.name = name("again");
-    twin.place = Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: Some(3) };
+    twin.place = Place::Pkcs11 { module: "/nowhere/module.so".parse().unwrap(), slot: Some(3) };
     twin.credentials.retain(|rule| rule.role == Role::UserPin);
     twin.credentials[0].custody = Custody::Borrowed;
     targets.push(twin);

@@ -69,7 +69,7 @@ fn a_key_that_was_gone_has_to_prove_itself_anew() {
         target: name("hsm"),
         identity: identity(),
         objects: objects.clone(),
-        output: "/media/b.age".into(),
+        output: "/media/b.age".parse().unwrap(),
         allow_partial: false,
     });
     let text = plan("backup", "hsm", "output = \"/media/b.age\"\nallow_partial = false\n");
@@ -83,7 +83,7 @@ fn a_key_that_was_gone_has_to_prove_itself_anew() {
         identity: spare.clone(),
         backup: 3,
         sha256,
-        input: "/media/b.age".into(),
+        input: "/media/b.age".parse().unwrap(),
         objects: objects.clone(),
         allow_partial: false,
     });

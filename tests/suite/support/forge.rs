@@ -197,7 +197,7 @@ impl Forge {
         };
         let target = GenesisTarget {
             name: name("hsm"),
-            place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },
+            place: Place::Pkcs11 { module: "/nowhere/module.so".parse().unwrap(), slot: None },
             start: StartKind::TakeOver,
             identity: identity(),
             label: text("lab"),

@@ -44,7 +44,7 @@ pub fn adopt(forge: &Forge, as_name: &str) -> Proposal {
     (token.serial, token.label) = (text("0002"), text("spare"));
     let target = GenesisTarget {
         name: name(as_name),
-        place: Place::Pkcs11 { module: "/nowhere/module.so".into(), slot: None },
+        place: Place::Pkcs11 { module: "/nowhere/module.so".parse().unwrap(), slot: None },
         start: StartKind::TakeOver,
         identity: token,
         label: text("spare"),
