@@ -1,4 +1,4 @@
-//! What a target cannot do is found out when it is proposed, not when custodians have gathered.
+//! What a target cannot do is found out when the operation is proposed, not when custodians have gathered.
 
 use super::{Error, World};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     transcript::ledger::LedgerState,
 };
 
-/// Refuses an operation of which a target says, without any login, that it cannot be done.
+/// Refuses an operation that a target cannot do, as far as it tells without a login.
 pub(super) fn check(
     world: &mut World<'_>,
     state: Option<&LedgerState>,
@@ -44,8 +44,8 @@ pub(super) fn check(
     check_record(operation)
 }
 
-/// Refuses a whole backup of which the record shows that it cannot be one: no token ever sets CKA_EXTRACTABLE again. One that may
-/// be partial is left to what is there when it is made, keys that came since included.
+/// Refuses a whole backup that cannot be whole by the record: no token ever sets CKA_EXTRACTABLE again. One that may
+/// be partial depends on what is there when it is made, including keys added since.
 fn check_record(operation: &Operation) -> Result<(), Error> {
     let Operation::Backup(BackupOperation { target, objects, allow_partial: false, .. }) = operation else {
         return Ok(());
@@ -55,8 +55,8 @@ fn check_record(operation: &Operation) -> Result<(), Error> {
         objects.iter().filter(is_key).partition(|key| key.extractable == Some(false));
     let error = if leaving.is_empty() {
         Error::refused(
-            format!("no key that may leave {target} is on record, and a backup without any key is none"),
-            "if keys have come since, run an \"inventory\" first; else use the vendor's own backup",
+            format!("no key that may leave {target} is on record, so a backup would contain no key"),
+            "if keys were added since, run an \"inventory\" first; otherwise use the vendor's own backup",
         )
     } else if !staying.is_empty() {
         Error::refused(

@@ -1,4 +1,4 @@
-//! Giving a ceremony up before anything was tried.
+//! Abandoning a ceremony before anything was tried.
 
 use super::{
     Code, Error, World, clearing,
@@ -25,7 +25,7 @@ pub struct Given {
     pub directory: String,
     /// Its head.
     pub head: Digest,
-    /// What should have been destroyed, and is to be by hand.
+    /// What could not be destroyed, and must be destroyed by hand.
     pub left: Vec<FileAndReason>,
 }
 
@@ -50,7 +50,7 @@ pub fn abort(
         .coded(Code::Acted));
     }
     clearing::check(&ceremony, inbox)?;
-    // What is destroyed stays so, whether or not the line that says it can be written.
+    // Destruction cannot be undone if the line that records it cannot be written.
     execute::check_room(world, &ceremony, 0)?;
     let keyid = description.signing_key.keyid();
     let administrator = recognition::administrator(&ceremony.roster, description, "abort")?.name.clone();

@@ -1,7 +1,7 @@
-//! Logging in: which of the PINs that may hold is the one that does.
+//! Logging in: finding which of the PINs that may be in force is.
 //!
-//! The quorum holds one PIN of a role, unless a change of it was cut off. Then there are two, or more after several such
-//! ends, and each is tried once. The token stops it before a last try.
+//! The quorum has one PIN for a role, unless a change of it was cut off. Then there are two, or more after several such
+//! interruptions, and each is tried once. The token refuses to spend its last try.
 
 use super::{
     Error,
@@ -53,9 +53,9 @@ impl Acting<'_, '_> {
         }
     }
 
-    /// The PINs of a role that may hold, in the order in which they are tried. After a run that was cut off, the one that
-    /// held before comes first: most runs break before they change it, and then no try is lost. The new one is tried only
-    /// if a run came to set it, or where that cannot be known: of a ceremony that is recovered the station was another one.
+    /// The PINs of a role that may be in force, in the order in which they are tried. After a run that was cut off, the one that
+    /// was in force before comes first: most runs break before they change it, and then no try is lost. The new one is tried only
+    /// if a run came to set it, or where that cannot be known: a ceremony that is recovered had another station.
     pub(super) fn present_pins(
         &self,
         ceremony: &Ceremony,
@@ -86,7 +86,7 @@ impl Acting<'_, '_> {
     }
 }
 
-/// Logs the user in, once for each PIN that may hold until one does, and reads all objects. None if the token is another
+/// Logs the user in, trying each PIN once until one is right, and reads all objects. None if the token is another
 /// one than `identity`.
 pub(super) fn log_in(
     token: &mut dyn Token,
@@ -96,7 +96,7 @@ pub(super) fn log_in(
 ) -> Result<Option<(LoggedIn, Inventory)>, TokenError> {
     let (logged_in, inventory) = match access {
         Access::User(candidates) => {
-            let (user, inventory) = first_that_holds(candidates, |pin| token.inventory(pin))?;
+            let (user, inventory) = first_accepted(candidates, |pin| token.inventory(pin))?;
             (LoggedIn { user, officer: None }, inventory)
         }
         Access::Officer(candidates) => {
@@ -105,7 +105,7 @@ pub(super) fn log_in(
                 return Ok(None);
             }
             let user = PresentPin { version: None, pin: temporary(seen.pin_length)? };
-            let (officer, ()) = first_that_holds(candidates, |present| {
+            let (officer, ()) = first_accepted(candidates, |present| {
                 token.change_pins(pins, &PinChange::ByOfficer { present, new: None, user_pin: &user.pin })
             })?;
             let inventory = token.inventory(&user.pin).map_err(locked_out)?;
@@ -121,7 +121,7 @@ pub(super) fn log_in(
     Ok((inventory.identity == *identity).then_some((logged_in, inventory)))
 }
 
-/// The temporary PIN is set, and the run ends here: the application's own does not hold any more.
+/// The temporary PIN is set, and the run ends here: the application's own is no longer valid.
 fn locked_out(error: TokenError) -> TokenError {
     let message = format!("the application cannot log in until this ceremony ends: {}", error.message);
     TokenError { effect: Effect::Unknown, message, ..error }
@@ -135,8 +135,8 @@ fn temporary((shortest, longest): (usize, usize)) -> Result<Pin, TokenError> {
     made.map_err(|error| TokenError::before("temporary PIN", Cause::Unnamed, error.to_string(), error.hint()))
 }
 
-/// Tries each PIN once, until one is not wrong.
-pub(super) fn first_that_holds<T>(
+/// Tries each PIN once, until one is right.
+pub(super) fn first_accepted<T>(
     candidates: Vec<PresentPin>,
     mut attempt: impl FnMut(&Pin) -> Result<T, TokenError>,
 ) -> Result<(PresentPin, T), TokenError> {
@@ -149,6 +149,11 @@ pub(super) fn first_that_holds<T>(
         }
     }
     Err(wrong.unwrap_or_else(|| {
-        TokenError::before("C_Login", Cause::Unnamed, "no PIN is at hand", "audit the ledger and its copies")
+        TokenError::before(
+            "C_Login",
+            Cause::Unnamed,
+            "there is no PIN to try",
+            "audit the ledger and its copies",
+        )
     }))
 }

@@ -1,6 +1,6 @@
 //! The act itself: open what the operation needs, do it, and look at the target afterwards.
 //!
-//! What counts is what is seen afterwards, never a return value alone. What is done stands with the operation.
+//! What counts is what is seen afterwards, never a return value alone. What each operation does is in its own file.
 
 use super::{
     Error, ErrorKind,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Acting<'_, '_> {
-    /// Acts, and says what came of it. An error on the way is an outcome too: the intent stands in the ledger.
+    /// Acts, and reports the outcome. An error on the way is an outcome too: the intent is already in the ledger.
     ///
     /// # Errors
     /// A defect of this program, unless this is the last run: a program without it may still complete what is open.

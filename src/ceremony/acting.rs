@@ -1,4 +1,4 @@
-//! What an act works with, and what it comes to.
+//! What an act works with, and what comes of it.
 
 use std::collections::BTreeMap;
 
@@ -21,19 +21,19 @@ use crate::{
 /// Opened credentials by target and role.
 pub(super) type Credentials = BTreeMap<(Name, Role), CredentialSecret>;
 
-/// A PIN that may hold.
+/// A PIN that may be in force.
 pub(super) struct PresentPin {
     /// Version of the sealed credential; none where the quorum does not hold it.
     pub(super) version: Option<u32>,
     pub(super) pin: Pin,
 }
 
-/// What is recorded of the PINs that a ceremony hands over, once they hold.
+/// What is recorded of the PINs that a ceremony hands over, once they are in force.
 pub(super) fn handed_over(ceremony: &Ceremony) -> Vec<HandedOver> {
     ceremony.proposal.handovers.iter().map(HandedOver::of).collect()
 }
 
-/// What an act came to, as it was seen.
+/// What came of an act, as it was seen.
 pub struct Acted {
     pub(super) outcome: Outcome,
     pub(super) summary: String,
@@ -47,7 +47,7 @@ pub struct Acted {
     pub(super) program: Option<ProgramRecord>,
     /// What a program complained of: for the operator only.
     pub(super) said: Vec<String>,
-    /// What changed about the target since it was last recorded: for the room.
+    /// What changed about the target since it was last recorded, for the people present.
     pub(super) noticed: Vec<String>,
     pub(super) pins: Vec<PinInForce>,
     pub(super) handovers: Vec<HandedOver>,
@@ -60,7 +60,7 @@ impl Acted {
         Self {
             outcome,
             summary: summary.into(),
-            hint: "look at the target, then run 'quorate execute' again: the same approvals serve".into(),
+            hint: "look at the target, then run 'quorate execute' again: the same approvals are used".into(),
             targets: Vec::new(),
             deleted: Vec::new(),
             restored: Vec::new(),
@@ -103,7 +103,7 @@ impl Acted {
         acted
     }
 
-    /// Once all of it is done, the reissued PINs hold: each has logged in.
+    /// Once all of it is done, the reissued PINs are in force: each has logged in.
     pub(super) fn hand_over(&mut self, ceremony: &Ceremony) {
         if self.is_completed() {
             self.handovers = handed_over(ceremony);
@@ -112,7 +112,7 @@ impl Acted {
 
     /// What to do before the next run.
     pub(super) fn advise(&mut self, hint: &str) {
-        self.hint = format!("{hint}; then run 'quorate execute' again: the same approvals serve");
+        self.hint = format!("{hint}; then run 'quorate execute' again: the same approvals are used");
     }
 
     /// Names the other way out.
@@ -129,7 +129,7 @@ impl Acted {
         self.outcome == Outcome::Completed
     }
 
-    /// What is said when the ceremony stays open.
+    /// The error that is reported when the ceremony stays open.
     pub fn into_error(self, set_aside: Vec<SetAside>) -> Error {
         let kind = match self.outcome {
             Outcome::Failed => ErrorKind::Failed,

@@ -1,4 +1,4 @@
-//! A custodian's decision: they verify, are briefed, open their shares and release them to the station, or reject.
+//! A custodian's decision: they verify, are briefed, and open their shares and release them to the station, or reject.
 
 use super::{Code, Error, World, check_clock, collect::kept_name, opening, recognition, sign};
 use crate::{
@@ -36,14 +36,14 @@ pub enum Continuity {
     },
     /// Its last closed head is the one that they brought on paper.
     Head(Digest),
-    /// No ceremony of it has ended, and its genesis is the one that they brought on paper. That it was not cut back to that
-    /// is not proven.
+    /// No ceremony of it has ended, and its genesis is the one that they brought on paper. This does not prove that the
+    /// ledger was not cut back to its genesis.
     Origin(Digest),
     /// Nothing of it is known here.
     Unknown,
 }
 
-/// What a custodian says to a proposal.
+/// A custodian's answer to a proposal.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// Yes, which releases their shares to the station.
@@ -61,7 +61,7 @@ impl Answer {
         }
     }
 
-    /// How often it uses the card: once for each share that is released, once to sign.
+    /// How often the decision uses the card: once for each share that is released, once to sign.
     pub fn uses(&self, matter: &Matter<'_>) -> Uses {
         match self {
             Self::Approve => {
@@ -72,7 +72,7 @@ impl Answer {
         }
     }
 
-    /// Has the card sign it, and release the shares where it is a yes. Nothing is written here.
+    /// Has the card sign the decision, and for an approval release the shares. Nothing is written here.
     pub fn sign(
         &self,
         matter: &Matter<'_>,
@@ -93,14 +93,14 @@ pub struct Matter<'s> {
     pub state: &'s LedgerState,
     /// The open ceremony.
     pub ceremony: &'s Ceremony,
-    /// Who they are.
+    /// The person who decides.
     pub custodian: &'s Person,
     /// How the ledger is known to be whole.
     pub continuity: Continuity,
 }
 
 impl Matter<'_> {
-    /// What its maker's machine remembers of a decision on it.
+    /// What this machine remembers of the custodian's decision on it.
     pub fn decided(&self, decision: Decision) -> Decided {
         Decided { ceremony: self.ceremony.number(), proposal: self.ceremony.digest, decision }
     }
@@ -124,11 +124,11 @@ pub fn matter<'s>(
         .coded(Code::NothingOpen)
     })?;
     if ceremony.intended.is_some() || ceremony.concluded.is_some() {
-        return Err(Error::refused("the ceremony is being executed already", "see 'quorate status'"));
+        return Err(Error::refused("the ceremony is already being executed", "see 'quorate status'"));
     }
     let custodian = match_card(ceremony, card)?;
     let now = match decision {
-        // Whoever disagrees about the time may say so.
+        // Anyone who disagrees about the time may reject.
         Decision::Rejection if ceremony.disputes.is_some() => clock.now(),
         Decision::Approval | Decision::Rejection => own_clock(clock, state, ceremony)?,
     };
@@ -140,7 +140,7 @@ pub fn matter<'s>(
         .coded(Code::Expired));
     }
     let seen = memory.seen(state.nonce, &custodian.name)?;
-    // A rejection may be on its way as a file. Its maker may write that file again, and nothing else.
+    // A rejection may be on its way as a file. The custodian may write that file again, and nothing else.
     let remembered =
         Decided { ceremony: ceremony.number(), proposal: ceremony.digest, decision: Decision::Rejection };
     if ceremony.rejecting().contains(&custodian.name)
@@ -165,8 +165,8 @@ fn own_clock(clock: &dyn Clock, state: &LedgerState, ceremony: &Ceremony) -> Res
     }
     match disputed.first_recorded() {
         Some(recorded) if now >= recorded => Err(Error::refused(
-            format!("this machine's clock says {now}: the disputed time, {recorded}, is not ahead of it"),
-            "if this clock is right, so may be the time that is disputed: reject",
+            format!("the disputed time, {recorded}, is not ahead of this machine's clock, which says {now}"),
+            "if this clock is right, the disputed time may be right too: reject the proposal",
         )),
         _ => Ok(now),
     }
@@ -180,7 +180,7 @@ fn has_rejected(who: &Name) -> Error {
     .coded(Code::Rejected)
 }
 
-/// The card must be a custodian's.
+/// Refuses a card that is not a custodian's.
 fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s Person, Error> {
     let person = recognition::holder(&ceremony.roster, card)?;
     if person.standing != Standing::Custodian {
@@ -213,13 +213,13 @@ pub(super) fn continuity(
                         "this ledger shows another proposal as ceremony {number} ({}) than the one that {who} decided on",
                         other.kind()
                     ),
-                    "two ledgers grow from one: keep both copies and have them audited together",
+                    "the ledger has been forked: keep both copies and have them audited together",
                 ));
             }
             None => {
                 return Err(Error::refused(
                     format!(
-                        "this ledger ends before ceremony {number}, on which {who} decided already: it is an old copy"
+                        "this ledger ends before ceremony {number}, on which {who} has already decided: it is an old copy"
                     ),
                     "ask for the current ledger",
                 ));
@@ -251,11 +251,11 @@ pub(super) fn continuity(
     match (next, state.head(), paper.genesis) {
         (0, ..) => Ok(Continuity::Genesis),
         (_, Some(_), _) => Ok(Continuity::Unknown),
-        // A genesis is recovered whose station was lost, or the ledger was cut back to look like that.
+        // Either a genesis whose station was lost is being recovered, or the ledger was cut back to look like that.
         (_, None, Some(genesis)) => Ok(Continuity::Origin(genesis)),
         (_, None, None) => Err(Error::refused(
             format!(
-                "no ceremony of this ledger has ended, and yet this is ceremony {next}: it may be a ledger that was cut \
+                "no ceremony of this ledger has ended, and yet this is ceremony {next}: the ledger may have been cut \
                  back, and this machine remembers nothing of it"
             ),
             "give --head if you have a ceremony's head on paper; only if none has ever ended, give --genesis, the \
@@ -321,7 +321,7 @@ pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, decision: Deci
     }
     if has(decision) {
         return Err(Error::refused(
-            format!("this station has an {decision} by {} already", matter.custodian.full_name),
+            format!("this station already has an {decision} by {}", matter.custodian.full_name),
             "a custodian decides once; see 'quorate status'",
         )
         .coded(Code::Decided));

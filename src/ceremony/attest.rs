@@ -14,11 +14,11 @@ use crate::{
     transcript::ledger::{Ceremony, LedgerState},
 };
 
-/// What a person says of the head.
+/// What a person states about the head.
 pub struct Opinion {
     /// Whether the transcript says what was seen.
     pub agrees: bool,
-    /// What else there is to say.
+    /// A remark; may be empty.
     pub remark: Line,
 }
 
@@ -29,7 +29,7 @@ impl Opinion {
     }
 }
 
-/// The last ended ceremony, and who of its roster holds this card.
+/// The last ended ceremony, and the person of its roster who has this card.
 pub fn subject<'s>(
     state: &'s LedgerState,
     card: &CardDescription,

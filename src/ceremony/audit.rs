@@ -33,7 +33,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// What there is to tell of it.
+    /// What is reported of it.
     pub fn account(self, mode: Mode) -> Audited {
         let state = self.state.as_ref();
         let ceremonies = || state.into_iter().flat_map(|state| state.ceremonies.iter());
@@ -59,7 +59,7 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins, cl
     }
     let mut findings = verification::compare_copies(copies);
     let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
-    // Of several that are equally long, the one that was named first.
+    // Of several equally long copies, the one that was named first.
     let longest = copies.iter().enumerate().rev().max_by_key(|(_, (_, files))| (files.len(), size(files)));
     let judged = longest.map(|(_, (_, files))| files.as_slice()).unwrap_or_default();
     let others =
@@ -81,7 +81,7 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins, cl
     let mut paper = Vec::new();
     if let Some(state) = &verified.state {
         findings.extend(verification::remarks(state, clock.now()));
-        // Where a ledger breaks off, what the rest of it has as its head is not known.
+        // Where verification stops early, the head of the rest is not known.
         let told = |f: &Finding| whole || !matches!(f.code, "head-mismatch" | "head-passed");
         paper.extend(verification::check_pins(state, pins).into_iter().filter(told));
     }
@@ -128,7 +128,7 @@ fn judge(findings: &[Finding], paper: &[Finding], state: Option<&LedgerState>) -
     }
 }
 
-/// What people signed counts wherever a copy of it lies: taking it out of one copy hides nothing. Without another copy that has
+/// A signed statement counts whichever copy it is in: removing it from one copy hides nothing. Without another copy that has
 /// more, nothing is copied here.
 fn with_statements<'a>(
     judged: &'a [CeremonyFiles],

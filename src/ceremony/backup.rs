@@ -60,7 +60,7 @@ impl Acting<'_, '_> {
     ) -> Result<Keys<'k>, Error> {
         let source = self.backup_key(self.ceremony)?.sealed.target.clone();
         let key = credentials.get(&(source, Role::BackupKey));
-        let backup_key = key.ok_or_else(|| Error::defect("no backup key is at hand"))?;
+        let backup_key = key.ok_or_else(|| Error::defect("there is no backup key"))?;
         Ok(Keys { user_pin, backup_key, identity })
     }
 }
@@ -132,7 +132,7 @@ impl Entries {
         match (read, line.pop()) {
             (0, _) => Ok(None),
             (_, Some(b'\n')) => Ok(Some(line)),
-            _ => Err(std::io::Error::other("a line of the backup is cut, or too long")),
+            _ => Err(std::io::Error::other("a line of the backup is cut off, or too long")),
         }
     }
 }
@@ -152,7 +152,7 @@ impl BackupSource for Entries {
                 }
             };
         };
-        let line = self.line()?.ok_or_else(|| std::io::Error::other("the backup is cut short"))?;
+        let line = self.line()?.ok_or_else(|| std::io::Error::other("the backup is cut off"))?;
         if Digest::of(&line) != recorded.sha256 {
             return Err(std::io::Error::other(format!(
                 "the entry of {} is not the one that was recorded",

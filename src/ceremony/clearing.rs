@@ -1,6 +1,6 @@
-//! What is destroyed when a ceremony ends: the copies of releases that were handed over, and the station's secrets.
+//! What is destroyed when a ceremony ends: the copies of releases that people brought, and the station's secrets.
 //!
-//! Whether it can be is asked before anything is tried. When it fails later, the ceremony is closed all the same: the target
+//! Whether that is possible is checked before anything is tried. If it fails later, the ceremony is closed all the same: the target
 //! was touched, and people need the outcome and the head more than a clean folder.
 
 use super::{Error, World, commanding, station};
@@ -11,7 +11,7 @@ use crate::{
     transcript::ledger::Ceremony,
 };
 
-/// What came of the destruction.
+/// The result of the destruction.
 #[derive(Default)]
 pub(super) struct Cleared {
     /// Files that are gone.
@@ -54,7 +54,7 @@ pub fn check(ceremony: &Ceremony, inbox: &mut dyn Inbox) -> Result<(), Error> {
         return Ok(());
     }
     let error = Error::problem(
-        "approval files could not be destroyed when the ceremony ends, and each holds a release: nothing was tried",
+        "some approval files cannot be destroyed when the ceremony ends, and each contains a release: nothing was tried",
         "copy them to a folder of your own, name the copies instead, and destroy the originals yourself",
     );
     Err(error.with(stay))

@@ -5,7 +5,7 @@ use crate::ports::card::CardError;
 /// What an error means for the ceremony.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorKind {
-    /// Something did not work; the ceremony stands where it stood.
+    /// Something did not work; the ceremony is as it was.
     Problem,
     /// A rule forbids it; nothing was tried.
     Refused,
@@ -15,7 +15,7 @@ pub enum ErrorKind {
     Indeterminate,
     /// Too few approvals yet; the ledger is as it was.
     Incomplete,
-    /// The command lacks something, or contradicts itself.
+    /// The command is incomplete, or contradicts itself.
     Usage,
     /// What the verification of a ledger excludes: quorate contradicts itself.
     Defect,
@@ -49,7 +49,7 @@ codes! {
     Failed = "failed": "tried, and seen not to have happened",
     Indeterminate = "indeterminate": "tried, and the state of the target is not known",
     Incomplete = "approvals-missing": "too few approvals yet",
-    Usage = "usage": "the command line lacks something, or contradicts itself",
+    Usage = "usage": "the command line is incomplete, or contradicts itself",
     Defect = "defect": "a defect of quorate: it met a state that the verification of the ledger excludes",
     NotConfirmed = "not-confirmed": "a question was answered with no",
     NoAnswer = "no-answer": "the input ended where an answer was expected",
@@ -61,8 +61,8 @@ codes! {
     Several = "several-reasons": "more than one thing is in the way of a plan; the details list them",
     Copies = "copies-missing": "fewer copies of the ledger than the policy requires, or all on one medium",
     Mode = "other-mode": "a rehearsal's ledger without --rehearsal, or a production ledger with it",
-    Rejected = "rejected": "the custodian rejected the proposal, which is final",
-    Decided = "already-decided": "the station has this custodian's decision already",
+    Rejected = "rejected": "the custodian rejected the proposal, and that is final",
+    Decided = "already-decided": "the station already has this custodian's decision",
     PinUnasked = "pin-unasked": "a PIN was given for a target that the quorum does not have",
     ClockBehind = "clock-behind": "this machine's clock is behind the ledger",
     NothingOpen = "nothing-open": "no ceremony is open",
@@ -74,23 +74,23 @@ codes! {
     Head = "head-unknown": "nothing tells whether the ledger is an old copy",
     Acted = "already-acted": "something was tried at the target, so that it cannot be undone by an abort",
     CardAbsent = "card-absent": "there is no such card",
-    CardUnreadable = "card-unreadable": "what is there is not a card, or damaged",
-    CardPinForm = "card-pin-form": "no PIN of the card looks like this; no try was spent",
+    CardUnreadable = "card-unreadable": "what is there is not a card, or is damaged",
+    CardPinForm = "card-pin-form": "no PIN of the card can have this form; no try was spent",
     CardPinWrong = "card-pin-wrong": "the PIN was wrong; a try was spent",
     PinMissing = "pin-missing": "a PIN was asked for, and none was typed",
     CardFinalTry = "card-final-try": "one PIN try is left, and was kept",
     CardBlocked = "card-blocked": "no PIN try is left",
     CardSealed = "card-cannot-open": "the card cannot open what is sealed",
-    CardUnfit = "card-unfit": "the card cannot serve as it is",
+    CardUnfit = "card-unfit": "the card cannot be used as it is",
     CardSeveral = "card-several": "more than one card is there, and none was named",
     CardService = "card-service": "the smart card service cannot be used",
     CardBusy = "card-busy": "another program uses the card",
     CardGone = "card-gone": "the card went away",
     CardNotTouched = "card-not-touched": "nobody touched the card in time",
-    CardFull = "card-full": "the card took no more",
+    CardFull = "card-full": "the card has no more room",
     CardFailed = "card-failed": "the card, the reader or the file failed",
     CardOdd = "card-odd": "something is on the card, or missing on it, that should be looked at first",
-    CardMedium = "card-medium": "the file system on which a soft card lies lacks what is needed",
+    CardMedium = "card-medium": "the file system of a soft card does not support what is needed",
     CardNewPin = "card-new-pin": "the card does not take the new PIN: its own rules forbid it",
     Token = "token": "the token or its module reported an error; the message has its code",
     ModuleChanged = "module-changed": "the module's file is not the one on record",
@@ -112,7 +112,7 @@ impl Code {
         }
     }
 
-    /// Whether a person who is told this may still have a PIN in mind, and type it into the next prompt.
+    /// Whether a person who sees this error may still be about to type a PIN, into whatever prompt comes next.
     pub const fn is_about_a_pin(self) -> bool {
         matches!(
             self,

@@ -25,8 +25,8 @@ pub struct SetAside {
     pub file: String,
     /// Why.
     pub reason: String,
-    /// Whether it was given and is missing, not an approval at all, or one of another proposal: no approval that lacks
-    /// something.
+    /// Whether it was named and is missing, is not an approval at all, or is one of another proposal: not an approval with
+    /// a flaw.
     pub is_foreign: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// Who rejects, on record or not.
+    /// Those who reject, on record or not.
     pub fn rejecting(&self) -> BTreeSet<Name> {
         let new = self.rejections.iter().map(|r| r.statement().custodian.clone());
         new.chain(self.recorded.iter().cloned()).collect()
@@ -170,7 +170,7 @@ pub fn collect(
     for (name, bytes) in kept(ceremony, store)? {
         gathered.take(&name, &bytes);
     }
-    // Nobody gave these as an argument just now.
+    // These were not named on the command line.
     gathered.collected.set_aside.iter_mut().for_each(|aside| aside.is_foreign = false);
     for (name, content) in inbox.files() {
         match content {
@@ -210,7 +210,7 @@ impl Handed {
         {
             return Err(Unfit::Flawed(format!("{who} is not of the quorum that acted")));
         }
-        let release = file.release.ok_or_else(|| format!("{who}'s approval comes without its release"))?;
+        let release = file.release.ok_or_else(|| format!("{who}'s approval has no release"))?;
         if Digest::of(&release.0) != signed.statement().release {
             return Err(Unfit::Flawed(format!("the release is not the one that {who} signed for")));
         }
@@ -218,7 +218,7 @@ impl Handed {
     }
 }
 
-/// What a file is that somebody took for an approval.
+/// What a file is that was mistaken for an approval.
 fn not_an_approval(bytes: &[u8]) -> String {
     let but = if EnrolledCard::parse(bytes).is_ok() {
         " but the enrolment of a card"
@@ -265,7 +265,7 @@ impl Gathered<'_> {
         };
         let who = signed.statement().custodian.clone();
         if self.collected.approvals.iter().any(|(a, _)| a.statement().custodian == who) {
-            return Err(Unfit::Flawed(format!("{who} approved already: a custodian counts once")));
+            return Err(Unfit::Flawed(format!("{who} has already approved: a custodian counts once")));
         }
         let participant = self.participant(&who, &release)?;
         self.collected.participants.push(participant);
@@ -280,7 +280,7 @@ impl Gathered<'_> {
             return Ok(());
         }
         if self.collected.rejecting().contains(who) {
-            return Err(Unfit::Flawed(format!("{who} rejected already")));
+            return Err(Unfit::Flawed(format!("{who} has already rejected")));
         }
         if self.ceremony.intended.is_some() {
             return Err(Unfit::Flawed(format!("{who} rejected after the quorum had acted")));

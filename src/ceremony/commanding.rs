@@ -1,4 +1,4 @@
-//! A program in the act. It is started once: what the station keeps beside its secrets tells a later run whether it may have
+//! Running a program in the act. It is started once: what the station keeps beside its secrets tells a later run whether it may have
 //! been started, and how it ended.
 
 use std::io::{Read as _, Write as _};
@@ -22,7 +22,7 @@ use crate::{
 
 /// What the station keeps from just before a program is started.
 pub(super) const STARTED: &str = "program-started";
-/// What it keeps from its end on: what was seen of the run.
+/// What it keeps once the program has ended: what was seen of the run.
 pub(super) const ENDED: &str = "program-ended";
 
 /// The most outputs whose reasons go on record; the others are told.
@@ -37,7 +37,7 @@ pub(super) enum Known {
     Ended(RunRecord),
     /// It was not started, now or before.
     NotStarted(TokenError),
-    /// It was, or may have been, and its end is not known.
+    /// It was started, or may have been, and how it ended is not known.
     Unknown(String),
 }
 
@@ -83,7 +83,7 @@ impl Acting<'_, '_> {
         let earlier = self.world.station.take(ledger, number, STARTED)?.is_some();
         if earlier && !repeatable {
             return Ok(Known::Unknown(
-                "an earlier run started it, or was about to; it is not run twice".into(),
+                "an earlier run started it, or was about to, and it is never run twice".into(),
             ));
         }
         if !earlier {
@@ -125,8 +125,8 @@ impl Acting<'_, '_> {
         }
     }
 
-    /// Which outputs were not taken and why, and what else lies in the room: where something went wrong, what is there is all
-    /// that is known.
+    /// Which outputs were not taken and why, and what else is in the room: where something went wrong, that is all
+    /// there is to go by.
     pub(super) fn tell_leavings(
         &mut self,
         acted: &mut Acted,
@@ -148,7 +148,7 @@ impl Acting<'_, '_> {
             let named = |name| left.untaken.iter().any(|(other, _)| other == name);
             let others = run.outputs.iter().filter(|output| !named(&output.name));
             untaken.extend(others.map(|output| {
-                format!("output {} was not taken: a credential stood in what the program wrote", output.name)
+                format!("output {} was not taken: the program wrote a credential into it", output.name)
             }));
         }
         for line in untaken.iter().take(MOST_NAMED) {
@@ -160,7 +160,7 @@ impl Acting<'_, '_> {
             .extend(left.lying.iter().map(|entry| format!("it left in its working directory: {entry}")));
         for (count, what) in [
             (left.unlisted, "more that are not listed"),
-            (left.removed, "REMOVED because a credential stood in them"),
+            (left.removed, "REMOVED because they contained a credential"),
             (left.unread, "NOT LOOKED THROUGH for credentials: too large, too many or not readable"),
         ] {
             if count > 0 {
@@ -188,7 +188,7 @@ impl Acting<'_, '_> {
             .collect()
     }
 
-    /// Gives the outputs their names. One that is there already is left if it is the very one: an earlier run put it there.
+    /// Moves the outputs to their places. A file that exists there is left if it is identical: an earlier run put it there.
     pub(super) fn publish(&mut self, run: &ProgramRun, known: &Known) -> Result<(), Error> {
         let Some(record) = known.record() else { return Ok(()) };
         for (output, written) in run.outputs.iter().zip(&record.outputs) {
@@ -199,7 +199,7 @@ impl Acting<'_, '_> {
             if there {
                 return Err(Error::refused(
                     format!("{} exists, and is not this program's output", output.path),
-                    "nothing is overwritten: move it away",
+                    "nothing is overwritten: move that file away",
                 ));
             }
             self.publish_one(&output.path, written)?;
@@ -210,7 +210,7 @@ impl Acting<'_, '_> {
     fn publish_one(&mut self, path: &OutputPath, written: &WrittenFile) -> Result<(), Error> {
         let room = self.room();
         let failed =
-            |e: std::io::Error| Error::problem(format!("{}: {e}", path), "make room, or mend the medium");
+            |e: std::io::Error| Error::problem(format!("{}: {e}", path), "make room, or fix the medium");
         let mut from = self.world.programs.written(&room, &written.name)?;
         let mut to = self.world.artifacts.begin(path)?;
         let (mut hasher, mut buffer) = (crate::encoding::digest::Hasher::default(), vec![0; 64 * 1024]);
@@ -227,8 +227,8 @@ impl Acting<'_, '_> {
         if hasher.finish() != written.sha256 {
             self.world.artifacts.remove(path)?;
             return Err(Error::problem(
-                format!("the output {} changed after the program had ended", written.name),
-                "find out who writes in the station's state directory",
+                format!("the output {} changed after the program ended", written.name),
+                "find out who else writes in the station's state directory",
             ));
         }
         Ok(self.world.artifacts.publish(path)?)

@@ -1,4 +1,4 @@
-//! Two targets of a quorum, side by side: from the ledger, and from what shows without a login.
+//! Two targets of a quorum, side by side: from the ledger, and from what is visible without a login.
 
 use super::{Error, pinning};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     transcript::{event::Concluded, ledger::LedgerState, outcome::Outcome},
 };
 
-/// What the comparison came to.
+/// The result of the comparison.
 #[derive(Debug)]
 pub struct Comparison {
     /// Object by object, from the inventories on record.
@@ -47,7 +47,10 @@ pub fn compare(
     tokens: Option<&mut dyn TokenSource>,
 ) -> Result<Comparison, Error> {
     if one == other {
-        return Err(Error::usage("a target is compared with itself", "name two targets of the quorum"));
+        return Err(Error::usage(
+            "a target cannot be compared with itself",
+            "name two targets of the quorum",
+        ));
     }
     let (first, second) = (inventory(state, one)?, inventory(state, other)?);
     let mut proven = [proven(state, one, other), proven(state, other, one)].concat();
@@ -82,8 +85,8 @@ fn inventory<'s>(state: &'s LedgerState, name: &Name) -> Result<(&'s Inventory, 
     })
 }
 
-/// What `onto` proved to hold of `from`: its restores of backups of `from`, since either was last reset. What an inventory
-/// of either did not have since then, another key may have taken the place of: it proved nothing.
+/// What `onto` is proven to have from `from`: its restores of backups of `from`, since either was last reset. An object that an
+/// inventory of either was missing since then proves nothing: another key may have taken its place.
 fn proven(state: &LedgerState, from: &Name, onto: &Name) -> Vec<ObjectRecord> {
     let mut proven: Vec<ObjectRecord> = Vec::new();
     for ceremony in &state.ceremonies {
@@ -131,13 +134,13 @@ fn look(
     let shows =
         |object: &&ObjectRecord| matches!(object.class, ObjectClass::PublicKey | ObjectClass::Certificate);
     let visible = matching(inventory.objects.iter().filter(shows), now.iter().filter(shows));
-    // Data objects and private ones show or not, as their owner made them: what shows must be on record.
+    // Data objects and private ones are visible or not, as their owner made them: what is visible must be on record.
     let others = now.iter().filter(|object| !shows(object));
     let come = visible.come.into_iter().chain(matching(&inventory.objects, others).come);
     Ok(visible
         .gone
         .into_iter()
-        .map(|object| format!("{name} no longer shows {object}, which its inventory has"))
-        .chain(come.map(|object| format!("{name} shows {object}, which its inventory has not")))
+        .map(|object| format!("{name} no longer shows {object}, which is in its inventory"))
+        .chain(come.map(|object| format!("{name} shows {object}, which is not in its inventory")))
         .collect())
 }

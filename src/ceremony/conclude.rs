@@ -36,7 +36,7 @@ pub struct Report {
     pub directory: String,
     /// Its number.
     pub number: u32,
-    /// Which of the four ends.
+    /// Which of the four outcomes.
     pub outcome: Outcome,
     /// The ceremony's head.
     pub head: Digest,
@@ -44,7 +44,7 @@ pub struct Report {
     pub concluded: Concluded,
     /// What changed about the targets since they were last recorded; none where an earlier run told it.
     pub noticed: Vec<String>,
-    /// What its program complained of and left lying, where it did not complete; none where an earlier run told it.
+    /// What its program complained of and left behind, where it did not complete; none where an earlier run told it.
     pub said: Vec<String>,
     /// Where the working directory of its program was put, if it was to be kept.
     pub kept: Option<String>,
@@ -52,7 +52,7 @@ pub struct Report {
     pub set_aside: Vec<SetAside>,
     /// Releases and keys of the station that were destroyed.
     pub destroyed: u32,
-    /// What should have been destroyed, and is to be by hand.
+    /// What could not be destroyed, and must be destroyed by hand.
     pub left: Vec<FileAndReason>,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn close(
     let concluded = current.concluded.clone().ok_or_else(|| {
         Error::problem("the outcome cannot be read back", "run 'quorate audit' on the ledger")
     })?;
-    // Its outputs are where they belong by now. After the last line nothing would come back to it.
+    // Its outputs are in their places by now. After the last line nothing returns to the room.
     let mut kept = None;
     if persistence == Persistence::GiveUpAndKeep {
         kept = world.programs.keep(&station::room(ceremony.digest))?;

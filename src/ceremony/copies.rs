@@ -1,4 +1,4 @@
-//! The policy's demand on copies of the ledger.
+//! The copies of the ledger that the policy requires.
 
 use super::{Code, Error};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     roster::Policy,
 };
 
-/// Refuses where too few places have the ledger, or one medium has them all: when it is proposed, and again before a target is
+/// Refuses if too few places have the ledger, or all are on one medium: when an operation is proposed, and again before a target is
 /// touched.
 pub(super) fn check(ledger: &mut dyn LedgerStore, mode: Mode, policy: &Policy) -> Result<Copies, Error> {
     let copies = ledger.copies()?;

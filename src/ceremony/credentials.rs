@@ -33,7 +33,7 @@ impl Acting<'_, '_> {
         let mut keys =
             target.and_then(|target| target.credentials.get(&Role::BackupKey)).into_iter().flatten();
         keys.find(|key| version.is_none_or(|version| key.sealed.version == version)).ok_or_else(|| {
-            Error::refused("the quorum holds no backup key of this target", "see 'quorate status'")
+            Error::refused("the quorum has no backup key for this target", "see 'quorate status'")
         })
     }
 
@@ -62,7 +62,7 @@ impl Acting<'_, '_> {
             sealed.push((kept.dealing, &kept.sealed));
         }
         for (dealing, credential) in sealed {
-            // A reset seals the new user PIN to the SO's authority as well, which need not hold the first one.
+            // A reset seals the new user PIN to the SO's authority as well, which need not have the first one.
             let twin = ceremony.proposal.credentials.iter().any(|c| {
                 c.target == credential.target
                     && c.role == credential.role
@@ -132,8 +132,8 @@ impl Acting<'_, '_> {
             (Some(secret), _) => Ok(secret.to_pin()?),
             (None, Some(pin)) => Ok(Pin::copy_of(pin.expose())?),
             (None, None) => Err(Error::refused(
-                format!("no {role} of {target} is at hand"),
-                "hand it over with --present-pin",
+                format!("the {role} of {target} was not handed over"),
+                format!("hand it over with --present-pin {target}:{role}=FILE"),
             )),
         }
     }
@@ -142,6 +142,6 @@ impl Acting<'_, '_> {
 fn no_authority(name: &Name) -> Error {
     Error::refused(
         format!("authority {name} was not reconstituted for this operation"),
-        "audit the roster's operations",
+        "look at the operations of the roster with 'quorate show LEDGER 0'",
     )
 }

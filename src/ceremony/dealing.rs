@@ -18,11 +18,11 @@ use crate::{
 /// The people of a new roster, with the enrolments that its plan names.
 #[derive(Clone, Debug, Default)]
 pub struct Members {
-    /// Who holds shares.
+    /// Those who hold shares.
     pub custodians: Vec<Member>,
-    /// Who proposes.
+    /// Those who propose.
     pub administrators: Vec<Member>,
-    /// Who signs what was seen.
+    /// Those who sign what was seen.
     pub witnesses: Vec<Member>,
     /// Certificates of authorities in DER, from the file that the plan names.
     pub attestation_certificates: Vec<Base64>,
@@ -38,7 +38,7 @@ impl Members {
     }
 }
 
-/// What is dealt, to whom, and what the new roster says besides.
+/// What is dealt, to whom, and what else the new roster says.
 pub(super) struct Terms {
     pub(super) mode: Mode,
     pub(super) ledger: Digest,
@@ -113,7 +113,7 @@ fn deal_shares(
     let mut sealed = Vec::new();
     for (authority, secret) in header.authorities.iter().zip(secrets) {
         let dealt = dealer::deal(header, &authority.name, secret, rng)
-            .map_err(|e| Error::problem(e.to_string(), "mend the plan, then propose again"))?;
+            .map_err(|e| Error::problem(e.to_string(), "fix the plan, then propose again"))?;
         for (custodian, share) in header.custodians.iter().zip(dealt) {
             let document = UnverifiedShare::write(&share.name, &share.secret)?;
             commitments.push(Commitment {

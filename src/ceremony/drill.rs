@@ -1,7 +1,7 @@
-//! A drill: whoever holds a card tries alone that it does what it is for, and signs that it did.
+//! A drill: a person tries alone that their card does what it is for, and signs that it did.
 //!
-//! A custodian's card opens each of their shares of the roster in force, which is held against the dealer's commitment
-//! and wiped. Nothing of it is shown or written but the statement.
+//! A custodian's card opens each of their shares of the roster in force, which is compared with the dealer's commitment
+//! and wiped. Only the statement is shown or written.
 
 use super::{
     Error, approve, not_before,
@@ -35,7 +35,7 @@ pub struct Subject<'s> {
     pub last: &'s Ceremony,
     /// The roster in force.
     pub roster: &'s Roster,
-    /// Who holds the card.
+    /// The person who has the card.
     pub person: &'s Person,
     /// The authorities whose shares are opened; none if they hold no share.
     pub authorities: Vec<Name>,
@@ -61,14 +61,14 @@ pub fn subject<'s>(
     Ok(Subject { state, last, roster, person, authorities: drilled::tried(roster, person), continuity })
 }
 
-/// The roster in force, and the ceremony whose head a drill names: that on everybody's paper.
+/// The roster in force, and the ceremony whose head a drill names: the one that everybody has on paper.
 fn in_force(state: &LedgerState) -> Result<(&Roster, &Ceremony), Error> {
     let head = state.head();
     let last = state.ceremonies.iter().rev().find(|c| Some(c.last_line) == head);
     state.roster().map(|roster| &**roster).zip(last).ok_or_else(|| {
         Error::refused(
             "no roster is in force in this ledger: its genesis has not completed",
-            "drill after the genesis; approving it opens every share as well",
+            "drill after the genesis; approving the genesis opens every share as well",
         )
     })
 }
@@ -95,7 +95,9 @@ pub fn drill(
             Err(OpeningError::Card(CardError::Sealed { reason, .. }) | OpeningError::Share(reason)) => {
                 failed.push((authority, reason));
             }
-            Err(OpeningError::NotSealed(_)) => failed.push((authority, "none is sealed to it".into())),
+            Err(OpeningError::NotSealed(_)) => {
+                failed.push((authority, "no share of it is sealed to this card".into()))
+            }
             Err(OpeningError::Card(error)) => return Err(error.into()),
         }
     }
@@ -115,7 +117,7 @@ pub fn drill(
         time: not_before(clock.now(), subject.state.floor(None))?,
     };
     let envelope = sign::statement(card, &description.signing_key, subject.state.mode, &said)?;
-    // What would not be believed is not written.
+    // A statement that readers would reject is not written.
     drilled::check(&to_file(&envelope), subject.state, subject.last)
         .map_err(|reason| Error::problem(format!("the drill does not verify: {reason}"), "report this"))
 }
@@ -123,21 +125,21 @@ pub fn drill(
 fn has_failed(subject: &Subject<'_>, card: &CardDescription, failed: &[(&Name, String)]) -> Error {
     let names = failed.iter().map(|(authority, _)| authority.as_str()).collect::<Vec<_>>().join(" and ");
     let others = subject.person.cards.len() > 1;
-    let spare = if others { "drill the spare card now" } else { "there is no spare card" };
+    let spare = if others { "drill the spare card now" } else { "no spare card is enrolled" };
     let error = Error::refused(
         format!(
-            "the drill failed: {}'s card {} has no good share of {names}",
+            "the drill failed: {}'s card {} has no valid share of {names}",
             subject.person.name, card.serial
         ),
         format!(
-            "nothing was signed; {spare}; this card cannot approve what needs {names}: tell the administrator, so that \
-             the shares are dealt anew while a quorum of good cards is left"
+            "nothing was signed; {spare}; this card cannot approve what requires {names}: tell the administrator, so that \
+             new shares are dealt while a quorum of good cards is left"
         ),
     );
     error.with(failed.iter().map(|(authority, reason)| format!("{authority}: {reason}")).collect())
 }
 
-/// What lies beside the ledger: the envelope and a line feed.
+/// The bytes of the file beside the ledger: the envelope and a line feed.
 pub fn to_file(envelope: &Envelope) -> Vec<u8> {
     let mut bytes = envelope.write();
     bytes.push(b'\n');
@@ -147,14 +149,14 @@ pub fn to_file(envelope: &Envelope) -> Vec<u8> {
 /// A drill that was put beside the ledger.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// What it says.
+    /// What its maker states.
     pub said: Drill,
     /// Its file, in the ledger.
     pub file: String,
 }
 
 /// Puts drills beside the transcripts whose heads they name: all of them are checked first, as every reader will.
-/// One that lies there already is left.
+/// One that is there already is left.
 pub fn keep(
     ledger: &mut dyn LedgerStore,
     state: &LedgerState,
@@ -181,8 +183,8 @@ fn placed<'s>(
 ) -> Result<(&'s Ceremony, Envelope, Drill), Error> {
     let refused = |reason: String| {
         Error::refused(
-            format!("{name} is no drill that counts here: {reason}"),
-            "nothing was taken in; ask its maker to drill again, with the ledger as it is now",
+            format!("{name} is not a drill that counts here: {reason}"),
+            "nothing was added to the ledger; ask for another drill, made with the ledger as it is now",
         )
     };
     let envelope = drilled::parse(bytes).map_err(refused)?;

@@ -1,4 +1,4 @@
-//! A card signs who holds it, before it is on any roster.
+//! A card signs whose it is, before it is on any roster.
 
 use super::Error;
 use crate::{
@@ -30,7 +30,7 @@ pub struct Enrolling {
 }
 
 impl Enrolling {
-    /// Of the card that was described. `attestation`: certificates of where its keys were made, which the statement names by digest.
+    /// For the card that was described. `attestation`: certificates of where its keys were made, which the statement names by digest.
     pub fn new(
         (name, full_name): (Name, Line),
         holder: Holder,
@@ -51,7 +51,7 @@ impl Enrolling {
         Self { enrolment, attestation }
     }
 
-    /// Has the card sign it, and verifies the file as everybody who reads it will.
+    /// Has the card sign it, and verifies the file as every reader will.
     pub fn sign(self, card: &mut dyn UnlockedCard) -> Result<EnrolmentFile, Error> {
         let payload = strict::write(&self.enrolment);
         let signature = card.sign(&pae(ENROLMENT_TYPE, &payload))?;

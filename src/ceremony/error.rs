@@ -21,7 +21,7 @@ pub struct Error {
     pub hint: String,
     /// More facts, a line each.
     pub details: Vec<String>,
-    /// The commands that the hint mentions, whole; the command line adds them, which knows its own options.
+    /// The full commands that the hint mentions; the command line adds them, because it knows its own options.
     pub commands: Vec<String>,
 }
 
@@ -52,12 +52,12 @@ impl Error {
         Self::new(ErrorKind::Incomplete, message, hint)
     }
 
-    /// The command lacks something.
+    /// The command is incomplete.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, message, hint)
     }
 
-    /// What a verified ledger excludes has been met all the same.
+    /// A state that a verified ledger excludes.
     pub fn defect(message: impl Into<String>) -> Self {
         Self::new(
             ErrorKind::Defect,

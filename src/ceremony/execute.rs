@@ -1,6 +1,6 @@
 //! Execution: verify, count, look, write the intent, reconstitute, act, look again, write the outcome.
 //!
-//! Each step can be cut off by a crash. What was done is told by the last line of the transcript, and running
+//! Each step can be cut off by a crash. The last line of the transcript tells what was done, and running
 //! it again goes on from there.
 
 use std::collections::BTreeMap;
@@ -49,13 +49,13 @@ pub struct Request<'a> {
     pub card: &'a CardDescription,
     /// Approval files.
     pub inbox: &'a mut dyn Inbox,
-    /// PINs that hold now and are not the quorum's, tried once and never stored.
+    /// PINs that are in force and are not the quorum's, tried once and never stored.
     pub present: BTreeMap<(Name, Role), Pin>,
     /// What to do with an intent that cannot be brought to its end.
     pub persistence: Persistence,
 }
 
-/// The open ceremony, or why there is nothing to be done; `what` is that: `execute`.
+/// The open ceremony, or why there is nothing to do; `what` is what was asked for: `execute`.
 pub fn open_ceremony<'s>(state: &'s LedgerState, what: &str) -> Result<&'s Ceremony, Error> {
     state.open().ok_or_else(|| match state.ceremonies.last() {
         Some(last) => Error::refused(
@@ -78,7 +78,7 @@ pub fn check_proposal(open: &Ceremony, reviewed: Option<Digest>) -> Result<(), E
     match reviewed {
         Some(reviewed) if reviewed != open.digest => Err(Error::refused(
             format!("the open proposal, ceremony {}, is not the one of --proposal", open.number()),
-            "review it with 'quorate show'; what was reviewed before is not what would be signed now",
+            "review the open one with 'quorate show': it is not the one that was reviewed before",
         )
         .coded(Code::OtherProposal)
         .with(vec![format!("--proposal: {reviewed}"), format!("open: {}", open.digest)])),
@@ -86,7 +86,7 @@ pub fn check_proposal(open: &Ceremony, reviewed: Option<Digest>) -> Result<(), E
     }
 }
 
-/// The PINs that an execution asks for because the quorum does not hold them.
+/// The PINs that an execution asks for because they are not the quorum's.
 pub fn present_pins_needed(state: &LedgerState) -> Vec<(Name, Role, String)> {
     let open = state.open();
     open.map(|open| present::needed(Some(state), &open.proposal.operation)).unwrap_or_default()
@@ -164,7 +164,7 @@ pub fn execute(
         let attempted = Attempted { outcome: acted.outcome, summary: Summary::lossy(&acted.summary) };
         let line = lines.line(world.clock.now(), attempted);
         world.append(&ceremony.directory, &[line])?;
-        // What may have set PINs is not given up while its target answers: there is no such way out to name.
+        // A ceremony that may have set PINs cannot be given up while its target answers, so that way out is not offered.
         if !giving_up::may_have_changed_pins(&state, &ceremony) {
             acted.offer_giving_up();
         }
@@ -202,14 +202,14 @@ fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins
         return Ok(());
     }
     let error = Error::problem(
-        "PINs are needed that the quorum does not hold",
+        "PINs are needed that the quorum does not have",
         "their owners hand them over now: --present-pin TARGET:ROLE=FILE for each, or run it in a terminal",
     )
     .coded(Code::PinMissing);
     Err(error.with(missing))
 }
 
-/// Counts. Who is missing is said by name.
+/// Counts, and names those who are missing.
 fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<collect::SetAside>), Error> {
     let rejecting = collected.rejecting();
     let Collected { participants, set_aside, .. } = collected;
@@ -226,7 +226,7 @@ fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<c
             // A rejection cancels the approval, in what is told as in what is counted.
             let standing: Vec<Name> =
                 approved.iter().filter(|who| !rejecting.contains(*who)).cloned().collect();
-            let mut details = vec![format!("approved with good shares: {}", list(&standing))];
+            let mut details = vec![format!("approved with valid shares: {}", list(&standing))];
             if !rejecting.is_empty() {
                 details.push(format!("rejected: {}", list(&rejecting.iter().cloned().collect::<Vec<_>>())));
             }
@@ -242,7 +242,7 @@ fn too_few(tally: &str, set_aside: &[collect::SetAside]) -> Error {
     match set_aside.iter().find(|aside| aside.is_foreign) {
         Some(foreign) => Error::problem(
             format!("{}: {}", foreign.file, foreign.reason),
-            "give the approval files of this very proposal, then run 'quorate execute' again with all of them",
+            "bring the approval files of the open proposal, then run 'quorate execute' again with all of them",
         )
         .coded(Code::File)
         .with(vec![format!("too few approvals yet: {tally}")]),

@@ -36,7 +36,7 @@ pub(super) fn renewal(
     let name = &target.target.name;
     if keep_pins && target.exposed().is_none() {
         return Err(Error::refused(
-            format!("keep_pins: the quorum holds no PIN of {name} that could be changed"),
+            format!("keep_pins: the quorum has no PIN of {name} that could be changed"),
             "leave it out of the plan",
         ));
     }
@@ -79,14 +79,14 @@ pub fn held_pin(
                 Some(length) => format!("target {target}: {}.pin_length is {length}", rule.role),
                 None => format!("target {target}: the token takes PINs of {longest} characters at most"),
             },
-            "a PIN that short can be guessed; allow it with policy.allow_short_pins = true",
+            "such a short PIN can be guessed; the plan of the genesis can allow it with policy.allow_short_pins = true",
         ));
     }
     let pin = fresh_pin(shortest, longest, rng)?;
     Ok((pin.secret, pin.bits))
 }
 
-/// The most characters of a PIN that the token takes and its rule allows; 0 is no limit.
+/// The most characters of a PIN that the token takes and its rule allows; 0 means no limit.
 fn pin_length(
     target: &Name,
     rule: &CredentialRule,
@@ -124,7 +124,7 @@ pub fn seal_credential(
     let authority = roster.deal().authority(&rule.authority).ok_or_else(|| {
         Error::refused(
             format!("there is no authority {}", rule.authority),
-            "mend the plan, then propose again",
+            "fix the plan, then propose again",
         )
     })?;
     let name = CredentialName {

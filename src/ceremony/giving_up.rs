@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A genesis or a reset that may have changed PINs is not given up while its target answers: the ledger would hold
+/// A genesis or a reset that may have changed PINs is not given up while its target answers: the ledger would have
 /// PINs in force that the token does not have.
 pub(super) fn check(
     world: &mut World<'_>,
@@ -28,7 +28,7 @@ pub(super) fn check(
         && answers(world, state, ceremony, acted)
     {
         return Err(Error::refused(
-            "PINs may have been changed, and the target answers: this ceremony cannot be given up",
+            "this ceremony cannot be given up: PINs may have been changed, and the target answers",
             "find out why it does not complete, then run 'quorate execute' again without --give-up",
         )
         .with(vec![acted.summary.clone()]));
@@ -39,7 +39,7 @@ pub(super) fn check(
 /// Whether a ceremony that began to act may have changed PINs that the ledger would not know.
 pub(super) fn may_have_changed_pins(state: &LedgerState, ceremony: &Ceremony) -> bool {
     match state.recovery(&ceremony.proposal.operation) {
-        // What it takes up again had ended already: given up, it stays as it was, and can be taken up once more.
+        // What it takes up again has ended already: if this is given up, that stays as it was, and can be taken up once more.
         Some(recovery) if recovery.finishes() && recovery.lost.end.is_some() => false,
         Some(recovery) => !recovery.touches().is_empty(),
         None => ceremony.proposal.operation.facts().sets_pins,

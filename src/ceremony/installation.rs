@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Acting<'_, '_> {
-    /// What a genesis or an adoption does: it opens what it brings, installs it, and hands over what goes to others.
+    /// What a genesis or an adoption does: it opens the new credentials, installs them, and hands over what goes to others.
     pub(super) fn let_join(
         &mut self,
         targets: &[GenesisTarget],
@@ -64,7 +64,7 @@ impl Acting<'_, '_> {
         acted
     }
 
-    /// How many bytes the quorum holds of what owners handed over: they can compare it with what they have.
+    /// The lengths of the credentials that their owners handed over, which they can compare with what they have.
     fn lengths_of_handed_over(&self) -> String {
         let handed_over = self.ceremony.proposal.credentials.iter().filter(|c| c.bits == 0);
         handed_over.map(|c| format!("; {} of {}: {} bytes", c.role, c.target, c.bytes)).collect()
@@ -111,7 +111,7 @@ impl Acting<'_, '_> {
                 (StartKind::Initialise, _) => (self.run, present),
                 (StartKind::TakeOver, NewPin::NeverSet) => (Run::First, present),
                 (StartKind::TakeOver, NewPin::MayBeSet) => (Run::Resumed, present),
-                // The one that is handed over is known not to hold any more.
+                // The one that was handed over is known to be no longer in force.
                 (StartKind::TakeOver, NewPin::Set) => (Run::Resumed, present.filter(|_| held_so.is_none())),
             };
             let label = target.token_label();
@@ -133,7 +133,7 @@ impl Acting<'_, '_> {
                 self.mark_pin(&target.name, Role::SoPin, NewPin::MayBeSet).map_err(failed)?;
             }
             let done = token.install(grant, &installation);
-            // What cannot be kept here is not known later, and costs a try at most.
+            // If the mark cannot be kept, a later run does not know, which costs one try at most.
             let _ = match &done {
                 Ok(()) => self.mark_pin(&target.name, Role::SoPin, NewPin::Set),
                 Err(error) if error.effect == Effect::None => self.mark_pin(&target.name, Role::SoPin, known),

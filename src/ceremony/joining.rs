@@ -1,4 +1,4 @@
-//! Targets as they join: what they are now, and the credentials that the quorum will hold of them.
+//! Targets as they join: what they are now, and the credentials that the quorum will have for them.
 
 use super::{
     Error,
@@ -51,8 +51,8 @@ pub(super) fn observe_target(
             .is_ok_and(|mut t| t.observe().is_ok_and(|o| o.initialised))
     {
         return Err(Error::refused(
-            format!("target {}: a token with the label \"{}\" exists there already", table.name, label),
-            "choose another label: it must tell the new token from the old one",
+            format!("target {}: a token with the label \"{}\" already exists there", table.name, label),
+            "choose another label, one that tells the new token from the old one",
         ));
     }
     let credentials = table
@@ -81,8 +81,8 @@ fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Err
     let (name, identity) = (&table.name, &observation.identity);
     match &table.start {
         JoiningAs::Empty { .. } if observation.initialised => Err(Error::refused(
-            format!("target {name}: the token \"{}\" is initialised already", identity.label),
-            "use start = \"take-over\" with its serial, or name an empty slot",
+            format!("target {name}: the token \"{}\" is already initialised", identity.label),
+            "use start = \"take-over\" with its serial number, or name an empty slot",
         )),
         JoiningAs::InUse { .. } if !observation.initialised => {
             Err(Error::refused(format!("target {name}: the token is empty"), "use start = \"initialise\""))
@@ -90,7 +90,7 @@ fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Err
         JoiningAs::InUse { label, serial } if identity.serial != *serial || identity.label != *label => {
             Err(Error::refused(
                 format!("target {name}: found serial {} with label \"{}\"", identity.serial, identity.label),
-                "name the token in the plan as it names itself",
+                "write serial and label in the plan as the token reports them",
             ))
         }
         _ => Ok(()),
@@ -109,11 +109,11 @@ pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observatio
                 if rule.custody != Custody::Borrowed && !requirement.has(&rule.authority) {
                     return Err(Error::refused(
                         format!(
-                            "operation {operation} needs the {role} of {}, which only {} opens, and that authority is not named for it",
+                            "operation {operation} needs the {role} of {}, which only {} opens, and that authority is not required for it",
                             target.name, rule.authority
                         ),
                         format!(
-                            "a genesis adds \"{}\" to operations.{operation}; later, name an authority that the roster has for it",
+                            "in a genesis, add \"{}\" to operations.{operation}; later, choose an authority that the roster requires for it",
                             rule.authority
                         ),
                     ));
@@ -124,7 +124,7 @@ pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observatio
     Ok(())
 }
 
-/// Every credential of a new target that the quorum holds or hands over; `version` is what the next one has.
+/// Every credential of a new target that the quorum keeps or hands over; `version` is that of the next one.
 pub(super) fn make_credentials(
     (target, observed): &(GenesisTarget, Observation),
     version: &dyn Fn(Role) -> u32,

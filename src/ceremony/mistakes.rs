@@ -1,4 +1,4 @@
-//! What is in the way of a plan, collected, so that all of it is said at once.
+//! What is in the way of a plan, collected, so that all of it is reported at once.
 
 use super::{Code, Error, ErrorKind};
 
@@ -12,7 +12,7 @@ impl Mistakes {
         tried.map_err(|error| self.0.push(error)).ok()
     }
 
-    /// Refuses if there was one; several are listed, each with its own advice.
+    /// Refuses if there was any; several are listed, each with its own advice.
     pub(super) fn settle(mut self) -> Result<(), Error> {
         if self.0.len() < 2 {
             return self.0.pop().map_or(Ok(()), Err);

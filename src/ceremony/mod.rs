@@ -76,7 +76,7 @@ pub struct World<'a> {
     pub mode: Mode,
     /// The ledger and its copies.
     pub ledger: &'a mut dyn LedgerStore,
-    /// What was verified of it.
+    /// What was verified of the ledger.
     pub known: &'a mut Known,
     /// The station's own secrets.
     pub station: &'a mut dyn StationStore,
@@ -88,14 +88,14 @@ pub struct World<'a> {
     pub programs: &'a mut dyn Programs,
     /// The host's clock.
     pub clock: &'a dyn Clock,
-    /// What the station says of itself.
+    /// What the station knows about itself.
     pub environment: EnvironmentReading,
-    /// Who is told of progress.
+    /// Receives progress reports.
     pub progress: &'a mut dyn Progress,
 }
 
 impl World<'_> {
-    /// Reads the ledger and verifies what is new in it, or all of it where it is not the one that was read before.
+    /// Reads the ledger and verifies what is new in it, or all of it if it is not the one that was read before.
     pub fn load(&mut self) -> Result<LedgerState, Error> {
         let files = self.ledger.read()?;
         self.check(&files)
@@ -105,7 +105,7 @@ impl World<'_> {
         sound(self.known.verify(files, self.mode), files, self.mode)
     }
 
-    /// Appends lines, after the ledger with them was verified as every reader will: what would not be believed is not
+    /// Appends lines, after verifying the ledger with them as every reader will: what would not verify is not
     /// written.
     fn append(&mut self, directory: &str, lines: &[Vec<u8>]) -> Result<(), Error> {
         let mut next = self.last()?;
@@ -136,8 +136,8 @@ impl World<'_> {
         Ok(self.ledger.create(directory, plan, first_line)?)
     }
 
-    /// The last ceremony as it is now; none in a ledger that is yet to be. Those before it were verified since the ledger was
-    /// locked, and are held against their files when it is loaded again.
+    /// The last ceremony as it is now; none in a ledger that does not exist yet. Those before it were verified since the ledger was
+    /// locked, and are compared with their files when it is loaded again.
     fn last(&mut self) -> Result<Vec<CeremonyFiles>, Error> {
         if self.known.last(self.mode).is_none() && !self.ledger.is_empty()? {
             self.load()?;
@@ -152,7 +152,7 @@ impl World<'_> {
     }
 
     /// Destroys what this machine still keeps of ceremonies that have ended: after a crash at their very end, and after
-    /// a recovery. Of these very ceremonies: anybody can make a ledger of the same nonce, in which the open one has ended.
+    /// a recovery. Only of these very ceremonies: anybody can make a ledger of the same nonce, in which the open one has ended.
     pub fn sweep(&mut self, state: &LedgerState) -> Result<(), Error> {
         for ceremony in state.ceremonies.iter().filter(|c| c.end.is_some()) {
             let kept = self.station.names(state.nonce, ceremony.number())?;
@@ -193,7 +193,7 @@ fn sound(verified: Verified, files: &[CeremonyFiles], mode: Mode) -> Result<Ledg
             .coded(Code::LedgerInvalid),
             (Some(_), _) if files.is_empty() => Error::refused(
                 "this is not a ledger: no ceremony is in it",
-                "name the directory that holds 0000-genesis",
+                "name the directory that contains 0000-genesis",
             ),
             (Some(_), Mode::Production) => Error::refused(
                 "this is the ledger of a rehearsal",
@@ -206,7 +206,7 @@ fn sound(verified: Verified, files: &[CeremonyFiles], mode: Mode) -> Result<Ledg
             )
             .coded(Code::Mode),
         };
-        // In the other mode nothing verifies: that would only be noise.
+        // In the other mode nothing verifies: a list of findings would only be noise.
         if error.code != Code::Mode {
             error.details = findings.iter().map(ToString::to_string).collect();
         }
@@ -228,7 +228,7 @@ fn check_clock(now: Timestamp, state: Option<&LedgerState>) -> Result<Timestamp,
     not_before(now, state.and_then(LedgerState::latest))
 }
 
-/// Refuses a clock that is behind the last line of a ceremony. Which of the two is wrong, a person must say.
+/// Refuses a clock that is behind the last line of a ceremony. A person must decide which of the two is wrong.
 fn not_before(now: Timestamp, latest: Option<&Ceremony>) -> Result<Timestamp, Error> {
     let Some(latest) = latest.filter(|latest| now < latest.times.1) else { return Ok(now) };
     let way_on = match (&latest.end, latest.had_quorum) {

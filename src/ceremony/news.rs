@@ -1,4 +1,4 @@
-//! What became of a target's objects since the ledger recorded them, outside of any ceremony: told to those who are there, and
+//! What became of a target's objects since the ledger recorded them, outside of any ceremony: reported to the people present, and
 //! counted in the outcome.
 
 use super::acting::Acted;
@@ -21,7 +21,7 @@ pub(super) struct News {
 }
 
 /// Compares what was there before an operation with the last inventory. What an earlier run of the same operation may have
-/// done is not news.
+/// done is not reported.
 pub(super) fn since(
     recorded: &[ObjectRecord],
     before: &[ObjectRecord],
@@ -47,14 +47,14 @@ fn without_own_work<'a>(found: Matching<'a>, operation: &'a Operation) -> Matchi
             same: found.same.into_iter().filter(|(was, is)| was.extractable != is.extractable).collect(),
             come: found.come,
         },
-        // Which of them it made, its own outcome says.
+        // Its own outcome lists those that it made.
         Operation::Restore(_) => Matching { come: Vec::new(), ..found },
         Operation::Use(_) => Matching::default(),
         _ => found,
     }
 }
 
-/// What is told otherwise of one object.
+/// What the token now reports differently about one object.
 fn difference(was: &ObjectRecord, is: &ObjectRecord) -> String {
     let mut said = Vec::new();
     if was.extractable != is.extractable {
@@ -70,9 +70,9 @@ fn difference(was: &ObjectRecord, is: &ObjectRecord) -> String {
         _ => {}
     }
     if !was.is_same_object(is) {
-        said.push("the token tells more or less of it than before".into());
+        said.push("the token reports more or less about it than before".into());
     }
-    if said.is_empty() { "what shows its public half is another object".into() } else { said.join("; ") }
+    if said.is_empty() { "another object shows its public half now".into() } else { said.join("; ") }
 }
 
 impl News {
@@ -85,7 +85,7 @@ impl News {
         self.lines
             .extend(objects.into_iter().take(MOST).map(|o| format!("{what} since the last inventory: {o}")));
         if more > 0 {
-            self.lines.push(format!("{what} since the last inventory: {more} more, as the inventories say"));
+            self.lines.push(format!("{what} since the last inventory: {more} more, see the inventories"));
         }
     }
 

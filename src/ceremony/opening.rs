@@ -1,4 +1,4 @@
-//! A custodian's share on their card: opened, and held against the roster.
+//! A custodian's share, opened with their card and compared with the roster.
 
 use super::Error;
 use crate::{
@@ -47,8 +47,8 @@ impl From<OpeningError> for Error {
             ),
             OpeningError::Card(error) => error.into(),
             OpeningError::Share(what) => Self::refused(
-                format!("the share on this card is not good: {what}"),
-                "nothing was signed; tell the administrator: at genesis nobody should go on, later a spare card may serve",
+                format!("the share for this card is not valid: {what}"),
+                "nothing was signed; tell the administrator: nobody should go on with a genesis, and later a spare card can be tried",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! What the station knows of the PINs that an open ceremony sets: a PIN that was certainly never set is not tried, because a
+//! What the station knows about the PINs that an open ceremony sets: a PIN that was certainly never set is not tried, because a
 //! wrong one costs a try.
 //!
 //! A mark lies beside the station's secrets, is durable before the first call that sets the PIN, and goes with the ceremony.
@@ -32,7 +32,7 @@ impl Acting<'_, '_> {
         })
     }
 
-    /// Says so before the PIN is set, or once it was seen that it was, or was not.
+    /// Records that the PIN is about to be set, or that it was seen to be set, or not to be.
     pub(super) fn mark_pin(&mut self, target: &Name, role: Role, known: NewPin) -> Result<(), Error> {
         let (ledger, number, name) = (self.state.nonce, self.ceremony.number(), mark(target, role));
         match known {

@@ -20,8 +20,8 @@ pub fn target<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s TargetInFor
     state.targets.get(name).ok_or_else(|| {
         if let Some(retired) = state.retired.get(name) {
             return Error::refused(
-                format!("{name} was let go by ceremony {}", retired.by),
-                "a token that is to come back is adopted under another name",
+                format!("{name} was retired by ceremony {}", retired.by),
+                "to bring the token back, adopt it under another name",
             );
         }
         let known: Vec<&str> = state.targets.keys().map(Name::as_str).collect();
@@ -31,7 +31,7 @@ pub fn target<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s TargetInFor
     })
 }
 
-/// Reads a target without login and refuses one that is not who the ledger says.
+/// Reads a target without login and refuses one that is not the one on record.
 pub fn observe(
     tokens: &mut dyn TokenSource,
     name: &Name,
@@ -82,8 +82,7 @@ fn refuse_another(name: &Name, known: &TokenIdentity, found: &TokenIdentity) -> 
         }
     }
     if found.module_sha256 != known.module_sha256 {
-        details
-            .push("the module's file is another one than the ledger has on record (SHA-256 differs)".into());
+        details.push("the module's file is not the one on record (SHA-256 differs)".into());
     }
     let error = Error::refused(
         format!("target {name} is not the token that the ledger knows"),
@@ -92,7 +91,7 @@ fn refuse_another(name: &Name, known: &TokenIdentity, found: &TokenIdentity) -> 
     Err(error.with(details))
 }
 
-/// Reads the target of an inventory, behind the module that its plan names anew, where it does.
+/// Reads the target of an inventory, behind the module that its plan names, if it names one.
 pub(super) fn observe_for_inventory(
     tokens: &mut dyn TokenSource,
     known: &TargetInForce,
@@ -142,13 +141,13 @@ pub fn select(
     };
     selection::select(selectors, &inventory.objects).map_err(|misfit| match misfit {
         Misfit::Nothing { entry } => Error::refused(
-            format!("objects, entry {entry}: no object of the last inventory of {name} is meant by it"),
+            format!("objects, entry {entry}: it matches no object of the last inventory of {name}"),
             "compare it with 'quorate show LEDGER'; if the token has changed, run an \"inventory\" first",
         )
         .with(particulars(&inventory.objects)),
         Misfit::Several { entry, objects } => Error::refused(
-            format!("objects, entry {entry}: it means {} objects, not one", objects.len()),
-            "add what tells them apart, as it is listed here: label, public_key_sha256, value_sha256 …",
+            format!("objects, entry {entry}: it matches {} objects, not one", objects.len()),
+            "add a field that tells them apart, from those listed here: label, public_key_sha256, value_sha256 …",
         )
         .with(particulars(&objects)),
         Misfit::Twins { entry, object, there } => Error::refused(
@@ -157,7 +156,7 @@ pub fn select(
             ),
             match there {
                 1 => "leave count out: there is one".to_owned(),
-                _ => format!("write count = {there} to delete all of them; one alone goes with a reset only"),
+                _ => format!("write count = {there} to delete all of them; one alone can be removed only by a reset"),
             },
         ),
         Misfit::Twice { entry, object } => {
@@ -183,11 +182,11 @@ pub(super) fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {
     target.inventory.as_ref().map(|i| i.objects.clone()).unwrap_or_default()
 }
 
-/// A target that is another one than was approved.
+/// A target that is not the one that was approved.
 pub(super) fn changed(name: &Name) -> Error {
     Error::refused(
         format!("target {name} is not as it was when it was proposed"),
-        "find out who changed it; this run touched nothing, and the approvals stay good for the token as it was",
+        "find out who changed it; this run touched nothing, and the approvals stay valid for the token as it was",
     )
 }
 

@@ -1,4 +1,4 @@
-//! The PINs that the quorum does not hold: who is asked for them, and why.
+//! The PINs that the quorum does not have: who is asked for them, and why.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::{
     transcript::ledger::{Ceremony, LedgerState},
 };
 
-/// PINs that hold now and are not the quorum's.
+/// PINs that are in force and are not the quorum's.
 pub type PresentPins = BTreeMap<(Name, Role), Pin>;
 
-/// The PINs that the quorum does not hold and an execution needs, each with the reason.
+/// The PINs that the quorum does not have and an execution needs, each with the reason.
 pub fn needed(state: Option<&LedgerState>, operation: &Operation) -> Vec<(Name, Role, String)> {
     let operation = match state.and_then(|state| state.recovery(operation)) {
         None => operation,
@@ -31,7 +31,7 @@ pub fn needed(state: Option<&LedgerState>, operation: &Operation) -> Vec<(Name, 
     joining.chain(borrowed(state, operation)).collect()
 }
 
-/// Refuses a PIN for a target that is not known: what is misspelled would be missing when all have gathered. One that is not
+/// Refuses a PIN for a target that is not known: a misspelled one would be missing once all have gathered. One that is not
 /// asked for, of a target that is known, is left alone: scripts give the same options to every ceremony.
 pub(super) fn check_given<'p>(
     state: Option<&LedgerState>,
@@ -85,7 +85,7 @@ fn present_when_joining(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
         needed.push((
             target.name.clone(),
             Role::SoPin,
-            "the SO PIN that holds now; tried once, and not stored".into(),
+            "the SO PIN in force now; it is tried once and not stored".into(),
         ));
     }
     if custody(Role::UserPin) == Some(Custody::Borrowed) {
@@ -102,7 +102,7 @@ fn present_when_joining(target: &GenesisTarget) -> Vec<(Name, Role, String)> {
     needed
 }
 
-/// Refuses a PIN that the token says it does not take, before it is presented: a module may cut it off, and then it costs
+/// Refuses a PIN of a length that the token does not take, before it is presented: a module may truncate it, which costs
 /// a try. A token that cannot be looked at now is looked at again by what follows, which says why.
 pub(super) fn check_lengths(
     tokens: &mut dyn TokenSource,

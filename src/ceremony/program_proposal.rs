@@ -1,4 +1,4 @@
-//! Plans that run programs, as they are proposed: everything pinned, and seen to be possible.
+//! Proposing plans that run programs: everything is pinned, and seen to be possible.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ pub type HandedCredentials = BTreeMap<(Name, Role), CredentialSecret>;
 /// The longest credential that can be handed over.
 const LONGEST: usize = 4000;
 
-/// Which credentials a plan wants handed over.
+/// The credentials that are to be handed over when a plan is proposed.
 pub fn handed_over_needed(plan: &Plan) -> Vec<(Name, Role)> {
     let Plan::Genesis(plan) = plan else { return Vec::new() };
     let of = |table: &TargetTable| -> Vec<(Name, Role)> {
@@ -41,7 +41,7 @@ pub fn handed_over_needed(plan: &Plan) -> Vec<(Name, Role)> {
     plan.targets.iter().flat_map(of).collect()
 }
 
-/// The held credentials of a genesis' programs, sealed.
+/// The held credentials of the programs of a genesis, sealed.
 pub(super) fn program_credentials(
     plan: &GenesisPlan,
     target: &GenesisTarget,
@@ -74,7 +74,7 @@ fn handed<'h>(
     let role = rule.role;
     let found = handed_over.get(&(target.clone(), role)).ok_or_else(|| {
         Error::usage(
-            format!("the {role} of {target} is to be handed over, and was not"),
+            format!("the {role} of {target} must be handed over, and was not"),
             format!("give it with --hand-over {target}:{role}=FILE, or run it in a terminal"),
         )
     })?;
@@ -87,7 +87,7 @@ fn handed<'h>(
     ))
 }
 
-/// SHA-256 of each input as it lies there.
+/// SHA-256 of each input as it is now.
 pub(super) fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Vec<(Name, Digest)>, Error> {
     let mut found = Vec::new();
     for table in tables {
@@ -98,9 +98,9 @@ pub(super) fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Ve
             .ok_or_else(|| {
                 Error::refused(
                     format!(
-                        "{path} is longer than {LONGEST_FILE} bytes, the most that a program's input can have"
+                        "{path} is longer than {LONGEST_FILE} bytes, the most that an input of a program can have"
                     ),
-                    "give the program less to read",
+                    "give the program a smaller input",
                 )
             })?;
         found.push((table.name.clone(), digest));
@@ -108,8 +108,8 @@ pub(super) fn digests(world: &mut World<'_>, tables: &[InputTable]) -> Result<Ve
     Ok(found)
 }
 
-/// SHA-256 of a file; none of one that is longer. What is over the limit would be cut when it is copied for the program, and
-/// be taken for a file that somebody changed.
+/// SHA-256 of a file; none of one that is longer. A file over the limit would be cut off when it is copied for the program, and
+/// look like a file that somebody changed.
 fn digest_within(file: impl Read, longest: u64) -> io::Result<Option<Digest>> {
     let mut bounded = file.take(longest.saturating_add(1));
     let (mut hasher, mut buffer) = (Hasher::default(), vec![0; 64 * 1024]);
@@ -144,7 +144,7 @@ pub(super) fn check_run(
         if found != pinned {
             return Err(Error::refused(
                 format!("{} is not the program that is pinned (SHA-256 differs)", program),
-                "find out who changed it; if it was updated, let the quorum approve the new one",
+                "find out who changed it; if it was updated, propose a plan that names the new SHA-256",
             )
             .with(vec![format!("the file has the SHA-256 {found}")]));
         }

@@ -47,9 +47,9 @@ pub struct Request<'a> {
     pub plan: &'a Plan,
     /// At genesis: the people whose enrolments the plan names.
     pub members: Members,
-    /// At genesis: the credentials that the plan wants handed over.
+    /// At genesis: the credentials that must be handed over.
     pub handed_over: HandedCredentials,
-    /// The PINs that are at hand for its execution.
+    /// The PINs that were given for its execution.
     pub present: Vec<(Name, Role)>,
 }
 
@@ -57,11 +57,11 @@ pub struct Request<'a> {
 pub struct Foreseen {
     /// The ceremony that is open and comes first.
     pub open: Option<String>,
-    /// PINs that its execution will ask for, since the quorum does not hold them, with the reason.
+    /// PINs that its execution will ask for, since the quorum does not have them, with the reason.
     pub present: Vec<(Name, Role, String)>,
 }
 
-/// A proposal that is not signed yet. It holds the station's new secrets.
+/// A proposal that is not signed yet, with the station's new secrets.
 pub struct Draft {
     /// What will be signed.
     pub proposal: Proposal,
@@ -69,7 +69,7 @@ pub struct Draft {
     pub plan: Plan,
     /// The roster whose people act.
     pub roster: Arc<Roster>,
-    /// What the proposer should know before they sign.
+    /// What the proposer should know before signing.
     pub warnings: Vec<String>,
     secrets: StationSecrets,
 }
@@ -91,8 +91,8 @@ struct Substance {
     roster: Arc<Roster>,
 }
 
-/// Says what is in the way of a plan, all of it at once, and what it will ask for. It needs no card, and writes
-/// nothing but for a file that is begun and removed where a backup will be; an open ceremony is not an obstacle, since the plan
+/// Reports everything that is in the way of a plan at once, and what it will ask for. It needs no card, and writes
+/// nothing but a file that is created and removed where a backup will be; an open ceremony is not an obstacle, since the plan
 /// may be meant for after it.
 pub fn check(
     world: &mut World<'_>,
@@ -111,7 +111,7 @@ pub fn check(
 }
 
 /// Makes a proposal: reads the target, pins its objects, makes what credentials are needed, and at genesis deals.
-/// Nothing is written. What is in the way is said all at once.
+/// Nothing is written. Everything that is in the way is reported at once.
 pub fn draft(
     world: &mut World<'_>,
     state: Option<&LedgerState>,
@@ -158,7 +158,7 @@ pub fn draft(
     Ok(Draft { proposal, plan: request.plan.clone(), roster: substance.roster, warnings, secrets })
 }
 
-/// Everything but the proposer. None only where a mistake was noted.
+/// Everything but the proposer. None only if a mistake was noted.
 fn prepare(
     world: &mut World<'_>,
     state: Option<&LedgerState>,
@@ -187,7 +187,7 @@ fn prepare(
     let substance = mistakes.note(match (request.plan, state) {
         (Plan::Genesis(plan), None) => begin(world, (plan, request), ledger, &secrets, at),
         (Plan::Genesis(_), Some(_)) => Err(Error::refused(
-            "this ledger has a genesis already",
+            "this ledger already has a genesis",
             "begin another ledger: name a directory that does not exist yet",
         )),
         (_, None) => {
@@ -221,7 +221,7 @@ fn begin(
     })
 }
 
-/// What can be done about an open ceremony, as it stands.
+/// What can be done about an open ceremony in its present state.
 fn way_on(state: Option<&LedgerState>, pending: &Ceremony) -> &'static str {
     let is_open = state.and_then(LedgerState::open).is_some_and(|open| open.number() == pending.number());
     match (is_open, &pending.concluded, &pending.intended) {
@@ -237,7 +237,7 @@ fn way_on(state: Option<&LedgerState>, pending: &Ceremony) -> &'static str {
     }
 }
 
-/// Now, as the proposal will say. What its plan disputes does not bind it, and must be as the plan says.
+/// The time that the proposal will have. Times that its plan disputes do not bind it, and must be as the plan says.
 fn moment(world: &World<'_>, state: Option<&LedgerState>, plan: &Plan) -> Result<Timestamp, Error> {
     let now = world.clock.now();
     let disputed = plan.heading().disputed_times;
@@ -264,7 +264,7 @@ fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
         .coded(Code::CeremonyOpen)),
         (None, Plan::Recover(recover)) => Err(Error::refused(
             format!(
-                "ceremony {} is not open, and it left no PINs of which nobody knows whether they hold",
+                "ceremony {} is not open, and it is known which PINs are in force since",
                 recover.ceremony
             ),
             "there is nothing to recover",
@@ -301,7 +301,7 @@ pub fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Arc<Roster>, Er
 }
 
 /// Has the administrator's card sign the draft, keeps the station's secrets, and makes the ceremony appear in the
-/// ledger. The proposal is read back and verified as everybody else will.
+/// ledger. The proposal is read back and verified as every reader will.
 pub fn submit(
     world: &mut World<'_>,
     draft: Draft,
@@ -311,7 +311,7 @@ pub fn submit(
     let Draft { proposal, roster, secrets, .. } = draft;
     let admin = roster
         .person(&proposal.proposer)
-        .ok_or_else(|| Error::refused("the proposer left the roster", "run the command again"))?;
+        .ok_or_else(|| Error::refused("the proposer is no longer on the roster", "run the command again"))?;
     let envelope = sign::statement(card, &description.signing_key, world.mode, &proposal)?;
     let digest = envelope.payload_digest();
     let station = proposal.station.keys.fingerprint();
@@ -344,7 +344,7 @@ pub fn awaited(roster: &Roster, approved: &BTreeSet<Name>) -> Vec<Name> {
     roster.custodians().map(|p| p.name.clone()).filter(|name| !approved.contains(name)).collect()
 }
 
-/// A ledger that was never written to: so that `propose` can tell a genesis from everything else.
+/// Whether the ledger was never written to, which tells a genesis from everything else.
 pub fn is_empty(ledger: &mut dyn LedgerStore) -> Result<bool, Error> {
     Ok(ledger.is_empty()?)
 }

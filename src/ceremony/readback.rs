@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// The targets, read back before anything is touched: each must be who it was when it was proposed.
+/// The targets, read back before anything is touched: each must be the one that was proposed.
 pub(super) fn look(
     world: &mut World<'_>,
     state: &LedgerState,
@@ -26,7 +26,7 @@ pub(super) fn look(
 ) -> Result<Vec<ObservedTarget>, Error> {
     let operation = &ceremony.proposal.operation;
     if let Some(recovery) = state.recovery(operation) {
-        // Who they are now is unknown until they are looked at: the interrupted operation may have changed them.
+        // What they are now is unknown until they are looked at: the interrupted operation may have changed them.
         let unknown = |name: &Name| ObservedTarget { name: name.clone(), identity: unknown_identity() };
         return Ok(recovery.touches().into_iter().map(unknown).collect());
     }

@@ -1,4 +1,4 @@
-//! Whose card this is: serial and both keys must be as they were enrolled, before any PIN is asked for.
+//! Recognising the person by their card: serial and both keys must be as they were enrolled, before any PIN is asked for.
 
 use super::{Code, Error};
 use crate::{
@@ -21,7 +21,7 @@ pub fn enrolled_in(roster: &Roster) -> Vec<EnrolledKeys> {
     cards.map(|card| EnrolledKeys::from(card.enrolment())).collect()
 }
 
-/// The person of the roster who holds this card.
+/// The person of the roster who has this card.
 pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Person, Error> {
     let Some((person, enrolled)) = roster.holder(card.signing_key.keyid()) else {
         let same_serial = roster.people().iter().find(|person| {
@@ -42,19 +42,19 @@ pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Pers
             .coded(Code::ForeignCard));
         }
         return Err(Error::refused(
-            format!("card {} is on nobody's list in this quorum", card.serial),
-            "insert the card that was enrolled for it",
+            format!("card {} belongs to nobody in this quorum", card.serial),
+            "insert a card that was enrolled for this quorum",
         )
         .coded(Code::ForeignCard));
     };
     let enrolment = enrolled.enrolment();
-    // A witness is enrolled without the share key that the card has all the same.
+    // A witness is enrolled without a share key, although the card has one.
     let same_share_key =
         enrolment.share_recipient.is_none() || enrolment.share_recipient == card.share_recipient;
     if enrolment.kind != card.kind || enrolment.serial != card.serial || !same_share_key {
         return Err(Error::refused(
             format!(
-                "{}'s card {} is not as it was enrolled: serial or share key differ",
+                "{}'s card {} is not as it was enrolled: its serial number or share key differs",
                 person.name, card.serial
             ),
             "use a spare card, or have the member replaced",
@@ -64,7 +64,7 @@ pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Pers
     Ok(person)
 }
 
-/// The administrator who holds this card; `what` is what only administrators do.
+/// The administrator who has this card; `what` is what only administrators do.
 pub fn administrator<'r>(
     roster: &'r Roster,
     card: &CardDescription,

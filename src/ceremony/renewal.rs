@@ -1,7 +1,7 @@
-//! The end of an operation: the held PIN that the target has seen is changed, an application's user PIN is set anew, and
+//! The end of an operation: the held PIN that the target has seen is changed, an application's user PIN is replaced, and
 //! each is proven by a login.
 //!
-//! The new PINs stand in the proposal, sealed. An error may follow a completed change, so that what counts is which PIN
+//! The new PINs are in the proposal, sealed. An error may follow a completed change, so what counts is which PIN
 //! logs in.
 
 use super::{
@@ -28,14 +28,14 @@ use crate::{
 pub(super) struct Renewed {
     /// The user's PIN: a held one, or the application's.
     user: Option<PresentPin>,
-    /// The SO's, where that was handed to the target.
+    /// The SO's, if that was handed to the target.
     officer: Option<PresentPin>,
-    /// What is recorded once the application's PIN holds.
+    /// What is recorded once the application's PIN is in force.
     handovers: Vec<HandedOver>,
 }
 
 impl Acting<'_, '_> {
-    /// The PINs that a ceremony sets on one target at its end; none of those that it keeps.
+    /// The PINs that a ceremony sets on one target at its end; not those that it keeps.
     pub(super) fn renewed(
         &self,
         ceremony: &Ceremony,
@@ -114,11 +114,11 @@ impl Acting<'_, '_> {
     }
 }
 
-/// What became of the change of a held PIN.
+/// The result of changing a held PIN.
 enum Changed {
     /// The new one logs in, whatever the call returned.
     Proven(Result<(), TokenError>),
-    /// It does not, as far as known.
+    /// The new one does not log in, as far as is known.
     Not(TokenError),
 }
 
@@ -151,11 +151,11 @@ impl Ending<'_> {
             Changed::Not(error) => (false, Some(error)),
         };
         let untouched = error.as_ref().is_some_and(|error| error.effect == Effect::None);
-        let holds = match error {
+        let in_force = match error {
             Some(error) if untouched => Err(error),
             error => self.token.prove_pin(PinHolder::User, user_pin).map_err(|e| error.unwrap_or(e)),
         };
-        match holds {
+        match in_force {
             Ok(()) if officer_done => {
                 self.acted.handovers.clone_from(&renewed.handovers);
                 self.tell("the application's user PIN is new");
@@ -169,7 +169,7 @@ impl Ending<'_> {
         }
     }
 
-    /// Changes one held PIN, and finds out which one holds.
+    /// Changes one held PIN, and finds out which one is in force.
     fn change(&mut self, change: &PinChange<'_>, role: Role, old: &PresentPin, new: &PresentPin) -> Changed {
         let holder = if role == Role::SoPin { PinHolder::SecurityOfficer } else { PinHolder::User };
         let changed = match self.token.change_pins(self.pins, change) {
@@ -184,18 +184,19 @@ impl Ending<'_> {
             self.know(role, new);
             return Changed::Proven(changed);
         };
-        let old_holds =
+        let old_in_force =
             unproven.cause == Cause::PinIncorrect && self.token.prove_pin(holder, &old.pin).is_ok();
         let error = changed.err().unwrap_or(unproven);
         // A call that did not return may still be at work: then both PINs stay on record.
-        if old_holds && error.cause != Cause::Unnamed {
+        if old_in_force && error.cause != Cause::Unnamed {
             self.know(role, old);
         }
-        let which = if old_holds { "the old one still holds" } else { "which one holds is unknown" };
+        let which =
+            if old_in_force { "the old one is still in force" } else { "which one is in force is unknown" };
         Changed::Not(TokenError { message: format!("{which}: {}", error.message), ..error })
     }
 
-    /// Records the version of a PIN that holds.
+    /// Records the version of a PIN that is in force.
     fn know(&mut self, role: Role, pin: &PresentPin) {
         let target = &self.target.target.name;
         let known = pin.version.map(|version| PinInForce { target: target.clone(), role, version });

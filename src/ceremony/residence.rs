@@ -1,6 +1,6 @@
 //! Whether secrets may be handled by this process, by the quorum's policy.
 //!
-//! Our own secrets lie in pages that are never swapped, in any case. What a library copies of them does not, unless all of
+//! Our own secrets lie in pages that are never swapped, in any case. Copies that a library makes of them do not, unless all of
 //! the process is locked or there is no swap; a production quorum requires that unless its genesis says otherwise.
 
 use super::Error;
@@ -10,14 +10,14 @@ use crate::{
     roster::Policy,
 };
 
-/// Refuses where the policy requires more than was found when the process started. Asked before a secret is made or a PIN
+/// Refuses where the policy requires more than was found when the process started. Checked before a secret is made or a PIN is
 /// asked for.
 pub fn check(mode: Mode, policy: &Policy) -> Result<(), Error> {
     if mode == Mode::Production
         && policy.require_locked_memory
         && hardening::residency() == Some(Residency::SecretsOnly)
     {
-        let hint = "raise the limit of locked memory in the way that fits, or turn swap off, then run the same command again";
+        let hint = "raise the limit of locked memory as described below, or turn swap off, then run the same command again";
         let error = Error::refused(
             "this quorum's policy requires that no copy of a secret can reach swap, and here it could",
             hint,

@@ -14,24 +14,24 @@ use crate::{
     transcript::outcome::Outcome,
 };
 
-/// What an operation has at hand while the user is logged in.
+/// What an operation can use while the user is logged in.
 pub(super) struct Session<'a> {
     /// The target.
     pub(super) token: &'a mut dyn Token,
     /// Its name.
     pub(super) name: &'a Name,
-    /// Has logged in.
+    /// The user PIN that logged in.
     pub(super) user_pin: &'a Pin,
     /// What was there before.
     pub(super) before: Inventory,
     /// What the proposal carries, and the backup key.
     pub(super) credentials: &'a Credentials,
-    /// The quorum's consent.
+    /// The quorum's authorization.
     pub(super) grant: Authorization,
 }
 
 impl Acting<'_, '_> {
-    /// The consent of an operation on one target.
+    /// The authorization for the one target of an operation.
     pub(super) fn one_grant(
         &self,
         grants: &mut dyn Iterator<Item = Authorization>,

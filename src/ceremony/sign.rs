@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// Under which name a statement lies beside the transcript.
+/// The name of the file of a statement beside the transcript.
 pub(super) fn beside_name(who: &Name, statement: &Envelope) -> String {
     format!("{who}-{}.json", statement.payload_digest().short())
 }
@@ -77,7 +77,7 @@ impl LineWriter {
         Ok(Self { mode, seed: Arc::clone(seed), keyid, seq, prev, not_before })
     }
 
-    /// The next line, without line feed. What happened must be recorded even if the clock was set back meanwhile:
+    /// The next line, without line feed. What happened must be recorded even if the clock was set back in the meantime:
     /// then under the time of the line before.
     pub fn line<E: Event>(&mut self, time: Timestamp, event: E) -> Vec<u8> {
         let time = time.max(self.not_before);

@@ -119,7 +119,7 @@ fn of_open(
     if !here && next.verb != "approve" {
         next.reason.insert_str(
             0,
-            "This machine is not its station: what follows is done there, or, if that is lost, by a plan of kind \
+            "This machine is not its station. Go on at the station, or, if that is lost, with a plan of kind \
              \"recover\". ",
         );
     }
@@ -145,7 +145,7 @@ fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> N
     }
     if tally.is_quorum() {
         let reason = format!(
-            "A quorum has approved ({}), as far as shows without a card. Next: 'quorate execute', before {expires}.",
+            "A quorum has approved ({}), as far as can be told without a card. Next: 'quorate execute', before {expires}.",
             tally.describe()
         );
         return step("execute", reason);
@@ -154,7 +154,7 @@ fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> N
     let lacking = tally.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max().unwrap_or(0);
     let reason = format!(
         "Too few approvals yet ({}). Next: {} of {} with 'quorate approve', before {expires}; then 'quorate execute', \
-         with the files that were brought.",
+         with the approval files.",
         tally.describe(),
         counted(lacking, "approval", "approvals"),
         listed(&people)
@@ -187,10 +187,10 @@ fn between(state: &LedgerState) -> NextStep {
     if let Some(next) = state.ceremonies.iter().rev().find(|c| c.end.is_some()).and_then(unattested) {
         return next;
     }
-    step("propose", "No ceremony is open. Next: 'quorate propose PLAN' for whatever is to be done.")
+    step("propose", "No ceremony is open. Next: 'quorate propose PLAN' for what is to be done.")
 }
 
-/// Whose attestations the last ceremony lacks before its outcome is more than its station's word.
+/// The people whose attestations are missing before the outcome of the last ceremony is more than its station's word.
 fn unattested(last: &Ceremony) -> Option<NextStep> {
     let attesting = last.attesting()?;
     if attesting.have >= attesting.needed || attesting.missing.is_empty() {

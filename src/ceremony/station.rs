@@ -49,8 +49,8 @@ impl StationSecrets {
     pub fn age_identity(&self) -> Result<crate::sealing::x25519::X25519Identity, Error> {
         let identity = self.identity.as_ref().ok_or_else(|| {
             Error::refused(
-                "the station's identity is destroyed: this ceremony was being aborted when it was cut off",
-                "run 'quorate abort' again; if nobody aborted, the file is damaged: have the quorum recover the ceremony",
+                "the station's identity is destroyed: an abort of this ceremony was cut off",
+                "run 'quorate abort' again; if nobody aborted it, the file is damaged: have the quorum recover the ceremony",
             )
         })?;
         let bytes = identity.expose().try_into().map_err(|_| damaged())?;
@@ -90,7 +90,7 @@ impl StationSecrets {
         let mut part = |part: &'static str| -> Result<Option<StationSecret>, Error> {
             let Some(sealed) = store.take(ledger, ceremony, &name(part, keyid))? else { return Ok(None) };
             let plaintext = match card.open(&sealed) {
-                // A crash while it was destroyed: its bytes are zeros by now. To close, it is not needed.
+                // A crash cut off its destruction: its bytes are zeros by now. Closing does not need it.
                 Err(CardError::Sealed { .. }) if part == "identity" => return Ok(None),
                 opened => opened?,
             };
@@ -99,7 +99,7 @@ impl StationSecrets {
         };
         let signing = part("signing")?.ok_or_else(|| {
             Error::refused(
-                format!("{} keeps no station secrets of this ceremony that this card opens", store.whose()),
+                format!("{} has no station secrets of this ceremony that this card can open", store.whose()),
                 "use the card, the machine and the account that proposed it; if they are lost, have the quorum recover the ceremony \
                  (a plan of kind \"recover\")",
             )
@@ -126,7 +126,7 @@ fn damaged() -> Error {
     )
 }
 
-/// The name that tells of which proposal a station keeps something: number and nonce are not the ceremony, since anybody
+/// The name of the file that says for which proposal a station keeps secrets: number and nonce do not identify the ceremony, since anybody
 /// can put them into a ledger of their own. It comes after all others in the order in which they are destroyed: what a crash
 /// leaves of them is found by it.
 pub fn mark(proposal: Digest) -> String {

@@ -16,19 +16,19 @@ use crate::{
     },
 };
 
-/// How far the outcome of a ceremony is more than its station's word.
+/// Which attestations back the outcome of a ceremony, so that it is more than its station's word.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attesting {
     /// How many custodians must attest.
     pub needed: usize,
-    /// How many did, and nobody of them disagreed.
+    /// How many did, without disagreeing.
     pub have: usize,
-    /// Those who acted and said nothing: the custodians whose shares were used, and the administrator.
+    /// Those who acted and have not attested: the custodians whose shares were used, and the administrator.
     pub missing: Vec<Name>,
 }
 
 impl Ceremony {
-    /// Whose attestations its outcome has; none where it has not closed, or nothing was tried.
+    /// The attestations of its outcome; none if it has not closed, or nothing was tried.
     pub fn attesting(&self) -> Option<Attesting> {
         let (Some(End::Closed), Some((intended, _))) = (&self.end, &self.intended) else { return None };
         let said = || self.attestations.iter().map(Signed::statement);
@@ -47,7 +47,7 @@ impl Ceremony {
     }
 }
 
-/// Takes the good ones into the ceremony and reports the others.
+/// Adds the valid ones to the ceremony and reports the others.
 pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen: BTreeSet<(Name, bool)> = BTreeSet::new();
@@ -70,7 +70,7 @@ pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, context: &Con
     findings
 }
 
-/// A rejection that lies beside the transcript counts although the station did not record it: at the next execution if the
+/// A rejection beside the transcript counts although the station did not record it: at the next execution if the
 /// ceremony is open, and as a finding if it has acted.
 fn rejections_beside(
     files: &CeremonyFiles,
@@ -90,7 +90,7 @@ fn rejections_beside(
         }
         if ceremony.intended.is_some() {
             let message = format!(
-                "{} rejected it ({}), and the transcript does not say so",
+                "{} rejected it ({}), and that is not in the transcript",
                 said.custodian, said.reason
             );
             let finding = Finding::new(Severity::Objection, "rejection-unrecorded", message);

@@ -1,4 +1,4 @@
-//! The ceremonies of a ledger in their order, with what each new one would otherwise look up in all of them.
+//! The ceremonies of a ledger in their order, with indexes of what each new one would otherwise look up in all of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -73,17 +73,17 @@ pub struct Ceremony {
     pub disputes: Option<DisputedTimes>,
     /// Attempts that did not complete.
     pub attempts: Vec<Attempted>,
-    /// What came of it.
+    /// Its outcome.
     pub concluded: Option<Concluded>,
     /// How it ended; none while it is open.
     pub end: Option<End>,
-    /// Number of the ceremony that brought its PINs to their end, after it had ended as indeterminate.
+    /// Number of the ceremony that completed its change of PINs, after it had ended as indeterminate.
     pub finished_by: Option<u32>,
-    /// Good rejections that lie beside the transcript and are not in it.
+    /// Valid rejections beside the transcript that are not in it.
     pub unrecorded: Vec<Signed<Rejection>>,
-    /// Good attestations of its head.
+    /// Valid attestations of its head.
     pub attestations: Vec<Signed<Attestation>>,
-    /// Good drills that name its head.
+    /// Valid drills that name its head.
     pub drills: Vec<Signed<Drill>>,
     /// Drills beside it that do not count: file and reason.
     pub bad_drills: Vec<String>,
@@ -139,7 +139,7 @@ impl Ceremony {
             (Some(End::Aborted(_)), _) => "aborted".to_owned(),
             (Some(End::Recovered { by, outcome }), _) => format!("{outcome}, closed by ceremony {by}"),
             (Some(End::Closed), Some(outcome)) => match self.finished_by {
-                Some(by) => format!("{outcome}, brought to its end by ceremony {by}"),
+                Some(by) => format!("{outcome}, completed by ceremony {by}"),
                 None => outcome.to_string(),
             },
             (Some(End::Closed), None) => "closed".to_owned(),
@@ -230,7 +230,7 @@ impl Ceremonies {
         self.all.push(Arc::new(ceremony));
     }
 
-    /// Changes how one ended, or what lies beside it, and returns it.
+    /// Changes how one ended, or what is beside it, and returns it.
     pub(super) fn change(
         &mut self,
         number: u32,

@@ -22,7 +22,7 @@ use crate::{
     roster::requirement::Requirement,
 };
 
-/// Verifies one ceremony. The first line that does not hold ends it.
+/// Verifies one ceremony. The first line that is not valid ends it.
 pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony, Vec<Finding>), Finding> {
     let mut lines = line::split(&files.transcript)?;
     let first =
@@ -113,7 +113,7 @@ fn refused_statement(error: &StatementError) -> Finding {
     Finding::error(code, error.to_string())
 }
 
-/// Takes the next line in, if it may stand here.
+/// Adds the next line, if it is allowed here.
 fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) -> Result<(), Finding> {
     let before_intent = ceremony.intended.is_none() && ceremony.concluded.is_none() && ceremony.end.is_none();
     match &line.entry.event {
@@ -124,7 +124,7 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             check_approval(ceremony, signed.statement())?;
             let who = &signed.statement().custodian;
             if ceremony.approvals.iter().any(|a| a.statement().custodian == *who) {
-                let message = format!("{who} approved already: a custodian counts once");
+                let message = format!("{who} has already approved: a custodian counts once");
                 return Err(Finding::error("approval-twice", message));
             }
             ceremony.approvals.push(signed);
@@ -179,11 +179,11 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             ceremony.end = Some(End::Aborted(Box::new(signed)));
             Ok(())
         }
-        other => Err(Finding::error("line-order", format!("{} cannot stand here", other.name()))),
+        other => Err(Finding::error("line-order", format!("{} is not allowed here", other.name()))),
     }
 }
 
-/// What makes an approval good for this ceremony, besides its signature.
+/// What makes an approval valid for this ceremony, besides its signature.
 pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Finding> {
     let who = &approval.custodian;
     if approval.proposal != ceremony.digest {

@@ -16,7 +16,7 @@ use crate::{
 /// The longest file of a drill: an honest one has about 1,200 bytes.
 pub const MAX_DRILL: usize = 16 * 1024;
 
-/// Takes the good ones into the ceremony that was verified last, and reports the others. `state` has that ceremony's
+/// Adds the valid ones to the ceremony that was verified last, and reports the others. `state` has that ceremony's
 /// effects already: a drill is of the roster in force afterwards.
 pub(super) fn read(
     files: &CeremonyFiles,
@@ -43,7 +43,7 @@ pub(super) fn read(
     found
 }
 
-/// Checks one: made in this ledger after this ceremony, of the roster that `state` has in force, by that card.
+/// Checks one: made in this ledger after this ceremony, for the roster that `state` has in force, by that card.
 pub fn check(bytes: &[u8], state: &LedgerState, ceremony: &Ceremony) -> Result<Signed<Drill>, String> {
     in_walk(bytes, state, ceremony, &Signatures::AT_ONCE)
 }
@@ -102,7 +102,7 @@ pub fn tried(roster: &Roster, person: &Person) -> Vec<Name> {
     }
 }
 
-/// By what it is known that a card works.
+/// The evidence that a card works.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
@@ -130,13 +130,13 @@ impl std::fmt::Display for Proof {
 /// What is known of one card.
 #[derive(Clone, Debug)]
 pub struct CardStanding<'s> {
-    /// Whose.
+    /// The person who has it.
     pub person: &'s Person,
-    /// Which.
+    /// The card.
     pub card: &'s EnrolledCard,
-    /// When it was last seen to work, and by what; none if never.
+    /// When it was last seen to work, and the evidence; none if never.
     pub last: Option<(Timestamp, Proof)>,
-    /// When the policy wants the next drill at the latest; none without such a policy.
+    /// The date by which the policy requires the next drill; none without such a policy.
     pub due: Option<Timestamp>,
     /// Whether that has passed.
     pub is_overdue: bool,
@@ -151,7 +151,7 @@ pub struct Drills<'s> {
     pub set_aside: Vec<String>,
 }
 
-/// Who drilled when, by the clock `now`.
+/// The drills of each card, as of `now`.
 pub fn standing(state: &LedgerState, now: Timestamp) -> Drills<'_> {
     let mut drills = Drills::default();
     for ceremony in &state.ceremonies {
@@ -177,7 +177,7 @@ pub fn standing(state: &LedgerState, now: Timestamp) -> Drills<'_> {
     drills
 }
 
-/// Everything by which it is known that a card worked, since the roster is in force.
+/// All evidence that a card worked, since the roster came into force.
 fn proofs<'s>(
     state: &'s LedgerState,
     roster: &'s Roster,

@@ -55,7 +55,7 @@ macro_rules! event {
 }
 
 event! { "proposed",
-    /// The first line: the proposal, and what the station says of itself.
+    /// The first line: the proposal, and what the station reports about itself.
     Proposed {
         /// The ledger's nonce.
         ledger: Digest,
@@ -70,7 +70,7 @@ event! { "proposed",
     }
 }
 event! { "approved",
-    /// An approval that came with good shares.
+    /// An approval that came with valid shares.
     Approved {
         /// Signed by the custodian's card.
         approval: Envelope,
@@ -92,9 +92,9 @@ event! { "intended",
         /// The targets that will be touched, as they were read just now.
         #[serde(deserialize_with = "bounds::targets")]
         targets: Vec<ObservedTarget>,
-        /// Directories that hold the ledger, this one included.
+        /// Directories that contain the ledger, including this one.
         copies: u8,
-        /// Whether two of them lie on one file system.
+        /// Whether all of them are on one file system.
         same_medium: bool,
         /// Self-reported.
         environment: EnvironmentReading,
@@ -110,9 +110,9 @@ event! { "attempted",
     }
 }
 event! { "concluded",
-    /// What came of it.
+    /// The outcome of the operation.
     Concluded {
-        /// Which of the four ends.
+        /// Which of the four outcomes.
         outcome: Outcome,
         /// One sentence: what was seen.
         summary: Summary,
@@ -128,16 +128,16 @@ event! { "concluded",
         /// Objects that could not be treated.
         #[serde(deserialize_with = "bounds::objects")]
         left_out: Vec<LeftOut>,
-        /// Objects of a backup or a restore of which the token does not keep all that restricts them or says what they are
-        /// for, and what that is.
+        /// Objects of a backup or a restore of which the token does not keep every attribute that restricts them or says what they are
+        /// for, and which attributes.
         #[serde(deserialize_with = "bounds::objects")]
         unkept: Vec<LeftOut>,
         /// The backup that was written.
         backup: Option<BackupRecord>,
-        /// Of the PINs that the proposal was to change: those that are known to hold afterwards.
+        /// Of the PINs that the proposal was to change: those that are known to be in force afterwards.
         #[serde(deserialize_with = "bounds::credentials")]
         pins: Vec<PinInForce>,
-        /// Reissued PINs that were seen to hold, for their applications.
+        /// Reissued PINs that were seen to be in force, for their applications.
         #[serde(deserialize_with = "bounds::targets")]
         handovers: Vec<HandedOver>,
         /// What was seen of a program.
@@ -165,7 +165,7 @@ event! { "aborted",
 pub struct ObservedTarget {
     /// Which.
     pub name: Name,
-    /// Who it said it was.
+    /// The identity that it reported.
     pub identity: TokenIdentity,
 }
 
@@ -179,19 +179,19 @@ pub struct TargetState {
     pub inventory: Option<Inventory>,
 }
 
-/// A PIN that holds.
+/// A PIN that is in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinInForce {
     /// Of which target.
     pub target: Name,
-    /// Whose.
+    /// The user's, or the SO's.
     pub role: Role,
     /// Version of the sealed credential.
     pub version: u32,
 }
 
-/// A reissued PIN that holds. Its sealed file stands in the proposal.
+/// A reissued PIN that is in force. Its sealed file is in the proposal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HandedOver {

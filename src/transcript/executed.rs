@@ -22,7 +22,7 @@ fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
     Err(Finding::error("outcome", message))
 }
 
-/// Whether enough custodians approved, whatever any of them said later.
+/// Whether enough custodians approved, regardless of later rejections.
 pub(super) fn is_agreed(ceremony: &Ceremony) -> bool {
     let approving: BTreeSet<Name> =
         ceremony.approvals.iter().map(|a| a.statement().custodian.clone()).collect();
@@ -48,33 +48,30 @@ pub(super) fn check_intended(
     if named.len() != intended.quorum.len() || !named.iter().all(approved) || !counted.is_quorum() {
         return Err(Finding::error(
             "quorum-names",
-            "the custodians that it names are no quorum of those who approved",
+            "the custodians that it names are not a quorum of those who approved",
         ));
     }
     let operation = &ceremony.proposal.operation;
     let recovery = state.and_then(|state| state.recovery(operation));
     let touched = recovery.map_or_else(|| operation.touches(), |recovery| recovery.touches());
     if !intended.targets.iter().map(|target| &target.name).eq(touched) {
-        return Err(Finding::error("intent-targets", "it names other targets than the operation has"));
+        return Err(Finding::error("intent-targets", "it names targets other than those of the operation"));
     }
     let pinned = |name: &Name| match operation.installs().iter().find(|target| target.name == *name) {
         Some(joining) => Some(&joining.identity),
         None => operation.target().map(|(_, identity)| identity),
     };
-    // In a recovery who answers is not known until it is looked at.
+    // In a recovery it is not known what answers until it is looked at.
     if recovery.is_none() && !intended.targets.iter().all(|t| pinned(&t.name) == Some(&t.identity)) {
-        return Err(Finding::error(
-            "intent-targets",
-            "a target was another token than the one that was pinned",
-        ));
+        return Err(Finding::error("intent-targets", "a target was not the token that was pinned"));
     }
     let policy = ceremony.roster.policy();
     if intended.same_medium && !policy.allow_same_medium && ceremony.roster.deal().mode == Mode::Production {
-        return Err(Finding::error("copies", "the copies lay on one file system, which the policy refuses"));
+        return Err(Finding::error("copies", "the copies were on one file system, which the policy refuses"));
     }
     let copies = policy.copies;
     if intended.copies < copies {
-        let message = format!("{} copies of the ledger, the policy wants {copies}", intended.copies);
+        let message = format!("{} copies of the ledger, the policy requires {copies}", intended.copies);
         return Err(Finding::error("copies", message));
     }
     Ok(())
@@ -90,7 +87,7 @@ pub(super) fn check_concluded(
         return check_refused(ceremony, concluded);
     }
     if ceremony.intended.is_none() {
-        return outcome_error("an outcome without an intent");
+        return outcome_error("there is an outcome without an intent");
     }
     let own = &ceremony.proposal.operation;
     let recovery = state.and_then(|state| state.recovery(own));
@@ -99,7 +96,7 @@ pub(super) fn check_concluded(
     if !named.iter().all(|name| touched.contains(name))
         || named.iter().collect::<BTreeSet<_>>().len() != named.len()
     {
-        return outcome_error("it tells of targets that the operation does not have, or of one twice");
+        return outcome_error("it reports targets that the operation does not have, or one twice");
     }
     let acted_on = state.map_or(own, |state| state.acted_on(own));
     let completed = concluded.outcome == Outcome::Completed;
@@ -107,7 +104,7 @@ pub(super) fn check_concluded(
     for target in &concluded.targets {
         let found = target.inventory.as_ref().map(|inventory| &inventory.identity);
         if found.is_some_and(|found| !acted_on.may_be(&target.name, found, end)) {
-            return outcome_error("the target is another token afterwards");
+            return outcome_error("the target is a different token afterwards");
         }
     }
     check_inventories(concluded)?;
@@ -181,7 +178,7 @@ fn check_refused(ceremony: &Ceremony, concluded: &Concluded) -> Result<(), Findi
         && concluded.program.is_none()
         && concluded.pins.is_empty()
         && concluded.handovers.is_empty();
-    if untouched { Ok(()) } else { outcome_error("refused, and yet something was done") }
+    if untouched { Ok(()) } else { outcome_error("refused, but something was done") }
 }
 
 fn check_completed(

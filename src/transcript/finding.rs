@@ -12,7 +12,7 @@ pub enum Severity {
     Note,
     /// Weakens what the ledger proves.
     Warning,
-    /// Somebody who belongs to the quorum signed that it was not as the ledger says.
+    /// A member of the quorum signed that it was not as the ledger says.
     Objection,
     /// The ledger cannot be believed.
     Error,
@@ -80,7 +80,7 @@ impl Finding {
 /// How many ceremonies are named where several have one finding.
 const NAMED: usize = 3;
 
-/// Findings in words, each once: those that differ in nothing but the ceremony are told together, at the place of the first.
+/// Findings in words, each once: those that differ only in the ceremony are reported together, at the place of the first.
 pub fn grouped(findings: &[Finding]) -> Vec<String> {
     let mut groups: Vec<(&Finding, Vec<&str>)> = Vec::new();
     let mut places: BTreeMap<(&str, Option<usize>, &str), usize> = BTreeMap::new();

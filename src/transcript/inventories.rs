@@ -1,6 +1,6 @@
 //! What became of the objects of a target from one inventory to the next, and whether a ceremony accounts for it.
 //!
-//! A token that an application or another administrator reaches may change at any time, so that this breaks no record. But
+//! A token that an application or another administrator reaches may change at any time, so a change is not an error. But
 //! nobody should have to compare the lists of two ceremonies to see that a key is gone.
 
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ fn tell(objects: &[&ObjectRecord], (one, several, place): (&str, &str, &str)) ->
     Some(format!("{what}, and no ceremony accounts for it; the first is {first}"))
 }
 
-/// What is told otherwise of the same objects. Evidence that a ceremony took away, or brought, is accounted for.
+/// What is reported differently about the same objects. Evidence that a ceremony removed or added is accounted for.
 fn changes<'a>(
     found: &Matching<'a>,
     operation: &Operation,

@@ -39,9 +39,9 @@ pub struct CeremonyFiles {
 /// A target that belongs to the quorum.
 #[derive(Clone, Debug)]
 pub struct TargetInForce {
-    /// As the genesis took it in.
+    /// As it joined the quorum.
     pub target: GenesisTarget,
-    /// Who it is now.
+    /// Its identity now.
     pub identity: TokenIdentity,
     /// Its objects when they were last recorded.
     pub inventory: Option<Inventory>,
@@ -62,18 +62,18 @@ pub struct KeptCredential {
 /// A dealing that came into force. The next one retires it, but what was sealed to its authorities stays sealed to them.
 #[derive(Clone, Debug)]
 pub struct Deal {
-    /// Who holds its shares.
+    /// Those who hold its shares.
     pub roster: Arc<Roster>,
     /// Number of the ceremony that brought it into force.
     pub by: u32,
 }
 
-/// A target that the quorum let go.
+/// A target that the quorum retired.
 #[derive(Clone, Debug)]
 pub struct Retired {
     /// As it was in force last: its credentials may still open it, and its backup key opens its backups.
     pub target: TargetInForce,
-    /// Number of the ceremony that let it go.
+    /// Number of the ceremony that retired it.
     pub by: u32,
 }
 
@@ -90,7 +90,7 @@ pub struct LedgerState {
     pub deals: Vec<Deal>,
     /// Targets by name.
     pub targets: BTreeMap<Name, TargetInForce>,
-    /// Targets that the quorum let go.
+    /// Targets that the quorum retired.
     pub retired: BTreeMap<Name, Retired>,
     /// Backups by the number of the ceremony that made them.
     pub backups: BTreeMap<u32, BackupRecord>,
@@ -145,7 +145,7 @@ impl LedgerState {
         self.ceremonies.version(target, role).saturating_add(1)
     }
 
-    /// Takes the effects of a concluded ceremony into the state.
+    /// Applies the effects of a concluded ceremony to the state.
     pub(super) fn apply(&mut self, ceremony: &Ceremony) {
         let Some(concluded) = &ceremony.concluded else { return };
         if concluded.outcome == Outcome::Completed {

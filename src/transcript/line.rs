@@ -15,7 +15,7 @@ use crate::{
     roster::{key::PublicKey, signatures::Signatures},
 };
 
-/// A line whose spelling was checked; its signature was not.
+/// A line whose form was checked; its signature was not.
 #[derive(Clone, Debug)]
 pub struct ParsedLine {
     /// SHA-256 of the line without its line feed.
@@ -34,13 +34,13 @@ pub fn split(transcript: &[u8]) -> Result<impl Iterator<Item = &[u8]>, Finding> 
         Some((b'\n', lines)) => Ok(lines.split(|b| *b == b'\n')),
         Some(_) => {
             let whole = transcript.iter().filter(|b| **b == b'\n').count();
-            Err(Finding::error("line-torn", "the last line does not end: it was cut, or torn by a crash")
+            Err(Finding::error("line-torn", "the last line does not end: it was cut off, or torn by a crash")
                 .at(whole.saturating_add(1)))
         }
     }
 }
 
-/// Parses a line and its payload in their one spelling. `at` is the line's number from 1.
+/// Parses a line and its payload in their canonical form. `at` is the line's number from 1.
 pub fn parse(line: &[u8], mode: Mode, at: usize) -> Result<ParsedLine, Finding> {
     let spelled = |error: StrictError| {
         let code = match error {
@@ -75,7 +75,7 @@ pub fn claimed_mode(transcript: &[u8]) -> Option<Mode> {
     Some(Mode::parse_payload_type(&envelope.payload_type)?.0)
 }
 
-/// Where a line must stand, and what it must connect to.
+/// The place that a line must have, and what it must connect to.
 pub struct LinePlace {
     /// Place that it must have.
     pub seq: u32,
@@ -101,7 +101,7 @@ pub fn verify(
     if entry.prev != link.prev {
         return Err(Finding::error(
             "line-link",
-            "it does not follow the line before it: prev is another digest",
+            "it does not follow the line before it: prev is a different digest",
         )
         .at(at));
     }

@@ -1,8 +1,8 @@
 //! The files that are loaded as a target's module, or run as its program: which one is for an operation, and when another one
 //! goes on record.
 //!
-//! A quorum takes another one by an inventory, or by a command. The token must be the same: the rest of its identity is compared as
-//! ever.
+//! A quorum accepts another file by an inventory, or by a command. The token must be the same: the rest of its identity is compared as
+//! always.
 
 use super::{
     event::Concluded,
@@ -42,8 +42,8 @@ impl TargetInForce {
 }
 
 impl LedgerState {
-    /// Takes in who the targets were when they were looked at, and what was in them. Another file for a module or a program is on
-    /// record once the ceremony completed that took it, or the one that recovered it and looked behind that file.
+    /// Records the identity and objects of the targets as they were seen. Another file for a module or a program is on
+    /// record once the ceremony that named it completed, or the one that recovered it and looked behind that file.
     pub(super) fn take_seen(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
         let change = self.change_by(ceremony).cloned();
         let completed = concluded.outcome == Outcome::Completed;

@@ -1,7 +1,7 @@
-//! The PINs that ceremonies change because their target has seen them: what a record may say of them, and what holds
+//! The PINs that ceremonies change because their target has seen them: what a record may say about them, and which are in force
 //! afterwards.
 //!
-//! A record that says nothing of a PIN that was to be changed leaves two that may hold. Both are kept: the next ceremony
+//! A record that says nothing about a PIN that was to be changed leaves two that may be in force. Both are kept: the next ceremony
 //! tries each once.
 
 use super::{
@@ -45,7 +45,7 @@ impl TargetInForce {
         self.target.rule(role).filter(|rule| rule.custody == Custody::Held)
     }
 
-    /// Whether the ledger keeps this credential for later ceremonies: the quorum holds it, and it is sealed to its own
+    /// Whether the ledger keeps this credential for later ceremonies: its custody is `held`, and it is sealed to its own
     /// authority, not to another one that must only install it.
     pub fn keeps(&self, credential: &SealedCredential) -> bool {
         self.target
@@ -55,7 +55,7 @@ impl TargetInForce {
 }
 
 impl LedgerState {
-    /// Takes in what is known of the PINs that a ceremony was to change.
+    /// Applies what is known about the PINs that a ceremony was to change.
     pub(super) fn take_pins(&mut self, ceremony: &Ceremony, concluded: &Concluded) {
         if ceremony.intended.is_none() || ceremony.proposal.operation.facts().sets_pins {
             return;
@@ -81,7 +81,7 @@ impl PinInForce {
     }
 }
 
-/// What is said to hold was proposed or held before, is said once, and a completion has all that was proposed.
+/// A PIN that is recorded as in force was proposed or in force before, is recorded once, and a completion has all that were proposed.
 pub(super) fn check(
     proposal: &Proposal,
     concluded: &Concluded,
@@ -95,24 +95,24 @@ pub(super) fn check(
     let Some((state, changing)) = state.zip(changing) else {
         return match concluded.pins.is_empty() {
             true => Ok(()),
-            false => fail("it tells of changed PINs, and was not to change any"),
+            false => fail("it reports changed PINs, and was not to change any"),
         };
     };
     for (place, pin) in concluded.pins.iter().enumerate() {
         let said = |other: &PinInForce| other.target == pin.target && other.role == pin.role;
         if concluded.pins.iter().take(place).any(said) {
-            return fail("it tells of one PIN twice");
+            return fail("it reports one PIN twice");
         }
         let Some(target) = state.targets.get(&pin.target) else {
-            return fail("it tells of a PIN of a target that the quorum does not have");
+            return fail("it reports a PIN of a target that the quorum does not have");
         };
         let proposed = changing.credentials.iter().filter(|c| pin.is(c) && target.keeps(c));
         if proposed.clone().next().is_none() {
-            return fail("it tells of a PIN that was not to be changed");
+            return fail("it reports a PIN that was not to be changed");
         }
         let before = target.credentials.get(&pin.role).into_iter().flatten().map(|kept| &kept.sealed);
         if !proposed.chain(before).any(|candidate| candidate.version == pin.version) {
-            return fail("the PIN that it says to hold was neither proposed nor in force before");
+            return fail("the PIN that it reports as in force was neither proposed nor in force before");
         }
     }
     // A recovery completes when the lost ceremony is closed; its PINs may stay unknown.
@@ -122,7 +122,7 @@ pub(super) fn check(
                 || !state.targets.get(&c.target).is_some_and(|target| target.keeps(c))
         };
         if !changing.credentials.iter().all(|c| changed(&c)) {
-            return fail("completed, but a PIN that was to be changed is not said to be");
+            return fail("completed, but a PIN that was to be changed is not reported as changed");
         }
     }
     Ok(())
@@ -138,15 +138,15 @@ fn check_handovers(
     let proposed = setting.map(|p| p.handovers.as_slice()).unwrap_or_default();
     for (place, told) in concluded.handovers.iter().enumerate() {
         if concluded.handovers.iter().take(place).any(|other| other.target == told.target) {
-            return fail("it tells of one PIN twice");
+            return fail("it reports one PIN twice");
         }
         if !proposed.iter().any(|handover| *told == HandedOver::of(handover)) {
-            return fail("it tells of a PIN that was not to be handed over, or not to this recipient");
+            return fail("it reports a PIN that was not to be handed over, or not to this recipient");
         }
     }
     let must = concluded.outcome == Outcome::Completed && recovery.is_none_or(|recovery| recovery.finishes());
     if must && concluded.handovers.len() != proposed.len() {
-        return fail("completed, but a PIN that was to be handed over is not said to hold");
+        return fail("completed, but a PIN that was to be handed over is not reported as in force");
     }
     Ok(())
 }

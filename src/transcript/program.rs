@@ -1,4 +1,4 @@
-//! What must be on record of a program.
+//! What must be on record about a program.
 
 use super::{event::Concluded, finding::Finding, outcome::Outcome};
 use crate::proposal::{
@@ -10,13 +10,13 @@ fn outcome_error(message: &str) -> Result<(), Finding> {
     Err(Finding::error("outcome", message))
 }
 
-/// A program is told of where one was to run, and an outcome follows from what was seen of it.
+/// A program is on record exactly if one was to run, and the outcome follows from what was seen of it.
 pub(super) fn check(operation: &Operation, concluded: &Concluded) -> Result<(), Finding> {
     let (Some(run), Some(record)) = (operation.program(), &concluded.program) else {
         return match (operation.program(), &concluded.program, concluded.outcome) {
-            (None, Some(_), _) => outcome_error("it tells of a program, and none was to be run"),
+            (None, Some(_), _) => outcome_error("it reports a program, and none was to be run"),
             (Some(_), None, Outcome::Completed | Outcome::Failed) => {
-                outcome_error("it does not tell what was seen of its program")
+                outcome_error("it does not report what was seen of its program")
             }
             _ => Ok(()),
         };
@@ -30,11 +30,11 @@ pub(super) fn check(operation: &Operation, concluded: &Concluded) -> Result<(), 
             || (seen.stdout.is_none() && seen.stderr.is_none() && seen.outputs.is_empty());
         let handed = usize::try_from(seen.handed).is_ok_and(|handed| handed <= run.credentials.len());
         if !named || ends > 1 || !hides || !handed {
-            return outcome_error("what it tells of its program cannot have been seen");
+            return outcome_error("what it reports about its program cannot have been seen");
         }
     }
     if record.check_exit_code.is_some() && !has_check(operation) {
-        return outcome_error("it tells of a check, and none was to be run");
+        return outcome_error("it reports a check, and none was to be run");
     }
     match concluded.outcome {
         Outcome::Completed if !is_done(operation, record) => {

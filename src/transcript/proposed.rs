@@ -1,4 +1,4 @@
-//! What a proposal must prove: its place in the chain, whose roster holds, and that it does what its plan says to what is on
+//! What a proposal must prove: its place in the chain, which roster is in force, and that it does what its plan says to what is on
 //! record.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -23,8 +23,8 @@ use crate::{
     sealing::single,
 };
 
-/// The most bits of entropy that a credential can be said to have. None is made with more, and a record that claims more wants
-/// to look stronger than it is.
+/// The most bits of entropy that a record can claim for a credential. None is made with more, and a record that claims more is
+/// meant to look stronger than it is.
 const MAX_BITS: u32 = 512;
 
 /// Everything about a proposal whose signature was checked.
@@ -62,7 +62,7 @@ pub(super) fn check_chain(
     {
         return fail(
             "proposal-frame",
-            "the line names another ledger, number or predecessor than the proposal in it",
+            "the line names a different ledger, number or predecessor from the proposal in it",
         );
     }
     if proposal.ceremony != context.number {
@@ -94,9 +94,7 @@ pub(super) fn check_chain(
     };
     match state.pending() {
         _ if fits => Ok(()),
-        None => {
-            fail("recover", "what it recovers is neither open, nor has it left PINs that may be half set")
-        }
+        None => fail("recover", "what it recovers is not open, and left no PINs that may be half changed"),
         Some(pending) => {
             Err(Finding::error("ceremony-open", format!("ceremony {} had not ended", pending.number())))
         }
@@ -125,7 +123,7 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
             if deal.station != proposal.station.keys {
                 return Err(Finding::error(
                     "station-keys",
-                    "its shares were dealt by another station than the one that is signed",
+                    "its shares were dealt by a station other than the one that is signed",
                 ));
             }
             Arc::new(roster)
@@ -141,12 +139,12 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
             };
             let lost = Some(recovery.lost).filter(|lost| lost.can_lend_its_roster());
             lost.map(|lost| Arc::clone(&lost.roster)).ok_or_else(|| {
-                Finding::error("roster", "no genesis has touched its targets: there is no roster")
+                Finding::error("roster", "no genesis has touched its targets, so there is no roster")
             })?
         }
     };
     if roster.digest() != proposal.roster {
-        return Err(Finding::error("roster-digest", "it names another roster than the one in force"));
+        return Err(Finding::error("roster-digest", "it names a roster other than the one in force"));
     }
     Ok(roster)
 }
@@ -173,7 +171,7 @@ fn check_plan(
         let mut restored = files.plan.clone();
         restored.retain(|byte| *byte != b'\r');
         let message = if restored == proposal.plan.as_bytes() {
-            "plan.toml is the plan that was proposed but for the ends of its lines: git (core.autocrlf) or a transfer as \
+            "plan.toml differs from the plan that was proposed only in its line endings: git (core.autocrlf) or a transfer as \
              text changed them"
         } else {
             "plan.toml is not the plan that was proposed"
@@ -189,7 +187,7 @@ fn differs(what: Difference) -> Finding {
     Finding::error("plan-mismatch", format!("the proposal differs from its plan: {what}"))
 }
 
-/// The operation is on targets of the quorum as they are on record.
+/// Checks that the operation is on targets of the quorum as they are on record.
 fn check_operation(
     plan: &Plan,
     proposal: &Proposal,
@@ -206,13 +204,13 @@ fn check_operation(
     }
     let Some((name, identity)) = proposal.operation.target() else { return Ok(()) };
     let Some((state, target)) = context.state.and_then(|s| s.targets.get(name).map(|t| (s, t))) else {
-        return fail(format!("{name} is no target of this quorum"));
+        return fail(format!("{name} is not a target of this quorum"));
     };
     // Only an inventory whose plan says so takes another file for the target's module, and only such a command for its program.
     let replaces = plan.replaces_module(&proposal.operation);
     let module_sha256 = if replaces { identity.module_sha256 } else { target.identity.module_sha256 };
     if *identity != (TokenIdentity { module_sha256, ..target.identity.clone() }) {
-        return fail(format!("{name} is pinned as another token than the ledger has on record"));
+        return fail(format!("{name} is not pinned as the token that the ledger has on record"));
     }
     if target.target.place.is_program() != proposal.operation.facts().is_for_programs {
         return fail(format!("{name} is a program or a token, and the operation is of the other kind"));
@@ -232,7 +230,7 @@ fn check_operation(
     plan.means(&proposal.operation, record.objects).map_err(differs)
 }
 
-/// A target that is to join has a name of its own, is no target yet, and belongs to authorities that exist.
+/// A target that is to join has a name of its own, is not a target yet, and belongs to authorities that exist.
 fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'_>) -> Result<(), String> {
     let name = &target.name;
     let strict = context.mode == Mode::Production && !roster.policy().allow_soft_cards;
@@ -252,7 +250,7 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
         return Err(format!("{name} is the name of a target that the quorum has or had"));
     }
     match state.targets.iter().find(|(_, known)| known.is_token_of(target)) {
-        Some((known, _)) => Err(format!("{name} is the token that the quorum calls {known}")),
+        Some((known, _)) => Err(format!("{name} is the same token as {known}")),
         None => Ok(()),
     }
 }
@@ -284,7 +282,7 @@ fn check_credentials(
             .or_else(|error| fail(format!("the sealed {role} of {target}: {error}")))?;
         if credential.bits > MAX_BITS {
             return fail(format!(
-                "the {role} of {target} is said to have {} bits: no credential has over {MAX_BITS}",
+                "the {role} of {target} is recorded with {} bits: no credential has over {MAX_BITS}",
                 credential.bits
             ));
         }
@@ -298,7 +296,7 @@ fn check_credentials(
     }
 }
 
-/// Each PIN that is set anew for an application is sealed to that application, and nothing else is.
+/// Each PIN that is reissued is sealed to its application, and nothing else is.
 fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("handover", message));
     let operation = &proposal.operation;
@@ -329,7 +327,7 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
     }
 }
 
-/// What sets PINs says which. Everything else renews the held PINs that its target will have seen, unless its plan keeps them,
+/// An operation that sets PINs says which. Every other one changes the held PINs that its target will have seen, unless its plan keeps them,
 /// and sets a reissued one.
 fn wanted_credentials(
     plan: &Plan,

@@ -1,7 +1,7 @@
-//! Recoveries: which ceremony one may name, and what it brings to its end.
+//! Recoveries: which ceremony one may name, and what it completes.
 //!
-//! A ceremony of a lost station is closed by one. And a genesis, an adoption or a reset that ended while nobody knew which
-//! PINs hold is brought to its end by one, when its target is back: its PINs are sealed in this ledger and nowhere else.
+//! A ceremony whose station was lost is closed by one. A genesis, an adoption or a reset that ended while it was not known which
+//! PINs are in force is completed by one, when its target is back: its PINs are sealed in this ledger and nowhere else.
 
 use super::{
     event::Concluded,
@@ -23,23 +23,23 @@ use crate::{
 pub struct Recovery<'s> {
     /// The ceremony that it names.
     pub lost: &'s Ceremony,
-    /// What of that ceremony is still to be done.
+    /// What is still to be done of that ceremony.
     pub rest: Rest,
 }
 
-/// What of a lost ceremony its recovery does.
+/// What a recovery does of the lost ceremony.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rest {
     /// Nothing: nothing had been tried, its outcome is on record, or it was itself to recover another.
     Nothing,
-    /// Its target is looked at; a PIN that it was to change afterwards is brought to its end.
+    /// Its target is looked at; the change of a PIN that was to follow is completed.
     Look,
-    /// All of it, since setting PINs is what it does: they must not stay half set. The recovery has its effect.
+    /// All of it, since setting PINs is what it does: they must not stay half changed. The recovery has its effect.
     Everything,
 }
 
 impl<'s> Recovery<'s> {
-    /// Whether it brings the PINs of the lost ceremony to their end and has its effect.
+    /// Whether it completes the change of PINs of the lost ceremony and has its effect.
     pub fn finishes(&self) -> bool {
         self.rest == Rest::Everything
     }
@@ -64,8 +64,8 @@ impl Ceremony {
 }
 
 impl LedgerState {
-    /// The ceremony that a recovery may name: the pending one, and where there is none, one that ended with PINs of which
-    /// nobody knows whether they hold.
+    /// The ceremony that a recovery may name: the pending one, or if there is none, one that ended while it was not known
+    /// which PINs are in force.
     pub fn recoverable(&self, number: u32) -> Option<&Ceremony> {
         match self.pending() {
             Some(pending) => Some(pending).filter(|c| c.number() == number),
@@ -73,7 +73,7 @@ impl LedgerState {
         }
     }
 
-    /// Whether a ceremony has ended with PINs that may be half set, and nothing since tells that they are not. A later
+    /// Whether a ceremony has ended with PINs that may be half set, and nothing since shows that they are not. A later
     /// ceremony that began on the target of a reset saw it under its old label, so that nothing of it had happened.
     pub fn is_unsettled(&self, ceremony: &Ceremony) -> bool {
         if ceremony.end.is_none() || ceremony.finished_by.is_some() || !ceremony.may_have_set_pins() {
@@ -105,7 +105,7 @@ impl LedgerState {
         self.ceremonies.number(*ceremony)
     }
 
-    /// What an operation recovers, as things are before it has had its effect; none where it is not a recovery.
+    /// What an operation recovers, in the state before it takes effect; none if it is not a recovery.
     pub fn recovery(&self, operation: &Operation) -> Option<Recovery<'_>> {
         let lost = self.lost(operation)?;
         let was_cut_off = lost.intended.is_some() && lost.concluded.is_none();
@@ -136,7 +136,7 @@ impl LedgerState {
         Some(Recovered { proposal: &lost.proposal, plan: &lost.plan, has_ended })
     }
 
-    /// A completed recovery ends the lost ceremony. PINs that were half installed hold from now on.
+    /// A completed recovery ends the lost ceremony. PINs that were half installed are in force from now on.
     pub(super) fn end_recovered(&mut self, recovery: &Ceremony, concluded: &Concluded) {
         let Some(resolved) = self.recovery(&recovery.proposal.operation) else { return };
         let finishes = resolved.finishes();

@@ -14,7 +14,7 @@ use crate::{
     approval::statement::Approval, encoding::time::Timestamp, proposal::disputed_times::DisputedTimes,
 };
 
-/// A clock that is so far past the last line is asked about: 400 days. A quorum that meets once a year is not.
+/// A question is asked if the clock is this far past the last line: 400 days. A quorum that meets once a year is not.
 const JUMP: u64 = 400 * 24 * 3600;
 
 impl Ceremony {
@@ -24,7 +24,7 @@ impl Ceremony {
         if self.had_quorum || !matches!(event, AnyEvent::Approved(_)) {
             return;
         }
-        // Counted only where it can be one: a transcript has as many lines as fit.
+        // Counted only if it can be one: a transcript can have very many lines.
         if self.requirement().at_least().is_some_and(|least| self.approvals.len() >= least) {
             self.had_quorum = executed::is_agreed(self);
         }
@@ -35,12 +35,12 @@ impl LedgerState {
     /// The ceremony whose last line the first line of the next one must not precede; `disputing` is what the next one's plan
     /// disputes. None where nothing binds it.
     pub fn floor(&self, disputing: Option<&DisputedTimes>) -> Option<&Ceremony> {
-        // Of those that bind, each begins after the end of the one before: the last of them is the latest.
+        // Of those that bind, each begins after the end of the one before, so the last of them is the latest.
         let named = |ceremony: &Ceremony| disputing.is_some_and(|d| d.names(ceremony.number()));
         self.ceremonies.agreed().find(|ceremony| self.binds(ceremony) && !named(ceremony))
     }
 
-    /// The same for what is said of the head of this ceremony, whatever has followed it.
+    /// The same for statements about the head of this ceremony, regardless of what has followed it.
     pub(super) fn floor_at(&self, head: &Ceremony) -> Option<&Ceremony> {
         let mut until = self.ceremonies.agreed().filter(|c| c.number() <= head.number());
         until.find(|ceremony| self.binds(ceremony))
@@ -93,7 +93,7 @@ impl LedgerState {
         })
     }
 
-    /// Takes in what the quorum of a ceremony disputes.
+    /// Applies what the quorum of a ceremony disputes.
     pub(super) fn take_disputes(&mut self, ceremony: &Ceremony) {
         if let Some(disputed) = ceremony.disputes.as_ref().filter(|_| ceremony.had_quorum) {
             for named in &disputed.ceremonies {

@@ -1,6 +1,6 @@
-//! From files that somebody handed over to what can be believed.
+//! From files of unknown origin to a verified state.
 //!
-//! One walk serves everybody who reads a ledger: the custodian before they approve, the station before it
+//! Every reader of a ledger uses the same walk: the custodian before approving, the station before it
 //! acts, the auditor years later. It needs public data only.
 
 use std::collections::BTreeMap;
@@ -165,7 +165,7 @@ fn compare_two(
     for (a, b) in first.iter().zip(files) {
         let (short, long) = if a.transcript.len() <= b.transcript.len() { (a, b) } else { (b, a) };
         if a.directory != b.directory || !long.transcript.starts_with(&short.transcript) {
-            let message = format!("{first_name} and {name} tell different stories from here on");
+            let message = format!("{first_name} and {name} differ from here on");
             return Some(Finding::error("ledger-forked", message).of(&a.directory));
         }
     }
@@ -175,11 +175,11 @@ fn compare_two(
         std::cmp::Ordering::Less => (first_name, name),
         std::cmp::Ordering::Greater => (name, first_name),
     };
-    let message = format!("{behind} lacks the last lines that {ahead} has");
+    let message = format!("{behind} is missing the last lines of {ahead}");
     Some(Finding::new(Severity::Note, "copy-behind", message))
 }
 
-/// What an auditor whose clock says `now` should know of a ledger whose lines all hold.
+/// What an auditor whose clock says `now` should know about a ledger whose lines are all valid.
 pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
     let mut findings = state.ahead(now);
     findings.extend(state.disputes());
@@ -197,7 +197,7 @@ pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
         }
     }
     for ceremony in state.ceremonies.iter().filter(|ceremony| state.is_unsettled(ceremony)) {
-        let message = "its PINs may be on its target, and are in force nowhere: when that is back, a recovery of this \
+        let message = "its PINs may have been set on its target, but the ledger does not have them in force: when the target is back, a recovery of this \
                        ceremony finds out";
         findings.push(Finding::new(Severity::Warning, "pins-unsettled", message).of(&ceremony.directory));
     }
@@ -208,14 +208,14 @@ pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
             && rule.custody != Custody::Held
         {
             let message = format!(
-                "the user PIN of {name} is {}: whoever has it can delete keys without the quorum",
+                "the user PIN of {name} is {}: anyone who has it can delete keys without the quorum",
                 rule.custody
             );
             findings.push(Finding::new(Severity::Warning, "application-pin-can-delete", message));
         }
         for (role, candidates) in target.credentials.iter().filter(|(_, of_role)| of_role.len() > 1) {
             let message = format!(
-                "which of {} versions of the {role} of {name} holds is unknown: the next ceremony tries each once",
+                "which of {} versions of the {role} of {name} is in force is unknown: the next ceremony tries each once",
                 candidates.len()
             );
             findings.push(Finding::new(Severity::Warning, "pin-unknown", message));
@@ -223,7 +223,7 @@ pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
     }
     for (name, retired) in &state.retired {
         let message = format!(
-            "{name} was let go by ceremony {}: what this ledger holds of it still opens it, unless it was reset",
+            "{name} was retired by ceremony {}: its credentials in this ledger still open it, unless it was reset",
             retired.by
         );
         findings.push(Finding::new(Severity::Note, "target-retired", message));
@@ -295,7 +295,7 @@ pub struct Pins {
     pub head: Option<Digest>,
 }
 
-/// Holds a ledger against the pins. Without both, it can be a wholly forged one, or cut short.
+/// Compares a ledger with the pins. Without both, it can be entirely forged, or cut short.
 pub fn check_pins(state: &LedgerState, pins: Pins) -> Vec<Finding> {
     let mut findings = Vec::new();
     match pins.genesis {
@@ -347,7 +347,7 @@ pub fn check_pins(state: &LedgerState, pins: Pins) -> Vec<Finding> {
     findings
 }
 
-/// Where else a number stands in the ledger: two of them lie on one sheet of paper, and are given in each other's place.
+/// What else a number is in the ledger: two of them are on one sheet of paper, and are easily given in each other's place.
 fn known_as(state: &LedgerState, pin: Digest) -> String {
     if pin == state.genesis {
         return ": that is the fingerprint of its genesis".into();

@@ -122,7 +122,7 @@ fn the_wrong_card_costs_no_try() {
     let abort = ["abort", &ledger, "--copy", &copy, "--reason", "no"];
     let propose = ["propose", &plan, &ledger, "--copy", &copy];
     let custodians = "only custodians approve or reject";
-    let nobodys = "on nobody's list";
+    let nobodys = "belongs to nobody in this quorum";
     let cases: [(&str, &[&str], &str); 12] = [
         (ADMIN, &approve, custodians),
         (ADMIN, &reject, custodians),
@@ -233,7 +233,7 @@ fn a_rejection_is_final_and_cancels_the_approval() {
     let ran = lab.execute(&[&lab.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("rejected: carol"), "{}", ran.error());
-    assert!(ran.error().contains("approved with good shares: alice, bob\""), "{}", ran.error());
+    assert!(ran.error().contains("approved with valid shares: alice, bob\""), "{}", ran.error());
     assert!(ran.error().contains("not heard of: dave, erin"), "{}", ran.error());
     // At the station it is kept, whoever hands what in.
     lab.run_with("dave", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();

@@ -67,8 +67,8 @@ fn one_custodian_counts_once() {
     let ran = foreign(&lab, &files);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("not heard of: carol, dave, erin"), "{}", ran.error());
-    names(&ran, "files/alice.approval", "alice approved already: a custodian counts once");
-    names(&ran, "files/bob-spare.approval", "bob approved already: a custodian counts once");
+    names(&ran, "files/alice.approval", "alice has already approved: a custodian counts once");
+    names(&ran, "files/bob-spare.approval", "bob has already approved: a custodian counts once");
     names(&ran, "files/absent", "no such file");
     assert!(!ran.error().contains("alice-again"), "the very same file again is no news");
 }
@@ -106,7 +106,7 @@ fn a_file_has_one_spelling() {
     let mut files: Vec<&str> = spellings.iter().map(|(file, _)| *file).collect();
     files.push("binary");
     let ran = foreign(&lab, &files);
-    assert!(ran.error().contains("approved with good shares: nobody"), "{}", ran.error());
+    assert!(ran.error().contains("approved with valid shares: nobody"), "{}", ran.error());
     for file in files {
         names(&ran, &format!("files/{file}:"), "not an approval file");
     }
@@ -159,7 +159,7 @@ fn what_a_custodian_signed_for_is_what_counts() {
             ApprovalFile { statement: alice.statement.clone(), release: bob.release.clone() },
             "not the one that alice signed for",
         ),
-        ("bare", ApprovalFile { release: None, ..alice.clone() }, "comes without its release"),
+        ("bare", ApprovalFile { release: None, ..alice.clone() }, "has no release"),
         ("flipped", flipped, "not the one that alice signed for"),
         (
             "elsewhere",
@@ -190,7 +190,7 @@ fn what_a_custodian_signed_for_is_what_counts() {
     }
     let files: Vec<&str> = forged.iter().map(|(file, ..)| *file).collect();
     let ran = foreign(&lab, &files);
-    assert!(ran.error().contains("approved with good shares: nobody"), "{}", ran.error());
+    assert!(ran.error().contains("approved with valid shares: nobody"), "{}", ran.error());
     for (file, _, reason) in forged {
         names(&ran, &format!("files/{file}:"), reason);
     }
@@ -260,7 +260,7 @@ fn no_byte_of_an_approval_file_can_be_changed() {
         fs::write(lab.path(&format!("files/{file}")), bad).unwrap();
     }
     let ran = foreign(&lab, &files.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(ran.error().contains("approved with good shares: nobody"), "{}", ran.error());
+    assert!(ran.error().contains("approved with valid shares: nobody"), "{}", ran.error());
     for file in &files {
         names(&ran, &format!("files/{file}:"), "");
     }

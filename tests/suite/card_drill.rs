@@ -190,7 +190,7 @@ fn a_strangers_card_and_a_ledger_without_roster_cost_no_try() {
     let head = lab.head().unwrap();
     fs::write(lab.pin_file("mallory"), "000000\n").unwrap();
     let ran = on_own_machine(&lab, "mallory", "ledger", &["--head", &head]);
-    refused(&lab, "mallory", ran, "on nobody's list");
+    refused(&lab, "mallory", ran, "belongs to nobody in this quorum");
     let lab = enrolled();
     let plan = lab.plan("genesis", &genesis_text(&lab, &practice_target(&lab.path("tokens/hsm.token"))));
     lab.propose(&plan).ok();
@@ -269,7 +269,7 @@ fn does_not_count(lab: &Lab, bytes: &[u8], reason: &str) {
     let before = snapshot(&lab.path("ledger"));
     let ran = import(lab).expect(3);
     assert!(
-        ran.error().contains("is no drill that counts here") && ran.error().contains(reason),
+        ran.error().contains("is not a drill that counts here") && ran.error().contains(reason),
         "{reason}: {}",
         ran.error()
     );

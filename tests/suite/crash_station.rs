@@ -52,7 +52,7 @@ fn open(stand: &Stand) -> String {
 fn lose_the_station(stand: &Stand) {
     fs::remove_dir_all(stand.lab.path("state-station")).unwrap();
     let ran = stand.execute(&[]).expect(3);
-    assert!(ran.error().contains("keeps no station secrets of this ceremony"), "{}", ran.stderr);
+    assert!(ran.error().contains("has no station secrets of this ceremony"), "{}", ran.stderr);
     assert!(ran.stderr.contains("recover"), "{}", ran.stderr);
 }
 

@@ -61,7 +61,7 @@ fn one_of_two_executions_wins_and_the_other_says_so_at_once() {
     let second = stand.execute(&[]).expect(1);
     assert!(second.error().contains("another quorate is working on this ledger"), "{}", second.stderr);
     let third = stand.lab.approve("carol").expect(3);
-    assert!(third.error().contains("being executed already"), "{}", third.stderr);
+    assert!(third.error().contains("already being executed"), "{}", third.stderr);
     let_go(&stand);
     assert!(first.wait_with_output().unwrap().status.success());
     stand.ended("0001-delete");

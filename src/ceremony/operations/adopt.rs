@@ -43,7 +43,7 @@ pub(super) fn propose(
         observe_target(&plan.target, roster.policy(), proposing.world.mode, proposing.world.tokens)?;
     if let Some((known, _)) = state.targets.iter().find(|(_, known)| known.is_token_of(&joining.0)) {
         return Err(Error::refused(
-            format!("this token is a target of the quorum already: {known}"),
+            format!("this token is already a target of the quorum: {known}"),
             "name another token, or run an \"inventory\" of that one",
         ));
     }
@@ -68,17 +68,17 @@ impl Performed for AdoptOperation {
     }
 }
 
-/// An adoption installs the new credentials, so that its authorities must open them.
+/// An adoption installs the new credentials, so its authorities must be able to open them.
 fn check_adopters<'a>(roster: &Roster, rules: impl Iterator<Item = &'a CredentialRule>) -> Result<(), Error> {
     let adopters = roster.requirement(OperationKind::Adopt);
     for rule in rules.filter(|rule| rule.custody != Custody::Borrowed) {
         if !adopters.has(&rule.authority) {
             return Err(Error::refused(
                 format!(
-                    "the new {} is sealed to {}, which the roster does not name for adopt: nobody could install it",
+                    "the new {} is sealed to {}, which the roster does not require for adopt: nobody could install it",
                     rule.role, rule.authority
                 ),
-                "give it to an authority that the roster names for adopt",
+                "give it to an authority that the roster requires for adopt",
             ));
         }
     }

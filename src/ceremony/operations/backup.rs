@@ -56,13 +56,13 @@ fn need_backup_key(target: &TargetInForce) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::refused(
-        format!("the quorum holds no backup key of {}", target.target.name),
-        "a genesis makes one where its plan has credentials.backup-key",
+        format!("the quorum has no backup key for {}", target.target.name),
+        "a genesis or an adoption makes one if its plan has credentials.backup-key for the target",
     ))
 }
 
 impl Performed for BackupOperation {
-    /// The file can be written: that is found out while a refusal is still free.
+    /// Whether the file can be written is found out while a refusal still costs nothing.
     fn check_ready(&self, world: &mut World<'_>, _: &TargetInForce, _: &Observation) -> Result<(), Error> {
         pinning::check_output(world, &self.output)
     }
@@ -98,7 +98,7 @@ fn uncertain(operation: &BackupOperation, there: &[ObjectRecord]) -> Option<Stri
         Ok(choice) => choice
             .missing
             .first()
-            .map(|missing| format!("{missing} is not in the token any more, and was approved")),
+            .map(|missing| format!("{missing} was approved, and is no longer in the token")),
     }
 }
 
@@ -135,7 +135,7 @@ struct Lines<'a, W: Write> {
 
 impl<W: Write> BackupSink for Lines<'_, W> {
     fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error> {
-        // What came into the token since is not the quorum's to take along.
+        // What was added to the token since was not approved.
         if !self.approved.take(&entry.object) {
             return Ok(());
         }
@@ -161,9 +161,7 @@ fn export(
     if acting.world.artifacts.exists(output) {
         // Ours if it opens and names this very proposal: published just before a crash.
         if acting.run == Run::First || !is_ours(acting, output, keys.identity, &header) {
-            return Ok(failed(&format!(
-                "{output} exists, and it is not this ceremony's: it is not overwritten"
-            )));
+            return Ok(failed(&format!("{output} exists and is not this ceremony's: it is not overwritten")));
         }
         acting.world.artifacts.remove(output)?;
     }
@@ -200,7 +198,7 @@ fn export(
     };
     let Export { left_out, unkept } = export;
     let Lines { age, mut approved, entries } = lines;
-    // What came into the token since is nobody's loss; objects of other classes are on no inventory.
+    // Without what was added to the token since nothing is lost; objects of other classes are not in any inventory.
     let mut is_approved = |object: &ObjectRecord| object.class == ObjectClass::Other || approved.take(object);
     let left_out: Vec<LeftOut> = left_out.into_iter().filter(|left| is_approved(&left.object)).collect();
     let finished = age.finish().and_then(|mut counted| counted.flush().map(|()| counted));

@@ -30,7 +30,7 @@ pub(super) fn propose(
     let Place::Command { program } = target.target.place.clone() else {
         return Err(Error::refused(
             format!("{} is a token: a plan of kind \"command\" is for a program", plan.target),
-            "for a program that works with a token, there is the kind \"use\"",
+            "for a program that works with a token, write a plan of kind \"use\"",
         ));
     };
     check_credentials(&target, &proposing.roster, plan)?;
@@ -58,10 +58,10 @@ fn check_credentials(target: &TargetInForce, roster: &Roster, plan: &CommandPlan
         if rule.custody == Custody::Held && !reached.has(&rule.authority) {
             return Err(Error::refused(
                 format!(
-                    "a command cannot open the {role} of {name}: the roster names {} not for it",
+                    "a command cannot open the {role} of {name}: the roster does not require {} for it",
                     rule.authority
                 ),
-                "its genesis would have had to name it under operations.command",
+                "only a genesis can name it under operations.command",
             ));
         }
     }
@@ -127,7 +127,9 @@ impl Acting<'_, '_> {
         let nothing_missing = success || (run.outputs.is_empty() && !written);
         let (mut outcome, seen) = match checked {
             None if success => (Outcome::Completed, ""),
-            None => (Outcome::Indeterminate, "; nothing can look whether it was carried out"),
+            None => {
+                (Outcome::Indeterminate, "; there is no check that could tell whether it was carried out")
+            }
             Some(Some(0)) if nothing_missing => {
                 (Outcome::Completed, "; the check sees that it was carried out")
             }

@@ -92,7 +92,7 @@ impl Acting<'_, '_> {
                 let mut acted = Acted::after_error(&what, &error);
                 if let Err(first) = &result {
                     acted.summary =
-                        format!("{what}: {first}; and afterwards it cannot be looked at: {error}");
+                        format!("{what}: {first}; and afterwards the token could not be read: {error}");
                 }
                 return acted;
             }

@@ -16,7 +16,7 @@ pub(super) fn propose(
     _: &GenesisPlan,
 ) -> Result<(GenesisOperation, FreshPins), Error> {
     Err(Error::refused(
-        "this ledger has a genesis already",
+        "this ledger already has a genesis",
         "begin another ledger: name a directory that does not exist yet",
     ))
 }

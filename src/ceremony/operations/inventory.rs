@@ -33,7 +33,7 @@ impl Performed for InventoryOperation {
     ) -> Result<Acted, Error> {
         acting.logged_in(authorities, grants, |_, session| {
             let Session { name, before, .. } = session;
-            let summary = format!("{name} holds {} objects", before.objects.len());
+            let summary = format!("{name} has {} objects", before.objects.len());
             let mut acted = Acted::new(Outcome::Completed, summary);
             acted.targets = vec![TargetState { name: name.clone(), inventory: Some(before) }];
             Ok(acted)

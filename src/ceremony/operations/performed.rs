@@ -23,7 +23,7 @@ pub(in crate::ceremony) struct Proposing<'a, 'w> {
 
 /// An operation at the station.
 pub(in crate::ceremony) trait Performed {
-    /// The last look before the intent, at what only this operation needs: who its target is was compared already.
+    /// The last look before the intent, at what only this operation needs: the identity of its target was compared already.
     fn check_ready(&self, _: &mut World<'_>, _: &TargetInForce, _: &Observation) -> Result<(), Error> {
         Ok(())
     }

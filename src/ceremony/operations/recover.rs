@@ -1,4 +1,4 @@
-//! Closing a ceremony whose station was lost. What must not stay half-done, PINs, is brought to its end, also of one that
+//! Closing a ceremony whose station was lost. PINs must not stay half changed: their change is completed, also for a ceremony that
 //! was closed while its target was gone.
 
 use crate::{
@@ -51,7 +51,7 @@ impl Performed for RecoverOperation {
 }
 
 impl Acting<'_, '_> {
-    /// Ends the ceremony of a lost station, and what of it must not stay half done.
+    /// Ends the ceremony of a lost station, and completes its change of PINs.
     fn recover(
         &mut self,
         recovery: Recovery<'_>,
@@ -92,14 +92,14 @@ impl Acting<'_, '_> {
             _ => return self.look(&closes, lost, authorities, grants),
         };
         acted.hand_over(lost);
-        // Of one that was closed before, nothing but its PINs was left to do.
+        // If it was closed before, only its PINs were left to do.
         let how = if lost.end.is_none() { "is closed" } else { "is taken up again" };
         acted.summary = format!("{closes} {how}; {}", acted.summary);
         Ok(acted)
     }
 
-    /// Everything else is only looked at; a change of a PIN is brought to its end. That it cannot be looked at does not
-    /// keep it open.
+    /// Everything else is only looked at; a change of a PIN is completed. A target that cannot be looked at does not
+    /// keep the ceremony open.
     fn look(
         &mut self,
         closes: &str,
@@ -163,6 +163,6 @@ fn observed(operation: &Operation, inventory: &Inventory, recorded: &[ObjectReco
             let gone = objects.len().saturating_sub(left);
             format!("{gone} of {} objects that were to be deleted are gone", objects.len())
         }
-        _ => format!("the token holds {} objects", inventory.objects.len()),
+        _ => format!("the token has {} objects", inventory.objects.len()),
     }
 }

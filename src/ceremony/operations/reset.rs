@@ -5,7 +5,7 @@ use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error, World,
-        access::first_that_holds,
+        access::first_accepted,
         acting::{Acted, Acting, Credentials, PresentPin},
         fresh_pins::{self, FreshPins, held_pin, seal_credential},
         operations::performed::{Performed, Proposing},
@@ -38,8 +38,8 @@ pub(super) fn propose(
     let identity = observation.identity;
     if pinning::label_is_taken(proposing.world, &plan.target, target, plan.new_label.as_str()) {
         return Err(Error::refused(
-            format!("a token with the label \"{}\" exists there already", plan.new_label),
-            "choose another new_label: it must tell the reset token from every other",
+            format!("a token with the label \"{}\" already exists there", plan.new_label),
+            "choose another new_label, one that tells the reset token from every other",
         ));
     }
     if identity.serial != plan.serial || identity.label != plan.label {
@@ -58,7 +58,7 @@ pub(super) fn propose(
             target.target.rule(role).filter(|rule| rule.custody != Custody::Borrowed).ok_or_else(|| {
                 Error::refused(
                     format!(
-                        "a reset sets a new {role}, and the quorum does not hold the one of {}",
+                        "a reset sets a new {role}, and the quorum does not have that of {}",
                         plan.target
                     ),
                     "only a target whose so-pin is 'held', and whose user-pin is 'held' or 'reissued', can be reset",
@@ -81,7 +81,7 @@ pub(super) fn propose(
     Ok((operation, fresh))
 }
 
-/// The authority of the SO PIN sets the user PIN at a reset, and must open the new one. That gives it nothing that the
+/// The authority of the SO PIN sets the user PIN at a reset, and must open the new one. That gives the authority nothing that the
 /// SO PIN does not: an SO can set a user PIN at any time.
 fn twin_for_reset(
     roster: &Roster,
@@ -175,7 +175,7 @@ impl Acting<'_, '_> {
                 Outcome::Indeterminate,
                 format!("{what}: what answers afterwards is not a reset token"),
             ),
-            // The user PIN holds already; whether the SO PIN does, only another run tells.
+            // The user PIN is in force; only another run can tell whether the SO PIN is.
             (Ok(_), Err(error)) => Acted::after_error(&what, &error),
             (Err(_), Err(error)) => Acted::from_error(&what, &error),
             (Err(error), Ok(())) => Acted::after_error(&what, &error),
@@ -204,7 +204,7 @@ impl Acting<'_, '_> {
         }
     }
 
-    /// The SO PIN that holds. Where only one can, the reset itself tries it, and the new one on a token that an earlier run
+    /// The SO PIN that is in force. If there is only one candidate, the reset itself tries it, and the new one on a token that an earlier run
     /// has given its new label.
     fn which_holds(
         &self,
@@ -223,7 +223,7 @@ impl Acting<'_, '_> {
             })?;
             so_pins.insert(0, PresentPin { version: None, pin });
         }
-        let holds = first_that_holds(so_pins, |pin| token.prove_pin(PinHolder::SecurityOfficer, pin))?;
-        Ok(holds.0)
+        let accepted = first_accepted(so_pins, |pin| token.prove_pin(PinHolder::SecurityOfficer, pin))?;
+        Ok(accepted.0)
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn propose(
 }
 
 impl Performed for RestoreOperation {
-    /// The file is there and is the right one: that is found out while a refusal is still free.
+    /// Whether the file is there and the right one is found out while a refusal still costs nothing.
     fn check_ready(&self, world: &mut World<'_>, _: &TargetInForce, _: &Observation) -> Result<(), Error> {
         if backup::hash(world.artifacts.open(&self.input)?)? == self.sha256 {
             return Ok(());
@@ -131,13 +131,13 @@ fn restore(
         }
         (Err(first), Err(error)) => {
             let mut acted = Acted::after_error(&what, &error);
-            acted.summary = format!("{what}: {first}; and afterwards it cannot be looked at: {error}");
+            acted.summary = format!("{what}: {first}; and afterwards the token could not be read: {error}");
             acted
         }
     })
 }
 
-/// Those of the objects that are not in the token, each as often as it is wanted.
+/// Those of the objects that are not in the token, each as often as it was approved.
 fn missing(objects: &[ObjectRecord], after: &Inventory) -> Vec<ObjectRecord> {
     made_again(objects, &after.objects).gone.into_iter().cloned().collect()
 }
@@ -146,7 +146,7 @@ fn there(total: usize, missing: usize) -> String {
     format!("looked at afterwards, {} of {total} objects are there", total.saturating_sub(missing))
 }
 
-/// What a restore came to: each object is there and proven, or named.
+/// The outcome of a restore: each object is there and proven, or named.
 fn judge(what: &str, restoration: Restoration, wanted: &RestoreOperation, after: Inventory) -> Acted {
     let Restoration { restored, mut left_out, unkept } = restoration;
     // Of objects that nothing tells apart, each that is missing counts.
@@ -154,7 +154,7 @@ fn judge(what: &str, restoration: Restoration, wanted: &RestoreOperation, after:
     let told = matching(&missing, left_out.iter().map(|left| &left.object)).gone;
     let untold = told.into_iter().cloned().map(|object| LeftOut {
         object,
-        reason: Line::lossy("it is not in the token when that is looked at again"),
+        reason: Line::lossy("it is not in the token when that is read again"),
     });
     let untold: Vec<LeftOut> = untold.collect();
     left_out.extend(untold);
@@ -166,7 +166,7 @@ fn judge(what: &str, restoration: Restoration, wanted: &RestoreOperation, after:
     let not = if not.is_empty() { String::new() } else { format!("; not restored: {}", not.join("; ")) };
     let mut acted = Acted::new(outcome, format!("{what}: {proven} and proven{}{not}", without_all(&unkept)));
     if left_out.len() < total {
-        acted.hint = "see above why; 'quorate execute' again tries those that are missing; or give it up with 'quorate execute \
+        acted.hint = "the reasons are above; 'quorate execute' again tries the missing ones; or give it up with 'quorate execute \
                       --give-up', and propose a restore with allow_partial = true"
             .into();
     }

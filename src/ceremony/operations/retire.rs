@@ -24,7 +24,7 @@ pub(super) fn propose(
                 "the plan names serial {} and label \"{}\", the ledger has {} and \"{}\"",
                 plan.serial, plan.label, identity.serial, identity.label
             ),
-            "a target that was let go is not taken back: name it exactly, as 'quorate status' does",
+            "a retired target cannot come back under its name: write serial and label exactly as 'quorate status' shows them",
         ));
     }
     let operation = RetireOperation { target: plan.target.clone(), identity: identity.clone() };

@@ -1,4 +1,4 @@
-//! A program that works with a token: it is handed the user PIN that the quorum holds, and the token is looked at before and
+//! A program that works with a token: it is handed the user PIN of the quorum, and the token is looked at before and
 //! after.
 
 use crate::{
@@ -30,8 +30,8 @@ pub(super) fn propose(
     let target = pinning::token(proposing.state, &plan.target)?;
     if target.target.rule(Role::UserPin).is_none_or(|rule| rule.custody != Custody::Held) {
         return Err(Error::refused(
-            format!("the quorum does not hold the user-pin of {}", plan.target),
-            "a program is handed only a PIN that is 'held': the owner of another can run it themselves",
+            format!("the quorum does not have the user-pin of {}", plan.target),
+            "a program is handed only a PIN with custody 'held'; the owner of another PIN can run the program themselves",
         ));
     }
     let seen = pinning::observe(proposing.world.tokens, &plan.target, target)?;
@@ -90,10 +90,10 @@ fn run_in(
     let (seen, objects) = match &after {
         Ok(after) if after.identity != before.identity => (false, "; afterwards another token answers"),
         Ok(after) if after.objects != before.objects => {
-            (operation.may_change_objects, "; the token's objects are others than before")
+            (operation.may_change_objects, "; the token's objects are not the same as before")
         }
         Ok(_) => (true, ""),
-        Err(_) => (false, "; the token cannot be looked at afterwards"),
+        Err(_) => (false, "; the token could not be read afterwards"),
     };
     let success = known.record().is_some_and(|record| record.is_success(&operation.run));
     let published = if success { acting.publish(&operation.run, &known) } else { Ok(()) };

@@ -66,7 +66,7 @@ fn one_custodian_counts_once_whatever_he_signs_with() {
             lines.add(Approved { approval: forge.sign(second, &again) });
             lines.add(intended(&["alice", "alice"]));
         });
-        forged(&forge, "approval-twice: alice approved already: a custodian counts once");
+        forged(&forge, "approval-twice: alice has already approved: a custodian counts once");
     }
     let forge = deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &["alice"]);
@@ -92,7 +92,7 @@ fn a_rejection_cancels_the_approval() {
         forge.approve(lines, proposal, &["alice", "bob", "carol"]);
         lines.add(intended(&["alice", "bob"]));
     });
-    forged(&forge, "quorum-names: the custodians that it names are no quorum of those who approved");
+    forged(&forge, "quorum-names: the custodians that it names are not a quorum of those who approved");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn the_intent_names_a_quorum_of_those_who_approved() {
             forge.approve(lines, proposal, &TWO);
             lines.add(intended(named));
         });
-        forged(&forge, "quorum-names: the custodians that it names are no quorum of those who approved");
+        forged(&forge, "quorum-names: the custodians that it names are not a quorum of those who approved");
     }
 }
 
@@ -206,5 +206,5 @@ fn nobody_approves_after_the_intent() {
         lines.add(intended(&TWO));
         forge.approve(lines, proposal, &["carol"]);
     });
-    forged(&forge, "line-order: approved cannot stand here");
+    forged(&forge, "line-order: approved is not allowed here");
 }

@@ -189,7 +189,7 @@ fn a_rejection_beside_the_transcript_counts_although_the_station_did_not_record_
     let (_, found) = beside(true, by_bob);
     let told: Vec<_> = found.iter().map(|f| (f.code, f.severity, f.ceremony.as_deref())).collect();
     assert_eq!(told, [("rejection-unrecorded", Severity::Objection, Some("0001-delete"))]);
-    assert_eq!(found[0].message, "bob rejected it (no), and the transcript does not say so");
+    assert_eq!(found[0].message, "bob rejected it (no), and that is not in the transcript");
 }
 
 #[test]

@@ -97,9 +97,9 @@ fn a_forger_with_all_keys_of_the_station_cannot_close_what_is_closed() {
     let closed = after_the_end(|_, _, lines| {
         lines.add(Closed { releases_destroyed: 2 });
     });
-    forged(&closed, "line-order: closed cannot stand here");
+    forged(&closed, "line-order: closed is not allowed here");
     let approved = after_the_end(|forge, proposal, lines| forge.approve(lines, proposal, &TWO));
-    forged(&approved, "line-order: approved cannot stand here");
+    forged(&approved, "line-order: approved is not allowed here");
 }
 
 /// Nor is one that follows a genesis which was given up: its ledger is over.

@@ -190,31 +190,31 @@ fn only_a_reissued_pin_is_handed_over() {
 fn what_was_handed_over_is_what_was_proposed() {
     forged(
         &concluding(|c| c.handovers.clear()),
-        "handover: completed, but a PIN that was to be handed over is not said to",
+        "handover: completed, but a PIN that was to be handed over is not reported",
     );
     forged(
         &concluding(|c| c.handovers[0].recipient = recipient("mallory")),
-        "handover: it tells of a PIN that was not to be handed over, or not to",
+        "handover: it reports a PIN that was not to be handed over, or not to",
     );
     forged(
         &concluding(|c| c.handovers[0].sha256 = Digest::of(b"another file")),
-        "handover: it tells of a PIN that was not to be handed over, or not to",
+        "handover: it reports a PIN that was not to be handed over, or not to",
     );
     forged(
         &concluding(|c| c.handovers[0].version = 1),
-        "handover: it tells of a PIN that was not to be handed over, or not to",
+        "handover: it reports a PIN that was not to be handed over, or not to",
     );
     forged(
         &concluding(|c| c.handovers[0].target = name("other")),
-        "handover: it tells of a PIN that was not to be handed over, or not to",
+        "handover: it reports a PIN that was not to be handed over, or not to",
     );
-    forged(&concluding(|c| c.handovers.push(c.handovers[0].clone())), "handover: it tells of one PIN twice");
+    forged(&concluding(|c| c.handovers.push(c.handovers[0].clone())), "handover: it reports one PIN twice");
     forged(
         &concluding(|c| c.pins.clear()),
-        "pins: completed, but a PIN that was to be changed is not said to be",
+        "pins: completed, but a PIN that was to be changed is not reported as changed",
     );
     let user = PinInForce { target: name("hsm"), role: Role::UserPin, version: 2 };
-    forged(&concluding(|c| c.pins.push(user)), "pins: it tells of a PIN that was not to be changed");
+    forged(&concluding(|c| c.pins.push(user)), "pins: it reports a PIN that was not to be changed");
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_genesis_hands_over_as_well() {
     );
     forged(
         &genesis_with(&|_| {}, &|c| c.handovers.clear()),
-        "handover: completed, but a PIN that was to be handed over is not said to",
+        "handover: completed, but a PIN that was to be handed over is not reported",
     );
     let other = |p: &mut Proposal| {
         if let Operation::Genesis(GenesisOperation { targets }) = &mut p.operation {

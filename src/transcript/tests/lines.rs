@@ -81,7 +81,7 @@ fn swapped_lines_are_found() {
 fn a_line_of_another_ceremony_is_found() {
     let foreign = split(&honest().files[NUMBER + 1].transcript);
     for at in 1..count() {
-        let link = "line-link: it does not follow the line before it: prev is another digest";
+        let link = "line-link: it does not follow the line before it: prev is a different digest";
         changed(|lines| lines[at].clone_from(&foreign[at]), link, Some(at + 1));
     }
 }
@@ -112,7 +112,8 @@ fn a_stranger_adds_no_line() {
 
 #[test]
 fn a_line_that_was_cut_is_torn() {
-    let (honest, torn) = (honest(), "line-torn: the last line does not end: it was cut, or torn by a crash");
+    let (honest, torn) =
+        (honest(), "line-torn: the last line does not end: it was cut off, or torn by a crash");
     let last = honest.files.len() - 1;
     let with = |bytes: Vec<u8>, expected: &str| {
         let mut forge = honest.clone();

@@ -149,17 +149,17 @@ fn the_same_token_answers_behind_it() {
         change(identity);
         forged(
             &proposed(forge, &proposal),
-            "operation: hsm is pinned as another token than the ledger has on record",
+            "operation: hsm is not pinned as the token that the ledger has on record",
         );
         forged(
             &told(Outcome::Completed, |intent, _| change(&mut intent.targets[0].identity)),
-            "intent-targets: a target was another token than the one that was pinned",
+            "intent-targets: a target was not the token that was pinned",
         );
         let after = |_: &mut Intended, told: &mut Concluded| {
             change(&mut told.targets[0].inventory.as_mut().unwrap().identity);
         };
-        forged(&told(Outcome::Completed, after), "outcome: the target is another token afterwards");
-        forged(&told(Outcome::Indeterminate, after), "outcome: the target is another token afterwards");
+        forged(&told(Outcome::Completed, after), "outcome: the target is a different token afterwards");
+        forged(&told(Outcome::Indeterminate, after), "outcome: the target is a different token afterwards");
     }
     // Behind a third file, although the token is the same.
     let third = |told: &mut Concluded| {
@@ -168,7 +168,7 @@ fn the_same_token_answers_behind_it() {
     };
     forged(
         &told(Outcome::Completed, |_, told| third(told)),
-        "outcome: the target is another token afterwards",
+        "outcome: the target is a different token afterwards",
     );
 }
 
@@ -187,14 +187,14 @@ fn it_is_on_record_once_the_inventory_completed_and_not_before() {
     *pinned = behind();
     forged(
         &proposed(Forge::new(), &early),
-        "operation: hsm is pinned as another token than the ledger has on record",
+        "operation: hsm is not pinned as the token that the ledger has on record",
     );
     let moved = told(Outcome::Completed, |_, _| {});
     assert_eq!(module_of(&moved), on_record(NEW, &behind()));
     // From then on it is the old one that nothing is pinned to.
     forged(
         &proposed(moved.clone(), &moved.delete()),
-        "operation: hsm is pinned as another token than the ledger has on record",
+        "operation: hsm is not pinned as the token that the ledger has on record",
     );
     let mut next = moved.delete();
     let Operation::Delete(DeleteOperation { identity: pinned, .. }) = &mut next.operation else { panic!() };
@@ -248,7 +248,7 @@ fn a_token_is_not_adopted_again_through_another_module() {
     proposal.plan = proposal.plan.replace("label = \"spare\"", "label = \"lab\"").replace("0002", "0001");
     let Operation::Adopt(AdoptOperation { target }) = &mut proposal.operation else { panic!() };
     (target.identity, target.label) = (identity(), text("lab"));
-    forged(&proposed(moved, &proposal), "operation: spare is the token that the quorum calls hsm");
+    forged(&proposed(moved, &proposal), "operation: spare is the same token as hsm");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn an_operation_is_on_what_is_on_record() {
     let hsm: Name = name("hsm");
     let target = hsm.clone();
     other(
-        "other is no target of this quorum",
+        "other is not a target of this quorum",
         &plan("inventory", "other", ""),
         Operation::Inventory(InventoryOperation {
             target: name("other"),
@@ -40,7 +40,7 @@ fn an_operation_is_on_what_is_on_record() {
     let mut stranger = identity();
     stranger.serial = text("9999");
     other(
-        "hsm is pinned as another token than the ledger has on record",
+        "hsm is not pinned as the token that the ledger has on record",
         &plan("inventory", "hsm", ""),
         Operation::Inventory(InventoryOperation { target: hsm.clone(), identity: stranger, module: None }),
     );

@@ -107,28 +107,25 @@ fn a_refusal_has_a_reason_and_changes_nothing() {
     for by in [&[][..], &["alice", "bob"], &["alice", "alice", "alice"]] {
         forged(&refused(by, &|_| {}), "outcome: refused, although a quorum could still be reached: only an");
     }
-    forged(&refused(&three, &|c| c.targets = seen(&[])), "outcome: refused, and yet something was done");
+    forged(&refused(&three, &|c| c.targets = seen(&[])), "outcome: refused, but something was done");
     forged(
         &refused(&three, &|c| c.deleted.push(object("old", "01"))),
-        "outcome: refused, and yet something was done",
+        "outcome: refused, but something was done",
     );
     forged(
         &refused(&three, &|c| c.restored.push(object("old", "01"))),
-        "outcome: refused, and yet something was done",
+        "outcome: refused, but something was done",
     );
     let left = || LeftOut { object: object("old", "01"), reason: text("it would not go") };
-    forged(
-        &refused(&three, &move |c| c.left_out.push(left())),
-        "outcome: refused, and yet something was done",
-    );
-    forged(&refused(&three, &move |c| c.unkept.push(left())), "outcome: refused, and yet something was done");
+    forged(&refused(&three, &move |c| c.left_out.push(left())), "outcome: refused, but something was done");
+    forged(&refused(&three, &move |c| c.unkept.push(left())), "outcome: refused, but something was done");
     let ran = ProgramRecord { run: None, check_exit_code: None };
     forged(
         &refused(&three, &move |c| c.program = Some(ran.clone())),
-        "outcome: refused, and yet something was done",
+        "outcome: refused, but something was done",
     );
     let pin = || PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
-    forged(&refused(&three, &move |c| c.pins.push(pin())), "outcome: refused, and yet something was done");
+    forged(&refused(&three, &move |c| c.pins.push(pin())), "outcome: refused, but something was done");
     let backup = || BackupRecord {
         target: name("hsm"),
         key_version: 1,
@@ -136,10 +133,7 @@ fn a_refusal_has_a_reason_and_changes_nothing() {
         length: 1,
         entries: Vec::new(),
     };
-    forged(
-        &refused(&three, &move |c| c.backup = Some(backup())),
-        "outcome: refused, and yet something was done",
-    );
+    forged(&refused(&three, &move |c| c.backup = Some(backup())), "outcome: refused, but something was done");
     let handed = || HandedOver {
         target: name("hsm"),
         recipient: recipient("application"),
@@ -148,7 +142,7 @@ fn a_refusal_has_a_reason_and_changes_nothing() {
     };
     forged(
         &refused(&three, &move |c| c.handovers.push(handed())),
-        "outcome: refused, and yet something was done",
+        "outcome: refused, but something was done",
     );
 }
 
@@ -289,15 +283,15 @@ fn an_inventory_is_in_order_and_has_no_unique_id_twice() {
 fn the_outcome_is_about_the_target_of_the_operation() {
     conclusion(
         |c| c.targets[0].name = name("other"),
-        "outcome: it tells of targets that the operation does not have, or of one",
+        "outcome: it reports targets that the operation does not have, or one",
     );
     conclusion(
         |c| c.targets.extend(seen(&[])),
-        "outcome: it tells of targets that the operation does not have, or of one",
+        "outcome: it reports targets that the operation does not have, or one",
     );
     conclusion(
         |c| c.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999"),
-        "outcome: the target is another token afterwards",
+        "outcome: the target is a different token afterwards",
     );
     // Nor does a genesis take another token in than the one that it took over.
     let mut forge = Forge::new();
@@ -309,21 +303,21 @@ fn the_outcome_is_about_the_target_of_the_operation() {
     told.targets[0].inventory.as_mut().unwrap().identity.serial = text("9999");
     lines.add(intended(&ALL)).add(told);
     forge.push(&proposal, &lines);
-    forged(&forge, "outcome: the target is another token afterwards");
+    forged(&forge, "outcome: the target is a different token afterwards");
 }
 
 #[test]
 fn the_intent_is_for_the_target_with_copies_and_in_time() {
-    intent(|i| i.targets.clear(), "intent-targets: it names other targets than the operation has");
+    intent(|i| i.targets.clear(), "intent-targets: it names targets other than those of the operation");
     intent(
         |i| i.targets[0].name = name("other"),
-        "intent-targets: it names other targets than the operation has",
+        "intent-targets: it names targets other than those of the operation",
     );
     intent(
         |i| i.targets.push(i.targets[0].clone()),
-        "intent-targets: it names other targets than the operation has",
+        "intent-targets: it names targets other than those of the operation",
     );
-    intent(|i| i.copies = 1, "copies: 1 copies of the ledger, the policy wants 2");
+    intent(|i| i.copies = 1, "copies: 1 copies of the ledger, the policy requires 2");
     let forge = approved(|_, proposal, lines| {
         lines.at(proposal.expires.unix() + 1).add(intended(&TWO));
     });
@@ -354,7 +348,7 @@ fn copies_lie_on_one_file_system_where_the_policy_allows_it() {
     for (allowed, same_medium) in [(true, true), (true, false), (false, false)] {
         drop(genesis(allowed, same_medium).state());
     }
-    forged(&genesis(false, true), "copies: the copies lay on one file system, which the policy refuses");
+    forged(&genesis(false, true), "copies: the copies were on one file system, which the policy refuses");
 }
 
 #[test]
@@ -363,7 +357,7 @@ fn an_attempt_did_not_complete() {
     for (outcome, expected) in [
         (Outcome::Completed, conclusion),
         (Outcome::Refused, conclusion),
-        (Outcome::Failed, "line-order: attempted cannot stand here"),
+        (Outcome::Failed, "line-order: attempted is not allowed here"),
     ] {
         let forge = approved(|_, _, lines| {
             if expected == conclusion {
@@ -409,7 +403,7 @@ fn every_line_has_its_place() {
         }),
     ];
     for (event, drive) in wrong {
-        forged(&approved(|_, _, lines| drive(lines)), &format!("line-order: {event} cannot stand here"));
+        forged(&approved(|_, _, lines| drive(lines)), &format!("line-order: {event} is not allowed here"));
     }
 }
 
@@ -439,14 +433,14 @@ fn nobody_decides_on_what_is_decided() {
         lines.add(intended(&TWO));
     };
     for before in [&given_up as &dyn Fn(&Forge, &Proposal, &mut Transcript), &refused, &begun] {
-        forged(&after(before, true), "line-order: rejected cannot stand here");
-        forged(&after(before, false), "line-order: approved cannot stand here");
+        forged(&after(before, true), "line-order: rejected is not allowed here");
+        forged(&after(before, false), "line-order: approved is not allowed here");
     }
     let concluded_afterwards = approved(|forge, proposal, lines| {
         given_up(forge, proposal, lines);
         lines.add(Concluded { targets: Vec::new(), ..concluded(Outcome::Refused, &[], &[]) });
     });
-    forged(&concluded_afterwards, "line-order: concluded cannot stand here");
+    forged(&concluded_afterwards, "line-order: concluded is not allowed here");
 }
 
 #[test]
@@ -462,7 +456,7 @@ fn only_an_administrator_gives_up_and_only_before_the_intent() {
         })
     };
     drop(abort("frank", |_| {}, false).state());
-    forged(&abort("frank", |_| {}, true), "line-order: aborted cannot stand here");
+    forged(&abort("frank", |_| {}, true), "line-order: aborted is not allowed here");
     forged(
         &abort("alice", |a| a.administrator = name("alice"), false),
         "statement-author: alice is no administrator of this quorum",

@@ -122,7 +122,7 @@ fn only_a_run_that_was_seen_to_succeed_is_completed() {
         "outcome: completed, but what was seen of its program does not say so",
     );
     for outcome in [Outcome::Completed, Outcome::Failed] {
-        forged(&told(outcome, None), "outcome: it does not tell what was seen of its program");
+        forged(&told(outcome, None), "outcome: it does not report what was seen of its program");
     }
     told(Outcome::Failed, Some(ProgramRecord::default())).state();
 }
@@ -138,11 +138,11 @@ fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
     ] {
         forged(
             &told(Outcome::Indeterminate, seen(run)),
-            "outcome: what it tells of its program cannot have been seen",
+            "outcome: what it reports about its program cannot have been seen",
         );
     }
     let check = Some(ProgramRecord { run: Some(good()), check_exit_code: Some(0) });
-    forged(&told(Outcome::Completed, check), "outcome: it tells of a check, and none was to be run");
+    forged(&told(Outcome::Completed, check), "outcome: it reports a check, and none was to be run");
     // A program in a deletion.
     let mut forge = Forge::new();
     let proposal = forge.delete();
@@ -151,7 +151,7 @@ fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
     let done = concluded(Outcome::Completed, &[object("old", "01")], &[object("keep", "02")]);
     lines.add(intended(&TWO)).add(Concluded { program: seen(good()), ..done });
     forge.push(&proposal, &lines);
-    forged(&forge, "outcome: it tells of a program, and none was to be run");
+    forged(&forge, "outcome: it reports a program, and none was to be run");
 }
 
 fn proposed(operation: Operation) -> Forge {

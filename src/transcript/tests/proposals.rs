@@ -194,7 +194,7 @@ fn it_is_chained_to_its_ledger() {
         lines.clear();
         lines.at(proposal.created.unix()).add(event);
         forge.push(&proposal, &lines);
-        forged(&forge, "proposal-frame: the line names another ledger, number or predecessor than the");
+        forged(&forge, "proposal-frame: the line names a different ledger, number or predecessor from the");
     };
     framed(|e| e.ledger = Digest::of(b"another ledger"));
     framed(|e| e.ceremony = 2);

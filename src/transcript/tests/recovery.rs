@@ -90,7 +90,7 @@ fn a_recovery_puts_no_other_token_in_the_place_of_the_target() {
         |i| i.label = text("mine"),
         |i| i.module_sha256 = Some(Digest::of(b"another module")),
     ] {
-        forged(&told(change), "outcome: the target is another token afterwards");
+        forged(&told(change), "outcome: the target is a different token afterwards");
     }
 }
 
@@ -178,7 +178,7 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
     let proposal = closed.recover(1, lines.head(), true);
     forged(
         &with(closed, &proposal, |_, _| {}),
-        "recover: what it recovers is neither open, nor has it left PINs that may",
+        "recover: what it recovers is not open, and left no PINs that may",
     );
 
     let (forge, last) = lost(true);
@@ -231,5 +231,8 @@ fn a_genesis_that_touched_nothing_lends_no_roster() {
     if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut next.operation {
         *interrupted = OperationKind::Genesis;
     }
-    forged(&with(forge, &next, |_, _| {}), "roster: no genesis has touched its targets: there is no roster");
+    forged(
+        &with(forge, &next, |_, _| {}),
+        "roster: no genesis has touched its targets, so there is no roster",
+    );
 }

@@ -79,7 +79,7 @@ fn what_weakens_the_quorum_is_told() {
     says(
         &handovers::founded(),
         Severity::Warning,
-        "application-pin-can-delete: the user PIN of hsm is reissued: whoever has it can delete keys",
+        "application-pin-can-delete: the user PIN of hsm is reissued: anyone who has it can delete keys",
     );
     for (same_medium, count) in [(true, 1), (false, 0)] {
         let forge = deletion(|lines| {
@@ -222,9 +222,9 @@ fn copies_are_one_ledger_or_a_fork() {
     };
     let (alice, both, bob) = (child(&["alice"]), child(&TWO), child(&["bob"]));
     let behind =
-        |one: &str, other: &str| format!("note: copy-behind: {one} lacks the last lines that {other} has");
+        |one: &str, other: &str| format!("note: copy-behind: {one} is missing the last lines of {other}");
     let forked = |one: &str, other: &str| {
-        format!("error: ledger-forked in 0001-delete: {one} and {other} tell different stories from here on")
+        format!("error: ledger-forked in 0001-delete: {one} and {other} differ from here on")
     };
     assert_eq!(compared(&[("a", &alice), ("b", &alice)]), Vec::<String>::new());
     assert_eq!(compared(&[("a", &alice), ("b", &both)]), [behind("a", "b")]);

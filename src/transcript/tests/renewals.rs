@@ -65,10 +65,10 @@ fn what_is_not_known_stays_in_force_until_it_is() {
 
 #[test]
 fn a_renewal_that_was_not_proposed_is_not_believed() {
-    let neither = "pins: the PIN that it says to hold was neither proposed nor in force before";
-    let unchanged = "pins: it tells of a PIN that was not to be changed";
-    let twice = "pins: it tells of one PIN twice";
-    let elsewhere = "pins: it tells of a PIN of a target that the quorum does not have";
+    let neither = "pins: the PIN that it reports as in force was neither proposed nor in force before";
+    let unchanged = "pins: it reports a PIN that was not to be changed";
+    let twice = "pins: it reports one PIN twice";
+    let elsewhere = "pins: it reports a PIN of a target that the quorum does not have";
     for (expected, told) in [
         (neither, vec![pin(Role::UserPin, 3)]),
         (neither, vec![pin(Role::UserPin, 0)]),
@@ -88,11 +88,11 @@ fn a_renewal_that_was_not_proposed_is_not_believed() {
 fn what_is_completed_has_set_every_new_pin() {
     forged(
         &concluding(Outcome::Completed, Vec::new()),
-        "pins: completed, but a PIN that was to be changed is not said to be",
+        "pins: completed, but a PIN that was to be changed is not reported as changed",
     );
     forged(
         &concluding(Outcome::Completed, vec![pin(Role::UserPin, 1)]),
-        "pins: completed, but a PIN that was to be changed is not said to be",
+        "pins: completed, but a PIN that was to be changed is not reported as changed",
     );
 }
 
@@ -102,7 +102,7 @@ fn a_ceremony_that_keeps_the_pins_tells_of_none() {
     let proposal = forge.delete();
     forged(
         &conclude(forge, &proposal, Outcome::Completed, vec![pin(Role::UserPin, 1)]),
-        "pins: it tells of a PIN that was not to be changed",
+        "pins: it reports a PIN that was not to be changed",
     );
 }
 

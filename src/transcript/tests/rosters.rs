@@ -26,7 +26,7 @@ use super::{
 fn the_roster_is_the_one_in_force() {
     delete(
         |p| p.roster = Digest::of(b"another roster"),
-        "roster-digest: it names another roster than the one in force",
+        "roster-digest: it names a roster other than the one in force",
     );
     // A roster of the proposer's own, in which everybody is a friend of theirs.
     let own = roster_document(crate::encoding::dsse::Mode::Production, Digest::of(b"ledger"), "station-1");
@@ -39,7 +39,7 @@ fn the_roster_is_the_one_in_force() {
     );
     genesis(
         |p| p.roster = Digest::of(b"another roster"),
-        "roster-digest: it names another roster than the one in force",
+        "roster-digest: it names a roster other than the one in force",
     );
     genesis(|p| p.new_roster = None, "genesis: a genesis is the first ceremony and carries its roster");
 }

@@ -42,11 +42,11 @@ fn what_is_sealed_is_sealed_as_its_recipient_is() {
 fn no_credential_is_said_to_have_more_bits_than_one_can_have() {
     genesis(
         |p| p.credentials[0].bits = 513,
-        "credential: the so-pin of hsm is said to have 513 bits: no credential has",
+        "credential: the so-pin of hsm is recorded with 513 bits: no credential has",
     );
     genesis(
         |p| p.credentials[0].bits = u32::MAX,
-        "credential: the so-pin of hsm is said to have 4294967295 bits: no",
+        "credential: the so-pin of hsm is recorded with 4294967295 bits: no",
     );
 }
 

@@ -13,11 +13,11 @@ fn the_lines_are_of_the_station_that_the_administrator_signed() {
     delete(|p| p.station.keys = station_keys("another station"), "line-signature: not signed by the station");
     genesis(
         |p| p.station.keys = station_keys("another station"),
-        "station-keys: its shares were dealt by another station than the one that is",
+        "station-keys: its shares were dealt by a station other than the one that is",
     );
     roster(
         |r| r.deal.station = station_keys("another station"),
-        "station-keys: its shares were dealt by another station than the one that is",
+        "station-keys: its shares were dealt by a station other than the one that is",
     );
 }
 

@@ -105,7 +105,7 @@ fn a_reset_is_complete_when_its_token_is_empty_under_its_new_label() {
     );
     forged(
         &told(|c| c.targets[0].inventory.as_mut().unwrap().identity.label = text("lab")),
-        "outcome: the target is another token afterwards",
+        "outcome: the target is a different token afterwards",
     );
     forged(&told(|c| c.targets.clear()), "outcome: completed, but the target was not looked at afterwards");
     forged(
@@ -134,15 +134,12 @@ fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
     assert_eq!(state.ceremonies.number(1).unwrap().outcome(), Some(Outcome::Indeterminate));
     assert_eq!(
         state.ceremonies.number(1).unwrap().standing(),
-        text("indeterminate, brought to its end by ceremony 3")
+        text("indeterminate, completed by ceremony 3")
     );
     assert_eq!(remarks(&forge, "pins-unsettled"), 0);
     // Once.
     let again = recover(&forge, 1, head, OperationKind::Reset);
-    forged(
-        &only_begun(forge, &again),
-        "recover: what it recovers is neither open, nor has it left PINs that may",
-    );
+    forged(&only_begun(forge, &again), "recover: what it recovers is not open, and left no PINs that may");
 }
 
 #[test]
@@ -155,17 +152,14 @@ fn only_what_may_have_set_pins_is_taken_up_again() {
         let proposal = recover(&forge, 1, head, OperationKind::Reset);
         forged(
             &only_begun(forge, &proposal),
-            "recover: what it recovers is neither open, nor has it left PINs that may",
+            "recover: what it recovers is not open, and left no PINs that may",
         );
     }
     let mut forge = Forge::new();
     let proposal = forge.delete();
     let head = hold(&mut forge, &proposal, &TWO, untouched(Outcome::Indeterminate));
     let proposal = recover(&forge, 1, head, OperationKind::Delete);
-    forged(
-        &only_begun(forge, &proposal),
-        "recover: what it recovers is neither open, nor has it left PINs that may",
-    );
+    forged(&only_begun(forge, &proposal), "recover: what it recovers is not open, and left no PINs that may");
     // And it is named as it is.
     let (forge, head) = ended(Outcome::Indeterminate);
     for (number, line, kind) in [
@@ -176,7 +170,7 @@ fn only_what_may_have_set_pins_is_taken_up_again() {
         let proposal = recover(&forge, number, line, kind);
         forged(
             &only_begun(forge.clone(), &proposal),
-            "recover: what it recovers is neither open, nor has it left PINs that may",
+            "recover: what it recovers is not open, and left no PINs that may",
         );
     }
 }
@@ -189,10 +183,7 @@ fn what_was_seen_to_be_as_it_was_is_not_reset_later() {
     hold(&mut forge, &look, &TWO, concluded(Outcome::Completed, &[], &[object("old", "01")]));
     assert_eq!(remarks(&forge, "pins-unsettled"), 0);
     let proposal = recover(&forge, 1, head, OperationKind::Reset);
-    forged(
-        &only_begun(forge, &proposal),
-        "recover: what it recovers is neither open, nor has it left PINs that may",
-    );
+    forged(&only_begun(forge, &proposal), "recover: what it recovers is not open, and left no PINs that may");
 }
 
 /// It is still a reset: what a record of it must show, and who must approve it, is no less.
@@ -213,7 +204,7 @@ fn the_end_of_a_reset_is_proven_as_a_reset_is() {
         &told(&TWO, empty(Outcome::Completed)),
         "quorum-missing: it was executed without a quorum: crypto-officer 2 of 2,",
     );
-    let another = "outcome: the target is another token afterwards";
+    let another = "outcome: the target is a different token afterwards";
     let mut full = empty(Outcome::Completed);
     full.targets[0].inventory.as_mut().unwrap().objects = vec![object("old", "01")];
     for (expected, lie) in [
@@ -238,7 +229,7 @@ fn a_genesis_is_taken_up_again_by_its_own_people() {
     // Nobody else's roster, and no other operation.
     forged(
         &only_begun(forge.clone(), &proposal),
-        "roster-digest: it names another roster than the one in force",
+        "roster-digest: it names a roster other than the one in force",
     );
     proposal.roster = genesis.roster;
     forged(

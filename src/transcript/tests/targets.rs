@@ -50,9 +50,9 @@ fn a_retired_target_is_in_no_operation_any_more() {
     assert_eq!(state.retired[&name("hsm")].by, 1);
     // What it was sealed is still there, for its backups.
     assert!(state.any_target(&name("hsm")).is_some());
-    forged(&proposed(forge.clone(), &forge.inventory()), "operation: hsm is no target of this quorum");
-    forged(&proposed(forge.clone(), &forge.delete()), "operation: hsm is no target of this quorum");
-    forged(&proposed(forge.clone(), &retire(&forge)), "operation: hsm is no target of this quorum");
+    forged(&proposed(forge.clone(), &forge.inventory()), "operation: hsm is not a target of this quorum");
+    forged(&proposed(forge.clone(), &forge.delete()), "operation: hsm is not a target of this quorum");
+    forged(&proposed(forge.clone(), &retire(&forge)), "operation: hsm is not a target of this quorum");
     forged(
         &proposed(forge.clone(), &adopt(&forge, "hsm")),
         "operation: hsm is the name of a target that the quorum has or had",
@@ -94,7 +94,7 @@ fn the_target_that_leaves_is_the_one_that_was_named() {
         p.plan = p.plan.replace("0001", "0002");
         p.operation = other("0002", "hsm");
     };
-    forged(&with(&renamed), "operation: hsm is pinned as another token than the ledger has on record");
+    forged(&with(&renamed), "operation: hsm is not pinned as the token that the ledger has on record");
     // It sets no PIN, and hands none over.
     forged(
         &with(&|p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2)]),
@@ -106,10 +106,10 @@ fn the_target_that_leaves_is_the_one_that_was_named() {
 fn a_retirement_touches_nothing() {
     forged(
         &retired(&THREE, |c| c.targets = super::forge::seen(&[])),
-        "outcome: it tells of targets that the operation does not have, or of one",
+        "outcome: it reports targets that the operation does not have, or one",
     );
     let pin = PinInForce { target: name("hsm"), role: Role::UserPin, version: 1 };
-    forged(&retired(&THREE, |c| c.pins = vec![pin]), "pins: it tells of a PIN that was not to be changed");
+    forged(&retired(&THREE, |c| c.pins = vec![pin]), "pins: it reports a PIN that was not to be changed");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn an_adopted_target_has_its_own_credentials() {
     );
     forged(
         &adopted(|c| c.targets[0].name = name("hsm")),
-        "outcome: it tells of targets that the operation does not have, or of one",
+        "outcome: it reports targets that the operation does not have, or one",
     );
 }
 
@@ -171,7 +171,7 @@ fn only_a_new_target_joins_with_new_credentials() {
             target.label = text("lab");
         }
     };
-    forged(&with(&same_token), "operation: spare is the token that the quorum calls hsm");
+    forged(&with(&same_token), "operation: spare is the same token as hsm");
     let forge = Forge::new();
     forged(
         &proposed(forge.clone(), &adopt(&forge, "hsm")),

@@ -158,7 +158,7 @@ fn a_module_that_dies_in_the_look_afterwards_does_not_make_the_deletion_undone()
         let ran = vault.execute::<&str>(&[]).expect(5);
         module.behave();
         let said = ran.error();
-        let told = ["when it was looked at afterwards: ", "; and afterwards it cannot be looked at: "];
+        let told = ["when it was looked at afterwards: ", "; and afterwards the token could not be read: "];
         assert!(told.iter().any(|told| said.contains(told)), "{function}: {said}");
         for untrue in ["nothing was", "was not changed", "no object"] {
             assert!(!said.contains(untrue), "{function}: {said}");

@@ -157,7 +157,7 @@ fn a_bad_share_is_named_by_its_authority_and_nothing_is_signed() {
         let (lab, ran) = drilled(change);
         let ran = ran.expect(3);
         let message = ran.json["error"]["message"].as_str().unwrap();
-        assert!(message.contains(&format!("has no good share of {authority}")), "{reason}: {message}");
+        assert!(message.contains(&format!("has no valid share of {authority}")), "{reason}: {message}");
         assert!(ran.json["error"]["details"][0].as_str().unwrap().starts_with(&format!("{authority}: ")));
         if reason != "cannot open" {
             assert!(ran.error().contains(reason), "{reason}: {}", ran.error());

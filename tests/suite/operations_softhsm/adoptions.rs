@@ -59,7 +59,7 @@ fn a_repaired_hsm_takes_the_place_of_the_broken_one() {
         [delete("01"), inventory("hsm"), reset(&serial, "lab", "lab-3"), retire("hsm", &serial, "lab")]
     {
         let refused = vault.lab.propose(&vault.lab.plan("gone", &plan)).expect(3);
-        assert!(refused.error().contains("hsm was let go by ceremony 4"), "{}", refused.error());
+        assert!(refused.error().contains("hsm was retired by ceremony 4"), "{}", refused.error());
     }
     // The old one was not touched.
     assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (1, 1));
@@ -127,7 +127,7 @@ fn what_the_quorum_has_or_had_is_not_adopted_again() {
     // Its user PIN would be out of the reach of the operations that need it.
     let plan = adopt(&second("lab-2")).replace("crypto-officer", "security-officer");
     let refused = vault.lab.propose(&vault.lab.plan("unreachable", &plan)).expect(3);
-    assert!(refused.error().contains("not named for it"), "{}", refused.error());
+    assert!(refused.error().contains("not required for it"), "{}", refused.error());
     vault.ceremony(&retire("hsm", &serial, "lab"), FOUR).ok();
     let refused = propose(&Target::empty("lab-2")).expect(3);
     assert!(refused.error().contains("has or had"), "{}", refused.error());

@@ -74,7 +74,7 @@ fn a_borrowed_pin_is_left_alone() {
     assert!(vault.hsm.can_log_in("lab", "user", crate::support::softhsm::USER_PIN));
     let keep = vault.lab.plan("keep", &(inventory("hsm") + "keep_pins = true\n"));
     let refused = vault.lab.propose(&keep).expect(3);
-    assert!(refused.error().contains("holds no PIN of hsm"), "{}", refused.error());
+    assert!(refused.error().contains("has no PIN of hsm"), "{}", refused.error());
 }
 
 /// A token without C_SetPIN: the operation is done, the PIN is not changed, and the quorum may decide to live with that.
@@ -84,7 +84,7 @@ fn a_token_that_cannot_change_pins_needs_a_plan_that_says_so() {
     vault.approved(&delete("01"), THREE);
     module.order("C_SetPIN", 1, "error");
     let failed = vault.execute::<&str>(&[]).expect(5);
-    assert!(failed.error().contains("the old one still holds"), "{}", failed.error());
+    assert!(failed.error().contains("the old one is still in force"), "{}", failed.error());
     assert_eq!(vault.public("lab", "old"), 0);
     module.order("C_SetPIN", 1, "error");
     let given_up = vault.execute(&["--give-up"]).expect(5);

@@ -48,7 +48,7 @@ fn a_killed_tool_leaves_no_program_behind_and_runs_nothing_twice() {
         thread::sleep(Duration::from_millis(20));
     }
     let again = desk.lab.execute(&[]).expect(5);
-    assert!(again.error().contains("it is not run twice"), "{}", again.error());
+    assert!(again.error().contains("it is never run twice"), "{}", again.error());
     thread::sleep(Duration::from_secs(3));
     assert_eq!(fs::read_to_string(&mark).unwrap(), "x");
     assert!(!late.exists());

@@ -199,7 +199,7 @@ fn a_use_that_deletes_a_key_is_not_called_completed() {
         by("user-pin", "prompt Please enter User PIN:"),
     );
     let seen = vault.ceremony(&plan, THREE).expect(5);
-    assert!(seen.error().contains("the token's objects are others than before"), "{}", seen.error());
+    assert!(seen.error().contains("the token's objects are not the same as before"), "{}", seen.error());
     let closed = vault.execute(&["--give-up"]).expect(5);
     assert_eq!(closed.text("outcome"), "indeterminate", "what it was before is forgotten");
     // Given up, the PIN that the program saw is changed all the same.
@@ -238,5 +238,5 @@ fn another_program_or_input_gets_no_pin_and_a_borrowed_one_is_not_handed_on() {
     let borrowed = Vault::borrowed();
     let plan = puppet_use(&["say", "x"], &by("user-pin", "descriptor"));
     let refused = borrowed.lab.propose(&borrowed.lab.plan("next", &plan)).expect(3);
-    assert!(refused.error().contains("does not hold the user-pin"), "{}", refused.error());
+    assert!(refused.error().contains("does not have the user-pin"), "{}", refused.error());
 }

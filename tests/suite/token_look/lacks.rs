@@ -42,7 +42,7 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
     let user = "log-in delete backup restore";
     let changes = "take-over set-user-pin delete reset restore";
     let cases: &[(&[(&str, u32, &str)], &str, &str)] = &[
-        (&[], "", "is initialised already"),
+        (&[], "", "is already initialised"),
         (&[("C_InitToken", 0, "missing")], "reset", "has no C_InitToken"),
         (&[("C_SetPIN", 0, "missing")], "take-over reset", "has no C_SetPIN"),
         (&[("C_InitPIN", 0, "missing")], so, "has no C_InitPIN"),
@@ -54,7 +54,7 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
         (&[("C_WrapKey", 0, UNSUPPORTED)], "backup restore", "does not support C_WrapKey"),
         (&[("C_UnwrapKey", 0, UNSUPPORTED)], "backup restore", "does not support C_UnwrapKey"),
         (&[("C_UnwrapKey", 0, "missing")], "backup restore", "has no C_UnwrapKey"),
-        (&[("C_GetMechanismList", KW, "hide")], "", "is initialised already"),
+        (&[("C_GetMechanismList", KW, "hide")], "", "is already initialised"),
         (
             &[("C_GetMechanismList", KW, "hide"), ("C_GetMechanismList", KW_PAD, "hide")],
             "backup restore",
@@ -63,7 +63,7 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
         (
             &[("C_GetMechanismList", KW, "hide"), ("C_GetMechanismList", 0, "kwp")],
             "",
-            "is initialised already",
+            "is already initialised",
         ),
         (&[("C_GetInfo", 0, "is=opencryptoki")], "reset", "opencryptoki locks everybody out"),
         (&[("C_GetInfo", 0, "is=nss")], so, "NSS has no SO beside its user"),

@@ -95,8 +95,8 @@ fn a_strangers_card() {
     let table = Table::with(&["mallory"]);
     let stranger = Said {
         code: 3,
-        message: "card 10000003 is on nobody's list in this quorum",
-        hint: "insert the card that was enrolled for it",
+        message: "card 10000003 belongs to nobody in this quorum",
+        hint: "insert a card that was enrolled for this quorum",
     };
     table.fails(stranger, |table| table.approve(MALLORY));
     table.fails(stranger, |table| table.approve("yubikey"));

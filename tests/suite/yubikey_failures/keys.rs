@@ -74,7 +74,7 @@ fn the_share_key_was_replaced_or_deleted() {
         change(&table.alice);
         refused(
             &table,
-            "alice's card 10000001 is not as it was enrolled: serial or share key differ",
+            "alice's card 10000001 is not as it was enrolled: its serial number or share key differs",
             "use a spare card, or have the member replaced",
             3,
         );
@@ -88,7 +88,7 @@ fn another_card_with_the_signing_key_of_an_enrolled_one() {
     table.mallory.import(0x9C, &table.alice.private_key(0x9C).unwrap(), ALWAYS, TOUCH);
     let said = Said {
         code: 3,
-        message: "alice's card 10000003 is not as it was enrolled: serial or share key differ",
+        message: "alice's card 10000003 is not as it was enrolled: its serial number or share key differs",
         hint: "use a spare card, or have the member replaced",
     };
     table.fails(said, |table| table.approve("yubikey"));

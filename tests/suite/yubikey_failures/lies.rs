@@ -116,7 +116,7 @@ fn about_its_keys() {
     };
     let other = Said {
         code: 3,
-        message: "alice's card 10000001 is not as it was enrolled: serial or share key differ",
+        message: "alice's card 10000001 is not as it was enrolled: its serial number or share key differs",
         hint: "use a spare card, or have the member replaced",
     };
     let garbled = Said { code: 1, message: GARBLED, hint: CHECK };
