@@ -90,7 +90,7 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
     forge.files[1].plan = proposal.plan.replace('\n', "\r\n").into_bytes();
     forged(
         &forge,
-        "plan-mismatch: plan.toml is the plan that was proposed but for the ends of its lines: git",
+        "plan-mismatch: plan.toml differs from the plan that was proposed only in its line endings: git",
     );
     delete(
         |p| p.plan = p.plan.replace("id = \"01\"", "id = \"02\""),

@@ -176,6 +176,6 @@ fn both_bad_shares_are_named() {
         }
     });
     let ran = ran.expect(3);
-    assert!(ran.error().contains("no good share of crypto-officer and security-officer"), "{}", ran.error());
+    assert!(ran.error().contains("no valid share of crypto-officer and security-officer"), "{}", ran.error());
     assert_eq!(ran.json["error"]["details"].as_array().unwrap().len(), 2);
 }
