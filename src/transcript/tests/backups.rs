@@ -108,7 +108,11 @@ fn a_backup_is_what_its_plan_says() {
         ("\"/b.age\"", "\"/other.age\"", "plan-mismatch: the proposal differs from its plan: output"),
         ("= false", "= true", "plan-mismatch: the proposal differs from its plan: allow_partial"),
         ("\"hsm\"", "\"other\"", "plan-mismatch: the proposal differs from its plan: target"),
-        ("\"/b.age\"", "\"b.age\"", "plan: its plan is not valid: output"),
+        (
+            "\"/b.age\"",
+            "\"b.age\"",
+            "plan: its plan is not valid: line 5, column 10: \"b.age\" is not an absolute path",
+        ),
     ] {
         let forge = Forge::new();
         let mut proposal = proposal(&forge, false);
