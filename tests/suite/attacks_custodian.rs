@@ -5,116 +5,116 @@ mod terminal;
 use std::{fs, process::Command};
 
 use crate::support::founded::{self, INVENTORY, at_time, founded, snapshot, tries};
-use crate::support::lab::{ADMIN, CUSTODIANS, Lab, Ran};
+use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, Ran};
 
 const OUTPUT: &str = "files/decision";
 
-fn proposed() -> Lab {
-    let lab = founded();
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
-    lab
+fn proposed() -> Quorum {
+    let quorum = founded();
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum
 }
 
 /// A person decides on a machine of their own, with these options besides card and output.
-fn on_own_machine(lab: &Lab, verb: &str, who: &str, ledger: &str, more: &[&str]) -> Ran {
-    let (ledger, output) = (lab.at(ledger), lab.at(OUTPUT));
-    let card = lab.with_card(who);
+fn on_own_machine(quorum: &Quorum, verb: &str, who: &str, ledger: &str, more: &[&str]) -> Ran {
+    let (ledger, output) = (quorum.at(ledger), quorum.at(OUTPUT));
+    let card = quorum.with_card(who);
     let mut args = vec![verb, &ledger, "-o", &output];
     args.extend(more);
     args.extend(card.iter().map(String::as_str));
-    lab.run_as(who, &args)
+    quorum.run_as(who, &args)
 }
 
 /// Refused with this reason, and no statement was written.
 #[track_caller]
-fn refused(lab: &Lab, ran: Ran, reason: &str) {
+fn refused(quorum: &Quorum, ran: Ran, reason: &str) {
     let ran = ran.expect(3);
     assert!(ran.error().contains(reason), "{reason}: {}", ran.error());
-    assert!(!lab.path(OUTPUT).exists());
+    assert!(!quorum.path(OUTPUT).exists());
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
 }
 
-fn abort(lab: &Lab) {
-    let (ledger, copy) = (lab.at("ledger"), lab.at("copy"));
-    lab.run_with(ADMIN, &["abort", &ledger, "--copy", &copy, "--reason", "once more"]).ok();
+fn abort(quorum: &Quorum) {
+    let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
+    quorum.run_with(ADMIN, &["abort", &ledger, "--copy", &copy, "--reason", "once more"]).ok();
 }
 
 #[test]
 fn an_old_copy_of_the_ledger_is_refused() {
-    let lab = proposed();
-    let head = lab.head().unwrap();
-    copy(&lab.path("ledger"), &lab.path("old"));
-    on_own_machine(&lab, "approve", "alice", "ledger", &["--head", &head]).ok();
-    fs::remove_file(lab.path(OUTPUT)).unwrap();
-    abort(&lab);
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
+    let quorum = proposed();
+    let head = quorum.head().unwrap();
+    copy(&quorum.path("ledger"), &quorum.path("old"));
+    on_own_machine(&quorum, "approve", "alice", "ledger", &["--head", &head]).ok();
+    fs::remove_file(quorum.path(OUTPUT)).unwrap();
+    abort(&quorum);
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
     // Her machine remembers ceremony 1 and finds it in the ledger as it is now: no head is needed.
-    on_own_machine(&lab, "approve", "alice", "ledger", &[]).ok();
-    fs::remove_file(lab.path(OUTPUT)).unwrap();
+    on_own_machine(&quorum, "approve", "alice", "ledger", &[]).ok();
+    fs::remove_file(quorum.path(OUTPUT)).unwrap();
     let newer = "it is an old copy";
-    refused(&lab, on_own_machine(&lab, "approve", "alice", "old", &[]), newer);
+    refused(&quorum, on_own_machine(&quorum, "approve", "alice", "old", &[]), newer);
     // The head on the paper of long ago does not help the old copy.
-    refused(&lab, on_own_machine(&lab, "approve", "alice", "old", &["--head", &head]), newer);
-    refused(&lab, on_own_machine(&lab, "reject", "alice", "old", &["--reason", "no"]), newer);
+    refused(&quorum, on_own_machine(&quorum, "approve", "alice", "old", &["--head", &head]), newer);
+    refused(&quorum, on_own_machine(&quorum, "reject", "alice", "old", &["--reason", "no"]), newer);
 }
 
 #[test]
 fn a_second_child_of_one_predecessor_is_refused() {
-    let lab = founded();
-    let head = lab.head().unwrap();
-    copy(&lab.path("ledger"), &lab.path("fork"));
-    copy(&lab.path("copy"), &lab.path("fork-copy"));
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
-    let other = lab.plan("other", &INVENTORY.replace("Look", "Look again"));
-    let (fork, fork_copy) = (lab.at("fork"), lab.at("fork-copy"));
-    let admin = lab.with_card(ADMIN);
+    let quorum = founded();
+    let head = quorum.head().unwrap();
+    copy(&quorum.path("ledger"), &quorum.path("fork"));
+    copy(&quorum.path("copy"), &quorum.path("fork-copy"));
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    let other = quorum.plan("other", &INVENTORY.replace("Look", "Look again"));
+    let (fork, fork_copy) = (quorum.at("fork"), quorum.at("fork-copy"));
+    let admin = quorum.with_card(ADMIN);
     let mut args = vec!["propose", &other, &fork, "--copy", &fork_copy];
     args.extend(admin.iter().map(String::as_str));
-    lab.run_as("second-station", &args).ok();
-    on_own_machine(&lab, "approve", "alice", "ledger", &["--head", &head]).ok();
-    fs::remove_file(lab.path(OUTPUT)).unwrap();
+    quorum.run_as("second-station", &args).ok();
+    on_own_machine(&quorum, "approve", "alice", "ledger", &["--head", &head]).ok();
+    fs::remove_file(quorum.path(OUTPUT)).unwrap();
     for verb in [&["approve"][..], &["reject", "--reason", "no"]] {
         let more = [&verb[1..], &["--head", &head]].concat();
-        let ran = on_own_machine(&lab, verb[0], "alice", "fork", &more);
-        refused(&lab, ran, "another proposal as ceremony 1");
+        let ran = on_own_machine(&quorum, verb[0], "alice", "fork", &more);
+        refused(&quorum, ran, "another proposal as ceremony 1");
     }
     // Bob, who has seen neither, may take either.
-    on_own_machine(&lab, "approve", "bob", "fork", &["--head", &head]).ok();
+    on_own_machine(&quorum, "approve", "bob", "fork", &["--head", &head]).ok();
 }
 
 #[test]
 fn first_contact_needs_the_head_from_paper() {
-    let lab = proposed();
-    let unknown = on_own_machine(&lab, "approve", "alice", "ledger", &[]);
-    refused(&lab, unknown, "remembers nothing of the ledger");
-    let genesis = lab.run(&["status", &lab.at("ledger")]).text("genesis");
+    let quorum = proposed();
+    let unknown = on_own_machine(&quorum, "approve", "alice", "ledger", &[]);
+    refused(&quorum, unknown, "remembers nothing of the ledger");
+    let genesis = quorum.run(&["status", &quorum.at("ledger")]).text("genesis");
     for wrong in ["00".repeat(32), genesis] {
-        let ran = on_own_machine(&lab, "approve", "alice", "ledger", &["--head", &wrong]);
-        refused(&lab, ran, "does not have the head that you gave");
+        let ran = on_own_machine(&quorum, "approve", "alice", "ledger", &["--head", &wrong]);
+        refused(&quorum, ran, "does not have the head that you gave");
     }
     for garbled in ["", "zz", &"0".repeat(63), "topmost"] {
-        on_own_machine(&lab, "approve", "alice", "ledger", &["--head", garbled]).expect(2);
+        on_own_machine(&quorum, "approve", "alice", "ledger", &["--head", garbled]).expect(2);
     }
-    let before = snapshot(&lab.path("ledger"));
-    on_own_machine(&lab, "approve", "alice", "ledger", &["--head", &lab.head().unwrap()]).ok();
-    assert!(before == snapshot(&lab.path("ledger")), "a custodian's own machine wrote into the ledger");
-    let here = lab.with_card("bob");
-    let (ledger, head) = (lab.at("ledger"), lab.head().unwrap());
+    let before = snapshot(&quorum.path("ledger"));
+    on_own_machine(&quorum, "approve", "alice", "ledger", &["--head", &quorum.head().unwrap()]).ok();
+    assert!(before == snapshot(&quorum.path("ledger")), "a custodian's own machine wrote into the ledger");
+    let here = quorum.with_card("bob");
+    let (ledger, head) = (quorum.at("ledger"), quorum.head().unwrap());
     let mut args = vec!["approve", &ledger, "--head", &head];
     args.extend(here.iter().map(String::as_str));
-    let elsewhere = lab.run_as("bob", &args).expect(2);
+    let elsewhere = quorum.run_as("bob", &args).expect(2);
     assert!(elsewhere.error().contains("not the station"), "{}", elsewhere.error());
 }
 
 #[test]
 fn the_wrong_card_costs_no_try() {
-    let lab = proposed();
-    let (ledger, copy) = (lab.at("ledger"), lab.at("copy"));
-    fs::write(lab.path("wrong.pin"), "000000\n").unwrap();
-    let (plan, wrong) = (lab.plan("inventory", INVENTORY), lab.at("wrong.pin"));
+    let quorum = proposed();
+    let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
+    fs::write(quorum.path("wrong.pin"), "000000\n").unwrap();
+    let (plan, wrong) = (quorum.plan("inventory", INVENTORY), quorum.at("wrong.pin"));
     let approve = ["approve", ledger.as_str()];
     let reject = ["reject", &ledger, "--reason", "no"];
     let attest = ["attest", &ledger, "--copy", &copy];
@@ -138,50 +138,50 @@ fn the_wrong_card_costs_no_try() {
         ("mallory", &propose, "still open"),
     ];
     for (who, verb, reason) in cases {
-        let card = lab.card(who, "");
-        let ran = lab.run(&[verb, &["--card", &card, "--pin-file", &wrong]].concat()).expect(3);
+        let card = quorum.card(who, "");
+        let ran = quorum.run(&[verb, &["--card", &card, "--pin-file", &wrong]].concat()).expect(3);
         assert!(ran.error().contains(reason), "{who} {verb:?}: {}", ran.error());
-        assert_eq!(tries(&lab, who), 8, "{who} {verb:?}");
+        assert_eq!(tries(&quorum, who), 8, "{who} {verb:?}");
     }
-    lab.run_with(ADMIN, &abort).ok();
+    quorum.run_with(ADMIN, &abort).ok();
     for (who, reason) in [
         ("alice", "only administrators propose"),
         ("wendy", "only administrators propose"),
         ("mallory", nobodys),
     ] {
-        let card = lab.card(who, "");
-        let ran = lab.run(&[&propose[..], &["--card", &card, "--pin-file", &wrong]].concat()).expect(3);
+        let card = quorum.card(who, "");
+        let ran = quorum.run(&[&propose[..], &["--card", &card, "--pin-file", &wrong]].concat()).expect(3);
         assert!(ran.error().contains(reason), "{who}: {}", ran.error());
-        assert_eq!(tries(&lab, who), 8, "{who}");
+        assert_eq!(tries(&quorum, who), 8, "{who}");
     }
 }
 
 #[test]
 fn a_card_that_is_not_as_it_was_enrolled_is_refused() {
-    let lab = proposed();
-    let path = lab.path("cards/alice.card");
+    let quorum = proposed();
+    let path = quorum.path("cards/alice.card");
     let good = fs::read_to_string(&path).unwrap();
     let card: serde_json::Value = serde_json::from_str(&good).unwrap();
-    let bobs = fs::read_to_string(lab.path("cards/bob.card")).unwrap();
+    let bobs = fs::read_to_string(quorum.path("cards/bob.card")).unwrap();
     let bobs: serde_json::Value = serde_json::from_str(&bobs).unwrap();
     for field in ["serial", "share_recipient"] {
         let (own, others) = (card[field].as_str().unwrap(), bobs[field].as_str().unwrap());
         fs::write(&path, good.replace(own, others)).unwrap();
-        let head = lab.head().unwrap();
-        let ran = on_own_machine(&lab, "approve", "alice", "ledger", &["--head", &head]);
-        refused(&lab, ran, "not as it was enrolled");
+        let head = quorum.head().unwrap();
+        let ran = on_own_machine(&quorum, "approve", "alice", "ledger", &["--head", &head]);
+        refused(&quorum, ran, "not as it was enrolled");
     }
 }
 
 #[test]
 fn an_expired_proposal_takes_no_approval_and_no_execution() {
-    let lab = proposed();
+    let quorum = proposed();
     for name in ["alice", "bob", "carol"] {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    let before = snapshot(&lab.path("ledger"));
-    let (ledger, copy, head) = (lab.at("ledger"), lab.at("copy"), lab.head().unwrap());
-    let (dave, frank) = (lab.with_card("dave"), lab.with_card(ADMIN));
+    let before = snapshot(&quorum.path("ledger"));
+    let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
+    let (dave, frank) = (quorum.with_card("dave"), quorum.with_card(ADMIN));
     let with = |args: &[&str], card: &[String]| {
         let all: Vec<String> = args.iter().map(ToString::to_string).chain(card.iter().cloned()).collect();
         all
@@ -190,26 +190,26 @@ fn an_expired_proposal_takes_no_approval_and_no_execution() {
         with(&["approve", &ledger, "--head", &head], &dave),
         with(&["execute", &ledger, "--copy", &copy], &frank),
     ] {
-        let ran = at_time(&lab, "+3d", &late.iter().map(String::as_str).collect::<Vec<_>>()).expect(3);
+        let ran = at_time(&quorum, "+3d", &late.iter().map(String::as_str).collect::<Vec<_>>()).expect(3);
         assert!(ran.error().contains("the proposal expired at"), "{}", ran.error());
     }
-    assert!(before == snapshot(&lab.path("ledger")));
-    lab.execute(&[]).ok();
+    assert!(before == snapshot(&quorum.path("ledger")));
+    quorum.execute(&[]).ok();
 }
 
 #[test]
 fn a_clock_that_was_set_back_is_refused() {
-    let lab = proposed();
+    let quorum = proposed();
     for name in ["alice", "bob", "carol"] {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    let before = snapshot(&lab.path("ledger"));
-    let (ledger, copy, head) = (lab.at("ledger"), lab.at("copy"), lab.head().unwrap());
-    let plan = lab.plan("inventory", INVENTORY);
+    let before = snapshot(&quorum.path("ledger"));
+    let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
+    let plan = quorum.plan("inventory", INVENTORY);
     let early = |args: &[&str], who: &str| {
-        let card = lab.with_card(who);
+        let card = quorum.with_card(who);
         let all: Vec<&str> = args.iter().copied().chain(card.iter().map(String::as_str)).collect();
-        let ran = at_time(&lab, "-2d", &all).expect(3);
+        let ran = at_time(&quorum, "-2d", &all).expect(3);
         assert!(ran.error().contains("before the ledger's last line"), "{}", ran.error());
     };
     early(&["approve", &ledger, "--head", &head], "dave");
@@ -217,108 +217,108 @@ fn a_clock_that_was_set_back_is_refused() {
     early(&["execute", &ledger, "--copy", &copy], ADMIN);
     early(&["abort", &ledger, "--copy", &copy, "--reason", "no"], ADMIN);
     early(&["attest", &ledger, "--copy", &copy], "dave");
-    assert!(before == snapshot(&lab.path("ledger")));
-    abort(&lab);
+    assert!(before == snapshot(&quorum.path("ledger")));
+    abort(&quorum);
     early(&["propose", &plan, &ledger, "--copy", &copy], ADMIN);
 }
 
 #[test]
 fn a_rejection_is_final_and_cancels_the_approval() {
-    let lab = proposed();
+    let quorum = proposed();
     for name in ["alice", "bob", "carol"] {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    let (ledger, head) = (lab.at("ledger"), lab.head().unwrap());
-    on_own_machine(&lab, "reject", "carol", "ledger", &["--head", &head, "--reason", "wrong token"]).ok();
-    let ran = lab.execute(&[&lab.at(OUTPUT)]).expect(6);
+    let (ledger, head) = (quorum.at("ledger"), quorum.head().unwrap());
+    on_own_machine(&quorum, "reject", "carol", "ledger", &["--head", &head, "--reason", "wrong token"]).ok();
+    let ran = quorum.execute(&[&quorum.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("rejected: carol"), "{}", ran.error());
     assert!(ran.error().contains("approved with valid shares: alice, bob\""), "{}", ran.error());
     assert!(ran.error().contains("not heard of: dave, erin"), "{}", ran.error());
     // At the station it is kept, whoever hands what in.
-    lab.run_with("dave", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();
-    assert!(lab.approve("dave").expect(3).error().contains("which is final"));
-    let ran = lab.execute(&[&lab.at(OUTPUT)]).expect(6);
+    quorum.run_with("dave", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();
+    assert!(quorum.approve("dave").expect(3).error().contains("which is final"));
+    let ran = quorum.execute(&[&quorum.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("rejected: carol, dave"), "{}", ran.error());
     // No veto: with Erin there would be three. With a third rejection there cannot be.
-    lab.run_with("erin", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();
-    let done = lab.execute(&[&lab.at(OUTPUT)]).expect(3);
+    quorum.run_with("erin", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();
+    let done = quorum.execute(&[&quorum.at(OUTPUT)]).expect(3);
     assert_eq!(done.text("outcome"), "refused");
     assert!(done.text("summary").contains("a quorum cannot be reached any more"));
-    let status = lab.run(&["status", &ledger]).ok();
+    let status = quorum.run(&["status", &ledger]).ok();
     assert!(status.json["open"].is_null());
     assert_eq!(status.json["ceremonies"][1]["outcome"], "refused");
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
 }
 
 /// The station was cut off after it had written the rejections, before it wrote what follows from them.
 #[test]
 fn a_recorded_rejection_counts_without_its_file() {
-    let lab = proposed();
+    let quorum = proposed();
     for name in CUSTODIANS {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    let head = lab.head().unwrap();
+    let head = quorum.head().unwrap();
     let mut files = Vec::new();
     for name in ["carol", "dave", "erin"] {
-        on_own_machine(&lab, "reject", name, "ledger", &["--head", &head, "--reason", "no"]).ok();
-        files.push(lab.at(&format!("files/{name}.rejection")));
-        fs::rename(lab.path(OUTPUT), files.last().unwrap()).unwrap();
+        on_own_machine(&quorum, "reject", name, "ledger", &["--head", &head, "--reason", "no"]).ok();
+        files.push(quorum.at(&format!("files/{name}.rejection")));
+        fs::rename(quorum.path(OUTPUT), files.last().unwrap()).unwrap();
     }
     let kept: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
     let paths: Vec<&str> = files.iter().map(String::as_str).collect();
-    let transcript = |place: &str| lab.path(&format!("{place}/0001-inventory/transcript.jsonl"));
+    let transcript = |place: &str| quorum.path(&format!("{place}/0001-inventory/transcript.jsonl"));
     for (rejections, handed_in) in [(3, &paths[..0]), (1, &paths[..])] {
-        copy(&lab.path("state-station"), &lab.path("state-before"));
-        lab.execute(&paths).expect(3);
+        copy(&quorum.path("state-station"), &quorum.path("state-before"));
+        quorum.execute(&paths).expect(3);
         for place in ["ledger", "copy"] {
             let whole = fs::read_to_string(transcript(place)).unwrap();
             assert_eq!(whole.lines().count(), 6, "proposed, three rejections, concluded, closed");
             let cut: String = whole.split_inclusive('\n').take(1 + rejections).collect();
             fs::write(transcript(place), cut).unwrap();
         }
-        fs::remove_dir_all(lab.path("state-station")).unwrap();
-        copy(&lab.path("state-before"), &lab.path("state-station"));
+        fs::remove_dir_all(quorum.path("state-station")).unwrap();
+        copy(&quorum.path("state-before"), &quorum.path("state-station"));
         for (path, bytes) in paths.iter().zip(&kept) {
             fs::write(path, bytes).unwrap();
         }
         // Five approvals are at the station.
-        assert_eq!(lab.execute(handed_in).expect(3).text("outcome"), "refused");
+        assert_eq!(quorum.execute(handed_in).expect(3).text("outcome"), "refused");
         assert_eq!(fs::read_to_string(transcript("ledger")).unwrap().lines().count(), 6);
-        lab.run(&["audit", &lab.at("ledger")]).expect(6);
+        quorum.run(&["audit", &quorum.at("ledger")]).expect(6);
         // Back to where nothing was recorded.
         for place in ["ledger", "copy"] {
             let whole = fs::read_to_string(transcript(place)).unwrap();
             fs::write(transcript(place), whole.split_inclusive('\n').next().unwrap()).unwrap();
         }
-        fs::remove_dir_all(lab.path("state-station")).unwrap();
-        fs::rename(lab.path("state-before"), lab.path("state-station")).unwrap();
+        fs::remove_dir_all(quorum.path("state-station")).unwrap();
+        fs::rename(quorum.path("state-before"), quorum.path("state-station")).unwrap();
     }
 }
 
 #[test]
 fn approving_twice_at_the_station_leaves_one_good_approval() {
-    let lab = proposed();
+    let quorum = proposed();
     for name in ["alice", "alice", "bob", "carol", "bob"] {
-        let _ = lab.approve(name);
+        let _ = quorum.approve(name);
     }
-    lab.execute(&[]).ok();
+    quorum.execute(&[]).ok();
 }
 
 #[test]
 fn a_genesis_needs_everybody() {
-    let lab = founded::enrolled();
-    let target = founded::practice_target(&lab.path("tokens/hsm.token"));
-    lab.propose(&lab.plan("genesis", &founded::genesis_text(&lab, &target))).ok();
+    let quorum = founded::enrolled();
+    let target = founded::practice_target(&quorum.path("tokens/hsm.token"));
+    quorum.propose(&quorum.plan("genesis", &founded::genesis_text(&quorum, &target))).ok();
     for name in &CUSTODIANS[..4] {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    let before = (snapshot(&lab.path("ledger")), snapshot(&lab.path("tokens")));
-    let ran = lab.execute(&[]).expect(6);
+    let before = (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("tokens")));
+    let ran = quorum.execute(&[]).expect(6);
     assert!(ran.error().contains("crypto-officer 4 of 5, security-officer 4 of 5"), "{}", ran.error());
     assert!(ran.error().contains("not heard of: erin"), "{}", ran.error());
-    assert!(before == (snapshot(&lab.path("ledger")), snapshot(&lab.path("tokens"))));
+    assert!(before == (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("tokens"))));
     // One who rejects a genesis ends it.
-    lab.run_with("erin", &["reject", &lab.at("ledger"), "--reason", "not with me"]).ok();
-    assert_eq!(lab.execute(&[]).expect(3).text("outcome"), "refused");
+    quorum.run_with("erin", &["reject", &quorum.at("ledger"), "--reason", "not with me"]).ok();
+    assert_eq!(quorum.execute(&[]).expect(3).text("outcome"), "refused");
 }

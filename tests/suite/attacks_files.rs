@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::support::forgery::{approval, file, name, open_of, shares, sign};
 use crate::support::founded::{self, INVENTORY, founded, snapshot};
-use crate::support::lab::{self, Lab, Ran};
+use crate::support::quorum::{self, Quorum, Ran};
 use quorate::{
     approval::statement::{Approval, ApprovalFile, Rejection, Signed},
     encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Line},
@@ -15,22 +15,24 @@ use quorate::{
 
 const STRANGER: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
-/// A lab with an open inventory, which Alice has approved in a file.
-fn with_alice() -> Lab {
-    let lab = founded();
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
-    lab.approve_to_file("alice").ok();
-    lab
+/// A quorum with an open inventory, which Alice has approved in a file.
+fn with_alice() -> Quorum {
+    let quorum = founded();
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.approve_to_file("alice").ok();
+    quorum
 }
 
 /// Hands these files in, one of which is missing or is not an approval of this proposal, and sees that it was not enough: an
 /// error, nothing changed, nothing destroyed.
-fn foreign(lab: &Lab, files: &[&str]) -> Ran {
-    let before = (snapshot(&lab.path("ledger")), snapshot(&lab.path("copy")), snapshot(&lab.path("files")));
-    let paths: Vec<String> = files.iter().map(|f| lab.at(&format!("files/{f}"))).collect();
-    let ran = lab.execute(&paths.iter().map(String::as_str).collect::<Vec<_>>()).expect(1);
+fn foreign(quorum: &Quorum, files: &[&str]) -> Ran {
+    let before =
+        (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("copy")), snapshot(&quorum.path("files")));
+    let paths: Vec<String> = files.iter().map(|f| quorum.at(&format!("files/{f}"))).collect();
+    let ran = quorum.execute(&paths.iter().map(String::as_str).collect::<Vec<_>>()).expect(1);
     assert_eq!(ran.json["error"]["code"], "file-unusable");
-    let after = (snapshot(&lab.path("ledger")), snapshot(&lab.path("copy")), snapshot(&lab.path("files")));
+    let after =
+        (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("copy")), snapshot(&quorum.path("files")));
     assert!(before == after, "something was written");
     ran
 }
@@ -43,28 +45,28 @@ fn names(ran: &Ran, file: &str, reason: &str) {
     assert!(found, "{file}: {reason}: {details:#?}");
 }
 
-fn write(lab: &Lab, file: &str, approval: &ApprovalFile) {
-    fs::write(lab.path(&format!("files/{file}")), approval.write()).unwrap();
+fn write(quorum: &Quorum, file: &str, approval: &ApprovalFile) {
+    fs::write(quorum.path(&format!("files/{file}")), approval.write()).unwrap();
 }
 
-fn read(lab: &Lab, file: &str) -> ApprovalFile {
-    ApprovalFile::parse(&fs::read(lab.path(&format!("files/{file}"))).unwrap()).unwrap()
+fn read(quorum: &Quorum, file: &str) -> ApprovalFile {
+    ApprovalFile::parse(&fs::read(quorum.path(&format!("files/{file}"))).unwrap()).unwrap()
 }
 
 #[test]
 fn one_custodian_counts_once() {
-    let lab = with_alice();
-    lab.approve_to_file("bob").ok();
-    let (ledger, spare, head) = (lab.at("ledger"), lab.card("bob", "-spare"), lab.head().unwrap());
-    let (output, pin) = (lab.at("files/bob-spare.approval"), lab.pin_file("bob"));
+    let quorum = with_alice();
+    quorum.approve_to_file("bob").ok();
+    let (ledger, spare, head) = (quorum.at("ledger"), quorum.card("bob", "-spare"), quorum.head().unwrap());
+    let (output, pin) = (quorum.at("files/bob-spare.approval"), quorum.pin_file("bob"));
     let on_spare = ["approve", &ledger, "--card", &spare, "--pin-file", &pin, "--head", &head, "-o", &output];
-    lab.run_as("bob", &on_spare).ok();
-    fs::copy(lab.path("files/alice.approval"), lab.path("files/alice-again")).unwrap();
-    fs::rename(lab.path("files/alice.approval"), lab.path("files/alice")).unwrap();
-    lab.approve_to_file("alice").ok();
+    quorum.run_as("bob", &on_spare).ok();
+    fs::copy(quorum.path("files/alice.approval"), quorum.path("files/alice-again")).unwrap();
+    fs::rename(quorum.path("files/alice.approval"), quorum.path("files/alice")).unwrap();
+    quorum.approve_to_file("alice").ok();
     let files =
         ["alice", "alice-again", "alice", "alice.approval", "bob.approval", "bob-spare.approval", "absent"];
-    let ran = foreign(&lab, &files);
+    let ran = foreign(&quorum, &files);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("not heard of: carol, dave, erin"), "{}", ran.error());
     names(&ran, "files/alice.approval", "alice has already approved: a custodian counts once");
@@ -75,8 +77,8 @@ fn one_custodian_counts_once() {
 
 #[test]
 fn a_file_has_one_spelling() {
-    let lab = with_alice();
-    let good = fs::read_to_string(lab.path("files/alice.approval")).unwrap();
+    let quorum = with_alice();
+    let good = fs::read_to_string(quorum.path("files/alice.approval")).unwrap();
     let statement_last = {
         let value: serde_json::Value = serde_json::from_str(&good).unwrap();
         format!("{{\"release\":{},\"statement\":{}}}\n", value["release"], value["statement"])
@@ -98,36 +100,36 @@ fn a_file_has_one_spelling() {
     ];
     for (file, text) in &spellings {
         assert_ne!(*text, good, "{file}");
-        fs::write(lab.path(&format!("files/{file}")), text).unwrap();
+        fs::write(quorum.path(&format!("files/{file}")), text).unwrap();
     }
-    fs::write(lab.path("files/binary"), [0xff, 0xfe, 0]).unwrap();
-    fs::File::create(lab.path("files/sparse")).unwrap().set_len(2 << 30).unwrap();
-    std::os::unix::fs::symlink(lab.path("files/alice.approval"), lab.path("files/link")).unwrap();
+    fs::write(quorum.path("files/binary"), [0xff, 0xfe, 0]).unwrap();
+    fs::File::create(quorum.path("files/sparse")).unwrap().set_len(2 << 30).unwrap();
+    std::os::unix::fs::symlink(quorum.path("files/alice.approval"), quorum.path("files/link")).unwrap();
     let mut files: Vec<&str> = spellings.iter().map(|(file, _)| *file).collect();
     files.push("binary");
-    let ran = foreign(&lab, &files);
+    let ran = foreign(&quorum, &files);
     assert!(ran.error().contains("approved with valid shares: nobody"), "{}", ran.error());
     for file in files {
         names(&ran, &format!("files/{file}:"), "not an approval file");
     }
-    fs::remove_file(lab.path("files/sparse")).unwrap();
-    fs::File::create(lab.path("sparse")).unwrap().set_len(2 << 30).unwrap();
-    let ran = foreign(&lab, &["../sparse", "link", ".."]);
+    fs::remove_file(quorum.path("files/sparse")).unwrap();
+    fs::File::create(quorum.path("sparse")).unwrap().set_len(2 << 30).unwrap();
+    let ran = foreign(&quorum, &["../sparse", "link", ".."]);
     names(&ran, "sparse", "2147483648 bytes");
     names(&ran, "link", "symbolic link");
 }
 
 #[test]
 fn what_a_custodian_signed_for_is_what_counts() {
-    let lab = with_alice();
-    lab.approve_to_file("bob").ok();
-    let ceremony = open_of(&lab);
+    let quorum = with_alice();
+    quorum.approve_to_file("bob").ok();
+    let ceremony = open_of(&quorum);
     let station = ceremony.proposal.station.keys.recipient.clone();
-    let (alice, bob) = (read(&lab, "alice.approval"), read(&lab, "bob.approval"));
-    let own = shares(&lab, "carol", &ceremony.roster, &["crypto-officer"]);
-    let bobs = shares(&lab, "bob", &ceremony.roster, &["crypto-officer"]);
-    let other_authority = shares(&lab, "carol", &ceremony.roster, &["security-officer"]);
-    let both = shares(&lab, "carol", &ceremony.roster, &["crypto-officer", "security-officer"]);
+    let (alice, bob) = (read(&quorum, "alice.approval"), read(&quorum, "bob.approval"));
+    let own = shares(&quorum, "carol", &ceremony.roster, &["crypto-officer"]);
+    let bobs = shares(&quorum, "bob", &ceremony.roster, &["crypto-officer"]);
+    let other_authority = shares(&quorum, "carol", &ceremony.roster, &["security-officer"]);
+    let both = shares(&quorum, "carol", &ceremony.roster, &["crypto-officer", "security-officer"]);
     let flipped = {
         let mut file = alice.clone();
         let bytes = &mut file.release.as_mut().unwrap().0;
@@ -138,19 +140,19 @@ fn what_a_custodian_signed_for_is_what_counts() {
     let signed_rot = {
         let mut bytes = release::seal(ceremony.digest, &name("carol"), &own, &station).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
-        let statement = sign(&lab, "carol", Mode::Production, &approval(&ceremony, "carol", &bytes));
+        let statement = sign(&quorum, "carol", Mode::Production, &approval(&ceremony, "carol", &bytes));
         ApprovalFile { statement, release: Some(Base64(bytes)) }
     };
     let for_bob = {
         let bytes = release::seal(ceremony.digest, &name("bob"), &own, &station).unwrap();
-        let statement = sign(&lab, "carol", Mode::Production, &approval(&ceremony, "carol", &bytes));
+        let statement = sign(&quorum, "carol", Mode::Production, &approval(&ceremony, "carol", &bytes));
         ApprovalFile { statement, release: Some(Base64(bytes)) }
     };
     let sealed = release::seal(ceremony.digest, &name("carol"), &own, &station).unwrap();
     let with = |change: &dyn Fn(&mut Approval), signer: &str, mode| {
         let mut said = approval(&ceremony, "carol", &sealed);
         change(&mut said);
-        ApprovalFile { statement: sign(&lab, signer, mode, &said), release: Some(Base64(sealed.clone())) }
+        ApprovalFile { statement: sign(&quorum, signer, mode, &said), release: Some(Base64(sealed.clone())) }
     };
     let production = Mode::Production;
     let forged: &[(&str, ApprovalFile, &str)] = &[
@@ -163,15 +165,19 @@ fn what_a_custodian_signed_for_is_what_counts() {
         ("flipped", flipped, "not the one that alice signed for"),
         (
             "elsewhere",
-            file(&lab, "carol", &ceremony, &own, &STRANGER.parse().unwrap()),
+            file(&quorum, "carol", &ceremony, &own, &STRANGER.parse().unwrap()),
             "cannot be opened by this station",
         ),
         ("rot", signed_rot, "cannot be opened by this station"),
-        ("others-share", file(&lab, "carol", &ceremony, &bobs, &station), "says it is bob's share"),
+        ("others-share", file(&quorum, "carol", &ceremony, &bobs, &station), "says it is bob's share"),
         ("others-release", for_bob, "by another custodian"),
-        ("other-authority", file(&lab, "carol", &ceremony, &other_authority, &station), "security-officer"),
-        ("too-much", file(&lab, "carol", &ceremony, &both, &station), "more than was asked for"),
-        ("no-share", file(&lab, "carol", &ceremony, &[], &station), "carol's share of crypto-officer"),
+        (
+            "other-authority",
+            file(&quorum, "carol", &ceremony, &other_authority, &station),
+            "security-officer",
+        ),
+        ("too-much", file(&quorum, "carol", &ceremony, &both, &station), "more than was asked for"),
+        ("no-share", file(&quorum, "carol", &ceremony, &[], &station), "carol's share of crypto-officer"),
         ("bobs-card", with(&|_| {}, "bob", production), "on none of carol's cards"),
         ("admins-card", with(&|a| a.custodian = name("frank"), "frank", production), "no custodian"),
         ("witness", with(&|a| a.custodian = name("wendy"), "wendy", production), "no custodian"),
@@ -186,40 +192,40 @@ fn what_a_custodian_signed_for_is_what_counts() {
         ),
     ];
     for (file, forged, _) in forged {
-        write(&lab, file, forged);
+        write(&quorum, file, forged);
     }
     let files: Vec<&str> = forged.iter().map(|(file, ..)| *file).collect();
-    let ran = foreign(&lab, &files);
+    let ran = foreign(&quorum, &files);
     assert!(ran.error().contains("approved with valid shares: nobody"), "{}", ran.error());
     for (file, _, reason) in forged {
         names(&ran, &format!("files/{file}:"), reason);
     }
     // The forger's tools make a good file, too: it was the forgery that was refused.
-    write(&lab, "carol.approval", &file(&lab, "carol", &ceremony, &own, &station));
+    write(&quorum, "carol.approval", &file(&quorum, "carol", &ceremony, &own, &station));
     let all = ["alice.approval", "bob.approval", "carol.approval", "swapped", "elsewhere"];
-    let paths = all.map(|f| lab.at(&format!("files/{f}")));
-    let done = lab.execute(&paths.each_ref().map(String::as_str)).ok();
+    let paths = all.map(|f| quorum.at(&format!("files/{f}")));
+    let done = quorum.execute(&paths.each_ref().map(String::as_str)).ok();
     let set_aside = done.json["set_aside"].as_array().unwrap();
     assert_eq!(set_aside.len(), 2, "{set_aside:?}");
     for file in all {
-        assert!(!lab.path(&format!("files/{file}")).exists(), "{file}: a release outlived its ceremony");
+        assert!(!quorum.path(&format!("files/{file}")).exists(), "{file}: a release outlived its ceremony");
     }
 }
 
 #[test]
 fn an_approval_is_for_one_proposal_of_one_ledger() {
-    let lab = with_alice();
-    lab.approve("bob").ok();
-    let reason = ["abort", &lab.at("ledger"), "--copy", &lab.at("copy"), "--reason", "once more"];
-    lab.run_with(lab::ADMIN, &reason).ok();
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
+    let quorum = with_alice();
+    quorum.approve("bob").ok();
+    let reason = ["abort", &quorum.at("ledger"), "--copy", &quorum.at("copy"), "--reason", "once more"];
+    quorum.run_with(quorum::ADMIN, &reason).ok();
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
     // A second ledger of the same people, with a proposal of the same plan.
     let other = founded::enrolled();
     founded::found(&other, &founded::practice_target(&other.path("tokens/hsm.token")));
     other.propose(&other.plan("inventory", INVENTORY)).ok();
     other.approve_to_file("carol").ok();
-    fs::copy(other.path("files/carol.approval"), lab.path("files/carol.approval")).unwrap();
-    let ran = foreign(&lab, &["alice.approval", "carol.approval"]);
+    fs::copy(other.path("files/carol.approval"), quorum.path("files/carol.approval")).unwrap();
+    let ran = foreign(&quorum, &["alice.approval", "carol.approval"]);
     assert!(ran.error().contains("crypto-officer 0 of 3"), "{}", ran.error());
     names(&ran, "alice.approval", "alice approved another proposal");
     names(&ran, "carol.approval", "carol approved another proposal");
@@ -239,9 +245,9 @@ fn accepted(bytes: &[u8], ceremony: &quorate::transcript::ledger::Ceremony) -> R
 
 #[test]
 fn no_byte_of_an_approval_file_can_be_changed() {
-    let lab = with_alice();
-    let ceremony = open_of(&lab);
-    let good = fs::read(lab.path("files/alice.approval")).unwrap();
+    let quorum = with_alice();
+    let ceremony = open_of(&quorum);
+    let good = fs::read(quorum.path("files/alice.approval")).unwrap();
     accepted(&good, &ceremony).unwrap();
     for at in 0..good.len() {
         for change in [1, 0x20] {
@@ -257,9 +263,9 @@ fn no_byte_of_an_approval_file_can_be_changed() {
     for (file, at) in files.iter().zip((0..good.len()).step_by(step)) {
         let mut bad = good.clone();
         bad[at] ^= 1;
-        fs::write(lab.path(&format!("files/{file}")), bad).unwrap();
+        fs::write(quorum.path(&format!("files/{file}")), bad).unwrap();
     }
-    let ran = foreign(&lab, &files.iter().map(String::as_str).collect::<Vec<_>>());
+    let ran = foreign(&quorum, &files.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(ran.error().contains("approved with valid shares: nobody"), "{}", ran.error());
     for file in &files {
         names(&ran, &format!("files/{file}:"), "");
@@ -268,20 +274,20 @@ fn no_byte_of_an_approval_file_can_be_changed() {
 
 #[test]
 fn names_of_files_and_reasons_move_no_cursor() {
-    let lab = with_alice();
-    let ceremony = open_of(&lab);
+    let quorum = with_alice();
+    let ceremony = open_of(&quorum);
     let bell = "files/\x1b[2Jclear\u{202e}";
-    fs::write(lab.path(bell), "\x1b]0;title\x07").unwrap();
+    fs::write(quorum.path(bell), "\x1b]0;title\x07").unwrap();
     let said = Rejection {
         proposal: ceremony.digest,
         custodian: name("dave"),
         reason: Line::lossy("no"),
         time: ceremony.proposal.created,
     };
-    let mut envelope = sign(&lab, "dave", Mode::Production, &said);
+    let mut envelope = sign(&quorum, "dave", Mode::Production, &said);
     envelope.payload_type = "\x1b[31m".into();
-    write(&lab, "type", &ApprovalFile { statement: envelope, release: None });
-    let ran = foreign(&lab, &["../files/\x1b[2Jclear\u{202e}", "type"]);
+    write(&quorum, "type", &ApprovalFile { statement: envelope, release: None });
+    let ran = foreign(&quorum, &["../files/\x1b[2Jclear\u{202e}", "type"]);
     for text in [&ran.stdout, &ran.stderr] {
         assert!(!text.contains(['\x1b', '\x07', '\u{202e}']), "{text:?}");
     }

@@ -30,7 +30,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::support::lab::{QUORATE, Ran, ran};
+use crate::support::quorum::{QUORATE, Ran, ran};
 use quorate::{
     encoding::{dsse::Mode, text},
     storage,

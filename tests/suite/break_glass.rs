@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::support::lab::{ADMIN, CUSTODIANS, Lab, softhsm_in_use};
+use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, softhsm_in_use};
 use crate::support::softhsm::{self, SoftHsm};
 use crate::support::yubikeys::{Hands, PIN, PUK};
 use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch};
@@ -23,7 +23,7 @@ fn extraction(page: &str) -> String {
     lines[0].replace("\\-", "-").replace("\\e", "\\")
 }
 
-/// A directory outside of the lab in which nothing of quorate is used.
+/// A directory outside of the quorum in which nothing of quorate is used.
 struct Glass {
     dir: tempfile::TempDir,
     environment: Vec<(String, String)>,
@@ -82,8 +82,8 @@ impl Glass {
     }
 
     /// A soft card's identity, as the page says.
-    fn soft_identity(&self, lab: &Lab, name: &str) {
-        fs::copy(lab.path(&format!("cards/{name}.card")), self.dir.path().join(format!("{name}.card")))
+    fn soft_identity(&self, quorum: &Quorum, name: &str) {
+        fs::copy(quorum.path(&format!("cards/{name}.card")), self.dir.path().join(format!("{name}.card")))
             .unwrap();
         self.run(&format!("python3 break-glass.py soft {name}.card > {name}.sealed"));
         self.run_with_pin(&format!("age -d -o {name}.keys {name}.sealed"), &format!("{name}-123456"));
@@ -96,56 +96,56 @@ impl Glass {
 }
 
 /// The first digits of the key of a person's card, as `card show` prints them.
-fn card_of(lab: &Lab, place: &str) -> String {
-    lab.run(&["card", "show", place]).ok().text("keyid")[..8].to_owned()
+fn card_of(quorum: &Quorum, place: &str) -> String {
+    quorum.run(&["card", "show", place]).ok().text("keyid")[..8].to_owned()
 }
 
 /// A quorum of five with soft cards, Alice with a YubiKey beside hers; the token is a SoftHSM.
-fn quorum() -> (Hands, SoftHsm) {
+fn with_yubikey_and_softhsm() -> (Hands, SoftHsm) {
     let maker = Manufacturer::new();
     let card = Card::new(&maker, 12_345_678, Firmware::V5_7_1);
     card.set_touch(Touch::Now);
     let daemon = Daemon::with_cards(&[&card]);
     let hsm = SoftHsm::with_token("lab");
-    let mut lab = Lab::bare();
-    lab.environment = hsm.environment();
-    lab.environment.extend(daemon.environment());
+    let mut quorum = Quorum::bare();
+    quorum.environment = hsm.environment();
+    quorum.environment.extend(daemon.environment());
     for name in CUSTODIANS.iter().chain([&ADMIN]) {
-        lab.enroll(name, "");
+        quorum.enroll(name, "");
     }
     for (file, text) in [("cards/pin", PIN), ("cards/puk", PUK)] {
-        fs::write(lab.path(file), format!("{text}\n")).unwrap();
+        fs::write(quorum.path(file), format!("{text}\n")).unwrap();
     }
-    fs::write(lab.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
-    let hands = Hands { lab, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() };
+    fs::write(quorum.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
+    let hands = Hands { quorum, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() };
     hands.enroll("alice-spare", &[]).ok();
     let target = softhsm_in_use("lab", &hsm.serial("lab"));
     let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
-    hands.lab.propose(&hands.lab.plan("genesis", &text)).ok();
+    hands.quorum.propose(&hands.quorum.plan("genesis", &text)).ok();
     for name in CUSTODIANS {
-        hands.lab.approve(name).ok();
+        hands.quorum.approve(name).ok();
     }
-    fs::write(hands.lab.path("so.pin"), softhsm::SO_PIN).unwrap();
-    hands.lab.execute(&["--present-pin", &format!("hsm:so-pin={}", hands.lab.at("so.pin"))]).ok();
+    fs::write(hands.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
+    hands.quorum.execute(&["--present-pin", &format!("hsm:so-pin={}", hands.quorum.at("so.pin"))]).ok();
     (hands, hsm)
 }
 
 #[test]
 fn a_quorum_opens_its_credentials_without_quorate() {
-    let (hands, hsm) = quorum();
-    let lab = &hands.lab;
-    let glass = Glass::new(&lab.environment);
-    fs::rename(lab.path("ledger"), glass.dir.path().join("ledger")).unwrap();
+    let (hands, hsm) = with_yubikey_and_softhsm();
+    let quorum = &hands.quorum;
+    let glass = Glass::new(&quorum.environment);
+    fs::rename(quorum.path("ledger"), glass.dir.path().join("ledger")).unwrap();
     let authorities = glass.run("python3 break-glass.py unpack ledger sealed");
 
     // Alice with her YubiKey, two others with soft cards.
-    let yubikey = card_of(lab, &hands.place("alice-spare"));
+    let yubikey = card_of(quorum, &hands.place("alice-spare"));
     glass.run("age-plugin-yubikey --identity --serial 12345678 --slot 1 > alice.identity");
     let sealed = glass.file_of("alice", &yubikey, "crypto-officer");
     glass.run_with_pin(&format!("age -d -i alice.identity -o alice.share {sealed}"), PIN);
     for name in ["bob", "erin"] {
-        glass.soft_identity(lab, name);
-        let sealed = glass.file_of(name, &card_of(lab, &lab.card(name, "")), "crypto-officer");
+        glass.soft_identity(quorum, name);
+        let sealed = glass.file_of(name, &card_of(quorum, &quorum.card(name, "")), "crypto-officer");
         glass.run(&format!("age -d -i {name}.identity -o {name}.share {sealed}"));
     }
     glass.run("python3 break-glass.py combine ledger alice.share bob.share erin.share > authority.identity");

@@ -1,18 +1,18 @@
 //! The main flow through the real binary on a real PKCS#11 token: genesis by take-over, then a deletion.
 
-use crate::support::lab::{CUSTODIANS, Lab, softhsm_in_use};
+use crate::support::quorum::{CUSTODIANS, Quorum, softhsm_in_use};
 use crate::support::softhsm::{self, SoftHsm};
 
-/// A lab over a SoftHSM token in use that holds an RSA pair `old` (id 01) and an EC pair `keep` (id 02).
-fn lab_in_use() -> (Lab, SoftHsm, String) {
+/// A quorum over a SoftHSM token in use that holds an RSA pair `old` (id 01) and an EC pair `keep` (id 02).
+fn quorum_in_use() -> (Quorum, SoftHsm, String) {
     let hsm = SoftHsm::with_token("lab");
     let serial = hsm.serial("lab");
     hsm.make_key("lab", "rsa:2048", "old", "01");
     hsm.make_key("lab", "EC:prime256v1", "keep", "02");
-    let mut lab = Lab::new();
-    lab.environment = hsm.environment();
-    std::fs::write(lab.path("so.pin"), softhsm::SO_PIN).unwrap();
-    (lab, hsm, serial)
+    let mut quorum = Quorum::new();
+    quorum.environment = hsm.environment();
+    std::fs::write(quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
+    (quorum, hsm, serial)
 }
 
 /// Public objects of this label, as the independent client sees them; nobody but the quorum has the PIN now.
@@ -28,33 +28,33 @@ const DELETE: &str = "kind = \"delete\"\ntitle = \"Delete old\"\nexpires_in_hour
 
 #[test]
 fn a_key_dies_only_by_quorum_and_the_audit_shows_it() {
-    let (lab, hsm, serial) = lab_in_use();
-    let genesis = lab.plan("genesis", &lab.genesis_text(&CUSTODIANS, &softhsm_in_use("lab", &serial)));
-    let proposed = lab.propose(&genesis).ok();
+    let (quorum, hsm, serial) = quorum_in_use();
+    let genesis = quorum.plan("genesis", &quorum.genesis_text(&CUSTODIANS, &softhsm_in_use("lab", &serial)));
+    let proposed = quorum.propose(&genesis).ok();
     // Everybody sees which file will be loaded.
     let sum = std::process::Command::new("sha256sum").arg(softhsm::MODULE).output().unwrap();
     let module =
         format!("module {}, SHA-256 {}", softhsm::MODULE, &String::from_utf8_lossy(&sum.stdout)[..64]);
     for name in CUSTODIANS {
-        let seen = lab.approve(name).ok().stderr;
+        let seen = quorum.approve(name).ok().stderr;
         assert!(seen.split_whitespace().collect::<Vec<_>>().join(" ").contains(&module), "{seen}");
     }
-    let present = format!("hsm:so-pin={}", lab.at("so.pin"));
-    lab.execute(&["--present-pin", &present]).ok();
+    let present = format!("hsm:so-pin={}", quorum.at("so.pin"));
+    quorum.execute(&["--present-pin", &present]).ok();
 
-    let delete = lab.plan("delete", DELETE);
-    lab.propose(&delete).ok();
-    lab.approve("alice").ok();
-    lab.approve_to_file("bob").ok();
-    let incomplete = lab.execute(&[&lab.at("files/bob.approval")]).expect(6);
+    let delete = quorum.plan("delete", DELETE);
+    quorum.propose(&delete).ok();
+    quorum.approve("alice").ok();
+    quorum.approve_to_file("bob").ok();
+    let incomplete = quorum.execute(&[&quorum.at("files/bob.approval")]).expect(6);
     assert!(incomplete.error().contains("crypto-officer 2 of 3"), "{}", incomplete.error());
     assert_eq!(public(&hsm, "old"), 1);
-    lab.approve_to_file("carol").ok();
-    let done = lab.execute(&[&lab.at("files/bob.approval"), &lab.at("files/carol.approval")]).ok();
+    quorum.approve_to_file("carol").ok();
+    let done = quorum.execute(&[&quorum.at("files/bob.approval"), &quorum.at("files/carol.approval")]).ok();
     assert_eq!(done.text("outcome"), "completed");
-    assert!(!lab.path("files/bob.approval").exists(), "a release outlived its ceremony");
+    assert!(!quorum.path("files/bob.approval").exists(), "a release outlived its ceremony");
 
     assert_eq!((public(&hsm, "old"), public(&hsm, "keep")), (0, 1));
-    lab.audit(&proposed.text("proposal"), &done.text("head")).ok();
-    lab.run(&["audit", &lab.at("ledger")]).expect(6);
+    quorum.audit(&proposed.text("proposal"), &done.text("head")).ok();
+    quorum.run(&["audit", &quorum.at("ledger")]).expect(6);
 }

@@ -8,7 +8,7 @@ mod program;
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use crate::support::crash::{Call, Interruption, Stand, is_made, sweep};
-use crate::support::lab::{self, Ran};
+use crate::support::quorum::{self, Ran};
 
 /// A disk that fails once.
 const BAD_DISK: Interruption = Interruption { inject: fails, check: said_clearly, kind: Call::kind };
@@ -55,7 +55,7 @@ fn goes_on(first: &Ran, next: Ran, already: &str) {
 
 #[test]
 fn propose_on_a_bad_disk() {
-    let propose = |stand: &Stand| stand.command("propose", &[&stand.lab.at("plans/delete.toml")]);
+    let propose = |stand: &Stand| stand.command("propose", &[&stand.quorum.at("plans/delete.toml")]);
     let go_on = |stand: &Stand, ran: &Ran| {
         goes_on(ran, stand.propose("delete"), "ceremony 1 (delete) is still open");
         for name in ["alice", "bob"] {
@@ -84,18 +84,18 @@ fn execute_on_a_bad_disk() {
 fn approve_on_a_bad_disk() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice"]);
-    let head = stand.lab.head().unwrap();
+    let head = stand.quorum.head().unwrap();
     let approve = |stand: &Stand| {
-        let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
-        let file = stand.lab.at("files/bob.approval");
+        let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
+        let file = stand.quorum.at("files/bob.approval");
         let mut args = vec!["approve", ledger.as_str(), "--head", &head, "-o", &file];
         args.extend(card.iter().map(String::as_str));
-        stand.lab.command_as("bob", &args)
+        stand.quorum.command_as("bob", &args)
     };
     let go_on = |stand: &Stand, _: &Ran| {
-        let again = lab::ran(&mut approve(stand));
+        let again = quorum::ran(&mut approve(stand));
         is_made(&again);
-        stand.execute(&[&stand.lab.at("files/bob.approval")]).ok();
+        stand.execute(&[&stand.quorum.at("files/bob.approval")]).ok();
         stand.ended("0001-delete");
     };
     sweep("approve on a bad disk", &stand, &approve, &go_on, BAD_DISK);
@@ -104,26 +104,26 @@ fn approve_on_a_bad_disk() {
 #[test]
 fn drill_on_a_bad_disk() {
     let stand = Stand::taken_over();
-    let head = stand.lab.head().unwrap();
+    let head = stand.quorum.head().unwrap();
     let drill = |stand: &Stand, place: [&str; 2]| {
-        let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
+        let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
         let mut args = vec!["card", "drill", "--ledger", &ledger, "--head", &head, place[0], place[1]];
         args.extend(card.iter().map(String::as_str));
-        stand.lab.command_as("bob", &args)
+        stand.quorum.command_as("bob", &args)
     };
-    let beside = |stand: &Stand| drill(stand, ["--copy", &stand.lab.at("copy")]);
+    let beside = |stand: &Stand| drill(stand, ["--copy", &stand.quorum.at("copy")]);
     let go_on = |stand: &Stand, _: &Ran| {
-        lab::ran(&mut beside(stand)).ok();
+        quorum::ran(&mut beside(stand)).ok();
         stand.level();
         stand.nothing_is_left();
     };
     sweep("drill beside the ledger on a bad disk", &stand, &beside, &go_on, BAD_DISK);
-    let into_file = |stand: &Stand| drill(stand, ["-o", &stand.lab.at("files/bob.drill")]);
+    let into_file = |stand: &Stand| drill(stand, ["-o", &stand.quorum.at("files/bob.drill")]);
     let go_on = |stand: &Stand, _: &Ran| {
-        let again = lab::ran(&mut into_file(stand));
+        let again = quorum::ran(&mut into_file(stand));
         is_made(&again);
-        let (ledger, file) = (stand.lab.at("ledger"), stand.lab.at("files/bob.drill"));
-        stand.lab.run(&["card", "drill", "--ledger", &ledger, "--import", &file]).ok();
+        let (ledger, file) = (stand.quorum.at("ledger"), stand.quorum.at("files/bob.drill"));
+        stand.quorum.run(&["card", "drill", "--ledger", &ledger, "--import", &file]).ok();
     };
     sweep("drill into a file on a bad disk", &stand, &into_file, &go_on, BAD_DISK);
 }
@@ -133,13 +133,13 @@ fn drill_on_a_bad_disk() {
 fn a_read_only_ledger_is_audited_and_not_written() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice", "bob"]);
-    let Some(read_only) = ReadOnly::make(&stand.lab.path("ledger")) else {
+    let Some(read_only) = ReadOnly::make(&stand.quorum.path("ledger")) else {
         println!("not tried: this user cannot make a directory read-only");
         return;
     };
-    stand.lab.run(&["audit", &stand.lab.at("ledger")]).expect(6);
-    stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
-    for ran in [stand.execute(&[]), stand.lab.approve("carol")] {
+    stand.quorum.run(&["audit", &stand.quorum.at("ledger")]).expect(6);
+    stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
+    for ran in [stand.execute(&[]), stand.quorum.approve("carol")] {
         let ran = ran.expect(1);
         let error = ran.error();
         assert!(error.contains("read-only file system") || error.contains("permission denied"), "{error}");

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::support::crash::{KILL, Stand, THREE, is_made, sweep};
-use crate::support::lab::{self, EMPTY_SOFTHSM, Ran};
+use crate::support::quorum::{self, EMPTY_SOFTHSM, Ran};
 
 /// The next run completes, or says that there is nothing left to do.
 #[track_caller]
@@ -52,23 +52,23 @@ fn proposes_again(stand: &Stand, plan: &str, approving: &[&str], directory: &str
 #[test]
 fn propose_a_genesis() {
     let go_on = |stand: &Stand, _: &Ran| proposes_again(stand, "genesis", &THREE, "0000-genesis");
-    let propose = |stand: &Stand| stand.command("propose", &[&stand.lab.at("plans/genesis.toml")]);
+    let propose = |stand: &Stand| stand.command("propose", &[&stand.quorum.at("plans/genesis.toml")]);
     sweep("propose a genesis", &Stand::empty(), &propose, &go_on, KILL);
 }
 
 #[test]
 fn propose_a_deletion() {
     let go_on = |stand: &Stand, _: &Ran| proposes_again(stand, "delete", &["alice", "bob"], "0001-delete");
-    let propose = |stand: &Stand| stand.command("propose", &[&stand.lab.at("plans/delete.toml")]);
+    let propose = |stand: &Stand| stand.command("propose", &[&stand.quorum.at("plans/delete.toml")]);
     sweep("propose a deletion", &Stand::taken_over(), &propose, &go_on, KILL);
 }
 
 fn approval(stand: &Stand, machine: &str, more: &[&str]) -> Command {
-    let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
+    let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
     let mut args = vec!["approve", &ledger];
     args.extend(more);
     args.extend(card.iter().map(String::as_str));
-    stand.lab.command_as(machine, &args)
+    stand.quorum.command_as(machine, &args)
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn approve_at_the_station() {
     stand.proposed("delete", &["alice"]);
     let approve = |stand: &Stand| approval(stand, "station", &[]);
     let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(lab::ran(&mut approve(stand)), &["already"]);
+        goes_on(quorum::ran(&mut approve(stand)), &["already"]);
         stand.execute(&[]).ok();
         deleted_once(stand, "0001-delete");
     };
@@ -88,13 +88,14 @@ fn approve_at_the_station() {
 fn approve_into_a_file() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice"]);
-    let head = stand.lab.head().unwrap();
-    let approve =
-        |stand: &Stand| approval(stand, "bob", &["--head", &head, "-o", &stand.lab.at("files/bob.approval")]);
+    let head = stand.quorum.head().unwrap();
+    let approve = |stand: &Stand| {
+        approval(stand, "bob", &["--head", &head, "-o", &stand.quorum.at("files/bob.approval")])
+    };
     let go_on = |stand: &Stand, _: &Ran| {
-        let again = lab::ran(&mut approve(stand));
+        let again = quorum::ran(&mut approve(stand));
         is_made(&again);
-        stand.execute(&[&stand.lab.at("files/bob.approval")]).ok();
+        stand.execute(&[&stand.quorum.at("files/bob.approval")]).ok();
         deleted_once(stand, "0001-delete");
     };
     sweep("approve into a file", &stand, &approve, &go_on, KILL);
@@ -131,8 +132,8 @@ fn then_look(stand: &Stand, _: &Ran) {
 fn execute_a_deletion() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice"]);
-    stand.lab.approve_to_file("bob").ok();
-    let file = |stand: &Stand| stand.lab.at("files/bob.approval");
+    stand.quorum.approve_to_file("bob").ok();
+    let file = |stand: &Stand| stand.quorum.at("files/bob.approval");
     let execute = |stand: &Stand| stand.command("execute", &[&file(stand)]);
     let go_on = |stand: &Stand, _: &Ran| {
         goes_on(stand.execute(&[&file(stand)]), &["ended: completed"]);
@@ -162,7 +163,7 @@ fn execute_an_adoption() {
     let target = EMPTY_SOFTHSM.replace("[[targets]]", "[target]").replace("[targets.", "[target.");
     let target = target.replace("name = \"hsm\"", "name = \"spare\"").replace("\"lab\"", "\"lab-2\"");
     let plan = format!("kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n{target}");
-    stand.lab.plan("adopt", &plan);
+    stand.quorum.plan("adopt", &plan);
     stand.proposed("adopt", &THREE);
     let go_on = |stand: &Stand, _: &Ran| {
         to_the_end(stand, "0001-adopt");
@@ -177,9 +178,9 @@ fn abort_a_deletion() {
     let stand = Stand::taken_over();
     stand.proposed("delete", &["alice", "bob"]);
     let abort =
-        |stand: &Stand| stand.command("abort", &["--copy", &stand.lab.at("copy"), "--reason", "a drill"]);
+        |stand: &Stand| stand.command("abort", &["--copy", &stand.quorum.at("copy"), "--reason", "a drill"]);
     let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(lab::ran(&mut abort(stand)), &["nothing to abort"]);
+        goes_on(quorum::ran(&mut abort(stand)), &["nothing to abort"]);
         assert_eq!(stand.lines("0001-delete", "aborted"), 1);
         assert_eq!(stand.public(), (1, 1));
         stand.level();
@@ -191,17 +192,17 @@ fn abort_a_deletion() {
 
 /// A drill at home, with the head from paper.
 fn drill(stand: &Stand, head: &str, more: &[&str]) -> Command {
-    let (ledger, card) = (stand.lab.at("ledger"), stand.lab.with_card("bob"));
+    let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
     let mut args = vec!["card", "drill", "--ledger", &ledger, "--head", head];
     args.extend(more);
     args.extend(card.iter().map(String::as_str));
-    stand.lab.command_as("bob", &args)
+    stand.quorum.command_as("bob", &args)
 }
 
 /// Every drill in the ledger counts, and none is half there.
 #[track_caller]
 fn drills_count(stand: &Stand) {
-    let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
+    let status = stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
     let drills = &status.json["drills"];
     assert_eq!(drills["set_aside"], serde_json::json!([]));
     let of_bob = drills["cards"].as_array().unwrap().iter().find(|c| c["person"] == "bob").unwrap();
@@ -213,16 +214,16 @@ fn drills_count(stand: &Stand) {
 #[test]
 fn drill_into_a_file() {
     let stand = Stand::taken_over();
-    let head = stand.lab.head().unwrap();
-    let into_file = |stand: &Stand| drill(stand, &head, &["-o", &stand.lab.at("files/bob.drill")]);
+    let head = stand.quorum.head().unwrap();
+    let into_file = |stand: &Stand| drill(stand, &head, &["-o", &stand.quorum.at("files/bob.drill")]);
     let go_on = |stand: &Stand, _: &Ran| {
-        let again = lab::ran(&mut into_file(stand));
+        let again = quorum::ran(&mut into_file(stand));
         is_made(&again);
         let (ledger, copy, file) =
-            (stand.lab.at("ledger"), stand.lab.at("copy"), stand.lab.at("files/bob.drill"));
-        stand.lab.run(&["card", "drill", "--ledger", &ledger, "--copy", &copy, "--import", &file]).ok();
+            (stand.quorum.at("ledger"), stand.quorum.at("copy"), stand.quorum.at("files/bob.drill"));
+        stand.quorum.run(&["card", "drill", "--ledger", &ledger, "--copy", &copy, "--import", &file]).ok();
         // Cut off between the two names of the file: the second one is the same statement, which is public.
-        let second = stand.lab.path("files/.bob.drill.tmp");
+        let second = stand.quorum.path("files/.bob.drill.tmp");
         if let Ok(bytes) = std::fs::read(&second) {
             assert_eq!(bytes, std::fs::read(&file).unwrap());
             std::fs::remove_file(second).unwrap();
@@ -235,10 +236,10 @@ fn drill_into_a_file() {
 #[test]
 fn drill_beside_the_ledger() {
     let stand = Stand::taken_over();
-    let head = stand.lab.head().unwrap();
-    let beside = |stand: &Stand| drill(stand, &head, &["--copy", &stand.lab.at("copy")]);
+    let head = stand.quorum.head().unwrap();
+    let beside = |stand: &Stand| drill(stand, &head, &["--copy", &stand.quorum.at("copy")]);
     let go_on = |stand: &Stand, _: &Ran| {
-        lab::ran(&mut beside(stand)).ok();
+        quorum::ran(&mut beside(stand)).ok();
         drills_count(stand);
     };
     sweep("drill beside the ledger", &stand, &beside, &go_on, KILL);

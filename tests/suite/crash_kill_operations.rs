@@ -4,7 +4,7 @@
 use std::{fs, process::Command};
 
 use crate::support::crash::{KILL, Stand, THREE, sweep};
-use crate::support::lab::Ran;
+use crate::support::quorum::Ran;
 
 fn execute(stand: &Stand) -> Command {
     stand.command("execute", &[])
@@ -49,15 +49,15 @@ fn execute_a_backup() {
     stand.proposed("backup", &THREE);
     let go_on = |stand: &Stand, _: &Ran| {
         to_the_end(stand, "0001-backup");
-        let shown = stand.lab.run(&["show", &stand.lab.at("ledger"), "1"]).ok();
+        let shown = stand.quorum.run(&["show", &stand.quorum.at("ledger"), "1"]).ok();
         let record = &shown.json["concluded"]["backup"];
         assert_eq!(record["entries"].as_array().unwrap().len(), 4);
         // What is on record is what lies there, whole.
-        let file = stand.lab.path("files/b.age");
+        let file = stand.quorum.path("files/b.age");
         assert_eq!(record["length"], fs::metadata(&file).unwrap().len());
         let sum = Command::new("sha256sum").arg(&file).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&sum.stdout)[..64], *record["sha256"].as_str().unwrap());
-        let there: Vec<_> = fs::read_dir(stand.lab.path("files")).unwrap().collect();
+        let there: Vec<_> = fs::read_dir(stand.quorum.path("files")).unwrap().collect();
         assert_eq!(there.len(), 1, "{there:?}");
         assert_eq!(stand.public(), (1, 1));
     };

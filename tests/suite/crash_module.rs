@@ -20,7 +20,7 @@ fn destroy(kind: &str, nth: u32, code: i32, left: usize) {
         assert!(ran.error().contains(seen), "{}", ran.stderr);
         let words: Vec<&str> = ran.stderr.split_whitespace().collect();
         assert!(words.join(" ").contains("run 'quorate execute' again"), "{}", ran.stderr);
-        let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
+        let status = stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
         assert_eq!(status.json["open"]["attempts"].as_array().unwrap().len(), 1, "{}", status.stdout);
         let next = &status.json["next"];
         assert_eq!(next["verb"], "execute", "{next}");

@@ -17,31 +17,31 @@ fn safe(stand: &Stand, command: &Command) {
 
 /// As a custodian's machine, whose state directory is new.
 fn approval(stand: &Stand, name: &str, head: Option<&str>) -> Command {
-    let (ledger, file) = (stand.lab.at("ledger"), stand.lab.at(&format!("files/{name}.approval")));
-    let card = stand.lab.with_card(name);
+    let (ledger, file) = (stand.quorum.at("ledger"), stand.quorum.at(&format!("files/{name}.approval")));
+    let card = stand.quorum.with_card(name);
     let mut args = vec!["approve", &ledger, "-o", &file];
     args.extend(head.map(|head| ["--head", head]).into_iter().flatten());
     args.extend(card.iter().map(String::as_str));
-    stand.lab.command_as(name, &args)
+    stand.quorum.command_as(name, &args)
 }
 
 #[test]
 fn everything_is_safe_before_a_module_is_started_and_at_the_end() {
     let stand = Stand::in_use();
-    safe(&stand, &stand.command("propose", &[&stand.lab.at("plans/genesis.toml")]));
+    safe(&stand, &stand.command("propose", &[&stand.quorum.at("plans/genesis.toml")]));
     for name in THREE {
         safe(&stand, &approval(&stand, name, None));
     }
-    let files = THREE.map(|name| stand.lab.at(&format!("files/{name}.approval")));
+    let files = THREE.map(|name| stand.quorum.at(&format!("files/{name}.approval")));
     safe(&stand, &stand.command("execute", &files.each_ref().map(String::as_str)));
     stand.ended("0000-genesis");
 
-    safe(&stand, &stand.command("propose", &[&stand.lab.at("plans/delete.toml")]));
-    stand.lab.approve("alice").ok();
-    safe(&stand, &approval(&stand, "bob", stand.lab.head().as_deref()));
-    safe(&stand, &stand.command("execute", &[&stand.lab.at("files/bob.approval")]));
+    safe(&stand, &stand.command("propose", &[&stand.quorum.at("plans/delete.toml")]));
+    stand.quorum.approve("alice").ok();
+    safe(&stand, &approval(&stand, "bob", stand.quorum.head().as_deref()));
+    safe(&stand, &stand.command("execute", &[&stand.quorum.at("files/bob.approval")]));
     stand.ended("0001-delete");
 
-    safe(&stand, &stand.command("propose", &[&stand.lab.at("plans/inventory.toml")]));
-    safe(&stand, &stand.command("abort", &["--copy", &stand.lab.at("copy"), "--reason", "a drill"]));
+    safe(&stand, &stand.command("propose", &[&stand.quorum.at("plans/inventory.toml")]));
+    safe(&stand, &stand.command("abort", &["--copy", &stand.quorum.at("copy"), "--reason", "a drill"]));
 }

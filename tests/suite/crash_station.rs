@@ -1,6 +1,6 @@
 //! The station or the ledger's medium is lost in the middle of a ceremony.
 
-use crate::support::lab;
+use crate::support::quorum;
 use std::fs;
 
 use crate::support::crash::{Call, KILL, Stand, THREE, traced};
@@ -44,13 +44,13 @@ fn after_the_act(stand: &Stand) {
 
 /// Directory of the ceremony that is open.
 fn open(stand: &Stand) -> String {
-    let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
+    let status = stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
     status.json["open"]["directory"].as_str().unwrap().to_owned()
 }
 
 /// Loses the station; `execute` on another machine says what to do.
 fn lose_the_station(stand: &Stand) {
-    fs::remove_dir_all(stand.lab.path("state-station")).unwrap();
+    fs::remove_dir_all(stand.quorum.path("state-station")).unwrap();
     let ran = stand.execute(&[]).expect(3);
     assert!(ran.error().contains("has no station secrets of this ceremony"), "{}", ran.stderr);
     assert!(ran.stderr.contains("recover"), "{}", ran.stderr);
@@ -61,7 +61,7 @@ fn recover(stand: &Stand, number: u32) -> serde_json::Value {
     let text = format!(
         "kind = \"recover\"\ntitle = \"The station burnt\"\nexpires_in_hours = 1\nceremony = {number}\n"
     );
-    stand.lab.plan("recover", &text);
+    stand.quorum.plan("recover", &text);
     stand.proposed("recover", &THREE);
     let done = stand.execute(&[]).ok();
     stand.ended(&format!("{:04}-recover", number + 1));
@@ -70,7 +70,7 @@ fn recover(stand: &Stand, number: u32) -> serde_json::Value {
 
 /// What `status` says that a ceremony came to.
 fn outcome(stand: &Stand, number: usize) -> String {
-    let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
+    let status = stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
     status.json["ceremonies"][number]["outcome"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -127,15 +127,15 @@ fn a_genesis_before_its_intent_has_nothing_to_recover() {
     stand.proposed("genesis", &THREE);
     killed_at(&stand, before_intent);
     lose_the_station(&stand);
-    stand.lab.plan(
+    stand.quorum.plan(
         "recover",
         "kind = \"recover\"\ntitle = \"The station burnt\"\nexpires_in_hours = 1\nceremony = 0\n",
     );
     let ran = stand.propose("recover").expect(3);
     assert!(ran.error().contains("nothing to recover"), "{}", ran.stderr);
     assert!(ran.stderr.contains("begin another ledger"), "{}", ran.stderr);
-    fs::remove_dir_all(stand.lab.path("ledger")).unwrap();
-    fs::remove_dir_all(stand.lab.path("copy")).unwrap();
+    fs::remove_dir_all(stand.quorum.path("ledger")).unwrap();
+    fs::remove_dir_all(stand.quorum.path("copy")).unwrap();
     stand.proposed("genesis", &THREE);
     stand.execute(&[]).ok();
     stand.ended("0000-genesis");
@@ -175,13 +175,13 @@ fn the_copy_is_enough_when_the_ledger_is_lost() {
     for cut in [before_the_act, after_the_act] {
         let stand = deletion();
         cut(&stand);
-        fs::remove_dir_all(stand.lab.path("ledger")).unwrap();
+        fs::remove_dir_all(stand.quorum.path("ledger")).unwrap();
         let gone = stand.execute(&[]).expect(1);
         assert!(gone.error().contains("no such file or directory"), "{}", gone.stderr);
-        let (copy, another) = (stand.lab.at("copy"), stand.lab.at("another"));
-        stand.lab.run_with(lab::ADMIN, &["execute", &copy, "--copy", &another]).ok();
-        fs::rename(copy, stand.lab.path("ledger")).unwrap();
-        fs::rename(another, stand.lab.path("copy")).unwrap();
+        let (copy, another) = (stand.quorum.at("copy"), stand.quorum.at("another"));
+        stand.quorum.run_with(quorum::ADMIN, &["execute", &copy, "--copy", &another]).ok();
+        fs::rename(copy, stand.quorum.path("ledger")).unwrap();
+        fs::rename(another, stand.quorum.path("copy")).unwrap();
         stand.ended("0001-delete");
         assert_eq!(stand.public(), (0, 1));
     }

@@ -31,7 +31,7 @@ fn start(stand: &Stand) -> Child {
 fn slow() -> (Stand, FaultyModule) {
     let (stand, module) = Stand::through_faulty();
     stand.proposed("delete", &["alice", "bob"]);
-    let [waits, go, went] = ["waits", "go", "went"].map(|name| stand.lab.at(name));
+    let [waits, go, went] = ["waits", "go", "went"].map(|name| stand.quorum.at(name));
     module.script(&format!("touch '{waits}'; while ! [ -e '{go}' ]; do sleep 0.05; done; touch '{went}'"));
     module.order("C_DestroyObject", 1, "remove");
     (stand, module)
@@ -39,7 +39,7 @@ fn slow() -> (Stand, FaultyModule) {
 
 fn wait_for(stand: &Stand, name: &str) {
     let begun = Instant::now();
-    while !stand.lab.path(name).exists() {
+    while !stand.quorum.path(name).exists() {
         assert!(begun.elapsed() < Duration::from_secs(60), "the module never came to it");
         thread::sleep(Duration::from_millis(20));
     }
@@ -47,7 +47,7 @@ fn wait_for(stand: &Stand, name: &str) {
 
 /// Lets the call return. The module's process may have outlived the one that started it: it ends with this call.
 fn let_go(stand: &Stand) {
-    fs::write(stand.lab.path("go"), "").unwrap();
+    fs::write(stand.quorum.path("go"), "").unwrap();
     wait_for(stand, "went");
     thread::sleep(Duration::from_millis(300));
 }
@@ -60,7 +60,7 @@ fn one_of_two_executions_wins_and_the_other_says_so_at_once() {
     // The first goes on only when this one has ended.
     let second = stand.execute(&[]).expect(1);
     assert!(second.error().contains("another quorate is working on this ledger"), "{}", second.stderr);
-    let third = stand.lab.approve("carol").expect(3);
+    let third = stand.quorum.approve("carol").expect(3);
     assert!(third.error().contains("already being executed"), "{}", third.stderr);
     let_go(&stand);
     assert!(first.wait_with_output().unwrap().status.success());
@@ -88,7 +88,7 @@ fn what_has_ended_is_said_and_an_open_ceremony_is_not_overtaken() {
     assert!(second.error().contains("ceremony 1 (delete) is still open"), "{}", second.stderr);
     let few = stand.execute(&[]).expect(6);
     assert!(few.error().contains("too few approvals yet"), "{}", few.stderr);
-    stand.lab.approve("bob").ok();
+    stand.quorum.approve("bob").ok();
     stand.execute(&[]).ok();
     let again = stand.execute(&[]).expect(3);
     assert!(
@@ -110,7 +110,7 @@ fn interrupted(signal: &str, number: i32) {
     assert!(ended.status.signal() == Some(number) || ended.status.code() == Some(128 + number), "{ended:?}");
     stand.audits();
     assert_eq!((stand.lines("0001-delete", "intended"), stand.lines("0001-delete", "concluded")), (1, 0));
-    let status = stand.lab.run(&["status", &stand.lab.at("ledger")]).ok();
+    let status = stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
     assert!(status.stderr.contains("It was cut off while it acted"), "{}", status.stderr);
     // The module's process is still in its call: whoever does not wait for it does no harm.
     module.behave();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::support::founded;
-use crate::support::lab::{ADMIN, Ran};
+use crate::support::quorum::{ADMIN, Ran};
 use crate::support::softhsm::{MODULE, SoftHsm, USER_PIN};
 use crate::support::vault::{FOUR, Target, Vault, reset};
 
@@ -30,7 +30,7 @@ fn backup(vault: &Vault, file: &str) -> String {
     format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\n\
          allow_partial = false\n",
-        vault.lab.at(file)
+        vault.quorum.at(file)
     )
 }
 
@@ -88,11 +88,11 @@ fn peaks(count: usize) -> (u64, u64) {
     let vault = Vault::new(hsm);
     vault.found(&[Target::in_use(&vault.hsm, "lab")]);
     vault.approved(&backup(&vault, "files/b.age"), FOUR);
-    let (ledger, copy) = (vault.lab.at("ledger"), vault.lab.at("copy"));
+    let (ledger, copy) = (vault.quorum.at("ledger"), vault.quorum.at("copy"));
     let mut args = vec!["execute".to_owned(), ledger, "--copy".to_owned(), copy];
-    args.extend(vault.lab.with_card(ADMIN));
+    args.extend(vault.quorum.with_card(ADMIN));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut command = vault.lab.command(&args);
+    let mut command = vault.quorum.command(&args);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (own, mut tool, mut module) = (child.id().to_string(), 0, 0);
     loop {
@@ -105,7 +105,7 @@ fn peaks(count: usize) -> (u64, u64) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    let written = fs::metadata(vault.lab.path("files/b.age")).unwrap().len();
+    let written = fs::metadata(vault.quorum.path("files/b.age")).unwrap().len();
     assert!(written > (count << 20) as u64, "{written} bytes of backup");
     (tool, module)
 }

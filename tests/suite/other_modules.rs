@@ -1,7 +1,7 @@
 //! A module of another make, NSS softoken, through the real binary: it has no SO, one serial number for all its tokens, parameters in
 //! place of a configuration, and CKM_AES_KEY_WRAP_KWP. Its keys go to SoftHSM and back. Checked by `certutil`.
 
-use crate::support::lab;
+use crate::support::quorum;
 use std::{fs, process::Command};
 
 use crate::support::softhsm::{SoftHsm, USER_PIN};
@@ -19,10 +19,10 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let mut vault = Vault::new(SoftHsm::new());
-        fs::create_dir(vault.lab.path("nss")).unwrap();
-        fs::write(vault.lab.path("noise"), [7; 64]).unwrap();
-        let parameters = format!("configdir='sql:{}'", vault.lab.at("nss"));
-        vault.lab.environment.push(("NSS_LIB_PARAMS".into(), parameters));
+        fs::create_dir(vault.quorum.path("nss")).unwrap();
+        fs::write(vault.quorum.path("noise"), [7; 64]).unwrap();
+        let parameters = format!("configdir='sql:{}'", vault.quorum.at("nss"));
+        vault.quorum.environment.push(("NSS_LIB_PARAMS".into(), parameters));
         let pair = Self { vault };
         pair.certutil(&["-N"]);
         pair.certificate("root", &["-k", "ec", "-q", "nistp384"]);
@@ -31,10 +31,10 @@ impl Pair {
     }
 
     fn certutil(&self, args: &[&str]) -> String {
-        let lab = &self.vault.lab;
+        let quorum = &self.vault.quorum;
         let output = Command::new("certutil")
             .args(args)
-            .args(["-d", &format!("sql:{}", lab.at("nss")), "-f", &lab.at("user.pin")])
+            .args(["-d", &format!("sql:{}", quorum.at("nss")), "-f", &quorum.at("user.pin")])
             .output()
             .unwrap();
         assert!(output.status.success(), "{args:?}: {output:?}");
@@ -42,7 +42,7 @@ impl Pair {
     }
 
     fn certificate(&self, name: &str, key: &[&str]) {
-        let (subject, noise) = (format!("CN={name}"), self.vault.lab.at("noise"));
+        let (subject, noise) = (format!("CN={name}"), self.vault.quorum.at("noise"));
         let args = ["-S", "-x", "-n", name, "-s", &subject, "-t", "CTu,,", "-z", &noise];
         self.certutil(&[&args[..], key].concat());
     }
@@ -65,9 +65,9 @@ impl Pair {
     }
 
     /// A ceremony on the database, to which the application's PIN is handed.
-    fn ceremony(&self, plan: &str, approving: &[&str]) -> lab::Ran {
+    fn ceremony(&self, plan: &str, approving: &[&str]) -> quorum::Ran {
         self.vault.approved(plan, approving);
-        let pin = format!("nss:user-pin={}", self.vault.lab.at("user.pin"));
+        let pin = format!("nss:user-pin={}", self.vault.quorum.at("user.pin"));
         self.vault.execute(&["--present-pin", &pin]).ok()
     }
 
@@ -75,7 +75,7 @@ impl Pair {
         format!(
             "kind = \"backup\"\ntitle = \"B\"\nexpires_in_hours = 1\ntarget = \"{target}\"\noutput = \"{}\"\n\
              allow_partial = {}\n",
-            self.vault.lab.at(output),
+            self.vault.quorum.at(output),
             // The trust that NSS keeps of a certificate is of a class of its own, which does not leave it.
             target == "nss"
         )
@@ -85,13 +85,13 @@ impl Pair {
         format!(
             "kind = \"restore\"\ntitle = \"R\"\nexpires_in_hours = 1\ntarget = \"{target}\"\nbackup = {backup}\n\
              input = \"{}\"\n",
-            self.vault.lab.at(input)
+            self.vault.quorum.at(input)
         )
     }
 
     fn compare(&self, code: i32) {
-        let ledger = self.vault.lab.at("ledger");
-        self.vault.lab.run(&["compare", "nss", "hsm", "--ledger", &ledger]).expect(code);
+        let ledger = self.vault.quorum.at("ledger");
+        self.vault.quorum.run(&["compare", "nss", "hsm", "--ledger", &ledger]).expect(code);
     }
 }
 
@@ -126,8 +126,8 @@ fn keys_go_from_nss_to_softhsm_and_back() {
     pair.ceremony(&inventory("nss"), THREE);
     pair.compare(0);
     // The key that was made again signs for the application.
-    let request = vault.lab.at("files/request");
-    pair.certutil(&["-R", "-k", "old", "-s", "CN=again", "-o", &request, "-z", &vault.lab.at("noise")]);
+    let request = vault.quorum.at("files/request");
+    pair.certutil(&["-R", "-k", "old", "-s", "CN=again", "-o", &request, "-z", &vault.quorum.at("noise")]);
     assert!(!vault.is_stored(USER_PIN));
 }
 
@@ -135,9 +135,9 @@ fn keys_go_from_nss_to_softhsm_and_back() {
 fn what_nss_does_not_have_is_refused_when_it_is_proposed() {
     let pair = Pair::new();
     let held = Target { so_pin: Some("held"), user_pin: "held", ..pair.nss() };
-    let plan = pair.vault.lab.genesis_text(&lab::CUSTODIANS, &held.table());
-    let plan = pair.vault.lab.plan("genesis", &plan);
-    let refused = pair.vault.lab.propose(&plan).expect(3);
+    let plan = pair.vault.quorum.genesis_text(&quorum::CUSTODIANS, &held.table());
+    let plan = pair.vault.quorum.plan("genesis", &plan);
+    let refused = pair.vault.quorum.propose(&plan).expect(3);
     assert!(refused.error().contains("NSS has no SO beside its user"), "{}", refused.error());
     assert_eq!(pair.private_keys(), 2);
 }

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::support::{
     founded::{self, INVENTORY, at_time},
-    lab::{ADMIN, CUSTODIANS, Lab, Ran},
+    quorum::{ADMIN, CUSTODIANS, Quorum, Ran},
 };
 
-fn status(lab: &Lab) -> Value {
-    lab.run(&["status", &lab.at("ledger")]).ok().json
+fn status(quorum: &Quorum) -> Value {
+    quorum.run(&["status", &quorum.at("ledger")]).ok().json
 }
 
 /// The verb that comes next, and the first word of the whole command that is printed for it.
@@ -20,28 +20,28 @@ fn next(status: &Value) -> (&str, &str) {
     (step["verb"].as_str().unwrap(), command.split(' ').nth(1).unwrap())
 }
 
-fn attest(lab: &Lab, name: &str) -> Ran {
-    lab.run_with(name, &["attest", &lab.at("ledger")]).ok()
+fn attest(quorum: &Quorum, name: &str) -> Ran {
+    quorum.run_with(name, &["attest", &quorum.at("ledger")]).ok()
 }
 
 #[test]
 fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
-    let lab = founded::founded();
-    let after_genesis = status(&lab);
+    let quorum = founded::founded();
+    let after_genesis = status(&quorum);
     assert_eq!(next(&after_genesis), ("attest", "attest"));
     assert_eq!(after_genesis["next"]["people"].as_array().unwrap().len(), 6, "{after_genesis}");
     for name in &CUSTODIANS[..4] {
-        attest(&lab, name);
+        attest(&quorum, name);
     }
-    let between = status(&lab);
+    let between = status(&quorum);
     assert_eq!(next(&between), ("propose", "propose"));
     // Where the copies are is not known to a command that only looks.
     let command = between["next"]["command"].as_str().unwrap();
     assert!(command.contains(" --card CARD --copy DIR --state-dir "), "{command}");
 
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
-    lab.approve("alice").ok();
-    let waiting = status(&lab);
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.approve("alice").ok();
+    let waiting = status(&quorum);
     assert_eq!(next(&waiting), ("approve", "approve"));
     assert_eq!(waiting["next"]["people"], json!(["bob", "carol", "dave", "erin"]));
     let open = &waiting["open"];
@@ -51,18 +51,18 @@ fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
     assert_eq!(open["approvals"][0]["person"], "alice");
     assert_eq!(open["missing"], waiting["next"]["people"]);
 
-    lab.approve("bob").ok();
-    lab.approve("carol").ok();
-    assert_eq!(next(&status(&lab)), ("execute", "execute"));
-    let late = at_time(&lab, "+2d", &["status", &lab.at("ledger")]).ok().json;
+    quorum.approve("bob").ok();
+    quorum.approve("carol").ok();
+    assert_eq!(next(&status(&quorum)), ("execute", "execute"));
+    let late = at_time(&quorum, "+2d", &["status", &quorum.at("ledger")]).ok().json;
     assert_eq!(next(&late), ("abort", "abort"));
     assert_eq!(late["open"]["expired"], true);
     // Another machine does not have what the station keeps.
-    let elsewhere = lab.run_as("elsewhere", &["status", &lab.at("ledger")]).ok().json;
+    let elsewhere = quorum.run_as("elsewhere", &["status", &quorum.at("ledger")]).ok().json;
     assert_eq!((next(&elsewhere).0, &elsewhere["open"]["have"]), ("approve", &json!(0)));
 
-    lab.execute(&[]).ok();
-    let done = status(&lab);
+    quorum.execute(&[]).ok();
+    let done = status(&quorum);
     assert_eq!(next(&done), ("attest", "attest"));
     assert_eq!(done["next"]["people"], json!(["alice", "bob", "carol", ADMIN]));
     assert_eq!(done["ceremonies"][1]["attestations_needed"], 3);
@@ -70,31 +70,31 @@ fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
 
 #[test]
 fn a_proposal_that_cannot_be_approved_any_more_is_to_be_executed_which_refuses_it() {
-    let lab = founded::founded();
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
-    lab.approve("alice").ok();
+    let quorum = founded::founded();
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.approve("alice").ok();
     for name in ["alice", "bob", "carol"] {
-        let head = lab.head().unwrap();
-        lab.run_with(name, &["reject", &lab.at("ledger"), "--reason", "no", "--head", &head]).ok();
+        let head = quorum.head().unwrap();
+        quorum.run_with(name, &["reject", &quorum.at("ledger"), "--reason", "no", "--head", &head]).ok();
     }
-    let refused = status(&lab);
+    let refused = status(&quorum);
     assert_eq!(next(&refused), ("execute", "execute"));
     assert_eq!(refused["open"]["reachable"], false);
     assert_eq!(refused["open"]["approved"], json!([]), "a rejection cancels the approval");
-    assert_eq!(lab.execute(&[]).expect(3).json["outcome"], "refused");
+    assert_eq!(quorum.execute(&[]).expect(3).json["outcome"], "refused");
 }
 
 /// However many approvals are missing: more of them would not help.
 #[test]
 fn an_expired_proposal_is_called_expired_before_anything_else() {
-    let lab = founded::founded();
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
-    lab.approve("alice").ok();
-    let card = lab.with_card(ADMIN);
-    let (ledger, copy) = (lab.at("ledger"), lab.at("copy"));
+    let quorum = founded::founded();
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.approve("alice").ok();
+    let card = quorum.with_card(ADMIN);
+    let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
     let mut args = vec!["execute", &ledger, "--copy", &copy];
     args.extend(card.iter().map(String::as_str));
-    let late = at_time(&lab, "+2d", &args).expect(3);
+    let late = at_time(&quorum, "+2d", &args).expect(3);
     assert_eq!(late.json["error"]["code"], "expired", "{}", late.stderr);
     assert!(late.error().contains("the proposal expired at"), "{}", late.stderr);
 }
@@ -102,16 +102,16 @@ fn an_expired_proposal_is_called_expired_before_anything_else() {
 /// By its name, and in no parser's words.
 #[test]
 fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
-    let lab = founded::founded();
-    let plan = lab.plan("inventory", INVENTORY);
-    lab.propose(&plan).ok();
+    let quorum = founded::founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    quorum.propose(&plan).ok();
     for (file, said) in [
-        (lab.at("enrolments/alice.json"), "alice.json: not an approval file but the enrolment of a card"),
+        (quorum.at("enrolments/alice.json"), "alice.json: not an approval file but the enrolment of a card"),
         (plan, "inventory.toml: not an approval file but a plan"),
-        (lab.at("cards/alice.card"), "alice.card: not an approval file"),
-        (lab.pin_file("alice"), "alice.pin: not an approval file"),
+        (quorum.at("cards/alice.card"), "alice.card: not an approval file"),
+        (quorum.pin_file("alice"), "alice.pin: not an approval file"),
     ] {
-        let refused = lab.execute(&[&file]).expect(1);
+        let refused = quorum.execute(&[&file]).expect(1);
         let message = refused.json["error"]["message"].as_str().unwrap();
         assert!(message.ends_with(said), "{message}");
         assert!(!refused.stderr.contains("alice-123456"), "{}", refused.stderr);
@@ -121,27 +121,27 @@ fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
 /// What `execute` would set aside does not count here either.
 #[test]
 fn an_approval_that_the_station_keeps_and_that_is_damaged_does_not_count() {
-    let lab = founded::founded();
-    lab.propose(&lab.plan("inventory", INVENTORY)).ok();
-    lab.approve("alice").ok();
-    lab.approve("bob").ok();
-    let station = fs::read_dir(lab.path("state-station/stations")).unwrap();
+    let quorum = founded::founded();
+    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.approve("alice").ok();
+    quorum.approve("bob").ok();
+    let station = fs::read_dir(quorum.path("state-station/stations")).unwrap();
     let kept = station.map(|entry| entry.unwrap().path().join("approval-of-alice.age"));
     let kept = kept.into_iter().find(|file| file.exists()).unwrap();
     fs::write(&kept, "{}").unwrap();
-    let open = status(&lab)["open"].clone();
+    let open = status(&quorum)["open"].clone();
     assert_eq!((&open["have"], &open["approved"]), (&json!(1), &json!(["bob"])));
     assert_eq!(open["set_aside"][0]["file"], "approval-of-alice");
-    let refused = lab.execute(&[]).expect(6);
+    let refused = quorum.execute(&[]).expect(6);
     assert!(refused.error().contains("crypto-officer 1 of 3"), "{}", refused.stderr);
 }
 
 #[test]
 fn people_and_dates_are_named_wherever_a_ceremony_is_told() {
-    let lab = founded::founded();
-    attest(&lab, "alice");
-    let ledger = lab.at("ledger");
-    let audited = lab.run(&["audit", &ledger]).expect(6);
+    let quorum = founded::founded();
+    attest(&quorum, "alice");
+    let ledger = quorum.at("ledger");
+    let audited = quorum.run(&["audit", &ledger]).expect(6);
     let genesis = &audited.json["record"][0];
     assert_eq!(genesis["proposer"], ADMIN);
     let approved: Vec<&str> =
@@ -151,12 +151,12 @@ fn people_and_dates_are_named_wherever_a_ceremony_is_told() {
     assert_eq!(genesis["attestations_needed"], 4);
     let date = genesis["approved"][0]["time"].as_str().unwrap().split('T').next().unwrap();
     let told = |ran: Ran| ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-    for prose in [told(lab.run(&["audit", &ledger])), told(lab.run(&["status", &ledger]))] {
+    for prose in [told(quorum.run(&["audit", &ledger])), told(quorum.run(&["status", &ledger]))] {
         let people = format!("approved by alice, bob, carol, dave, erin on {date}");
         assert!(prose.contains(&people), "{people}: {prose}");
         assert!(prose.contains(&format!("attested by alice on {date} (it takes 4)")), "{prose}");
     }
-    let shown = lab.run(&["show", &ledger]).ok();
+    let shown = quorum.run(&["show", &ledger]).ok();
     assert_eq!(shown.json["not_attested"], json!(["bob", "carol", "dave", "erin", ADMIN]));
     let shown = told(shown);
     assert!(shown.contains(&format!("alice approved at {date}T")), "{shown}");
@@ -165,10 +165,10 @@ fn people_and_dates_are_named_wherever_a_ceremony_is_told() {
 
 #[test]
 fn a_ceremony_is_shown_by_number_or_directory_and_else_it_is_said_what_was_meant() {
-    let lab = founded::founded();
-    let ledger = lab.at("ledger");
+    let quorum = founded::founded();
+    let ledger = quorum.at("ledger");
     for name in ["0", "0000-genesis"] {
-        assert_eq!(lab.run(&["show", &ledger, name]).ok().json["directory"], "0000-genesis");
+        assert_eq!(quorum.run(&["show", &ledger, name]).ok().json["directory"], "0000-genesis");
     }
     for (name, code, hint, command) in [
         ("genesis", 2, "ceremony 0 is the one of kind", Some(format!("quorate show {ledger} 0 "))),
@@ -176,13 +176,13 @@ fn a_ceremony_is_shown_by_number_or_directory_and_else_it_is_said_what_was_meant
         ("hsm", 2, "hsm is a target", Some(format!("quorate status {ledger} "))),
         ("7", 3, "it has ceremonies 0 to 0", None),
     ] {
-        let refused = lab.run(&["show", &ledger, name]).expect(code);
+        let refused = quorum.run(&["show", &ledger, name]).expect(code);
         let error = &refused.json["error"];
         assert!(error["hint"].as_str().unwrap().contains(hint), "{error}");
         let printed = error["commands"][0].as_str();
         assert_eq!(printed.is_some(), command.is_some(), "{error}");
         assert!(printed.unwrap_or_default().starts_with(&command.unwrap_or_default()), "{error}");
     }
-    let swapped = lab.run(&["show", "hsm", &ledger]).expect(2);
+    let swapped = quorum.run(&["show", "hsm", &ledger]).expect(2);
     assert!(swapped.error().contains("is not a ledger's directory"), "{}", swapped.stderr);
 }

@@ -7,7 +7,7 @@ pub mod forge;
 pub mod forgery;
 pub mod founded;
 pub mod genesis_plan;
-pub mod lab;
+pub mod quorum;
 #[allow(dead_code, reason = "shared with the unit tests of approvals")]
 pub mod roster;
 pub mod schema;

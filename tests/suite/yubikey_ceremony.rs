@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::lab::{self, Ran};
+use crate::support::quorum::{self, Ran};
 use crate::support::softhsm::{self, SoftHsm};
 use crate::support::yubikeys::{self, Hands};
 use virtual_card::{Action, Card, Firmware, Touch, Trigger};
@@ -18,7 +18,7 @@ const INVENTORY: &str =
     "kind = \"inventory\"\ntitle = \"What is there\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n";
 
 /// A quorum of four with YubiKeys and erin with a soft card; alice has a spare.
-struct Quorum {
+struct MixedCards {
     hands: Hands,
     _hsm: SoftHsm,
     genesis: String,
@@ -26,7 +26,7 @@ struct Quorum {
 
 const CUSTODIANS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
-impl Quorum {
+impl MixedCards {
     fn enrolled() -> Self {
         let mut hands = Hands::new(&[
             ("alice", Firmware::V5_7_1),
@@ -40,40 +40,40 @@ impl Quorum {
             hands.enroll(name, &[]).ok();
         }
         hands.enroll("frank", &["--administrator"]).ok();
-        hands.lab.enroll("erin", "");
+        hands.quorum.enroll("erin", "");
         let hsm = SoftHsm::with_token("lab");
         hsm.make_key("lab", "EC:prime256v1", "old", "01");
-        hands.lab.environment.extend(hsm.environment());
-        fs::write(hands.lab.path("so.pin"), softhsm::SO_PIN).unwrap();
-        let targets = lab::softhsm_in_use("lab", &hsm.serial("lab"));
+        hands.quorum.environment.extend(hsm.environment());
+        fs::write(hands.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
+        let targets = quorum::softhsm_in_use("lab", &hsm.serial("lab"));
         let genesis = yubikeys::genesis_text(&hands, &CUSTODIANS, &targets);
-        let genesis = hands.lab.plan("genesis", &genesis);
+        let genesis = hands.quorum.plan("genesis", &genesis);
         Self { hands, _hsm: hsm, genesis }
     }
 
     /// After its genesis.
     fn founded() -> Self {
-        let quorum = Self::enrolled();
-        quorum.propose(&quorum.genesis).ok();
+        let mixed = Self::enrolled();
+        mixed.propose(&mixed.genesis).ok();
         for name in CUSTODIANS {
-            quorum.approve(name).ok();
+            mixed.approve(name).ok();
         }
-        quorum.execute().ok();
-        quorum
+        mixed.execute().ok();
+        mixed
     }
 
     fn propose(&self, plan: &str) -> Ran {
-        let lab = &self.hands.lab;
-        self.hands.run("frank", &["propose", plan, &lab.at("ledger"), "--copy", &lab.at("copy")])
+        let quorum = &self.hands.quorum;
+        self.hands.run("frank", &["propose", plan, &quorum.at("ledger"), "--copy", &quorum.at("copy")])
     }
 
     fn approve(&self, name: &str) -> Ran {
-        let lab = &self.hands.lab;
+        let quorum = &self.hands.quorum;
         if name == "erin" {
-            return lab.approve(name);
+            return quorum.approve(name);
         }
-        let ledger = lab.at("ledger");
-        let head = lab.head();
+        let ledger = quorum.at("ledger");
+        let head = quorum.head();
         let mut args = vec!["approve", ledger.as_str()];
         if let Some(head) = &head {
             args.extend(["--head", head.as_str()]);
@@ -82,11 +82,11 @@ impl Quorum {
     }
 
     fn execute(&self) -> Ran {
-        let lab = &self.hands.lab;
-        let present = format!("hsm:so-pin={}", lab.at("so.pin"));
-        let (ledger, copy) = (lab.at("ledger"), lab.at("copy"));
+        let quorum = &self.hands.quorum;
+        let present = format!("hsm:so-pin={}", quorum.at("so.pin"));
+        let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
         let mut args = vec!["execute", &ledger, "--copy", &copy];
-        if lab.head().is_none() {
+        if quorum.head().is_none() {
             args.extend(["--present-pin", &present]);
         }
         self.hands.run("frank", &args)
@@ -95,29 +95,36 @@ impl Quorum {
 
 #[test]
 fn a_quorum_is_founded_and_acts_with_yubikeys_a_spare_and_a_soft_card() {
-    let quorum = Quorum::founded();
-    let hands = &quorum.hands;
-    let inventory = hands.lab.plan("inventory", INVENTORY);
-    quorum.propose(&inventory).ok();
+    let mixed = MixedCards::founded();
+    let hands = &mixed.hands;
+    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    mixed.propose(&inventory).ok();
 
     let rejected = hands.run(
         "dave",
-        &["reject", &hands.lab.at("ledger"), "--reason", "not today", "--head", &hands.lab.head().unwrap()],
+        &[
+            "reject",
+            &hands.quorum.at("ledger"),
+            "--reason",
+            "not today",
+            "--head",
+            &hands.quorum.head().unwrap(),
+        ],
     );
     rejected.ok();
-    quorum.approve("alice-spare").ok();
-    let twice = quorum.approve("alice").expect(3);
+    mixed.approve("alice-spare").ok();
+    let twice = mixed.approve("alice").expect(3);
     assert!(twice.error().contains("approval by Alice"), "{}", twice.error());
-    quorum.approve("bob").ok();
-    let incomplete = quorum.execute().expect(6);
+    mixed.approve("bob").ok();
+    let incomplete = mixed.execute().expect(6);
     assert!(incomplete.error().contains("2 of 3"), "{}", incomplete.error());
-    quorum.approve("carol").ok();
-    let done = quorum.execute().ok();
+    mixed.approve("carol").ok();
+    let done = mixed.execute().ok();
     assert_eq!(done.text("outcome"), "completed");
 
-    let ledger = hands.lab.at("ledger");
+    let ledger = hands.quorum.at("ledger");
     for name in ["alice", "bob", "frank"] {
-        hands.run(name, &["attest", &ledger, "--copy", &hands.lab.at("copy")]).ok();
+        hands.run(name, &["attest", &ledger, "--copy", &hands.quorum.at("copy")]).ok();
     }
     for (name, card) in &hands.cards {
         assert_eq!(card.tries(), (3, 3), "{name} lost a try");
@@ -127,11 +134,12 @@ fn a_quorum_is_founded_and_acts_with_yubikeys_a_spare_and_a_soft_card() {
 
 #[test]
 fn an_abort_is_signed_by_the_administrators_card() {
-    let quorum = Quorum::enrolled();
-    quorum.propose(&quorum.genesis).ok();
-    let lab = &quorum.hands.lab;
-    let aborted =
-        quorum.hands.run("frank", &["abort", &lab.at("ledger"), "--reason", "no", "--copy", &lab.at("copy")]);
+    let mixed = MixedCards::enrolled();
+    mixed.propose(&mixed.genesis).ok();
+    let quorum = &mixed.hands.quorum;
+    let aborted = mixed
+        .hands
+        .run("frank", &["abort", &quorum.at("ledger"), "--reason", "no", "--copy", &quorum.at("copy")]);
     aborted.ok();
 }
 
@@ -140,29 +148,29 @@ fn an_abort_is_signed_by_the_administrators_card() {
 fn processor_time(hands: &Hands, name: &str, args: &[&str]) -> String {
     let mut command = std::process::Command::new("bash");
     command
-        .args(["-c", "TIMEFORMAT='%U %S'; time \"$@\" > /dev/null 2> /dev/null", "bash", lab::QUORATE])
+        .args(["-c", "TIMEFORMAT='%U %S'; time \"$@\" > /dev/null 2> /dev/null", "bash", quorum::QUORATE])
         .args(args)
-        .args(["--json", "--yes", "--state-dir", &hands.lab.at("state-station")])
+        .args(["--json", "--yes", "--state-dir", &hands.quorum.at("state-station")])
         .args(hands.with_card(name))
-        .envs(hands.lab.environment.iter().cloned());
-    let ran = lab::ran(&mut command).ok();
+        .envs(hands.quorum.environment.iter().cloned());
+    let ran = quorum::ran(&mut command).ok();
     ran.stderr.trim().replace(' ', " s + ") + " s"
 }
 
 /// What an approval costs, beside what other programs take for the same work.
 #[test]
 fn an_approval_takes_few_apdus_and_little_time() {
-    let quorum = Quorum::founded();
-    let hands = &quorum.hands;
-    let inventory = hands.lab.plan("inventory", INVENTORY);
-    quorum.propose(&inventory).ok();
+    let mixed = MixedCards::founded();
+    let hands = &mixed.hands;
+    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    mixed.propose(&inventory).ok();
     // Select, version, serial; the tries and both keys; PIN, opening, PIN, signature. An Ed25519 key wants the whole
     // message, in two parts.
     for (name, apdus, signs) in [("alice", 11, 2), ("bob", 10, 1)] {
         let card = &hands.cards[name];
         card.reset_count();
-        let head = hands.lab.head().unwrap();
-        let ledger = hands.lab.at("ledger");
+        let head = hands.quorum.head().unwrap();
+        let ledger = hands.quorum.at("ledger");
         let began = Instant::now();
         let cpu = processor_time(hands, name, &["approve", &ledger, "--head", &head]);
         let took = began.elapsed();
@@ -185,16 +193,17 @@ fn an_approval_takes_few_apdus_and_little_time() {
 
 #[test]
 fn a_custodian_is_told_when_to_touch_and_reminded() {
-    let quorum = Quorum::founded();
-    let hands = &quorum.hands;
-    let inventory = hands.lab.plan("inventory", INVENTORY);
-    quorum.propose(&inventory).ok();
+    let mixed = MixedCards::founded();
+    let hands = &mixed.hands;
+    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    mixed.propose(&inventory).ok();
     let card = &hands.cards["alice"];
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_secs(300));
-    let (ledger, head, alice) = (hands.lab.at("ledger"), hands.lab.head().unwrap(), hands.with_card("alice"));
+    let (ledger, head, alice) =
+        (hands.quorum.at("ledger"), hands.quorum.head().unwrap(), hands.with_card("alice"));
     let args = ["approve", &ledger, "--head", &head].into_iter().chain(alice.iter().map(String::as_str));
-    let mut command = hands.lab.command(&args.collect::<Vec<_>>());
+    let mut command = hands.quorum.command(&args.collect::<Vec<_>>());
     let waits = "Card 10000001 still waits for your touch (1 of 2).";
     let told = yubikeys::when_it_says(&mut command, waits, |_| card.set_touch(Touch::Now)).ok().stderr;
     for part in [
@@ -209,40 +218,40 @@ fn a_custodian_is_told_when_to_touch_and_reminded() {
 
 #[test]
 fn a_card_that_is_not_touched_costs_nothing() {
-    let quorum = Quorum::founded();
-    let hands = &quorum.hands;
-    let inventory = hands.lab.plan("inventory", INVENTORY);
-    quorum.propose(&inventory).ok();
+    let mixed = MixedCards::founded();
+    let hands = &mixed.hands;
+    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    mixed.propose(&inventory).ok();
     let card = &hands.cards["bob"];
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_secs(6));
-    let refused = quorum.approve("bob").expect(1);
+    let refused = mixed.approve("bob").expect(1);
     assert!(refused.error().contains("card 10000003 was not touched in time"), "{}", refused.error());
     assert_eq!(card.tries(), (3, 3));
     assert!(!card.is_unlocked());
     card.set_touch(Touch::Now);
-    quorum.approve("bob").ok();
+    mixed.approve("bob").ok();
 }
 
 #[test]
 fn a_card_that_is_pulled_out_at_any_apdu_loses_nothing() {
-    let quorum = Quorum::founded();
-    let hands = &quorum.hands;
-    let inventory = hands.lab.plan("inventory", INVENTORY);
-    quorum.propose(&inventory).ok();
+    let mixed = MixedCards::founded();
+    let hands = &mixed.hands;
+    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    mixed.propose(&inventory).ok();
     let card = &hands.cards["alice"];
     let mut cut = 0;
     for at in 1.. {
         card.reset_count();
         card.pull_out_at(at);
-        let ran = quorum.approve("alice");
+        let ran = mixed.approve("alice");
         card.forget_orders();
         if ran.code == Some(0) {
             break;
         }
         assert_eq!(ran.code, Some(1), "pulled out at {at}: {}{}", ran.stdout, ran.stderr);
         assert_eq!(card.tries(), (3, 3), "pulled out at {at}");
-        let status = hands.lab.run(&["status", &hands.lab.at("ledger")]).ok();
+        let status = hands.quorum.run(&["status", &hands.quorum.at("ledger")]).ok();
         assert_eq!(status.json["open"]["approved"].as_array().map_or(0, Vec::len), 0, "{}", status.stdout);
         cut += 1;
         hands.daemon.insert(0, card);
@@ -253,10 +262,10 @@ fn a_card_that_is_pulled_out_at_any_apdu_loses_nothing() {
 
 #[test]
 fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
-    let quorum = Quorum::founded();
-    let hands = &quorum.hands;
-    let inventory = hands.lab.plan("inventory", INVENTORY);
-    quorum.propose(&inventory).ok();
+    let mixed = MixedCards::founded();
+    let hands = &mixed.hands;
+    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    mixed.propose(&inventory).ok();
     let card = &hands.cards["alice"];
     let other = Card::new(&hands.maker, 10_000_001, Firmware::V5_7_1);
     other.set_touch(Touch::Now);
@@ -265,7 +274,7 @@ fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
         card.reset_count();
         other.reset_count();
         card.order(trigger, Action::SwapFor(other.clone()));
-        let refused = quorum.approve("alice").expect(1);
+        let refused = mixed.approve("alice").expect(1);
         assert!(refused.error().contains("card 10000001 went away"), "{}", refused.error());
         assert_eq!(other.count_of(VERIFY), 0, "the PIN went to another card");
         assert_eq!((card.tries(), other.tries()), ((3, 3), (3, 3)));
@@ -276,15 +285,16 @@ fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
     // Even a card with the same serial is compared before its PIN is asked for.
     hands.daemon.swap(0, &other);
     hands.daemon.wait_for_cards();
-    quorum.approve("alice").expect(1);
+    mixed.approve("alice").expect(1);
     assert_eq!(other.count_of(VERIFY), 0);
 }
 
 #[test]
 fn yubikeys_are_drilled_by_their_holders_alone() {
-    let quorum = Quorum::founded();
-    let hands = &quorum.hands;
-    let (ledger, copy, head) = (hands.lab.at("ledger"), hands.lab.at("copy"), hands.lab.head().unwrap());
+    let mixed = MixedCards::founded();
+    let hands = &mixed.hands;
+    let (ledger, copy, head) =
+        (hands.quorum.at("ledger"), hands.quorum.at("copy"), hands.quorum.head().unwrap());
     let drill = ["card", "drill", "--ledger", &ledger, "--copy", &copy, "--head", &head];
     for name in ["alice", "alice-spare", "bob", "frank"] {
         let card = &hands.cards[name];
@@ -297,7 +307,7 @@ fn yubikeys_are_drilled_by_their_holders_alone() {
         assert!(!card.is_unlocked(), "{name}'s card was not reset");
         assert_eq!(card.tries(), (3, 3), "{name} lost a try");
     }
-    let status = hands.lab.run(&["status", &ledger]).ok();
+    let status = hands.quorum.run(&["status", &ledger]).ok();
     let drilled = status.json["drills"]["cards"].as_array().unwrap().iter().filter(|c| c["by"] == "drill");
     assert_eq!(drilled.count(), 4);
     assert_eq!(status.json["drills"]["set_aside"], serde_json::json!([]));
@@ -306,11 +316,11 @@ fn yubikeys_are_drilled_by_their_holders_alone() {
     let card = &hands.cards["carol"];
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_secs(6));
-    let file = hands.lab.at("files/carol.drill");
+    let file = hands.quorum.at("files/carol.drill");
     let into_file = ["card", "drill", "--ledger", &ledger, "--head", &head, "-o", &file];
     let ran = hands.run("carol", &into_file).expect(1);
     assert!(ran.error().contains("was not touched in time"), "{}", ran.error());
-    assert!(!hands.lab.path("files/carol.drill").exists());
+    assert!(!hands.quorum.path("files/carol.drill").exists());
     assert_eq!(card.tries(), (3, 3));
     card.set_touch(Touch::Now);
     hands.run("carol", &into_file).ok();

@@ -1,6 +1,6 @@
 //! YubiKeys: listing them, making them ready, enrolling them. Against virtual cards through the real PC/SC stack.
 
-use crate::support::lab;
+use crate::support::quorum;
 use std::fs;
 
 use crate::support::yubikeys::{self, Hands};
@@ -10,7 +10,7 @@ use virtual_card::{Card, Firmware, Touch};
 #[test]
 fn a_list_says_what_is_in_each_reader_and_what_it_lacks() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1), ("bob", Firmware::V5_4_3)]);
-    let list = hands.lab.run(&["card", "list"]).ok();
+    let list = hands.quorum.run(&["card", "list"]).ok();
     let readers = list.json["readers"].as_array().unwrap();
     assert_eq!(readers.len(), 2, "{}", list.stdout);
     for (reader, (firmware, algorithm)) in readers.iter().zip([("5.7.1", "AES-192"), ("5.4.3", "3DES")]) {
@@ -29,11 +29,11 @@ fn a_card_is_made_ready_and_enrolled_on_both_firmwares() {
     for (name, algorithm) in [("alice", "ed25519"), ("bob", "ecdsa-p256")] {
         let enrolled = hands.enroll(name, &[]).ok();
         assert_eq!(enrolled.json["card"]["algorithm"], algorithm);
-        let bytes = fs::read(hands.lab.path(&format!("enrolments/{name}.json"))).unwrap();
+        let bytes = fs::read(hands.quorum.path(&format!("enrolments/{name}.json"))).unwrap();
         let card = EnrolledCard::parse(&bytes).unwrap();
         assert_eq!(card.attestation().count(), 3);
         assert!(matches!(card.enrolment().share_recipient, Some(ShareRecipient::Piv(_))));
-        let shown = hands.lab.run(&["card", "show", &hands.place(name)]).ok();
+        let shown = hands.quorum.run(&["card", "show", &hands.place(name)]).ok();
         assert_eq!(shown.json["missing"].as_array().unwrap().len(), 0, "{}", shown.stdout);
         assert_eq!(shown.json["management_is_protected"], true);
         assert!(!hands.cards[name].is_unlocked(), "the card is reset when done");
@@ -64,7 +64,7 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     let enrolled = hands.enroll("bob", &[]).ok();
     let recipient = enrolled.json["card"]["share_recipient"].as_str().unwrap().to_owned();
     let sealed = recipient.parse::<ShareRecipient>().unwrap().seal(b"a share").unwrap();
-    let at = |name: &str| hands.lab.at(&format!("files/{name}"));
+    let at = |name: &str| hands.quorum.at(&format!("files/{name}"));
     fs::write(at("sealed"), sealed).unwrap();
     let identity = ["--identity", "--serial", "10000001", "--slot", "1"];
     let identity = hands.daemon.command("age-plugin-yubikey").args(identity).output().unwrap();
@@ -83,7 +83,7 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     assert_eq!(fs::read_to_string(at("opened")).unwrap(), "a share");
     eprintln!("age with age-plugin-yubikey opens with {} APDUs", card.count());
 
-    let file = fs::read(hands.lab.path("enrolments/bob.json")).unwrap();
+    let file = fs::read(hands.quorum.path("enrolments/bob.json")).unwrap();
     let (public, out) = (at("public.pem"), at("request.pem"));
     fs::write(&public, EnrolledCard::parse(&file).unwrap().enrolment().signing_key.to_pem()).unwrap();
     card.reset_count();
@@ -100,7 +100,7 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
 fn a_second_enrolment_goes_on_with_the_keys_that_are_there() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
     let first = hands.enroll("alice", &[]).ok();
-    fs::remove_file(hands.lab.path("enrolments/alice.json")).unwrap();
+    fs::remove_file(hands.quorum.path("enrolments/alice.json")).unwrap();
     let second = hands.enroll("alice", &[]).ok();
     assert_eq!(first.json["card"]["keyid"], second.json["card"]["keyid"]);
     assert_eq!(first.json["card"]["share_recipient"], second.json["card"]["share_recipient"]);
@@ -130,8 +130,8 @@ fn an_attempt_that_is_cut_off_anywhere_is_taken_up_by_the_next() {
         hands.daemon.insert(0, card);
         hands.daemon.wait_for_cards();
         hands.enroll("alice", &[]).ok();
-        fs::remove_file(hands.lab.path("enrolments/alice.json")).unwrap();
-        let shown = hands.lab.run(&["card", "show", "yubikey"]).ok();
+        fs::remove_file(hands.quorum.path("enrolments/alice.json")).unwrap();
+        let shown = hands.quorum.run(&["card", "show", "yubikey"]).ok();
         assert_eq!(shown.json["missing"].as_array().unwrap().len(), 0, "{}", shown.stdout);
         assert_eq!(shown.json["management_is_protected"], true, "cut at {at}");
     }
@@ -152,12 +152,12 @@ fn a_witness_has_no_share_key_and_an_administrator_signs_on_p256() {
 fn a_key_is_not_overwritten_unless_serial_and_slot_are_typed() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
     let first = hands.enroll("alice", &[]).ok();
-    fs::remove_file(hands.lab.path("enrolments/alice.json")).unwrap();
+    fs::remove_file(hands.quorum.path("enrolments/alice.json")).unwrap();
     let refused = hands.enroll("alice", &["--replace"]).expect(2);
     assert!(refused.error().contains("nobody can be asked"), "{}", refused.error());
     let other = hands.enroll("alice", &["--administrator"]).expect(3);
     assert!(other.error().contains("slot 9c"), "{}", other.error());
-    let shown = hands.lab.run(&["card", "show", "yubikey"]).ok();
+    let shown = hands.quorum.run(&["card", "show", "yubikey"]).ok();
     assert_eq!(shown.json["keyid"], first.json["card"]["keyid"]);
 }
 
@@ -165,14 +165,14 @@ fn a_key_is_not_overwritten_unless_serial_and_slot_are_typed() {
 fn a_key_is_replaced_when_serial_and_slot_were_typed() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
     let first = hands.enroll("alice", &[]).ok();
-    let keyid = || hands.lab.run(&["card", "show", "yubikey"]).ok().json["keyid"].clone();
+    let keyid = || hands.quorum.run(&["card", "show", "yubikey"]).ok().json["keyid"].clone();
     for (typed, code) in [("10000001 9c", 3), ("yes", 3), ("10000001 9c 82", 0)] {
         assert_eq!(keyid(), first.json["card"]["keyid"]);
         let command = format!(
             "{} card enroll --card yubikey --replace --pin-file {} --name alice --full-name Alice -o {}",
-            lab::QUORATE,
-            hands.lab.at("cards/pin"),
-            hands.lab.at(&format!("enrolments/again-{code}-{}.json", typed.len()))
+            quorum::QUORATE,
+            hands.quorum.at("cards/pin"),
+            hands.quorum.at(&format!("enrolments/again-{code}-{}.json", typed.len()))
         );
         let script = format!(
             "set timeout 180; spawn {command}; expect \"serial and slot\" {{ send \"{typed}\\r\" }}; expect eof; exit [lindex [wait] 3]"
@@ -186,7 +186,7 @@ fn a_key_is_replaced_when_serial_and_slot_were_typed() {
 #[test]
 fn a_key_that_wants_fewer_touches_than_asked_is_not_taken_for_ready() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
-    let again = || fs::remove_file(hands.lab.path("enrolments/alice.json")).unwrap();
+    let again = || fs::remove_file(hands.quorum.path("enrolments/alice.json")).unwrap();
     let first = hands.enroll("alice", &["--touch", "never"]).ok();
     again();
     let refused = hands.enroll("alice", &[]).expect(3);
@@ -218,7 +218,7 @@ fn without_a_new_puk_nothing_is_done() {
             Some("give it with --puk-file FILE")
         )
     );
-    let shown = hands.lab.run(&["card", "show", "yubikey"]).ok();
+    let shown = hands.quorum.run(&["card", "show", "yubikey"]).ok();
     assert_eq!(
         (&shown.json["pin_is_default"], &shown.json["management_is_default"]),
         (&true.into(), &true.into())
@@ -228,11 +228,11 @@ fn without_a_new_puk_nothing_is_done() {
 #[test]
 fn the_factory_defaults_are_not_accepted() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
-    fs::write(hands.lab.path("cards/pin"), "123456\n").unwrap();
+    fs::write(hands.quorum.path("cards/pin"), "123456\n").unwrap();
     let refused = hands.enroll("alice", &[]).expect(1);
     assert!(refused.error().contains("delivered"), "{}", refused.error());
-    fs::write(hands.lab.path("cards/pin"), "27182818\n").unwrap();
-    fs::write(hands.lab.path("cards/puk"), "12345678\n").unwrap();
+    fs::write(hands.quorum.path("cards/pin"), "27182818\n").unwrap();
+    fs::write(hands.quorum.path("cards/puk"), "12345678\n").unwrap();
     hands.enroll("alice", &[]).expect(1);
     // The default PIN was tried only while the card said that it holds, the wrong one never.
     assert_eq!(hands.cards["alice"].tries(), (3, 3));
@@ -242,8 +242,8 @@ fn the_factory_defaults_are_not_accepted() {
 fn a_default_pin_is_never_tried_on_a_card_that_has_another() {
     let hands = Hands::new(&[("alice", Firmware::V5_4_3)]);
     hands.enroll("alice", &[]).ok();
-    fs::remove_file(hands.lab.path("enrolments/alice.json")).unwrap();
-    fs::write(hands.lab.path("cards/pin"), "00000000\n").unwrap();
+    fs::remove_file(hands.quorum.path("enrolments/alice.json")).unwrap();
+    fs::write(hands.quorum.path("cards/pin"), "00000000\n").unwrap();
     let wrong = hands.enroll("alice", &[]).expect(1);
     assert!(wrong.error().contains("2 tries left"), "{}", wrong.error());
     assert_eq!(hands.cards["alice"].tries(), (2, 3));
@@ -252,10 +252,10 @@ fn a_default_pin_is_never_tried_on_a_card_that_has_another() {
 #[test]
 fn the_operator_may_keep_the_management_key() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1)]);
-    let key = hands.lab.at("cards/key");
+    let key = hands.quorum.at("cards/key");
     fs::write(&key, "00112233445566778899aabbccddeeff0011223344556677\n").unwrap();
     hands.enroll("alice", &["--management-key", &key]).ok();
-    let shown = hands.lab.run(&["card", "show", "yubikey"]).ok();
+    let shown = hands.quorum.run(&["card", "show", "yubikey"]).ok();
     assert_eq!(shown.json["management_is_default"], false);
     assert_eq!(shown.json["management_is_protected"], false);
 }
@@ -263,7 +263,7 @@ fn the_operator_may_keep_the_management_key() {
 #[test]
 fn two_cards_and_no_serial_are_refused_with_the_list() {
     let hands = Hands::new(&[("alice", Firmware::V5_7_1), ("bob", Firmware::V5_4_3)]);
-    let refused = hands.lab.run(&["card", "show", "yubikey"]).expect(2);
+    let refused = hands.quorum.run(&["card", "show", "yubikey"]).expect(2);
     let error = refused.error();
     assert!(error.contains("10000001") && error.contains("10000002"), "{error}");
 }
@@ -272,10 +272,10 @@ fn two_cards_and_no_serial_are_refused_with_the_list() {
 fn a_card_that_is_no_yubikey_is_named() {
     let hands = Hands::new(&[]);
     let daemon = virtual_card::Daemon::with_cards(&[&Card::stranger()]);
-    let mut lab = hands.lab;
-    lab.environment = daemon.environment();
-    let refused = lab.run(&["card", "show", "yubikey"]).expect(1);
+    let mut quorum = hands.quorum;
+    quorum.environment = daemon.environment();
+    let refused = quorum.run(&["card", "show", "yubikey"]).expect(1);
     assert!(refused.error().contains("is not a YubiKey"), "{}", refused.error());
-    let list = lab.run(&["card", "list"]).ok();
+    let list = quorum.run(&["card", "list"]).ok();
     assert_eq!(list.json["readers"][0]["card"], serde_json::Value::Null);
 }

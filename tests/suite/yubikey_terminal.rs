@@ -3,7 +3,7 @@
 use crate::support::founded;
 use std::{fs, process::Command, sync::Arc, time::Duration};
 
-use crate::support::lab::{self, ADMIN};
+use crate::support::quorum::{self, ADMIN};
 use crate::support::yubikeys::{PIN, PUK, SECRETLY};
 use crate::yubikey_failures::table::{ALICE, AUTHENTICATE, BOB, FRANK, Table, VERIFY};
 use virtual_card::{Action, Card, Firmware, Manufacturer, Touch, Trigger};
@@ -14,7 +14,7 @@ use virtual_card::{Action, Card, Firmware, Manufacturer, Touch, Trigger};
 fn converse(table: &Table, args: &[&str], turns: &[(&str, &str)]) -> (i32, String) {
     let mut script =
         String::from(SECRETLY) + "set timeout 180\nset stty_init {rows 24 columns 80}\nspawn -noecho {";
-    script += &[&[lab::QUORATE], args].concat().join("} {");
+    script += &[&[quorum::QUORATE], args].concat().join("} {");
     script += "}\n";
     for (number, (seen, typed)) in turns.iter().enumerate() {
         let secret = ["PIN of", "New PIN", "New PUK", "The same again", "the two differ"];
@@ -30,8 +30,8 @@ fn converse(table: &Table, args: &[&str], turns: &[(&str, &str)]) -> (i32, Strin
     command
         .args(["-c", &script])
         .env("NO_COLOR", "1")
-        .envs(table.lab.environment.iter().cloned())
-        .current_dir(table.lab.dir.path());
+        .envs(table.quorum.environment.iter().cloned())
+        .current_dir(table.quorum.dir.path());
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(!said.contains(PIN), "the PIN stands on the screen: {said}");
@@ -50,9 +50,9 @@ fn has(said: &str, parts: &[&str]) {
 #[test]
 fn a_custodian_approves() {
     let table = Table::with(&["bob"]);
-    let head = fs::read_to_string(table.lab.path("files/head")).unwrap();
+    let head = fs::read_to_string(table.quorum.path("files/head")).unwrap();
     let (ledger, output, state) =
-        (table.lab.at("ledger"), table.lab.at("files/approval"), table.lab.at("state-own"));
+        (table.quorum.at("ledger"), table.quorum.at("files/approval"), table.quorum.at("state-own"));
     let args =
         ["approve", &ledger, "--card", "yubikey", "--head", &head, "-o", &output, "--state-dir", &state];
     // They type their PIN once, however many keys use it.
@@ -84,10 +84,10 @@ const AS_ALICE: &str = "Approve this proposal as Alice Example? [y/N]";
 
 /// A table at which nothing is open, a plan, and the command that leads through it.
 fn run_anew(table: &Table, more: &[&str]) -> Vec<String> {
-    let (ledger, copy) = (table.lab.at("ledger"), table.lab.at("copy"));
-    table.lab.run_with(ADMIN, &["abort", &ledger, "--reason", "again", "--copy", &copy]).ok();
-    let plan = table.lab.plan("again", founded::INVENTORY);
-    let args = ["run", &plan, &ledger, "--copy", &copy, "--state-dir", &table.lab.at("state-station")];
+    let (ledger, copy) = (table.quorum.at("ledger"), table.quorum.at("copy"));
+    table.quorum.run_with(ADMIN, &["abort", &ledger, "--reason", "again", "--copy", &copy]).ok();
+    let plan = table.quorum.plan("again", founded::INVENTORY);
+    let args = ["run", &plan, &ledger, "--copy", &copy, "--state-dir", &table.quorum.at("state-station")];
     args.iter().chain(more).map(|arg| (*arg).to_owned()).collect()
 }
 
@@ -104,7 +104,7 @@ fn looks_away(card: &Card, n: usize, m: usize) {
 fn a_ceremony_at_one_table_forgives() {
     let table = Table::with(&["alice", "bob", "frank"]);
     let args = run_anew(&table, &[]);
-    let carol = table.lab.card("carol", "");
+    let carol = table.quorum.card("carol", "");
     // Bob has moved their signing key since: it is found, at the table as well.
     table.bob.move_key(0x9C, 0x9A);
     // Frank signs, and does not touch their card when it should open what executes. Alice opens, signs in two parts, and
@@ -178,7 +178,7 @@ fn a_ceremony_that_lacks_people_stays_open() {
     let table = Table::with(&["alice"]);
     table.alice.set_pin_tries(1);
     let args = run_anew(&table, &["--final-try"]);
-    let admin = table.lab.card(ADMIN, "");
+    let admin = table.quorum.card(ADMIN, "");
     let turns = [
         ("Administrator's card (yubikey:SERIAL, soft:FILE) [yubikey]", admin.as_str()),
         ("Sign this proposal? [y/N]", "y"),
@@ -196,7 +196,7 @@ fn a_ceremony_that_lacks_people_stays_open() {
     ];
     let (code, said) = converse(&table, &args.iter().map(String::as_str).collect::<Vec<_>>(), &turns);
     assert_eq!(code, 6, "{said}");
-    let ledger = table.lab.at("ledger");
+    let ledger = table.quorum.at("ledger");
     has(
         &said,
         &[
@@ -209,11 +209,11 @@ fn a_ceremony_that_lacks_people_stays_open() {
     assert_eq!(table.alice.tries(), (3, 3));
     // And so it is: the others come later, and it goes on.
     for name in ["carol", "dave"] {
-        table.lab.approve(name).ok();
+        table.quorum.approve(name).ok();
     }
-    let done = table.lab.execute(&[]).ok();
+    let done = table.quorum.execute(&[]).ok();
     assert_eq!(done.text("outcome"), "completed");
-    assert!(table.lab.run(&["status", &ledger]).ok().json["open"].is_null());
+    assert!(table.quorum.run(&["status", &ledger]).ok().json["open"].is_null());
 }
 
 /// Without a terminal the cards are given beforehand, each with its PIN: a card without its serial gets none.
@@ -221,16 +221,16 @@ fn a_ceremony_that_lacks_people_stays_open() {
 fn cards_that_are_given_beforehand_are_named() {
     let table = Table::with(&["alice"]);
     let args = run_anew(&table, &[]);
-    let pins = ["cards/frank.pin", "cards/pin", "cards/carol.pin"].map(|pin| table.lab.at(pin));
+    let pins = ["cards/frank.pin", "cards/pin", "cards/carol.pin"].map(|pin| table.quorum.at(pin));
     let run = |alice: &str| {
-        let cards = [table.lab.card(ADMIN, ""), alice.to_owned(), table.lab.card("carol", "")];
+        let cards = [table.quorum.card(ADMIN, ""), alice.to_owned(), table.quorum.card("carol", "")];
         let mut all: Vec<&str> =
             args.iter().map(String::as_str).filter(|arg| !arg.contains("state-")).collect();
         all.retain(|arg| *arg != "--state-dir");
         for (card, pin) in cards.iter().zip(&pins) {
             all.extend(["--card", card, "--pin-file", pin]);
         }
-        table.lab.run(&all)
+        table.quorum.run(&all)
     };
     let unnamed = run("yubikey").expect(2);
     assert!(
@@ -239,8 +239,8 @@ fn cards_that_are_given_beforehand_are_named() {
         unnamed.error()
     );
     assert_eq!(table.alice.count_of(VERIFY), 0);
-    let (ledger, copy) = (table.lab.at("ledger"), table.lab.at("copy"));
-    table.lab.run_with(ADMIN, &["abort", &ledger, "--reason", "again", "--copy", &copy]).ok();
+    let (ledger, copy) = (table.quorum.at("ledger"), table.quorum.at("copy"));
+    table.quorum.run_with(ADMIN, &["abort", &ledger, "--reason", "again", "--copy", &copy]).ok();
     // Two of three are too few: it says so, and the administrator's card is not asked in vain.
     let few = run(ALICE).expect(6);
     assert!(few.error().contains("2 of 3 have approved: the ceremony stays open"), "{}", few.error());
@@ -254,7 +254,7 @@ fn a_new_pin_is_asked_for_until_it_is_one() {
     let card = Card::new(&Manufacturer::new(), 10_000_009, Firmware::V5_7_1);
     card.set_touch(Touch::Now);
     table.daemon.insert(0, &card);
-    let output = table.lab.at("files/enrolment");
+    let output = table.quorum.at("files/enrolment");
     let args =
         ["card", "enroll", "--card", "yubikey", "--name", "zoe", "--full-name", "Zoe Example", "-o", &output];
     let (pin, puk) =
@@ -301,7 +301,7 @@ fn the_pin_of_a_card_that_is_enrolled_is_asked_for_again() {
     card.set_touch(Touch::Now);
     table.daemon.insert(0, &card);
     let (first, second, third) =
-        (table.lab.at("files/first"), table.lab.at("files/second"), table.lab.at("files/third"));
+        (table.quorum.at("files/first"), table.quorum.at("files/second"), table.quorum.at("files/third"));
     let enroll = |output| {
         let name =
             ["card", "enroll", "--card", "yubikey", "--name", "zoe", "--full-name", "Zoe Example", "-o"];

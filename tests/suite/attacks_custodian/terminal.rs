@@ -5,12 +5,12 @@ use std::{fs, process::Command};
 use super::{ADMIN, INVENTORY, proposed};
 use crate::support::{
     founded::founded,
-    lab::{Lab, QUORATE},
+    quorum::{QUORATE, Quorum},
 };
 
 /// Runs a script of expect; gives its exit code and all that stood on the screen.
 #[track_caller]
-fn at_terminal(lab: &Lab, script: &str) -> (i32, String) {
+fn at_terminal(quorum: &Quorum, script: &str) -> (i32, String) {
     let start = "set timeout 120\nset stty_init {rows 500 columns 100}\n\
                  proc hidden {} { global spawn_out\n while {![string match {* -echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
                  proc shown {} { global spawn_out\n while {![string match {* echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
@@ -20,7 +20,7 @@ fn at_terminal(lab: &Lab, script: &str) -> (i32, String) {
     let output = Command::new("expect")
         .args(["-c", &format!("{start}{script}")])
         .env("TERM", "dumb")
-        .current_dir(lab.dir.path())
+        .current_dir(quorum.dir.path())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -29,10 +29,10 @@ fn at_terminal(lab: &Lab, script: &str) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-fn abort(lab: &Lab) -> String {
-    let (ledger, state) = (lab.at("ledger"), lab.at("state-station"));
-    let card = lab.card(ADMIN, "");
-    let copy = lab.at("copy");
+fn abort(quorum: &Quorum) -> String {
+    let (ledger, state) = (quorum.at("ledger"), quorum.at("state-station"));
+    let card = quorum.card(ADMIN, "");
+    let copy = quorum.at("copy");
     format!(
         "spawn -noecho {QUORATE} abort {ledger} --reason again --card {card} --copy {copy} --state-dir {state}\n"
     )
@@ -40,66 +40,67 @@ fn abort(lab: &Lab) -> String {
 
 #[test]
 fn a_question_is_a_line() {
-    let lab = proposed();
-    let before = fs::read(lab.transcript("0001-inventory-inventory")).unwrap_or_default();
+    let quorum = proposed();
+    let before = fs::read(quorum.transcript("0001-inventory-inventory")).unwrap_or_default();
     // None of these is a yes, though most have a y or an n in them, and none of them is a no that ends it.
-    let mut script = abort(&lab);
+    let mut script = abort(&quorum);
     for answer in ["deny", "no way", "not yet", "maybe", "", "yn"] {
         script += &format!("upto {{? [y/N] }}\nsend -- {{{answer}\r}}\nupto {{Please type yes or no}}\n")
             .replace("\\r", "\r");
     }
     // Ctrl-D is not an answer: it ends, and nothing was done.
-    let (code, said) = at_terminal(&lab, &format!("{script}upto {{? [y/N] }}\nsend \"\\004\"\nended\n"));
+    let (code, said) = at_terminal(&quorum, &format!("{script}upto {{? [y/N] }}\nsend \"\\004\"\nended\n"));
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("no answer was given"), "{said}");
     let (code, said) =
-        at_terminal(&lab, &format!("{}upto {{? [y/N] }}\nsend \"NO\\r\"\nended\n", abort(&lab)));
+        at_terminal(&quorum, &format!("{}upto {{? [y/N] }}\nsend \"NO\\r\"\nended\n", abort(&quorum)));
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("not confirmed"), "{said}");
-    assert_eq!(fs::read(lab.transcript("0001-inventory-inventory")).unwrap_or_default(), before);
-    assert!(!lab.run(&["status", &lab.at("ledger")]).ok().json["open"].is_null());
+    assert_eq!(fs::read(quorum.transcript("0001-inventory-inventory")).unwrap_or_default(), before);
+    assert!(!quorum.run(&["status", &quorum.at("ledger")]).ok().json["open"].is_null());
     // What was typed before the question stood there does not answer it either; yes does.
     let turns = "upto {? [y/N] }\nsend \"yes\\r\"\nupto {PIN of}\nhidden\nsend \"frank-123456\\r\"\nended\n";
-    let (code, said) = at_terminal(&lab, &format!("{}{turns}", abort(&lab)));
+    let (code, said) = at_terminal(&quorum, &format!("{}{turns}", abort(&quorum)));
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains("frank-123456"), "{said}");
 }
 
-fn enroll(lab: &Lab) -> String {
-    let card = lab.card("alice", "");
+fn enroll(quorum: &Quorum) -> String {
+    let card = quorum.card("alice", "");
     format!("{QUORATE} card enroll --card {card} --name tom --full-name Tom -o tom.json --state-dir state")
 }
 
-fn one_card() -> Lab {
-    let lab = Lab::bare();
-    lab.new_card("alice", "");
-    lab
+fn one_card() -> Quorum {
+    let quorum = Quorum::bare();
+    quorum.new_card("alice", "");
+    quorum
 }
 
 #[test]
 fn a_wrong_pin_is_asked_for_again_unseen_until_enter_alone_gives_up() {
-    let lab = one_card();
-    let start = format!("spawn -noecho {}\nupto {{PIN of}}\nhidden\nsend \"wrong-pin-1\\r\"\n", enroll(&lab));
+    let quorum = one_card();
+    let start =
+        format!("spawn -noecho {}\nupto {{PIN of}}\nhidden\nsend \"wrong-pin-1\\r\"\n", enroll(&quorum));
     let (code, said) = at_terminal(
-        &lab,
+        &quorum,
         &format!("{start}upto {{Enter alone gives up}}\nupto {{tries left)}}\nhidden\nsend \"\\r\"\nended\n"),
     );
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("error: wrong PIN") && said.contains("no PIN was typed"), "{said}");
     let (code, said) = at_terminal(
-        &lab,
+        &quorum,
         &format!(
             "{start}upto {{Enter alone gives up}}\nupto {{tries left)}}\nhidden\nsend \"alice-123456\\r\"\nended\n"
         ),
     );
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains("alice-123456") && !said.contains("wrong-pin-1"), "{said}");
-    assert!(lab.path("tom.json").exists());
+    assert!(quorum.path("tom.json").exists());
 }
 
 #[test]
 fn a_prompt_that_is_stopped_or_ended_leaves_the_terminal_as_it_was() {
-    let lab = one_card();
+    let quorum = one_card();
     let shell = "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {READY> }\n";
     // From the keyboard, and from elsewhere, where no shell puts the terminal right.
     let mut script = shell.to_owned();
@@ -111,11 +112,11 @@ fn a_prompt_that_is_stopped_or_ended_leaves_the_terminal_as_it_was() {
         script += &format!(
             "send \"{}\\r\"\nupto {{PIN of}}\nhidden\n{stop}\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{PIN of}}\nhidden\n\
              send \"\\003\"\nupto {{READY> }}\n",
-            enroll(&lab)
+            enroll(&quorum)
         );
     }
     script += "send \"exit\\r\"\nended\n";
-    let (_, said) = at_terminal(&lab, &script);
+    let (_, said) = at_terminal(&quorum, &script);
     assert_eq!(said.matches("Stopped").count(), 3, "{said}");
     // A script is not a shell that mends its terminal.
     for end in [
@@ -126,18 +127,18 @@ fn a_prompt_that_is_stopped_or_ended_leaves_the_terminal_as_it_was() {
         let script = format!(
             "spawn -noecho sh -c \"trap '' INT; ( trap - INT; exec {} ); stty -a; trap - INT; echo END\"\nupto {{PIN of}}\nhidden\n{end}\n\
              upto {{END}}\nended\n",
-            enroll(&lab)
+            enroll(&quorum)
         );
-        let (_, said) = at_terminal(&lab, &script);
+        let (_, said) = at_terminal(&quorum, &script);
         assert!(said.contains(" echo ") && !said.contains(" -echo "), "{end}: {said}");
     }
     // What the process was started to ignore is ignored, and the prompt stands there still.
     let script = format!(
         "spawn -noecho sh -c \"trap '' INT; exec {}\"\nupto {{PIN of}}\nhidden\nsend \"\\003\"\nupto {{PIN of}}\nhidden\n\
          send \"alice-123456\\r\"\nended\n",
-        enroll(&lab)
+        enroll(&quorum)
     );
-    let (code, said) = at_terminal(&lab, &script);
+    let (code, said) = at_terminal(&quorum, &script);
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains("alice-123456"), "{said}");
 }
@@ -145,21 +146,21 @@ fn a_prompt_that_is_stopped_or_ended_leaves_the_terminal_as_it_was() {
 /// Errors that go into a file take the questions with them no more.
 #[test]
 fn a_person_is_asked_though_standard_error_goes_elsewhere() {
-    let lab = one_card();
+    let quorum = one_card();
     let script = format!(
         "spawn -noecho sh -c \"exec {} 2> errors\"\nupto {{PIN of}}\nhidden\nsend \"alice-123456\\r\"\nended\n",
-        enroll(&lab)
+        enroll(&quorum)
     );
-    let (code, said) = at_terminal(&lab, &script);
+    let (code, said) = at_terminal(&quorum, &script);
     assert_eq!(code, 0, "{said}");
-    assert!(!fs::read_to_string(lab.path("errors")).unwrap().contains("alice-123456"));
+    assert!(!fs::read_to_string(quorum.path("errors")).unwrap().contains("alice-123456"));
 }
 
 #[test]
 fn a_decision_is_for_the_proposal_that_was_reviewed() {
-    let lab = proposed();
-    let (ledger, head) = (lab.at("ledger"), lab.head().unwrap());
-    let open = lab.run(&["status", &ledger]).ok().json["open"]["proposal"].as_str().unwrap().to_owned();
+    let quorum = proposed();
+    let (ledger, head) = (quorum.at("ledger"), quorum.head().unwrap());
+    let open = quorum.run(&["status", &ledger]).ok().json["open"]["proposal"].as_str().unwrap().to_owned();
     let other = "00".repeat(32);
     let decisions: [(&str, &[&str]); 4] = [
         ("alice", &["approve", &ledger, "--head", &head]),
@@ -168,35 +169,35 @@ fn a_decision_is_for_the_proposal_that_was_reviewed() {
         (ADMIN, &["abort", &ledger, "--reason", "no"]),
     ];
     for (who, args) in decisions {
-        let ran = lab.run_with(who, &[args, &["--proposal", &other]].concat()).expect(3);
+        let ran = quorum.run_with(who, &[args, &["--proposal", &other]].concat()).expect(3);
         assert_eq!(ran.json["error"]["code"], "other-proposal", "{}", ran.stderr);
     }
-    let done = lab.run_with("alice", &["approve", &ledger, "--head", &head, "--proposal", &open]).ok();
+    let done = quorum.run_with("alice", &["approve", &ledger, "--head", &head, "--proposal", &open]).ok();
     assert!(done.json["file"].is_null(), "the station keeps it, which is not a path");
 }
 
 #[test]
 fn run_goes_on_with_the_open_ceremony_of_its_plan() {
-    let lab = founded();
-    let plan = lab.plan("inventory", INVENTORY);
-    let (ledger, copy, head) = (lab.at("ledger"), lab.at("copy"), lab.head().unwrap());
+    let quorum = founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
     let run = |people: &[&str]| {
-        let cards: Vec<String> = people.iter().flat_map(|who| lab.with_card(who)).collect();
+        let cards: Vec<String> = people.iter().flat_map(|who| quorum.with_card(who)).collect();
         let args = ["run", &plan, &ledger, "--copy", &copy, "--head", &head];
-        lab.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
+        quorum.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
     };
     let few = run(&[ADMIN, "alice", "bob"]).expect(6);
     let execute = few.json["error"]["commands"][1].as_str().unwrap();
     assert!(execute.contains(&format!("--copy {copy} --state-dir ")), "{execute}");
     let done = run(&[ADMIN, "carol"]).ok();
     assert_eq!(done.json["executed"]["outcome"], "completed");
-    assert_eq!(lab.run(&["status", &ledger]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
+    assert_eq!(quorum.run(&["status", &ledger]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
 }
 
 /// A PIN that a card does not take is typed once more where it is not seen, and not into the shell.
 #[test]
 fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
-    let lab = Lab::bare();
+    let quorum = Quorum::bare();
     let twice = |pin: &str| {
         format!("hidden\nsend \"{pin}\\r\"\nupto {{The same again: }}\nhidden\nsend \"{pin}\\r\"\n")
     };
@@ -205,7 +206,7 @@ fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
         twice("27!"),
         twice("27!828")
     );
-    let (code, said) = at_terminal(&lab, &script);
+    let (code, said) = at_terminal(&quorum, &script);
     assert_eq!(code, 0, "{said}");
     // No digest and no serial number can have these characters by chance.
     assert!(!said.contains("27!"), "{said}");
@@ -213,14 +214,15 @@ fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
     let next = r"  quorate card enroll --card 'soft:tim'\''s new.card' --name NAME --full-name TEXT -o FILE";
     assert!(said.lines().any(|line| line.trim_end() == next), "{said}");
     // Where nobody is asked the command has ended.
-    fs::write(lab.path("short"), "271\n").unwrap();
-    let ran = lab.run(&["card", "new", &lab.card("tom", ""), "--pin-file", &lab.at("short")]).expect(1);
+    fs::write(quorum.path("short"), "271\n").unwrap();
+    let ran =
+        quorum.run(&["card", "new", &quorum.card("tom", ""), "--pin-file", &quorum.at("short")]).expect(1);
     let hint = &ran.json["error"]["hint"];
     assert_eq!(hint, "run the same command again with another PIN; no try was spent");
 }
 
 /// What stands on a narrow terminal of this kind.
-fn on_screen(lab: &Lab, name: &str, no_colour: &str, args: &[&str]) -> String {
+fn on_screen(quorum: &Quorum, name: &str, no_colour: &str, args: &[&str]) -> String {
     let script = format!(
         "set stty_init {{rows 50 columns 40}}\nspawn -noecho {QUORATE} {}\nexpect eof\n",
         args.join(" ")
@@ -229,7 +231,7 @@ fn on_screen(lab: &Lab, name: &str, no_colour: &str, args: &[&str]) -> String {
         .args(["-c", &script])
         .envs([("TERM", name), ("NO_COLOR", no_colour)])
         .env_remove("CLICOLOR_FORCE")
-        .current_dir(lab.dir.path())
+        .current_dir(quorum.dir.path())
         .output()
         .unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -238,65 +240,68 @@ fn on_screen(lab: &Lab, name: &str, no_colour: &str, args: &[&str]) -> String {
 /// Colour is for a terminal that takes it, or where somebody wants it; the object of `--json` has none in any case.
 #[test]
 fn colour_goes_where_it_is_taken_and_lines_are_as_wide_as_the_terminal() {
-    let lab = proposed();
-    let ledger = lab.at("ledger");
+    let quorum = proposed();
+    let ledger = quorum.at("ledger");
     let audit = ["audit", ledger.as_str()];
     let verdict = "\u{1b}[1m\u{1b}[33mINCOMPLETE:\u{1b}[0m";
-    let screen = on_screen(&lab, "xterm", "", &audit);
+    let screen = on_screen(&quorum, "xterm", "", &audit);
     assert!(screen.contains(verdict), "{screen:?}");
     for (name, no_colour, option) in [("dumb", "", "auto"), ("xterm", "1", "auto"), ("xterm", "", "never")] {
-        let screen = on_screen(&lab, name, no_colour, &["audit", &ledger, "--color", option]);
+        let screen = on_screen(&quorum, name, no_colour, &["audit", &ledger, "--color", option]);
         assert!(screen.contains("INCOMPLETE: ") && !screen.contains('\u{1b}'), "{name} {option}: {screen:?}");
     }
     // Only what cannot be broken is wider, and what stays on one line.
-    let status = on_screen(&lab, "dumb", "", &["status", &ledger]);
+    let status = on_screen(&quorum, "dumb", "", &["status", &ledger]);
     let prose =
         status.lines().filter(|line| line.starts_with("  proposed by") || line.starts_with("    at "));
     assert!(prose.clone().count() > 0 && prose.clone().all(|line| line.trim_end().len() <= 38), "{status}");
     let piped = |option: &str| {
-        let args = ["audit", &ledger, "--color", option, "--state-dir", &lab.at("state-station")];
+        let args = ["audit", &ledger, "--color", option, "--state-dir", &quorum.at("state-station")];
         Command::new(QUORATE).args(args).env("TERM", "xterm").output().unwrap()
     };
     assert!(!piped("auto").stdout.contains(&0x1b));
     assert!(String::from_utf8_lossy(&piped("always").stdout).contains(verdict));
-    let object = lab.run(&["audit", &ledger, "--color", "always"]);
+    let object = quorum.run(&["audit", &ledger, "--color", "always"]);
     assert!(!object.stdout.contains('\u{1b}') && object.stderr.contains(verdict), "{}", object.stderr);
 }
 
 /// The plan of a ceremony that has ended is proposed again only if somebody says so.
 #[test]
 fn run_asks_before_it_begins_another_ceremony_of_a_plan_that_has_just_ended() {
-    let lab = founded();
-    let plan = lab.plan("inventory", INVENTORY);
-    lab.ceremony(&plan, &["alice", "bob", "carol"], &[]).ok();
+    let quorum = founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    quorum.ceremony(&plan, &["alice", "bob", "carol"], &[]).ok();
     let script = format!(
         "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\nupto {{Administrator's card}}\n\
          send \"{}\\r\"\nupto {{0001-inventory was this very plan, and ended: completed}}\n\
          upto {{Begin another ceremony of it? [y/N] }}\nsend \"n\\r\"\nended\n",
-        lab.at("ledger"),
-        lab.at("copy"),
-        lab.at("state-station"),
-        lab.head().unwrap(),
-        lab.card(ADMIN, "")
+        quorum.at("ledger"),
+        quorum.at("copy"),
+        quorum.at("state-station"),
+        quorum.head().unwrap(),
+        quorum.card(ADMIN, "")
     );
-    let (code, said) = at_terminal(&lab, &script);
+    let (code, said) = at_terminal(&quorum, &script);
     assert_eq!(code, 3, "{said}");
-    assert_eq!(lab.run(&["status", &lab.at("ledger")]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        quorum.run(&["status", &quorum.at("ledger")]).ok().json["ceremonies"].as_array().unwrap().len(),
+        2
+    );
 }
 
 /// In `run` as in `status`: a rejection cancels the approval of the same person, which then cannot be given again.
 #[test]
 fn run_does_not_count_an_approval_that_was_followed_by_a_rejection() {
-    let lab = proposed();
-    let (ledger, head) = (lab.at("ledger"), lab.head().unwrap());
-    lab.approve("alice").ok();
-    lab.run_with("alice", &["reject", &ledger, "--reason", "no", "--head", &head]).ok();
-    let again = lab.approve("alice").expect(3);
+    let quorum = proposed();
+    let (ledger, head) = (quorum.at("ledger"), quorum.head().unwrap());
+    quorum.approve("alice").ok();
+    quorum.run_with("alice", &["reject", &ledger, "--reason", "no", "--head", &head]).ok();
+    let again = quorum.approve("alice").expect(3);
     assert_eq!(again.json["error"]["code"], "rejected", "{}", again.stderr);
-    lab.approve("bob").ok();
-    assert_eq!(lab.approve("bob").expect(3).json["error"]["code"], "already-decided");
-    let plan = lab.at("plans/inventory.toml");
-    let few = lab.run_with(ADMIN, &["run", &plan, &ledger, "--copy", &lab.at("copy"), "--head", &head]);
+    quorum.approve("bob").ok();
+    assert_eq!(quorum.approve("bob").expect(3).json["error"]["code"], "already-decided");
+    let plan = quorum.at("plans/inventory.toml");
+    let few = quorum.run_with(ADMIN, &["run", &plan, &ledger, "--copy", &quorum.at("copy"), "--head", &head]);
     let few = few.expect(6);
     assert!(few.error().contains("1 of 3 have approved"), "{}", few.stderr);
 }
@@ -304,79 +309,79 @@ fn run_does_not_count_an_approval_that_was_followed_by_a_rejection() {
 /// A file with a PIN that is given as a card, an enrolment or anything else is not repeated.
 #[test]
 fn a_pin_file_in_the_wrong_place_is_not_shown() {
-    let lab = Lab::bare();
-    fs::write(lab.path("pin"), "314159\n").unwrap();
-    let (pin, card) = (lab.at("pin"), format!("soft:{}", lab.at("pin")));
+    let quorum = Quorum::bare();
+    fs::write(quorum.path("pin"), "314159\n").unwrap();
+    let (pin, card) = (quorum.at("pin"), format!("soft:{}", quorum.at("pin")));
     for (args, code) in
         [(&["card", "show", pin.as_str()][..], 3), (&["card", "show", &card], 1), (&["show", &pin], 3)]
     {
-        let ran = lab.run(args).expect(code);
+        let ran = quorum.run(args).expect(code);
         assert!(!ran.stderr.contains("314159") && !ran.json.to_string().contains("314159"), "{}", ran.stderr);
     }
 }
 
 #[test]
 fn a_question_that_was_stopped_is_asked_again() {
-    let lab = proposed();
-    let command = abort(&lab).replace("spawn -noecho ", "").replace('\n', "");
+    let quorum = proposed();
+    let command = abort(&quorum).replace("spawn -noecho ", "").replace('\n', "");
     let script = format!(
         "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {{READY> }}\n\
          send \"{command}\\r\"\nupto {{? [y/N] }}\nsend \"yes\\032\"\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{? [y/N] }}\n\
          send \"n\\r\"\nupto {{READY> }}\nsend \"exit\\r\"\nended\n"
     );
-    let (_, said) = at_terminal(&lab, &script);
+    let (_, said) = at_terminal(&quorum, &script);
     assert!(said.contains("not confirmed: nothing was done"), "{said}");
 }
 
 #[test]
 fn a_ledger_that_is_in_use_is_found_before_a_pin_is_asked_for() {
-    let lab = proposed();
-    let ledger = lab.at("ledger");
-    let head = lab.head().unwrap();
+    let quorum = proposed();
+    let ledger = quorum.at("ledger");
+    let head = quorum.head().unwrap();
     let held = fs::File::open(&ledger).unwrap();
     held.lock().unwrap();
-    let missing = lab.at("no.pin");
-    let card = lab.card("alice", "");
+    let missing = quorum.at("no.pin");
+    let card = quorum.card("alice", "");
     let args = ["approve", &ledger, "--head", &head, "--card", &card, "--pin-file", &missing];
-    let ran = lab.run(&args).expect(1);
+    let ran = quorum.run(&args).expect(1);
     assert!(ran.error().contains("another quorate is working on this ledger"), "{}", ran.error());
 }
 
 /// `run` on a terminal, interrupted and taken up again: what it asks and says at the end is about those who are there.
 #[test]
 fn run_at_a_terminal_ends_with_those_who_are_there() {
-    let lab = founded();
-    let plan = lab.plan("inventory", INVENTORY);
-    let (ledger, copy, state) = (lab.at("ledger"), lab.at("copy"), lab.at("state-station"));
+    let quorum = founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    let (ledger, copy, state) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("state-station"));
     let start = format!(
         "spawn -noecho {QUORATE} run {plan} {ledger} --copy {copy} --state-dir {state} --head {}\nupto {{Administrator's card}}\n\
          send \"{}\\r\"\n",
-        lab.head().unwrap(),
-        lab.card(ADMIN, "")
+        quorum.head().unwrap(),
+        quorum.card(ADMIN, "")
     );
     let approves = |who: &str, full: &str| {
         format!(
             "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as {full}}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\n\
              send \"{who}-123456\\r\"\n",
-            lab.card(who, "")
+            quorum.card(who, "")
         )
     };
     // Whoever gave up typing a PIN may still type it: it is not shown.
     let gives_up = format!(
         "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as Bob}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"\\r\"\n\
          upto {{Enter goes on --}}\nhidden\nsend \"bob-123456\\r\"\nupto {{Enter goes on --}}\nhidden\nsend \"\\r\"\n",
-        lab.card("bob", "")
+        quorum.card("bob", "")
     );
     let first = format!(
         "{start}upto {{Sign this proposal}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\n{}{gives_up}\
          upto {{Next card}}\nsend \"done\\r\"\nupto {{Stop here}}\nsend \"y\\r\"\nended\n",
         approves("alice", "Alice")
     );
-    let (code, said) = at_terminal(&lab, &first);
+    let (code, said) = at_terminal(&quorum, &first);
     assert_eq!(code, 6, "{said}");
     assert!(!said.contains("bob-123456"), "{said}");
     // The administrator's card was typed, and stands in the command.
-    let card = format!("--card {} --copy", lab.card(ADMIN, ""));
+    let card = format!("--card {} --copy", quorum.card(ADMIN, ""));
     assert!(said.contains(&card), "{said}");
     let second = format!(
         "{start}{}{}upto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\nupto {{Approved before}}\n\
@@ -384,7 +389,7 @@ fn run_at_a_terminal_ends_with_those_who_are_there() {
         approves("bob", "Bob"),
         approves("carol", "Carol")
     );
-    let (code, said) = at_terminal(&lab, &second);
+    let (code, said) = at_terminal(&quorum, &second);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("at hand here: alice."), "{said}");
     assert!(said.contains("the ceremony has ended all the same") && !said.contains("same command"), "{said}");

@@ -15,7 +15,7 @@ use quorate::{
 use super::{Rehearsed, copy_tree, quorate, rehearse, split};
 use crate::support::{
     forge::{ALL, Forge, TWO, concluded, intended},
-    lab::Ran,
+    quorum::Ran,
 };
 
 /// A rehearsal with an inventory proposed on top.

@@ -41,7 +41,7 @@ fn nobody_approves_after_their_own_rejection() {
     let desk = Desk::new();
     let head = desk.head();
     desk.propose(INVENTORY, None).ok();
-    let final_ = |ran: crate::support::lab::Ran| {
+    let final_ = |ran: crate::support::quorum::Ran| {
         let ran = ran.expect(3);
         assert!(ran.error().contains("rejected this proposal, which is final"), "{}", ran.stderr);
     };
@@ -78,6 +78,6 @@ fn a_rejection_beside_the_transcript_is_in_the_status_of_every_copy() {
     desk.propose(INVENTORY, None).ok();
     desk.does("carol", "station", None, &["reject", "--head", &head, "--reason", "no"]).ok();
     let mut elsewhere = desk.command("elsewhere", None);
-    let status = crate::support::lab::ran(elsewhere.arg("status").arg(&desk.ledger)).ok();
+    let status = crate::support::quorum::ran(elsewhere.arg("status").arg(&desk.ledger)).ok();
     assert_eq!(status.json["open"]["rejected"], serde_json::json!(["carol"]));
 }

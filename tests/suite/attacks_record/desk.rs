@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{copy, rehearsed, split};
-use crate::support::lab::{QUORATE, Ran, ran};
+use crate::support::quorum::{QUORATE, Ran, ran};
 
 /// An inventory of the honest ledger's target.
 pub const INVENTORY: &str = "kind = \"inventory\"\ntitle = \"Look at it\"\nexpires_in_hours = 24\n\

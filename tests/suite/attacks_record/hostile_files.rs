@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{codes, copy, pinned, quorate};
-use crate::support::lab::Ran;
+use crate::support::quorum::Ran;
 
 /// `audit`, which must fail with this code and say these words.
 #[track_caller]

@@ -10,7 +10,7 @@ use quorate::{
 use super::{copy, quorate};
 use crate::support::{
     forge::{Forge, Key, TWO, concluded, intended, object},
-    lab::QUORATE,
+    quorum::QUORATE,
 };
 
 /// As JSON and TOML spell them: colour, clear, bell, a title, right-to-left override, C1, zero width, a line separator.

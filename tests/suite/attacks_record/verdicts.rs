@@ -7,7 +7,7 @@ use quorate::transcript::event::Rejected;
 use super::{copy, quorate, rehearsed, split};
 use crate::support::{
     forge::{Forge, TWO, concluded, intended},
-    lab::Ran,
+    quorum::Ran,
 };
 
 /// The last line of an audit in words.

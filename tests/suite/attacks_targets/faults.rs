@@ -54,7 +54,7 @@ fn a_genesis_on_an_empty_slot_survives_its_module() {
         ("C_OpenSession", 1, "exit0", 5),
     ];
     let vault = Vault::new(SoftHsm::new());
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     for (number, fault) in FAULTS.iter().enumerate() {
         let label = format!("lab-{number}");
         module.behave();
@@ -87,7 +87,7 @@ fn a_take_over_survives_its_module() {
         ("C_OpenSession", 2, "crash", 5),
     ];
     let vault = Vault::new(SoftHsm::new());
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     for (number, fault) in FAULTS.iter().enumerate() {
         let label = format!("lab-{number}");
         vault.hsm.init_token(&label);
@@ -127,7 +127,7 @@ fn a_deletion_survives_its_module() {
     }
     hsm.make_key("lab", "EC:prime256v1", "keep", "ff");
     let vault = Vault::new(hsm);
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
     for (number, fault) in (1..).zip(FAULTS) {
         module.behave();
@@ -146,7 +146,7 @@ fn a_module_that_dies_in_the_look_afterwards_does_not_make_the_deletion_undone()
     for (id, _) in looks {
         vault.hsm.make_key("lab", "EC:prime256v1", id, id);
     }
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
     for (id, function) in looks {

@@ -1,7 +1,7 @@
 //! Labels that would move a cursor, colour a screen or turn a line round.
 
 use crate::support::{
-    lab::{ADMIN, Ran},
+    quorum::{ADMIN, Ran},
     softhsm::{SoftHsm, USER_PIN},
     vault::{THREE, Target, Vault, delete, inventory},
 };
@@ -26,21 +26,21 @@ fn labels_of_objects_never_reach_the_terminal_raw() {
     let vault = Vault::new(hsm);
     let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
     vault.found(&[target]);
-    let (ledger, copy) = (vault.lab.at("ledger"), vault.lab.at("copy"));
-    let plan = vault.lab.plan("next", &delete("01"));
+    let (ledger, copy) = (vault.quorum.at("ledger"), vault.quorum.at("copy"));
+    let plan = vault.quorum.plan("next", &delete("01"));
     let proposed = vault.prose_with_card(ADMIN, &["propose", &plan, &ledger, "--copy", &copy]).ok();
     plain(&proposed);
     for name in THREE {
-        let head = vault.lab.head().unwrap();
+        let head = vault.quorum.head().unwrap();
         plain(&vault.prose_with_card(name, &["approve", &ledger, "--head", &head]).ok());
     }
     for args in [&["show", &ledger][..], &["show", &ledger, "0"], &["status", &ledger], &["audit", &ledger]] {
         plain(&vault.prose(args));
-        plain(&vault.lab.run(args));
+        plain(&vault.quorum.run(args));
     }
     // An error that names the object.
     vault.hsm.user("lab", USER_PIN, &["--delete-object", "--type", "pubkey", "--id", "01"]);
-    let pin = format!("hsm:user-pin={}", vault.lab.at("user.pin"));
+    let pin = format!("hsm:user-pin={}", vault.quorum.at("user.pin"));
     let args = ["execute", &ledger, "--copy", &copy, "--present-pin", &pin];
     let refused = vault.prose_with_card(ADMIN, &args).expect(3);
     assert!(refused.stderr.contains("no longer shows"), "{}", refused.stderr);
@@ -63,7 +63,7 @@ fn labels_of_tokens_never_reach_the_terminal_raw() {
         .find(|p| p.to_string_lossy().replace('-', "").contains(&ours))
         .unwrap();
     std::fs::rename(&ours, &away).unwrap();
-    let (ledger, copy) = (vault.lab.at("ledger"), vault.lab.at("copy"));
+    let (ledger, copy) = (vault.quorum.at("ledger"), vault.quorum.at("copy"));
     let refused = vault.prose_with_card(ADMIN, &["execute", &ledger, "--copy", &copy]).expect(1);
     assert!(refused.stderr.contains("no token \"lab\" with serial"), "{}", refused.stderr);
     plain(&refused);

@@ -25,9 +25,9 @@ fn a_key_replaced_by_another_of_the_same_name_is_not_destroyed() {
     assert!(refused.error().contains("no longer shows"), "{}", refused.error());
     assert_eq!((count(&vault, "old"), vault.events("intended")), (2, 0));
     // An inventory puts the new one on record; what is approved then is destroyed.
-    let abort = vault.lab.at("ledger");
-    let copy = vault.lab.at("copy");
-    vault.lab.run_with("frank", &["abort", &abort, "--reason", "replaced", "--copy", &copy]).ok();
+    let abort = vault.quorum.at("ledger");
+    let copy = vault.quorum.at("copy");
+    vault.quorum.run_with("frank", &["abort", &abort, "--reason", "replaced", "--copy", &copy]).ok();
     vault.approved(&inventory("hsm"), THREE);
     vault.execute(&present).ok();
     vault.approved(&delete("01"), THREE);
@@ -82,7 +82,7 @@ fn a_public_key_goes_alone_and_its_private_key_is_not_missed() {
     assert!(noticed.contains("gone since the last inventory: private-key"), "{noticed}");
     assert!(noticed.contains("changed since the last inventory: private-key"), "{noticed}");
     assert!(done.json["summary"].as_str().unwrap().contains("2 gone, 1 changed"), "{}", done.json["summary"]);
-    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]);
+    let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]);
     let found = audit.json["findings"].to_string();
     assert!(found.contains("2 objects are gone that hsm had") && !found.contains("of hsm are"), "{found}");
     assert_eq!(found.matches("objects-gone").count(), 1, "{found}");

@@ -18,14 +18,14 @@ fn backup(vault: &Vault, file: &str) -> String {
     format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\n\
          allow_partial = false\n",
-        vault.lab.at(file)
+        vault.quorum.at(file)
     )
 }
 
 fn restore(vault: &Vault, number: u32, file: &str) -> String {
     format!(
         "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nbackup = {number}\ninput = \"{}\"\n",
-        vault.lab.at(file)
+        vault.quorum.at(file)
     )
 }
 
@@ -42,9 +42,9 @@ fn extractable() -> SoftHsm {
 /// Founded on the token behind a module of its own; ceremony 1 made the backup `files/b.age`, ceremony 2 deleted `old`.
 fn backed_up(target: impl Fn(Target) -> Target, present: &[&str]) -> (Vault, FaultyModule, Vec<String>) {
     let vault = Vault::new(extractable());
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
-    let present: Vec<String> = present.iter().map(|p| p.replace("DIR", &vault.lab.at(""))).collect();
+    let present: Vec<String> = present.iter().map(|p| p.replace("DIR", &vault.quorum.at(""))).collect();
     vault.found(&[target(Target::in_use(&vault.hsm, "lab").module(&module.path))]);
     vault.approved(&backup(&vault, "files/b.age"), FOUR);
     vault.execute(&present).ok();
@@ -145,7 +145,7 @@ fn a_token_taken_away_in_the_middle_is_nowhere_called_done() {
         let ran = vault.execute::<&str>(&[]).expect(code);
         assert!(!ran.error().is_empty());
         assert_eq!((vault.events("attempted"), vault.events("concluded")), (1, 0), "{function}");
-        assert!(!vault.lab.path("files/c.age").exists() || function != "C_WrapKey");
+        assert!(!vault.quorum.path("files/c.age").exists() || function != "C_WrapKey");
         // Still away: nothing is known, and nothing is done.
         module.behave();
         vault.execute::<&str>(&[]).expect(code);
@@ -178,7 +178,7 @@ fn the_last_try_of_a_pin_is_spent_by_no_operation() {
     }
     // A locked PIN is known before anybody is asked to approve.
     module.order("C_GetTokenInfo", USER_LOCKED, "flags");
-    let refused = vault.lab.propose(&vault.lab.plan("next", &inventory("hsm"))).expect(3);
+    let refused = vault.quorum.propose(&vault.quorum.plan("next", &inventory("hsm"))).expect(3);
     assert!(refused.error().contains("the user PIN is locked"), "{}", refused.error());
 }
 
@@ -195,7 +195,7 @@ fn a_wrong_borrowed_pin_costs_one_try_of_a_backup_and_of_a_restore() {
         let failed = vault.execute(&wrong).expect(code);
         assert!(failed.error().contains("user PIN is wrong"), "{}", failed.error());
         assert_eq!(module.calls("C_Login"), 1);
-        assert!(!vault.lab.path("files/c.age").exists() || vault.public("lab", "old") == 0);
+        assert!(!vault.quorum.path("files/c.age").exists() || vault.public("lab", "old") == 0);
         vault.execute(&right).ok();
     }
     for pin in [USER_PIN, "nobody-knows-it"] {
@@ -226,10 +226,10 @@ fn a_key_that_an_attacker_knows_is_not_taken_for_the_restored_one() {
     remove("pubkey");
     remove("pubkey");
     vault.execute(&present).ok();
-    let spki = vault.lab.at("files/old.der");
+    let spki = vault.quorum.at("files/old.der");
     vault.hsm.user("lab", USER_PIN, &["--read-object", "--type", "pubkey", "--id", "01", "-o", &spki]);
     remove("privkey");
-    let forged = vault.lab.at("files/forged.der");
+    let forged = vault.quorum.at("files/forged.der");
     let made = std::process::Command::new("openssl")
         .args([
             "genpkey",

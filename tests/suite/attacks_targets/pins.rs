@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{
-    lab::CUSTODIANS,
+    quorum::CUSTODIANS,
     softhsm::{FaultyModule, SO_PIN, SoftHsm, USER_PIN},
     vault::{THREE, Target, Vault, delete, inventory},
 };
@@ -14,13 +14,13 @@ const USER_LOCKED: u32 = 0x4_0000;
 const SO_FINAL: u32 = 0x20_0000;
 const SO_LOCKED: u32 = 0x40_0000;
 
-fn hint(ran: &crate::support::lab::Ran) -> &str {
+fn hint(ran: &crate::support::quorum::Ran) -> &str {
     ran.json["error"]["hint"].as_str().unwrap()
 }
 
 fn in_use_behind_a_witness() -> (Vault, FaultyModule, Target) {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     let target = Target::in_use(&vault.hsm, "lab").module(&module.path);
     (vault, module, target)
@@ -64,8 +64,8 @@ fn a_pin_that_cannot_be_right_costs_no_try() {
         ("marked", format!("\u{feff}{SO_PIN}\r\n"), 2, "byte order mark"),
         ("utf-16", SO_PIN.chars().flat_map(|c| [c, '\0']).collect(), 2, "NUL byte"),
     ] {
-        fs::write(vault.lab.path(&format!("files/{name}.pin")), bytes).unwrap();
-        let file = vault.lab.at(&format!("files/{name}.pin"));
+        fs::write(vault.quorum.path(&format!("files/{name}.pin")), bytes).unwrap();
+        let file = vault.quorum.at(&format!("files/{name}.pin"));
         let refused = vault.execute(&["--present-pin".to_owned(), format!("hsm:so-pin={file}")]).expect(code);
         assert!(refused.error().contains(said), "{name}: {}", refused.error());
     }
@@ -162,8 +162,8 @@ fn the_last_try_is_not_spent() {
 fn a_pin_is_not_taken_from_a_strange_place() {
     let vault = Vault::in_use();
     vault.approved_genesis(&[Target::in_use(&vault.hsm, "lab")]);
-    fs::write(vault.lab.path("empty.pin"), "\n").unwrap();
-    let file = |text: &str| vec!["--present-pin".to_owned(), text.replace("DIR", &vault.lab.at(""))];
+    fs::write(vault.quorum.path("empty.pin"), "\n").unwrap();
+    let file = |text: &str| vec!["--present-pin".to_owned(), text.replace("DIR", &vault.quorum.at(""))];
     for (spec, code) in [
         ("hsm:so-pin=DIR/empty.pin", 2),
         ("hsm:so-pin=DIR/missing.pin", 1),
@@ -184,8 +184,8 @@ fn genesis_with(vault: &Vault, rule: &str) -> String {
     let plain = "user-pin = { authority = \"crypto-officer\", custody = \"held\" }";
     assert!(table.contains(plain), "{table}");
     let with = format!("user-pin = {{ authority = \"crypto-officer\", {rule} }}");
-    let text = vault.lab.genesis_text(&CUSTODIANS, &table.replace(plain, &with));
-    vault.lab.plan("genesis", &text)
+    let text = vault.quorum.genesis_text(&CUSTODIANS, &table.replace(plain, &with));
+    vault.quorum.plan("genesis", &text)
 }
 
 #[test]
@@ -197,16 +197,16 @@ fn a_pin_has_the_length_that_its_plan_gives() {
         ("custody = \"borrowed\", pin_length = 20", "for a PIN that the quorum makes"),
         ("custody = \"held\", pin_length = 7", "user-pin.pin_length is 7"),
     ] {
-        let refused = vault.lab.propose(&genesis_with(&vault, rule)).expect(3);
+        let refused = vault.quorum.propose(&genesis_with(&vault, rule)).expect(3);
         assert!(refused.error().contains(said), "{rule}: {}", refused.error());
-        assert!(!vault.lab.path("ledger/0000-genesis").exists());
+        assert!(!vault.quorum.path("ledger/0000-genesis").exists());
     }
-    vault.lab.propose(&genesis_with(&vault, "custody = \"held\", pin_length = 12")).ok();
+    vault.quorum.propose(&genesis_with(&vault, "custody = \"held\", pin_length = 12")).ok();
     for name in CUSTODIANS {
-        vault.lab.approve(name).ok();
+        vault.quorum.approve(name).ok();
     }
     let told = |number: &str| {
-        let shown = vault.prose(&["show", &vault.lab.at("ledger"), number]);
+        let shown = vault.prose(&["show", &vault.quorum.at("ledger"), number]);
         shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let line = "user-pin of hsm, 60 bits in 12 bytes, sealed to crypto-officer";
@@ -232,9 +232,9 @@ fn pins_beyond_ascii_are_presented_as_they_are() {
     assert!(made.status.success(), "{made:?}");
     hsm.user("lab", USER, &["--keypairgen", "--key-type", "EC:prime256v1", "--label", "old", "--id", "01"]);
     let vault = Vault::new(hsm);
-    fs::write(vault.lab.path("so.pin"), SO).unwrap();
+    fs::write(vault.quorum.path("so.pin"), SO).unwrap();
     // As an editor leaves it.
-    fs::write(vault.lab.path("user.pin"), format!("{USER}\n")).unwrap();
+    fs::write(vault.quorum.path("user.pin"), format!("{USER}\n")).unwrap();
     let target = Target { user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
     vault.found(&[target]);
     assert!(!vault.hsm.can_log_in("lab", "so", SO), "the SO PIN is the quorum's now");

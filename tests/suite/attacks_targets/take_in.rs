@@ -71,9 +71,10 @@ fn a_token_joins_once() {
         [Target::empty("new"), Target { name: "again", ..Target::empty("new") }],
     ] {
         let tables: String = pair.iter().map(Target::table).collect();
-        let plan =
-            vault.lab.plan("twice", &vault.lab.genesis_text(&crate::support::lab::CUSTODIANS, &tables));
-        let refused = vault.lab.propose(&plan).expect(3);
+        let plan = vault
+            .quorum
+            .plan("twice", &vault.quorum.genesis_text(&crate::support::quorum::CUSTODIANS, &tables));
+        let refused = vault.quorum.propose(&plan).expect(3);
         assert!(refused.error().contains("targets hsm and again are one token"), "{}", refused.error());
     }
 }
@@ -87,7 +88,7 @@ fn a_genesis_whose_second_token_fails_goes_on_with_it() {
     let two = Target { name: "spare", ..Target::in_use(&vault.hsm, "two") };
     vault.approved_genesis(&[one, two]);
     let present = |spare: &str| {
-        let spare = ["--present-pin".to_owned(), format!("spare:so-pin={}", vault.lab.at(spare))];
+        let spare = ["--present-pin".to_owned(), format!("spare:so-pin={}", vault.quorum.at(spare))];
         [vault.present("so-pin", "so.pin"), spare].concat()
     };
     vault.execute(&present("wrong.pin")).expect(5);

@@ -41,11 +41,11 @@ fn nothing_is_proposed_for_a_token_that_is_away() {
     let vault = Vault::taken_over();
     vault.unplug();
     vault.hsm.init_token("lab");
-    let plan = vault.lab.plan("inventory", &inventory("hsm"));
-    vault.lab.propose(&plan).expect(1);
-    assert!(!vault.lab.path("ledger/0001-inventory").exists());
+    let plan = vault.quorum.plan("inventory", &inventory("hsm"));
+    vault.quorum.propose(&plan).expect(1);
+    assert!(!vault.quorum.path("ledger/0001-inventory").exists());
     vault.plug_in();
-    vault.lab.propose(&plan).ok();
+    vault.quorum.propose(&plan).ok();
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_token_made_new_by_somebody_else_is_seen_after_the_login_where_nothing_is_pu
 #[test]
 fn a_token_made_new_after_the_login_is_not_called_a_deletion() {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
     vault.found(&[target.module(&module.path)]);

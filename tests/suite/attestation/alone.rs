@@ -6,7 +6,7 @@ use quorate::roster::attestation::YUBICO;
 
 use crate::support::{
     certificates::{Issuer, Pair, Yubikey, authority, pem, yubico},
-    lab::{Lab, Ran},
+    quorum::{Quorum, Ran},
 };
 
 pub fn root() -> Issuer {
@@ -19,27 +19,27 @@ pub fn judge(certificates: &[&[u8]], trusted: &Issuer) -> Ran {
 }
 
 fn judge_with(certificates: &[&[u8]], keys: &[&Pair], trusted: &[&Issuer]) -> Ran {
-    let lab = Lab::bare();
+    let quorum = Quorum::bare();
     let mut args = vec!["card".to_owned(), "attestation".into()];
     for (place, der) in certificates.iter().enumerate() {
-        let path = lab.at(&format!("files/{place}"));
+        let path = quorum.at(&format!("files/{place}"));
         // PEM and DER by turns.
         let text = pem("CERTIFICATE", der);
         fs::write(&path, if place % 2 == 0 { text.as_bytes() } else { *der }).unwrap();
         args.push(path);
     }
     for (place, key) in keys.iter().enumerate() {
-        let path = lab.at(&format!("files/key{place}"));
+        let path = quorum.at(&format!("files/key{place}"));
         fs::write(&path, pem("PUBLIC KEY", &key.spki())).unwrap();
         args.push(path);
     }
-    let roots = lab.at("files/roots.pem");
+    let roots = quorum.at("files/roots.pem");
     let bundle: Vec<String> = trusted.iter().map(|r| pem("CERTIFICATE", &r.certificate)).collect();
     fs::write(&roots, format!("Authorities\n\n{}", bundle.join("and\n"))).unwrap();
     args.extend(["--roots".into(), roots]);
     args.extend(trusted.iter().flat_map(|r| ["--trust".into(), r.digest().to_string()]));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    lab.run(&args)
+    quorum.run(&args)
 }
 
 /// Refused, with exit code 3 and these words.
@@ -132,8 +132,8 @@ fn another_key_than_the_given_one_is_refused() {
 
 #[test]
 fn hostile_files_are_refused_with_a_sentence() {
-    let lab = Lab::bare();
-    let path = lab.at("files/hostile");
+    let quorum = Quorum::bare();
+    let path = quorum.at("files/hostile");
     let root = root();
     let card = Yubikey::made_by(&root, 7, [5, 7, 1]);
     let slot = card.attest("9c", &Pair::p256("key"));
@@ -169,11 +169,11 @@ fn hostile_files_are_refused_with_a_sentence() {
         fs::write(&path, &bytes).unwrap();
         // A file of that length is not read.
         let code = if bytes.len() == 300_000 { 1 } else { 3 };
-        let ran = lab.run(&["card", "attestation", &path]).expect(code);
+        let ran = quorum.run(&["card", "attestation", &path]).expect(code);
         assert!(ran.error().contains(words), "{words}: {}", ran.error());
     }
     fs::write(&path, escape).unwrap();
-    let ran = lab.run(&["card", "attestation", &path]).expect(3);
+    let ran = quorum.run(&["card", "attestation", &path]).expect(3);
     assert!(!ran.stderr.contains('\x1b') && !ran.stdout.contains('\x1b'), "{ran:?}");
 }
 

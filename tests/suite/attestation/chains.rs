@@ -10,7 +10,7 @@ use quorate::{
 use super::alone::{judge, refused, root};
 use crate::support::{
     certificates::{Draft, Issuer, LONG, Pair, Yubikey, authority, extension, integer, pem, yubico},
-    lab::Lab,
+    quorum::Quorum,
 };
 
 #[test]
@@ -77,13 +77,14 @@ fn a_root_that_only_has_the_name_is_refused() {
     refused(judge(&parts, &root), "was not signed by \"CN=Test PIV Root\"");
     refused(judge(&[parts[0], parts[1], &other.certificate], &root), "which is not pinned");
     // Nothing is pinned but Yubico's.
-    let lab = Lab::bare();
+    let quorum = Quorum::bare();
     let bundle: String =
         [parts[0], parts[1], &other.certificate].iter().map(|der| pem("CERTIFICATE", der)).collect();
-    fs::write(lab.path("all.pem"), bundle).unwrap();
-    refused(lab.run(&["card", "attestation", &lab.at("all.pem")]), "which is not pinned");
+    fs::write(quorum.path("all.pem"), bundle).unwrap();
+    refused(quorum.run(&["card", "attestation", &quorum.at("all.pem")]), "which is not pinned");
     // Said to be one's own root, but for a digest of something else.
-    let ran = lab.run(&["card", "attestation", &lab.at("all.pem"), "--trust", &root.digest().to_string()]);
+    let ran =
+        quorum.run(&["card", "attestation", &quorum.at("all.pem"), "--trust", &root.digest().to_string()]);
     refused(ran, "which is not pinned");
 }
 

@@ -8,7 +8,7 @@ fn root() -> Issuer {
 }
 
 /// The attestation of slot 9c with this extension in the place of the one that it has.
-fn with(place: usize, extension: Vec<u8>) -> crate::support::lab::Ran {
+fn with(place: usize, extension: Vec<u8>) -> crate::support::quorum::Ran {
     let root = root();
     let card = Yubikey::made_by(&root, 7, [5, 7, 1]);
     let mut draft = card.draft("9c", &Pair::p256("key"));

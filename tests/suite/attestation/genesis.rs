@@ -24,7 +24,7 @@ use crate::support::{
     certificates::{Issuer, LONG, Pair, Yubikey, authority, pem, yubico},
     forge::Forge,
     founded::{enrolled, genesis, practice_target},
-    lab::{CUSTODIANS, Lab, Ran},
+    quorum::{CUSTODIANS, Quorum, Ran},
 };
 
 /// A second card of Alice's, with everything that its enrolment will say.
@@ -111,37 +111,37 @@ impl Spare {
     }
 
     /// Proposes a genesis in which this is Alice's spare card, under a policy of these lines.
-    fn propose(&self, policy: &str) -> (Lab, Ran) {
-        let lab = enrolled();
-        fs::write(lab.path("enrolments/alice-spare.json"), self.file("alice", true).write()).unwrap();
-        let ran = propose(&lab, policy);
-        (lab, ran)
+    fn propose(&self, policy: &str) -> (Quorum, Ran) {
+        let quorum = enrolled();
+        fs::write(quorum.path("enrolments/alice-spare.json"), self.file("alice", true).write()).unwrap();
+        let ran = propose(&quorum, policy);
+        (quorum, ran)
     }
 
     /// Proposes with the test's root pinned, and wants it refused with these words; nothing is in the ledger then.
     #[track_caller]
     fn refused(&self, words: &str) {
-        let (lab, ran) = self.propose(&pinned());
-        expect_refusal(&lab, ran, words);
+        let (quorum, ran) = self.propose(&pinned());
+        expect_refusal(&quorum, ran, words);
     }
 }
 
 #[track_caller]
-fn expect_refusal(lab: &Lab, ran: Ran, words: &str) {
+fn expect_refusal(quorum: &Quorum, ran: Ran, words: &str) {
     let ran = ran.expect(3);
     assert!(ran.error().contains(words), "{}", ran.error());
     assert!(ran.error().contains("alice"), "{}", ran.error());
     assert!(!ran.json["error"]["hint"].as_str().unwrap().is_empty());
-    assert!(!lab.path("ledger/0000-genesis").exists());
+    assert!(!quorum.path("ledger/0000-genesis").exists());
 }
 
-fn propose(lab: &Lab, policy: &str) -> Ran {
-    fs::write(lab.path("plans/roots.pem"), pem("CERTIFICATE", &root().certificate)).unwrap();
-    let mut plan = genesis(lab, &practice_target(&lab.path("tokens/hsm.token")));
+fn propose(quorum: &Quorum, policy: &str) -> Ran {
+    fs::write(quorum.path("plans/roots.pem"), pem("CERTIFICATE", &root().certificate)).unwrap();
+    let mut plan = genesis(quorum, &practice_target(&quorum.path("tokens/hsm.token")));
     for line in policy.lines() {
         plan = plan.policy(line);
     }
-    lab.propose(&lab.plan("genesis", &plan.text()))
+    quorum.propose(&quorum.plan("genesis", &plan.text()))
 }
 
 /// The lines that believe the test's root.
@@ -150,14 +150,14 @@ fn pinned() -> String {
 }
 
 /// Runs a proposed genesis to its end and audits it; the roster's warnings.
-fn audited(lab: &Lab, genesis: &str) -> Vec<String> {
+fn audited(quorum: &Quorum, genesis: &str) -> Vec<String> {
     // Nothing beside the ledger is needed any more.
-    fs::remove_file(lab.path("plans/roots.pem")).unwrap();
+    fs::remove_file(quorum.path("plans/roots.pem")).unwrap();
     for name in CUSTODIANS {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    let head = lab.execute(&[]).ok().text("head");
-    let audit = lab.audit(genesis, &head).ok();
+    let head = quorum.execute(&[]).ok().text("head");
+    let audit = quorum.audit(genesis, &head).ok();
     let findings = audit.json["findings"].as_array().unwrap();
     let of_roster = findings.iter().filter(|f| f["code"] == "roster-warning");
     of_roster.map(|f| f["message"].as_str().unwrap().to_owned()).collect()
@@ -165,23 +165,23 @@ fn audited(lab: &Lab, genesis: &str) -> Vec<String> {
 
 #[test]
 fn an_attested_card_belongs_and_a_root_of_ones_own_is_a_deviation() {
-    let (lab, ran) = Spare::new().propose(&pinned());
+    let (quorum, ran) = Spare::new().propose(&pinned());
     let genesis = ran.ok().text("proposal");
-    let warnings = audited(&lab, &genesis);
+    let warnings = audited(&quorum, &genesis);
     let root = format!("an authority that is not Yubico's: SHA-256 {}", root().digest());
     assert!(warnings.iter().any(|w| w.contains(&root)), "{warnings:?}");
     assert!(!warnings.iter().any(|w| w.contains("attests") || w.contains("EUCLEAK")), "{warnings:?}");
-    let shown = lab.run(&["show", &lab.at("ledger")]).ok();
+    let shown = quorum.run(&["show", &quorum.at("ledger")]).ok();
     assert!(shown.stderr.contains(&root[..30]), "{}", shown.stderr);
 }
 
 #[test]
 fn a_witness_needs_the_attestation_of_her_signing_key_only() {
-    let lab = enrolled();
+    let quorum = enrolled();
     let mut card = Spare::new();
     card.certificates.truncate(2);
-    fs::write(lab.path("enrolments/wendy.json"), card.file("wendy", false).write()).unwrap();
-    propose(&lab, &pinned()).ok();
+    fs::write(quorum.path("enrolments/wendy.json"), card.file("wendy", false).write()).unwrap();
+    propose(&quorum, &pinned()).ok();
 }
 
 #[test]
@@ -190,15 +190,15 @@ fn what_is_not_attested_is_refused_unless_the_plan_waives_it() {
     bare.certificates.clear();
     bare.refused("alice's card 12345678 says that it is hardware, and nothing attests that");
     let waived = "require_attestation = false\n";
-    let (lab, ran) = bare.propose(waived);
+    let (quorum, ran) = bare.propose(waived);
     let genesis = ran.ok().text("proposal");
-    let warnings = audited(&lab, &genesis);
+    let warnings = audited(&quorum, &genesis);
     for words in ["nothing attests alice's yubikey card 12345678", "cards without attestation are allowed"] {
         assert!(warnings.iter().any(|w| w.contains(words)), "{warnings:?}");
     }
     // What is there must hold all the same.
-    let (lab, ran) = Spare::new().propose(waived);
-    expect_refusal(&lab, ran, "the certificate of its issuer \"CN=Test PIV Root\" is not there");
+    let (quorum, ran) = Spare::new().propose(waived);
+    expect_refusal(&quorum, ran, "the certificate of its issuer \"CN=Test PIV Root\" is not there");
 }
 
 #[test]
@@ -317,11 +317,11 @@ fn old_firmware_is_refused_unless_the_plan_takes_the_risk() {
     let old = || Spare::of(Yubikey::made_by(&root(), 12_345_678, [5, 4, 3]));
     old().refused("its firmware is 5.4.3, and the policy asks for 5.7.0 or later");
     Spare::of(Yubikey::made_by(&root(), 12_345_678, [5, 6, 255])).refused("its firmware is 5.6.255");
-    let (lab, ran) = old().propose(&format!("{}min_firmware = \"5.4.4\"\n", pinned()));
-    expect_refusal(&lab, ran, "asks for 5.4.4 or later");
-    let (lab, ran) = old().propose(&format!("{}min_firmware = \"5.4.3\"\n", pinned()));
+    let (quorum, ran) = old().propose(&format!("{}min_firmware = \"5.4.4\"\n", pinned()));
+    expect_refusal(&quorum, ran, "asks for 5.4.4 or later");
+    let (quorum, ran) = old().propose(&format!("{}min_firmware = \"5.4.3\"\n", pinned()));
     let genesis = ran.ok().text("proposal");
-    let warnings = audited(&lab, &genesis);
+    let warnings = audited(&quorum, &genesis);
     assert!(
         warnings.iter().any(|w| w.contains("firmware 5.4.3 or later") && w.contains("EUCLEAK")),
         "{warnings:?}"
@@ -335,13 +335,13 @@ fn old_firmware_is_refused_unless_the_plan_takes_the_risk() {
 #[test]
 fn other_roots_are_believed_by_plan_only() {
     let certificates = "attestation_certificates = \"roots.pem\"\n";
-    let (lab, ran) = Spare::new().propose(certificates);
-    expect_refusal(&lab, ran, "which is not pinned");
+    let (quorum, ran) = Spare::new().propose(certificates);
+    expect_refusal(&quorum, ran, "which is not pinned");
     // A root that comes with the enrolment is a certificate like any other.
     let mut card = Spare::new();
     card.certificates.push(root().certificate);
-    let (lab, ran) = card.propose("");
-    expect_refusal(&lab, ran, "which is not pinned");
+    let (quorum, ran) = card.propose("");
+    expect_refusal(&quorum, ran, "which is not pinned");
     card.propose(&format!("attestation_roots = [\"{}\"]\n", root().digest())).1.ok();
     // One of the same name.
     let other = Issuer::root("Test PIV Root", Pair::p256("not that one"));
@@ -393,17 +393,17 @@ fn dates_are_those_of_the_enrolment_and_of_the_genesis() {
 
 #[test]
 fn certificates_that_the_card_did_not_name_are_refused() {
-    let lab = enrolled();
+    let quorum = enrolled();
     let mut file = Spare::new().file("alice", true);
     file.attestation.swap(1, 2);
-    fs::write(lab.path("enrolments/alice-spare.json"), file.write()).unwrap();
-    expect_refusal(&lab, propose(&lab, &pinned()), "its certificates are not those");
+    fs::write(quorum.path("enrolments/alice-spare.json"), file.write()).unwrap();
+    expect_refusal(&quorum, propose(&quorum, &pinned()), "its certificates are not those");
 }
 
 #[test]
 fn a_bad_file_of_authorities_is_refused() {
-    let lab = enrolled();
-    let text = genesis(&lab, &practice_target(&lab.path("tokens/hsm.token")))
+    let quorum = enrolled();
+    let text = genesis(&quorum, &practice_target(&quorum.path("tokens/hsm.token")))
         .policy("attestation_certificates = \"bad.pem\"")
         .text();
     let not_x509 = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
@@ -413,9 +413,9 @@ fn a_bad_file_of_authorities_is_refused() {
         (Some(not_x509), "not an X.509 certificate", 3),
     ] {
         if let Some(content) = content {
-            fs::write(lab.path("plans/bad.pem"), content).unwrap();
+            fs::write(quorum.path("plans/bad.pem"), content).unwrap();
         }
-        let ran = lab.propose(&lab.plan("genesis", &text)).expect(code);
+        let ran = quorum.propose(&quorum.plan("genesis", &text)).expect(code);
         assert!(ran.error().contains(words), "{}", ran.error());
     }
 }
@@ -434,9 +434,9 @@ fn a_forged_genesis_with_a_card_that_is_not_attested_is_no_ledger() {
         proposal.roster = Digest::of(&strict::write(roster));
         let lines = forge.begin(&proposal);
         forge.push(&proposal, &lines);
-        let lab = Lab::bare();
-        forge.write(&lab.path("ledger"));
-        let ran = lab.run(&["audit", &lab.at("ledger")]).expect(3);
+        let quorum = Quorum::bare();
+        forge.write(&quorum.path("ledger"));
+        let ran = quorum.run(&["audit", &quorum.at("ledger")]).expect(3);
         let finding =
             ran.json["findings"].as_array().unwrap().iter().find(|f| f["code"] == "roster").unwrap();
         finding["message"].as_str().unwrap().to_owned()

@@ -11,7 +11,7 @@ use virtual_card::{Action, Algorithm, Card, Daemon, Firmware, Manufacturer, Touc
 use crate::support::{
     certificates::pem,
     founded::practice_target,
-    lab::{ADMIN, CUSTODIANS, Lab, Ran},
+    quorum::{ADMIN, CUSTODIANS, Quorum, Ran},
     yubikeys::{Hands, PIN, PUK},
 };
 
@@ -19,22 +19,22 @@ use crate::support::{
 fn hands(maker: Manufacturer, card: Card) -> Hands {
     card.set_touch(Touch::Now);
     let daemon = Daemon::with_cards(&[&card]);
-    let mut lab = Lab::bare();
+    let mut quorum = Quorum::bare();
     for name in CUSTODIANS.iter().chain([&ADMIN]) {
-        lab.enroll(name, "");
+        quorum.enroll(name, "");
     }
-    lab.environment.extend(daemon.environment());
+    quorum.environment.extend(daemon.environment());
     for (file, text) in [("cards/pin", PIN), ("cards/puk", PUK)] {
-        fs::write(lab.path(file), format!("{text}\n")).unwrap();
+        fs::write(quorum.path(file), format!("{text}\n")).unwrap();
     }
-    fs::write(lab.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
-    Hands { lab, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() }
+    fs::write(quorum.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
+    Hands { quorum, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() }
 }
 
 fn propose(hands: &Hands) -> Ran {
-    let target = practice_target(&hands.lab.path("tokens/hsm.token"));
+    let target = practice_target(&hands.quorum.path("tokens/hsm.token"));
     let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
-    hands.lab.propose(&hands.lab.plan("genesis", &text))
+    hands.quorum.propose(&hands.quorum.plan("genesis", &text))
 }
 
 #[test]
@@ -45,7 +45,8 @@ fn an_enrolled_yubikey_is_attested_whoever_made_it() {
         hands.enroll("alice-spare", &[]).ok();
         propose(&hands).ok();
         // Anyone who has the certificates and says whom they trust sees it, in the enrolment or on the card.
-        let (file, roots) = (hands.lab.at("enrolments/alice-spare.json"), hands.lab.at("plans/roots.pem"));
+        let (file, roots) =
+            (hands.quorum.at("enrolments/alice-spare.json"), hands.quorum.at("plans/roots.pem"));
         let pin = hands.maker.root_sha256();
         for what in [file.as_str(), "yubikey"] {
             let with_roots = ["card", "show", what, "--roots", &roots];
@@ -58,24 +59,24 @@ fn an_enrolled_yubikey_is_attested_whoever_made_it() {
                     "up to an authority that --trust named",
                 ),
             ] {
-                let shown = hands.lab.run(args).ok();
+                let shown = hands.quorum.run(args).ok();
                 assert_eq!(shown.json["attestation"]["verdict"], verdict, "{what}");
                 let said = shown.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
                 assert!(said.contains(words), "{said}");
             }
         }
-        let shown = hands.lab.run(&["show", &file]).ok();
+        let shown = hands.quorum.run(&["show", &file]).ok();
         assert_eq!(shown.json["attestation"]["verdict"], "incomplete");
         // The same certificates on their own.
-        let bytes = fs::read(hands.lab.path("enrolments/alice-spare.json")).unwrap();
+        let bytes = fs::read(hands.quorum.path("enrolments/alice-spare.json")).unwrap();
         let mut args = vec!["card".to_owned(), "attestation".into()];
         for (place, der) in EnrolledCard::parse(&bytes).unwrap().attestation().enumerate() {
-            args.push(hands.lab.at(&format!("files/{place}.der")));
+            args.push(hands.quorum.at(&format!("files/{place}.der")));
             fs::write(args.last().unwrap(), der).unwrap();
         }
-        args.extend(["--roots".into(), hands.lab.at("plans/roots.pem")]);
+        args.extend(["--roots".into(), hands.quorum.at("plans/roots.pem")]);
         args.extend(["--trust".into(), hands.maker.root_sha256()]);
-        let ran = hands.lab.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+        let ran = hands.quorum.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok();
         let attested = ran.json["attestations"].as_array().unwrap();
         assert_eq!(attested.len(), 2);
         for key in attested {
@@ -93,7 +94,7 @@ fn a_card_whose_f9_was_overwritten_is_refused() {
     hands.enroll("alice-spare", &[]).ok();
     let ran = propose(&hands).expect(3);
     assert!(ran.error().contains("alice's yubikey card 10000001"), "{}", ran.error());
-    assert!(!hands.lab.path("ledger/0000-genesis").exists());
+    assert!(!hands.quorum.path("ledger/0000-genesis").exists());
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn an_old_card_and_an_expired_maker_are_refused() {
     let card = Card::new(&maker, 10_000_001, Firmware::V5_7_1);
     let expired = hands(maker, card);
     expired.enroll("alice-spare", &[]).ok();
-    let file = fs::read(expired.lab.path("enrolments/alice-spare.json")).unwrap();
+    let file = fs::read(expired.quorum.path("enrolments/alice-spare.json")).unwrap();
     let at = EnrolledCard::parse(&file).unwrap().enrolment().created;
     refused_as_it_is(
         &expired,
@@ -140,7 +141,7 @@ fn refused_as_it_is(hands: &Hands, message: &str, hint: &str) {
     let error = &ran.json["error"];
     let message = format!("the plan makes no roster: alice's yubikey card 10000001: {message}");
     assert_eq!((error["message"].as_str(), error["hint"].as_str()), (Some(message.as_str()), Some(hint)));
-    assert!(!hands.lab.path("ledger/0000-genesis").exists());
+    assert!(!hands.quorum.path("ledger/0000-genesis").exists());
 }
 
 fn name_of(der: &[u8]) -> String {
@@ -178,7 +179,7 @@ fn chains_that_do_not_hold_are_refused_in_these_words() {
     let issuer = name_of(maker.issuer().certificate());
     let card = Card::new(&maker, 10_000_001, Firmware::V5_7_4);
     let broken = hands(maker, card);
-    fs::write(broken.lab.path("plans/roots.pem"), pem("CERTIFICATE", broken.maker.root())).unwrap();
+    fs::write(broken.quorum.path("plans/roots.pem"), pem("CERTIFICATE", broken.maker.root())).unwrap();
     let message = format!(
         "the chain breaks off at \"CN=Virtual PIV Attestation\": the certificate of its issuer \"{issuer}\" is not there"
     );
@@ -189,7 +190,7 @@ fn chains_that_do_not_hold_are_refused_in_these_words() {
     let card = Card::new(&other, 10_000_001, Firmware::V5_7_1);
     let (name, digest) = (name_of(other.root()), other.root_sha256());
     let elsewhere = hands(maker, card);
-    fs::write(elsewhere.lab.path("plans/roots.pem"), other.bundle_pem()).unwrap();
+    fs::write(elsewhere.quorum.path("plans/roots.pem"), other.bundle_pem()).unwrap();
     refused(
         &elsewhere,
         &format!("the chain leads to \"{name}\", SHA-256 {digest}, which is not pinned"),
@@ -201,8 +202,8 @@ fn chains_that_do_not_hold_are_refused_in_these_words() {
 fn a_card_is_looked_at_and_lies() {
     let maker = Manufacturer::new();
     let hands = hands(maker.clone(), Card::new(&maker, 10_000_001, Firmware::V5_7_1));
-    let (roots, pin) = (hands.lab.at("plans/roots.pem"), maker.root_sha256());
-    let show = || hands.lab.run(&["card", "show", "yubikey", "--roots", &roots, "--trust", &pin]).ok();
+    let (roots, pin) = (hands.quorum.at("plans/roots.pem"), maker.root_sha256());
+    let show = || hands.quorum.run(&["card", "show", "yubikey", "--roots", &roots, "--trust", &pin]).ok();
     let reason = |shown: &Ran| shown.json["attestation"]["reason"].as_str().unwrap_or_default().to_owned();
     assert_eq!(show().json["attestation"]["verdict"], "none", "a new card has no keys");
     hands.enroll("alice-spare", &[]).ok();

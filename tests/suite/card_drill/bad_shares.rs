@@ -26,20 +26,20 @@ use super::on_own_machine;
 use crate::support::{
     forge::{ALL, Forge, concluded, intended},
     forgery::{name, sign},
-    lab::{Lab, Ran},
+    quorum::{Quorum, Ran},
 };
 
 const FIRST: &str = "crypto-officer";
 const SECOND: &str = "security-officer";
 
 /// A card as it was really enrolled.
-fn enrolled_card(lab: &Lab) -> EnrolledCard {
-    EnrolledCard::parse(&fs::read(lab.path("enrolments/alice.json")).unwrap()).unwrap()
+fn enrolled_card(quorum: &Quorum) -> EnrolledCard {
+    EnrolledCard::parse(&fs::read(quorum.path("enrolments/alice.json")).unwrap()).unwrap()
 }
 
 /// Gives Alice a real card and two good shares, in a roster of the forger's.
-fn with_real_card(document: &mut RosterDocument, lab: &Lab) {
-    let card = enrolled_card(lab);
+fn with_real_card(document: &mut RosterDocument, quorum: &Quorum) {
+    let card = enrolled_card(quorum);
     let file: EnrolmentFile = card.file().clone();
     document.custodians[0].full_name = card.enrolment().full_name.clone();
     document.custodians[0].cards = vec![file];
@@ -52,13 +52,19 @@ fn with_real_card(document: &mut RosterDocument, lab: &Lab) {
         !alices || spare
     });
     for authority in [FIRST, SECOND] {
-        put(document, lab, authority, |_| {}, b"good");
+        put(document, quorum, authority, |_| {}, b"good");
     }
 }
 
 /// Seals a share to Alice's card whose name was changed; the commitment is to the share of `seed`.
-fn put(document: &mut RosterDocument, lab: &Lab, authority: &str, change: fn(&mut ShareName), seed: &[u8]) {
-    let card = enrolled_card(lab);
+fn put(
+    document: &mut RosterDocument,
+    quorum: &Quorum,
+    authority: &str,
+    change: fn(&mut ShareName),
+    seed: &[u8],
+) {
+    let card = enrolled_card(quorum);
     let threshold = document.deal.authority(&name(authority)).unwrap().threshold;
     let mut share_name = ShareName {
         dealing: document.deal.dealing_id(),
@@ -87,14 +93,14 @@ fn seal(document: &mut RosterDocument, authority: &str, card: &EnrolledCard, tex
 }
 
 /// A ledger that verifies, with this change to an honest dealing; then Alice drills.
-fn drilled(change: impl FnOnce(&mut RosterDocument, &Lab)) -> (Lab, Ran) {
-    let lab = Lab::bare();
-    lab.enroll("alice", "");
+fn drilled(change: impl FnOnce(&mut RosterDocument, &Quorum)) -> (Quorum, Ran) {
+    let quorum = Quorum::bare();
+    quorum.enroll("alice", "");
     let mut forge = Forge::empty(Mode::Production, "ledger");
     let mut proposal: Proposal = forge.genesis();
     let mut document = proposal.new_roster.take().unwrap();
-    with_real_card(&mut document, &lab);
-    change(&mut document, &lab);
+    with_real_card(&mut document, &quorum);
+    change(&mut document, &quorum);
     let old = "full_name = \"ALICE Example\"\nenrolments = [\"alice.json\", \"alice-spare.json\"]";
     assert!(proposal.plan.contains(old));
     let new = "full_name = \"Alice Example\"\nenrolments = [\"alice.json\"]";
@@ -102,47 +108,51 @@ fn drilled(change: impl FnOnce(&mut RosterDocument, &Lab)) -> (Lab, Ran) {
     proposal.roster = Digest::of(&strict::write(&document));
     proposal.new_roster = Some(document);
     let mut lines = forge.begin(&proposal);
-    let approval = sign(&lab, "alice", Mode::Production, &forge.approval(&proposal, "alice"));
+    let approval = sign(&quorum, "alice", Mode::Production, &forge.approval(&proposal, "alice"));
     lines.add(Approved { approval });
     forge.approve(&mut lines, &proposal, &ALL[1..]);
     lines.add(intended(&ALL)).add(concluded(Outcome::Completed, &[], &forge.objects()));
     lines.add(Closed { releases_destroyed: 4 });
     forge.push(&proposal, &lines);
-    forge.write(&lab.path("ledger"));
-    let head = lab.head().unwrap();
-    let ran = on_own_machine(&lab, "alice", "ledger", &["--head", &head]);
-    (lab, ran)
+    forge.write(&quorum.path("ledger"));
+    let head = quorum.head().unwrap();
+    let ran = on_own_machine(&quorum, "alice", "ledger", &["--head", &head]);
+    (quorum, ran)
 }
 
 #[test]
 fn an_honest_dealing_of_the_forgers_passes() {
-    let (lab, ran) = drilled(|_, _| {});
+    let (quorum, ran) = drilled(|_, _| {});
     ran.ok();
-    assert!(lab.path(super::OUTPUT).exists());
+    assert!(quorum.path(super::OUTPUT).exists());
 }
 
 #[test]
 fn a_bad_share_is_named_by_its_authority_and_nothing_is_signed() {
-    type Change = fn(&mut RosterDocument, &Lab);
+    type Change = fn(&mut RosterDocument, &Quorum);
     let cases: [(Change, &str, &str); 7] = [
-        (|d, lab| put(d, lab, SECOND, |n| n.epoch = 2, b"good"), SECOND, "belongs to epoch 2"),
+        (|d, quorum| put(d, quorum, SECOND, |n| n.epoch = 2, b"good"), SECOND, "belongs to epoch 2"),
         (
-            |d, lab| put(d, lab, FIRST, |n| n.dealing = Digest::of(b"another"), b"good"),
+            |d, quorum| put(d, quorum, FIRST, |n| n.dealing = Digest::of(b"another"), b"good"),
             FIRST,
             "belongs to another dealing",
         ),
-        (|d, lab| put(d, lab, FIRST, |n| n.index = 2, b"good"), FIRST, "share 2 of crypto-officer"),
-        (|d, lab| put(d, lab, FIRST, |n| n.custodian = name("bob"), b"good"), FIRST, "it is bob's share 1"),
+        (|d, quorum| put(d, quorum, FIRST, |n| n.index = 2, b"good"), FIRST, "share 2 of crypto-officer"),
         (
-            |d, lab| {
-                put(d, lab, SECOND, |_| {}, b"good");
+            |d, quorum| put(d, quorum, FIRST, |n| n.custodian = name("bob"), b"good"),
+            FIRST,
+            "it is bob's share 1",
+        ),
+        (
+            |d, quorum| {
+                put(d, quorum, SECOND, |_| {}, b"good");
                 let at = d.commitments.iter().position(|c| c.authority == name(SECOND)).unwrap();
                 d.commitments[at].commitment = Digest::of(b"another share");
             },
             SECOND,
             "does not match its commitment",
         ),
-        (|d, lab| seal(d, FIRST, &enrolled_card(lab), b"no share"), FIRST, "not a quorate-share-v1"),
+        (|d, quorum| seal(d, FIRST, &enrolled_card(quorum), b"no share"), FIRST, "not a quorate-share-v1"),
         (
             |d, _| {
                 // Sealed to somebody else's card.
@@ -154,7 +164,7 @@ fn a_bad_share_is_named_by_its_authority_and_nothing_is_signed() {
         ),
     ];
     for (change, authority, reason) in cases {
-        let (lab, ran) = drilled(change);
+        let (quorum, ran) = drilled(change);
         let ran = ran.expect(3);
         let message = ran.json["error"]["message"].as_str().unwrap();
         assert!(message.contains(&format!("has no valid share of {authority}")), "{reason}: {message}");
@@ -164,15 +174,15 @@ fn a_bad_share_is_named_by_its_authority_and_nothing_is_signed() {
         }
         let hint = ran.json["error"]["hint"].as_str().unwrap();
         assert!(hint.contains("nothing was signed") && hint.contains("no spare card"), "{hint}");
-        assert!(!lab.path(super::OUTPUT).exists());
+        assert!(!quorum.path(super::OUTPUT).exists());
     }
 }
 
 #[test]
 fn both_bad_shares_are_named() {
-    let (_, ran) = drilled(|document, lab| {
+    let (_, ran) = drilled(|document, quorum| {
         for authority in [FIRST, SECOND] {
-            seal(document, authority, &enrolled_card(lab), b"no share");
+            seal(document, authority, &enrolled_card(quorum), b"no share");
         }
     });
     let ran = ran.expect(3);

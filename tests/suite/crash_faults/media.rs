@@ -3,11 +3,11 @@
 use std::process::Command;
 
 use super::program;
-use crate::support::lab::{Lab, Ran, ran};
+use crate::support::quorum::{Quorum, Ran, ran};
 
 /// The command where a call fails at a path, as its file system would have it.
-pub fn spoiled(lab: &Lab, (call, errno): (&str, i32), path: &str, command: &Command) -> Ran {
-    let library = lab.at("spoil.so");
+pub fn spoiled(quorum: &Quorum, (call, errno): (&str, i32), path: &str, command: &Command) -> Ran {
+    let library = quorum.at("spoil.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/crash_faults/spoil.c");
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o", &library, source]).status().unwrap();
     assert!(built.success());
@@ -19,33 +19,41 @@ pub fn spoiled(lab: &Lab, (call, errno): (&str, i32), path: &str, command: &Comm
 
 #[test]
 fn a_file_system_without_locks_or_fsync_is_named_and_no_card_is_blamed() {
-    let lab = Lab::bare();
-    std::fs::write(lab.pin_file("alice"), "alice-123456").unwrap();
-    let cards = lab.at("cards");
-    let new = lab.command(&["card", "new", &lab.card("alice", ""), "--pin-file", &lab.pin_file("alice")]);
+    let quorum = Quorum::bare();
+    std::fs::write(quorum.pin_file("alice"), "alice-123456").unwrap();
+    let cards = quorum.at("cards");
+    let new =
+        quorum.command(&["card", "new", &quorum.card("alice", ""), "--pin-file", &quorum.pin_file("alice")]);
     for (call, error, words) in [
         ("flock", libc::ENOLCK, "the file system has no locks (flock)"),
         ("flock", libc::EOPNOTSUPP, "the file system has no locks (flock)"),
         ("fsync", libc::EINVAL, "the file system cannot make names durable"),
     ] {
-        let failed = spoiled(&lab, (call, error), &cards, &new).expect(1);
+        let failed = spoiled(&quorum, (call, error), &cards, &new).expect(1);
         assert!(failed.error().contains(words), "{}", failed.stderr);
         let hint = failed.json["error"]["hint"].as_str().unwrap();
         assert!(hint.contains("the card is not at fault") && hint.contains("local file system"), "{hint}");
     }
-    ran(&mut lab.command(&["card", "new", &lab.card("bob", ""), "--pin-file", &lab.pin_file("alice")])).ok();
+    ran(&mut quorum.command(&[
+        "card",
+        "new",
+        &quorum.card("bob", ""),
+        "--pin-file",
+        &quorum.pin_file("alice"),
+    ]))
+    .ok();
     // The ledger's own.
-    let lab = program::proposed();
-    let ledger = lab.at("ledger");
-    let execute = lab.command(&[
+    let quorum = program::proposed();
+    let ledger = quorum.at("ledger");
+    let execute = quorum.command(&[
         "execute",
         &ledger,
         "--card",
-        &lab.card("frank", ""),
+        &quorum.card("frank", ""),
         "--pin-file",
-        &lab.pin_file("frank"),
+        &quorum.pin_file("frank"),
     ]);
-    let failed = spoiled(&lab, ("flock", libc::ENOLCK), &ledger, &execute).expect(1);
+    let failed = spoiled(&quorum, ("flock", libc::ENOLCK), &ledger, &execute).expect(1);
     assert!(failed.error().contains("the file system has no locks (flock)"), "{}", failed.stderr);
     assert!(
         failed.json["error"]["hint"].as_str().unwrap().contains("local file system"),
@@ -57,12 +65,12 @@ fn a_file_system_without_locks_or_fsync_is_named_and_no_card_is_blamed() {
 /// The account and its state directory are named: another account's is where the station's secrets are.
 #[test]
 fn who_is_not_the_station_is_named() {
-    let lab = program::proposed();
-    let card = lab.with_card("alice");
-    let mut args = vec!["approve".to_owned(), lab.at("ledger")];
+    let quorum = program::proposed();
+    let card = quorum.with_card("alice");
+    let mut args = vec!["approve".to_owned(), quorum.at("ledger")];
     args.extend(card);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let error = lab.run_as("elsewhere", &args).expect(2).error();
-    assert!(error.contains("account ") && error.contains(&lab.at("state-elsewhere")), "{error}");
+    let error = quorum.run_as("elsewhere", &args).expect(2).error();
+    assert!(error.contains("account ") && error.contains(&quorum.at("state-elsewhere")), "{error}");
     assert!(error.contains("is not the station of the open proposal"), "{error}");
 }

@@ -9,13 +9,13 @@ use std::{
 };
 
 use super::program;
-use crate::support::lab::{Lab, QUORATE};
+use crate::support::quorum::{QUORATE, Quorum};
 
-fn output(lab: &Lab, args: &[&str], stdout: Stdio) -> Output {
+fn output(quorum: &Quorum, args: &[&str], stdout: Stdio) -> Output {
     Command::new(QUORATE)
         .args(args)
-        .args(["--state-dir", &lab.at("state-station")])
-        .current_dir(lab.dir.path())
+        .args(["--state-dir", &quorum.at("state-station")])
+        .current_dir(quorum.dir.path())
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(Stdio::piped())
@@ -47,9 +47,9 @@ const LOOKS: [&[&str]; 8] = [
 
 #[test]
 fn a_report_that_a_full_disk_does_not_take_is_an_error() {
-    let lab = program::proposed();
+    let quorum = program::proposed();
     for args in LOOKS {
-        let ran = output(&lab, args, full());
+        let ran = output(&quorum, args, full());
         let said = unwrapped(&ran.stderr);
         assert_eq!(ran.status.code(), Some(1), "{args:?}: {said}");
         let wanted = "error: not everything could be written to standard output: no space left on device";
@@ -57,7 +57,7 @@ fn a_report_that_a_full_disk_does_not_take_is_an_error() {
         // A reader that went away wants no more.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let ran = output(&lab, args, writer.into());
+        let ran = output(&quorum, args, writer.into());
         let said = unwrapped(&ran.stderr);
         // An audit without its pins from paper is incomplete, whoever reads it.
         let code = if args[0] == "audit" && args.len() == 2 { 6 } else { 0 };
@@ -65,14 +65,17 @@ fn a_report_that_a_full_disk_does_not_take_is_an_error() {
         assert!(!said.contains("written to"), "{args:?}: {said}");
     }
     // Nothing is signed that was not shown.
-    let (card, pin) = (lab.card("alice", ""), lab.pin_file("alice"));
+    let (card, pin) = (quorum.card("alice", ""), quorum.pin_file("alice"));
     let approve = ["approve", "ledger", "--yes", "--card", &card, "--pin-file", &pin];
-    let ran = output(&lab, &approve, full());
+    let ran = output(&quorum, &approve, full());
     let said = unwrapped(&ran.stderr);
     assert!(ran.status.code() == Some(1) && said.contains("not everything could be written"), "{said}");
     assert!(said.contains("nothing was decided"), "{said}");
     assert!(
-        lab.run(&["status", &lab.at("ledger")]).ok().json["open"]["approved"].as_array().unwrap().is_empty()
+        quorum.run(&["status", &quorum.at("ledger")]).ok().json["open"]["approved"]
+            .as_array()
+            .unwrap()
+            .is_empty()
     );
 }
 

@@ -2,15 +2,15 @@
 
 use std::process::Command;
 
-use crate::support::lab::{ADMIN, Lab};
+use crate::support::quorum::{ADMIN, Quorum};
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
 /// A genesis that was proposed and not yet approved.
-pub fn proposed() -> Lab {
-    let lab = Lab::bare();
+pub fn proposed() -> Quorum {
+    let quorum = Quorum::bare();
     for name in PEOPLE.iter().chain([&ADMIN]) {
-        lab.enroll(name, "");
+        quorum.enroll(name, "");
     }
     let sum = Command::new("sha256sum").arg("/usr/bin/true").output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
@@ -19,23 +19,23 @@ pub fn proposed() -> Lab {
          [targets.credentials]\nsecret = {{ authority = \"crypto-officer\", custody = \"held\" }}\n",
         sum.split_whitespace().next().unwrap()
     );
-    let plan = lab
+    let plan = quorum
         .genesis(&PEOPLE)
         .threshold("crypto-officer", 2)
         .threshold("security-officer", 2)
         .operation("command", &["crypto-officer"])
         .targets(&target);
-    lab.propose(&lab.plan("genesis", &plan.text())).ok();
-    lab
+    quorum.propose(&quorum.plan("genesis", &plan.text())).ok();
+    quorum
 }
 
 /// Everybody approves on a machine of their own; the paths of their files.
-pub fn approved_elsewhere(lab: &Lab) -> Vec<String> {
+pub fn approved_elsewhere(quorum: &Quorum) -> Vec<String> {
     PEOPLE
         .iter()
         .map(|name| {
-            lab.approve_to_file(name).ok();
-            lab.at(&format!("files/{name}.approval"))
+            quorum.approve_to_file(name).ok();
+            quorum.at(&format!("files/{name}.approval"))
         })
         .collect()
 }

@@ -13,7 +13,7 @@ fn backup(vault: &Vault, target: &str, file: &str) -> String {
     format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"{target}\"\noutput = \"{}\"\n\
          allow_partial = true\n",
-        vault.lab.at(file)
+        vault.quorum.at(file)
     )
 }
 
@@ -21,7 +21,7 @@ fn restore(vault: &Vault, target: &str, number: u32, file: &str) -> String {
     format!(
         "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"{target}\"\nbackup = {number}\n\
          input = \"{}\"\n",
-        vault.lab.at(file)
+        vault.quorum.at(file)
     )
 }
 
@@ -38,7 +38,7 @@ fn a_repaired_hsm_takes_the_place_of_the_broken_one() {
     vault.approved(&adopt(&second("lab-2")), THREE);
     let few = vault.execute::<&str>(&[]).expect(6);
     assert!(few.error().contains("security-officer 3 of 4"), "{}", few.error());
-    vault.lab.approve("dave").ok();
+    vault.quorum.approve("dave").ok();
     vault.execute::<&str>(&[]).ok();
     for pin in [SO_PIN, USER_PIN] {
         assert!(!vault.hsm.can_log_in("lab-2", "so", pin) && !vault.hsm.can_log_in("lab-2", "user", pin));
@@ -46,19 +46,19 @@ fn a_repaired_hsm_takes_the_place_of_the_broken_one() {
     vault.ceremony(&restore(&vault, "hsm-2", 1, "files/1.age"), FOUR).ok();
     vault.ceremony(&retire("hsm", &serial, "lab"), FOUR).ok();
 
-    let status = vault.lab.run(&["status", &vault.lab.at("ledger")]).ok();
+    let status = vault.quorum.run(&["status", &vault.quorum.at("ledger")]).ok();
     assert_eq!(status.json["targets"].as_array().unwrap().len(), 1);
     assert_eq!(status.json["targets"][0]["name"], "hsm-2");
     assert_eq!(
         (&status.json["retired"][0]["name"], &status.json["retired"][0]["by"]),
         (&"hsm".into(), &4.into())
     );
-    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+    let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]).expect(6);
     assert!(audit.stdout.contains("target-retired"), "{}", audit.stdout);
     for plan in
         [delete("01"), inventory("hsm"), reset(&serial, "lab", "lab-3"), retire("hsm", &serial, "lab")]
     {
-        let refused = vault.lab.propose(&vault.lab.plan("gone", &plan)).expect(3);
+        let refused = vault.quorum.propose(&vault.quorum.plan("gone", &plan)).expect(3);
         assert!(refused.error().contains("hsm was retired by ceremony 4"), "{}", refused.error());
     }
     // The old one was not touched.
@@ -82,11 +82,11 @@ fn a_token_in_use_joins_and_its_old_pins_are_gone() {
     vault.hsm.make_key("other", "EC:prime256v1", "theirs", "11");
     let target = Target { name: "hsm-2", ..Target::in_use(&vault.hsm, "other") };
     vault.approved(&adopt(&target), FOUR);
-    let shown = vault.prose(&["show", &vault.lab.at("ledger")]);
+    let shown = vault.prose(&["show", &vault.quorum.at("ledger")]);
     assert!(shown.stdout.contains("The target that joins the quorum"), "{}", shown.stdout);
     let missing = vault.execute::<&str>(&[]).expect(1);
     assert!(missing.error().contains("hsm-2:so-pin"), "{}", missing.error());
-    let present = format!("hsm-2:so-pin={}", vault.lab.at("so.pin"));
+    let present = format!("hsm-2:so-pin={}", vault.quorum.at("so.pin"));
     vault.execute(&["--present-pin", &present]).ok();
     assert!(!vault.hsm.can_log_in("other", "so", SO_PIN) && !vault.hsm.can_log_in("other", "user", USER_PIN));
     vault.ceremony(&delete("11").replace("\"hsm\"", "\"hsm-2\""), THREE).ok();
@@ -99,21 +99,21 @@ fn a_target_that_is_gone_is_retired() {
     let serial = vault.hsm.serial("lab");
     vault.unplug();
     for (serial, label) in [("0000000000000000", "lab"), (&*serial, "other")] {
-        vault.lab.propose(&vault.lab.plan("wrong", &retire("hsm", serial, label))).expect(3);
+        vault.quorum.propose(&vault.quorum.plan("wrong", &retire("hsm", serial, label))).expect(3);
     }
     vault.approved(&retire("hsm", &serial, "lab"), FOUR);
-    let shown = vault.prose(&["show", &vault.lab.at("ledger")]);
+    let shown = vault.prose(&["show", &vault.quorum.at("ledger")]);
     assert!(shown.stdout.contains("its credentials stay in this ledger"), "{}", shown.stdout);
     vault.execute::<&str>(&[]).ok();
     vault.plug_in();
-    vault.lab.propose(&vault.lab.plan("gone", &inventory("hsm"))).expect(3);
+    vault.quorum.propose(&vault.quorum.plan("gone", &inventory("hsm"))).expect(3);
 }
 
 #[test]
 fn what_the_quorum_has_or_had_is_not_adopted_again() {
     let vault = Vault::taken_over();
     let serial = vault.hsm.serial("lab");
-    let propose = |target: &Target| vault.lab.propose(&vault.lab.plan("twice", &adopt(target)));
+    let propose = |target: &Target| vault.quorum.propose(&vault.quorum.plan("twice", &adopt(target)));
     let refused = propose(&Target::empty("lab-2")).expect(3);
     assert!(refused.error().contains("has or had"), "{}", refused.error());
     let same = Target { name: "hsm-2", ..Target::in_use(&vault.hsm, "lab") };
@@ -122,11 +122,11 @@ fn what_the_quorum_has_or_had_is_not_adopted_again() {
     let strange = second("lab-2").table().replace("crypto-officer", "nobody");
     let plan = adopt(&second("lab-2")).replace("crypto-officer", "nobody");
     assert!(strange.contains("nobody"));
-    let refused = vault.lab.propose(&vault.lab.plan("strange", &plan)).expect(3);
+    let refused = vault.quorum.propose(&vault.quorum.plan("strange", &plan)).expect(3);
     assert!(refused.error().contains("no authority nobody"), "{}", refused.error());
     // Its user PIN would be out of the reach of the operations that need it.
     let plan = adopt(&second("lab-2")).replace("crypto-officer", "security-officer");
-    let refused = vault.lab.propose(&vault.lab.plan("unreachable", &plan)).expect(3);
+    let refused = vault.quorum.propose(&vault.quorum.plan("unreachable", &plan)).expect(3);
     assert!(refused.error().contains("not required for it"), "{}", refused.error());
     vault.ceremony(&retire("hsm", &serial, "lab"), FOUR).ok();
     let refused = propose(&Target::empty("lab-2")).expect(3);
@@ -138,18 +138,18 @@ fn the_roster_says_who_adopts_and_retires() {
     let vault = Vault::in_use();
     let target = Target::in_use(&vault.hsm, "lab").table();
     let plan = vault
-        .lab
-        .genesis(&crate::support::lab::CUSTODIANS)
+        .quorum
+        .genesis(&crate::support::quorum::CUSTODIANS)
         .operation("adopt", &["crypto-officer"])
         .operation("retire", &["crypto-officer"])
         .targets(&target);
-    vault.lab.propose(&vault.lab.plan("genesis", &plan.text())).ok();
-    for name in crate::support::lab::CUSTODIANS {
-        vault.lab.approve(name).ok();
+    vault.quorum.propose(&vault.quorum.plan("genesis", &plan.text())).ok();
+    for name in crate::support::quorum::CUSTODIANS {
+        vault.quorum.approve(name).ok();
     }
     vault.execute(&vault.present("so-pin", "so.pin")).ok();
     // The authority that adopts must be able to open what it installs.
-    let refused = vault.lab.propose(&vault.lab.plan("adopt", &adopt(&second("lab-2")))).expect(3);
+    let refused = vault.quorum.propose(&vault.quorum.plan("adopt", &adopt(&second("lab-2")))).expect(3);
     assert!(refused.error().contains("nobody could install it"), "{}", refused.error());
     vault.ceremony(&retire("hsm", &vault.hsm.serial("lab"), "lab"), THREE).ok();
 }
@@ -157,11 +157,11 @@ fn the_roster_says_who_adopts_and_retires() {
 #[test]
 fn an_adoption_hands_over_a_reissued_pin() {
     let vault = Vault::in_use();
-    let application = Application::new(&vault.lab, "application");
+    let application = Application::new(&vault.quorum, "application");
     vault.found(&[Target::in_use(&vault.hsm, "lab").reissued(&application)]);
     vault.ceremony(&adopt(&second("lab-2").reissued(&application)), FOUR).ok();
-    let file = vault.lab.at("files/second.age");
-    vault.lab.run(&["show", &vault.lab.at("ledger"), "--handover", "hsm-2", "-o", &file]).ok();
+    let file = vault.quorum.at("files/second.age");
+    vault.quorum.run(&["show", &vault.quorum.at("ledger"), "--handover", "hsm-2", "-o", &file]).ok();
     assert!(vault.hsm.can_log_in("lab-2", "user", &application.opens(&file).unwrap()));
 }
 
@@ -176,7 +176,7 @@ fn an_adoption_survives_its_module() {
         ("C_InitPIN", "exit0", 5),
     ];
     let vault = Vault::taken_over();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     for (number, (function, kind, code)) in FAULTS.iter().enumerate() {
         module.behave();
         let (name, label) = (format!("hsm-{number}"), format!("lab-{number}"));

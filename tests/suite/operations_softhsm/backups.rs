@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{
-    lab::Ran,
+    quorum::Ran,
     softhsm::{SoftHsm, USER_PIN},
     vault::{FOUR, THREE, Target, Vault, inventory, reset},
 };
@@ -28,7 +28,7 @@ pub fn backup(vault: &Vault, file: &str, allow_partial: bool) -> String {
     format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\n\
          allow_partial = {allow_partial}\n",
-        vault.lab.at(file)
+        vault.quorum.at(file)
     )
 }
 
@@ -36,7 +36,7 @@ pub fn restore(vault: &Vault, target: &str, backup: u32, file: &str) -> String {
     format!(
         "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"{target}\"\nbackup = {backup}\n\
          input = \"{}\"\n",
-        vault.lab.at(file)
+        vault.quorum.at(file)
     )
 }
 
@@ -57,13 +57,13 @@ fn keys_go_out_and_come_back_to_the_same_token_and_to_another() {
     vault.approved(&backup(&vault, "files/b.age", false), THREE);
     let few = vault.execute::<&str>(&[]).expect(6);
     assert!(few.error().contains("security-officer 3 of 4"), "{}", few.error());
-    vault.lab.approve("dave").ok();
+    vault.quorum.approve("dave").ok();
     let done = vault.execute::<&str>(&[]).ok();
     assert_eq!(done.json["backup"]["entries"].as_array().unwrap().len(), 5);
-    let bytes = fs::read(vault.lab.path("files/b.age")).unwrap();
+    let bytes = fs::read(vault.quorum.path("files/b.age")).unwrap();
     assert!(bytes.starts_with(b"age-encryption.org/v1\n"));
     // A file is not written over, whoever approves.
-    vault.lab.propose(&vault.lab.plan("next", &backup(&vault, "files/b.age", false))).expect(3);
+    vault.quorum.propose(&vault.quorum.plan("next", &backup(&vault, "files/b.age", false))).expect(3);
 
     vault.ceremony(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR).ok();
     assert_eq!(vault.public("lab-2", "ec"), 0);
@@ -77,7 +77,7 @@ fn keys_go_out_and_come_back_to_the_same_token_and_to_another() {
         let again = vault.ceremony(&restore(&vault, target, 1, "files/b.age"), FOUR).ok();
         assert_eq!((restored(&again), vault.public(token, "ec"), vault.public(token, "rsa")), (5, 1, 1));
     }
-    assert_eq!(fs::read(vault.lab.path("files/b.age")).unwrap(), bytes);
+    assert_eq!(fs::read(vault.quorum.path("files/b.age")).unwrap(), bytes);
     vault.ceremony(&inventory("hsm"), THREE).ok();
 }
 
@@ -89,7 +89,7 @@ fn what_cannot_leave_is_named_and_only_a_partial_backup_goes_without() {
     vault.found(&[Target::in_use(&vault.hsm, "lab")]);
     // It is on record that one of them stays: nobody gathers for a whole backup.
     let refused =
-        vault.lab.propose(&vault.lab.plan("whole", &backup(&vault, "files/b.age", false))).expect(3);
+        vault.quorum.propose(&vault.quorum.plan("whole", &backup(&vault, "files/b.age", false))).expect(3);
     assert!(refused.error().contains("\\\"stays\\\" id 07"), "{}", refused.error());
     assert!(!refused.error().contains("\\\"ed\\\""), "{}", refused.error());
     let done = vault.ceremony(&backup(&vault, "files/b.age", true), FOUR).ok();
@@ -100,7 +100,7 @@ fn what_cannot_leave_is_named_and_only_a_partial_backup_goes_without() {
         .map(|l| l["object"]["label"].as_str().unwrap().to_owned())
         .collect();
     assert!(left.contains(&"stays".to_owned()) && left.contains(&"ed".to_owned()), "{left:?}");
-    assert!(vault.lab.path("files/b.age").exists());
+    assert!(vault.quorum.path("files/b.age").exists());
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_token_of_which_nothing_can_leave_makes_no_backup() {
         for said in ["0 keys could be exported", "\\\"ed\\\" id 08", "CKR_KEY"] {
             assert!(failed.error().contains(said), "{said}: {}", failed.error());
         }
-        assert!(fs::read_dir(vault.lab.path("files")).unwrap().next().is_none(), "a file was left behind");
+        assert!(fs::read_dir(vault.quorum.path("files")).unwrap().next().is_none(), "a file was left behind");
         vault.execute(&["--give-up"]).expect(4);
     }
 }
@@ -125,7 +125,8 @@ fn a_token_of_which_nothing_can_leave_makes_no_backup() {
 #[test]
 fn a_backup_that_the_record_shows_to_be_vain_is_refused_when_it_is_proposed() {
     let vault = Vault::taken_over();
-    let refused = vault.lab.propose(&vault.lab.plan("vain", &backup(&vault, "files/b.age", false))).expect(3);
+    let refused =
+        vault.quorum.propose(&vault.quorum.plan("vain", &backup(&vault, "files/b.age", false))).expect(3);
     for said in ["no key that may leave", "\\\"old\\\" id 01", "\\\"keep\\\" id 02"] {
         assert!(refused.error().contains(said), "{said}: {}", refused.error());
     }
@@ -142,7 +143,7 @@ fn a_backup_that_is_not_the_recorded_one_changes_nothing() {
     vault.found(&[Target::in_use(&vault.hsm, "lab"), Target { name: "spare", ..Target::empty("spare") }]);
     vault.ceremony(&backup(&vault, "files/b.age", false), FOUR).ok();
     vault.ceremony(&backup(&vault, "files/later.age", false), FOUR).ok();
-    let file = vault.lab.path("files/b.age");
+    let file = vault.quorum.path("files/b.age");
     let good = fs::read(&file).unwrap();
     vault.approved(&restore(&vault, "spare", 1, "files/b.age"), FOUR);
     let mut flipped = good.clone();
@@ -151,7 +152,7 @@ fn a_backup_that_is_not_the_recorded_one_changes_nothing() {
     header[40] ^= 1;
     let cut = good[..good.len() - 100].to_vec();
     let longer = [good.clone(), vec![0]].concat();
-    let later = fs::read(vault.lab.path("files/later.age")).unwrap();
+    let later = fs::read(vault.quorum.path("files/later.age")).unwrap();
     for (what, bad) in [
         ("flipped", flipped),
         ("header", header),
@@ -180,17 +181,17 @@ fn a_backup_of_another_ledger_is_not_restored() {
         vault.found(&[Target::in_use(&vault.hsm, "lab"), Target { name: "spare", ..Target::empty("spare") }]);
         vault.ceremony(&backup(vault, "files/b.age", false), FOUR).ok();
     }
-    let good = fs::read(ours.lab.path("files/b.age")).unwrap();
-    fs::copy(theirs.lab.path("files/b.age"), ours.lab.path("files/b.age")).unwrap();
+    let good = fs::read(ours.quorum.path("files/b.age")).unwrap();
+    fs::copy(theirs.quorum.path("files/b.age"), ours.quorum.path("files/b.age")).unwrap();
     ours.approved(&restore(&ours, "spare", 1, "files/b.age"), FOUR);
     let failed = ours.execute::<&str>(&[]).expect(3);
     assert!(failed.error().contains("is not the backup that this ledger recorded"), "{}", failed.error());
     assert_eq!(ours.public("spare", "ec"), 0);
-    fs::write(ours.lab.path("files/b.age"), good).unwrap();
+    fs::write(ours.quorum.path("files/b.age"), good).unwrap();
     ours.execute::<&str>(&[]).ok();
     assert_eq!(ours.public("spare", "ec"), 1);
     // A ceremony that made no backup is none.
-    ours.lab.propose(&ours.lab.plan("next", &restore(&ours, "spare", 2, "files/b.age"))).expect(3);
+    ours.quorum.propose(&ours.quorum.plan("next", &restore(&ours, "spare", 2, "files/b.age"))).expect(3);
 }
 
 /// A file in the ledger could pass for a part of it, and an unfinished one is replaced by the next.
@@ -205,12 +206,12 @@ fn a_backup_has_a_place_of_its_own() {
         ("files/../ledger/b.age", "without '..'"),
         ("files/b.age.partial", "the end of unfinished files"),
     ] {
-        let refused = vault.lab.propose(&vault.lab.plan("next", &backup(&vault, file, true))).expect(3);
+        let refused = vault.quorum.propose(&vault.quorum.plan("next", &backup(&vault, file, true))).expect(3);
         assert!(refused.error().contains(said), "{file}: {}", refused.error());
     }
-    std::os::unix::fs::symlink(vault.lab.path("ledger"), vault.lab.path("files/elsewhere")).unwrap();
+    std::os::unix::fs::symlink(vault.quorum.path("ledger"), vault.quorum.path("files/elsewhere")).unwrap();
     let aside = backup(&vault, "files/elsewhere/b.age", true);
-    let refused = vault.lab.propose(&vault.lab.plan("next", &aside)).expect(3);
+    let refused = vault.quorum.propose(&vault.quorum.plan("next", &aside)).expect(3);
     assert!(refused.error().contains("lies in the ledger"), "{}", refused.error());
     vault.ceremony(&backup(&vault, "files/b.age", true), FOUR).ok();
 }

@@ -3,15 +3,15 @@
 use crate::{
     operations_softhsm::backups::{backup, exportable, restore},
     support::{
-        lab::Ran,
+        quorum::Ran,
         softhsm::USER_PIN,
         vault::{FOUR, THREE, Target, Vault, inventory},
     },
 };
 
 fn compare(vault: &Vault, more: &[&str]) -> Ran {
-    let ledger = vault.lab.at("ledger");
-    vault.lab.run(&[&["compare", "hsm", "spare", "--ledger", &ledger], more].concat())
+    let ledger = vault.quorum.at("ledger");
+    vault.quorum.run(&[&["compare", "hsm", "spare", "--ledger", &ledger], more].concat())
 }
 
 /// How many objects came out so.
@@ -28,7 +28,7 @@ fn pair() -> (Vault, Vec<String>) {
     let spare = Target { name: "spare", ..target.clone() };
     let spare = Target { label: "spare".into(), serial: Some(vault.hsm.serial("spare")), ..spare };
     vault.found(&[target, spare]);
-    let pin = |name: &str| format!("{name}:user-pin={}", vault.lab.at("user.pin"));
+    let pin = |name: &str| format!("{name}:user-pin={}", vault.quorum.at("user.pin"));
     let present = ["--present-pin".into(), pin("hsm"), "--present-pin".into(), pin("spare")].to_vec();
     (vault, present)
 }
@@ -48,7 +48,7 @@ fn a_restored_pair_is_the_same_until_one_of_them_is_changed() {
     // Two private keys and a secret one by what the restore proved; the public halves by their hashes.
     assert_eq!((count(&same, "same", Some("restore")), count(&same, "same", Some("public-key"))), (3, 2));
     assert_eq!((same.text("verdict").as_str(), &same.json["recorded"]), ("same", &serde_json::json!([0, 2])));
-    let prose = vault.prose(&["compare", "hsm", "spare", "--ledger", &vault.lab.at("ledger")]).ok();
+    let prose = vault.prose(&["compare", "hsm", "spare", "--ledger", &vault.quorum.at("ledger")]).ok();
     assert!(prose.stdout.contains("proven when it was restored"), "{}", prose.stdout);
 
     // Somebody puts a key that they know under the original label and id.
@@ -76,8 +76,8 @@ fn a_restored_pair_is_the_same_until_one_of_them_is_changed() {
 #[test]
 fn only_two_targets_of_the_ledger_are_compared() {
     let vault = Vault::taken_over();
-    let ledger = vault.lab.at("ledger");
-    vault.lab.run(&["compare", "hsm", "hsm", "--ledger", &ledger]).expect(2);
-    vault.lab.run(&["compare", "hsm", "spare", "--ledger", &ledger]).expect(3);
-    vault.lab.run(&["compare", "hsm", "spare"]).expect(2);
+    let ledger = vault.quorum.at("ledger");
+    vault.quorum.run(&["compare", "hsm", "hsm", "--ledger", &ledger]).expect(2);
+    vault.quorum.run(&["compare", "hsm", "spare", "--ledger", &ledger]).expect(3);
+    vault.quorum.run(&["compare", "hsm", "spare"]).expect(2);
 }

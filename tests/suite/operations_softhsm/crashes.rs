@@ -55,7 +55,7 @@ fn a_reset_survives_its_module() {
         ("C_InitPIN", 1, "late-error", 5),
     ];
     let vault = Vault::new(SoftHsm::with_token("lab-0"));
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
     let serial = vault.hsm.serial("lab-0");
@@ -109,12 +109,12 @@ fn a_backup_and_a_restore_survive_their_module() {
     }
     hsm.make_secret("lab", "AES:32", "aes", "03");
     let vault = Vault::new(hsm);
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     let spare = Target { name: "spare", ..Target::empty("spare") };
     vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path), spare.module(&module.path)]);
     for (number, fault) in (1..).zip(BACKUP) {
-        let file = vault.lab.at(&format!("files/{number}.age"));
+        let file = vault.quorum.at(&format!("files/{number}.age"));
         let plan = format!(
             "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{file}\"\n\
              allow_partial = false\n"
@@ -128,7 +128,7 @@ fn a_backup_and_a_restore_survive_their_module() {
         let plan = format!(
             "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"spare\"\nbackup = 1\n\
              input = \"{}\"\n",
-            vault.lab.at("files/1.age")
+            vault.quorum.at("files/1.age")
         );
         vault.approved(&plan, FOUR);
         go_through(&vault, &module, *fault);
@@ -160,10 +160,10 @@ fn empty(vault: &Vault) {
 #[test]
 fn the_second_medium_has_all_when_the_ledgers_disk_is_lost() {
     let vault = Vault::new(SoftHsm::with_token("lab-0"));
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
-    let (ledger, copy) = (vault.lab.path("ledger"), vault.lab.path("copy"));
+    let (ledger, copy) = (vault.quorum.path("ledger"), vault.quorum.path("copy"));
     let lose = || {
         std::fs::remove_dir_all(&ledger).unwrap();
         let copied = std::process::Command::new("cp").arg("-r").args([&copy, &ledger]).status().unwrap();
@@ -186,5 +186,5 @@ fn the_second_medium_has_all_when_the_ledgers_disk_is_lost() {
         // With the PINs that only the copy had.
         vault.ceremony(&inventory("hsm"), THREE).ok();
     }
-    vault.lab.run(&["audit", &vault.lab.at("ledger"), &vault.lab.at("copy")]).expect(6);
+    vault.quorum.run(&["audit", &vault.quorum.at("ledger"), &vault.quorum.at("copy")]).expect(6);
 }

@@ -8,7 +8,7 @@ use crate::support::{
 /// A token in use, taken over with a reissued user PIN.
 fn taken_over() -> (Vault, Application) {
     let vault = Vault::in_use();
-    let application = Application::new(&vault.lab, "application");
+    let application = Application::new(&vault.quorum, "application");
     vault.found(&[Target::in_use(&vault.hsm, "lab").reissued(&application)]);
     (vault, application)
 }
@@ -16,8 +16,8 @@ fn taken_over() -> (Vault, Application) {
 /// The same behind a module that can be told to misbehave.
 fn behind_a_module() -> (Vault, Application, FaultyModule) {
     let vault = Vault::in_use();
-    let application = Application::new(&vault.lab, "application");
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let application = Application::new(&vault.quorum, "application");
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path).reissued(&application)]);
     (vault, application, module)
@@ -38,22 +38,22 @@ fn only_the_new_one_holds(vault: &Vault, application: &Application, label: &str,
 #[test]
 fn every_ceremony_takes_the_pin_and_hands_over_another() {
     let (vault, application) = taken_over();
-    let stranger = Application::new(&vault.lab, "stranger");
+    let stranger = Application::new(&vault.quorum, "stranger");
     let mut pins = vec![USER_PIN.to_owned()];
     only_the_new_one_holds(&vault, &application, "lab", &mut pins);
-    assert!(stranger.opens(&vault.lab.at("files/handover.age")).is_none());
+    assert!(stranger.opens(&vault.quorum.at("files/handover.age")).is_none());
     assert!(!vault.hsm.can_log_in("lab", "so", SO_PIN));
 
-    let plan = vault.lab.plan("next", &inventory("hsm"));
-    vault.lab.propose(&plan).ok();
-    let shown = vault.prose(&["show", &vault.lab.at("ledger")]);
+    let plan = vault.quorum.plan("next", &inventory("hsm"));
+    vault.quorum.propose(&plan).ok();
+    let shown = vault.prose(&["show", &vault.quorum.at("ledger")]);
     assert!(shown.stdout.contains("THE APPLICATION STOPS"), "{}", shown.stdout);
     assert!(shown.stdout.contains(&application.recipient), "{}", shown.stdout);
     // Nothing is handed over before it holds.
-    let early = vault.lab.at("files/early.age");
-    vault.lab.run(&["show", &vault.lab.at("ledger"), "--handover", "hsm", "-o", &early]).expect(3);
+    let early = vault.quorum.at("files/early.age");
+    vault.quorum.run(&["show", &vault.quorum.at("ledger"), "--handover", "hsm", "-o", &early]).expect(3);
     for name in FOUR {
-        vault.lab.approve(name).ok();
+        vault.quorum.approve(name).ok();
     }
     let done = vault.execute::<&str>(&[]).ok();
     assert_eq!(done.json["pins"], serde_json::json!([{ "target": "hsm", "role": "so-pin", "version": 2 }]));
@@ -73,7 +73,7 @@ fn every_ceremony_takes_the_pin_and_hands_over_another() {
     );
     vault.ceremony(&inventory("hsm"), FOUR).ok();
     only_the_new_one_holds(&vault, &application, "lab", &mut pins);
-    let file = vault.lab.at("files/backup.age");
+    let file = vault.quorum.at("files/backup.age");
     let backup = format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{file}\"\n\
          allow_partial = true\n"
@@ -93,14 +93,14 @@ fn every_ceremony_takes_the_pin_and_hands_over_another() {
     only_the_new_one_holds(&vault, &application, "lab-2", &mut pins);
     vault.ceremony(&inventory("hsm"), FOUR).ok();
     only_the_new_one_holds(&vault, &application, "lab-2", &mut pins);
-    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+    let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]).expect(6);
     assert!(audit.stdout.contains("application-pin-can-delete"), "{}", audit.stdout);
 }
 
 #[test]
 fn an_empty_slot_gets_a_pin_for_its_application() {
     let vault = Vault::new(SoftHsm::new());
-    let application = Application::new(&vault.lab, "application");
+    let application = Application::new(&vault.quorum, "application");
     vault.found(&[Target::empty("lab").reissued(&application)]);
     only_the_new_one_holds(&vault, &application, "lab", &mut Vec::new());
 }
@@ -108,11 +108,12 @@ fn an_empty_slot_gets_a_pin_for_its_application() {
 #[test]
 fn a_plan_that_could_not_set_the_pin_is_refused() {
     let vault = Vault::in_use();
-    let application = Application::new(&vault.lab, "application");
+    let application = Application::new(&vault.quorum, "application");
     let target = Target::in_use(&vault.hsm, "lab").reissued(&application).table();
     let propose = |target: &str, authority: &str| {
-        let plan = vault.lab.genesis(&crate::support::lab::CUSTODIANS).looking_and_deleting(&[authority]);
-        vault.lab.propose(&vault.lab.plan("genesis", &plan.targets(target).text()))
+        let plan =
+            vault.quorum.genesis(&crate::support::quorum::CUSTODIANS).looking_and_deleting(&[authority]);
+        vault.quorum.propose(&vault.quorum.plan("genesis", &plan.targets(target).text()))
     };
     let refused = propose(&target, "crypto-officer").expect(3);
     assert!(refused.error().contains("needs the so-pin") || refused.error().contains("needs the user-pin"));
@@ -190,8 +191,11 @@ fn giving_up_does_not_leave_the_application_without_a_pin() {
     vault.approved(&delete("01"), FOUR);
     module.order("C_InitPIN", 1, "crash");
     vault.execute(&["--give-up"]).expect(5);
-    let ledger = vault.lab.at("ledger");
-    vault.lab.run(&["show", &ledger, "--handover", "hsm", "-o", &vault.lab.at("files/none.age")]).expect(3);
+    let ledger = vault.quorum.at("ledger");
+    vault
+        .quorum
+        .run(&["show", &ledger, "--handover", "hsm", "-o", &vault.quorum.at("files/none.age")])
+        .expect(3);
     module.behave();
     vault.ceremony(&delete("01"), FOUR).ok();
     only_the_new_one_holds(&vault, &application, "lab", &mut pins);
@@ -224,7 +228,7 @@ fn a_reset_goes_on_whichever_so_pin_holds() {
     vault.approved(&inventory("hsm"), FOUR);
     module.order("C_SetPIN", 1, "crash");
     vault.execute(&["--give-up"]).expect(5);
-    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+    let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]).expect(6);
     assert!(audit.stdout.contains("pin-unknown"), "{}", audit.stdout);
     module.behave();
     vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR);

@@ -10,7 +10,7 @@ use crate::support::{
 /// A vault over a module that can be told to misbehave, taken over.
 fn behind_a_module() -> (Vault, FaultyModule) {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
     (vault, module)
@@ -43,7 +43,7 @@ fn every_operation_leaves_another_user_pin_behind() {
     let mut seen = vec![pin_blobs(&vault.hsm)];
     let backup = format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\nallow_partial = true\n",
-        vault.lab.at("files/backup.age")
+        vault.quorum.at("files/backup.age")
     );
     for (version, plan) in [(2, inventory("hsm")), (3, delete("01")), (4, inventory("hsm"))] {
         let done = vault.ceremony(&plan, THREE).ok();
@@ -72,8 +72,8 @@ fn a_borrowed_pin_is_left_alone() {
     let done = vault.execute(&vault.present("user-pin", "user.pin")).ok();
     assert_eq!(pins(&done.json), []);
     assert!(vault.hsm.can_log_in("lab", "user", crate::support::softhsm::USER_PIN));
-    let keep = vault.lab.plan("keep", &(inventory("hsm") + "keep_pins = true\n"));
-    let refused = vault.lab.propose(&keep).expect(3);
+    let keep = vault.quorum.plan("keep", &(inventory("hsm") + "keep_pins = true\n"));
+    let refused = vault.quorum.propose(&keep).expect(3);
     assert!(refused.error().contains("has no PIN of hsm"), "{}", refused.error());
 }
 
@@ -94,9 +94,9 @@ fn a_token_that_cannot_change_pins_needs_a_plan_that_says_so() {
     let done = vault.ceremony(&(inventory("hsm") + "keep_pins = true\n"), THREE).ok();
     assert_eq!((pins(&done.json), module.calls("C_SetPIN")), (vec![], 0));
     assert_eq!(pin_blobs(&vault.hsm), blobs);
-    let shown = vault.prose(&["show", &vault.lab.at("ledger")]);
+    let shown = vault.prose(&["show", &vault.quorum.at("ledger")]);
     assert!(shown.stdout.contains("NOT CHANGED"), "{}", shown.stdout);
-    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+    let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]).expect(6);
     assert!(audit.stdout.contains("pins-kept"), "{}", audit.stdout);
 }
 
@@ -151,11 +151,11 @@ fn a_pin_that_is_not_known_is_found_by_the_next_ceremony() {
         assert_eq!(pins(&given_up.json), []);
         vault.plug_in();
         module.behave();
-        let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+        let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]).expect(6);
         assert!(audit.stdout.contains("pin-unknown"), "{}", audit.stdout);
         let done = vault.ceremony(&inventory("hsm"), THREE).ok();
         assert_eq!(pins(&done.json), [("user-pin".to_owned(), 3)]);
-        let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+        let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]).expect(6);
         assert!(!audit.stdout.contains("pin-unknown"), "{}", audit.stdout);
     }
 }

@@ -30,7 +30,7 @@ fn a_reset_leaves_an_empty_token_with_new_pins_and_the_ledger_goes_on() {
     vault.approved(&reset(&serial, "lab", "lab-2"), THREE);
     let few = vault.execute::<&str>(&[]).expect(6);
     assert!(few.error().contains("security-officer 3 of 4"), "{}", few.error());
-    vault.lab.approve("dave").ok();
+    vault.quorum.approve("dave").ok();
     vault.execute::<&str>(&[]).ok();
     let listed = vault.hsm.tool(&["--list-token-slots"]);
     assert!(listed.contains("token label        : lab-2\n") && !listed.contains("label        : lab\n"));
@@ -41,8 +41,8 @@ fn a_reset_leaves_an_empty_token_with_new_pins_and_the_ledger_goes_on() {
     let seen = vault.ceremony(&inventory("hsm"), THREE).ok();
     assert_eq!(seen.json["targets"][0]["inventory"]["objects"].as_array().unwrap().len(), 0);
     // What is gone cannot be pinned, the old name is no name any more, and the next reset uses the new SO PIN.
-    vault.lab.propose(&vault.lab.plan("stale", &delete("01"))).expect(3);
-    vault.lab.propose(&vault.lab.plan("stale", &reset(&serial, "lab", "lab-3"))).expect(3);
+    vault.quorum.propose(&vault.quorum.plan("stale", &delete("01"))).expect(3);
+    vault.quorum.propose(&vault.quorum.plan("stale", &reset(&serial, "lab", "lab-3"))).expect(3);
     vault.ceremony(&reset(&vault.hsm.serial("lab-2"), "lab-2", "lab-3"), FOUR).ok();
     vault.ceremony(&inventory("hsm"), THREE).ok();
 }
@@ -119,7 +119,7 @@ fn a_reset_that_changed_nothing_is_given_up_and_the_ledger_goes_on() {
 /// A vault not founded yet, and a module that can be told to misbehave.
 fn behind_a_module() -> (Vault, FaultyModule) {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     (vault, module)
 }
@@ -138,7 +138,7 @@ fn a_reset_that_lost_its_token_takes_no_other_slot_for_it() {
     vault.execute::<&str>(&[]).expect(5);
     assert!(std::fs::read_dir(vault.hsm.tokens()).unwrap().next().is_none(), "another slot was initialised");
     vault.execute(&["--give-up"]).expect(5);
-    vault.lab.propose(&vault.lab.plan("next", &inventory("hsm"))).expect(1);
+    vault.quorum.propose(&vault.quorum.plan("next", &inventory("hsm"))).expect(1);
     vault.plug_in();
     vault.ceremony(&inventory("hsm"), THREE).ok();
 }

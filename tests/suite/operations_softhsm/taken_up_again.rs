@@ -12,7 +12,7 @@ fn recover(number: u32) -> String {
 
 fn behind_a_module() -> (Vault, FaultyModule) {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     (vault, module)
 }
@@ -22,16 +22,16 @@ fn given_up(vault: &Vault, module: &FaultyModule, call: (&str, &str), present: &
     module.order(call.0, 1, call.1);
     vault.execute(present).expect(5);
     module.behave();
-    let open = vault.lab.run(&["status", &vault.lab.at("ledger")]).ok();
+    let open = vault.quorum.run(&["status", &vault.quorum.at("ledger")]).ok();
     let next = open.json["next"]["reason"].as_str().unwrap();
     assert!(next.contains("'quorate execute --give-up' is refused while the target answers"), "{next}");
     vault.unplug();
     let give_up = [present, &["--give-up".to_owned()]].concat();
     vault.execute(&give_up).expect(5);
     vault.plug_in();
-    let status = vault.prose(&["status", &vault.lab.at("ledger")]);
+    let status = vault.prose(&["status", &vault.quorum.at("ledger")]);
     assert!(status.stdout.contains("nobody knew which PINs"), "{}", status.stdout);
-    let audit = vault.lab.run(&["audit", &vault.lab.at("ledger")]).expect(6);
+    let audit = vault.quorum.run(&["audit", &vault.quorum.at("ledger")]).expect(6);
     assert!(audit.stdout.contains("pins-unsettled"), "{}", audit.stdout);
 }
 
@@ -44,14 +44,14 @@ fn a_reset_that_was_given_up_is_brought_to_its_end() {
         ("C_InitPIN", "crash-after"),
     ] {
         let (vault, module) = behind_a_module();
-        let application = Application::new(&vault.lab, "application");
+        let application = Application::new(&vault.quorum, "application");
         vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path).reissued(&application)]);
         vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR);
         given_up(&vault, &module, call, &[]);
         // The ledger knows the token under its old label only.
-        vault.lab.propose(&vault.lab.plan("blind", &inventory("hsm"))).expect(1);
+        vault.quorum.propose(&vault.quorum.plan("blind", &inventory("hsm"))).expect(1);
         vault.approved(&recover(1), FOUR);
-        let shown = vault.prose(&["show", &vault.lab.at("ledger")]);
+        let shown = vault.prose(&["show", &vault.quorum.at("ledger")]);
         let shown = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         for told in ["it is taken up again", "EVERYTHING in it will be destroyed", "THE APPLICATION STOPS"] {
             assert!(shown.contains(told), "{told}: {shown}");
@@ -60,7 +60,7 @@ fn a_reset_that_was_given_up_is_brought_to_its_end() {
         let pin = application.takes(&vault);
         assert!(vault.hsm.can_log_in("lab-2", "user", &pin), "{call:?}");
         vault.ceremony(&inventory("hsm"), FOUR).ok();
-        let again = vault.lab.propose(&vault.lab.plan("again", &recover(1))).expect(3);
+        let again = vault.quorum.propose(&vault.quorum.plan("again", &recover(1))).expect(3);
         assert!(again.error().contains("it is known which PINs are in force"), "{}", again.error());
     }
 }
@@ -73,13 +73,13 @@ fn an_adoption_that_was_given_up_is_brought_to_its_end() {
     vault.hsm.make_key("other", "EC:prime256v1", "theirs", "11");
     let joining = Target { name: "hsm-2", ..Target::in_use(&vault.hsm, "other").module(&module.path) };
     vault.approved(&adopt(&joining), FOUR);
-    let present = ["--present-pin".to_owned(), format!("hsm-2:so-pin={}", vault.lab.at("so.pin"))];
+    let present = ["--present-pin".to_owned(), format!("hsm-2:so-pin={}", vault.quorum.at("so.pin"))];
     given_up(&vault, &module, ("C_InitPIN", "crash"), &present);
     assert!(!vault.hsm.can_log_in("other", "so", SO_PIN));
     // To adopt it once more is no way: nobody has its SO PIN of today.
     let retry = Target { name: "hsm-3", ..Target::in_use(&vault.hsm, "other").module(&module.path) };
     vault.approved(&adopt(&retry), FOUR);
-    let other = ["--present-pin".to_owned(), format!("hsm-3:so-pin={}", vault.lab.at("so.pin"))];
+    let other = ["--present-pin".to_owned(), format!("hsm-3:so-pin={}", vault.quorum.at("so.pin"))];
     vault.execute(&[&other[..], &["--give-up".to_owned()]].concat()).expect(4);
     vault.approved(&recover(1), FOUR);
     vault.execute::<&str>(&[]).expect(1);
@@ -95,7 +95,7 @@ fn a_genesis_that_was_given_up_is_brought_to_its_end() {
     vault.approved_genesis(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
     let present = vault.present("so-pin", "so.pin");
     given_up(&vault, &module, ("C_InitPIN", "crash"), &present);
-    vault.lab.propose(&vault.lab.plan("early", &inventory("hsm"))).expect(3);
+    vault.quorum.propose(&vault.quorum.plan("early", &inventory("hsm"))).expect(3);
     vault.approved(&recover(0), FOUR);
     vault.execute(&present).ok();
     vault.ceremony(&delete("01"), THREE).ok();
@@ -110,7 +110,7 @@ fn a_token_that_came_back_as_it_was_is_left_alone() {
     vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR);
     given_up(&vault, &module, ("C_InitToken", "hang"), &["--module-timeout".to_owned(), "1".to_owned()]);
     vault.ceremony(&inventory("hsm"), THREE).ok();
-    let refused = vault.lab.propose(&vault.lab.plan("late", &recover(1))).expect(3);
+    let refused = vault.quorum.propose(&vault.quorum.plan("late", &recover(1))).expect(3);
     assert!(refused.error().contains("it is known which PINs are in force"), "{}", refused.error());
     assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (1, 1));
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::{
     programs::desk::{Desk, SECOND, SECRET, by, exists, genesis, input, output, program_table},
     support::{
-        lab::CUSTODIANS,
+        quorum::CUSTODIANS,
         vault::{THREE, people},
     },
 };
@@ -18,7 +18,7 @@ fn text(path: &Path) -> String {
 fn credentials_come_in_order_on_standard_input_and_by_descriptor_and_nowhere_else() {
     let desk = Desk::new();
     // What it is handed it keeps where only this test looks: the program may, and the record may not.
-    let kept = desk.lab.dir.path().join("kept");
+    let kept = desk.quorum.dir.path().join("kept");
     let (saved, copied) = (kept.join("stdin"), kept.join("descriptor"));
     fs::create_dir(&kept).unwrap();
     let arguments = [
@@ -54,13 +54,13 @@ fn credentials_come_in_order_on_standard_input_and_by_descriptor_and_nowhere_els
     assert_eq!((run["exit_code"].as_u64(), run["handed"].as_u64()), (Some(0), Some(3)), "{run}");
     assert_eq!(run["stdout"]["length"].as_u64().unwrap(), said.len() as u64);
     desk.has_no_secret(&[&done]);
-    assert!(fs::read_dir(desk.lab.path("state-station/programs")).unwrap().next().is_none());
+    assert!(fs::read_dir(desk.quorum.path("state-station/programs")).unwrap().next().is_none());
 }
 
 #[test]
 fn a_terminal_gets_each_credential_once_at_its_prompt() {
     let desk = Desk::new();
-    let kept = desk.lab.path("kept");
+    let kept = desk.quorum.path("kept");
     let arguments = [
         "say",
         "PIN: is not asked for here",
@@ -85,28 +85,28 @@ fn a_terminal_gets_each_credential_once_at_its_prompt() {
 
 #[test]
 fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
-    let lab = people();
+    let quorum = people();
     let openssl = fs::canonicalize("/usr/bin/openssl").unwrap();
     let table = program_table("offline-key", &openssl, &[("secret", "generated")]);
-    let plan = lab.plan("genesis", &genesis(&lab, &table));
-    lab.ceremony(&plan, &CUSTODIANS, &[]).ok();
+    let plan = quorum.plan("genesis", &genesis(&quorum, &table));
+    quorum.ceremony(&plan, &CUSTODIANS, &[]).ok();
     let command = |arguments: &str, rest: &str| {
         format!(
             "kind = \"command\"\ntitle = \"Key\"\nexpires_in_hours = 1\ntarget = \"offline-key\"\n\
              arguments = [{arguments}]\ntime_limit_seconds = 60\n{rest}"
         )
     };
-    let key = lab.path("files/key.pem");
+    let key = quorum.path("files/key.pem");
     let make = command(
         "\"genpkey\", \"-algorithm\", \"EC\", \"-pkeyopt\", \"ec_paramgen_curve:P-256\", \"-aes-256-cbc\", \
          \"-pass\", \"stdin\", \"-out\", \"{output:key}\"",
         &(by("secret", "stdin") + &output("key", &key)),
     );
-    lab.ceremony(&lab.plan("make", &make), THREE, &[]).ok();
+    quorum.ceremony(&quorum.plan("make", &make), THREE, &[]).ok();
     assert!(text(&key).contains("ENCRYPTED PRIVATE KEY"));
-    let document = lab.path("files/document");
+    let document = quorum.path("files/document");
     fs::write(&document, "the document").unwrap();
-    let signature = lab.path("files/signature");
+    let signature = quorum.path("files/signature");
     let sign = command(
         "\"dgst\", \"-sha256\", \"-sign\", \"{input:key}\", \"-passin\", \"stdin\", \"-out\", \"{output:signature}\", \
          \"{input:document}\"",
@@ -115,14 +115,14 @@ fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
             + &input("document", &document)
             + &output("signature", &signature)),
     );
-    lab.ceremony(&lab.plan("sign", &sign), THREE, &[]).ok();
+    quorum.ceremony(&quorum.plan("sign", &sign), THREE, &[]).ok();
     // The public half comes out with the passphrase as well, and the signature holds under it.
-    let public = lab.path("files/public.pem");
+    let public = quorum.path("files/public.pem");
     let show = command(
         "\"pkey\", \"-in\", \"{input:key}\", \"-passin\", \"stdin\", \"-pubout\", \"-out\", \"{output:public}\"",
         &(by("secret", "stdin") + &input("key", &key) + &output("public", &public)),
     );
-    lab.ceremony(&lab.plan("show", &show), THREE, &[]).ok();
+    quorum.ceremony(&quorum.plan("show", &show), THREE, &[]).ok();
     let verified = Command::new("openssl")
         .args(["dgst", "-sha256", "-verify"])
         .arg(&public)
@@ -136,12 +136,12 @@ fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
 
 #[test]
 fn age_asks_for_its_passphrase_on_the_terminal() {
-    let lab = people();
+    let quorum = people();
     let age = fs::canonicalize("/usr/bin/age").unwrap();
     let table = program_table("safe", &age, &[("secret", "generated")]);
-    lab.ceremony(&lab.plan("genesis", &genesis(&lab, &table)), &CUSTODIANS, &[]).ok();
+    quorum.ceremony(&quorum.plan("genesis", &genesis(&quorum, &table)), &CUSTODIANS, &[]).ok();
     let (plain, sealed, opened) =
-        (lab.path("files/plain"), lab.path("files/sealed"), lab.path("files/opened"));
+        (quorum.path("files/plain"), quorum.path("files/sealed"), quorum.path("files/opened"));
     fs::write(&plain, "what is in the safe").unwrap();
     let command = |arguments: &str, rest: &str| {
         format!(
@@ -156,20 +156,20 @@ fn age_asks_for_its_passphrase_on_the_terminal() {
             + &input("plain", &plain)
             + &output("sealed", &sealed)),
     );
-    lab.ceremony(&lab.plan("seal", &seal), THREE, &[]).ok();
+    quorum.ceremony(&quorum.plan("seal", &seal), THREE, &[]).ok();
     assert!(fs::read(&sealed).unwrap().starts_with(b"age-encryption.org/v1\n-> scrypt "));
     let open = command(
         "\"-d\", \"-o\", \"{output:opened}\", \"{input:sealed}\"",
         &(by("secret", "prompt Enter passphrase:") + &input("sealed", &sealed) + &output("opened", &opened)),
     );
-    lab.ceremony(&lab.plan("open", &open), THREE, &[]).ok();
+    quorum.ceremony(&quorum.plan("open", &open), THREE, &[]).ok();
     assert_eq!(text(&opened), "what is in the safe");
 }
 
 #[test]
 fn a_check_looks_whether_it_was_carried_out() {
     let desk = Desk::new();
-    let mark = desk.lab.path("mark");
+    let mark = desk.quorum.path("mark");
     let mark_text = mark.to_str().unwrap();
     // It says that it failed, and yet it was done.
     let rest = by("secret", "stdin") + &exists(&mark);
@@ -177,23 +177,23 @@ fn a_check_looks_whether_it_was_carried_out() {
     assert_eq!(done.json["program"]["check_exit_code"].as_u64(), Some(0));
     assert_eq!(done.json["program"]["run"]["exit_code"].as_u64(), Some(7));
     // It says nothing, and it was not done: seen not to have happened.
-    let nowhere = desk.lab.path("nowhere");
+    let nowhere = desk.quorum.path("nowhere");
     let rest = by("secret", "stdin") + &exists(&nowhere);
     let failed = desk.ceremony(&desk.plan(&["complain", "no such box", "exit", "7"], &rest)).expect(4);
     assert!(failed.error().contains("exit code 7") && failed.error().contains("it said: no such box"));
-    desk.lab.execute(&["--give-up"]).expect(4);
+    desk.quorum.execute(&["--give-up"]).expect(4);
     // It says that it did, and the check sees that it did not.
     let lied = desk.ceremony(&desk.plan(&["say", "done"], &rest)).expect(5);
     assert!(lied.error().contains("but the check sees that it was not carried out"), "{}", lied.error());
-    desk.lab.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute(&["--give-up"]).expect(5);
     // Without a check a failure leaves everything open, and it is not run again.
-    let count = desk.lab.path("count");
+    let count = desk.quorum.path("count");
     let plan = desk.plan(&["note", count.to_str().unwrap(), "exit", "1"], &by("secret", "stdin"));
     desk.ceremony(&plan).expect(5);
-    desk.lab.execute(&[]).expect(5);
-    desk.lab.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute(&[]).expect(5);
+    desk.quorum.execute(&["--give-up"]).expect(5);
     assert_eq!(text(&count), "x", "it was run twice");
-    let status = desk.lab.run(&["status", &desk.lab.at("ledger")]).ok();
+    let status = desk.quorum.run(&["status", &desk.quorum.at("ledger")]).ok();
     let outcomes: Vec<&str> = status.json["ceremonies"]
         .as_array()
         .unwrap()
@@ -212,12 +212,12 @@ fn a_check_looks_whether_it_was_carried_out() {
 #[test]
 fn a_repeatable_command_is_run_until_it_succeeds() {
     let desk = Desk::new();
-    let (count, wanted) = (desk.lab.path("count"), desk.lab.path("wanted"));
+    let (count, wanted) = (desk.quorum.path("count"), desk.quorum.path("wanted"));
     let arguments = ["note", count.to_str().unwrap(), "cat-file", wanted.to_str().unwrap()];
     let rest = "repeatable = true\n---\n".to_owned() + &by("secret", "stdin");
     desk.ceremony(&desk.plan(&arguments, &rest)).expect(5);
     fs::write(&wanted, "there").unwrap();
-    desk.lab.execute(&[]).ok();
+    desk.quorum.execute(&[]).ok();
     assert_eq!(text(&count), "xx");
 }
 
@@ -225,7 +225,7 @@ fn a_repeatable_command_is_run_until_it_succeeds() {
 fn the_briefing_says_what_is_run_and_what_it_gets() {
     let desk = Desk::new();
     let rest = by("secret", "stdin") + &exists(&desk.file("x"));
-    let path = desk.lab.plan(
+    let path = desk.quorum.plan(
         "next",
         &desk.plan(&["say", "a word", "{file:second-secret}"], &(rest + &by("second-secret", "descriptor"))),
     );
@@ -234,9 +234,9 @@ fn the_briefing_says_what_is_run_and_what_it_gets() {
         let plan = fs::read_to_string(&path).unwrap();
         let (head, check) = plan.split_once("[check]").unwrap();
         let (check, second) = check.split_once("[[credentials]]").unwrap();
-        desk.lab.plan("next", &format!("{head}[[credentials]]{second}[check]{check}"))
+        desk.quorum.plan("next", &format!("{head}[[credentials]]{second}[check]{check}"))
     };
-    let proposed = desk.lab.propose(&path).ok();
+    let proposed = desk.quorum.propose(&path).ok();
     for said in [
         "argument 2: a word",
         "THE secret is written to its standard input",
@@ -264,7 +264,7 @@ fn a_credential_that_was_not_read_was_not_handed() {
         let ended = desk.ceremony(&plan).expect(5);
         let told = format!("{taken} of 3 credentials taken");
         assert!(ended.error().contains(&told), "{arguments:?}: {}", ended.error());
-        let closed = desk.lab.execute(&["--give-up"]).expect(5);
+        let closed = desk.quorum.execute(&["--give-up"]).expect(5);
         assert_eq!(closed.json["program"]["run"]["handed"].as_u64(), Some(taken), "{arguments:?}");
     }
 }
@@ -273,7 +273,7 @@ fn a_credential_that_was_not_read_was_not_handed() {
 #[test]
 fn a_descriptor_has_a_number_and_a_path() {
     let desk = Desk::new();
-    let kept = |name: &str| desk.lab.dir.path().join(name).to_str().unwrap().to_owned();
+    let kept = |name: &str| desk.quorum.dir.path().join(name).to_str().unwrap().to_owned();
     let (number, path, name) = (kept("number"), kept("path"), kept("name"));
     let arguments = [
         "copy-file",
@@ -295,24 +295,25 @@ fn a_descriptor_has_a_number_and_a_path() {
 /// Binary is binary: a key may end with the byte of a line feed, and is held as it is.
 #[test]
 fn all_bytes_of_what_is_handed_over_are_held_and_counted() {
-    let lab = people();
-    let (program, file) = (lab.path("files/puppet"), lab.path("files/key"));
+    let quorum = people();
+    let (program, file) = (quorum.path("files/puppet"), quorum.path("files/key"));
     fs::copy(crate::programs::desk::puppet(), &program).unwrap();
     let key = [[0x80_u8; 31].as_slice(), b"\n"].concat();
     fs::write(&file, &key).unwrap();
     let table = program_table("box", &program, &[("secret", "handed-over")]);
-    let plan = lab.plan("genesis", &genesis(&lab, &table));
-    let (ledger, copy, given) = (lab.at("ledger"), lab.at("copy"), format!("box:secret={}", file.display()));
-    lab.run_with("frank", &["propose", &plan, &ledger, "--copy", &copy, "--hand-over", &given]).ok();
-    let shown = lab.run(&["show", &ledger]).ok();
+    let plan = quorum.plan("genesis", &genesis(&quorum, &table));
+    let (ledger, copy, given) =
+        (quorum.at("ledger"), quorum.at("copy"), format!("box:secret={}", file.display()));
+    quorum.run_with("frank", &["propose", &plan, &ledger, "--copy", &copy, "--hand-over", &given]).ok();
+    let shown = quorum.run(&["show", &ledger]).ok();
     assert!(shown.stderr.contains("secret of box, 32 bytes HANDED OVER"), "{}", shown.stderr);
     for name in CUSTODIANS {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    let done = lab.execute(&[]).ok();
+    let done = quorum.execute(&[]).ok();
     assert!(done.text("summary").contains("secret of box: 32 bytes"), "{}", done.text("summary"));
-    let desk = Desk { lab, puppet: program };
-    let kept = desk.lab.dir.path().join("kept");
+    let desk = Desk { quorum, puppet: program };
+    let kept = desk.quorum.dir.path().join("kept");
     let arguments = ["copy-file", "{file:secret}", kept.to_str().unwrap()];
     desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
     assert_eq!(fs::read(&kept).unwrap(), key);

@@ -20,11 +20,11 @@ fn wait_for(path: &Path) {
 
 /// Executes, and kills the tool when this file has come.
 fn killed_when(desk: &Desk, path: &Path) {
-    let (ledger, copy) = (desk.lab.at("ledger"), desk.lab.at("copy"));
+    let (ledger, copy) = (desk.quorum.at("ledger"), desk.quorum.at("copy"));
     let mut args = vec!["execute".to_owned(), ledger, "--copy".into(), copy];
-    args.extend(desk.lab.with_card("frank"));
+    args.extend(desk.quorum.with_card("frank"));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut child = desk.lab.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = desk.quorum.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for(path);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -38,7 +38,7 @@ fn running(program: &Path) -> bool {
 #[test]
 fn a_killed_tool_leaves_no_program_behind_and_runs_nothing_twice() {
     let desk = Desk::new();
-    let (mark, late) = (desk.lab.path("mark"), desk.lab.path("late"));
+    let (mark, late) = (desk.quorum.path("mark"), desk.quorum.path("late"));
     let arguments = ["note", mark.to_str().unwrap(), "sleep", "3", "note", late.to_str().unwrap()];
     desk.approved(&desk.plan(&arguments, &by("secret", "stdin")));
     killed_when(&desk, &mark);
@@ -47,12 +47,12 @@ fn a_killed_tool_leaves_no_program_behind_and_runs_nothing_twice() {
         assert!(Instant::now() < deadline, "the program outlives the tool");
         thread::sleep(Duration::from_millis(20));
     }
-    let again = desk.lab.execute(&[]).expect(5);
+    let again = desk.quorum.execute(&[]).expect(5);
     assert!(again.error().contains("it is never run twice"), "{}", again.error());
     thread::sleep(Duration::from_secs(3));
     assert_eq!(fs::read_to_string(&mark).unwrap(), "x");
     assert!(!late.exists());
-    let closed = desk.lab.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
     assert!(closed.json["program"]["run"].is_null(), "{}", closed.json["program"]);
     desk.has_no_secret(&[&again, &closed]);
     assert!(is_tidy(&desk));
@@ -61,21 +61,23 @@ fn a_killed_tool_leaves_no_program_behind_and_runs_nothing_twice() {
 
 /// Whether no working directory of a program is left.
 fn is_tidy(desk: &Desk) -> bool {
-    fs::read_dir(desk.lab.path("state-station/programs")).unwrap().next().is_none()
+    fs::read_dir(desk.quorum.path("state-station/programs")).unwrap().next().is_none()
 }
 
 /// Nobody executes a ceremony again that was recovered: what its program had left goes with the station's secrets.
 #[test]
 fn a_recovered_ceremony_leaves_no_working_directory_behind() {
     let desk = Desk::new();
-    let mark = desk.lab.path("mark");
+    let mark = desk.quorum.path("mark");
     desk.approved(&desk.plan(&["note", mark.to_str().unwrap(), "hang"], &by("secret", "stdin")));
     killed_when(&desk, &mark);
     assert!(!is_tidy(&desk));
     let recover = "kind = \"recover\"\ntitle = \"Recover\"\nexpires_in_hours = 1\nceremony = 1\n";
-    desk.lab.ceremony(&desk.lab.plan("recover", recover), &crate::support::lab::CUSTODIANS, &[]).ok();
+    desk.quorum
+        .ceremony(&desk.quorum.plan("recover", recover), &crate::support::quorum::CUSTODIANS, &[])
+        .ok();
     // The next one who looks finds nothing to do, and clears up.
-    desk.lab.execute(&[]).expect(3);
+    desk.quorum.execute(&[]).expect(3);
     assert!(is_tidy(&desk));
 }
 
@@ -85,7 +87,7 @@ fn after_a_kill_the_check_says_whether_it_was_done() {
     for (arguments, code) in
         [(&["note", "MARK", "note", "WANTED", "hang"][..], 0), (&["note", "MARK", "hang"], 4)]
     {
-        let (mark, wanted) = (desk.lab.path("mark"), desk.lab.path("wanted"));
+        let (mark, wanted) = (desk.quorum.path("mark"), desk.quorum.path("wanted"));
         let arguments: Vec<String> = arguments
             .iter()
             .map(|a| a.replace("MARK", mark.to_str().unwrap()).replace("WANTED", wanted.to_str().unwrap()))
@@ -93,9 +95,9 @@ fn after_a_kill_the_check_says_whether_it_was_done() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         desk.approved(&desk.plan(&arguments, &(by("secret", "stdin") + &exists(&wanted))));
         killed_when(&desk, if code == 0 { &wanted } else { &mark });
-        desk.lab.execute(&[]).expect(code);
+        desk.quorum.execute(&[]).expect(code);
         if code != 0 {
-            desk.lab.execute(&["--give-up"]).expect(code);
+            desk.quorum.execute(&["--give-up"]).expect(code);
         }
         assert_eq!(fs::read_to_string(&mark).unwrap(), "x");
         fs::remove_file(&mark).unwrap();
@@ -106,29 +108,29 @@ fn after_a_kill_the_check_says_whether_it_was_done() {
 /// What an execution changes, put back as it was after the approvals.
 fn restore(desk: &Desk, kept: &Path) {
     for part in ["ledger", "copy", "state-station"] {
-        let there = desk.lab.path(part);
+        let there = desk.quorum.path(part);
         fs::remove_dir_all(&there).unwrap();
         assert!(Command::new("cp").arg("-a").arg(kept.join(part)).arg(&there).status().unwrap().success());
     }
     for file in ["count", "files/out"] {
-        let _ = fs::remove_file(desk.lab.path(file));
+        let _ = fs::remove_file(desk.quorum.path(file));
     }
 }
 
 /// Executes, and is killed at the `at`th call of this name; only the tool itself, its children go free. Whether it came to
 /// its end before.
 fn cut_off(desk: &Desk, call: &str, at: usize) -> bool {
-    let (ledger, copy) = (desk.lab.at("ledger"), desk.lab.at("copy"));
+    let (ledger, copy) = (desk.quorum.at("ledger"), desk.quorum.at("copy"));
     let mut args = vec!["execute".to_owned(), ledger, "--copy".into(), copy];
-    args.extend(desk.lab.with_card("frank"));
+    args.extend(desk.quorum.with_card("frank"));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let inner = desk.lab.command(&args);
+    let inner = desk.quorum.command(&args);
     let cut = Command::new("strace")
         .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
         .args(["-e", &format!("inject={call}:signal=KILL:when={at}")])
         .arg(inner.get_program())
         .args(inner.get_args())
-        .current_dir(desk.lab.dir.path())
+        .current_dir(desk.quorum.dir.path())
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -140,12 +142,13 @@ fn cut_off(desk: &Desk, call: &str, at: usize) -> bool {
 #[test]
 fn killed_at_every_write_a_program_is_started_once() {
     let desk = Desk::new();
-    let (count, out) = (desk.lab.path("count"), desk.file("out"));
+    let (count, out) = (desk.quorum.path("count"), desk.file("out"));
     let arguments = ["note", count.to_str().unwrap(), "note", "{output:out}"];
     desk.approved(&desk.plan(&arguments, &(by("secret", "stdin") + &output("out", &out))));
     let kept = tempfile::tempdir().unwrap();
     for part in ["ledger", "copy", "state-station"] {
-        let copied = Command::new("cp").arg("-a").arg(desk.lab.path(part)).arg(kept.path()).status().unwrap();
+        let copied =
+            Command::new("cp").arg("-a").arg(desk.quorum.path(part)).arg(kept.path()).status().unwrap();
         assert!(copied.success());
     }
     let (mut points, mut completed, mut open) = (0, 0, 0);
@@ -156,7 +159,7 @@ fn killed_at_every_write_a_program_is_started_once() {
                 break;
             }
             points += 1;
-            let next = desk.lab.execute(&[]);
+            let next = desk.quorum.execute(&[]);
             match next.code {
                 Some(0) => completed += 1,
                 Some(5) => open += 1,

@@ -11,7 +11,7 @@ use quorate::encoding::digest::Digest;
 use tempfile::TempDir;
 
 use crate::support::{
-    lab::{CUSTODIANS, Lab, Ran},
+    quorum::{CUSTODIANS, Quorum, Ran},
     vault::{THREE, people},
 };
 
@@ -19,9 +19,9 @@ use crate::support::{
 pub const SECRET: &str = "correct-horse-battery-staple";
 pub const SECOND: &str = "a second secret, with blanks";
 
-/// A lab in which the genesis has been, copied for each test.
+/// A quorum in which the genesis has been, copied for each test.
 pub struct Desk {
-    pub lab: Lab,
+    pub quorum: Quorum,
     /// A copy of the puppet of this test's own: the ledger names it by its path.
     pub puppet: PathBuf,
 }
@@ -59,37 +59,37 @@ pub fn program_table(name: &str, program: &Path, credentials: &[(&str, &str)]) -
     text
 }
 
-/// The lab's genesis with an authority for commands.
-pub fn genesis(lab: &Lab, tables: &str) -> String {
-    lab.genesis(&CUSTODIANS).operation("command", &["crypto-officer"]).targets(tables).text()
+/// The quorum's genesis with an authority for commands.
+pub fn genesis(quorum: &Quorum, tables: &str) -> String {
+    quorum.genesis(&CUSTODIANS).operation("command", &["crypto-officer"]).targets(tables).text()
 }
 
 impl Desk {
     pub fn new() -> Self {
-        let lab = people();
-        let program = lab.path("files/puppet");
+        let quorum = people();
+        let program = quorum.path("files/puppet");
         fs::copy(puppet(), &program).unwrap();
-        fs::write(lab.path("files/one.secret"), SECRET).unwrap();
-        fs::write(lab.path("files/two.secret"), SECOND).unwrap();
+        fs::write(quorum.path("files/one.secret"), SECRET).unwrap();
+        fs::write(quorum.path("files/two.secret"), SECOND).unwrap();
         let table =
             program_table("box", &program, &[("secret", "handed-over"), ("second-secret", "handed-over")]);
-        let plan = lab.plan("genesis", &genesis(&lab, &table));
+        let plan = quorum.plan("genesis", &genesis(&quorum, &table));
         let handed = [("secret", "one"), ("second-secret", "two")]
-            .map(|(role, file)| format!("box:{role}={}", lab.at(&format!("files/{file}.secret"))));
-        let (ledger, copy) = (lab.at("ledger"), lab.at("copy"));
+            .map(|(role, file)| format!("box:{role}={}", quorum.at(&format!("files/{file}.secret"))));
+        let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
         let mut args = vec!["propose", &plan, &ledger, "--copy", &copy];
         for spec in &handed {
             args.extend(["--hand-over", spec]);
         }
-        lab.run_with("frank", &args).ok();
+        quorum.run_with("frank", &args).ok();
         for name in CUSTODIANS {
-            lab.approve(name).ok();
+            quorum.approve(name).ok();
         }
-        lab.execute(&[]).ok();
+        quorum.execute(&[]).ok();
         for file in ["one", "two"] {
-            fs::remove_file(lab.path(&format!("files/{file}.secret"))).unwrap();
+            fs::remove_file(quorum.path(&format!("files/{file}.secret"))).unwrap();
         }
-        Self { lab, puppet: program }
+        Self { quorum, puppet: program }
     }
 
     /// A plan that has the puppet do this, with what follows.
@@ -104,19 +104,19 @@ impl Desk {
 
     /// Proposes and approves.
     pub fn approved(&self, plan: &str) {
-        self.lab.propose(&self.lab.plan("next", plan)).ok();
+        self.quorum.propose(&self.quorum.plan("next", plan)).ok();
         for name in THREE {
-            self.lab.approve(name).ok();
+            self.quorum.approve(name).ok();
         }
     }
 
     /// A whole ceremony.
     pub fn ceremony(&self, plan: &str) -> Ran {
         self.approved(plan);
-        self.lab.execute(&[])
+        self.quorum.execute(&[])
     }
 
-    /// Fails if one of the secrets stands in any file of the lab, or in what was said.
+    /// Fails if one of the secrets stands in any file of the quorum, or in what was said.
     pub fn has_no_secret(&self, said: &[&Ran]) {
         for secret in [SECRET, SECOND] {
             for ran in said {
@@ -128,7 +128,7 @@ impl Desk {
                 );
             }
             for directory in ["ledger", "copy", "state-station", "files"] {
-                if let Some(path) = find(&self.lab.path(directory), secret) {
+                if let Some(path) = find(&self.quorum.path(directory), secret) {
                     panic!("{} has the secret", path.display());
                 }
             }
@@ -136,7 +136,7 @@ impl Desk {
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
-        self.lab.path(&format!("files/{name}"))
+        self.quorum.path(&format!("files/{name}"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use crate::{
     programs::desk::{Desk, SECRET, by, output},
-    support::lab::QUORATE,
+    support::quorum::QUORATE,
 };
 
 #[test]
@@ -14,12 +14,12 @@ fn a_program_that_prints_a_credential_is_not_quoted() {
     let rest = by("secret", "stdin") + &output("stdout", &said);
     let leaked = desk.ceremony(&desk.plan(&["say", "before", "cat"], &rest)).expect(5);
     assert!(leaked.error().contains("IT WROTE A CREDENTIAL"), "{}", leaked.error());
-    let closed = desk.lab.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
     let run = &closed.json["program"]["run"];
     assert!(run["stdout"].is_null() && run["stderr"].is_null() && run["credential_written"] == true, "{run}");
     assert!(!said.exists());
     desk.has_no_secret(&[&leaked, &closed]);
-    let audit = desk.lab.run(&["audit", &desk.lab.at("ledger")]);
+    let audit = desk.quorum.run(&["audit", &desk.quorum.at("ledger")]);
     assert!(audit.stdout.contains("credential-written"), "{}", audit.stdout);
 }
 
@@ -30,7 +30,7 @@ fn a_program_that_writes_a_credential_to_its_output_gets_nothing_published() {
         by("secret", "stdin") + &output("out", &desk.file("out")) + &output("more", &desk.file("more"));
     let plan = desk.plan(&["note", "{output:more}", "save", "{output:out}"], &rest);
     let leaked = desk.ceremony(&plan).expect(5);
-    let closed = desk.lab.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
     assert!(!desk.file("out").exists() && !desk.file("more").exists());
     desk.has_no_secret(&[&leaked, &closed]);
 }
@@ -38,35 +38,35 @@ fn a_program_that_writes_a_credential_to_its_output_gets_nothing_published() {
 #[test]
 fn a_terminal_that_echoes_gets_no_credential() {
     let desk = Desk::new();
-    let kept = desk.lab.path("kept");
+    let kept = desk.quorum.path("kept");
     let arguments = ["ask-echoing", "PIN: ", "save-answer", kept.to_str().unwrap()];
     let stopped = desk.ceremony(&desk.plan(&arguments, &by("secret", "prompt PIN:"))).expect(5);
     assert!(stopped.error().contains("would have shown the credential"), "{}", stopped.error());
     assert!(!kept.exists(), "it was typed");
     // Echoed by the program itself: seen, and dropped.
-    desk.lab.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute(&["--give-up"]).expect(5);
     let leaked =
         desk.ceremony(&desk.plan(&["ask", "PIN: ", "show-answer"], &by("secret", "prompt PIN:"))).expect(5);
     assert!(leaked.error().contains("IT WROTE A CREDENTIAL"), "{}", leaked.error());
-    let closed = desk.lab.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
     desk.has_no_secret(&[&stopped, &leaked, &closed]);
 }
 
 #[test]
 fn another_prompt_gets_no_credential_and_the_same_one_only_one() {
     let desk = Desk::new();
-    let kept = desk.lab.path("kept");
+    let kept = desk.quorum.path("kept");
     let arguments = ["ask", "SO PIN: ", "save-answer", kept.to_str().unwrap()];
     let plan = desk.plan(&arguments, &by("secret", "prompt PIN:")).replace("seconds = 20", "seconds = 2");
     let stopped = desk.ceremony(&plan).expect(5);
     assert!(stopped.error().contains("longer than 2 s") && stopped.error().contains("0 of 1 credentials"));
     assert!(!kept.exists());
-    desk.lab.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute(&["--give-up"]).expect(5);
     let arguments = ["ask", "PIN: ", "ask", "PIN: "];
     let again = desk.ceremony(&desk.plan(&arguments, &by("secret", "prompt PIN:"))).expect(5);
     assert!(again.error().contains("asked for a credential once more"), "{}", again.error());
     // One that ends well without having asked was not handed what it needs.
-    desk.lab.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute(&["--give-up"]).expect(5);
     let unasked = desk.ceremony(&desk.plan(&["say", "done"], &by("secret", "prompt PIN:"))).expect(5);
     assert!(unasked.error().contains("exit code 0, 0 of 1 credentials taken"), "{}", unasked.error());
 }
@@ -87,7 +87,7 @@ fn a_program_that_hangs_floods_or_dies_is_brought_to_an_end() {
         let plan = desk.plan(arguments, &rest).replace("seconds = 20", limit);
         let ended = desk.ceremony(&plan).expect(5);
         assert!(ended.error().contains(said), "{arguments:?}: {}", ended.error());
-        let closed = desk.lab.execute(&["--give-up"]).expect(5);
+        let closed = desk.quorum.execute(&["--give-up"]).expect(5);
         desk.has_no_secret(&[&ended, &closed]);
         assert!(!desk.file("out").exists());
     }
@@ -96,7 +96,7 @@ fn a_program_that_hangs_floods_or_dies_is_brought_to_an_end() {
 #[test]
 fn nothing_of_a_program_outlives_it() {
     let desk = Desk::new();
-    let alive = desk.lab.path("alive");
+    let alive = desk.quorum.path("alive");
     let arguments =
         ["copy-file", "{file:secret}", "/dev/null", "daemon", alive.to_str().unwrap(), "say", "done"];
     let done = desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
@@ -111,25 +111,25 @@ fn outputs_are_not_written_over_and_follow_no_link() {
     let desk = Desk::new();
     let out = desk.file("out");
     let plan = desk.plan(&["note", "{output:out}"], &(by("secret", "stdin") + &output("out", &out)));
-    let path = desk.lab.plan("next", &plan);
+    let path = desk.quorum.plan("next", &plan);
     for link in [false, true] {
         if link {
-            std::os::unix::fs::symlink(desk.lab.path("elsewhere"), &out).unwrap();
+            std::os::unix::fs::symlink(desk.quorum.path("elsewhere"), &out).unwrap();
         } else {
             fs::write(&out, "mine").unwrap();
         }
-        let refused = desk.lab.propose(&path).expect(3);
+        let refused = desk.quorum.propose(&path).expect(3);
         assert!(refused.error().contains("exists already"), "{}", refused.error());
         fs::remove_file(&out).unwrap();
     }
     // Put there after the approvals: refused before the intent, and good again when it is gone.
     desk.approved(&plan);
-    std::os::unix::fs::symlink(desk.lab.path("elsewhere"), &out).unwrap();
-    desk.lab.execute(&[]).expect(3);
+    std::os::unix::fs::symlink(desk.quorum.path("elsewhere"), &out).unwrap();
+    desk.quorum.execute(&[]).expect(3);
     fs::remove_file(&out).unwrap();
-    desk.lab.execute(&[]).ok();
+    desk.quorum.execute(&[]).ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), "x");
-    assert!(!desk.lab.path("elsewhere").exists());
+    assert!(!desk.quorum.path("elsewhere").exists());
     // Put there by the program itself, while it runs: what was there is not touched, and it goes on when it is gone.
     let late = desk.file("late");
     let arguments = ["note", "{output:late}", "note", late.to_str().unwrap()];
@@ -142,7 +142,7 @@ fn outputs_are_not_written_over_and_follow_no_link() {
         "note",
         "{output:later}",
         "note",
-        desk.lab.path("files/later").to_str().unwrap(),
+        desk.quorum.path("files/later").to_str().unwrap(),
     ]
     .map(str::to_owned);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -150,7 +150,7 @@ fn outputs_are_not_written_over_and_follow_no_link() {
     let exists = desk.ceremony(&desk.plan(&arguments, &rest)).expect(5);
     assert!(exists.error().contains("exists, and is not this program's output"), "{}", exists.error());
     fs::remove_file(desk.file("later")).unwrap();
-    desk.lab.execute(&[]).ok();
+    desk.quorum.execute(&[]).ok();
     assert_eq!(fs::read_to_string(desk.file("later")).unwrap(), "xx");
     assert!(!SECRET.is_empty());
 }

@@ -8,7 +8,7 @@ use crate::{
         uses::puppet_use,
     },
     support::{
-        lab::Ran,
+        quorum::Ran,
         vault::{THREE, Target, Vault, inventory},
     },
 };
@@ -43,8 +43,8 @@ fn outputs_that_are_not_taken_are_named_with_the_reason_and_the_rest_can_be_kept
     }
     assert!(!ended.error().contains("output fine was not taken"), "{}", ended.error());
     assert!(ended.json["error"]["hint"].to_string().contains("--keep-room"), "{}", ended.stdout);
-    desk.lab.execute(&["--keep-room"]).expect(2);
-    let closed = desk.lab.execute(&["--give-up", "--keep-room"]).expect(5);
+    desk.quorum.execute(&["--keep-room"]).expect(2);
+    let closed = desk.quorum.execute(&["--give-up", "--keep-room"]).expect(5);
     assert!(
         closed.text("summary").contains("missing was not taken: it was not written"),
         "{}",
@@ -66,7 +66,7 @@ fn what_a_credential_stands_in_is_not_kept_and_that_is_said() {
     let arguments = ["save", "diary", "note", "log", "exit", "3"];
     let ended = desk.ceremony(&desk.plan(&arguments, &by("secret", "stdin"))).expect(5);
     assert!(ended.error().contains("1 REMOVED because they contained a credential"), "{}", ended.error());
-    let closed = desk.lab.execute(&["--give-up", "--keep-room"]).expect(5);
+    let closed = desk.quorum.execute(&["--give-up", "--keep-room"]).expect(5);
     // Said once more where it is kept: whoever gives up may not have read the first message.
     assert!(closed.json["said"].to_string().contains("REMOVED because they contained"), "{}", closed.stdout);
     let kept = kept(&closed);
@@ -83,7 +83,7 @@ fn what_a_credential_stands_in_is_not_kept_and_that_is_said() {
     ] {
         assert!(leaked.error().contains(said), "{said}: {}", leaked.error());
     }
-    let closed = desk.lab.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
     assert!(closed.json["kept"].is_null(), "{}", closed.stdout);
     desk.has_no_secret(&[&leaked, &closed]);
 }
@@ -97,7 +97,7 @@ fn a_use_tells_and_keeps_what_its_program_left() {
     let nothing = vault.execute(&["--give-up", "--keep-room"]).expect(3);
     assert!(nothing.error().contains("runs no program"), "{}", nothing.error());
     vault.execute::<&str>(&[]).ok();
-    let rest = by("user-pin", "stdin") + &output("out", &vault.lab.path("files/out"));
+    let rest = by("user-pin", "stdin") + &output("out", &vault.quorum.path("files/out"));
     let ended = vault.ceremony(&puppet_use(&["note", "scratch"], &rest), THREE).expect(5);
     assert!(ended.error().contains("output out was not taken: it was not written"), "{}", ended.error());
     assert!(ended.error().contains("working directory: scratch: 1 bytes"), "{}", ended.error());

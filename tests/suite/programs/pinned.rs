@@ -10,7 +10,7 @@ use crate::{
 #[test]
 fn a_program_that_was_swapped_is_not_started_and_an_update_needs_the_quorum() {
     let desk = Desk::new();
-    let mark = desk.lab.path("mark");
+    let mark = desk.quorum.path("mark");
     let plan = desk.plan(&["note", mark.to_str().unwrap()], &by("secret", "stdin"));
     desk.approved(&plan);
     let good = fs::read(&desk.puppet).unwrap();
@@ -18,24 +18,24 @@ fn a_program_that_was_swapped_is_not_started_and_an_update_needs_the_quorum() {
     other.push(0);
     fs::remove_file(&desk.puppet).unwrap();
     fs::write(&desk.puppet, &other).unwrap();
-    let refused = desk.lab.execute(&[]).expect(3);
+    let refused = desk.quorum.execute(&[]).expect(3);
     assert!(refused.error().contains("is not the program"), "{}", refused.error());
     assert!(!mark.exists());
     fs::write(&desk.puppet, &good).unwrap();
-    desk.lab.execute(&[]).ok();
+    desk.quorum.execute(&[]).ok();
     assert_eq!(fs::read(&mark).unwrap(), b"x");
     // The updated program is taken with approvals that name it, and from then on.
     fs::write(&desk.puppet, &other).unwrap();
-    let refused = desk.lab.propose(&desk.lab.plan("next", &plan)).expect(3);
+    let refused = desk.quorum.propose(&desk.quorum.plan("next", &plan)).expect(3);
     assert!(refused.error().contains("is not the program"), "{}", refused.error());
     let updated = format!("sha256 = \"{}\"\n---\n{}", sha256(&desk.puppet), by("secret", "stdin"));
-    let path = desk.lab.plan("next", &desk.plan(&["note", mark.to_str().unwrap()], &updated));
-    let proposed = desk.lab.propose(&path).ok();
+    let path = desk.quorum.plan("next", &desk.plan(&["note", mark.to_str().unwrap()], &updated));
+    let proposed = desk.quorum.propose(&path).ok();
     assert!(proposed.stderr.contains("ANOTHER FILE IS TAKEN FOR ITS PROGRAM"), "{}", proposed.stderr);
     for name in crate::support::vault::THREE {
-        desk.lab.approve(name).ok();
+        desk.quorum.approve(name).ok();
     }
-    desk.lab.execute(&[]).ok();
+    desk.quorum.execute(&[]).ok();
     desk.ceremony(&plan).ok();
     assert_eq!(fs::read(&mark).unwrap(), b"xxx");
 }
@@ -44,7 +44,7 @@ fn a_program_that_was_swapped_is_not_started_and_an_update_needs_the_quorum() {
 #[test]
 fn a_program_swapped_after_it_was_hashed_does_not_run() {
     let desk = Desk::new();
-    let (mark, evil) = (desk.lab.path("mark"), desk.lab.path("evil"));
+    let (mark, evil) = (desk.quorum.path("mark"), desk.quorum.path("evil"));
     // The puppet replaces its own file by another, and goes on as itself: the image in memory is what runs.
     let plan = desk.plan(
         &["note", mark.to_str().unwrap(), "copy-file", "/proc/self/exe", evil.to_str().unwrap()],
@@ -64,16 +64,16 @@ fn an_input_that_was_swapped_is_refused_and_what_is_read_is_a_copy() {
     let arguments = ["note", "{input:document}", "copy-file", "{input:document}", "{output:out}"];
     desk.approved(&desk.plan(&arguments, &rest));
     fs::write(&document, "swapped!").unwrap();
-    let refused = desk.lab.execute(&[]).expect(3);
+    let refused = desk.quorum.execute(&[]).expect(3);
     assert!(refused.error().contains("is not the input that is pinned"), "{}", refused.error());
     fs::write(&document, "approved").unwrap();
-    desk.lab.execute(&[]).ok();
+    desk.quorum.execute(&[]).ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), "approvedx");
     assert_eq!(fs::read_to_string(&document).unwrap(), "approved");
     // A digest in the plan is held to as well.
     let pinned = rest.replace("[[outputs]]", &format!("sha256 = \"{}\"\n[[outputs]]", sha256(puppet())));
-    let plan = desk.lab.plan("next", &desk.plan(&arguments, &pinned).replace("files/out", "files/out-2"));
-    desk.lab.propose(&plan).expect(3);
+    let plan = desk.quorum.plan("next", &desk.plan(&arguments, &pinned).replace("files/out", "files/out-2"));
+    desk.quorum.propose(&plan).expect(3);
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn scripts_and_what_is_no_program_are_refused() {
         )
     };
     let refused =
-        desk.lab.propose(&desk.lab.plan("next", &desk.plan(&["say", "x"], &check(&script)))).expect(1);
+        desk.quorum.propose(&desk.quorum.plan("next", &desk.plan(&["say", "x"], &check(&script)))).expect(1);
     assert!(refused.error().contains("is a script"), "{}", refused.error());
     fs::write(&script, "text").unwrap();
     let refused =
-        desk.lab.propose(&desk.lab.plan("next", &desk.plan(&["say", "x"], &check(&script)))).expect(1);
+        desk.quorum.propose(&desk.quorum.plan("next", &desk.plan(&["say", "x"], &check(&script)))).expect(1);
     assert!(refused.error().contains("is not a program"), "{}", refused.error());
 }
 
@@ -130,13 +130,13 @@ fn plans_that_cannot_be_meant_are_refused() {
             "the end of unfinished files",
         ),
         (
-            desk.plan(&["say"], &(stdin.clone() + &output("out", &desk.lab.path("ledger/0009-delete")))),
+            desk.plan(&["say"], &(stdin.clone() + &output("out", &desk.quorum.path("ledger/0009-delete")))),
             "lies in the ledger",
         ),
         (
             desk.plan(
                 &["say"],
-                &(stdin.clone() + &output("out", &desk.lab.path("copy/0000-genesis/x.json"))),
+                &(stdin.clone() + &output("out", &desk.quorum.path("copy/0000-genesis/x.json"))),
             ),
             "lies in the ledger",
         ),
@@ -149,7 +149,7 @@ fn plans_that_cannot_be_meant_are_refused() {
             "box is a program",
         ),
     ] {
-        let refused = desk.lab.propose(&desk.lab.plan("next", &plan)).expect(3);
+        let refused = desk.quorum.propose(&desk.quorum.plan("next", &plan)).expect(3);
         assert!(refused.error().contains(said), "{said}: {}\n{plan}", refused.error());
     }
 }

@@ -19,7 +19,7 @@ fn root() -> Vault {
     hsm.make_key("lab", "EC:prime256v1", "root", "01");
     let vault = Vault::new(hsm);
     for (name, text) in [("template", TEMPLATE), ("pin", USER_PIN)] {
-        fs::write(vault.lab.path(&format!("files/{name}")), text).unwrap();
+        fs::write(vault.quorum.path(&format!("files/{name}")), text).unwrap();
     }
     let key = |class: &str| format!("pkcs11:token=lab;object=root;type={class}");
     let made = Command::new("certtool")
@@ -32,10 +32,10 @@ fn root() -> Vault {
             "--outfile",
             "certificate",
         ])
-        .args(["--load-privkey", &format!("{}?pin-source={}", key("private"), vault.lab.at("files/pin"))])
+        .args(["--load-privkey", &format!("{}?pin-source={}", key("private"), vault.quorum.at("files/pin"))])
         .args(["--load-pubkey", &key("public")])
         .env("SOFTHSM2_CONF", vault.hsm.conf())
-        .current_dir(vault.lab.path("files"))
+        .current_dir(vault.quorum.path("files"))
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}: install gnutls-bin");
@@ -49,7 +49,7 @@ fn openssl() -> PathBuf {
 }
 
 fn sign_crl(vault: &Vault) -> String {
-    let file = |name: &str| vault.lab.path(&format!("files/{name}"));
+    let file = |name: &str| vault.quorum.path(&format!("files/{name}"));
     let certtool = fs::canonicalize("/usr/bin/certtool").unwrap();
     format!(
         "kind = \"use\"\ntitle = \"Sign the CRL\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"{}\"\n\
@@ -90,7 +90,7 @@ fn logs_in(vault: &Vault, pin: &str) -> bool {
 #[test]
 fn a_crl_is_signed_and_the_pin_that_certtool_saw_holds_no_more() {
     let vault = root();
-    let briefed = vault.lab.propose(&vault.lab.plan("next", &sign_crl(&vault))).ok();
+    let briefed = vault.quorum.propose(&vault.quorum.plan("next", &sign_crl(&vault))).ok();
     for said in [
         "can do all that this PIN can: use, make and DELETE keys",
         "on a descriptor of its own: {fd:user-pin} is its number",
@@ -99,15 +99,15 @@ fn a_crl_is_signed_and_the_pin_that_certtool_saw_holds_no_more() {
         assert!(words.join(" ").contains(said), "{said}: {}", briefed.stderr);
     }
     for name in THREE {
-        vault.lab.approve(name).ok();
+        vault.quorum.approve(name).ok();
     }
     let done = vault.execute::<&str>(&[]).ok();
-    let crl = vault.lab.path("files/crl.pem");
+    let crl = vault.quorum.path("files/crl.pem");
     let checked = Command::new("openssl")
         .args(["crl", "-noout", "-crlnumber", "-in"])
         .arg(&crl)
         .arg("-CAfile")
-        .arg(vault.lab.path("files/certificate"))
+        .arg(vault.quorum.path("files/certificate"))
         .output()
         .unwrap();
     let told =
@@ -123,7 +123,7 @@ fn a_crl_is_signed_and_the_pin_that_certtool_saw_holds_no_more() {
 #[test]
 fn the_pin_that_a_program_keeps_is_of_no_use_to_it() {
     let vault = root();
-    let kept = vault.lab.path("kept");
+    let kept = vault.quorum.path("kept");
     let plan =
         puppet_use(&["copy-file", "{file:user-pin}", kept.to_str().unwrap()], &by("user-pin", "descriptor"));
     vault.ceremony(&plan, THREE).ok();
@@ -135,7 +135,7 @@ fn the_pin_that_a_program_keeps_is_of_no_use_to_it() {
     fs::remove_file(&kept).unwrap();
     vault.ceremony(&plan.replace("time_limit", "keep_pins = true\ntime_limit"), THREE).ok();
     assert!(logs_in(&vault, &fs::read_to_string(&kept).unwrap()));
-    let audit = vault.prose(&["audit", &vault.lab.at("ledger")]);
+    let audit = vault.prose(&["audit", &vault.quorum.at("ledger")]);
     assert!(audit.stdout.contains("was not changed (keep_pins)"), "{}", audit.stdout);
 }
 
@@ -143,7 +143,7 @@ fn the_pin_that_a_program_keeps_is_of_no_use_to_it() {
 #[test]
 fn pkcs11_tool_signs_with_the_pin_typed_at_its_prompt() {
     let vault = root();
-    let document = vault.lab.path("files/document");
+    let document = vault.quorum.path("files/document");
     fs::write(&document, sha256(&openssl()).as_bytes()).unwrap();
     let tool = fs::canonicalize("/usr/bin/pkcs11-tool").unwrap();
     let plan = format!(
@@ -157,10 +157,10 @@ fn pkcs11_tool_signs_with_the_pin_typed_at_its_prompt() {
         vault.hsm.conf(),
         by("user-pin", "prompt Please enter User PIN:"),
         input("document", &document),
-        output("signature", &vault.lab.path("files/signature")),
+        output("signature", &vault.quorum.path("files/signature")),
     );
     vault.ceremony(&plan, THREE).ok();
-    let files = vault.lab.path("files");
+    let files = vault.quorum.path("files");
     let public = Command::new("openssl")
         .args(["x509", "-in", "certificate", "-noout", "-pubkey", "-out", "public"])
         .current_dir(&files)
@@ -210,10 +210,10 @@ fn a_use_that_deletes_a_key_is_not_called_completed() {
 #[test]
 fn another_program_or_input_gets_no_pin_and_a_borrowed_one_is_not_handed_on() {
     let vault = root();
-    let kept = vault.lab.path("kept");
-    let document = vault.lab.path("files/document");
+    let kept = vault.quorum.path("kept");
+    let document = vault.quorum.path("files/document");
     fs::write(&document, "approved").unwrap();
-    let mine = vault.lab.path("files/mine");
+    let mine = vault.quorum.path("files/mine");
     fs::copy(puppet(), &mine).unwrap();
     let plan = puppet_use(
         &["copy-file", "{file:user-pin}", kept.to_str().unwrap()],
@@ -233,10 +233,10 @@ fn another_program_or_input_gets_no_pin_and_a_borrowed_one_is_not_handed_on() {
     vault.execute::<&str>(&[]).ok();
     assert!(kept.exists());
     let other = plan.replace(&sha256(puppet()).to_string(), &sha256(&openssl()).to_string());
-    vault.lab.propose(&vault.lab.plan("next", &other)).expect(3);
+    vault.quorum.propose(&vault.quorum.plan("next", &other)).expect(3);
 
     let borrowed = Vault::borrowed();
     let plan = puppet_use(&["say", "x"], &by("user-pin", "descriptor"));
-    let refused = borrowed.lab.propose(&borrowed.lab.plan("next", &plan)).expect(3);
+    let refused = borrowed.quorum.propose(&borrowed.quorum.plan("next", &plan)).expect(3);
     assert!(refused.error().contains("does not have the user-pin"), "{}", refused.error());
 }

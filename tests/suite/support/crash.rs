@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{
     founded,
     genesis_plan::GenesisPlan,
-    lab::{ADMIN, EMPTY_SOFTHSM, Lab, Ran, ran, softhsm_in_use},
+    quorum::{ADMIN, EMPTY_SOFTHSM, Quorum, Ran, ran, softhsm_in_use},
     softhsm::{self, FaultyModule, SoftHsm},
     vault::people,
 };
@@ -36,9 +36,9 @@ pub const BACKUP: &str = "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hour
 pub const RESTORE: &str = "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"hsm\"\n\
     backup = 1\ninput = \"/proc/self/cwd/files/b.age\"\n";
 
-/// A lab and its token.
+/// A quorum and its token.
 pub struct Stand {
-    pub lab: Lab,
+    pub quorum: Quorum,
     pub hsm: SoftHsm,
     module: Option<TempDir>,
 }
@@ -48,33 +48,33 @@ impl Stand {
     fn once(name: &'static str, make: impl FnOnce() -> Self) -> Self {
         let made = founded::once(name, |kept| {
             let stand = make();
-            for (part, dir) in [("lab", &stand.lab.dir), ("hsm", &stand.hsm.dir)] {
+            for (part, dir) in [("lab", &stand.quorum.dir), ("hsm", &stand.hsm.dir)] {
                 fs::create_dir(kept.join(part)).unwrap();
                 founded::copy(dir.path(), &kept.join(part));
             }
         });
-        let mut lab = founded::copy_of(&made.join("lab"));
+        let mut quorum = founded::copy_of(&made.join("lab"));
         let hsm = SoftHsm::copy_of(&made.join("hsm"));
-        lab.environment = hsm.environment();
-        Self { lab, hsm, module: None }
+        quorum.environment = hsm.environment();
+        Self { quorum, hsm, module: None }
     }
 
     fn over(hsm: SoftHsm) -> Self {
-        let mut lab = people();
-        lab.environment = hsm.environment();
-        fs::write(lab.path("so.pin"), softhsm::SO_PIN).unwrap();
-        lab.plan("delete", DELETE);
-        lab.plan("inventory", INVENTORY);
-        Self { lab, hsm, module: None }
+        let mut quorum = people();
+        quorum.environment = hsm.environment();
+        fs::write(quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
+        quorum.plan("delete", DELETE);
+        quorum.plan("inventory", INVENTORY);
+        Self { quorum, hsm, module: None }
     }
 
     fn with_genesis(self, targets: &str) -> Self {
-        self.lab.plan("genesis", &self.genesis(targets).text());
+        self.quorum.plan("genesis", &self.genesis(targets).text());
         self
     }
 
     fn genesis(&self, targets: &str) -> GenesisPlan {
-        self.lab
+        self.quorum
             .genesis(&THREE)
             .threshold("crypto-officer", 2)
             .threshold("security-officer", 3)
@@ -114,13 +114,13 @@ impl Stand {
         let serial = hsm.serial("lab");
         let target = softhsm_in_use("lab", &serial);
         let stand = Self::over(hsm).with_genesis(&target);
-        stand.lab.plan("backup", BACKUP);
-        stand.lab.plan("restore", RESTORE);
+        stand.quorum.plan("backup", BACKUP);
+        stand.quorum.plan("restore", RESTORE);
         let reset = format!(
             "kind = \"reset\"\ntitle = \"Reset\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"{serial}\"\n\
              label = \"lab\"\nnew_label = \"again\"\n"
         );
-        stand.lab.plan("reset", &reset);
+        stand.quorum.plan("reset", &reset);
         stand.proposed("genesis", &THREE);
         stand.execute(&[]).ok();
         stand
@@ -139,9 +139,9 @@ impl Stand {
     /// The same, the user PIN being handed to an application anew in each ceremony.
     pub fn reissued() -> Self {
         let stand = Self::in_use();
-        let made = Command::new("age-keygen").arg("-o").arg(stand.lab.path("app.key")).output().unwrap();
+        let made = Command::new("age-keygen").arg("-o").arg(stand.quorum.path("app.key")).output().unwrap();
         assert!(made.status.success(), "{made:?}");
-        let key = fs::read_to_string(stand.lab.path("app.key")).unwrap();
+        let key = fs::read_to_string(stand.quorum.path("app.key")).unwrap();
         let recipient = key.lines().find_map(|l| l.strip_prefix("# public key: ")).unwrap();
         let held = "user-pin = { authority = \"crypto-officer\", custody = \"held\" }";
         let reissued = format!(
@@ -151,7 +151,7 @@ impl Stand {
         assert!(target.contains(held));
         let plan =
             stand.genesis(&target.replace(held, &reissued)).looking_and_deleting(&["security-officer"]);
-        stand.lab.plan("genesis", &plan.text());
+        stand.quorum.plan("genesis", &plan.text());
         stand.proposed("genesis", &THREE);
         stand.execute(&[]).ok();
         stand
@@ -159,10 +159,10 @@ impl Stand {
 
     /// The application's PIN as the last ceremony handed it over.
     pub fn handed_over(&self) -> String {
-        let file = self.lab.at("files/handover.age");
+        let file = self.quorum.at("files/handover.age");
         let _ = fs::remove_file(&file);
-        self.lab.run(&["show", &self.lab.at("ledger"), "--handover", "hsm", "-o", &file]).ok();
-        let key = self.lab.at("app.key");
+        self.quorum.run(&["show", &self.quorum.at("ledger"), "--handover", "hsm", "-o", &file]).ok();
+        let key = self.quorum.at("app.key");
         let opened = Command::new("age").args(["-d", "-i", &key, &file]).output().unwrap();
         assert!(opened.status.success(), "{opened:?}");
         String::from_utf8(opened.stdout).unwrap()
@@ -184,18 +184,18 @@ impl Stand {
     pub fn proposed(&self, plan: &str, approving: &[&str]) {
         self.propose(plan).ok();
         for name in approving {
-            self.lab.approve(name).ok();
+            self.quorum.approve(name).ok();
         }
     }
 
     /// Approves at the station, which remembers the ledger.
     pub fn approve(&self, name: &str) -> Ran {
-        self.lab.run_with(name, &["approve", &self.lab.at("ledger")])
+        self.quorum.run_with(name, &["approve", &self.quorum.at("ledger")])
     }
 
     /// Proposes a plan of this name.
     pub fn propose(&self, plan: &str) -> Ran {
-        self.lab.propose(&self.lab.at(&format!("plans/{plan}.toml")))
+        self.quorum.propose(&self.quorum.at(&format!("plans/{plan}.toml")))
     }
 
     /// Executes with the SO PIN that the token had before the quorum: whoever needs none takes no notice.
@@ -205,8 +205,8 @@ impl Stand {
 
     /// One of the commands that are cut off.
     pub fn command(&self, verb: &str, more: &[&str]) -> Command {
-        let (ledger, copy) = (self.lab.at("ledger"), self.lab.at("copy"));
-        let present = format!("hsm:so-pin={}", self.lab.at("so.pin"));
+        let (ledger, copy) = (self.quorum.at("ledger"), self.quorum.at("copy"));
+        let present = format!("hsm:so-pin={}", self.quorum.at("so.pin"));
         let mut args = vec![verb];
         match verb {
             "propose" => args.extend([more[0], &ledger, "--copy", &copy]),
@@ -214,25 +214,25 @@ impl Stand {
             _ => args.push(&ledger),
         }
         args.extend(more.iter().skip(usize::from(verb == "propose")));
-        let card = self.lab.with_card(ADMIN);
+        let card = self.quorum.with_card(ADMIN);
         args.extend(card.iter().map(String::as_str));
-        self.lab.command(&args)
+        self.quorum.command(&args)
     }
 
     /// A copy of everything at another place.
     pub fn twin(&self) -> Self {
-        let lab = Lab {
-            dir: copied(self.lab.dir.path()),
-            environment: self.lab.environment.clone(),
-            rehearsal: self.lab.rehearsal,
+        let quorum = Quorum {
+            dir: copied(self.quorum.dir.path()),
+            environment: self.quorum.environment.clone(),
+            rehearsal: self.quorum.rehearsal,
         };
         let hsm = SoftHsm::copy_of(self.hsm.dir.path());
-        Self { lab: Lab { environment: hsm.environment(), ..lab }, hsm, module: None }
+        Self { quorum: Quorum { environment: hsm.environment(), ..quorum }, hsm, module: None }
     }
 
     /// How many lines of one kind a ceremony's transcript has.
     pub fn lines(&self, directory: &str, event: &str) -> usize {
-        let text = fs::read_to_string(self.lab.transcript(directory)).unwrap_or_default();
+        let text = fs::read_to_string(self.quorum.transcript(directory)).unwrap_or_default();
         text.lines().filter(|l| l.contains(&format!("application/vnd.quorate.{event}.v1+json"))).count()
     }
 
@@ -246,12 +246,12 @@ impl Stand {
     /// Ledger and copy verify, as far as they are there, and tell one story.
     #[track_caller]
     pub fn audits(&self) {
-        let there = |place: &&str| self.lab.path(place).join("0000-genesis").exists();
+        let there = |place: &&str| self.quorum.path(place).join("0000-genesis").exists();
         let places: Vec<String> =
-            ["ledger", "copy"].iter().filter(|p| there(p)).map(|p| self.lab.at(p)).collect();
+            ["ledger", "copy"].iter().filter(|p| there(p)).map(|p| self.quorum.at(p)).collect();
         if !places.is_empty() {
             let args: Vec<&str> = ["audit"].into_iter().chain(places.iter().map(String::as_str)).collect();
-            self.lab.run(&args).expect(6);
+            self.quorum.run(&args).expect(6);
         }
     }
 
@@ -274,7 +274,7 @@ impl Stand {
         };
         // What tells git not to touch line ends belongs to every ledger.
         let stays = |name: &String| !name.ends_with("/.gitattributes");
-        let all = tree(self.lab.dir.path()).into_keys();
+        let all = tree(self.quorum.dir.path()).into_keys();
         let left: Vec<String> = all.filter(is_left).filter(stays).collect();
         assert!(left.is_empty(), "left behind: {left:?}");
     }
@@ -282,7 +282,7 @@ impl Stand {
     /// The copy has the same bytes, and neither has a hidden file left.
     #[track_caller]
     pub fn level(&self) {
-        let places = [self.lab.at("ledger"), self.lab.at("copy")];
+        let places = [self.quorum.at("ledger"), self.quorum.at("copy")];
         let apart = Command::new("diff").arg("-r").args(&places).output().unwrap();
         assert!(apart.status.success(), "{}", String::from_utf8_lossy(&apart.stdout));
         let looked_for = ["-name", ".*", "!", "-name", ".gitattributes"];
@@ -293,7 +293,7 @@ impl Stand {
     /// What lies on the disk, told by names and lengths: digests are made alike, zeros are told apart.
     fn shape(&self) -> String {
         let mut shape = String::new();
-        for (name, bytes) in tree(self.lab.dir.path()) {
+        for (name, bytes) in tree(self.quorum.dir.path()) {
             if name.starts_with("cards/") {
                 continue;
             }

@@ -15,9 +15,9 @@ use std::{
 use quorate::practice::PracticeToken;
 
 use crate::support::genesis_plan::GenesisPlan;
-use crate::support::lab::{ADMIN, CUSTODIANS, Lab, ran};
+use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, ran};
 
-/// A ceremony that changes nothing, not even the PIN: the labs of one program share their token. 3 of 5.
+/// A ceremony that changes nothing, not even the PIN: the quorums of one program share their token. 3 of 5.
 pub const INVENTORY: &str = "kind = \"inventory\"\ntitle = \"Look at hsm\"\nexpires_in_hours = 24\ntarget = \"hsm\"\n\
     keep_pins = true\n";
 
@@ -34,51 +34,51 @@ pub fn practice_target(file: &Path) -> String {
 }
 
 /// Everybody is enrolled, nothing is proposed yet.
-pub fn enrolled() -> Lab {
+pub fn enrolled() -> Quorum {
     copy_of(&once("enrolled", |kept| copy(enroll_all().dir.path(), kept)))
 }
 
 /// The genesis is closed.
-pub fn founded() -> Lab {
+pub fn founded() -> Quorum {
     copy_of(&once("founded", |kept| {
-        let lab = enrolled();
-        // Where the token is stands in the ledger: it must outlive this lab.
+        let quorum = enrolled();
+        // Where the token is stands in the ledger: it must outlive this quorum.
         let token = kept_directory("founded-token").join("hsm.token");
-        found(&lab, &practice_target(&token));
-        copy(lab.dir.path(), kept);
+        found(&quorum, &practice_target(&token));
+        copy(quorum.dir.path(), kept);
     }))
 }
 
 /// Runs the genesis over these targets.
-pub fn found(lab: &Lab, targets: &str) {
-    let plan = lab.plan("genesis", &genesis_text(lab, targets));
-    lab.propose(&plan).ok();
+pub fn found(quorum: &Quorum, targets: &str) {
+    let plan = quorum.plan("genesis", &genesis_text(quorum, targets));
+    quorum.propose(&plan).ok();
     for name in CUSTODIANS {
-        lab.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    lab.execute(&[]).ok();
+    quorum.execute(&[]).ok();
 }
 
-/// The lab's plan, with Wendy as a witness.
-pub fn genesis(lab: &Lab, targets: &str) -> GenesisPlan {
-    lab.genesis(&CUSTODIANS).witness(lab, "wendy").targets(targets)
+/// The quorum's plan, with Wendy as a witness.
+pub fn genesis(quorum: &Quorum, targets: &str) -> GenesisPlan {
+    quorum.genesis(&CUSTODIANS).witness(quorum, "wendy").targets(targets)
 }
 
 /// The same as TOML.
-pub fn genesis_text(lab: &Lab, targets: &str) -> String {
-    genesis(lab, targets).text()
+pub fn genesis_text(quorum: &Quorum, targets: &str) -> String {
+    genesis(quorum, targets).text()
 }
 
-fn enroll_all() -> Lab {
-    let lab = Lab::bare();
+fn enroll_all() -> Quorum {
+    let quorum = Quorum::bare();
     thread::scope(|scope| {
         for name in CUSTODIANS.iter().chain([&ADMIN, &"mallory"]) {
-            scope.spawn(|| lab.enroll(name, ""));
+            scope.spawn(|| quorum.enroll(name, ""));
         }
-        scope.spawn(|| lab.enroll_as("wendy", "", &["--witness"]));
+        scope.spawn(|| quorum.enroll_as("wendy", "", &["--witness"]));
     });
-    lab.enroll("bob", "-spare");
-    lab
+    quorum.enroll("bob", "-spare");
+    quorum
 }
 
 /// Makes something in a directory of this name once for this test program, whoever asks first.
@@ -123,10 +123,10 @@ fn own_directory() -> &'static Path {
     path
 }
 
-/// Keeps a lab as a template.
-pub fn keep(name: &str, lab: &Lab) -> PathBuf {
+/// Keeps a quorum as a template.
+pub fn keep(name: &str, quorum: &Quorum) -> PathBuf {
     let path = kept_directory(name);
-    copy(lab.dir.path(), &path);
+    copy(quorum.dir.path(), &path);
     path
 }
 
@@ -144,12 +144,12 @@ pub fn in_memory() {
     }
 }
 
-/// A lab like the template.
-pub fn copy_of(template: &Path) -> Lab {
+/// A quorum like the template.
+pub fn copy_of(template: &Path) -> Quorum {
     in_memory();
-    let lab = Lab { dir: tempfile::tempdir().unwrap(), environment: Vec::new(), rehearsal: false };
-    copy(template, lab.dir.path());
-    lab
+    let quorum = Quorum { dir: tempfile::tempdir().unwrap(), environment: Vec::new(), rehearsal: false };
+    copy(template, quorum.dir.path());
+    quorum
 }
 
 /// With modes: state directories are private.
@@ -174,15 +174,15 @@ pub fn snapshot(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// The tries left on a card, from `card show`.
-pub fn tries(lab: &Lab, name: &str) -> u64 {
-    lab.run(&["card", "show", &lab.card(name, "")]).ok().json["tries_left"].as_u64().unwrap()
+pub fn tries(quorum: &Quorum, name: &str) -> u64 {
+    quorum.run(&["card", "show", &quorum.card(name, "")]).ok().json["tries_left"].as_u64().unwrap()
 }
 
 /// Runs a command at the station at another time: `+3d`, `-2h`.
-pub fn at_time(lab: &Lab, offset: &str, args: &[&str]) -> crate::support::lab::Ran {
-    let inner = lab.command(args);
-    let mut command = virtual_card::at_time(offset, crate::support::lab::QUORATE);
+pub fn at_time(quorum: &Quorum, offset: &str, args: &[&str]) -> crate::support::quorum::Ran {
+    let inner = quorum.command(args);
+    let mut command = virtual_card::at_time(offset, crate::support::quorum::QUORATE);
     command.args(inner.get_args());
-    command.current_dir(lab.dir.path());
+    command.current_dir(quorum.dir.path());
     ran(&mut command)
 }

@@ -1,6 +1,6 @@
 //! The plan of a genesis, as a test wants it.
 
-use super::lab::Lab;
+use super::quorum::Quorum;
 
 /// Five custodians, or fewer, and an administrator; 3 of them for the crypto officer and 4 for the security officer, unless
 /// a test says otherwise.
@@ -13,7 +13,7 @@ pub struct GenesisPlan {
 }
 
 impl GenesisPlan {
-    pub(super) fn of(lab: &Lab, custodians: &[&str], administrator: &str) -> Self {
+    pub(super) fn of(quorum: &Quorum, custodians: &[&str], administrator: &str) -> Self {
         let crypto = ["crypto-officer"];
         let both = ["crypto-officer", "security-officer"];
         let mut plan = Self {
@@ -24,9 +24,9 @@ impl GenesisPlan {
             targets: String::new(),
         };
         for custodian in custodians {
-            plan = plan.person(lab, "custodians", custodian);
+            plan = plan.person(quorum, "custodians", custodian);
         }
-        plan.person(lab, "administrators", administrator)
+        plan.person(quorum, "administrators", administrator)
             .policy("allow_soft_cards = true")
             .policy("copies = 2")
             .policy("allow_same_medium = true")
@@ -39,9 +39,9 @@ impl GenesisPlan {
             .operation("restore", &both)
     }
 
-    fn person(mut self, lab: &Lab, kind: &str, name: &str) -> Self {
+    fn person(mut self, quorum: &Quorum, kind: &str, name: &str) -> Self {
         let full_name = format!("{}{} Example", name[..1].to_uppercase(), &name[1..]);
-        let spare = if lab.path(&format!("enrolments/{name}-spare.json")).exists() {
+        let spare = if quorum.path(&format!("enrolments/{name}-spare.json")).exists() {
             format!(", \"../enrolments/{name}-spare.json\"")
         } else {
             String::new()
@@ -53,8 +53,8 @@ impl GenesisPlan {
     }
 
     /// With a witness.
-    pub fn witness(self, lab: &Lab, name: &str) -> Self {
-        self.person(lab, "witnesses", name)
+    pub fn witness(self, quorum: &Quorum, name: &str) -> Self {
+        self.person(quorum, "witnesses", name)
     }
 
     /// With a line of its policy, in the place of an earlier one of that name.

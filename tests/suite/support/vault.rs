@@ -1,4 +1,4 @@
-//! A quorum of five over SoftHSM tokens: the lab, the HSM, and what a test asks of both.
+//! A quorum of five over SoftHSM tokens: the quorum, the HSM, and what a test asks of both.
 //!
 //! The root of a test that has this module has `lab` and `softhsm` as well. Cards are made once for a whole test
 //! program: they are the same people in each test, and only their ledgers differ.
@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     founded,
-    lab::{CUSTODIANS, Lab, Ran},
+    quorum::{CUSTODIANS, Quorum, Ran},
     softhsm::{MODULE, SO_PIN, SoftHsm, USER_PIN},
 };
 
@@ -19,9 +19,9 @@ use super::{
 pub const THREE: &[&str] = &["alice", "bob", "carol"];
 pub const FOUR: &[&str] = &["alice", "bob", "carol", "dave"];
 
-/// A lab whose people hold the cards of [`Lab::new`].
-pub fn people() -> Lab {
-    founded::copy_of(&founded::once("people", |kept| founded::copy(Lab::new().dir.path(), kept)))
+/// A quorum whose people hold the cards of [`Quorum::new`].
+pub fn people() -> Quorum {
+    founded::copy_of(&founded::once("people", |kept| founded::copy(Quorum::new().dir.path(), kept)))
 }
 
 /// How a target's table is written.
@@ -93,21 +93,21 @@ impl Target {
     }
 }
 
-/// A lab and its SoftHSM.
+/// A quorum and its SoftHSM.
 pub struct Vault {
-    pub lab: Lab,
+    pub quorum: Quorum,
     pub hsm: SoftHsm,
 }
 
 impl Vault {
     /// No ledger yet.
     pub fn new(hsm: SoftHsm) -> Self {
-        let mut lab = people();
-        lab.environment = hsm.environment();
+        let mut quorum = people();
+        quorum.environment = hsm.environment();
         for (file, pin) in [("so.pin", SO_PIN), ("user.pin", USER_PIN), ("wrong.pin", "nobody-knows-it")] {
-            fs::write(lab.path(file), pin).unwrap();
+            fs::write(quorum.path(file), pin).unwrap();
         }
-        Self { lab, hsm }
+        Self { quorum, hsm }
     }
 
     /// A token `lab` with the EC pairs `old` (01) and `keep` (02), not the quorum's yet.
@@ -144,33 +144,33 @@ impl Vault {
     pub fn once(name: &'static str, make: impl FnOnce() -> Self) -> Self {
         let made = founded::once(name, |kept| {
             let vault = make();
-            for (part, dir) in [("lab", &vault.lab.dir), ("hsm", &vault.hsm.dir)] {
+            for (part, dir) in [("lab", &vault.quorum.dir), ("hsm", &vault.hsm.dir)] {
                 fs::create_dir(kept.join(part)).unwrap();
                 founded::copy(dir.path(), &kept.join(part));
             }
         });
-        let mut lab = founded::copy_of(&made.join("lab"));
+        let mut quorum = founded::copy_of(&made.join("lab"));
         let hsm = SoftHsm::copy_of(&made.join("hsm"));
-        lab.environment = hsm.environment();
-        Self { lab, hsm }
+        quorum.environment = hsm.environment();
+        Self { quorum, hsm }
     }
 
-    /// `--present-pin` of the target `hsm`: `so-pin` or `user-pin` from one of the lab's files.
+    /// `--present-pin` of the target `hsm`: `so-pin` or `user-pin` from one of the quorum's files.
     pub fn present(&self, role: &str, file: &str) -> [String; 2] {
-        ["--present-pin".into(), format!("hsm:{role}={}", self.lab.at(file))]
+        ["--present-pin".into(), format!("hsm:{role}={}", self.quorum.at(file))]
     }
 
     /// Proposes a genesis over these targets, and has everybody approve it. The fingerprint.
     pub fn approved_genesis(&self, targets: &[Target]) -> String {
         let tables: String = targets.iter().map(Target::table).collect();
-        let mut plan = self.lab.genesis(&CUSTODIANS).targets(&tables);
+        let mut plan = self.quorum.genesis(&CUSTODIANS).targets(&tables);
         if targets.iter().any(|t| t.recipient.is_some()) {
             plan = plan.looking_and_deleting(&["security-officer"]);
         }
-        let plan = self.lab.plan("genesis", &plan.text());
-        let proposed = self.lab.propose(&plan).ok();
+        let plan = self.quorum.plan("genesis", &plan.text());
+        let proposed = self.quorum.propose(&plan).ok();
         for name in CUSTODIANS {
-            self.lab.approve(name).ok();
+            self.quorum.approve(name).ok();
         }
         proposed.text("proposal")
     }
@@ -184,13 +184,13 @@ impl Vault {
             if target.serial.is_some() && held {
                 args.extend([
                     "--present-pin".into(),
-                    format!("{}:so-pin={}", target.name, self.lab.at("so.pin")),
+                    format!("{}:so-pin={}", target.name, self.quorum.at("so.pin")),
                 ]);
             }
             if target.user_pin == "borrowed" {
                 args.extend([
                     "--present-pin".into(),
-                    format!("{}:user-pin={}", target.name, self.lab.at("user.pin")),
+                    format!("{}:user-pin={}", target.name, self.quorum.at("user.pin")),
                 ]);
             }
         }
@@ -200,29 +200,29 @@ impl Vault {
 
     /// Proposes a plan and has these custodians approve it.
     pub fn approved(&self, plan: &str, approving: &[&str]) {
-        let path = self.lab.plan("next", plan);
-        self.lab.propose(&path).ok();
+        let path = self.quorum.plan("next", plan);
+        self.quorum.propose(&path).ok();
         for name in approving {
-            self.lab.approve(name).ok();
+            self.quorum.approve(name).ok();
         }
     }
 
     /// Executes with these options.
     pub fn execute<S: AsRef<str>>(&self, more: &[S]) -> Ran {
         let more: Vec<&str> = more.iter().map(AsRef::as_ref).collect();
-        self.lab.execute(&more)
+        self.quorum.execute(&more)
     }
 
     /// A whole ceremony.
     pub fn ceremony(&self, plan: &str, approving: &[&str]) -> Ran {
         self.approved(plan, approving);
-        self.lab.execute(&[])
+        self.quorum.execute(&[])
     }
 
     /// The transcript of the last ceremony as text.
     pub fn last_transcript(&self) -> String {
         let mut names: Vec<PathBuf> =
-            fs::read_dir(self.lab.path("ledger")).unwrap().map(|e| e.unwrap().path()).collect();
+            fs::read_dir(self.quorum.path("ledger")).unwrap().map(|e| e.unwrap().path()).collect();
         names.retain(|p| p.is_dir());
         names.sort();
         fs::read_to_string(names.last().unwrap().join("transcript.jsonl")).unwrap()
@@ -245,25 +245,25 @@ impl Vault {
 
     /// A command in prose, without `--json`.
     pub fn prose(&self, args: &[&str]) -> Ran {
-        let mut command = Command::new(crate::support::lab::QUORATE);
-        command.args(args).args(["--yes", "--state-dir", &self.lab.at("state-station")]);
+        let mut command = Command::new(crate::support::quorum::QUORATE);
+        command.args(args).args(["--yes", "--state-dir", &self.quorum.at("state-station")]);
         command
-            .envs(self.lab.environment.iter().cloned())
+            .envs(self.quorum.environment.iter().cloned())
             .stdin(Stdio::null())
-            .current_dir(self.lab.dir.path());
-        crate::support::lab::ran(&mut command)
+            .current_dir(self.quorum.dir.path());
+        crate::support::quorum::ran(&mut command)
     }
 
     /// The same with the administrator's card.
     pub fn prose_with_card(&self, name: &str, args: &[&str]) -> Ran {
-        let card = self.lab.with_card(name);
+        let card = self.quorum.with_card(name);
         let all: Vec<&str> = args.iter().copied().chain(card.iter().map(String::as_str)).collect();
         self.prose(&all)
     }
 
     /// Removes the ledger, its copy and everything that machines remember of it.
     pub fn forget(&self) {
-        for entry in fs::read_dir(self.lab.dir.path()).unwrap() {
+        for entry in fs::read_dir(self.quorum.dir.path()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if name == "ledger" || name == "copy" || name.starts_with("state-") {
@@ -275,7 +275,7 @@ impl Vault {
     /// Whether a text stands in any file of the ledger, its copy or a state directory.
     pub fn is_stored(&self, text: &str) -> bool {
         let mut left: Vec<PathBuf> =
-            ["ledger", "copy", "state-station"].iter().map(|d| self.lab.path(d)).collect();
+            ["ledger", "copy", "state-station"].iter().map(|d| self.quorum.path(d)).collect();
         while let Some(path) = left.pop() {
             if path.is_dir() {
                 left.extend(fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
@@ -348,9 +348,9 @@ pub struct Application {
 }
 
 impl Application {
-    /// With a key made by `age-keygen`, in the lab.
-    pub fn new(lab: &Lab, name: &str) -> Self {
-        let key = lab.path(&format!("{name}.key"));
+    /// With a key made by `age-keygen`, in the quorum.
+    pub fn new(quorum: &Quorum, name: &str) -> Self {
+        let key = quorum.path(&format!("{name}.key"));
         let made = Command::new("age-keygen").arg("-o").arg(&key).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         let text = fs::read_to_string(&key).unwrap();
@@ -366,10 +366,10 @@ impl Application {
 
     /// The user PIN of `hsm` that the last ceremony handed over.
     pub fn takes(&self, vault: &Vault) -> String {
-        let file = vault.lab.at("files/handover.age");
+        let file = vault.quorum.at("files/handover.age");
         let _ = fs::remove_file(&file);
-        let ledger = vault.lab.at("ledger");
-        let shown = vault.lab.run(&["show", &ledger, "--handover", "hsm", "-o", &file]).ok();
+        let ledger = vault.quorum.at("ledger");
+        let shown = vault.quorum.run(&["show", &ledger, "--handover", "hsm", "-o", &file]).ok();
         assert_eq!(shown.text("recipient"), self.recipient);
         self.opens(&file).unwrap()
     }

@@ -12,7 +12,7 @@ use std::{
 use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch};
 
 use super::genesis_plan::GenesisPlan;
-use super::lab::{Lab, Ran};
+use super::quorum::{Quorum, Ran};
 
 /// The PIN that every card of these tests gets.
 pub const PIN: &str = "27182818";
@@ -53,7 +53,7 @@ pub fn when_it_says(command: &mut Command, words: &str, then: impl FnOnce(&mut C
 /// A folder, readers, cards.
 pub struct Hands {
     /// Plans, enrolments, ledger.
-    pub lab: Lab,
+    pub quorum: Quorum,
     /// Who made the cards: a root of the test's own.
     pub maker: Manufacturer,
     /// The pcscd with all the cards in it.
@@ -73,12 +73,12 @@ impl Hands {
             cards.insert((*name).to_owned(), card);
         }
         let daemon = Daemon::with_cards(&cards.values().collect::<Vec<_>>());
-        let mut lab = Lab::bare();
-        lab.environment.extend(daemon.environment());
+        let mut quorum = Quorum::bare();
+        quorum.environment.extend(daemon.environment());
         for (file, text) in [("cards/pin", PIN), ("cards/puk", PUK)] {
-            fs::write(lab.path(file), format!("{text}\n")).unwrap();
+            fs::write(quorum.path(file), format!("{text}\n")).unwrap();
         }
-        Self { lab, maker, daemon, cards }
+        Self { quorum, maker, daemon, cards }
     }
 
     /// `yubikey:SERIAL` of a person.
@@ -88,19 +88,19 @@ impl Hands {
 
     /// `--card … --pin-file …` of a person.
     pub fn with_card(&self, name: &str) -> Vec<String> {
-        vec!["--card".into(), self.place(name), "--pin-file".into(), self.lab.at("cards/pin")]
+        vec!["--card".into(), self.place(name), "--pin-file".into(), self.quorum.at("cards/pin")]
     }
 
     /// Runs a command with a person's card added.
     pub fn run(&self, name: &str, args: &[&str]) -> Ran {
         let card = self.with_card(name);
         let all: Vec<&str> = args.iter().copied().chain(card.iter().map(String::as_str)).collect();
-        self.lab.run(&all)
+        self.quorum.run(&all)
     }
 
     /// The plan of a genesis that trusts the maker of these cards; the file of its authorities is in `plans`.
     pub fn genesis(&self, custodians: &[&str], authorities: &str) -> GenesisPlan {
-        self.lab
+        self.quorum
             .genesis(custodians)
             .policy(&format!("attestation_roots = [\"{}\"]", self.maker.root_sha256().to_lowercase()))
             .policy(&format!("attestation_certificates = \"{authorities}\""))
@@ -110,7 +110,7 @@ impl Hands {
     pub fn enroll(&self, name: &str, more: &[&str]) -> Ran {
         let person = name.strip_suffix("-spare").unwrap_or(name);
         let full_name = format!("{}{} Example", person[..1].to_uppercase(), &person[1..]);
-        let (output, puk) = (self.lab.at(&format!("enrolments/{name}.json")), self.lab.at("cards/puk"));
+        let (output, puk) = (self.quorum.at(&format!("enrolments/{name}.json")), self.quorum.at("cards/puk"));
         let args = [
             "card",
             "enroll",
@@ -129,6 +129,6 @@ impl Hands {
 
 /// The plan of a genesis in which these cards count, with the targets' tables given as TOML.
 pub fn genesis_text(hands: &Hands, custodians: &[&str], targets: &str) -> String {
-    fs::write(hands.lab.path("plans/authorities.pem"), hands.maker.bundle_pem()).unwrap();
+    fs::write(hands.quorum.path("plans/authorities.pem"), hands.maker.bundle_pem()).unwrap();
     hands.genesis(custodians, "authorities.pem").policy("min_firmware = \"5.4.3\"").targets(targets).text()
 }

@@ -26,7 +26,7 @@ const UNSUPPORTED: &str = "rv=0x54";
 /// The abilities that the token is said to lack, by their short names, with the reasons.
 fn lacking(vault: &Vault, module: &FaultyModule) -> (Vec<String>, String) {
     let path = module.path.to_str().unwrap();
-    let shown = vault.lab.run(&["token", "show", "--module", path, "--label", "lab"]).ok();
+    let shown = vault.quorum.run(&["token", "show", "--module", path, "--label", "lab"]).ok();
     let abilities = shown.json["abilities"].as_array().unwrap();
     let lacks: Vec<&Value> = abilities.iter().filter(|a| a["possible"] == false).collect();
     let names = lacks.iter().map(|a| a["ability"].as_str().unwrap().to_owned()).collect();
@@ -81,7 +81,7 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
         ),
     ];
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     for (orders, wanted, said) in cases {
         module.orders(orders);
         let (found, reasons) = lacking(&vault, &module);
@@ -101,9 +101,9 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
 #[test]
 fn an_empty_token_with_a_factory_pin_is_not_initialised() {
     let vault = Vault::new(crate::support::softhsm::SoftHsm::new());
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.orders(&[("C_GetTokenInfo", SO_LOCKED, "no-flags"), ("C_GetTokenInfo", 123, "serial")]);
-    let shown = vault.lab.run(&["token", "show", "--module", module.path.to_str().unwrap()]).ok();
+    let shown = vault.quorum.run(&["token", "show", "--module", module.path.to_str().unwrap()]).ok();
     assert_eq!(shown.json["identity"]["serial"], "123");
     let abilities = shown.json["abilities"].as_array().unwrap();
     let initialise = abilities.iter().find(|a| a["ability"] == "initialise").unwrap();
@@ -113,7 +113,7 @@ fn an_empty_token_with_a_factory_pin_is_not_initialised() {
 #[test]
 fn an_empty_slot_can_be_initialised_and_nothing_else() {
     let vault = Vault::new(crate::support::softhsm::SoftHsm::new());
-    let shown = vault.lab.run(&["token", "show", "--module", crate::support::softhsm::MODULE]).ok();
+    let shown = vault.quorum.run(&["token", "show", "--module", crate::support::softhsm::MODULE]).ok();
     for ability in shown.json["abilities"].as_array().unwrap() {
         assert_eq!(ability["possible"], ability["ability"] == "initialise", "{ability}");
     }

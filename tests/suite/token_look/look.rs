@@ -3,32 +3,32 @@
 use std::{fs, path::Path};
 
 use crate::support::{
-    lab::Ran,
+    quorum::Ran,
     softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, USER_PIN},
     vault::{Target, Vault},
 };
 
 fn list(vault: &Vault, module: &str) -> Ran {
-    vault.lab.run(&["token", "list", "--module", module])
+    vault.quorum.run(&["token", "list", "--module", module])
 }
 
 fn show(vault: &Vault, module: &Path, more: &[&str]) -> Ran {
     let module = module.to_str().unwrap();
-    vault.lab.run(&[&["token", "show", "--module", module], more].concat())
+    vault.quorum.run(&[&["token", "show", "--module", module], more].concat())
 }
 
 #[test]
 fn tokens_are_listed_and_shown_without_a_pin() {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     let listed = list(&vault, module.path.to_str().unwrap()).ok();
     let tokens = listed.json["tokens"].as_array().unwrap();
     assert_eq!(tokens.len(), 2, "{}", listed.stdout);
-    let lab = tokens.iter().find(|t| t["identity"]["label"] == "lab").unwrap();
-    assert_eq!(lab["identity"]["serial"], vault.hsm.serial("lab"));
-    assert_eq!(lab["pin_length"], serde_json::json!([4, 255]));
-    assert!(lab["flags"].as_array().unwrap().contains(&"user PIN set".into()), "{lab}");
+    let token = tokens.iter().find(|t| t["identity"]["label"] == "lab").unwrap();
+    assert_eq!(token["identity"]["serial"], vault.hsm.serial("lab"));
+    assert_eq!(token["pin_length"], serde_json::json!([4, 255]));
+    assert!(token["flags"].as_array().unwrap().contains(&"user PIN set".into()), "{token}");
     for select in [&["--label", "lab"][..], &["--serial", &vault.hsm.serial("lab")]] {
         let shown = show(&vault, &module.path, select).ok();
         assert_eq!(shown.json["objects"].as_array().unwrap().len(), 2);
@@ -55,7 +55,7 @@ fn tokens_are_listed_and_shown_without_a_pin() {
 #[test]
 fn a_mechanism_is_shown_that_the_library_has_no_name_for() {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.orders(&[("C_GetMechanismList", 0, "kwp")]);
     let shown = show(&vault, &module.path, &["--label", "lab"]).ok();
     let mechanisms = shown.json["mechanisms"].as_array().unwrap();
@@ -67,27 +67,27 @@ fn a_mechanism_is_shown_that_the_library_has_no_name_for() {
 #[test]
 fn a_target_is_shown_by_its_name_in_the_ledger() {
     let vault = Vault::taken_over();
-    let (ledger, serial) = (vault.lab.at("ledger"), vault.hsm.serial("lab"));
-    let shown = vault.lab.run(&["token", "show", "--ledger", &ledger, "hsm"]).ok();
+    let (ledger, serial) = (vault.quorum.at("ledger"), vault.hsm.serial("lab"));
+    let shown = vault.quorum.run(&["token", "show", "--ledger", &ledger, "hsm"]).ok();
     assert_eq!(shown.json["identity"]["serial"], serial);
-    vault.lab.run(&["token", "show", "--ledger", &ledger, "nobody"]).expect(3);
-    vault.lab.run(&["token", "show", "--ledger", &ledger]).expect(2);
-    vault.lab.run(&["token", "show"]).expect(2);
+    vault.quorum.run(&["token", "show", "--ledger", &ledger, "nobody"]).expect(3);
+    vault.quorum.run(&["token", "show", "--ledger", &ledger]).expect(2);
+    vault.quorum.run(&["token", "show"]).expect(2);
     vault.unplug();
-    let gone = vault.lab.run(&["token", "show", "--ledger", &ledger, "hsm"]).expect(1);
+    let gone = vault.quorum.run(&["token", "show", "--ledger", &ledger, "hsm"]).expect(1);
     assert!(gone.error().contains("no such token"), "{}", gone.error());
 }
 
 #[test]
 fn another_file_than_the_pinned_module_is_not_loaded_for_a_target() {
     let vault = Vault::in_use();
-    let module = vault.lab.path("module.so");
+    let module = vault.quorum.path("module.so");
     fs::copy(MODULE, &module).unwrap();
     vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module)]);
     let mut bytes = fs::read(&module).unwrap();
     bytes.push(0);
     fs::write(&module, bytes).unwrap();
-    vault.lab.run(&["token", "show", "--ledger", &vault.lab.at("ledger"), "hsm"]).expect(3);
+    vault.quorum.run(&["token", "show", "--ledger", &vault.quorum.at("ledger"), "hsm"]).expect(3);
 }
 
 #[test]
@@ -108,15 +108,15 @@ fn several_tokens_or_none_are_an_error_that_names_them() {
 #[test]
 fn what_is_no_module_says_so() {
     let vault = Vault::new(SoftHsm::new());
-    fs::write(vault.lab.path("text.so"), "not a library").unwrap();
+    fs::write(vault.quorum.path("text.so"), "not a library").unwrap();
     let mut foreign = fs::read(MODULE).unwrap();
     foreign[18] ^= 0x55;
-    fs::write(vault.lab.path("foreign.so"), foreign).unwrap();
+    fs::write(vault.quorum.path("foreign.so"), foreign).unwrap();
     let library = "/lib/x86_64-linux-gnu/libc.so.6";
     for (module, said) in [
-        (vault.lab.at("text.so"), "no ELF header"),
-        (vault.lab.at("foreign.so"), "another kind of machine"),
-        (vault.lab.at("missing.so"), "No such file"),
+        (vault.quorum.at("text.so"), "no ELF header"),
+        (vault.quorum.at("foreign.so"), "another kind of machine"),
+        (vault.quorum.at("missing.so"), "No such file"),
         (library.to_owned(), "not a PKCS#11 module"),
     ] {
         if module == library && !Path::new(library).exists() {
@@ -130,7 +130,7 @@ fn what_is_no_module_says_so() {
 #[test]
 fn a_module_that_crashes_or_hangs_while_it_is_looked_at_is_said_to() {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     for (function, kind, said) in [
         ("C_Initialize", "crash", "crashed (signal 11) during C_Initialize"),
         ("C_GetMechanismList", "crash", "crashed (signal 11) during C_GetMechanismList"),
@@ -139,7 +139,7 @@ fn a_module_that_crashes_or_hangs_while_it_is_looked_at_is_said_to() {
         module.order(function, 1, kind);
         let path = module.path.to_str().unwrap();
         let args = ["token", "show", "--module", path, "--label", "lab", "--module-timeout", "1"];
-        let ran = vault.lab.run(&args).expect(1);
+        let ran = vault.quorum.run(&args).expect(1);
         assert!(ran.error().contains(said), "{}", ran.error());
     }
 }

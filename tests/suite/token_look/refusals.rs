@@ -10,14 +10,14 @@ const TO_BE_CHANGED: u32 = 0x8_0000;
 
 fn vault_and_module() -> (Vault, FaultyModule) {
     let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.lab.dir.path());
+    let module = FaultyModule::compile(vault.quorum.dir.path());
     module.behave();
     (vault, module)
 }
 
 fn refused(vault: &Vault, plan: &str, said: &str) {
-    let path = vault.lab.plan("refused", plan);
-    let ran = vault.lab.propose(&path).expect(3);
+    let path = vault.quorum.plan("refused", plan);
+    let ran = vault.quorum.propose(&path).expect(3);
     assert!(ran.error().contains(said), "{}", ran.error());
     assert!(!ran.json["error"]["hint"].as_str().unwrap().is_empty());
 }
@@ -25,7 +25,8 @@ fn refused(vault: &Vault, plan: &str, said: &str) {
 #[test]
 fn a_genesis_is_refused_where_its_pins_cannot_be_set() {
     let (vault, module) = vault_and_module();
-    let plan = |target: Target| vault.lab.genesis_text(&crate::support::lab::CUSTODIANS, &target.table());
+    let plan =
+        |target: Target| vault.quorum.genesis_text(&crate::support::quorum::CUSTODIANS, &target.table());
     let held = Target::in_use(&vault.hsm, "lab").module(&module.path);
     let borrowed = Target { so_pin: None, user_pin: "borrowed", ..held.clone() };
     module.orders(&[("C_InitPIN", 0, UNSUPPORTED)]);
@@ -38,7 +39,7 @@ fn a_genesis_is_refused_where_its_pins_cannot_be_set() {
     refused(&vault, &plan(borrowed.clone()), "does not support C_WrapKey");
     module.orders(&[("C_InitToken", 0, "missing")]);
     refused(&vault, &plan(Target::empty("new").module(&module.path)), "has no C_InitToken");
-    assert!(!vault.lab.path("ledger").join("0000-genesis").exists());
+    assert!(!vault.quorum.path("ledger").join("0000-genesis").exists());
     // An application's PIN may stay on a module that administers none, such as one whose PIN is user:password.
     module.orders(&[
         ("C_InitPIN", 0, UNSUPPORTED),
@@ -59,7 +60,7 @@ fn operations_are_refused_that_the_module_does_not_have() {
     let backup = format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\n\
          allow_partial = false\n",
-        vault.lab.at("files/b.age")
+        vault.quorum.at("files/b.age")
     );
     module.orders(&[("C_DestroyObject", 0, UNSUPPORTED)]);
     refused(&vault, &delete("01"), "does not support C_DestroyObject");

@@ -18,12 +18,12 @@ fn no_smart_card_service() {
         message: "the smart card service (pcscd) cannot be used: it does not answer",
         hint: "start pcscd (systemctl start pcscd.socket), then run the same command again",
     };
-    table.lab.environment = vec![("PCSCLITE_CSOCK_NAME".into(), table.lab.at("no-socket"))];
+    table.quorum.environment = vec![("PCSCLITE_CSOCK_NAME".into(), table.quorum.at("no-socket"))];
     table.fails(none, |table| table.approve(ALICE));
-    table.fails(none, |table| table.lab.run(&["card", "show", "yubikey"]));
-    table.fails(none, |table| table.lab.run(&["card", "list"]));
+    table.fails(none, |table| table.quorum.run(&["card", "show", "yubikey"]));
+    table.fails(none, |table| table.quorum.run(&["card", "list"]));
     // One that was there, and is gone: its socket still lies about.
-    table.lab.environment = table.daemon.environment();
+    table.quorum.environment = table.daemon.environment();
     table.daemon.stop();
     table.fails(none, |table| table.approve(ALICE));
 }
@@ -33,7 +33,7 @@ fn no_reader() {
     let table = Table::with(&[]);
     table.fails(absent("YubiKey 10000001: no smart card reader is there"), |table| table.approve(ALICE));
     table.fails(absent("YubiKey: no smart card reader is there"), |table| table.approve("yubikey"));
-    let list = table.lab.run(&["card", "list"]).ok();
+    let list = table.quorum.run(&["card", "list"]).ok();
     assert_eq!(list.json["readers"], serde_json::json!([]));
     assert!(list.stderr.contains("No smart card reader is there."), "{}", list.stderr);
 }
@@ -63,7 +63,7 @@ fn a_card_that_is_no_yubikey() {
             table.daemon.reader_name(1)
         );
         table.fails(absent(&message), |table| table.approve(ALICE));
-        let readers = table.lab.run(&["card", "list"]).ok();
+        let readers = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(readers.json["readers"][0]["reason"], why);
         assert_eq!(card.count_of(VERIFY), 0);
     }
@@ -109,9 +109,9 @@ fn names_of_readers_move_no_cursor() {
     let mut table = Table::with(&[]);
     let name = "Yubico \x1b[2J\x1b]0;owned\x07\u{202e}CCID";
     let daemon = Daemon::with_readers_called(name, &[&table.alice, &table.bob]);
-    table.lab.environment = daemon.environment();
+    table.quorum.environment = daemon.environment();
     for args in [&["card", "list"][..], &["card", "show", ALICE], &["card", "show", "yubikey"]] {
-        let ran = table.lab.run(args);
+        let ran = table.quorum.run(args);
         assert!(ran.stdout.contains("CCID") && ran.stderr.contains("CCID"), "{}", ran.stderr);
         let said = ran.stdout + &ran.stderr;
         assert!(said.contains("\u{fffd}[2J"), "the name came as it is: {said:?}");
@@ -151,7 +151,7 @@ fn another_program_holds_the_card() {
         hint: "end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again",
     };
     table.fails(busy, |table| table.approve(ALICE));
-    let list = table.lab.run(&["card", "list"]).ok();
+    let list = table.quorum.run(&["card", "list"]).ok();
     assert_eq!(
         list.json["readers"][0]["reason"],
         "another program is using the card (gpg's ends with 'gpgconf --kill scdaemon')"

@@ -72,12 +72,13 @@ fn bobs_card_is_pulled_out_before_each_apdu() {
 #[test]
 fn an_administrators_card_is_pulled_out_before_each_apdu() {
     let table = Table::with(&["frank"]);
-    let (ledger, copy, pin) = (table.lab.at("ledger"), table.lab.at("copy"), table.lab.at("cards/pin"));
+    let (ledger, copy, pin) =
+        (table.quorum.at("ledger"), table.quorum.at("copy"), table.quorum.at("cards/pin"));
     let abort = ["abort", &ledger, "--reason", "no", "--copy", &copy, "--card", FRANK, "--pin-file", &pin];
     for n in 1.. {
-        let before = snapshot(table.lab.dir.path());
+        let before = snapshot(table.quorum.dir.path());
         table.frank.order(Trigger::Nth(n), Action::PullOut);
-        let ran = table.lab.run(&abort);
+        let ran = table.quorum.run(&abort);
         table.frank.forget_orders();
         assert_eq!(table.frank.tries(), (3, 3), "APDU {n}");
         assert_eq!(table.frank.times_left_unlocked(), 0, "APDU {n}");
@@ -86,7 +87,7 @@ fn an_administrators_card_is_pulled_out_before_each_apdu() {
             break;
         }
         assert!(
-            snapshot(table.lab.dir.path()) == before,
+            snapshot(table.quorum.dir.path()) == before,
             "APDU {n}: something was left behind: {}",
             ran.stderr
         );

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use virtual_card::{Action, Algorithm, Card, Firmware, Manufacturer, PrivateKey, Touch, Trigger};
 
 use crate::{
-    support::{lab::Ran, yubikeys::PUK},
+    support::{quorum::Ran, yubikeys::PUK},
     yubikey_failures::table::{ALICE, AUTHENTICATE, Said, Table, VERIFY},
 };
 
@@ -21,12 +21,12 @@ pub fn new_card(table: &Table) -> Card {
 }
 
 pub fn enroll(table: &Table, more: &[&str]) -> Ran {
-    fs::write(table.lab.path("cards/puk"), format!("{PUK}\n")).unwrap();
+    fs::write(table.quorum.path("cards/puk"), format!("{PUK}\n")).unwrap();
     let (output, pin, puk) =
-        (table.lab.at("files/enrolment"), table.lab.at("cards/pin"), table.lab.at("cards/puk"));
+        (table.quorum.at("files/enrolment"), table.quorum.at("cards/pin"), table.quorum.at("cards/puk"));
     let args = ["card", "enroll", "--card", "yubikey", "--name", "zoe", "--full-name", "Zoe Example"];
     let files = ["-o", &output, "--pin-file", &pin, "--puk-file", &puk];
-    table.lab.run(&[&args[..], &files[..], more].concat())
+    table.quorum.run(&[&args[..], &files[..], more].concat())
 }
 
 const FULL: &str =
@@ -40,8 +40,8 @@ fn a_card_without_room() {
     let message = "card 10000009 did not take its management key under the PIN: it may be full";
     table.fails(Said { code: 1, message, hint: FULL }, |table| enroll(table, &[]));
     // With the management key in the operator's hands, it comes as far as the first key.
-    fs::write(table.lab.path("cards/key"), "00112233445566778899aabbccddeeff0011223344556677\n").unwrap();
-    let key = table.lab.at("cards/key");
+    fs::write(table.quorum.path("cards/key"), "00112233445566778899aabbccddeeff0011223344556677\n").unwrap();
+    let key = table.quorum.at("cards/key");
     let message = "card 10000009 did not take a new key in slot 9c: it may be full";
     table.fails(Said { code: 1, message, hint: FULL }, |table| enroll(table, &["--management-key", &key]));
     assert_eq!(card.tries(), (3, 3));
@@ -84,7 +84,7 @@ fn keys_that_came_from_elsewhere() {
             "card 10000009 has a key in slot {slot:02x} that cannot serve, and it is not overwritten"
         );
         table.fails(Said { code: 3, message: &message, hint }, |table| enroll(table, &[]));
-        let shown = table.lab.run(&["card", "show", "yubikey"]).ok();
+        let shown = table.quorum.run(&["card", "show", "yubikey"]).ok();
         let missing = shown.json["missing"].to_string();
         assert!(missing.contains("was imported: nothing attests it"), "{missing}");
         table.daemon.eject(0);
@@ -111,7 +111,7 @@ fn certificates_that_are_missing_garbage_or_of_another_key() {
     ] {
         let table = Table::with_readers(1, &["alice"]);
         table.alice.set_object(Card::certificate_id(0x82).unwrap(), content.as_deref());
-        let shown = table.lab.run(&["card", "show", ALICE]).ok();
+        let shown = table.quorum.run(&["card", "show", ALICE]).ok();
         let said = shown.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains(&format!("touch always, {words}: share key")), "{said}");
         assert_eq!(
@@ -133,7 +133,7 @@ fn certificates_that_are_missing_garbage_or_of_another_key() {
         }
         enroll(&table, &[]).ok();
         assert_eq!(table.alice.public_key(0x82), before);
-        let shown = table.lab.run(&["card", "show", ALICE]).ok();
+        let shown = table.quorum.run(&["card", "show", ALICE]).ok();
         assert_eq!(shown.json["missing"], serde_json::json!([]));
     }
 }

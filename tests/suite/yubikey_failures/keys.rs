@@ -118,13 +118,13 @@ fn firmware_that_is_too_old() {
         let hint = "use a newer YubiKey: firmware cannot be renewed";
         let said = Said { code: 1, message: &message, hint };
         table.fails(said, |table| table.approve("yubikey"));
-        table.fails(said, |table| table.lab.run(&["card", "show", "yubikey"]));
-        let list = table.lab.run(&["card", "list"]).ok();
+        table.fails(said, |table| table.quorum.run(&["card", "show", "yubikey"]));
+        let list = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(list.json["readers"][0]["reason"], message);
         table.fails(said, |table| {
-            let (output, pin) = (table.lab.at("files/new"), table.lab.at("cards/pin"));
+            let (output, pin) = (table.quorum.at("files/new"), table.quorum.at("cards/pin"));
             let who = ["--name", "zoe", "--full-name", "Zoe Example", "-o", &output, "--pin-file", &pin];
-            table.lab.run(&[&["card", "enroll", "--card", "yubikey"], &who[..]].concat())
+            table.quorum.run(&[&["card", "enroll", "--card", "yubikey"], &who[..]].concat())
         });
         assert_eq!(card.tries(), (3, 3));
         table.daemon.eject(0);

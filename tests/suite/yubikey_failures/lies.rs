@@ -244,7 +244,7 @@ fn without_end() {
     let table = Table::with(&["alice"]);
     table.alice.order(Trigger::NthOf(AUTHENTICATE, 1), Action::Answer(vec![0x61, 0x00]));
     table.alice.order(Trigger::Every(GET_RESPONSE), Action::Answer(vec![0x61, 0x00]));
-    let pin = table.lab.at("cards/pin");
+    let pin = table.quorum.at("cards/pin");
     let mut command = table.approval(ALICE, &["--pin-file", &pin]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     while table.alice.count_of(GET_RESPONSE) < 50 {

@@ -12,7 +12,7 @@ use virtual_card::{Action, Algorithm, Card, Firmware, Manufacturer, Trigger};
 
 use crate::{
     support::{
-        lab::Ran,
+        quorum::Ran,
         yubikeys::{PIN, when_it_says},
     },
     yubikey_failures::table::{ALICE, AUTHENTICATE, Said, Table, VERIFY},
@@ -152,7 +152,7 @@ fn another_program_resets_the_card() {
 fn another_program_is_in_the_middle_of_something() {
     let table = Table::with(&["alice"]);
     let mut other = other_program(&table, "hold");
-    let mut command = table.approval(ALICE, &["--pin-file", &table.lab.at("cards/pin")]);
+    let mut command = table.approval(ALICE, &["--pin-file", &table.quorum.at("cards/pin")]);
     let reader = table.daemon.reader_name(0);
     let still = format!("Still waiting for card {reader} to answer: another program may be using it");
     when_it_says(&mut command, &still, |_| drop(other.stdin.take())).ok();

@@ -6,7 +6,7 @@ use std::{fs, os::unix::net::UnixListener, thread, time::Duration};
 use virtual_card::{Algorithm, Card, Daemon, Firmware, Manufacturer, Oddities, Touch};
 
 use crate::{
-    support::lab::Ran,
+    support::quorum::Ran,
     yubikey_failures::{
         enrolment::{ALWAYS, TOUCH, enroll, new_card},
         table::{ALICE, Said, Table, VERIFY},
@@ -43,7 +43,7 @@ fn rules_for_pins_are_told_before_anything_is_changed() {
         let hint = "run the same command again with another PIN; no try was spent";
         table.fails(Said { code: 1, message, hint }, |table| enroll_with(table, &pin, &puk));
         assert_eq!(card.count_of(CHANGE_REFERENCE), 0, "something was changed");
-        assert!(prose(&table.lab.run(&["card", "list"])).contains("PIN rules"));
+        assert!(prose(&table.quorum.run(&["card", "list"])).contains("PIN rules"));
     }
 }
 
@@ -61,7 +61,7 @@ fn rules_for_pins_that_a_card_does_not_tell_are_said_as_such() {
         let (bad, pin, puk) = (table.pin_file(bad), table.pin_file("27182818"), table.pin_file("31415926"));
         let message = "card 10000009 did not take the new PIN: its own rules refuse it; nothing was changed";
         table.fails(Said { code: 1, message, hint }, |table| enroll_with(table, &bad, &puk));
-        assert!(table.lab.run(&["card", "show", "yubikey"]).ok().json["pin_is_default"] == true);
+        assert!(table.quorum.run(&["card", "show", "yubikey"]).ok().json["pin_is_default"] == true);
         let message =
             "card 10000009 did not take the new PUK: its own rules refuse it; its PIN is the new one already";
         table.fails(Said { code: 1, message, hint }, |table| enroll_with(table, &pin, &bad));
@@ -71,9 +71,9 @@ fn rules_for_pins_that_a_card_does_not_tell_are_said_as_such() {
 }
 
 fn enroll_with(table: &Table, pin: &str, puk: &str) -> Ran {
-    let output = table.lab.at("files/odd");
+    let output = table.quorum.at("files/odd");
     let who = ["card", "enroll", "--card", "yubikey", "--name", "zoe", "--full-name", "Zoe Example"];
-    table.lab.run(&[&who[..], &["-o", &output, "--pin-file", pin, "--puk-file", puk]].concat())
+    table.quorum.run(&[&who[..], &["-o", &output, "--pin-file", pin, "--puk-file", puk]].concat())
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn touches_are_counted_through_with_the_management_keys() {
     }
     assert!(!said.contains("of 1"), "{said}");
     table.daemon.eject(0);
-    fs::remove_file(table.lab.path("files/enrolment")).unwrap();
+    fs::remove_file(table.quorum.path("files/enrolment")).unwrap();
 
     let card = new_card(&table);
     card.set_management_touch(2);
-    let said = prose(&table.lab.run(&["card", "list"]));
+    let said = prose(&table.quorum.run(&["card", "list"]));
     assert!(said.contains("AES-192, the factory default, requires a touch"), "{said}");
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_millis(5500));
@@ -144,7 +144,7 @@ fn cards_that_cannot_be_opened_say_why() {
         let card = Card::new(&Manufacturer::new(), 10_000_009, firmware);
         card.set_oddities(oddities);
         table.daemon.insert(0, &card);
-        let list = table.lab.run(&["card", "list"]).ok();
+        let list = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(list.json["readers"][0]["reason"], format!("{reason}: {hint}"));
         let message = format!("YubiKey 10000001: reader {}: {reason}", table.daemon.reader_name(0));
         table.fails(Said { code: 1, message: &message, hint }, |table| table.approve(ALICE));
@@ -160,7 +160,7 @@ fn a_card_without_a_puk() {
     ] {
         let table = Table::with_readers(1, &["alice"]);
         table.alice.set_oddities(oddities);
-        let list = table.lab.run(&["card", "list"]).ok();
+        let list = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(list.json["readers"][0]["card"]["puk_tries_left"], serde_json::Value::Null);
         assert!(prose(&list).contains("PUK none: once the PIN is blocked"), "{}", list.stderr);
         table.approves(ALICE);
@@ -181,7 +181,7 @@ fn a_card_without_a_puk() {
 #[test]
 fn firmware_that_production_refuses_is_told() {
     let table = Table::with(&["bob", "alice"]);
-    let list = table.lab.run(&["card", "list"]).ok();
+    let list = table.quorum.run(&["card", "list"]).ok();
     let (bob, alice) = (&list.json["readers"][0]["card"], &list.json["readers"][1]["card"]);
     assert!(bob["production"][0].as_str().unwrap().starts_with("its firmware is 5.4.3, and"), "{bob}");
     assert_eq!((&bob["missing"], &alice["production"]), (&serde_json::json!([]), &serde_json::json!([])));
@@ -192,11 +192,11 @@ fn firmware_that_production_refuses_is_told() {
 #[test]
 fn a_service_that_turns_this_user_away() {
     let mut table = Table::with_readers(1, &["alice"]);
-    let socket = table.lab.path("turned-away");
+    let socket = table.quorum.path("turned-away");
     let listener = UnixListener::bind(&socket).unwrap();
     thread::spawn(move || while listener.accept().is_ok() {});
-    table.lab.environment = vec![("PCSCLITE_CSOCK_NAME".into(), socket.to_str().unwrap().into())];
-    let ran = table.lab.run(&["card", "list"]);
+    table.quorum.environment = vec![("PCSCLITE_CSOCK_NAME".into(), socket.to_str().unwrap().into())];
+    let ran = table.quorum.run(&["card", "list"]);
     let error = &ran.json["error"];
     assert_eq!(
         (ran.code, error["message"].as_str()),
@@ -261,11 +261,11 @@ fn a_key_that_is_not_ours_is_not_adopted_in_silence() {
 
     // Beside it is another one, and from then on that is known.
     let made = enroll(&table, &["--slot", "83"]).ok();
-    fs::remove_file(table.lab.path("files/enrolment")).unwrap();
+    fs::remove_file(table.quorum.path("files/enrolment")).unwrap();
     let again = enroll(&table, &[]).ok();
     assert_eq!(made.json["card"]["share_recipient"], again.json["card"]["share_recipient"]);
     assert_eq!(card.public_key(0x82), theirs);
-    let shown = table.lab.run(&["card", "show", "yubikey"]).ok();
+    let shown = table.quorum.run(&["card", "show", "yubikey"]).ok();
     let made: Vec<(&str, bool)> = shown.json["slots"]
         .as_array()
         .unwrap()
@@ -283,15 +283,15 @@ fn a_key_that_is_not_ours_is_adopted_where_a_person_says_so() {
     let card = new_card(&table);
     card.generate(0x9C, Algorithm::Ed25519, ALWAYS, TOUCH);
     let theirs = card.public_key(0x9C);
-    let files = ["pin", "puk"].map(|file| table.lab.at(&format!("cards/{file}")));
+    let files = ["pin", "puk"].map(|file| table.quorum.at(&format!("cards/{file}")));
     fs::write(&files[1], "31415926\n").unwrap();
     for (answer, code) in [("n", 3), ("y", 0)] {
         let command = format!(
             "{} card enroll --card yubikey --pin-file {} --puk-file {} --name zoe --full-name Zoe -o {}",
-            crate::support::lab::QUORATE,
+            crate::support::quorum::QUORATE,
             files[0],
             files[1],
-            table.lab.at("files/adopted")
+            table.quorum.at("files/adopted")
         );
         let script = format!(
             "set timeout 180; spawn {command}; expect \"as the signing key?\" {{ send \"{answer}\\r\" }}; \
@@ -321,7 +321,7 @@ fn a_certificate_without_a_key_is_not_overwritten() {
     table.fails(Said { code: 3, message, hint }, |table| enroll(table, &[]));
     table.fails(Said { code: 3, message, hint }, |table| enroll(table, &["--administrator"]));
     assert_eq!(card.count_of(CHANGE_REFERENCE), 0, "something was changed");
-    let list = table.lab.run(&["card", "list"]).ok();
+    let list = table.quorum.run(&["card", "list"]).ok();
     assert_eq!(list.json["readers"][0]["card"]["certificates_without_key"], serde_json::json!(["9c"]));
 
     // In a retired slot, it is left where it is, and the key is made in the next.
@@ -332,7 +332,7 @@ fn a_certificate_without_a_key_is_not_overwritten() {
     enroll(&table, &[]).ok();
     assert_eq!(card.object(id(0x82)), before);
     assert!(card.public_key(0x82).is_none() && card.public_key(0x83).is_some());
-    fs::remove_file(table.lab.path("files/enrolment")).unwrap();
+    fs::remove_file(table.quorum.path("files/enrolment")).unwrap();
     // Named, it is refused as well.
     table.daemon.eject(0);
     let card = new_card(&table);
@@ -346,7 +346,7 @@ fn a_certificate_without_a_key_is_not_overwritten() {
 fn a_card_in_the_field_of_a_reader() {
     let mut table = Table::with(&[]);
     let daemon = Daemon::with_readers_called("ACS ACR122U PICC Interface", &[&table.alice]);
-    table.lab.environment = daemon.environment();
+    table.quorum.environment = daemon.environment();
     let said = prose(&table.approve(ALICE).ok());
     assert!(
         said.contains("it signs). In the field of an NFC reader, take it off and put it back."),
@@ -393,14 +393,14 @@ fn management_keys_as_other_tools_leave_them() {
     table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
     card.set_object(0x5F_C109, None);
     enroll(&table, &[]).ok();
-    let shown = table.lab.run(&["card", "show", "yubikey"]).ok();
+    let shown = table.quorum.run(&["card", "show", "yubikey"]).ok();
     assert_eq!(
         (&shown.json["management_algorithm"], &shown.json["management_is_protected"]),
         (&"3DES".into(), &true.into())
     );
 
     // The card says that it keeps the key under the PIN, and something else is there.
-    fs::remove_file(table.lab.path("files/enrolment")).unwrap();
+    fs::remove_file(table.quorum.path("files/enrolment")).unwrap();
     card.set_object(0x5F_C109, Some(&[7; 64]));
     card.remove_key(0x82);
     let message = "card 10000009: its management key is neither the factory default nor kept under the PIN";

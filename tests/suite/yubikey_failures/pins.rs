@@ -40,7 +40,7 @@ fn a_wrong_pin_costs_one_try_and_the_last_is_kept() {
     assert_eq!(table.alice.count_of(VERIFY), 0);
     // Refused before anybody types a PIN: there is no terminal here on which to ask for one.
     table.fails(FINAL_TRY, |table| table.approve_with(ALICE, &[]));
-    let right = table.lab.at("cards/pin");
+    let right = table.quorum.at("cards/pin");
     table.approve_with(ALICE, &["--pin-file", &right, "--final-try"]).ok();
     assert_eq!(table.alice.tries(), (3, 3), "the right PIN gives all tries back");
 }
@@ -67,7 +67,7 @@ fn a_blocked_pin() {
     table.fails(LOST, |table| table.approve(ALICE));
     table.fails(LOST, |table| enroll(table, ALICE));
     assert_eq!(table.alice.count_of(VERIFY), 0);
-    let shown = table.lab.run(&["card", "show", ALICE]).ok();
+    let shown = table.quorum.run(&["card", "show", ALICE]).ok();
     assert!(shown.stderr.contains("PIN           blocked"), "{}", shown.stderr);
     assert!(shown.stderr.contains("PUK           blocked"), "{}", shown.stderr);
     assert_eq!(shown.json["missing"], serde_json::json!(["the PIN is blocked"]));
@@ -78,7 +78,7 @@ fn a_blocked_puk() {
     let table = Table::with(&["alice"]);
     table.alice.set_puk_tries(0);
     let words = "if the PIN is blocked too, nobody can set a new one";
-    let shown = table.lab.run(&["card", "show", ALICE]).ok();
+    let shown = table.quorum.run(&["card", "show", ALICE]).ok();
     assert!(shown.stderr.contains(words), "{}", shown.stderr);
     assert_eq!(shown.json["puk_tries_left"], 0);
     assert_eq!(shown.json["missing"], serde_json::json!([]), "it serves all the same");
@@ -106,7 +106,7 @@ fn what_is_no_pin_costs_nothing() {
 #[test]
 fn a_log_that_is_asked_for_is_not_written() {
     let mut table = Table::with(&["alice"]);
-    table.lab.environment.push(("RUST_LOG".into(), "trace".into()));
+    table.quorum.environment.push(("RUST_LOG".into(), "trace".into()));
     let said = table.approve(ALICE).ok();
     let said = said.stdout + &said.stderr;
     for word in [crate::support::yubikeys::PIN, ">>>", "TRACE", "Apdu"] {
@@ -115,8 +115,8 @@ fn a_log_that_is_asked_for_is_not_written() {
 }
 
 /// Enrolls a card once more.
-fn enroll(table: &Table, place: &str) -> crate::support::lab::Ran {
-    let (output, pin) = (table.lab.at("files/enrolment"), table.lab.at("cards/pin"));
+fn enroll(table: &Table, place: &str) -> crate::support::quorum::Ran {
+    let (output, pin) = (table.quorum.at("files/enrolment"), table.quorum.at("cards/pin"));
     let who = ["--name", "alice", "--full-name", "Alice Example", "-o", &output];
-    table.lab.run(&[&["card", "enroll", "--card", place, "--pin-file", &pin], &who[..]].concat())
+    table.quorum.run(&[&["card", "enroll", "--card", place, "--pin-file", &pin], &who[..]].concat())
 }

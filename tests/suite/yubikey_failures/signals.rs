@@ -17,7 +17,7 @@ const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::KI
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn approve(table: &Table) -> Child {
-    let pin = table.lab.at("cards/pin");
+    let pin = table.quorum.at("cards/pin");
     let mut command = table.approval(ALICE, &["--pin-file", &pin]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -31,7 +31,7 @@ fn end(mut child: Child, signal: Signal) {
 #[track_caller]
 fn nothing_is_left(table: &Table) {
     // Whoever comes next waits until pcscd is done with the one that is gone.
-    table.lab.run(&["card", "list"]).ok();
+    table.quorum.run(&["card", "list"]).ok();
     assert!(!table.alice.is_unlocked(), "the card was left unlocked");
     assert_eq!(table.alice.times_left_unlocked(), 0, "the card was left unlocked");
     assert_eq!(table.alice.tries(), (3, 3));

@@ -11,7 +11,7 @@ use virtual_card::{Card, Daemon, Firmware};
 
 use crate::support::{
     founded::{self, INVENTORY, practice_target, snapshot},
-    lab::{self, CUSTODIANS, Lab, Ran},
+    quorum::{self, CUSTODIANS, Quorum, Ran},
     yubikeys::{Hands, PIN, genesis_text},
 };
 
@@ -44,7 +44,7 @@ pub struct Said<'s> {
 
 /// The quorum's folder, its cards, and a pcscd.
 pub struct Table {
-    pub lab: Lab,
+    pub quorum: Quorum,
     pub alice: Card,
     pub bob: Card,
     pub mallory: Card,
@@ -59,34 +59,34 @@ fn template() -> PathBuf {
         let more: &[&str] = if name == "frank-spare" { &["--administrator"] } else { &[] };
         hands.enroll(name, more).ok();
     }
-    for name in ["carol", "dave", "erin", lab::ADMIN] {
-        hands.lab.enroll(name, "");
+    for name in ["carol", "dave", "erin", quorum::ADMIN] {
+        hands.quorum.enroll(name, "");
     }
-    // Where the token is stands in the ledger: it must outlive this lab.
+    // Where the token is stands in the ledger: it must outlive this quorum.
     let target = practice_target(&founded::kept_directory("token").join("hsm.token"));
     let genesis = genesis_text(&hands, &CUSTODIANS, &target);
-    hands.lab.propose(&hands.lab.plan("genesis", &genesis)).ok();
-    let ledger = hands.lab.at("ledger");
+    hands.quorum.propose(&hands.quorum.plan("genesis", &genesis)).ok();
+    let ledger = hands.quorum.at("ledger");
     for name in CUSTODIANS {
         match hands.cards.contains_key(name) {
             true => hands.run(name, &["approve", &ledger]).ok(),
-            false => hands.lab.approve(name).ok(),
+            false => hands.quorum.approve(name).ok(),
         };
     }
-    hands.lab.execute(&[]).ok();
-    hands.lab.propose(&hands.lab.plan("inventory", INVENTORY)).ok();
-    fs::write(hands.lab.path("files/head"), hands.lab.head().unwrap()).unwrap();
+    hands.quorum.execute(&[]).ok();
+    hands.quorum.propose(&hands.quorum.plan("inventory", INVENTORY)).ok();
+    fs::write(hands.quorum.path("files/head"), hands.quorum.head().unwrap()).unwrap();
     for (name, card) in &hands.cards {
-        card.save(&hands.lab.path(&format!("cards/{name}.json")));
+        card.save(&hands.quorum.path(&format!("cards/{name}.json")));
     }
     // What may be said: all that is printed of an approval that succeeds.
-    let head = hands.lab.head().unwrap();
-    let output = hands.lab.at("files/approval");
+    let head = hands.quorum.head().unwrap();
+    let output = hands.quorum.at("files/approval");
     let said = hands.run("alice", &["approve", &ledger, "-o", &output, "--head", &head]).ok();
-    fs::write(hands.lab.path("files/public"), said.stdout + &said.stderr).unwrap();
+    fs::write(hands.quorum.path("files/public"), said.stdout + &said.stderr).unwrap();
     fs::remove_file(output).unwrap();
-    hands.lab.environment.clear();
-    founded::keep("proposed", &hands.lab)
+    hands.quorum.environment.clear();
+    founded::keep("proposed", &hands.quorum)
 }
 
 impl Table {
@@ -98,8 +98,8 @@ impl Table {
     /// With so many readers.
     pub fn with_readers(readers: usize, people: &[&str]) -> Self {
         static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
-        let mut lab = founded::copy_of(TEMPLATE.get_or_init(template));
-        let card = |name: &str| Card::load(&lab.path(&format!("cards/{name}.json")));
+        let mut quorum = founded::copy_of(TEMPLATE.get_or_init(template));
+        let card = |name: &str| Card::load(&quorum.path(&format!("cards/{name}.json")));
         let (alice, bob, mallory, frank) = (card("alice"), card("bob"), card("mallory"), card("frank-spare"));
         let daemon = Daemon::start(readers);
         for (reader, name) in people.iter().enumerate() {
@@ -107,38 +107,38 @@ impl Table {
             let (_, card) = card.iter().find(|(known, _)| known == name).unwrap();
             daemon.insert(reader, card);
         }
-        lab.environment.extend(daemon.environment());
-        Self { lab, alice, bob, mallory, frank, daemon: Arc::new(daemon) }
+        quorum.environment.extend(daemon.environment());
+        Self { quorum, alice, bob, mallory, frank, daemon: Arc::new(daemon) }
     }
 
     /// A file with this PIN.
     pub fn pin_file(&self, pin: &str) -> String {
-        let path = self.lab.at(&format!("cards/pin-{pin}"));
+        let path = self.quorum.at(&format!("cards/pin-{pin}"));
         fs::write(&path, format!("{pin}\n")).unwrap();
         path
     }
 
     /// Where an approval goes.
     pub fn output(&self) -> PathBuf {
-        self.lab.path("files/approval")
+        self.quorum.path("files/approval")
     }
 
     /// Approves with this card on a machine of one's own, into a file.
     pub fn approve(&self, place: &str) -> Ran {
-        self.approve_with(place, &["--pin-file", &self.lab.at("cards/pin")])
+        self.approve_with(place, &["--pin-file", &self.quorum.at("cards/pin")])
     }
 
     /// The same, with the PIN and other things as told.
     pub fn approve_with(&self, place: &str, more: &[&str]) -> Ran {
-        lab::ran(&mut self.approval(place, more))
+        quorum::ran(&mut self.approval(place, more))
     }
 
     /// The command for it.
     pub fn approval(&self, place: &str, more: &[&str]) -> Command {
-        let head = fs::read_to_string(self.lab.path("files/head")).unwrap();
-        let (ledger, output) = (self.lab.at("ledger"), self.output());
+        let head = fs::read_to_string(self.quorum.path("files/head")).unwrap();
+        let (ledger, output) = (self.quorum.at("ledger"), self.output());
         let args = ["approve", &ledger, "-o", output.to_str().unwrap(), "--head", &head, "--card", place];
-        self.lab.command_as("own", &[&args, more].concat())
+        self.quorum.command_as("own", &[&args, more].concat())
     }
 
     /// The approval succeeds; its file is taken away.
@@ -171,14 +171,14 @@ impl Table {
     /// Whatever it says.
     #[track_caller]
     pub fn fails_with(&self, code: i32, tries: [(u8, u8); 3], run: impl FnOnce(&Self) -> Ran) -> Ran {
-        let before = snapshot(self.lab.dir.path());
+        let before = snapshot(self.quorum.dir.path());
         let ran = run(self).expect(code);
         for card in [&self.alice, &self.bob, &self.mallory] {
             assert!(!card.is_unlocked(), "card {} was left unlocked", card.serial());
             assert_eq!(card.times_left_unlocked(), 0, "card {} was left unlocked", card.serial());
         }
         assert_eq!(self.tries(), tries, "tries were lost: {}", ran.stderr);
-        assert!(snapshot(self.lab.dir.path()) == before, "something was left behind: {}", ran.stderr);
+        assert!(snapshot(self.quorum.dir.path()) == before, "something was left behind: {}", ran.stderr);
         self.told_no_secret(&ran);
         ran
     }
@@ -188,7 +188,7 @@ impl Table {
     fn told_no_secret(&self, ran: &Ran) {
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert!(!said.contains(PIN), "the PIN is in the output: {said}");
-        let public = fs::read_to_string(self.lab.path("files/public")).unwrap();
+        let public = fs::read_to_string(self.quorum.path("files/public")).unwrap();
         let words = said.split(|c: char| !c.is_ascii_alphanumeric() && !"+_-".contains(c));
         for word in words.filter(|word| word.len() >= 20) {
             assert!(public.contains(word), "{word} is in the output: {said}");

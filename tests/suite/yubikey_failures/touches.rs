@@ -17,7 +17,7 @@ fn a_late_touch_is_good_enough() {
     let table = Table::with(&["alice"]);
     table.alice.set_touch(Touch::Never);
     table.alice.set_touch_timeout(Duration::from_secs(300));
-    let mut command = table.approval(ALICE, &["--pin-file", &table.lab.at("cards/pin")]);
+    let mut command = table.approval(ALICE, &["--pin-file", &table.quorum.at("cards/pin")]);
     let waits = "Card 10000001 still waits for your touch (1 of 2).";
     when_it_says(&mut command, waits, |_| table.alice.set_touch(Touch::Now)).ok();
     assert_eq!(table.alice.touches(), 2);

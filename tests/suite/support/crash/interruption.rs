@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Stand, path};
-use crate::support::lab::Ran;
+use crate::support::quorum::Ran;
 
 /// Calls that change a file system or make a change durable.
 const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,link,linkat,\
@@ -89,7 +89,7 @@ pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced 
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             stdout,
         },
-        calls: parse(&fs::read_to_string(log.path()).unwrap(), path(stand.lab.dir.path())),
+        calls: parse(&fs::read_to_string(log.path()).unwrap(), path(stand.quorum.dir.path())),
     }
 }
 

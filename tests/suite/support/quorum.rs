@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// The binary under test.
 pub const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
-/// Custodians of [`Lab::new`], in order.
+/// Custodians of [`Quorum::new`], in order.
 pub const CUSTODIANS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 /// The administrator.
 pub const ADMIN: &str = "frank";
@@ -62,7 +62,7 @@ impl Ran {
 }
 
 /// A folder with cards, plans, tokens and a ledger.
-pub struct Lab {
+pub struct Quorum {
     /// Gone with the test.
     pub dir: TempDir,
     /// Variables for every command, such as SOFTHSM2_CONF.
@@ -71,14 +71,14 @@ pub struct Lab {
     pub rehearsal: bool,
 }
 
-impl Lab {
+impl Quorum {
     /// Five custodians and an administrator, enrolled, each with one card. Production mode, soft cards.
     pub fn new() -> Self {
-        let lab = Self::bare();
+        let quorum = Self::bare();
         for name in CUSTODIANS.iter().chain([&ADMIN]) {
-            lab.enroll(name, "");
+            quorum.enroll(name, "");
         }
-        lab
+        quorum
     }
 
     /// Nobody enrolled yet.
@@ -249,7 +249,7 @@ impl Lab {
         self.run(&["audit", &self.at("ledger"), "--genesis", genesis, "--head", head])
     }
 
-    /// A practice token in use, made by a rehearsal's means: see [`Lab::rehearsed`] where a whole ledger will do.
+    /// The transcript of the ceremony in this directory.
     pub fn transcript(&self, directory: &str) -> PathBuf {
         self.path(&format!("ledger/{directory}/transcript.jsonl"))
     }
