@@ -11,11 +11,14 @@ use crate::{
         verdict::{Audited, Verdict},
     },
     encoding::dsse::Mode,
-    ports::clock::Clock,
+    ports::{
+        clock::Clock,
+        store::{StoreError, StoredFiles},
+    },
     transcript::{
         finding::{Finding, Severity},
-        ledger::{CeremonyFiles, LedgerState},
-        verification::{self, Pins},
+        ledger::{self, CeremonyFiles, LedgerFiles, LedgerState},
+        verification::{self, Compared, Pins},
     },
 };
 
@@ -51,28 +54,38 @@ impl Audit {
     }
 }
 
-/// Audits one ledger, given as one or more copies with their names. The longest copy is the one that is judged.
-pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins, clock: &dyn Clock) -> Audit {
-    if let Some((name, finding)) = foreign(copies, mode) {
-        let reason = Some(format!("{name}: {}", finding.message));
-        return Audit { verdict: Verdict::NotALedger, reason, findings: vec![finding], state: None };
+/// Audits one ledger, given as one or more copies with their names. The longest copy is the one that is judged. No more than
+/// one ceremony of each copy is in memory, besides what it adds to the state.
+pub fn audit(
+    copies: &[(String, Box<StoredFiles>)],
+    mode: Mode,
+    pins: Pins,
+    clock: &dyn Clock,
+) -> Result<Audit, StoreError> {
+    for (name, files) in copies {
+        if let Some(finding) = verification::foreign(ledger::first(&**files)?.as_deref(), mode) {
+            let reason = Some(format!("{name}: {}", finding.message));
+            let findings = vec![finding];
+            return Ok(Audit { verdict: Verdict::NotALedger, reason, findings, state: None });
+        }
     }
-    let mut findings = verification::compare_copies(copies);
-    let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
+    let Compared { mut findings, sizes } = verification::compare_copies(copies)?;
+    let length = |(place, (_, files)): &(usize, &(String, Box<StoredFiles>))| {
+        (files.directories().len(), sizes.get(*place).copied())
+    };
     // Of several equally long copies, the one that was named first.
-    let longest = copies.iter().enumerate().rev().max_by_key(|(_, (_, files))| (files.len(), size(files)));
-    let judged = longest.map(|(_, (_, files))| files.as_slice()).unwrap_or_default();
-    let others =
-        copies.iter().map(|(_, other)| other.as_slice()).filter(|other| !std::ptr::eq(*other, judged));
-    let files = with_statements(judged, others);
-    let verified = verification::verify(&files, mode);
+    let longest = copies.iter().enumerate().rev().max_by_key(length);
+    let Some((judged, (_, files))) = longest else {
+        let (findings, reason) = (Vec::new(), None);
+        return Ok(Audit { verdict: Verdict::NotALedger, reason, findings, state: None });
+    };
+    let others = || copies.iter().enumerate().filter(|(place, _)| *place != judged).map(|(_, other)| other);
+    let whole = WithStatements::of(&**files, others().map(|(_, other)| &**other));
+    let verified = verification::verify_files(&whole, mode)?;
     let whole = verified.findings.iter().all(|f| f.severity != Severity::Error);
     findings.extend(verified.findings);
-    for (place, (name, other)) in copies.iter().enumerate() {
-        if longest.is_some_and(|(judged, _)| judged == place) {
-            continue;
-        }
-        let broken = verification::verify(other, mode).findings;
+    for (name, other) in others() {
+        let broken = verification::verify_files(&**other, mode)?.findings;
         findings.extend(broken.into_iter().filter(|f| f.severity == Severity::Error).map(|mut f| {
             f.message = format!("in the copy {}: {}", crate::encoding::text::printable(name), f.message);
             f
@@ -89,13 +102,7 @@ pub fn audit(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode, pins: Pins, cl
     let (verdict, reason) = judge(&findings, &paper, verified.state.as_ref());
     findings.extend(paper);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    Audit { verdict, reason, findings, state: verified.state }
-}
-
-/// The copy that is not a ledger of this mode at all: the folder beside it, or a rehearsal's.
-fn foreign(copies: &[(String, Vec<CeremonyFiles>)], mode: Mode) -> Option<(&str, Finding)> {
-    let mut all = copies.iter().map(|(name, files)| (name.as_str(), verification::foreign(files, mode)));
-    all.find_map(|(name, found)| found.map(|finding| (name, finding)))
+    Ok(Audit { verdict, reason, findings, state: verified.state })
 }
 
 /// The verdict with its reason: the worst first. `paper` is what was found about the auditor's own numbers.
@@ -128,35 +135,39 @@ fn judge(findings: &[Finding], paper: &[Finding], state: Option<&LedgerState>) -
     }
 }
 
-/// A signed statement counts whichever copy it is in: removing it from one copy hides nothing. Without another copy that has
-/// more, nothing is copied here.
-fn with_statements<'a>(
-    judged: &'a [CeremonyFiles],
-    others: impl Iterator<Item = &'a [CeremonyFiles]>,
-) -> Cow<'a, [CeremonyFiles]> {
-    let places: BTreeMap<&str, usize> =
-        judged.iter().enumerate().map(|(place, file)| (file.directory.as_str(), place)).collect();
-    let mut files = Cow::Borrowed(judged);
-    for other in others.flatten() {
-        let Some(place) = places.get(other.directory.as_str()) else { continue };
-        let lacks = |file: &CeremonyFiles| {
-            [
-                missing(&file.attestations, &other.attestations),
-                missing(&file.approvals, &other.approvals),
-                missing(&file.drills, &other.drills),
-            ]
-        };
-        let Some([attestations, approvals, drills]) = files.get(*place).map(lacks) else { continue };
-        if attestations.is_empty() && approvals.is_empty() && drills.is_empty() {
-            continue;
-        }
-        if let Some(file) = files.to_mut().get_mut(*place) {
-            file.attestations.extend(attestations);
-            file.approvals.extend(approvals);
-            file.drills.extend(drills);
-        }
+/// A copy with the signed statements of all copies: each counts whichever copy it is in, and removing it from one hides nothing.
+struct WithStatements<'a> {
+    judged: &'a StoredFiles,
+    /// The other copies, with the places of their directories.
+    others: Vec<(&'a StoredFiles, BTreeMap<&'a str, usize>)>,
+}
+
+impl<'a> WithStatements<'a> {
+    fn of(judged: &'a StoredFiles, others: impl Iterator<Item = &'a StoredFiles>) -> Self {
+        let places = |files: &'a StoredFiles| files.directories().into_iter().zip(0..).collect();
+        Self { judged, others: others.map(|other| (other, places(other))).collect() }
     }
-    files
+}
+
+impl LedgerFiles for WithStatements<'_> {
+    type Error = StoreError;
+
+    fn directories(&self) -> Vec<&str> {
+        self.judged.directories()
+    }
+
+    fn ceremony(&self, place: usize) -> Result<Cow<'_, CeremonyFiles>, StoreError> {
+        let mut ours = self.judged.ceremony(place)?;
+        for (other, places) in &self.others {
+            let Some(place) = places.get(ours.directory.as_str()) else { continue };
+            let theirs = other.ceremony(*place)?;
+            let file = ours.to_mut();
+            file.attestations.extend(missing(&file.attestations, &theirs.attestations));
+            file.approvals.extend(missing(&file.approvals, &theirs.approvals));
+            file.drills.extend(missing(&file.drills, &theirs.drills));
+        }
+        Ok(ours)
+    }
 }
 
 /// Of the statements of a copy, those whose bytes are not among ours.

@@ -59,13 +59,13 @@ use crate::{
     ports::{
         clock::Clock,
         program::Programs,
-        store::{Artifacts, LedgerStore, StationStore},
+        store::{Artifacts, LedgerStore, StationStore, StoredFiles},
         token::{Progress, TokenSource},
     },
     proposal::environment::EnvironmentReading,
     transcript::{
         known::Known,
-        ledger::{Ceremony, CeremonyFiles, LedgerState},
+        ledger::{self, Ceremony, CeremonyFiles, LedgerState},
         verification::{self, Verified},
     },
 };
@@ -98,11 +98,7 @@ impl World<'_> {
     /// Reads the ledger and verifies what is new in it, or all of it if it is not the one that was read before.
     pub fn load(&mut self) -> Result<LedgerState, Error> {
         let files = self.ledger.read()?;
-        self.check(&files)
-    }
-
-    fn check(&mut self, files: &[CeremonyFiles]) -> Result<LedgerState, Error> {
-        sound(self.known.verify(files, self.mode), files, self.mode)
+        sound(self.known.verify(&*files, self.mode)?, ledger::first(&*files)?.as_deref(), self.mode)
     }
 
     /// Appends lines, after verifying the ledger with them as every reader will: what would not verify is not
@@ -148,7 +144,7 @@ impl World<'_> {
 
     fn check_next(&mut self, next: &[CeremonyFiles]) -> Result<(), Error> {
         let verified = self.known.verify_next(next, self.mode);
-        sound(verified, next, self.mode).map(drop).map_err(would_break)
+        sound(verified, next.first(), self.mode).map(drop).map_err(would_break)
     }
 
     /// Destroys what this machine still keeps of ceremonies that have ended: after a crash at their very end, and after
@@ -175,23 +171,24 @@ impl World<'_> {
 
 /// Reads a ledger and verifies all of it; any finding that is an error refuses it.
 pub fn load(ledger: &mut dyn LedgerStore, mode: Mode) -> Result<LedgerState, Error> {
-    check(&ledger.read()?, mode)
+    check(&*ledger.read()?, mode)
 }
 
-/// Verifies a ledger that was read already.
-pub fn check(files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> {
-    sound(verification::verify(files, mode), files, mode)
+/// Verifies a ledger that is not locked.
+pub fn check(files: &StoredFiles, mode: Mode) -> Result<LedgerState, Error> {
+    sound(verification::verify_files(files, mode)?, ledger::first(files)?.as_deref(), mode)
 }
 
-fn sound(verified: Verified, files: &[CeremonyFiles], mode: Mode) -> Result<LedgerState, Error> {
+/// The state of a ledger that begins with `first`.
+fn sound(verified: Verified, first: Option<&CeremonyFiles>, mode: Mode) -> Result<LedgerState, Error> {
     verified.sound().map_err(|findings| {
-        let mut error = match (verification::foreign(files, mode), mode) {
+        let mut error = match (verification::foreign(first, mode), mode) {
             (None, _) => Error::refused(
                 "the ledger does not verify",
                 "run 'quorate audit' on it and on its copies; go on only with one that verifies",
             )
             .coded(Code::LedgerInvalid),
-            (Some(_), _) if files.is_empty() => Error::refused(
+            (Some(_), _) if first.is_none() => Error::refused(
                 "this is not a ledger: no ceremony is in it",
                 "name the directory that contains 0000-genesis",
             ),

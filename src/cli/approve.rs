@@ -59,7 +59,7 @@ fn run(
     };
     let reviewed = wiring::paper("--proposal", given.proposal.proposal.as_ref())?;
     let mut card = PresentedCard::once(terminal, card_args)?;
-    let state = ceremony::check(&storage::ledger::read(ledger)?, wiring::mode(global))?;
+    let state = ceremony::check(&*storage::ledger::files(ledger)?, wiring::mode(global))?;
     let mut destination = match &given.output {
         Some(path) => Destination::File { ledger, path },
         None => Destination::Station { global, ledger },

@@ -16,7 +16,7 @@ use crate::{
     ceremony::{Error, audit},
     encoding::text,
     storage,
-    transcript::{ledger::CeremonyFiles, verification::Pins},
+    transcript::verification::Pins,
 };
 
 /// Audits a ledger and its copies.
@@ -27,18 +27,18 @@ pub fn run(args: &Audit, global: &Global, terminal: Terminal) -> Result<Done, Er
     };
     let mut copies = Vec::new();
     for ledger in &args.ledgers {
-        copies.push((text::printable(&ledger.to_string_lossy()), storage::ledger::read(ledger)?));
+        copies.push((text::printable(&ledger.to_string_lossy()), storage::ledger::files(ledger)?));
     }
     let mode = wiring::mode(global);
-    let mut audited = audit::audit(&copies, mode, pins, &storage::SystemClock).account(mode);
-    let mistake = |(path, (_, files)): (&PathBuf, &(String, Vec<CeremonyFiles>))| {
-        Mistake::of(path, files, mode).map(|mistake| (mistake.reason(), mistake.command(path)))
-    };
-    if audited.verdict == Verdict::NotALedger
-        && let Some((reason, command)) = args.ledgers.iter().zip(&copies).find_map(mistake)
-    {
-        audited.reason = Some(reason);
-        audited.commands.extend(command);
+    let mut audited = audit::audit(&copies, mode, pins, &storage::SystemClock)?.account(mode);
+    if audited.verdict == Verdict::NotALedger {
+        for (path, (_, files)) in args.ledgers.iter().zip(&copies) {
+            if let Some(mistake) = Mistake::of(path, &**files, mode)? {
+                audited.reason = Some(mistake.reason());
+                audited.commands.extend(mistake.command(path));
+                break;
+            }
+        }
     }
     let next = Invocation::at(global, args.ledgers.first().map_or(Path::new(""), PathBuf::as_path), &[]);
     account::tell(terminal, &next, &audited.passages(copies.len()));

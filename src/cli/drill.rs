@@ -43,9 +43,9 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     let mut ledger = open(args)?;
     let files = match &mut ledger {
         Some(ledger) => ledger.read()?,
-        None => storage::ledger::read(&args.ledger)?,
+        None => storage::ledger::files(&args.ledger)?,
     };
-    let state = ceremony::check(&files, wiring::mode(global))?;
+    let state = ceremony::check(&*files, wiring::mode(global))?;
     let description = card.describe(&recognition::enrolled(&state))?;
     let memory = wiring::memory(global, &[&args.ledger])?;
     let subject = drill::subject(&state, &memory, &description, head, &SystemClock)?;

@@ -9,20 +9,21 @@ use super::{args::Global, invocation::shell, wiring};
 use crate::{
     ceremony::{self, Error},
     encoding::{dsse::Mode, text},
+    ports::store::{StoreError, StoredFiles},
     storage,
     transcript::{
-        ledger::{CeremonyFiles, LedgerState},
+        ledger::{self, CeremonyFiles, LedgerState},
         verification,
     },
 };
 
 /// Reads and verifies a ledger.
 pub fn ledger(path: &Path, global: &Global) -> Result<LedgerState, Error> {
-    let files = storage::ledger::read(path)?;
+    let files = storage::ledger::files(path)?;
     let mode = wiring::mode(global);
-    match Mistake::of(path, &files, mode) {
+    match Mistake::of(path, &*files, mode)? {
         Some(mistake) => Err(mistake.error(path)),
-        None => ceremony::check(&files, mode),
+        None => ceremony::check(&*files, mode),
     }
 }
 
@@ -37,22 +38,24 @@ pub struct Mistake {
 
 impl Mistake {
     /// None where it is a ledger of this mode, sound or broken.
-    pub fn of(path: &Path, files: &[CeremonyFiles], mode: Mode) -> Option<Self> {
+    pub fn of(path: &Path, files: &StoredFiles, mode: Mode) -> Result<Option<Self>, StoreError> {
         let shown = text::printable(&path.to_string_lossy());
-        if let Some(other) = other_mode(files, mode) {
+        let first = ledger::first(files)?;
+        if let Some(other) = other_mode(first.as_deref(), mode) {
             let what = match other {
                 Mode::Rehearsal => format!("{shown} is the ledger of a rehearsal"),
                 Mode::Production => format!("{shown} is a production ledger, not a rehearsal's"),
             };
-            return Some(Self { what, near: None, mode: Some(other) });
+            return Ok(Some(Self { what, near: None, mode: Some(other) }));
         }
-        if !files.is_empty() {
-            return None;
+        if first.is_some() {
+            return Ok(None);
         }
         let near = storage::ledger::near(path);
-        let files = near.as_ref().and_then(|near| storage::ledger::read(near).ok()).unwrap_or_default();
+        let files = near.as_ref().and_then(|near| storage::ledger::files(near).ok());
+        let first = files.as_ref().and_then(|files| ledger::first(&**files).ok().flatten());
         let what = format!("{shown} is not a ledger: no ceremony is in it");
-        Some(Self { what, mode: other_mode(&files, mode), near })
+        Ok(Some(Self { what, mode: other_mode(first.as_deref(), mode), near }))
     }
 
     /// What is the matter, and what was probably meant.
@@ -98,9 +101,9 @@ impl Mistake {
     }
 }
 
-fn other_mode(files: &[CeremonyFiles], mode: Mode) -> Option<Mode> {
+fn other_mode(first: Option<&CeremonyFiles>, mode: Mode) -> Option<Mode> {
     let other = if mode == Mode::Production { Mode::Rehearsal } else { Mode::Production };
-    let foreign = !files.is_empty() && verification::foreign(files, mode).is_some();
+    let foreign = first.is_some() && verification::foreign(first, mode).is_some();
     foreign.then_some(other)
 }
 

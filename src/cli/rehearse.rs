@@ -196,9 +196,9 @@ fn verdict(
     terminal.heading("The audit, from public data only");
     let mut read = Vec::new();
     for place in std::iter::once(ledger).chain(copies.iter().map(PathBuf::as_path)) {
-        read.push((text::printable(&place.to_string_lossy()), storage::ledger::read(place)?));
+        read.push((text::printable(&place.to_string_lossy()), storage::ledger::files(place)?));
     }
-    let audit = audit::audit(&read, Mode::Rehearsal, pins, &storage::SystemClock).account(Mode::Rehearsal);
+    let audit = audit::audit(&read, Mode::Rehearsal, pins, &storage::SystemClock)?.account(Mode::Rehearsal);
     account::tell(terminal, &Invocation::at(global, ledger, &[]), &audit.passages(read.len()));
     Ok(audit.verdict)
 }

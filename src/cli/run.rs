@@ -223,8 +223,12 @@ fn known(global: &Global, ledger: &Path) -> Result<Option<LedgerState>, Error> {
     if !ledger.exists() {
         return Ok(None);
     }
-    let files = storage::ledger::read(ledger)?;
-    if files.is_empty() { Ok(None) } else { ceremony::check(&files, wiring::mode(global)).map(Some) }
+    let files = storage::ledger::files(ledger)?;
+    if files.directories().is_empty() {
+        Ok(None)
+    } else {
+        ceremony::check(&*files, wiring::mode(global)).map(Some)
+    }
 }
 
 /// Executes; where somebody is asked, as often as they wish: an administrator who did not touch their card in time must

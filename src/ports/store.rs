@@ -13,7 +13,7 @@ use crate::encoding::output_path::OutputPath;
 use crate::{
     approval::intent::DurableIntent,
     encoding::{digest::Digest, text::Name},
-    transcript::ledger::CeremonyFiles,
+    transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
 
 /// Something could not be read or written.
@@ -28,10 +28,14 @@ pub struct StoreError {
     pub hint: String,
 }
 
+/// A ledger that is read ceremony by ceremony.
+pub type StoredFiles = dyn LedgerFiles<Error = StoreError>;
+
 /// The ledger's directories: the one that was named, and its copies on other media.
 pub trait LedgerStore {
-    /// All ceremonies, sorted by directory name. Unfinished directories of a crashed proposal are not among them.
-    fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError>;
+    /// All ceremonies, by number; their files are read when they are asked for. Unfinished directories of a crashed proposal are
+    /// not among them.
+    fn read(&mut self) -> Result<Box<StoredFiles>, StoreError>;
 
     /// Whether no ceremony is in it.
     fn is_empty(&mut self) -> Result<bool, StoreError>;

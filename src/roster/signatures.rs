@@ -18,8 +18,6 @@ use std::{
 use super::key::{KeyError, PublicKey};
 use crate::encoding::dsse::Envelope;
 
-/// Bytes of files that are worth a thread: what is in fewer is verified before a thread has started.
-const WORTH_A_THREAD: usize = 16 << 10;
 /// Bytes that are handed to a thread at a time. A longer message is verified by the walk.
 const BATCH: usize = 32 << 10;
 /// Bytes that wait for a thread. What comes while there are more is verified by the walk.
@@ -37,11 +35,11 @@ enum When<'w> {
     Meanwhile(&'w Waiting, RefCell<Batch>),
 }
 
-/// What a walk over `bytes` of files finds. It is walked once more, with each signature verified when it is met, where one is
+/// What a walk over `ceremonies` finds, each of which is worth one thread more. It is walked once more, with each signature verified when it is met, where one is
 /// bad, and only so where there is no second processor.
-pub fn walked<T>(bytes: usize, walk: impl Fn(&Signatures<'_>) -> T) -> T {
+pub fn walked<T>(ceremonies: usize, walk: impl Fn(&Signatures<'_>) -> T) -> T {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.saturating_sub(1).min(bytes / WORTH_A_THREAD);
+    let threads = processors.saturating_sub(1).min(ceremonies);
     on_threads(threads, &walk).unwrap_or_else(|| walk(&Signatures::AT_ONCE))
 }
 

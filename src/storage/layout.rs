@@ -15,6 +15,8 @@
 //! is an error. A missing file reads as an empty one: whether that can be is for the verification to say.
 
 use std::{
+    borrow::Cow,
+    cell::RefCell,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -23,7 +25,7 @@ use super::fault::{failed, refused};
 use crate::{
     durable,
     ports::store::{Beside, StoreError},
-    transcript::ledger::CeremonyFiles,
+    transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
 
 /// The append-only lines.
@@ -39,9 +41,9 @@ pub(super) const MAX_PLAN: u64 = 1 << 20;
 /// All statements of one kind beside one transcript.
 pub(super) const MAX_BESIDE: u64 = 32 << 20;
 /// All files of a ledger. A new ceremony is refused at half of it, so that an open one can be finished.
-pub(super) const MAX_LEDGER: u64 = 1 << 30;
+pub(super) const MAX_LEDGER: u64 = 4 << 30;
 /// Entries of one directory.
-const MAX_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 1_000_000;
 
 const TOO_LARGE: &str = "this is not an honest ledger; compare it with another copy";
 
@@ -97,10 +99,41 @@ pub(super) fn beside_name(beside: Beside) -> &'static str {
     }
 }
 
-/// All ceremonies, by number.
-pub(super) fn read(ledger: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
-    let mut budget = Budget::ledger();
-    ceremonies(ledger)?.iter().map(|name| ceremony(ledger, name, &mut budget)).collect()
+/// All ceremonies, by number, each read when it is asked for.
+pub(super) struct Files {
+    ledger: PathBuf,
+    directories: Vec<String>,
+    budget: RefCell<Budget>,
+}
+
+impl Files {
+    pub(super) fn of(ledger: &Path) -> Result<Self, StoreError> {
+        let (directories, budget) = (ceremonies(ledger)?, RefCell::new(Budget::ledger()));
+        Ok(Self { ledger: ledger.to_owned(), directories, budget })
+    }
+
+    /// Of a ledger that is yet to be made.
+    pub(super) fn none(ledger: &Path) -> Self {
+        Self { ledger: ledger.to_owned(), directories: Vec::new(), budget: RefCell::new(Budget::ledger()) }
+    }
+}
+
+impl LedgerFiles for Files {
+    type Error = StoreError;
+
+    fn directories(&self) -> Vec<&str> {
+        self.directories.iter().map(String::as_str).collect()
+    }
+
+    fn ceremony(&self, place: usize) -> Result<Cow<'_, CeremonyFiles>, StoreError> {
+        let Some(directory) = self.directories.get(place) else { return Ok(Cow::default()) };
+        let mut budget = self.budget.borrow_mut();
+        // Whoever reads all of it again begins here.
+        if place == 0 {
+            *budget = Budget::ledger();
+        }
+        ceremony(&self.ledger, directory, &mut budget).map(Cow::Owned)
+    }
 }
 
 /// The names of the ceremonies' directories, by number.

@@ -8,20 +8,23 @@
 //! A write that fails on the ledger may still have been done, if only the last fsync failed; one that fails on a
 //! copy was done on the ledger. Read again before trying again.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use super::{
     copies,
     fault::{failed, refused},
-    layout::{self, Budget, MAX_LEDGER, TRANSCRIPT, beside_name},
+    layout::{self, Budget, Files, MAX_LEDGER, TRANSCRIPT, beside_name},
     writing::{self, Novelty},
 };
 use crate::{
     approval::intent::DurableIntent,
     durable::{self, Access, DirectoryLock, Identity},
     encoding::{digest::Digest, text::Name},
-    ports::store::{Beside, Copies, LedgerStore, StoreError},
-    transcript::ledger::CeremonyFiles,
+    ports::store::{Beside, Copies, LedgerStore, StoreError, StoredFiles},
+    transcript::ledger::{CeremonyFiles, LedgerFiles as _},
 };
 
 /// With what every ledger begins.
@@ -30,9 +33,15 @@ const FIRST: &str = "0000-genesis";
 /// Entries of a folder among which a ledger is looked for.
 const MAX_NEAR: usize = 1000;
 
-/// Reads a ledger without locking or writing: for audits, and for media that are read-only.
+/// A ledger, to be read without locking or writing: for audits, and for media that are read-only.
+pub fn files(path: &Path) -> Result<Box<StoredFiles>, StoreError> {
+    Ok(Box::new(Files::of(path)?))
+}
+
+/// All of a ledger in memory: for tests and benches, which change what they read.
 pub fn read(path: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
-    layout::read(path)
+    let files = Files::of(path)?;
+    (0..files.directories().len()).map(|place| files.ceremony(place).map(Cow::into_owned)).collect()
 }
 
 /// A ledger in or just above a directory that is not one itself: what a person meant who named the folder of a rehearsal, or a
@@ -144,9 +153,9 @@ impl LedgerDirectory {
 }
 
 impl LedgerStore for LedgerDirectory {
-    fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError> {
+    fn read(&mut self) -> Result<Box<StoredFiles>, StoreError> {
         self.ledger.check()?;
-        layout::read(&self.ledger.path)
+        files(&self.ledger.path)
     }
 
     fn is_empty(&mut self) -> Result<bool, StoreError> {

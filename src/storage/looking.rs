@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use super::{
     copies,
     fault::{failed, refused},
-    layout::{self, Budget},
+    layout::{self, Budget, Files},
 };
 use crate::{
     approval::intent::DurableIntent,
     durable::Identity,
     encoding::{digest::Digest, text::Name},
-    ports::store::{Beside, Copies, LedgerStore, StoreError},
+    ports::store::{Beside, Copies, LedgerStore, StoreError, StoredFiles},
     transcript::ledger::CeremonyFiles,
 };
 
@@ -33,8 +33,9 @@ impl LedgerView {
 }
 
 impl LedgerStore for LedgerView {
-    fn read(&mut self) -> Result<Vec<CeremonyFiles>, StoreError> {
-        if layout::is_there(&self.ledger)? { layout::read(&self.ledger) } else { Ok(Vec::new()) }
+    fn read(&mut self) -> Result<Box<StoredFiles>, StoreError> {
+        let is_there = layout::is_there(&self.ledger)?;
+        Ok(Box::new(if is_there { Files::of(&self.ledger)? } else { Files::none(&self.ledger) }))
     }
 
     fn is_empty(&mut self) -> Result<bool, StoreError> {

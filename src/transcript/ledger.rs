@@ -1,6 +1,6 @@
 //! A ledger as it was read, and the state that its verified ceremonies add up to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, convert::Infallible, sync::Arc};
 
 pub use super::ceremonies::{Ceremony, End};
 use super::{
@@ -9,7 +9,11 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
-    encoding::{digest::Digest, dsse::Mode, text::Name},
+    encoding::{
+        digest::{Digest, Hasher},
+        dsse::Mode,
+        text::Name,
+    },
     proposal::{
         joining::GenesisTarget,
         operations::{Operation, RetireOperation},
@@ -34,6 +38,56 @@ pub struct CeremonyFiles {
     pub approvals: Vec<(String, Vec<u8>)>,
     /// `drills/*.json`, by name.
     pub drills: Vec<(String, Vec<u8>)>,
+}
+
+impl CeremonyFiles {
+    /// Digest of all of it: every name and every byte.
+    pub(super) fn digest(&self) -> Digest {
+        let mut hasher = Hasher::default();
+        let mut take = |bytes: &[u8]| {
+            // Each with its length, so that no two lists of parts are the same bytes.
+            hasher.update(&(bytes.len() as u64).to_be_bytes());
+            hasher.update(bytes);
+        };
+        [self.directory.as_bytes(), &self.transcript, &self.plan].into_iter().for_each(&mut take);
+        for statements in [&self.attestations, &self.approvals, &self.drills] {
+            take(&statements.len().to_be_bytes());
+            statements.iter().for_each(|(name, bytes)| {
+                take(name.as_bytes());
+                take(bytes);
+            });
+        }
+        hasher.finish()
+    }
+}
+
+/// The files of a ledger, of which no more than one ceremony at a time need be in memory.
+pub trait LedgerFiles {
+    /// Why a ceremony could not be read.
+    type Error;
+
+    /// The ceremonies' directories, by number.
+    fn directories(&self) -> Vec<&str>;
+
+    /// The files of the ceremony at a place in that list. Read twice, they may differ: nobody else need have locked them.
+    fn ceremony(&self, place: usize) -> Result<Cow<'_, CeremonyFiles>, Self::Error>;
+}
+
+impl LedgerFiles for [CeremonyFiles] {
+    type Error = Infallible;
+
+    fn directories(&self) -> Vec<&str> {
+        self.iter().map(|file| file.directory.as_str()).collect()
+    }
+
+    fn ceremony(&self, place: usize) -> Result<Cow<'_, CeremonyFiles>, Infallible> {
+        Ok(self.get(place).map_or_else(Cow::default, Cow::Borrowed))
+    }
+}
+
+/// The first ceremony's files; none of a ledger without one.
+pub fn first<L: LedgerFiles + ?Sized>(files: &L) -> Result<Option<Cow<'_, CeremonyFiles>>, L::Error> {
+    if files.directories().is_empty() { Ok(None) } else { files.ceremony(0).map(Some) }
 }
 
 /// A target that belongs to the quorum.

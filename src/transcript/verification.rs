@@ -3,7 +3,7 @@
 //! Every reader of a ledger uses the same walk: the custodian before approving, the station before it
 //! acts, the auditor years later. It needs public data only.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use super::{
     ceremonies::Ceremonies,
@@ -12,7 +12,7 @@ use super::{
     drilled,
     finding::{Finding, Severity},
     inventories,
-    ledger::{Ceremony, CeremonyFiles, LedgerState},
+    ledger::{Ceremony, CeremonyFiles, LedgerFiles, LedgerState},
     line, modules,
 };
 use crate::{
@@ -41,44 +41,57 @@ impl Verified {
     }
 }
 
-/// Verifies a ledger that must be of this mode. `files` are the ceremonies' directories, sorted by name.
+/// Verifies a ledger that must be of this mode.
 pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
+    let Ok(verified) = verify_files(files, mode);
+    verified
+}
+
+/// Verifies a ledger that is read ceremony by ceremony. What cannot be read ends it with an error.
+pub fn verify_files<L: LedgerFiles + ?Sized>(files: &L, mode: Mode) -> Result<Verified, L::Error> {
     let mut verified = Verified::default();
-    verified.findings.extend(foreign(files, mode).filter(|_| files.is_empty()));
-    verified.go_on(files, files.len(), mode).0
+    let count = files.directories().len();
+    verified.findings.extend(foreign(None, mode).filter(|_| count == 0));
+    Ok(verified.go_on(files, 0..count, mode)?.0)
 }
 
 impl Verified {
-    /// Verifies the first `count` ceremonies of `next`, which follow those that it has, and takes them in. The first one that is
-    /// broken ends it; then it says false.
-    pub(super) fn go_on(&self, next: &[CeremonyFiles], count: usize, mode: Mode) -> (Self, bool) {
-        let bytes =
-            next.iter().take(count).fold(0_usize, |sum, file| sum.saturating_add(file.transcript.len()));
-        signatures::walked(bytes, |signatures| self.clone().walk(next, count, mode, signatures))
+    /// Verifies the ceremonies of `files` at these places, which follow those that it has, and takes them in. The first one
+    /// that is broken ends it; then it says false.
+    pub(super) fn go_on<L: LedgerFiles + ?Sized>(
+        &self,
+        files: &L,
+        places: Range<usize>,
+        mode: Mode,
+    ) -> Result<(Self, bool), L::Error> {
+        signatures::walked(places.len(), |signatures| {
+            self.clone().walk(files, places.clone(), mode, signatures)
+        })
     }
 
     /// The same, with each signature verified when `signatures` says.
-    pub fn walk(
+    pub fn walk<L: LedgerFiles + ?Sized>(
         mut self,
-        next: &[CeremonyFiles],
-        count: usize,
+        files: &L,
+        places: Range<usize>,
         mode: Mode,
         signatures: &Signatures<'_>,
-    ) -> (Self, bool) {
-        for (done, file) in (1_usize..).zip(next).take(count) {
+    ) -> Result<(Self, bool), L::Error> {
+        for place in places {
             let number = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
-            if let Err(finding) = self.take(file, number, mode, signatures) {
+            let file = files.ceremony(place)?;
+            if let Err(finding) = self.take(&file, number, mode, signatures) {
                 self.findings.push(finding.of(&file.directory));
-                let left = next.len().saturating_sub(done);
+                let left = files.directories().len().saturating_sub(place).saturating_sub(1);
                 if left > 0 {
                     let message =
                         format!("{left} later ceremonies were not verified, since this one is broken");
                     self.findings.push(Finding::new(Severity::Note, "not-verified", message));
                 }
-                return (self, false);
+                return Ok((self, false));
             }
         }
-        (self, true)
+        Ok((self, true))
     }
 
     fn take(
@@ -101,8 +114,8 @@ impl Verified {
 }
 
 /// Why this is not a ledger of this mode at all, rather than a broken one.
-pub fn foreign(files: &[CeremonyFiles], mode: Mode) -> Option<Finding> {
-    match files.first() {
+pub fn foreign(first: Option<&CeremonyFiles>, mode: Mode) -> Option<Finding> {
+    match first {
         None => Some(Finding::error("ledger-empty", "no ceremony is in this ledger")),
         Some(first) => other_mode(first, mode),
     }
@@ -146,37 +159,71 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
     state
 }
 
-/// Compares the transcripts of several copies of one ledger, each with each: where two of them differ although neither
-/// is the beginning of the other, there is a fork.
-pub fn compare_copies(copies: &[(String, Vec<CeremonyFiles>)]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (place, one) in copies.iter().enumerate() {
-        for other in copies.iter().skip(place.saturating_add(1)) {
-            findings.extend(compare_two(one, other));
-        }
-    }
-    findings
+/// Copies of one ledger, held against one another.
+pub struct Compared {
+    /// Forks and copies that are behind.
+    pub findings: Vec<Finding>,
+    /// Of each copy the bytes of its transcripts.
+    pub sizes: Vec<usize>,
 }
 
-fn compare_two(
-    (first_name, first): &(String, Vec<CeremonyFiles>),
-    (name, files): &(String, Vec<CeremonyFiles>),
-) -> Option<Finding> {
-    for (a, b) in first.iter().zip(files) {
-        let (short, long) = if a.transcript.len() <= b.transcript.len() { (a, b) } else { (b, a) };
-        if a.directory != b.directory || !long.transcript.starts_with(&short.transcript) {
-            let message = format!("{first_name} and {name} differ from here on");
-            return Some(Finding::error("ledger-forked", message).of(&a.directory));
+/// Compares the transcripts of several copies of one ledger, each with each: where two of them differ although neither
+/// is the beginning of the other, there is a fork.
+pub fn compare_copies<L: LedgerFiles + ?Sized>(copies: &[(String, Box<L>)]) -> Result<Compared, L::Error> {
+    let counts: Vec<usize> = copies.iter().map(|(_, files)| files.directories().len()).collect();
+    let mut pairs: Vec<Pair> = (0..copies.len())
+        .flat_map(|one| {
+            (one.saturating_add(1)..copies.len()).map(move |other| Pair { one, other, fork: None })
+        })
+        .collect();
+    let mut sizes = vec![0_usize; copies.len()];
+    for place in 0..counts.iter().copied().max().filter(|_| !pairs.is_empty()).unwrap_or(0) {
+        let of_copy = |((_, files), count): (&(String, Box<L>), &usize)| {
+            if place < *count { files.ceremony(place).map(Cow::into_owned).map(Some) } else { Ok(None) }
+        };
+        let read: Vec<Option<CeremonyFiles>> =
+            copies.iter().zip(&counts).map(of_copy).collect::<Result<_, _>>()?;
+        for (size, file) in sizes.iter_mut().zip(&read) {
+            *size = size.saturating_add(file.as_ref().map_or(0, |file| file.transcript.len()));
+        }
+        for pair in pairs.iter_mut().filter(|pair| pair.fork.is_none()) {
+            if let (Some(Some(a)), Some(Some(b))) = (read.get(pair.one), read.get(pair.other)) {
+                pair.fork = forks(a, b).then(|| a.directory.clone());
+            }
         }
     }
-    let size = |files: &[CeremonyFiles]| files.iter().map(|f| f.transcript.len()).sum::<usize>();
-    let (behind, ahead) = match size(first).cmp(&size(files)) {
-        std::cmp::Ordering::Equal => return None,
-        std::cmp::Ordering::Less => (first_name, name),
-        std::cmp::Ordering::Greater => (name, first_name),
-    };
-    let message = format!("{behind} is missing the last lines of {ahead}");
-    Some(Finding::new(Severity::Note, "copy-behind", message))
+    let findings = pairs.iter().filter_map(|pair| pair.finding(copies, &sizes)).collect();
+    Ok(Compared { findings, sizes })
+}
+
+/// Whether two tellings of one ceremony differ, and neither is the beginning of the other.
+fn forks(a: &CeremonyFiles, b: &CeremonyFiles) -> bool {
+    let (short, long) = if a.transcript.len() <= b.transcript.len() { (a, b) } else { (b, a) };
+    a.directory != b.directory || !long.transcript.starts_with(&short.transcript)
+}
+
+/// Two copies by their places, and the directory from which on they are different.
+struct Pair {
+    one: usize,
+    other: usize,
+    fork: Option<String>,
+}
+
+impl Pair {
+    fn finding<L>(&self, copies: &[(String, L)], sizes: &[usize]) -> Option<Finding> {
+        let (first_name, name) = (&copies.get(self.one)?.0, &copies.get(self.other)?.0);
+        if let Some(directory) = &self.fork {
+            let message = format!("{first_name} and {name} differ from here on");
+            return Some(Finding::error("ledger-forked", message).of(directory));
+        }
+        let (behind, ahead) = match sizes.get(self.one)?.cmp(sizes.get(self.other)?) {
+            std::cmp::Ordering::Equal => return None,
+            std::cmp::Ordering::Less => (first_name, name),
+            std::cmp::Ordering::Greater => (name, first_name),
+        };
+        let message = format!("{behind} is missing the last lines of {ahead}");
+        Some(Finding::new(Severity::Note, "copy-behind", message))
+    }
 }
 
 /// What an auditor whose clock says `now` should know about a ledger whose lines are all valid.

@@ -117,7 +117,8 @@ fn a_ceremony_appears_grows_and_is_read() {
     ledger.put_beside(DELETE, Beside::Drills, "carol.json", b"1").unwrap();
     let error = ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"other").unwrap_err();
     assert!(error.reason.contains("already"), "{error}");
-    let files = ledger.read().unwrap();
+    let files = read(&fixture.path("ledger")).unwrap();
+    assert_eq!(ledger.read().unwrap().directories(), [GENESIS, DELETE]);
     assert_eq!(files.iter().map(|file| file.directory.as_str()).collect::<Vec<_>>(), [GENESIS, DELETE]);
     assert_eq!((&files[1].plan[..], &files[1].transcript[..]), (&b"plan 1"[..], &b"one\ntwo\nthree\n"[..]));
     assert_eq!(files[1].approvals, [("alice.json".to_owned(), b"{}".to_vec())]);

@@ -24,8 +24,8 @@ fn what_was_verified_is_not_verified_again() {
     let honest = honest();
     let files = &honest.files;
     let mut known = Known::default();
-    let first = known.verify(files, MODE).sound().unwrap();
-    let second = known.verify(files, MODE).sound().unwrap();
+    let first = known.verify(files.as_slice(), MODE).unwrap().sound().unwrap();
+    let second = known.verify(files.as_slice(), MODE).unwrap().sound().unwrap();
     let same = |number| {
         let of = |state: &LedgerState| std::ptr::from_ref(state.ceremonies.number(number).unwrap());
         of(&first) == of(&second)
@@ -64,14 +64,14 @@ fn a_ledger_that_changed_is_verified_from_the_genesis_on() {
     }
     let mut known = Known::default();
     for (files, mode) in changed {
-        known.verify(honest, MODE).sound().unwrap();
-        let (kept, fresh) = (known.verify(&files, mode), verify(&files, mode));
+        known.verify(honest.as_slice(), MODE).unwrap().sound().unwrap();
+        let (kept, fresh) = (known.verify(files.as_slice(), mode).unwrap(), verify(&files, mode));
         assert_eq!(kept.findings, fresh.findings);
         assert_eq!(kept.sound().is_ok(), fresh.sound().is_ok());
         // And again, after what is kept was made of a ledger that was changed.
-        assert_eq!(known.verify(&files, mode).findings, verify(&files, mode).findings);
+        assert_eq!(known.verify(files.as_slice(), mode).unwrap().findings, verify(&files, mode).findings);
     }
-    assert_eq!(known.verify(honest, MODE).findings, verify(honest, MODE).findings);
+    assert_eq!(known.verify(honest.as_slice(), MODE).unwrap().findings, verify(honest, MODE).findings);
 }
 
 /// What is about to be written is verified after what was, with the findings that a reader has who begins at the genesis.
@@ -93,7 +93,7 @@ fn what_comes_next_is_verified_after_what_is_known() {
             change(&mut longer[place]);
             let fresh = verify(&longer, MODE);
             // A ceremony appears.
-            known.verify(&honest[..place], MODE).sound().unwrap();
+            known.verify(&honest[..place], MODE).unwrap().sound().unwrap();
             assert_eq!(known.last(MODE), Some(honest[place - 1].directory.as_str()));
             assert_eq!(known.last(OTHER), None);
             let next = known.verify_next(&longer[place - 1..], MODE);
@@ -104,7 +104,7 @@ fn what_comes_next_is_verified_after_what_is_known() {
             let line = shorter[place].transcript.split_inclusive(|byte| *byte == b'\n').next_back();
             let (all, cut) = (shorter[place].transcript.len(), line.unwrap().len());
             shorter[place].transcript.truncate(all - cut);
-            known.verify(&shorter, MODE).sound().unwrap();
+            known.verify(shorter.as_slice(), MODE).unwrap().sound().unwrap();
             let next = known.verify_next(&longer[place..], MODE);
             assert_eq!(next.findings, fresh.findings);
             assert_eq!(next.sound().is_ok(), fresh.sound().is_ok());

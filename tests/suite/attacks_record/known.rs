@@ -23,12 +23,12 @@ fn a_ledger_that_changes_under_our_feet_is_noticed() {
     copy_tree(&rehearsed().ledger, &ledger);
     let mut store = LedgerDirectory::open(&ledger, Vec::new()).unwrap();
     let mut known = Known::default();
-    known.verify(&store.read().unwrap(), Mode::Rehearsal).sound().unwrap();
+    known.verify(&*store.read().unwrap(), Mode::Rehearsal).unwrap().sound().unwrap();
     let transcript = ledger.join("0000-genesis/transcript.jsonl");
     let mut bytes = std::fs::read(&transcript).unwrap();
     flipped(&mut bytes);
     std::fs::write(&transcript, bytes).unwrap();
-    let found = known.verify(&store.read().unwrap(), Mode::Rehearsal).sound().unwrap_err();
+    let found = known.verify(&*store.read().unwrap(), Mode::Rehearsal).unwrap().sound().unwrap_err();
     let broken = found.iter().find(|finding| finding.severity == Severity::Error).unwrap();
     assert_eq!(broken.ceremony.as_deref(), Some("0000-genesis"), "{broken:?}");
 }
