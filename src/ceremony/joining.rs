@@ -99,7 +99,7 @@ fn check_start(table: &TargetTable, observation: &Observation) -> Result<(), Err
 
 /// Every operation must be able to open the held credentials that it needs.
 pub(super) fn check_reach(roster: &Roster, targets: &[(GenesisTarget, Observation)]) -> Result<(), Error> {
-    for operation in OperationKind::GOVERNED.into_iter().chain(OperationKind::OPTIONAL) {
+    for &operation in OperationKind::ALL {
         let requirement = roster.requirement(operation);
         for (target, _) in targets {
             let backs_up = matches!(operation, OperationKind::Backup | OperationKind::Restore);

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{deal::Authority, error::RosterError, members::RosterDocument, operation::OperationKind};
+use super::{
+    deal::Authority,
+    error::RosterError,
+    members::RosterDocument,
+    operation::{Governing, OperationKind},
+};
 
-/// Genesis and recover concern every authority; so do adopt and retire unless the roster names some.
+/// The authorities that decide on an operation; none where the roster would have to name some.
 pub(super) fn authorities(document: &RosterDocument, operation: OperationKind) -> Vec<&Authority> {
     let named = |operation| document.operations.get(&operation);
-    let names = match (named(operation), operation) {
-        (_, OperationKind::Genesis | OperationKind::Recover)
-        | (None, OperationKind::Adopt | OperationKind::Retire) => {
+    let names = match (named(operation), operation.governing()) {
+        (_, Governing::All) | (None, Governing::NamedOrAll) => {
             return document.deal.authorities.iter().collect();
         }
-        // A program that has the user PIN can do what a deletion does.
-        (None, OperationKind::Use) => named(OperationKind::Delete),
+        (None, Governing::NamedOrAsDelete) => named(OperationKind::Delete),
         (names, _) => names,
     };
     names.into_iter().flatten().filter_map(|name| document.deal.authority(name)).collect()
@@ -21,16 +24,14 @@ pub(super) fn authorities(document: &RosterDocument, operation: OperationKind) -
 
 /// One entry at least for each that is governed, of authorities that exist.
 pub(super) fn check_operations(document: &RosterDocument) -> Result<(), RosterError> {
-    for operation in OperationKind::GOVERNED {
-        if !document.operations.contains_key(&operation) {
+    for &operation in OperationKind::ALL {
+        if operation.governing() == Governing::Named && !document.operations.contains_key(&operation) {
             return Err(RosterError::Operation { operation, reason: "no authority is named for it".into() });
         }
     }
     for (&operation, authorities) in &document.operations {
         let fail = |reason: String| Err(RosterError::Operation { operation, reason });
-        let settable =
-            [&OperationKind::GOVERNED[..], &OperationKind::ALSO_GOVERNED, &OperationKind::OPTIONAL];
-        if !settable.iter().any(|kinds| kinds.contains(&operation)) {
+        if operation.governing() == Governing::All {
             return fail("its rule is fixed and cannot be set".into());
         }
         if authorities.is_empty() {

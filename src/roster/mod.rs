@@ -20,7 +20,7 @@ mod warnings;
 
 pub use error::RosterError;
 pub use members::{AttestationPolicy, Member, Policy, RosterDocument};
-pub use operation::OperationKind;
 pub(crate) use operation::operations;
+pub use operation::{Governing, OperationKind};
 pub use people::{Person, Standing};
 pub use validation::Roster;

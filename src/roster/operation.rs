@@ -30,30 +30,47 @@ pub enum OperationKind {
     Use,
 }
 
-/// The list of operations, given to a macro: kind, module, types of what a proposal and a plan say of it, and its name in files.
+/// Which authorities decide on an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Governing {
+    /// All of them, always.
+    All,
+    /// Those that the roster names. It must name some.
+    Named,
+    /// Those that the roster names, else all.
+    NamedOrAll,
+    /// Those that the roster names. Without them it cannot be done.
+    NamedOrNone,
+    /// Those that the roster names, else those of a deletion.
+    NamedOrAsDelete,
+}
+
+/// The list of operations, given to a macro: kind, module, types of what a proposal and a plan say of it, its name in files, and
+/// which authorities decide on it.
 ///
-/// A module of this name is in `proposal/operations`.
+/// A module of this name is in `proposal/operations`, and one in `ceremony/operations`.
 macro_rules! operations {
     ($with:ident) => {
         $with! {
-            Genesis genesis GenesisOperation GenesisPlan "genesis";
-            Inventory inventory InventoryOperation InventoryPlan "inventory";
-            Delete delete DeleteOperation DeletePlan "delete";
-            Reset reset ResetOperation ResetPlan "reset";
-            Backup backup BackupOperation BackupPlan "backup";
-            Restore restore RestoreOperation RestorePlan "restore";
-            Recover recover RecoverOperation RecoverPlan "recover";
-            Adopt adopt AdoptOperation AdoptPlan "adopt";
-            Retire retire RetireOperation RetirePlan "retire";
-            Command command CommandOperation CommandPlan "command";
-            Use using UseOperation UsePlan "use";
+            Genesis genesis GenesisOperation GenesisPlan "genesis" All;
+            Inventory inventory InventoryOperation InventoryPlan "inventory" Named;
+            Delete delete DeleteOperation DeletePlan "delete" Named;
+            Reset reset ResetOperation ResetPlan "reset" Named;
+            Backup backup BackupOperation BackupPlan "backup" Named;
+            Restore restore RestoreOperation RestorePlan "restore" Named;
+            Recover recover RecoverOperation RecoverPlan "recover" All;
+            Adopt adopt AdoptOperation AdoptPlan "adopt" NamedOrAll;
+            Retire retire RetireOperation RetirePlan "retire" NamedOrAll;
+            Command command CommandOperation CommandPlan "command" NamedOrNone;
+            // A program that has the user PIN can do what a deletion does.
+            Use using UseOperation UsePlan "use" NamedOrAsDelete;
         }
     };
 }
 pub(crate) use operations;
 
 macro_rules! names {
-    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal;)*) => {
+    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal $governing:ident;)*) => {
         impl OperationKind {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
@@ -64,21 +81,17 @@ macro_rules! names {
                     $(Self::$kind => $name,)*
                 }
             }
+
+            /// Which authorities decide on it.
+            pub const fn governing(self) -> Governing {
+                match self {
+                    $(Self::$kind => Governing::$governing,)*
+                }
+            }
         }
     };
 }
 operations!(names);
-
-impl OperationKind {
-    /// The operations for which a roster names authorities.
-    pub const GOVERNED: [Self; 5] = [Self::Inventory, Self::Delete, Self::Reset, Self::Backup, Self::Restore];
-
-    /// Those for which it may name some. Where it does not, they need all authorities.
-    pub const ALSO_GOVERNED: [Self; 2] = [Self::Adopt, Self::Retire];
-    /// Those for which a roster may name authorities. Without them nothing is done by `command`, and a `use` needs what a
-    /// `delete` needs.
-    pub const OPTIONAL: [Self; 2] = [Self::Command, Self::Use];
-}
 
 impl std::fmt::Display for OperationKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

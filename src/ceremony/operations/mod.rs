@@ -12,7 +12,7 @@ use crate::{
 pub(super) use performed::{Performed, Proposing};
 
 macro_rules! dispatch {
-    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal;)*) => {
+    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal $governing:ident;)*) => {
         $(mod $module;)*
 
         /// What a plan does, with everything that it touches pinned, and the new PINs that it makes.

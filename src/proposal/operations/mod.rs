@@ -2,19 +2,8 @@
 //!
 //! The list is in `roster::operation`; here it becomes the two enums, and the ways from one of their values to its file.
 
-pub mod adopt;
-pub mod backup;
-pub mod command;
-pub mod delete;
-pub mod genesis;
-pub mod inventory;
 pub mod record;
-pub mod recover;
-pub mod reset;
-pub mod restore;
-pub mod retire;
 pub mod rules;
-pub mod using;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +20,11 @@ use crate::{
 use rules::{Difference, Facts, Payload, Planned as _};
 
 macro_rules! enums {
-    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal;)*) => {
-        $(pub use $module::{$payload, $plan};)*
+    ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal $governing:ident;)*) => {
+        $(
+            pub mod $module;
+            pub use $module::{$payload, $plan};
+        )*
 
         by_kind! {
         /// What is done, once, with everything that it touches pinned.

@@ -11,7 +11,7 @@ use quorate::{
     },
     memory::AuthoritySecret,
     roster::{
-        AttestationPolicy, Member, OperationKind, Policy, Roster, RosterDocument,
+        AttestationPolicy, Governing, Member, OperationKind, Policy, Roster, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
@@ -120,7 +120,11 @@ impl Recipe {
             custodians: (1..=self.custodians).map(member).collect(),
             administrators: vec![member(250)],
             witnesses: Vec::new(),
-            operations: OperationKind::GOVERNED.map(|operation| (operation, everybody.clone())).into(),
+            operations: OperationKind::ALL
+                .iter()
+                .filter(|operation| operation.governing() == Governing::Named)
+                .map(|operation| (*operation, everybody.clone()))
+                .collect(),
             policy: Policy {
                 allow_soft_cards: true,
                 copies: 1,
