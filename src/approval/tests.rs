@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, io::Write as _};
 
+mod counting;
+
 #[allow(dead_code, reason = "shared with the suite")]
 #[path = "../../tests/suite/support/roster.rs"]
 mod dealt;
