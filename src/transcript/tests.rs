@@ -9,6 +9,7 @@ mod attestations;
 mod backups;
 mod bounds;
 mod ceremonies;
+mod commands;
 mod drills;
 mod handovers;
 mod known;

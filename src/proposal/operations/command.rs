@@ -136,9 +136,7 @@ impl Payload for CommandOperation {
     }
 
     fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
-        self.run.check()?;
-        self.check.as_ref().map_or(Ok(()), ProgramCheck::check)?;
-        let kept = |role: Role| role.is_for_programs() && record.target.rule(role).is_some();
+        let kept = |role: Role| record.target.rule(role).is_some();
         match &record.target.place {
             Place::Command { program }
                 if self.run.program == *program
@@ -156,12 +154,11 @@ impl Planned for CommandOperation {
     type Plan = CommandPlan;
 
     fn agrees_with(&self, plan: &CommandPlan) -> Result<(), Difference> {
-        let (run, on_record) = (&self.run, self.identity.module_sha256);
+        let run = &self.run;
         same(plan.target == self.target, "target")?;
-        same(plan.sha256.is_none() || plan.sha256 == on_record, "sha256")?;
-        let meant =
-            |of: &dyn Fn(&InputTable) -> Digest| plan.run(&run.program, on_record.unwrap_or(run.sha256), of);
-        same(is_run(run, meant), "what is run")?;
+        same(plan.sha256.is_none() || plan.sha256 == self.identity.module_sha256, "sha256")?;
+        // Which file that is, is the target's to say: see `check_record`.
+        same(is_run(run, |of| plan.run(&run.program, run.sha256, of)), "what is run")?;
         same(plan.check == self.check, "check")?;
         same(plan.repeatable == self.repeatable, "repeatable")
     }

@@ -125,12 +125,9 @@ impl Payload for UseOperation {
     }
 
     fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
-        self.run.check()?;
-        let held = record.target.rule(Role::UserPin).is_some_and(|rule| rule.custody == Custody::Held);
-        if held && self.run.roles().into_iter().eq([Role::UserPin]) {
-            Ok(())
-        } else {
-            Err("a use hands over the held user-pin, and nothing else".into())
+        match record.target.rule(Role::UserPin) {
+            Some(rule) if rule.custody == Custody::Held => Ok(()),
+            _ => Err("a use hands over the held user-pin, and nothing else".into()),
         }
     }
 }

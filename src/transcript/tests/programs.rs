@@ -64,7 +64,7 @@ fn file(called: &str) -> WrittenFile {
     WrittenFile { name: name(called), length: 1, sha256: digest(1) }
 }
 
-fn good() -> RunRecord {
+pub(super) fn good() -> RunRecord {
     RunRecord {
         exit_code: Some(0),
         signal: None,
