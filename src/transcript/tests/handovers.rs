@@ -6,10 +6,11 @@ use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operations::{GenesisOperation, Operation},
+        operations::{GenesisOperation, Operation, RecoverOperation},
         sealed::SealedHandover,
         target::{Custody, Role},
     },
+    roster::OperationKind,
     transcript::{
         event::{Closed, Concluded, HandedOver, PinInForce},
         outcome::Outcome,
@@ -42,7 +43,7 @@ fn genesis_for(forge: &Forge, application: &str) -> Proposal {
     assert!(proposal.plan.contains(held));
     proposal.plan = proposal.plan.replace(held, &text).replace("delete = [\"crypto", "delete = [\"security");
     let document = proposal.new_roster.as_mut().unwrap();
-    document.operations.insert(crate::roster::OperationKind::Delete, vec![name("security-officer")]);
+    document.operations.insert(OperationKind::Delete, vec![name("security-officer")]);
     proposal.roster = Digest::of(&crate::encoding::strict::write(document));
     if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
         let rule = &mut targets[0].credentials[1];
@@ -124,6 +125,50 @@ fn the_honest_ones_hold() {
     // The application's PIN is not the quorum's.
     assert!(!credentials.contains_key(&Role::UserPin));
     drop(proposing(|_| {}).state());
+    // Only a completion has handed over what was to be handed over.
+    let state = concluding(|c| {
+        (c.outcome, c.deleted) = (Outcome::Failed, Vec::new());
+        c.pins.clear();
+        c.handovers.clear();
+        c.targets[0].inventory.as_mut().unwrap().objects = vec![object("old", "01"), object("keep", "02")];
+        c.targets[0].inventory.as_mut().unwrap().objects.sort();
+    })
+    .state();
+    let candidates = &state.targets[&name("hsm")].credentials[&Role::SoPin];
+    assert_eq!(candidates.iter().map(|c| c.sealed.version).collect::<Vec<_>>(), [2, 1]);
+}
+
+/// What a cut-off deletion handed over may stay unknown; a genesis that is completed later has handed over all of it.
+#[test]
+fn a_recovery_hands_over_what_it_completes() {
+    let recovered = |proposal: &Proposal, mut forge: Forge, kind, by: &[&str], told: Concluded| {
+        let mut lines = forge.begin(proposal);
+        forge.approve(&mut lines, proposal, by);
+        lines.add(intended(by));
+        forge.push(proposal, &lines);
+        let mut recovery = forge.recover(proposal.ceremony, lines.head(), true);
+        recovery.roster = proposal.roster;
+        if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
+            *interrupted = kind;
+        }
+        let mut lines = forge.begin(&recovery);
+        forge.approve(&mut lines, &recovery, &THREE);
+        lines.add(intended(&THREE)).add(told).add(Closed { releases_destroyed: 3 });
+        forge.push(&recovery, &lines);
+        forge
+    };
+    let forge = founded();
+    let seen = concluded(Outcome::Completed, &[], &forge.objects());
+    let deletion = delete(&forge);
+    drop(recovered(&deletion, forge, OperationKind::Delete, &THREE, seen.clone()).state());
+    let founding = genesis(&empty());
+    forged(
+        &recovered(&founding, empty(), OperationKind::Genesis, &ALL, seen.clone()),
+        "handover: completed, but a PIN that was to be handed over is not reported",
+    );
+    let handovers = founding.handovers.iter().map(HandedOver::of).collect();
+    let told = Concluded { handovers, ..seen };
+    drop(recovered(&founding, empty(), OperationKind::Genesis, &ALL, told).state());
 }
 
 #[test]

@@ -135,6 +135,11 @@ fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
         RunRecord { outputs: vec![file("signature"), file("more")], ..good() },
         // What it wrote holds a credential: a digest of it could be guessed against.
         RunRecord { credential_written: true, ..good() },
+        RunRecord { credential_written: true, stderr: None, outputs: Vec::new(), ..good() },
+        RunRecord { credential_written: true, stdout: None, outputs: Vec::new(), ..good() },
+        RunRecord { credential_written: true, stdout: None, stderr: None, ..good() },
+        RunRecord { stopped: Some(Stopped::TimeLimit), ..good() },
+        RunRecord { stopped: Some(Stopped::TimeLimit), exit_code: None, signal: Some(9), ..good() },
     ] {
         forged(
             &told(Outcome::Indeterminate, seen(run)),

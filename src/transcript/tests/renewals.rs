@@ -4,13 +4,13 @@
 use crate::{
     proposal::{document::Proposal, target::Role},
     transcript::{
-        event::{Closed, Concluded, PinInForce},
+        event::{Closed, Concluded, PinInForce, Rejected},
         ledger::LedgerState,
         outcome::Outcome,
     },
 };
 
-use super::forge::{Forge, TWO, concluded, credential, intended, name, object};
+use super::forge::{Forge, TWO, adopted, concluded, credential, intended, name, object};
 use super::forged;
 
 fn pin(role: Role, version: u32) -> PinInForce {
@@ -82,6 +82,81 @@ fn a_renewal_that_was_not_proposed_is_not_believed() {
             forged(&concluding(outcome, told.clone()), expected);
         }
     }
+}
+
+/// It set nothing: the PIN that it proposed was never in force, and is no candidate.
+#[test]
+fn a_renewal_that_was_refused_leaves_the_pin_as_it_was() {
+    let mut forge = Forge::new();
+    let proposal = forge.renewing_delete(2);
+    let mut lines = forge.begin(&proposal);
+    for who in ["alice", "bob", "carol"] {
+        lines.add(Rejected { rejection: forge.sign(who, &forge.rejection(&proposal, who)) });
+    }
+    let refused = Concluded { targets: Vec::new(), ..concluded(Outcome::Refused, &[], &[]) };
+    lines.add(refused).add(Closed { releases_destroyed: 0 });
+    forge.push(&proposal, &lines);
+    assert_eq!(in_force(&forge.state()), [1]);
+}
+
+/// The same role of another target is another PIN.
+#[test]
+fn a_pin_is_of_one_target() {
+    let elsewhere = PinInForce { target: name("spare"), ..pin(Role::UserPin, 2) };
+    for pins in [vec![elsewhere.clone()], vec![pin(Role::UserPin, 2), elsewhere]] {
+        let forge = adopted(|_| {});
+        let proposal = forge.renewing_delete(2);
+        let told = conclude(forge, &proposal, Outcome::Indeterminate, pins);
+        forged(&told, "pins: it reports a PIN that was not to be changed");
+    }
+}
+
+/// A deletion whose station was lost, and the recovery that looked at its target.
+fn recovered(intended_by_lost: bool, told_by_lost: Option<Vec<PinInForce>>, pins: Vec<PinInForce>) -> Forge {
+    const THREE: [&str; 3] = ["alice", "bob", "carol"];
+    let mut forge = Forge::new();
+    let proposal = forge.renewing_delete(2);
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &TWO);
+    if intended_by_lost {
+        lines.add(intended(&TWO));
+    }
+    let looks = intended_by_lost && told_by_lost.is_none();
+    if let Some(pins) = told_by_lost {
+        lines.add(Concluded { pins, ..concluded(Outcome::Indeterminate, &[], &forge.objects()) });
+    }
+    forge.push(&proposal, &lines);
+    let recovery = forge.recover(1, lines.head(), intended_by_lost);
+    let mut lines = forge.begin(&recovery);
+    forge.approve(&mut lines, &recovery, &THREE);
+    let (mut intent, mut told) = (intended(&THREE), concluded(Outcome::Completed, &[], &forge.objects()));
+    if !looks {
+        intent.targets.clear();
+        told.targets.clear();
+    }
+    lines.add(intent).add(Concluded { pins, ..told }).add(Closed { releases_destroyed: 3 });
+    forge.push(&recovery, &lines);
+    forge
+}
+
+#[test]
+fn a_recovery_finds_out_which_pin_a_lost_deletion_left() {
+    let (old, new) = (pin(Role::UserPin, 1), pin(Role::UserPin, 2));
+    assert_eq!(in_force(&recovered(true, None, vec![new.clone()]).state()), [2]);
+    assert_eq!(in_force(&recovered(true, None, vec![old.clone()]).state()), [1]);
+    // Or not, and then both are tried.
+    assert_eq!(in_force(&recovered(true, None, Vec::new()).state()), [2, 1]);
+    // What never acted changed nothing, and what told of its PINs has told.
+    assert_eq!(in_force(&recovered(false, None, Vec::new()).state()), [1]);
+    assert_eq!(in_force(&recovered(true, Some(vec![new.clone()]), Vec::new()).state()), [2]);
+    assert_eq!(in_force(&recovered(true, Some(Vec::new()), Vec::new()).state()), [2, 1]);
+    for untold in [recovered(false, None, vec![old.clone()]), recovered(true, Some(Vec::new()), vec![new])] {
+        forged(&untold, "pins: it reports changed PINs, and was not to change any");
+    }
+    forged(
+        &recovered(true, None, vec![pin(Role::UserPin, 3)]),
+        "pins: the PIN that it reports as in force was neither proposed nor in force before",
+    );
 }
 
 #[test]

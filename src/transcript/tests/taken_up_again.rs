@@ -9,7 +9,7 @@ use crate::{
     },
     roster::OperationKind,
     transcript::{
-        event::{Closed, Concluded},
+        event::{Aborted, Closed, Concluded, PinInForce},
         outcome::Outcome,
         verification,
     },
@@ -129,7 +129,10 @@ fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
     assert_eq!(target.identity.label, text("lab-2"));
     for role in [Role::SoPin, Role::UserPin] {
         let held: Vec<u32> = target.credentials[&role].iter().map(|c| c.sealed.version).collect();
-        assert_eq!((held, target.target.rule(role).unwrap().custody), (vec![2], Custody::Held));
+        let rule = target.target.rule(role).unwrap();
+        assert_eq!((held, rule.custody), (vec![2], Custody::Held));
+        // One authority must install the user PIN of another, and does not keep it.
+        assert_eq!(target.credentials[&role][0].sealed.authority, rule.authority);
     }
     assert_eq!(state.ceremonies.number(1).unwrap().outcome(), Some(Outcome::Indeterminate));
     assert_eq!(
@@ -140,6 +143,30 @@ fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
     // Once.
     let again = recover(&forge, 1, head, OperationKind::Reset);
     forged(&only_begun(forge, &again), "recover: what it recovers is not open, and left no PINs that may");
+}
+
+/// A reset that nobody approved, or that was given up before it acted, has set nothing.
+#[test]
+fn what_never_acted_leaves_no_pins_unsettled() {
+    let mut forge = Forge::new();
+    let proposal = reset(&forge);
+    let mut lines = forge.begin(&proposal);
+    let abort = forge.sign("frank", &forge.abort(&proposal, "frank"));
+    lines.add(Aborted { abort });
+    forge.push(&proposal, &lines);
+    assert_eq!(remarks(&forge, "pins-unsettled"), 0);
+    let proposal = recover(&forge, 1, lines.head(), OperationKind::Reset);
+    forged(&only_begun(forge, &proposal), "recover: what it recovers is not open, and left no PINs that may");
+}
+
+/// It sets PINs, and has them in force if it completes: there is nothing to tell of single ones.
+#[test]
+fn a_reset_tells_of_no_changed_pin() {
+    let mut forge = Forge::new();
+    let proposal = reset(&forge);
+    let pins = vec![PinInForce { target: name("hsm"), role: Role::UserPin, version: 2 }];
+    hold(&mut forge, &proposal, &THREE, Concluded { pins, ..empty(Outcome::Completed) });
+    forged(&forge, "pins: it reports changed PINs, and was not to change any");
 }
 
 #[test]

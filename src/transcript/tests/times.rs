@@ -99,6 +99,38 @@ fn remarks(forge: &Forge, code: &str, severity: Severity) -> usize {
     found.iter().filter(|f| f.code == code && f.severity == severity).count()
 }
 
+/// A ledger that rested for longer than quorums usually do: an operator is asked whether the clock is right.
+#[test]
+fn a_clock_far_past_the_last_line_is_asked_about() {
+    let days = 400 * 24 * HOUR;
+    for forge in [Forge::new(), jumped()] {
+        let state = forge.state();
+        // A line ahead of the clock says nothing about how long the ledger rested.
+        let last = state.ceremonies.number(0).unwrap().times.1;
+        assert_eq!(state.jump(last), None);
+        assert_eq!(state.jump(last.plus(days)), None);
+        assert_eq!(state.jump(last.plus(days + 1)), Some((400, last)));
+        assert_eq!(state.jump(last.plus(days + 24 * HOUR)), Some((401, last)));
+        assert_eq!(state.jump(time(START - HOUR)), None);
+    }
+}
+
+#[test]
+fn the_next_line_follows_the_open_ceremony_or_else_the_floor() {
+    let latest = |forge: &Forge| forge.state().latest().map(|ceremony| ceremony.number());
+    assert_eq!(latest(&Forge::new()), Some(0));
+    assert_eq!(latest(&next(&Forge::new())), Some(1));
+    assert_eq!(latest(&jumped()), Some(1));
+    let went_on = complete(&jumped(), &honest_dispute(&jumped()));
+    assert_eq!(latest(&went_on), Some(2));
+    // One that is given up binds nobody.
+    let proposal = went_on.inventory();
+    let given_up = with(&went_on, &proposal, |forge, lines| {
+        lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
+    });
+    assert_eq!(latest(&given_up), Some(2));
+}
+
 /// One administrator and a clock: nobody else has agreed to it.
 #[test]
 fn what_never_had_a_quorum_does_not_freeze_the_ledger() {
