@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The ceremony that a recovery names. Its last line, which the recovery pins, rests on this proposal.
+/// The ceremony that a recovery names. Its last line, which the recovery pins, depends on this proposal.
 #[derive(Clone, Copy, Debug)]
 pub struct Recovered<'a> {
     /// What it was to do.
@@ -27,7 +27,7 @@ pub struct Recovered<'a> {
     pub has_ended: bool,
 }
 
-/// Puts a proposal into words for those who decide on it. `roster` is the one whose people act, `lost` the ceremony that it
+/// Describes a proposal to those who decide on it. `roster` is the one whose people act, `lost` the ceremony that it
 /// recovers.
 pub fn briefing(
     (proposal, plan): (&Proposal, &Plan),
@@ -53,7 +53,7 @@ pub fn briefing(
     sections.push(Section::new("What it needs", needs(&roster.requirement(kind))));
     if let Some(disputed) = plan.heading().disputed_times {
         sections.push(Section::new(
-            "TIMES IN THIS LEDGER THAT ARE SAID TO BE WRONG",
+            "TIMES IN THIS LEDGER THAT THIS PLAN CALLS WRONG",
             disputed.in_words(proposal.created),
         ));
     }
@@ -149,12 +149,12 @@ fn needs(requirement: &Requirement<'_>) -> Vec<String> {
     std::iter::once(all).chain(later).collect()
 }
 
-/// What becomes of the PIN that the target sees.
+/// What happens to the PIN that the target sees.
 fn pins(proposal: &Proposal, plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for handover in &proposal.handovers {
         lines.push(format!(
-            "THE APPLICATION STOPS: the user PIN of {} is set anew, and what it logs in with now holds no longer",
+            "THE APPLICATION STOPS: the user PIN of {} is replaced, and the one that it logs in with now is no longer valid",
             handover.target
         ));
         lines.push(format!("the new one is in this ledger, sealed to {}", handover.recipient));
@@ -169,7 +169,7 @@ fn pins(proposal: &Proposal, plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// What is recovered, and what of that is still to come.
+/// What is recovered, and what of that is still to be done.
 fn recovery(operation: &Operation, lost: Option<Recovered<'_>>) -> Vec<Section> {
     let Operation::Recover(recovery) = operation else { return Vec::new() };
     let sets_pins = facts(recovery.interrupted).sets_pins;
@@ -184,7 +184,7 @@ fn recovery(operation: &Operation, lost: Option<Recovered<'_>>) -> Vec<Section> 
     sections
 }
 
-/// PINs are brought to their end, and with them what was to be done before they could be set. Of anything else only its
+/// A change of PINs is completed, with what had to be done before they could be set. Of anything else only its
 /// target is looked at.
 fn still_to_come(lost: &Proposal, plan: &Plan) -> Vec<Section> {
     let facts = lost.operation.facts();

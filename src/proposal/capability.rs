@@ -1,6 +1,6 @@
 //! What a token can be asked to do, and why it cannot do the rest.
 //!
-//! Found out without a login, so that a lack is certain and its absence is not: some refusals show only in the act.
+//! Found out without a login, so what a token is reported to be unable to do is certain, but the reverse is not: some refusals show only in the act.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::encoding::text::Line;
 
-/// What a quorum may want of a token.
+/// What a quorum may require of a token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ability {
@@ -24,7 +24,7 @@ pub enum Ability {
     LogIn,
     /// Destroy single objects.
     Delete,
-    /// Destroy everything, and set label and PINs anew.
+    /// Destroy everything, and replace label and PINs.
     Reset,
     /// Export keys under a backup key.
     Backup,
@@ -73,7 +73,7 @@ pub struct Lack {
     pub hint: Line,
 }
 
-/// What a genesis or an adoption wants of one of its targets.
+/// What a genesis or an adoption requires of one of its targets.
 pub fn wanted_at_genesis(target: &GenesisTarget) -> Vec<Ability> {
     let held = |role| target.rule(role).is_some_and(|rule| rule.custody == Custody::Held);
     let mut wanted = Vec::new();
@@ -81,7 +81,7 @@ pub fn wanted_at_genesis(target: &GenesisTarget) -> Vec<Ability> {
         StartKind::Initialise => wanted.push(Ability::Initialise),
         StartKind::TakeOver => {
             wanted.extend(held(Role::SoPin).then_some(Ability::TakeOver));
-            // A PIN that is set anew needs not be good before.
+            // A PIN that is replaced need not be valid before.
             let sets = held(Role::UserPin) || target.reissued().is_some();
             wanted.push(if sets { Ability::SetUserPin } else { Ability::LogIn });
             // An empty token backs nothing up yet, whatever it will be able to do.

@@ -21,7 +21,7 @@ pub struct Choice<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum Doubt {
     /// Evidence that was approved with it is not what lies there now.
-    #[error("{0} is not there as pinned: the public key beside it is another one than when it was recorded")]
+    #[error("{0} is not there as pinned: the public key beside it is not the one that was recorded")]
     Contradicted(Box<ObjectRecord>),
     /// There are more of them than were approved.
     #[error(
@@ -90,8 +90,8 @@ fn choose_alike<'a>(
 }
 
 /// Of the objects of a deletion, those that are there afterwards: under their own identity, or as an object that was not on
-/// record and that may be the same key under another name. That another object of the record is the same key is no
-/// survival: it was to stay.
+/// record and that may be the same key under another name. That another object of the record is the same key does not mean
+/// that it survived: it was to stay.
 pub fn survivors<'a>(
     recorded: &'a [ObjectRecord],
     approved: &'a [ObjectRecord],
@@ -107,7 +107,7 @@ pub fn survivors<'a>(
     survivors
 }
 
-/// What two objects have in common if they are one private or secret key. Here a neighbour's word counts, too: it never
+/// What two objects have in common if they are one private or secret key. Here the evidence of a neighbour counts, too: it never
 /// says that an object is the same, but no key is called gone against it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Mark<'a> {

@@ -1,6 +1,6 @@
-//! Whether two tokens hold the same objects, as far as their inventories tell.
+//! Whether two tokens have the same objects, as far as their inventories tell.
 //!
-//! What an inventory says of a key is the token's own word: the hash of a public key, a check value. Only a restore makes a
+//! What an inventory says about a key is the token's own claim: the hash of a public key, a check value. Only a restore makes a
 //! token prove that it has the private key, and what it proved comes here as `proven`.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Times that cannot be: a clock was wrong by years when a ceremony wrote its last lines. A plan of any kind may name them, so
+//! Impossible times: a clock was wrong by years when a ceremony wrote its last lines. A plan of any kind may name them, so
 //! that a quorum says that they were wrong.
 //!
 //! Nothing here makes a time true. The plan says what its author's clock says; the station's must agree with it, and each
@@ -76,7 +76,7 @@ impl DisputedTimes {
         created.minus(BEHIND)
     }
 
-    /// In words, for those who approve.
+    /// Described for those who approve.
     pub(super) fn in_words(&self, created: Timestamp) -> Vec<String> {
         let each = self
             .ceremonies
@@ -85,7 +85,7 @@ impl DisputedTimes {
         let mut lines: Vec<String> = each.collect();
         lines.extend([
             format!("this plan says that it is {}, this station's clock said {created}", self.present),
-            "with a quorum those times count no longer: what follows may have earlier ones".into(),
+            "if a quorum approves, those times no longer count: what follows may have earlier ones".into(),
             "compare both with a clock of YOUR OWN; reject if the ledger's times are right".into(),
         ]);
         lines

@@ -47,7 +47,7 @@ pub struct Proposal {
     pub created: Timestamp,
     /// Approvals after this do not count.
     pub expires: Timestamp,
-    /// Who receives the releases and signs the lines.
+    /// The station that receives the releases and signs the lines.
     pub station: Station,
     /// The plan's text.
     #[serde(deserialize_with = "bounds::plan")]

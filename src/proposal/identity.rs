@@ -1,6 +1,6 @@
 //! Which object is which, and what became of the objects of one list in another.
 //!
-//! An object is what it says of itself: class, CKA_ID, label, key type and size, its own public half, check value,
+//! An object is identified by what it shows: class, CKA_ID, label, key type and size, its own public half, check value,
 //! CKA_UNIQUE_ID, and the digest of a certificate's or data object's value. What a neighbour shows, and CKA_EXTRACTABLE, may
 //! change about the same object. Where a token shows no more than id, label, type and size, another key of the same four is
 //! taken for it.
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::encoding::{digest::Digest, text::Line};
 
-/// What an object says of itself.
+/// What an object shows about itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity<'a> {
     class: ObjectClass,
@@ -90,7 +90,7 @@ impl ObjectRecord {
         }
     }
 
-    /// What the record says besides class, id, label and type: for people who have to tell two objects apart.
+    /// What the record says besides class, id, label and type, for telling two objects apart.
     pub fn particulars(&self) -> String {
         let mut told = Vec::new();
         let mut tell = |what: &str, value: Option<String>| {
@@ -120,7 +120,7 @@ pub struct Matching<'a> {
 }
 
 impl<'a> Matching<'a> {
-    /// The objects of both lists of which something else is told now.
+    /// The objects of both lists about which something different is reported now.
     pub fn changed(&self) -> impl Iterator<Item = (&'a ObjectRecord, &'a ObjectRecord)> {
         self.same.iter().copied().filter(|(was, is)| was != is)
     }

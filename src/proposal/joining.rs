@@ -58,7 +58,7 @@ impl CredentialRule {
     }
 }
 
-/// A target as a genesis makes it the quorum's.
+/// A target as it joins the quorum.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisTarget {
@@ -68,7 +68,7 @@ pub struct GenesisTarget {
     pub place: Place,
     /// Empty, or in use.
     pub start: StartKind,
-    /// Who it was when it was proposed; serial and label are empty on an empty token.
+    /// Its identity when it was proposed; serial and label are empty on an empty token.
     pub identity: TokenIdentity,
     /// The label that it has afterwards.
     pub label: Line,
@@ -78,7 +78,7 @@ pub struct GenesisTarget {
 }
 
 impl GenesisTarget {
-    /// The rule of its user PIN, if each ceremony sets it anew for an application.
+    /// The rule of its user PIN, if each ceremony reissues it for an application.
     pub fn reissued(&self) -> Option<&CredentialRule> {
         self.rule(Role::UserPin).filter(|rule| rule.custody == Custody::Reissued)
     }
@@ -115,7 +115,7 @@ impl GenesisTarget {
         }
     }
 
-    /// What becomes of it, in words.
+    /// Describes what happens to it.
     pub(super) fn words(&self) -> Vec<String> {
         let mut lines = match self.start {
             _ if matches!(self.place, Place::Command { .. }) => {
@@ -143,7 +143,7 @@ impl GenesisTarget {
                     "held: random, only the quorum has it; backups are wrapped under it"
                 }
                 (Custody::Held, role) if role.is_for_programs() => {
-                    "held: only the quorum has it, if it is made here; whoever handed it over may know it still"
+                    "held: only the quorum has it, if it is made here; the person who handed it over may still know it"
                 }
                 (Custody::Held, _) => "held: a new random one is set, only the quorum has it",
                 (Custody::Borrowed, _) => "borrowed: its owner keeps it and hands it over at each ceremony",
@@ -156,7 +156,7 @@ impl GenesisTarget {
                 lines.push(format!("  the application's recipient is {}", recipient));
             }
             if rule.role == Role::UserPin && rule.custody != Custody::Held {
-                lines.push("whoever has this user PIN can delete keys WITHOUT the quorum".into());
+                lines.push("anyone who has this user PIN can delete keys WITHOUT the quorum".into());
             }
         }
         lines

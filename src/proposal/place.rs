@@ -21,14 +21,14 @@ pub enum Place {
     },
     /// A program that is handed credentials.
     Command {
-        /// The program's file. Its digest stands in the identity.
+        /// The program's file. Its digest is in the identity.
         program: AbsolutePath,
     },
 }
 }
 
 impl Place {
-    /// Whether it is the built-in token, which keeps nothing from whoever has its file.
+    /// Whether it is the built-in token, which hides nothing from anyone who has its file.
     pub fn is_practice(&self) -> bool {
         matches!(self, Self::Practice { .. })
     }
@@ -39,7 +39,7 @@ impl Place {
     }
 }
 
-/// Another file that is taken for a target's module from now on: at another path, with other bytes, or both. Its SHA-256 stands
+/// Another file that is used as a target's module from now on: at another path, with other bytes, or both. Its SHA-256 is
 /// in the identity, which is otherwise the one on record: the same token answers behind it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

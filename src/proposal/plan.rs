@@ -94,7 +94,7 @@ pub(super) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, PlanError>
     })
 }
 
-/// What is wrong. Of a word that is not known, the one that was probably meant is said, instead of all that there are.
+/// What is wrong. For an unknown word, the one that was probably meant is named, instead of all possible ones.
 fn message(reason: &str) -> String {
     let mut words = reason.split('`').skip(1).step_by(2);
     let written = words.next().filter(|_| reason.starts_with("unknown "));

@@ -132,7 +132,7 @@ pub struct RunRecord {
     pub handed: u32,
     /// Processes that it left behind, killed.
     pub left_behind: u32,
-    /// Whether a credential stood in what it wrote. Then nothing of that is recorded or kept.
+    /// Whether it wrote a credential. Then nothing that it wrote is recorded or kept.
     pub credential_written: bool,
     /// What it printed on standard output, or at its terminal.
     pub stdout: Option<WrittenFile>,
@@ -184,7 +184,7 @@ impl RunRecord {
             && written.eq(run.outputs.iter().map(|o| &o.name))
     }
 
-    /// How it ended, in words.
+    /// Describes how it ended.
     pub fn describe(&self, run: &ProgramRun) -> String {
         let mut text = match (self.stopped, self.signal, self.exit_code) {
             (Some(Stopped::TimeLimit), ..) => {
@@ -233,11 +233,11 @@ fn check_program(
     for name in environment.keys() {
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if name.is_empty() || name.len() > 200 || !plain || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(format!("environment: {:?} is no name of a variable", text::printable(name)));
+            return Err(format!("environment: {:?} is not the name of a variable", text::printable(name)));
         }
         if steers_the_loader(name) {
             return Err(format!(
-                "environment: {name} cannot be set: it decides what runs, or is set already"
+                "environment: {name} cannot be set: it decides what runs, or is already set"
             ));
         }
     }
@@ -256,20 +256,20 @@ fn check_distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Resu
 }
 
 impl ProgramRun {
-    /// What holds for every run, whoever wrote it.
+    /// What is required of every run, in a plan or a proposal.
     pub fn check(&self) -> Result<(), String> {
         check_program(&self.arguments, &self.environment, self.time_limit_seconds)?;
         check_distinct("inputs", self.inputs.iter().map(|input| &input.name))?;
         check_distinct("outputs", self.outputs.iter().map(|output| &output.name))?;
         let paths: std::collections::BTreeSet<_> = self.outputs.iter().map(|o| &o.path).collect();
         if paths.len() != self.outputs.len() {
-            return Err("outputs: two have one path".into());
+            return Err("outputs: two have the same path".into());
         }
         if self.inputs.iter().any(|input| is_stream(&input.name)) {
             return Err("inputs: stdout and stderr are outputs".into());
         }
         if self.credentials.is_empty() {
-            return Err("credentials is empty: a program that needs none needs no quorum".into());
+            return Err("credentials is empty: a program that needs none does not need a quorum".into());
         }
         let ways = |way| self.credentials.iter().any(|c| c.to == way);
         if ways(Handing::Stdin) && ways(Handing::Prompt) {
@@ -352,7 +352,7 @@ impl ProgramRun {
     }
 }
 
-/// What stands in braces in an argument.
+/// A placeholder in an argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Placeholder<'a> {
     /// A file in the working directory.
@@ -369,7 +369,7 @@ pub fn is_stream(name: &Name) -> bool {
 }
 
 impl ProgramCheck {
-    /// What holds for every check, whoever wrote it.
+    /// What is required of every check, in a plan or a proposal.
     pub fn check(&self) -> Result<(), String> {
         check_program(&self.arguments, &self.environment, self.time_limit_seconds)
             .map_err(|message| format!("check: {message}"))

@@ -1,4 +1,4 @@
-//! A program in words, for those who decide whether it gets a credential.
+//! Describes a program to those who decide whether it gets a credential.
 
 use super::{
     program::{Handing, ProgramCheck, ProgramRun},
@@ -53,10 +53,10 @@ fn files(run: &ProgramRun) -> Option<Section> {
     (!lines.is_empty()).then(|| Section::new("Files", lines))
 }
 
-/// What looks whether a command was carried out.
+/// The program that checks whether a command was carried out.
 pub(super) fn of_check(check: Option<&ProgramCheck>) -> Section {
     let lines = match check {
-        None => vec!["exit code 0 is taken for success; nothing looks whether it was carried out".into()],
+        None => vec!["exit code 0 counts as success; nothing checks whether it was carried out".into()],
         Some(check) => {
             let mut lines = vec![check.program.to_string(), format!("SHA-256 {}", check.sha256)];
             lines.extend(check.arguments.iter().map(|argument| format!("argument: {}", printable(argument))));

@@ -13,11 +13,11 @@ pub struct InputTable {
     pub name: Name,
     /// Where it lies.
     pub path: OutputPath,
-    /// Its SHA-256; without it, that of the file as it lies there when it is proposed.
+    /// Its SHA-256; without it, that of the file as it is when the plan is proposed.
     pub sha256: Option<Digest>,
 }
 
-/// Stands where a digest is not known yet, and is never compared.
+/// A placeholder for a digest that is not known yet; it is never compared.
 pub(super) const UNPINNED: Digest = Digest::from_bytes([0; 32]);
 
 /// Inputs with their digests.

@@ -1,4 +1,4 @@
-//! Targets and objects in words, for those who decide on what is done to them.
+//! Describes targets and objects to those who decide on what is done to them.
 
 use super::target::{ObjectRecord, TokenIdentity};
 use crate::encoding::{absolute_path::AbsolutePath, digest::Digest};

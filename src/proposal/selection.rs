@@ -35,7 +35,7 @@ pub struct ObjectSelector {
     pub value_sha256: Option<Digest>,
     /// CKA_EXTRACTABLE.
     pub extractable: Option<bool>,
-    /// So many objects, all that it fits, which nothing on record tells apart.
+    /// This many objects, all that it fits, which nothing on record tells apart.
     pub count: Option<NonZeroU32>,
 }
 
@@ -149,7 +149,7 @@ pub enum Misfit {
         /// All of them.
         objects: Vec<ObjectRecord>,
     },
-    /// It fits so many objects that nothing on record tells apart, and says another number.
+    /// It fits several objects that nothing on record tells apart, and its count is another number.
     Twins {
         /// Number of the entry.
         entry: usize,

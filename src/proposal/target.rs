@@ -83,9 +83,9 @@ impl std::fmt::Display for Role {
 pub enum Custody {
     /// Random, sealed to its authority: only the quorum can have it.
     Held,
-    /// An application lives with it; its owner hands it over at execute. Tried once, never stored.
+    /// An application uses it; its owner hands it over at execute. Tried once, never stored.
     Borrowed,
-    /// An application lives with it, and the quorum, which holds the SO PIN, sets it anew in each ceremony: a temporary one
+    /// An application uses it, and the quorum, which has the SO PIN, replaces it in each ceremony: a temporary one
     /// for the operation, then a fresh one sealed to the application's recipient.
     Reissued,
 }
@@ -185,17 +185,17 @@ impl std::fmt::Display for ObjectRecord {
     }
 }
 
-/// What a token shows of itself without any login.
+/// What a token shows without any login.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// Who it is.
+    /// Its identity.
     pub identity: TokenIdentity,
     /// CKF_TOKEN_INITIALIZED.
     pub initialised: bool,
     /// CKF_USER_PIN_INITIALIZED.
     pub user_pin_set: bool,
-    /// Shortest and longest PIN in bytes; a longest of 0 is no limit.
+    /// Shortest and longest PIN in bytes; a longest of 0 means no limit.
     pub pin_length: (usize, usize),
     /// The tries left for the SO PIN and for the user PIN, as far as the flags tell.
     pub so_tries: Tries,
@@ -220,7 +220,7 @@ pub enum Tries {
     Locked,
 }
 
-/// The token's objects as they stand after a login of the user, sorted.
+/// The token's objects as they appear after a login of the user, sorted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
@@ -235,7 +235,7 @@ pub struct Inventory {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackupEntry {
-    /// The object as it stood in the token.
+    /// The object as it was in the token.
     pub object: ObjectRecord,
     /// `aes-key-wrap` (RFC 3394), `aes-key-wrap-kwp` (RFC 5649), or `copy` for what is public.
     #[serde(deserialize_with = "bounds::algorithm")]
@@ -243,7 +243,7 @@ pub struct BackupEntry {
     /// The wrapped key, or the value that was copied.
     #[serde(deserialize_with = "bounds::blob")]
     pub blob: crate::encoding::strict::Base64,
-    /// What the new object must say of itself, by PKCS#11 attribute name (`CKA_SIGN` …), values in hex.
+    /// The attributes that the new object must have, by PKCS#11 attribute name (`CKA_SIGN` …), values in hex.
     #[serde(deserialize_with = "bounds::attributes")]
     pub attributes: std::collections::BTreeMap<String, String>,
 }

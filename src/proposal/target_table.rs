@@ -1,4 +1,4 @@
-//! What a plan says of a target that joins: in a genesis, or in an adoption. Its keys are those of its kind of target once it
+//! What a plan says about a target that joins: in a genesis, or in an adoption. Its keys are those of its kind of target once it
 //! is read: nothing else asks which of them are there.
 
 use std::collections::BTreeMap;
@@ -28,13 +28,13 @@ pub struct TargetTable {
     pub name: Name,
     /// Where it is.
     pub place: Place,
-    /// As what it joins.
+    /// In what state it joins.
     pub start: JoiningAs,
     /// Which credentials the quorum keeps, and how.
     pub credentials: BTreeMap<Role, CredentialTable>,
 }
 
-/// As what a target joins.
+/// In what state a target joins.
 #[derive(Clone, Debug)]
 pub enum JoiningAs {
     /// An empty token.
@@ -42,14 +42,14 @@ pub enum JoiningAs {
         /// The label that it gets.
         label: TokenLabel,
     },
-    /// A token in use, named as it names itself.
+    /// A token in use, with the label and serial number that it reports.
     InUse {
         /// Its label.
         label: TokenLabel,
         /// Its serial number.
         serial: Line,
     },
-    /// A program: there is nothing to begin with it.
+    /// A program, with which nothing is done when it joins.
     Program {
         /// SHA-256 of its file.
         sha256: Digest,
@@ -100,7 +100,7 @@ impl TargetTable {
             })
     }
 
-    /// Its credentials belong to authorities that there are.
+    /// Refuses credentials of authorities that do not exist.
     pub(super) fn check_authorities(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
         match self.credentials.iter().find(|(_, rule)| !known(&rule.authority)) {
             None => Ok(()),
@@ -172,7 +172,7 @@ pub struct CredentialTable {
     pub recipient: Option<X25519Recipient>,
     /// The most characters of each PIN that is made: 4 to 255.
     pub pin_length: Option<u32>,
-    /// `command`: where it comes from, if the quorum holds it.
+    /// `command`: where it comes from, if its custody is `held`.
     #[serde(default)]
     pub source: CredentialSource,
 }
@@ -207,26 +207,28 @@ impl TargetKeys {
 
     fn token(&self) -> Result<(Place, JoiningAs), String> {
         if self.program.is_some() || self.sha256.is_some() {
-            return Err("'program' and 'sha256' are of targets of kind \"command\"".into());
+            return Err("'program' and 'sha256' are for targets of kind \"command\"".into());
         }
         let place = match (self.kind, &self.module, &self.path, self.slot) {
             (TargetKind::Pkcs11, Some(module), None, slot) => Place::Pkcs11 { module: module.clone(), slot },
             (TargetKind::Practice, None, Some(path), None) => Place::Practice { path: path.clone() },
             (TargetKind::Practice, ..) => {
-                return Err("a practice target has 'path', no 'module' and no 'slot'".into());
+                return Err("a practice target has a 'path', but no 'module' or 'slot'".into());
             }
-            _ => return Err("a pkcs11 target has 'module' and no 'path'".into()),
+            _ => return Err("a pkcs11 target has a 'module', but no 'path'".into()),
         };
         let (Some(start), Some(label)) = (self.start, self.label.clone()) else {
-            return Err("a token has 'start' and 'label'".into());
+            return Err("a token needs 'start' and 'label'".into());
         };
         let start = match (start, self.serial.clone()) {
             (StartKind::TakeOver, Some(serial)) => JoiningAs::InUse { label, serial },
             (StartKind::Initialise, None) => JoiningAs::Empty { label },
             (StartKind::TakeOver, None) => {
-                return Err("a token in use is named by its 'serial' as well".into());
+                return Err("a token in use also needs its 'serial'".into());
             }
-            (StartKind::Initialise, Some(_)) => return Err("an empty token has no 'serial' yet".into()),
+            (StartKind::Initialise, Some(_)) => {
+                return Err("an empty token does not have a 'serial' yet".into());
+            }
         };
         Ok((place, start))
     }
@@ -239,7 +241,9 @@ impl TargetKeys {
             || self.start.is_some()
             || self.label.is_some();
         let (Some(program), Some(sha256), false) = (&self.program, self.sha256, of_tokens) else {
-            return Err("a command target has 'program', 'sha256' and 'credentials', and nothing else".into());
+            return Err(
+                "a command target needs 'program', 'sha256' and 'credentials', and nothing else".into()
+            );
         };
         Ok((Place::Command { program: program.clone() }, JoiningAs::Program { sha256 }))
     }
@@ -250,11 +254,11 @@ type Credentials = BTreeMap<Role, CredentialTable>;
 fn check_credentials_of_token(credentials: &Credentials, start: &JoiningAs) -> Result<(), String> {
     for (role, rule) in credentials {
         let wrong = if role.is_for_programs() {
-            Err("that is of targets of kind \"command\"".into())
+            Err("that is for targets of kind \"command\"".into())
         } else if rule.source != CredentialSource::Generated {
             Err("only a credential of a target of kind \"command\" is handed over".into())
         } else if *role == Role::BackupKey && rule.custody != Custody::Held {
-            Err("a backup key is 'held'".into())
+            Err("a backup key must be 'held'".into())
         } else {
             rule.check_recipient(*role, credentials).and_then(|()| rule.check_pin_length(*role))
         };
@@ -267,7 +271,7 @@ fn check_credentials_of_token(credentials: &Credentials, start: &JoiningAs) -> R
             return Err("an empty token needs credentials.so-pin and credentials.user-pin".into());
         }
         if so_pin.is_some_and(|rule| rule.custody != Custody::Held) {
-            return Err("credentials.so-pin of an empty token is 'held'".into());
+            return Err("credentials.so-pin of an empty token must be 'held'".into());
         }
     }
     if !has_user_pin {
@@ -280,11 +284,11 @@ fn check_credentials_of_token(credentials: &Credentials, start: &JoiningAs) -> R
 fn check_credentials_of_program(credentials: &Credentials) -> Result<(), String> {
     for (role, rule) in credentials {
         let wrong = if !role.is_for_programs() {
-            "a program's are secret, second-secret, …"
+            "those of a program are secret, second-secret, …"
         } else if rule.pin_length.is_some() {
             "'pin_length' is for the PINs of tokens"
         } else if rule.custody == Custody::Reissued || rule.recipient.is_some() {
-            "a program's is 'held' or 'borrowed'"
+            "that of a program must be 'held' or 'borrowed'"
         } else if rule.custody != Custody::Held && rule.source != CredentialSource::Generated {
             "only a held one is handed over when it is proposed"
         } else {

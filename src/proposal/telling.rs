@@ -131,7 +131,7 @@ impl<'a> Telling<'a> {
         self.state.hash_one((record.name(), family, record.value_sha256, size, mark, unique))
     }
 
-    /// Takes out an object that `wanted` may be, one that tells as much before one that tells less.
+    /// Takes out an object that `wanted` may be, preferring one that tells as much over one that tells less.
     pub(super) fn take(&mut self, wanted: &ObjectRecord) -> Option<&'a ObjectRecord> {
         let told = Told::by(wanted, self.scope);
         for mark in Field::answers(told.mark).into_iter().flatten() {
@@ -176,7 +176,7 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// What nobody asked for.
+    /// What was not taken out.
     pub(super) fn left(self) -> Vec<&'a ObjectRecord> {
         self.records.into_iter().flatten().collect()
     }

@@ -300,7 +300,7 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
     for credential in &ceremony.proposal.credentials {
         if credential.bits == 0 {
             let message = format!(
-                "the {} of {} ({} bytes) was handed over by its owner, who may know it still",
+                "the {} of {} ({} bytes) was handed over by its owner, who may still know it",
                 credential.role, credential.target, credential.bytes
             );
             findings.push(at(Finding::new(Severity::Note, "handed-over", message)));

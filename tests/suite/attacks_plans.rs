@@ -83,7 +83,7 @@ fn each_mistake_has_its_sentence() {
         ("label = \"lab\"", "label = \"123456789012345678901234567890123\"", "1 to 32 bytes"),
         ("path = \"/", "path = \"../../", "is not an absolute path without '..'"),
         ("path = \"/", "path = \"/../", "is not an absolute path without '..'"),
-        ("kind = \"practice\"", "kind = \"practice\"\nmodule = \"/x\"", "has 'path', no 'module'"),
+        ("kind = \"practice\"", "kind = \"practice\"\nmodule = \"/x\"", "has a 'path', but no 'module'"),
     ];
     for (from, to, reason) in cases {
         let line = good[..good.find(from).unwrap()].lines().count() + 1;

@@ -36,7 +36,7 @@ impl Table for AdoptPlan {
                 "a program becomes a target in a genesis only: an adoption takes a token",
             ));
         }
-        // Whether its authorities exist is for the roster in force to say.
+        // Whether its authorities exist depends on the roster in force.
         Ok(())
     }
 }

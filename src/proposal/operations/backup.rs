@@ -45,7 +45,7 @@ simple_plan! {
 pub struct BackupOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was proposed.
+    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// What is there.
     #[serde(deserialize_with = "bounds::objects")]
@@ -71,7 +71,7 @@ impl Payload for BackupOperation {
         if self.objects == record.objects {
             return Ok(());
         }
-        Err(format!("the objects of {} are others than those on record", self.target))
+        Err(format!("the objects of {} are not those on record", self.target))
     }
 
     fn may_list(&self, claims: &Claims<'_>) -> bool {

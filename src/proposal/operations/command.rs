@@ -53,7 +53,7 @@ simple_plan! {
         #[serde(default)]
         #[serde(deserialize_with = "bounds::files")]
         outputs: Vec<OutputFile>,
-        /// It is killed after so many seconds.
+        /// It is killed after this many seconds.
         time_limit_seconds: u32,
         /// Whether it may be run again where it is not known how an earlier run ended.
         #[serde(default)]
@@ -69,7 +69,7 @@ simple_plan! {
 pub struct CommandOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was proposed.
+    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// What is run.
     pub run: ProgramRun,
@@ -110,7 +110,7 @@ impl Table for CommandPlan {
             .map_err(PlanError::new)?;
         match self.credentials.iter().find(|c| !c.role.is_for_programs()) {
             Some(other) => Err(PlanError::new(format!(
-                "credentials: {} is of a token; a program's are secret, second-secret, …",
+                "credentials: {} is for a token; those of a program are secret, second-secret, …",
                 other.role
             ))),
             None => Ok(()),

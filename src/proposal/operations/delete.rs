@@ -45,7 +45,7 @@ simple_plan! {
 pub struct DeleteOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was proposed.
+    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// What is destroyed.
     #[serde(deserialize_with = "bounds::objects")]
@@ -114,7 +114,7 @@ impl Planned for DeleteOperation {
 
     fn agrees_with(&self, plan: &DeletePlan) -> Result<(), Difference> {
         same(plan.target == self.target, "target")?;
-        // That each means these and no others of its inventory, the ledger shows.
+        // The ledger shows that each means these objects of its inventory and no others.
         let mut selectors = plan.objects.iter().flat_map(|s| std::iter::repeat_n(s, s.count()));
         let meant = self.objects.iter().all(|object| selectors.next().is_some_and(|s| s.means(object)));
         same(meant && selectors.next().is_none(), "objects")
@@ -140,7 +140,7 @@ impl Planned for DeleteOperation {
 fn doomed(doomed: &ObjectRecord) -> String {
     if doomed.is_known_by_name_only() && doomed.evidence.is_none() {
         format!(
-            "{doomed}; KNOWN BY ID, LABEL AND TYPE ONLY: another key of the same three would be taken for it"
+            "{doomed}; KNOWN ONLY BY ID, LABEL AND TYPE: another key with the same three would be mistaken for it"
         )
     } else {
         object(doomed)
@@ -169,7 +169,7 @@ mod tests {
             (ObjectRecord { public_key_sha256: Some(half), ..key.clone() }, false),
             (ObjectRecord { check_value: Some("aabbcc".to_owned()), ..key }, false),
         ] {
-            assert_eq!(doomed(&object).contains("KNOWN BY ID, LABEL AND TYPE ONLY"), warned, "{object:?}");
+            assert_eq!(doomed(&object).contains("KNOWN ONLY BY ID, LABEL AND TYPE"), warned, "{object:?}");
         }
     }
 }

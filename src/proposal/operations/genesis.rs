@@ -33,16 +33,16 @@ pub struct GenesisPlan {
     pub title: Line,
     /// Hours from the proposal until approvals are no longer taken.
     pub expires_in_hours: u32,
-    /// Demands and deviations.
+    /// Requirements and deviations.
     #[serde(default)]
     pub policy: PolicyTable,
-    /// Who holds shares.
+    /// Those who hold shares.
     #[serde(deserialize_with = "bounds::custodians")]
     pub custodians: Vec<MemberTable>,
-    /// Who proposes and runs stations.
+    /// Those who propose and run stations.
     #[serde(deserialize_with = "bounds::administrators")]
     pub administrators: Vec<MemberTable>,
-    /// Who signs what was seen.
+    /// Those who sign what was seen.
     #[serde(default)]
     #[serde(deserialize_with = "bounds::witnesses")]
     pub witnesses: Vec<MemberTable>,
@@ -97,7 +97,7 @@ impl PolicyTable {
         self.attestation_certificates.as_deref()
     }
 
-    /// As the roster has it, but for the certificates of authorities, which stand in a file of their own.
+    /// As the roster has it, but for the certificates of authorities, which are in a file of their own.
     pub fn policy(&self) -> Policy {
         Policy {
             allow_soft_cards: self.allow_soft_cards,

@@ -40,7 +40,7 @@ simple_plan! {
 pub struct InventoryOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was proposed.
+    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// Another file for its module.
     pub module: Option<ModuleChange>,
@@ -65,13 +65,13 @@ impl Payload for InventoryOperation {
         let Some(change) = &self.module else { return Ok(()) };
         let name = &self.target;
         let Place::Pkcs11 { module, .. } = &record.target.place else {
-            return Err(format!("{name} is not behind a module, and another one is named for it"));
+            return Err(format!("{name} is not behind a module, and one is named for it"));
         };
         if *module != change.old_path || record.identity.module_sha256 != change.old_sha256 {
-            return Err(format!("the module of {name} that is to be left is another one than on record"));
+            return Err(format!("the old module that is named for {name} is not the one on record"));
         }
         if change.new_path == change.old_path && self.identity.module_sha256 == change.old_sha256 {
-            return Err(format!("the module that is named anew for {name} is the one on record"));
+            return Err(format!("the module that is named for {name} is the one already on record"));
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl Planned for InventoryOperation {
 
 fn another_module(change: &ModuleChange, sha256: Option<Digest>) -> [String; 4] {
     [
-        "ANOTHER FILE IS TAKEN FOR ITS MODULE from then on, and is given its PINs".into(),
+        "ANOTHER FILE IS USED AS ITS MODULE from then on, and is given its PINs".into(),
         pinned("on record:", &change.old_path, change.old_sha256),
         pinned("from then on:", &change.new_path, sha256),
         "compare the new SHA-256 with the vendor's before you approve".into(),

@@ -1,4 +1,4 @@
-//! The operations, each in a file of its own: what a plan and a proposal say of it, and what must be true of both.
+//! The operations, each in a file of its own: what a plan and a proposal say about it, and what must be true of both.
 //!
 //! The list is in `roster::operation`; here it becomes the two enums, and the ways from one of their values to its file.
 

@@ -1,4 +1,4 @@
-//! What an operation is held against: what is on record when it is proposed, and what is claimed of it when it ended.
+//! What an operation is compared with: what is on record when it is proposed, and what is claimed when it has ended.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
 pub struct OnRecord<'a> {
     /// As it joined.
     pub target: &'a GenesisTarget,
-    /// Who it is now.
+    /// Its identity now.
     pub identity: &'a TokenIdentity,
     /// Its last inventory.
     pub objects: &'a [ObjectRecord],
@@ -65,7 +65,7 @@ pub(super) enum Listed {
     Backup,
 }
 
-/// Whether each is said of an object of the list. Both may have as many entries as fit into a line.
+/// Whether each is about an object of the list. Both may have as many entries as fit into a line.
 pub(super) fn are_of(said: &[LeftOut], objects: &[ObjectRecord]) -> bool {
     let known: BTreeSet<&ObjectRecord> = match said {
         [] => return true,

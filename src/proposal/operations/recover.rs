@@ -1,4 +1,4 @@
-//! Closes a ceremony whose station was lost, and brings its PINs to their end.
+//! Closes a ceremony whose station was lost, and completes its change of PINs.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ impl Planned for RecoverOperation {
         same(plan.ceremony == self.ceremony, "ceremony")
     }
 
-    // What it is of stands in another proposal: see `words`.
+    // What it recovers is in another proposal: see `words`.
     fn briefing(&self, _: &RecoverPlan) -> Vec<Section> {
         Vec::new()
     }
@@ -71,14 +71,14 @@ impl RecoverOperation {
         let again = lost.has_ended && lost.sets_pins;
         let mut lines: Vec<String> = lost.title.iter().map(ToString::to_string).collect();
         lines.push(if again {
-            format!("ceremony {ceremony} ({interrupted}) had ended, and nobody knows which PINs hold: it is taken up again")
+            format!("ceremony {ceremony} ({interrupted}) had ended, and it is not known which PINs are in force: it is taken up again")
         } else {
             format!("ceremony {ceremony} ({interrupted}) is closed: its station is lost")
         });
         lines.push(format!("its last line is {last_line}"));
         lines.push(
             match (intended, lost.sets_pins) {
-                _ if again => "what of it is not done yet is DONE HERE, and its PINs are brought to their end",
+                _ if again => "what was not done yet is DONE HERE, and its change of PINs is completed",
                 (false, _) => "nothing had been tried: it ends as refused",
                 (true, true) => {
                     "it had begun: it ends as indeterminate; what of it is not done yet is DONE HERE, and its PINs are \

@@ -45,7 +45,7 @@ simple_plan! {
 pub struct ResetOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was proposed.
+    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// Everything that is known to be destroyed.
     #[serde(deserialize_with = "bounds::objects")]
@@ -72,7 +72,7 @@ impl Payload for ResetOperation {
         if self.objects == record.objects {
             return Ok(());
         }
-        Err(format!("the objects of {} are others than those on record", self.target))
+        Err(format!("the objects of {} are not those on record", self.target))
     }
 
     /// Both PINs, and the user PIN also for the authority of the SO PIN, which sets it.

@@ -45,7 +45,7 @@ simple_plan! {
 pub struct RestoreOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was proposed.
+    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// The ceremony that made the backup.
     pub backup: u32,
@@ -53,7 +53,7 @@ pub struct RestoreOperation {
     pub sha256: Digest,
     /// The backup file.
     pub input: AbsolutePath,
-    /// What it holds, as that ceremony recorded it.
+    /// Its contents, as that ceremony recorded them.
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
     /// Whether it completes although some of them cannot be restored.

@@ -26,13 +26,13 @@ simple_plan! {
     }
 }
 
-/// Lets a target go. It is not touched.
+/// Retires a target, which is not touched.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetireOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was last recorded.
+    /// Its identity when it was last recorded.
     pub identity: TokenIdentity,
 }
 

@@ -108,7 +108,7 @@ pub trait Payload {
         }
     }
 
-    /// Whether what the record lists was to be done: a record that lists more claims what was not approved, or owns up to it as
+    /// Whether what the record lists was to be done: a record that lists more claims what was not approved, or admits it as
     /// if it had been.
     fn may_list(&self, claims: &Claims<'_>) -> bool {
         claims.lists_only(&[])
@@ -120,7 +120,7 @@ pub trait Payload {
     }
 }
 
-/// How an operation is said to have ended.
+/// How an operation is recorded to have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     /// All of it was seen to be done.
@@ -150,7 +150,7 @@ pub trait Planned {
         Ok(())
     }
 
-    /// It in words, for those who decide on it.
+    /// Describes it to those who decide on it.
     fn briefing(&self, plan: &Self::Plan) -> Vec<Section>;
 }
 

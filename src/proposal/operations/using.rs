@@ -51,7 +51,7 @@ simple_plan! {
         #[serde(default)]
         #[serde(deserialize_with = "bounds::files")]
         outputs: Vec<OutputFile>,
-        /// It is killed after so many seconds.
+        /// It is killed after this many seconds.
         time_limit_seconds: u32,
         /// Whether it may be run again where it is not known how an earlier run ended.
         #[serde(default)]
@@ -71,7 +71,7 @@ simple_plan! {
 pub struct UseOperation {
     /// Which target.
     pub target: Name,
-    /// Who it was when it was proposed.
+    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// What is run.
     pub run: ProgramRun,
@@ -144,7 +144,7 @@ impl Planned for UseOperation {
 
     fn briefing(&self, _: &UsePlan) -> Vec<Section> {
         let objects = if self.may_change_objects {
-            "it completes even if the token's OBJECTS ARE OTHERS afterwards"
+            "it completes even if the token's OBJECTS ARE DIFFERENT afterwards"
         } else {
             "it completes only if the token's objects are the same before and after"
         };

@@ -29,13 +29,23 @@ fn a_target_with_keys_of_another_kind_is_refused() {
     let practice = ("kind = \"pkcs11\"\nmodule = \"/m.so\"", "kind = \"practice\"\npath = \"/t\"\nslot = 1");
     let held = "custody = \"held\"";
     let cases = [
-        (TOKEN, "module = \"/m.so\"", "program = \"/m.so\"", "'program' and 'sha256' are of targets of kind"),
-        (TOKEN, "module = \"/m.so\"\n", "", "a pkcs11 target has 'module' and no 'path'"),
-        (TOKEN, practice.0, practice.1, "a practice target has 'path', no 'module' and no 'slot'"),
-        (TOKEN, "label = \"ca\"\n", "", "a token has 'start' and 'label'"),
-        (TOKEN, "\"initialise\"", "\"take-over\"", "a token in use is named by its 'serial' as well"),
-        (TOKEN, "\"initialise\"", "\"initialise\"\nserial = \"7\"", "an empty token has no 'serial' yet"),
-        (TOKEN, "user-pin = {", "secret = {", "credentials.secret: that is of targets of kind \"command\""),
+        (
+            TOKEN,
+            "module = \"/m.so\"",
+            "program = \"/m.so\"",
+            "'program' and 'sha256' are for targets of kind",
+        ),
+        (TOKEN, "module = \"/m.so\"\n", "", "a pkcs11 target has a 'module', but no 'path'"),
+        (TOKEN, practice.0, practice.1, "a practice target has a 'path', but no 'module' or 'slot'"),
+        (TOKEN, "label = \"ca\"\n", "", "a token needs 'start' and 'label'"),
+        (TOKEN, "\"initialise\"", "\"take-over\"", "a token in use also needs its 'serial'"),
+        (
+            TOKEN,
+            "\"initialise\"",
+            "\"initialise\"\nserial = \"7\"",
+            "an empty token does not have a 'serial' yet",
+        ),
+        (TOKEN, "user-pin = {", "secret = {", "credentials.secret: that is for targets of kind \"command\""),
         (
             TOKEN,
             "user-pin = {",
@@ -46,7 +56,7 @@ fn a_target_with_keys_of_another_kind_is_refused() {
             TOKEN,
             "\"so\", custody = \"held\"",
             "\"so\", custody = \"borrowed\"",
-            "credentials.so-pin of an empty token is 'held'",
+            "credentials.so-pin of an empty token must be 'held'",
         ),
         (
             TOKEN,
@@ -70,10 +80,15 @@ fn a_target_with_keys_of_another_kind_is_refused() {
             PROGRAM,
             "program = \"/p\"",
             "program = \"/p\"\nlabel = \"x\"",
-            "a command target has 'program', 'sha256' and 'credentials'",
+            "a command target needs 'program', 'sha256' and 'credentials'",
         ),
-        (PROGRAM, "secret = {", "user-pin = {", "credentials.user-pin: a program's are secret"),
-        (PROGRAM, held, "custody = \"reissued\"", "credentials.secret: a program's is 'held' or 'borrowed'"),
+        (PROGRAM, "secret = {", "user-pin = {", "credentials.user-pin: those of a program are secret"),
+        (
+            PROGRAM,
+            held,
+            "custody = \"reissued\"",
+            "credentials.secret: that of a program must be 'held' or 'borrowed'",
+        ),
         (PROGRAM, held, "custody = \"held\", pin_length = 9", "'pin_length' is for the PINs of tokens"),
         (PROGRAM, held, "custody = \"borrowed\", source = \"handed-over\"", "only a held one is handed over"),
         (

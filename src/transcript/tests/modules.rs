@@ -119,18 +119,18 @@ fn the_module_is_moved_as_the_plan_says_and_from_where_it_is() {
     // Readers would be told of another file on record than the one that is left.
     forged(
         &with(&|_, _, module| module.as_mut().unwrap().old_path = "/third/module.so".parse().unwrap()),
-        "operation: the module of hsm that is to be left is another one than on",
+        "operation: the old module that is named for hsm is not the one on",
     );
     forged(
         &with(&|_, _, module| module.as_mut().unwrap().old_sha256 = None),
-        "operation: the module of hsm that is to be left is another one than on",
+        "operation: the old module that is named for hsm is not the one on",
     );
     let nothing_new = |text: &mut String, found: &mut TokenIdentity, module: &mut Option<ModuleChange>| {
         *text = text.replace(NEW, OLD);
         *found = identity();
         module.as_mut().unwrap().new_path = OLD.parse().unwrap();
     };
-    forged(&with(&nothing_new), "operation: the module that is named anew for hsm is the one on record");
+    forged(&with(&nothing_new), "operation: the module that is named for hsm is the one already on record");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn its_briefing_gives_both_paths_and_both_digests() {
     let plan = Plan::parse(moved.plan.as_bytes()).unwrap();
     let sections = briefing((&moved, &plan), Digest::of(b"proposal"), &roster, None);
     let lines = sections.iter().flat_map(|section| &section.lines).cloned().collect::<Vec<_>>().join("\n");
-    assert!(lines.contains("ANOTHER FILE IS TAKEN FOR ITS MODULE"), "{lines}");
+    assert!(lines.contains("ANOTHER FILE IS USED AS ITS MODULE"), "{lines}");
     let (old, new) = (identity().module_sha256.unwrap(), built());
     assert!(lines.contains(&format!("on record: {OLD}, SHA-256 {old}")), "{lines}");
     assert!(lines.contains(&format!("from then on: {NEW}, SHA-256 {new}")), "{lines}");

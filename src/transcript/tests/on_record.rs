@@ -61,7 +61,7 @@ fn an_operation_is_on_what_is_on_record() {
         objects: Vec::new(),
         new_label: "lab-2".parse().unwrap(),
     });
-    other("the objects of hsm are others than those on record", &plan("reset", "hsm", reset), operation);
+    other("the objects of hsm are not those on record", &plan("reset", "hsm", reset), operation);
     let backup = "output = \"/media/backup.age\"\nallow_partial = false\n";
     let operation = Operation::Backup(BackupOperation {
         target: target.clone(),
@@ -70,7 +70,7 @@ fn an_operation_is_on_what_is_on_record() {
         output: "/media/backup.age".parse().unwrap(),
         allow_partial: false,
     });
-    other("the objects of hsm are others than those on record", &plan("backup", "hsm", backup), operation);
+    other("the objects of hsm are not those on record", &plan("backup", "hsm", backup), operation);
     // A backup that this ledger never made.
     let restore = "backup = 0\ninput = \"/media/backup.age\"\n";
     let operation = Operation::Restore(RestoreOperation {

@@ -131,7 +131,7 @@ fn an_updated_module_is_taken_only_when_the_quorum_approved_its_digest() {
     vault.quorum.propose(&vault.quorum.plan("next", &plan(&"0".repeat(64)))).expect(3);
     vault.approved(&plan(&digest), THREE);
     let shown = vault.prose(&["show", &vault.quorum.at("ledger")]);
-    assert!(shown.stdout.contains("ANOTHER FILE IS TAKEN FOR ITS MODULE"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("ANOTHER FILE IS USED AS ITS MODULE"), "{}", shown.stdout);
     // Not before it is executed, and not another one still.
     append_a_byte(&module);
     vault.execute::<&str>(&[]).expect(3);
