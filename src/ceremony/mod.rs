@@ -97,8 +97,7 @@ pub struct World<'a> {
 impl World<'_> {
     /// Reads the ledger and verifies what is new in it, or all of it if it is not the one that was read before.
     pub fn load(&mut self) -> Result<LedgerState, Error> {
-        let files = self.ledger.read()?;
-        sound(self.known.verify(&*files, self.mode)?, ledger::first(&*files)?.as_deref(), self.mode)
+        check_keeping(self.known, &*self.ledger.read()?, self.mode)
     }
 
     /// Appends lines, after verifying the ledger with them as every reader will: what would not verify is not
@@ -177,6 +176,11 @@ pub fn load(ledger: &mut dyn LedgerStore, mode: Mode) -> Result<LedgerState, Err
 /// Verifies a ledger that is not locked.
 pub fn check(files: &StoredFiles, mode: Mode) -> Result<LedgerState, Error> {
     sound(verification::verify_files(files, mode)?, ledger::first(files)?.as_deref(), mode)
+}
+
+/// The same, with what `known` has of it taken over where the files are the same, and kept there for the next time.
+pub fn check_keeping(known: &mut Known, files: &StoredFiles, mode: Mode) -> Result<LedgerState, Error> {
+    sound(known.verify(files, mode)?, ledger::first(files)?.as_deref(), mode)
 }
 
 /// The state of a ledger that begins with `first`.

@@ -25,7 +25,7 @@ use crate::{
     ports::card::FinalTry,
     proposal::target::Role,
     storage,
-    transcript::{ledger::LedgerState, outcome::Outcome, verification::Pins},
+    transcript::{known::Known, ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
 
 /// What came of waiting for a card.
@@ -141,7 +141,8 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let present = wiring::present_pins(&args.present)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
     let plan = PlanFile::read(&args.plan)?;
-    let state = known(global, &args.ledger)?;
+    let mut known = Known::default();
+    let state = state(global, &args.ledger, &mut known)?;
     let mut table = Table {
         terminal,
         next: Invocation::at(global, &args.ledger, &args.copies.copies)
@@ -158,13 +159,14 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
             let hint = "give --card and --pin-file for each card, or run it in a terminal";
             Error::usage("no card is given", hint)
         })?;
-    let given = Given { paper, present, handed_over };
+    let given = Given { known, paper, present, handed_over };
     let done = lead(args, global, &mut table, admin, &plan, given);
     done.map_err(|error| table.next.explain(error))
 }
 
-/// What was given beforehand.
+/// What was given beforehand, and what was verified of the ledger.
 struct Given {
+    known: Known,
     paper: Pins,
     present: BTreeMap<(Name, Role), Pin>,
     handed_over: ceremony::HandedCredentials,
@@ -179,10 +181,10 @@ fn lead(
     plan: &PlanFile<'_>,
     given: Given,
 ) -> Result<Done, Error> {
-    let Given { paper, present, handed_over } = given;
+    let Given { known, paper, present, handed_over } = given;
     let terminal = table.terminal;
     let _made = propose::make_ledger(&plan.plan, &args.ledger)?;
-    let mut stage = Stage::open(terminal, Lead::Run, global, &args.ledger, &args.copies.copies)?;
+    let mut stage = stage(terminal, global, (&args.ledger, &args.copies.copies), known)?;
     let proposed = match stage.resume(plan)? {
         Some(open) => open,
         None => {
@@ -218,8 +220,20 @@ fn lead(
     Ok(Done::new(executed.outcome.into(), Led { proposed, approved, executed }))
 }
 
+/// The station with its ledger and copies, of which `known` was verified before they were locked.
+fn stage(
+    terminal: Terminal,
+    global: &Global,
+    (ledger, copies): (&Path, &[PathBuf]),
+    known: Known,
+) -> Result<Stage, Error> {
+    let mut stage = Stage::open(terminal, Lead::Run, global, ledger, copies)?;
+    stage.wiring.known = known;
+    Ok(stage)
+}
+
 /// The ledger as it is; none where a genesis has yet to make it.
-fn known(global: &Global, ledger: &Path) -> Result<Option<LedgerState>, Error> {
+fn state(global: &Global, ledger: &Path, known: &mut Known) -> Result<Option<LedgerState>, Error> {
     if !ledger.exists() {
         return Ok(None);
     }
@@ -227,7 +241,7 @@ fn known(global: &Global, ledger: &Path) -> Result<Option<LedgerState>, Error> {
     if files.directories().is_empty() {
         Ok(None)
     } else {
-        ceremony::check(&*files, wiring::mode(global)).map(Some)
+        ceremony::check_keeping(known, &*files, wiring::mode(global)).map(Some)
     }
 }
 
@@ -357,4 +371,32 @@ fn left_open(standing: &str, missing: &[&str]) -> Error {
          'quorate abort' gives it up",
     )
     .with(vec![format!("not yet: {}", missing.join(", "))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::tests::lines;
+
+    #[test]
+    fn what_was_verified_for_the_first_card_is_not_verified_again_at_the_station() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = dir.path().join("ledger");
+        std::fs::create_dir(&ledger).unwrap();
+        lines::honest().write(&ledger);
+        let global = Global {
+            json: false,
+            rehearsal: false,
+            yes: true,
+            color: clap::ColorChoice::Never,
+            state_dir: Some(dir.path().join("state")),
+            module_timeout: 1,
+        };
+        let mut known = Known::default();
+        let first = state(&global, &ledger, &mut known).unwrap().unwrap();
+        let mut stage = stage(Terminal::new(false, true), &global, (&ledger, &[]), known).unwrap();
+        let second = stage.state().unwrap();
+        let genesis = |state: &LedgerState| std::ptr::from_ref(state.ceremonies.number(0).unwrap());
+        assert_eq!(genesis(&first), genesis(&second));
+    }
 }

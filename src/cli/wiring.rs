@@ -44,7 +44,8 @@ pub struct Wiring {
     mode: Mode,
     /// The ledger and its copies.
     pub ledger: Box<dyn LedgerStore>,
-    known: Known,
+    /// What was verified of it.
+    pub known: Known,
     /// The station's secrets.
     pub station: storage::StationDirectory,
     /// What a custodian remembers.

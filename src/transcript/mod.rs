@@ -22,4 +22,4 @@ mod times;
 pub mod verification;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

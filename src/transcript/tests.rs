@@ -13,7 +13,7 @@ mod commands;
 mod drills;
 mod handovers;
 mod known;
-mod lines;
+pub(crate) mod lines;
 mod modules;
 mod on_record;
 mod outcomes;

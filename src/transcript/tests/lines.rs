@@ -15,7 +15,7 @@ use super::forged;
 const NUMBER: usize = 1;
 
 /// An honest ledger of three ceremonies.
-pub(super) fn honest() -> Forge {
+pub(crate) fn honest() -> Forge {
     let mut forge = Forge::new();
     forge.complete_delete();
     let proposal = forge.inventory();
