@@ -5,7 +5,13 @@
 //! escape where none is needed are all refused. Digests of documents are therefore well defined
 //! without any canonical form.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use std::{fmt, io};
+
+use base64::{Engine as _, display::Base64Display, engine::general_purpose::STANDARD};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeOwned},
+};
 
 /// Longest line of a transcript, and longest document of any kind: 16 MiB.
 pub const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
@@ -40,11 +46,26 @@ pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, StrictE
     }
     let value: T = serde_json::from_slice(bytes)
         .map_err(|e| StrictError::Syntax(super::text::printable(&without_value(&e.to_string()))))?;
-    match write(&value) == bytes {
-        true => Ok(value),
+    let mut rest = Expected(bytes);
+    match serde_json::to_writer(&mut rest, &value) {
+        Ok(()) if rest.0.is_empty() => Ok(value),
         // Within a string it would be escaped.
-        false if bytes.contains(&b'\r') => Err(StrictError::LineEnds),
-        false => Err(StrictError::Spelling),
+        _ if bytes.contains(&b'\r') => Err(StrictError::LineEnds),
+        _ => Err(StrictError::Spelling),
+    }
+}
+
+/// What is yet to be written: a document is compared as it is written, and never stands in memory twice.
+struct Expected<'b>(&'b [u8]);
+
+impl io::Write for Expected<'_> {
+    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(written).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(written.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -72,27 +93,36 @@ pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Base64(pub Vec<u8>);
 
-impl std::fmt::Debug for Base64 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Base64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Base64({} bytes)", self.0.len())
     }
 }
 
 impl Serialize for Base64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use base64::Engine as _;
-        serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
+        serializer.collect_str(&Base64Display::new(&self.0, &STANDARD))
     }
 }
 
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use base64::Engine as _;
-        let text = String::deserialize(deserializer)?;
-        base64::engine::general_purpose::STANDARD
-            .decode(text)
-            .map(Self)
-            .map_err(|_| serde::de::Error::custom("not base64"))
+        /// Decodes the text where it stands.
+        struct Decoded;
+
+        impl de::Visitor<'_> for Decoded {
+            type Value = Base64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Base64, E> {
+                STANDARD.decode(text).map(Base64).map_err(|_| E::custom("not base64"))
+            }
+        }
+
+        deserializer.deserialize_str(Decoded)
     }
 }
 

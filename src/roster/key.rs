@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ed25519_dalek::pkcs8::{DecodePublicKey as _, EncodePublicKey as _, spki::der::pem::LineEnding};
+use ed25519_dalek::pkcs8::{DecodePublicKey as _, EncodePublicKey, spki::der::pem::LineEnding};
 use p256::ecdsa::signature::Verifier as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,6 +16,7 @@ use crate::encoding::{digest::Digest, dsse::Envelope};
 pub struct PublicKey {
     kind: Kind,
     spki_der: Vec<u8>,
+    keyid: Digest,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -63,14 +64,17 @@ impl PublicKey {
         if key.is_weak() {
             return Err(KeyError::Weak);
         }
-        let spki_der = key.to_public_key_der().map_err(|_| KeyError::Encoding)?.into_vec();
-        Ok(Self { kind: Kind::Ed25519(Box::new(key)), spki_der })
+        Self::of(&key, Kind::Ed25519(Box::new(key)))
     }
 
     /// From a decoded P-256 key.
     pub fn from_p256(key: p256::ecdsa::VerifyingKey) -> Result<Self, KeyError> {
+        Self::of(&key, Kind::P256(Box::new(key)))
+    }
+
+    fn of(key: &impl EncodePublicKey, kind: Kind) -> Result<Self, KeyError> {
         let spki_der = key.to_public_key_der().map_err(|_| KeyError::Encoding)?.into_vec();
-        Ok(Self { kind: Kind::P256(Box::new(key)), spki_der })
+        Ok(Self { kind, keyid: Digest::of(&spki_der), spki_der })
     }
 
     /// SPKI PEM with line feeds.
@@ -89,7 +93,7 @@ impl PublicKey {
 
     /// SHA-256 of the SubjectPublicKeyInfo.
     pub fn keyid(&self) -> Digest {
-        Digest::of(&self.spki_der)
+        self.keyid
     }
 
     /// The key, if it is an Ed25519 one.

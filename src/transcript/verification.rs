@@ -81,6 +81,8 @@ impl Verified {
             let number = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
             let file = files.ceremony(place)?;
             if let Err(finding) = self.take(&file, number, mode, signatures) {
+                // A ledger of the other mode fails at its first line, which says less.
+                let finding = other_mode(&file, mode).unwrap_or(finding);
                 self.findings.push(finding.of(&file.directory));
                 let left = files.directories().len().saturating_sub(place).saturating_sub(1);
                 if left > 0 {
@@ -102,7 +104,7 @@ impl Verified {
         signatures: &Signatures<'_>,
     ) -> Result<(), Finding> {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        check_place(file, number, mode)?;
+        check_place(file, number)?;
         let context = Context { mode, number, state: self.state.as_ref(), signatures };
         let (ceremony, mut found) = ceremony::verify(file, &context)?;
         self.findings.append(&mut found);
@@ -128,10 +130,7 @@ fn other_mode(file: &CeremonyFiles, mode: Mode) -> Option<Finding> {
 }
 
 /// The directory's name and the chain from the ceremony before it.
-fn check_place(file: &CeremonyFiles, number: u32, mode: Mode) -> Result<(), Finding> {
-    if let Some(finding) = other_mode(file, mode) {
-        return Err(finding);
-    }
+fn check_place(file: &CeremonyFiles, number: u32) -> Result<(), Finding> {
     let prefix = format!("{number:04}-");
     if !file.directory.starts_with(&prefix) {
         let message = format!("ceremony {number} is missing: the next directory is {}", file.directory);
