@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::support::founded::{self, INVENTORY, enrolled, snapshot, tries};
+use crate::support::founded::{self, INVENTORY, snapshot, tries};
 use crate::support::quorum::{ADMIN, CUSTODIANS, QUORATE, Quorum, Ran, ran};
 use crate::support::soft_cards::work_factor;
 
@@ -30,7 +30,7 @@ fn a_guess_at_the_pin_of_a_stolen_soft_card_costs_16_mib() {
 
 #[test]
 fn a_wrong_pin_costs_one_try_and_the_last_is_kept() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let (wrong, right) = (quorum.at("wrong.pin"), quorum.pin_file("alice"));
     fs::write(&wrong, "000000\n").unwrap();
     for left in (1..8).rev() {
@@ -65,7 +65,7 @@ fn a_wrong_pin_costs_one_try_and_the_last_is_kept() {
 
 #[test]
 fn the_last_try_is_confirmed_and_a_right_pin_frees_the_card() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let (wrong, right) = (quorum.at("wrong.pin"), quorum.pin_file("alice"));
     fs::write(&wrong, "000000\n").unwrap();
     for _ in 0..7 {
@@ -86,7 +86,7 @@ fn the_last_try_is_confirmed_and_a_right_pin_frees_the_card() {
 
 #[test]
 fn a_pin_that_cannot_be_read_costs_no_try() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let at = |name: &str| quorum.at(name);
     fs::write(at("empty"), "").unwrap();
     fs::write(at("blank"), "\n123456\n").unwrap();
@@ -126,7 +126,7 @@ fn a_pin_that_cannot_be_read_costs_no_try() {
 
 #[test]
 fn a_pin_comes_from_a_descriptor_a_file_or_a_pipe() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let (card, pin) = (quorum.card("alice", ""), quorum.pin_file("alice"));
     for (number, redirection) in
         ["3<\"$PIN\"", "3< <(cat \"$PIN\")", "3<<<\"$(cat \"$PIN\")\""].iter().enumerate()
@@ -168,7 +168,7 @@ fn bash(quorum: &Quorum, script: &str) -> Ran {
 /// One line from where it stands: neither what was read before nor what comes after is of this PIN.
 #[test]
 fn a_descriptor_gives_its_next_line_and_keeps_the_rest() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let enroll = enrolling("rest");
     fs::write(quorum.path("pins"), "not-this-one\nalice-123456\nnor-this-one\n").unwrap();
     let read = bash(&quorum, &format!("exec 4<pins; read -r a <&4; {enroll} --pin-fd 4 >&2 && read -r b <&4 && echo \"{{\\\"rest\\\": \\\"$b\\\"}}\"")).ok();
@@ -180,7 +180,7 @@ fn a_descriptor_gives_its_next_line_and_keeps_the_rest() {
 /// writer stays has no end to wait for.
 #[test]
 fn a_descriptor_is_not_opened_again_and_its_end_not_waited_for() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     std::io::Write::write_all(&mut &ours, b"alice-123456\n").unwrap();
     let mut command = quorum.command(&["card", "enroll", "--card", &quorum.card("alice", "")]);
@@ -194,7 +194,7 @@ fn a_descriptor_is_not_opened_again_and_its_end_not_waited_for() {
 /// A number that nobody handed over is not one that the program opened itself in the meantime.
 #[test]
 fn a_descriptor_of_the_program_itself_is_not_read() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     for number in 3..9 {
         let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-; exec";
         let script = format!("{closed} {} --pin-fd {number}", enrolling("own"));
@@ -205,7 +205,7 @@ fn a_descriptor_of_the_program_itself_is_not_read() {
 
 #[test]
 fn no_pin_comes_from_the_command_line_or_the_environment() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     for option in ["--pin", "--pin=alice-123456", "--password", "--so-pin"] {
         let ran = enroll(&quorum, &[option, "alice-123456"]).expect(2);
         assert!(ran.stderr.contains("unexpected argument"), "{}", ran.stderr);
@@ -220,7 +220,7 @@ fn no_pin_comes_from_the_command_line_or_the_environment() {
 
 #[test]
 fn no_secret_comes_out_of_a_ceremony() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let target = founded::practice_target(&quorum.path("tokens/hsm.token"));
     let mut printed = String::new();
     let mut keep = |ran: Ran, code| {
@@ -228,12 +228,12 @@ fn no_secret_comes_out_of_a_ceremony() {
         printed += &ran.stdout;
         printed += &ran.stderr;
     };
-    keep(quorum.propose(&quorum.plan("genesis", &founded::genesis_text(&quorum, &target))), 0);
+    keep(quorum.propose(&founded::genesis_text(&quorum, &target)), 0);
     for name in CUSTODIANS {
         keep(quorum.approve(name), 0);
     }
-    keep(quorum.execute(&[]), 0);
-    keep(quorum.propose(&quorum.plan("inventory", INVENTORY)), 0);
+    keep(quorum.execute(), 0);
+    keep(quorum.propose(INVENTORY), 0);
     let (ledger, wrong) = (quorum.at("ledger"), quorum.at("wrong.pin"));
     fs::write(&wrong, "not-the-pin\n").unwrap();
     let card = quorum.card("alice", "");
@@ -243,7 +243,7 @@ fn no_secret_comes_out_of_a_ceremony() {
     keep(quorum.approve_to_file("bob"), 0);
     keep(quorum.approve_to_file("carol"), 0);
     keep(quorum.run(&["show", &quorum.at("files/bob.approval")]), 0);
-    keep(quorum.execute(&[&quorum.at("files/bob.approval"), &quorum.at("files/carol.approval")]), 0);
+    keep(quorum.execute_with(&[&quorum.at("files/bob.approval"), &quorum.at("files/carol.approval")]), 0);
     keep(quorum.run_with("dave", &["attest", &ledger, "--copy", &quorum.at("copy")]), 0);
     keep(quorum.run(&["status", &ledger]), 0);
     keep(quorum.run(&["show", &ledger]), 0);

@@ -4,14 +4,14 @@ mod terminal;
 
 use std::{fs, process::Command};
 
-use crate::support::founded::{self, INVENTORY, at_time, founded, snapshot, tries};
+use crate::support::founded::{self, INVENTORY, at_time, snapshot, tries};
 use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, Ran};
 
 const OUTPUT: &str = "files/decision";
 
 fn proposed() -> Quorum {
-    let quorum = founded();
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
     quorum
 }
 
@@ -50,7 +50,7 @@ fn an_old_copy_of_the_ledger_is_refused() {
     on_own_machine(&quorum, "approve", "alice", "ledger", &["--head", &head]).ok();
     fs::remove_file(quorum.path(OUTPUT)).unwrap();
     abort(&quorum);
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.propose(INVENTORY).ok();
     // Her machine remembers ceremony 1 and finds it in the ledger as it is now: no head is needed.
     on_own_machine(&quorum, "approve", "alice", "ledger", &[]).ok();
     fs::remove_file(quorum.path(OUTPUT)).unwrap();
@@ -63,11 +63,11 @@ fn an_old_copy_of_the_ledger_is_refused() {
 
 #[test]
 fn a_second_child_of_one_predecessor_is_refused() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let head = quorum.head().unwrap();
     copy(&quorum.path("ledger"), &quorum.path("fork"));
     copy(&quorum.path("copy"), &quorum.path("fork-copy"));
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.propose(INVENTORY).ok();
     let other = quorum.plan("other", &INVENTORY.replace("Look", "Look again"));
     let (fork, fork_copy) = (quorum.at("fork"), quorum.at("fork-copy"));
     let admin = quorum.with_card(ADMIN);
@@ -194,7 +194,7 @@ fn an_expired_proposal_takes_no_approval_and_no_execution() {
         assert!(ran.error().contains("the proposal expired at"), "{}", ran.error());
     }
     assert!(before == snapshot(&quorum.path("ledger")));
-    quorum.execute(&[]).ok();
+    quorum.execute().ok();
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_rejection_is_final_and_cancels_the_approval() {
     }
     let (ledger, head) = (quorum.at("ledger"), quorum.head().unwrap());
     on_own_machine(&quorum, "reject", "carol", "ledger", &["--head", &head, "--reason", "wrong token"]).ok();
-    let ran = quorum.execute(&[&quorum.at(OUTPUT)]).expect(6);
+    let ran = quorum.execute_with(&[&quorum.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("rejected: carol"), "{}", ran.error());
     assert!(ran.error().contains("approved with valid shares: alice, bob\""), "{}", ran.error());
@@ -238,17 +238,17 @@ fn a_rejection_is_final_and_cancels_the_approval() {
     // At the station it is kept, whoever hands what in.
     quorum.run_with("dave", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();
     assert!(quorum.approve("dave").expect(3).error().contains("which is final"));
-    let ran = quorum.execute(&[&quorum.at(OUTPUT)]).expect(6);
+    let ran = quorum.execute_with(&[&quorum.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("rejected: carol, dave"), "{}", ran.error());
     // No veto: with Erin there would be three. With a third rejection there cannot be.
     quorum.run_with("erin", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();
-    let done = quorum.execute(&[&quorum.at(OUTPUT)]).expect(3);
+    let done = quorum.execute_with(&[&quorum.at(OUTPUT)]).expect(3);
     assert_eq!(done.text("outcome"), "refused");
     assert!(done.text("summary").contains("a quorum cannot be reached any more"));
     let status = quorum.run(&["status", &ledger]).ok();
     assert!(status.json["open"].is_null());
     assert_eq!(status.json["ceremonies"][1]["outcome"], "refused");
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.propose(INVENTORY).ok();
 }
 
 /// The station was cut off after it had written the rejections, before it wrote what follows from them.
@@ -270,7 +270,7 @@ fn a_recorded_rejection_counts_without_its_file() {
     let transcript = |place: &str| quorum.path(&format!("{place}/0001-inventory/transcript.jsonl"));
     for (rejections, handed_in) in [(3, &paths[..0]), (1, &paths[..])] {
         copy(&quorum.path("state-station"), &quorum.path("state-before"));
-        quorum.execute(&paths).expect(3);
+        quorum.execute_with(&paths).expect(3);
         for place in ["ledger", "copy"] {
             let whole = fs::read_to_string(transcript(place)).unwrap();
             assert_eq!(whole.lines().count(), 6, "proposed, three rejections, concluded, closed");
@@ -283,7 +283,7 @@ fn a_recorded_rejection_counts_without_its_file() {
             fs::write(path, bytes).unwrap();
         }
         // Five approvals are at the station.
-        assert_eq!(quorum.execute(handed_in).expect(3).text("outcome"), "refused");
+        assert_eq!(quorum.execute_with(handed_in).expect(3).text("outcome"), "refused");
         assert_eq!(fs::read_to_string(transcript("ledger")).unwrap().lines().count(), 6);
         quorum.run(&["audit", &quorum.at("ledger")]).expect(6);
         // Back to where nothing was recorded.
@@ -302,23 +302,23 @@ fn approving_twice_at_the_station_leaves_one_good_approval() {
     for name in ["alice", "alice", "bob", "carol", "bob"] {
         let _ = quorum.approve(name);
     }
-    quorum.execute(&[]).ok();
+    quorum.execute().ok();
 }
 
 #[test]
 fn a_genesis_needs_everybody() {
-    let quorum = founded::enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let target = founded::practice_target(&quorum.path("tokens/hsm.token"));
-    quorum.propose(&quorum.plan("genesis", &founded::genesis_text(&quorum, &target))).ok();
+    quorum.propose(&founded::genesis_text(&quorum, &target)).ok();
     for name in &CUSTODIANS[..4] {
         quorum.approve(name).ok();
     }
     let before = (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("tokens")));
-    let ran = quorum.execute(&[]).expect(6);
+    let ran = quorum.execute().expect(6);
     assert!(ran.error().contains("crypto-officer 4 of 5, security-officer 4 of 5"), "{}", ran.error());
     assert!(ran.error().contains("not heard of: erin"), "{}", ran.error());
     assert!(before == (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("tokens"))));
     // One who rejects a genesis ends it.
     quorum.run_with("erin", &["reject", &quorum.at("ledger"), "--reason", "not with me"]).ok();
-    assert_eq!(quorum.execute(&[]).expect(3).text("outcome"), "refused");
+    assert_eq!(quorum.execute().expect(3).text("outcome"), "refused");
 }

@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::support::forgery::{approval, file, name, open_of, shares, sign};
-use crate::support::founded::{self, INVENTORY, founded, snapshot};
+use crate::support::founded::{self, INVENTORY, snapshot};
 use crate::support::quorum::{self, Quorum, Ran};
 use quorate::{
     approval::statement::{Approval, ApprovalFile, Rejection, Signed},
@@ -17,8 +17,8 @@ const STRANGER: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6s
 
 /// A quorum with an open inventory, which Alice has approved in a file.
 fn with_alice() -> Quorum {
-    let quorum = founded();
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
     quorum.approve_to_file("alice").ok();
     quorum
 }
@@ -29,7 +29,7 @@ fn foreign(quorum: &Quorum, files: &[&str]) -> Ran {
     let before =
         (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("copy")), snapshot(&quorum.path("files")));
     let paths: Vec<String> = files.iter().map(|f| quorum.at(&format!("files/{f}"))).collect();
-    let ran = quorum.execute(&paths.iter().map(String::as_str).collect::<Vec<_>>()).expect(1);
+    let ran = quorum.execute_with(&paths.iter().map(String::as_str).collect::<Vec<_>>()).expect(1);
     assert_eq!(ran.json["error"]["code"], "file-unusable");
     let after =
         (snapshot(&quorum.path("ledger")), snapshot(&quorum.path("copy")), snapshot(&quorum.path("files")));
@@ -204,7 +204,7 @@ fn what_a_custodian_signed_for_is_what_counts() {
     write(&quorum, "carol.approval", &file(&quorum, "carol", &ceremony, &own, &station));
     let all = ["alice.approval", "bob.approval", "carol.approval", "swapped", "elsewhere"];
     let paths = all.map(|f| quorum.at(&format!("files/{f}")));
-    let done = quorum.execute(&paths.each_ref().map(String::as_str)).ok();
+    let done = quorum.execute_with(&paths.each_ref().map(String::as_str)).ok();
     let set_aside = done.json["set_aside"].as_array().unwrap();
     assert_eq!(set_aside.len(), 2, "{set_aside:?}");
     for file in all {
@@ -218,11 +218,11 @@ fn an_approval_is_for_one_proposal_of_one_ledger() {
     quorum.approve("bob").ok();
     let reason = ["abort", &quorum.at("ledger"), "--copy", &quorum.at("copy"), "--reason", "once more"];
     quorum.run_with(quorum::ADMIN, &reason).ok();
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.propose(INVENTORY).ok();
     // A second ledger of the same people, with a proposal of the same plan.
-    let other = founded::enrolled();
+    let other = Quorum::of(5).everybody().enrolled();
     founded::found(&other, &founded::practice_target(&other.path("tokens/hsm.token")));
-    other.propose(&other.plan("inventory", INVENTORY)).ok();
+    other.propose(INVENTORY).ok();
     other.approve_to_file("carol").ok();
     fs::copy(other.path("files/carol.approval"), quorum.path("files/carol.approval")).unwrap();
     let ran = foreign(&quorum, &["alice.approval", "carol.approval"]);

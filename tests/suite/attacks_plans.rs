@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::support::founded::{INVENTORY, enrolled, founded, genesis_text, practice_target, snapshot};
+use crate::support::founded::{INVENTORY, genesis_text, practice_target, snapshot};
 use crate::support::quorum::{Quorum, Ran};
 
 /// A quorum and the text of a genesis plan that is good.
 fn with_plan() -> (Quorum, String) {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let target = practice_target(&quorum.path("tokens/hsm.token"));
     let text = genesis_text(&quorum, &target);
     (quorum, text)
@@ -102,7 +102,7 @@ fn each_mistake_has_its_sentence() {
         refused(&quorum, &format!("{list} = []\n{text}"), &format!("{list} is empty"));
         refused(&quorum, &text, &format!("missing field `{list}`"));
     }
-    quorum.propose(&quorum.plan("good", &good)).ok();
+    quorum.propose(&good).ok();
 }
 
 /// The text without the tables of this list.
@@ -222,7 +222,7 @@ fn weak_thresholds_are_said_in_the_briefing() {
     let (quorum, good) = with_plan();
     let all = changed(&good, "threshold = 4", "threshold = 5");
     let all = changed(&all, "reset = [", "reset = [\"crypto-officer\", ");
-    let ran = quorum.propose(&quorum.plan("all", &all)).ok();
+    let ran = quorum.propose(&all).ok();
     let words = |ran: &Ran| ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words(&ran).contains("security-officer: M = N = 5: one lost or blocked card"), "{}", ran.stderr);
     assert!(words(&ran).contains("deviation: soft cards are allowed"), "{}", ran.stderr);
@@ -238,13 +238,13 @@ fn weak_thresholds_are_said_in_the_briefing() {
     );
     let both = "backup = [\"crypto-officer\", \"security-officer\"]";
     let weak = changed(&weak, both, "backup = [\"crypto-officer\"]");
-    let ran = quorum.propose(&quorum.plan("weak", &weak)).ok();
+    let ran = quorum.propose(&weak).ok();
     assert!(words(&ran).contains("backup needs 3 custodians and reset 4"), "{}", ran.stderr);
 }
 
 #[test]
 fn a_plan_for_what_is_not_there_is_refused() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let before = snapshot(&quorum.path("ledger"));
     let object = "[[objects]]\nclass = \"private-key\"\nid = \"01\"\n";
     let delete =
@@ -267,7 +267,7 @@ fn a_plan_for_what_is_not_there_is_refused() {
 /// nothing is written.
 #[test]
 fn everything_that_stands_in_the_way_of_a_plan_is_listed_at_once() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
     let good = quorum.plan("good", INVENTORY);
     let bad = quorum.plan("bad", &changed(INVENTORY, "target = \"hsm\"", "target = \"hms\""));
@@ -309,8 +309,8 @@ fn a_mistake_in_a_plan_is_shown_in_its_line() {
 /// What somebody typed in the wrong place may be a PIN.
 #[test]
 fn a_pin_that_nothing_asks_for_is_refused_and_never_repeated() {
-    let quorum = founded();
-    quorum.propose(&quorum.plan("good", INVENTORY)).ok();
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
     fs::write(quorum.path("some.pin"), "8273645").unwrap();
     let file = quorum.at("some.pin");
     let ledger = quorum.at("ledger");

@@ -9,8 +9,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, softhsm_in_use};
+use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum};
 use crate::support::softhsm::{self, SoftHsm};
+use crate::support::tokens::Target;
 use crate::support::yubikeys::{Hands, PIN, PUK};
 use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch};
 
@@ -119,14 +120,14 @@ fn with_yubikey_and_softhsm() -> (Hands, SoftHsm) {
     fs::write(quorum.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
     let hands = Hands { quorum, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() };
     hands.enroll("alice-spare", &[]).ok();
-    let target = softhsm_in_use("lab", &hsm.serial("lab"));
+    let target = Target::in_use(&hsm, "lab").table();
     let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
-    hands.quorum.propose(&hands.quorum.plan("genesis", &text)).ok();
+    hands.quorum.propose(&text).ok();
     for name in CUSTODIANS {
         hands.quorum.approve(name).ok();
     }
     fs::write(hands.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
-    hands.quorum.execute(&["--present-pin", &format!("hsm:so-pin={}", hands.quorum.at("so.pin"))]).ok();
+    hands.quorum.execute_with(&["--present-pin", &format!("hsm:so-pin={}", hands.quorum.at("so.pin"))]).ok();
     (hands, hsm)
 }
 

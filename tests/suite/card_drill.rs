@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::support::forgery::{self, name, sign, state_of};
 use crate::support::founded::{
-    self, at_time, enrolled, found, founded, genesis, genesis_text, practice_target, snapshot, tries,
+    self, at_time, found, genesis, genesis_text, practice_target, snapshot, tries,
 };
 use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, Ran};
 use quorate::{
@@ -47,16 +47,16 @@ fn status(quorum: &Quorum) -> Ran {
 
 /// A genesis with a policy of 90 days.
 fn with_policy() -> Quorum {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let plan =
         genesis(&quorum, &practice_target(&quorum.path("tokens/hsm.token"))).policy("drill_every_days = 90");
-    quorum.ceremony(&quorum.plan("genesis", &plan.text()), &CUSTODIANS, &[]).ok();
+    quorum.ceremony(&plan.text(), &CUSTODIANS).ok();
     quorum
 }
 
 #[test]
 fn a_custodian_drills_at_home_and_the_administrator_takes_it_in() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let head = quorum.head().unwrap();
     let before = snapshot(&quorum.path("ledger"));
     let ran = on_own_machine(&quorum, "alice", "ledger", &["--head", &head]).ok();
@@ -103,7 +103,7 @@ fn a_custodian_drills_at_home_and_the_administrator_takes_it_in() {
 
 #[test]
 fn everybody_drills_beside_the_ledger_and_a_spare_card_counts_alone() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
     let drill = ["card", "drill", "--ledger", &ledger, "--copy", &copy, "--head", &head];
     for who in [ADMIN, "wendy"] {
@@ -124,7 +124,7 @@ fn everybody_drills_beside_the_ledger_and_a_spare_card_counts_alone() {
     assert!(first.json["drills"]["every_days"].is_null());
     assert!(now.json["drills"]["cards"].as_array().unwrap().iter().all(|c| c["overdue"] == false));
     // Ledger and copy are level: the next ceremony is not in the way.
-    quorum.ceremony(&quorum.plan("inventory", founded::INVENTORY), &["alice", "bob", "carol"], &[]).ok();
+    quorum.ceremony(founded::INVENTORY, &["alice", "bob", "carol"]).ok();
     assert_eq!(standing(&status(&quorum), &quorum, "bob", "-spare")["by"], "drill");
 }
 
@@ -160,7 +160,7 @@ fn a_card_is_overdue_by_the_policy_until_it_is_drilled() {
 
 #[test]
 fn a_policy_that_makes_no_sense_is_refused() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let target = practice_target(&quorum.path("tokens/hsm.token"));
     for (days, code, reason) in [
         ("0", 3, "drill_every_days is 0"),
@@ -169,7 +169,7 @@ fn a_policy_that_makes_no_sense_is_refused() {
         ("\"x\"", 3, "invalid type"),
     ] {
         let plan = genesis(&quorum, &target).policy(&format!("drill_every_days = {days}"));
-        let ran = quorum.propose(&quorum.plan("genesis", &plan.text())).expect(code);
+        let ran = quorum.propose(&plan.text()).expect(code);
         assert!(ran.error().contains(reason), "{days}: {}", ran.error());
         assert!(!quorum.path("ledger/0000-genesis").exists());
     }
@@ -187,12 +187,12 @@ fn refused(quorum: &Quorum, who: &str, ran: Ran, reason: &str) {
 
 #[test]
 fn a_strangers_card_and_a_ledger_without_roster_cost_no_try() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let head = quorum.head().unwrap();
     fs::write(quorum.pin_file("mallory"), "000000\n").unwrap();
     let ran = on_own_machine(&quorum, "mallory", "ledger", &["--head", &head]);
     refused(&quorum, "mallory", ran, "belongs to nobody in this quorum");
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let plan =
         quorum.plan("genesis", &genesis_text(&quorum, &practice_target(&quorum.path("tokens/hsm.token"))));
     quorum.propose(&plan).ok();
@@ -202,12 +202,12 @@ fn a_strangers_card_and_a_ledger_without_roster_cost_no_try() {
 
 #[test]
 fn an_old_ledger_is_refused() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let old_head = quorum.head().unwrap();
     let copy =
         std::process::Command::new("cp").arg("-a").args([quorum.at("ledger"), quorum.at("old")]).status();
     assert!(copy.unwrap().success());
-    quorum.propose(&quorum.plan("inventory", founded::INVENTORY)).ok();
+    quorum.propose(founded::INVENTORY).ok();
     let (ledger, file) = (quorum.at("ledger"), quorum.at("files/alice.approval"));
     let card = quorum.with_card("alice");
     let mut args = vec!["approve", &ledger, "-o", &file, "--head", &old_head];
@@ -227,7 +227,7 @@ fn an_old_ledger_is_refused() {
 
 #[test]
 fn nothing_is_overwritten_and_a_clock_that_went_back_is_refused() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let head = quorum.head().unwrap();
     fs::write(quorum.path(OUTPUT), "precious").unwrap();
     let ran = on_own_machine(&quorum, "alice", "ledger", &["--head", &head]).expect(1);
@@ -296,7 +296,7 @@ fn does_not_count(quorum: &Quorum, bytes: &[u8], reason: &str) {
 
 #[test]
 fn a_statement_that_is_not_of_this_ledger_epoch_and_card_does_not_count() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let cases: [(&str, &str, &dyn Fn(&mut Drill), &str); 13] = [
         ("alice", "alice", &|d| d.ledger = Digest::of(b"another"), "another ledger"),
         ("alice", "alice", &|d| d.head = Digest::of(b"another"), "head"),
@@ -322,7 +322,7 @@ fn a_statement_that_is_not_of_this_ledger_epoch_and_card_does_not_count() {
 
 #[test]
 fn a_statement_that_was_changed_or_is_of_another_kind_does_not_count() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let said = honest(&quorum, "alice");
     let honest_envelope = sign(&quorum, "alice", Mode::Production, &said);
     // Dated anew, under the old signature.
@@ -362,7 +362,7 @@ fn a_statement_that_was_changed_or_is_of_another_kind_does_not_count() {
 
 #[test]
 fn a_statement_from_a_twin_ledger_of_the_same_people_does_not_count() {
-    let (one, other) = (enrolled(), enrolled());
+    let (one, other) = (Quorum::of(5).everybody().enrolled(), Quorum::of(5).everybody().enrolled());
     for quorum in [&one, &other] {
         found(quorum, &practice_target(&quorum.path("tokens/hsm.token")));
     }
@@ -376,7 +376,7 @@ fn a_statement_from_a_twin_ledger_of_the_same_people_does_not_count() {
 fn a_sealed_share_that_was_replaced_in_the_ledger_is_found_before_the_pin() {
     use base64::Engine as _;
     let base64 = base64::engine::general_purpose::STANDARD;
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let head = quorum.head().unwrap();
     let transcript = quorum.transcript("0000-genesis");
     let state = state_of(&quorum.path("ledger"));

@@ -1,18 +1,15 @@
 //! The main flow through the real binary on a real PKCS#11 token: genesis by take-over, then a deletion.
 
-use crate::support::quorum::{CUSTODIANS, Quorum, softhsm_in_use};
+use crate::support::quorum::{CUSTODIANS, Quorum};
 use crate::support::softhsm::{self, SoftHsm};
+use crate::support::tokens::Target;
 
 /// A quorum over a SoftHSM token in use that holds an RSA pair `old` (id 01) and an EC pair `keep` (id 02).
-fn quorum_in_use() -> (Quorum, SoftHsm, String) {
+fn quorum_in_use() -> Quorum {
     let hsm = SoftHsm::with_token("lab");
-    let serial = hsm.serial("lab");
     hsm.make_key("lab", "rsa:2048", "old", "01");
     hsm.make_key("lab", "EC:prime256v1", "keep", "02");
-    let mut quorum = Quorum::new();
-    quorum.environment = hsm.environment();
-    std::fs::write(quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
-    (quorum, hsm, serial)
+    Quorum::of(5).over(hsm)
 }
 
 /// Public objects of this label, as the independent client sees them; nobody but the quorum has the PIN now.
@@ -28,8 +25,10 @@ const DELETE: &str = "kind = \"delete\"\ntitle = \"Delete old\"\nexpires_in_hour
 
 #[test]
 fn a_key_dies_only_by_quorum_and_the_audit_shows_it() {
-    let (quorum, hsm, serial) = quorum_in_use();
-    let genesis = quorum.plan("genesis", &quorum.genesis_text(&CUSTODIANS, &softhsm_in_use("lab", &serial)));
+    let quorum = quorum_in_use();
+    let hsm = quorum.hsm();
+    let genesis =
+        quorum.plan("genesis", &quorum.genesis_text(&CUSTODIANS, &Target::in_use(hsm, "lab").table()));
     let proposed = quorum.propose(&genesis).ok();
     // Everybody sees which file will be loaded.
     let sum = std::process::Command::new("sha256sum").arg(softhsm::MODULE).output().unwrap();
@@ -40,21 +39,22 @@ fn a_key_dies_only_by_quorum_and_the_audit_shows_it() {
         assert!(seen.split_whitespace().collect::<Vec<_>>().join(" ").contains(&module), "{seen}");
     }
     let present = format!("hsm:so-pin={}", quorum.at("so.pin"));
-    quorum.execute(&["--present-pin", &present]).ok();
+    quorum.execute_with(&["--present-pin", &present]).ok();
 
     let delete = quorum.plan("delete", DELETE);
     quorum.propose(&delete).ok();
     quorum.approve("alice").ok();
     quorum.approve_to_file("bob").ok();
-    let incomplete = quorum.execute(&[&quorum.at("files/bob.approval")]).expect(6);
+    let incomplete = quorum.execute_with(&[&quorum.at("files/bob.approval")]).expect(6);
     assert!(incomplete.error().contains("crypto-officer 2 of 3"), "{}", incomplete.error());
-    assert_eq!(public(&hsm, "old"), 1);
+    assert_eq!(public(hsm, "old"), 1);
     quorum.approve_to_file("carol").ok();
-    let done = quorum.execute(&[&quorum.at("files/bob.approval"), &quorum.at("files/carol.approval")]).ok();
+    let done =
+        quorum.execute_with(&[&quorum.at("files/bob.approval"), &quorum.at("files/carol.approval")]).ok();
     assert_eq!(done.text("outcome"), "completed");
     assert!(!quorum.path("files/bob.approval").exists(), "a release outlived its ceremony");
 
-    assert_eq!((public(&hsm, "old"), public(&hsm, "keep")), (0, 1));
+    assert_eq!((public(hsm, "old"), public(hsm, "keep")), (0, 1));
     quorum.audit(&proposed.text("proposal"), &done.text("head")).ok();
     quorum.run(&["audit", &quorum.at("ledger")]).expect(6);
 }

@@ -7,8 +7,8 @@ mod program;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
-use crate::support::crash::{Call, Interruption, Stand, is_made, sweep};
-use crate::support::quorum::{self, Ran};
+use crate::support::crash::{Call, DELETE, Interruption, is_made, sweep, three};
+use crate::support::quorum::{self, Quorum, Ran};
 
 /// A disk that fails once.
 const BAD_DISK: Interruption = Interruption { inject: fails, check: said_clearly, kind: Call::kind };
@@ -55,100 +55,100 @@ fn goes_on(first: &Ran, next: Ran, already: &str) {
 
 #[test]
 fn propose_on_a_bad_disk() {
-    let propose = |stand: &Stand| stand.command("propose", &[&stand.quorum.at("plans/delete.toml")]);
-    let go_on = |stand: &Stand, ran: &Ran| {
-        goes_on(ran, stand.propose("delete"), "ceremony 1 (delete) is still open");
+    let propose = |quorum: &Quorum| quorum.step("propose", &[DELETE]);
+    let go_on = |quorum: &Quorum, ran: &Ran| {
+        goes_on(ran, quorum.propose(DELETE), "ceremony 1 (delete) is still open");
         for name in ["alice", "bob"] {
-            stand.approve(name).ok();
+            quorum.approve(name).ok();
         }
-        stand.execute(&[]).ok();
-        stand.ended("0001-delete");
+        quorum.execute().ok();
+        quorum.ended("0001-delete");
     };
-    sweep("propose on a bad disk", &Stand::taken_over(), &propose, &go_on, BAD_DISK);
+    sweep("propose on a bad disk", &three().softhsm_in_use().founded(), &propose, &go_on, BAD_DISK);
 }
 
 #[test]
 fn execute_on_a_bad_disk() {
-    let stand = Stand::taken_over();
-    stand.proposed("delete", &["alice", "bob"]);
-    let execute = |stand: &Stand| -> Command { stand.command("execute", &[]) };
-    let go_on = |stand: &Stand, ran: &Ran| {
-        goes_on(ran, stand.execute(&[]), "ended: completed");
-        stand.ended("0001-delete");
-        assert_eq!(stand.public(), (0, 1));
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice", "bob"]);
+    let execute = |quorum: &Quorum| -> Command { quorum.step("execute", &[]) };
+    let go_on = |quorum: &Quorum, ran: &Ran| {
+        goes_on(ran, quorum.execute(), "ended: completed");
+        quorum.ended("0001-delete");
+        assert_eq!(quorum.old_and_keep(), (0, 1));
     };
-    sweep("execute on a bad disk", &stand, &execute, &go_on, BAD_DISK);
+    sweep("execute on a bad disk", &quorum, &execute, &go_on, BAD_DISK);
 }
 
 #[test]
 fn approve_on_a_bad_disk() {
-    let stand = Stand::taken_over();
-    stand.proposed("delete", &["alice"]);
-    let head = stand.quorum.head().unwrap();
-    let approve = |stand: &Stand| {
-        let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
-        let file = stand.quorum.at("files/bob.approval");
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice"]);
+    let head = quorum.head().unwrap();
+    let approve = |quorum: &Quorum| {
+        let (ledger, card) = (quorum.at("ledger"), quorum.with_card("bob"));
+        let file = quorum.at("files/bob.approval");
         let mut args = vec!["approve", ledger.as_str(), "--head", &head, "-o", &file];
         args.extend(card.iter().map(String::as_str));
-        stand.quorum.command_as("bob", &args)
+        quorum.command_as("bob", &args)
     };
-    let go_on = |stand: &Stand, _: &Ran| {
-        let again = quorum::ran(&mut approve(stand));
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        let again = quorum::ran(&mut approve(quorum));
         is_made(&again);
-        stand.execute(&[&stand.quorum.at("files/bob.approval")]).ok();
-        stand.ended("0001-delete");
+        quorum.execute_with(&[&quorum.at("files/bob.approval")]).ok();
+        quorum.ended("0001-delete");
     };
-    sweep("approve on a bad disk", &stand, &approve, &go_on, BAD_DISK);
+    sweep("approve on a bad disk", &quorum, &approve, &go_on, BAD_DISK);
 }
 
 #[test]
 fn drill_on_a_bad_disk() {
-    let stand = Stand::taken_over();
-    let head = stand.quorum.head().unwrap();
-    let drill = |stand: &Stand, place: [&str; 2]| {
-        let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
+    let quorum = three().softhsm_in_use().founded();
+    let head = quorum.head().unwrap();
+    let drill = |quorum: &Quorum, place: [&str; 2]| {
+        let (ledger, card) = (quorum.at("ledger"), quorum.with_card("bob"));
         let mut args = vec!["card", "drill", "--ledger", &ledger, "--head", &head, place[0], place[1]];
         args.extend(card.iter().map(String::as_str));
-        stand.quorum.command_as("bob", &args)
+        quorum.command_as("bob", &args)
     };
-    let beside = |stand: &Stand| drill(stand, ["--copy", &stand.quorum.at("copy")]);
-    let go_on = |stand: &Stand, _: &Ran| {
-        quorum::ran(&mut beside(stand)).ok();
-        stand.level();
-        stand.nothing_is_left();
+    let beside = |quorum: &Quorum| drill(quorum, ["--copy", &quorum.at("copy")]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        quorum::ran(&mut beside(quorum)).ok();
+        quorum.level();
+        quorum.nothing_is_left();
     };
-    sweep("drill beside the ledger on a bad disk", &stand, &beside, &go_on, BAD_DISK);
-    let into_file = |stand: &Stand| drill(stand, ["-o", &stand.quorum.at("files/bob.drill")]);
-    let go_on = |stand: &Stand, _: &Ran| {
-        let again = quorum::ran(&mut into_file(stand));
+    sweep("drill beside the ledger on a bad disk", &quorum, &beside, &go_on, BAD_DISK);
+    let into_file = |quorum: &Quorum| drill(quorum, ["-o", &quorum.at("files/bob.drill")]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        let again = quorum::ran(&mut into_file(quorum));
         is_made(&again);
-        let (ledger, file) = (stand.quorum.at("ledger"), stand.quorum.at("files/bob.drill"));
-        stand.quorum.run(&["card", "drill", "--ledger", &ledger, "--import", &file]).ok();
+        let (ledger, file) = (quorum.at("ledger"), quorum.at("files/bob.drill"));
+        quorum.run(&["card", "drill", "--ledger", &ledger, "--import", &file]).ok();
     };
-    sweep("drill into a file on a bad disk", &stand, &into_file, &go_on, BAD_DISK);
+    sweep("drill into a file on a bad disk", &quorum, &into_file, &go_on, BAD_DISK);
 }
 
 /// A ledger on a medium that is mounted read-only, as far as this user can make it so.
 #[test]
 fn a_read_only_ledger_is_audited_and_not_written() {
-    let stand = Stand::taken_over();
-    stand.proposed("delete", &["alice", "bob"]);
-    let Some(read_only) = ReadOnly::make(&stand.quorum.path("ledger")) else {
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice", "bob"]);
+    let Some(read_only) = ReadOnly::make(&quorum.path("ledger")) else {
         println!("not tried: this user cannot make a directory read-only");
         return;
     };
-    stand.quorum.run(&["audit", &stand.quorum.at("ledger")]).expect(6);
-    stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
-    for ran in [stand.execute(&[]), stand.quorum.approve("carol")] {
+    quorum.run(&["audit", &quorum.at("ledger")]).expect(6);
+    quorum.run(&["status", &quorum.at("ledger")]).ok();
+    for ran in [quorum.execute(), quorum.approve("carol")] {
         let ran = ran.expect(1);
         let error = ran.error();
         assert!(error.contains("read-only file system") || error.contains("permission denied"), "{error}");
         assert!(!ran.json["error"]["hint"].as_str().unwrap().is_empty());
     }
-    assert_eq!(stand.public().0, 1);
+    assert_eq!(quorum.old_and_keep().0, 1);
     drop(read_only);
-    stand.execute(&[]).ok();
-    stand.ended("0001-delete");
+    quorum.execute().ok();
+    quorum.ended("0001-delete");
 }
 
 /// Undone when dropped.

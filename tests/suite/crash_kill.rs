@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::support::crash::{KILL, Stand, THREE, is_made, sweep};
-use crate::support::quorum::{self, EMPTY_SOFTHSM, Ran};
+use crate::support::crash::{DELETE, INVENTORY, KILL, is_made, sweep, three};
+use crate::support::quorum::{self, Quorum, Ran};
+use crate::support::tokens::{Application, THREE, Target, adopt};
 
 /// The next run completes, or says that there is nothing left to do.
 #[track_caller]
@@ -16,231 +17,231 @@ fn goes_on(ran: Ran, already: &[&str]) {
     }
 }
 
-fn execute(stand: &Stand) -> Command {
-    stand.command("execute", &[])
+fn execute(quorum: &Quorum) -> Command {
+    quorum.step("execute", &[])
 }
 
-fn to_the_end(stand: &Stand, directory: &str) {
-    goes_on(stand.execute(&[]), &["ended: completed"]);
-    stand.ended(directory);
+fn to_the_end(quorum: &Quorum, directory: &str) {
+    goes_on(quorum.execute(), &["ended: completed"]);
+    quorum.ended(directory);
 }
 
 /// The key is gone, the other one is not, and the PINs of the quorum are good: it was they who did it.
 #[track_caller]
-fn deleted_once(stand: &Stand, directory: &str) {
-    stand.ended(directory);
-    assert_eq!(stand.public(), (0, 1));
+fn deleted_once(quorum: &Quorum, directory: &str) {
+    quorum.ended(directory);
+    assert_eq!(quorum.old_and_keep(), (0, 1));
 }
 
 /// Proposes again. What was begun either stands, then it is as good as any; or it never was.
 #[track_caller]
-fn proposes_again(stand: &Stand, plan: &str, approving: &[&str], directory: &str) {
-    let again = stand.propose(plan);
+fn proposes_again(quorum: &Quorum, plan: &str, approving: &[&str], directory: &str) {
+    let again = quorum.propose(plan);
     if again.code == Some(0) {
-        assert_eq!(stand.lines(directory, "proposed"), 1);
-        stand.level();
+        assert_eq!(quorum.lines(directory, "proposed"), 1);
+        quorum.level();
         return;
     }
     goes_on(again, &["is still open"]);
     for name in approving {
-        stand.approve(name).ok();
+        quorum.approve(name).ok();
     }
-    stand.execute(&[]).ok();
-    stand.ended(directory);
+    quorum.execute().ok();
+    quorum.ended(directory);
 }
 
 #[test]
 fn propose_a_genesis() {
-    let go_on = |stand: &Stand, _: &Ran| proposes_again(stand, "genesis", &THREE, "0000-genesis");
-    let propose = |stand: &Stand| stand.command("propose", &[&stand.quorum.at("plans/genesis.toml")]);
-    sweep("propose a genesis", &Stand::empty(), &propose, &go_on, KILL);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        proposes_again(quorum, &quorum.at("plans/genesis.toml"), THREE, "0000-genesis")
+    };
+    let propose = |quorum: &Quorum| quorum.step("propose", &[&quorum.at("plans/genesis.toml")]);
+    sweep("propose a genesis", &three().empty_softhsm().enrolled(), &propose, &go_on, KILL);
 }
 
 #[test]
 fn propose_a_deletion() {
-    let go_on = |stand: &Stand, _: &Ran| proposes_again(stand, "delete", &["alice", "bob"], "0001-delete");
-    let propose = |stand: &Stand| stand.command("propose", &[&stand.quorum.at("plans/delete.toml")]);
-    sweep("propose a deletion", &Stand::taken_over(), &propose, &go_on, KILL);
+    let go_on = |quorum: &Quorum, _: &Ran| proposes_again(quorum, DELETE, &["alice", "bob"], "0001-delete");
+    let propose = |quorum: &Quorum| quorum.step("propose", &[DELETE]);
+    sweep("propose a deletion", &three().softhsm_in_use().founded(), &propose, &go_on, KILL);
 }
 
-fn approval(stand: &Stand, machine: &str, more: &[&str]) -> Command {
-    let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
+fn approval(quorum: &Quorum, machine: &str, more: &[&str]) -> Command {
+    let (ledger, card) = (quorum.at("ledger"), quorum.with_card("bob"));
     let mut args = vec!["approve", &ledger];
     args.extend(more);
     args.extend(card.iter().map(String::as_str));
-    stand.quorum.command_as(machine, &args)
+    quorum.command_as(machine, &args)
 }
 
 #[test]
 fn approve_at_the_station() {
-    let stand = Stand::taken_over();
-    stand.proposed("delete", &["alice"]);
-    let approve = |stand: &Stand| approval(stand, "station", &[]);
-    let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(quorum::ran(&mut approve(stand)), &["already"]);
-        stand.execute(&[]).ok();
-        deleted_once(stand, "0001-delete");
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice"]);
+    let approve = |quorum: &Quorum| approval(quorum, "station", &[]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        goes_on(quorum::ran(&mut approve(quorum)), &["already"]);
+        quorum.execute().ok();
+        deleted_once(quorum, "0001-delete");
     };
-    sweep("approve at the station", &stand, &approve, &go_on, KILL);
+    sweep("approve at the station", &quorum, &approve, &go_on, KILL);
 }
 
 #[test]
 fn approve_into_a_file() {
-    let stand = Stand::taken_over();
-    stand.proposed("delete", &["alice"]);
-    let head = stand.quorum.head().unwrap();
-    let approve = |stand: &Stand| {
-        approval(stand, "bob", &["--head", &head, "-o", &stand.quorum.at("files/bob.approval")])
-    };
-    let go_on = |stand: &Stand, _: &Ran| {
-        let again = quorum::ran(&mut approve(stand));
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice"]);
+    let head = quorum.head().unwrap();
+    let approve =
+        |quorum: &Quorum| approval(quorum, "bob", &["--head", &head, "-o", &quorum.at("files/bob.approval")]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        let again = quorum::ran(&mut approve(quorum));
         is_made(&again);
-        stand.execute(&[&stand.quorum.at("files/bob.approval")]).ok();
-        deleted_once(stand, "0001-delete");
+        quorum.execute_with(&[&quorum.at("files/bob.approval")]).ok();
+        deleted_once(quorum, "0001-delete");
     };
-    sweep("approve into a file", &stand, &approve, &go_on, KILL);
+    sweep("approve into a file", &quorum, &approve, &go_on, KILL);
 }
 
 #[test]
 fn execute_a_genesis_on_an_empty_slot() {
-    let stand = Stand::empty();
-    stand.proposed("genesis", &THREE);
-    let go_on = |stand: &Stand, _: &Ran| to_the_end(stand, "0000-genesis");
-    sweep("execute a genesis, empty slot", &stand, &execute, &go_on, KILL);
+    let quorum = three().empty_softhsm().enrolled();
+    quorum.approved(&quorum.at("plans/genesis.toml"), THREE);
+    let go_on = |quorum: &Quorum, _: &Ran| to_the_end(quorum, "0000-genesis");
+    sweep("execute a genesis, empty slot", &quorum, &execute, &go_on, KILL);
 }
 
 #[test]
 fn execute_a_genesis_by_take_over() {
-    let stand = Stand::in_use();
-    stand.proposed("genesis", &THREE);
-    sweep("execute a genesis, take-over", &stand, &execute, &then_look, KILL);
+    let quorum = three().softhsm_in_use().enrolled();
+    quorum.approved(&quorum.at("plans/genesis.toml"), THREE);
+    sweep("execute a genesis, take-over", &quorum, &execute, &then_look, KILL);
 }
 
 /// To the end; then, if it was in doubt which PINs hold, another ceremony with those that were installed.
-fn then_look(stand: &Stand, _: &Ran) {
+fn then_look(quorum: &Quorum, _: &Ran) {
     let in_doubt =
-        stand.lines("0000-genesis", "intended") == 1 && stand.lines("0000-genesis", "concluded") == 0;
-    to_the_end(stand, "0000-genesis");
+        quorum.lines("0000-genesis", "intended") == 1 && quorum.lines("0000-genesis", "concluded") == 0;
+    to_the_end(quorum, "0000-genesis");
     if in_doubt {
-        stand.proposed("inventory", &["alice", "carol"]);
-        stand.execute(&[]).ok();
-        stand.ended("0001-inventory");
+        quorum.approved(INVENTORY, &["alice", "carol"]);
+        quorum.execute().ok();
+        quorum.ended("0001-inventory");
     }
 }
 
 #[test]
 fn execute_a_deletion() {
-    let stand = Stand::taken_over();
-    stand.proposed("delete", &["alice"]);
-    stand.quorum.approve_to_file("bob").ok();
-    let file = |stand: &Stand| stand.quorum.at("files/bob.approval");
-    let execute = |stand: &Stand| stand.command("execute", &[&file(stand)]);
-    let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(stand.execute(&[&file(stand)]), &["ended: completed"]);
-        deleted_once(stand, "0001-delete");
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice"]);
+    quorum.approve_to_file("bob").ok();
+    let file = |quorum: &Quorum| quorum.at("files/bob.approval");
+    let execute = |quorum: &Quorum| quorum.step("execute", &[&file(quorum)]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        goes_on(quorum.execute_with(&[&file(quorum)]), &["ended: completed"]);
+        deleted_once(quorum, "0001-delete");
     };
-    sweep("execute a deletion", &stand, &execute, &go_on, KILL);
+    sweep("execute a deletion", &quorum, &execute, &go_on, KILL);
 }
 
 /// Two PINs are set in it, the application's twice: whatever moment it was, the application gets one that holds.
 #[test]
 fn execute_a_deletion_with_a_reissued_pin() {
-    let stand = Stand::reissued();
-    let before = stand.handed_over();
-    stand.proposed("delete", &THREE);
-    let go_on = |stand: &Stand, _: &Ran| {
-        to_the_end(stand, "0001-delete");
-        deleted_once(stand, "0001-delete");
-        let pin = stand.handed_over();
-        assert!(stand.hsm.can_log_in("lab", "user", &pin) && !stand.hsm.can_log_in("lab", "user", &before));
+    let quorum = three().softhsm_in_use().reissued().founded();
+    let application = Application::new(&quorum, "app");
+    let before = application.takes(&quorum);
+    quorum.approved(DELETE, THREE);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        to_the_end(quorum, "0001-delete");
+        deleted_once(quorum, "0001-delete");
+        let pin = application.takes(quorum);
+        assert!(
+            quorum.hsm().can_log_in("lab", "user", &pin) && !quorum.hsm().can_log_in("lab", "user", &before)
+        );
     };
-    sweep("execute a deletion, reissued PIN", &stand, &execute, &go_on, KILL);
+    sweep("execute a deletion, reissued PIN", &quorum, &execute, &go_on, KILL);
 }
 
 #[test]
 fn execute_an_adoption() {
-    let stand = Stand::taken_over();
-    let target = EMPTY_SOFTHSM.replace("[[targets]]", "[target]").replace("[targets.", "[target.");
-    let target = target.replace("name = \"hsm\"", "name = \"spare\"").replace("\"lab\"", "\"lab-2\"");
-    let plan = format!("kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n{target}");
-    stand.quorum.plan("adopt", &plan);
-    stand.proposed("adopt", &THREE);
-    let go_on = |stand: &Stand, _: &Ran| {
-        to_the_end(stand, "0001-adopt");
-        let slots = stand.hsm.tool(&["--list-token-slots"]);
+    let quorum = three().softhsm_in_use().founded();
+    let target = Target { name: "spare", ..Target::empty("lab-2") };
+    quorum.approved(&adopt(&target), THREE);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        to_the_end(quorum, "0001-adopt");
+        let slots = quorum.hsm().tool(&["--list-token-slots"]);
         assert_eq!(slots.matches("token initialized").count(), 2, "another slot was initialised\n{slots}");
     };
-    sweep("execute an adoption, empty slot", &stand, &execute, &go_on, KILL);
+    sweep("execute an adoption, empty slot", &quorum, &execute, &go_on, KILL);
 }
 
 #[test]
 fn abort_a_deletion() {
-    let stand = Stand::taken_over();
-    stand.proposed("delete", &["alice", "bob"]);
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice", "bob"]);
     let abort =
-        |stand: &Stand| stand.command("abort", &["--copy", &stand.quorum.at("copy"), "--reason", "a drill"]);
-    let go_on = |stand: &Stand, _: &Ran| {
-        goes_on(quorum::ran(&mut abort(stand)), &["nothing to abort"]);
-        assert_eq!(stand.lines("0001-delete", "aborted"), 1);
-        assert_eq!(stand.public(), (1, 1));
-        stand.level();
-        stand.nothing_is_left();
-        stand.propose("inventory").ok();
+        |quorum: &Quorum| quorum.step("abort", &["--copy", &quorum.at("copy"), "--reason", "a drill"]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        goes_on(quorum::ran(&mut abort(quorum)), &["nothing to abort"]);
+        assert_eq!(quorum.lines("0001-delete", "aborted"), 1);
+        assert_eq!(quorum.old_and_keep(), (1, 1));
+        quorum.level();
+        quorum.nothing_is_left();
+        quorum.propose(INVENTORY).ok();
     };
-    sweep("abort a deletion", &stand, &abort, &go_on, KILL);
+    sweep("abort a deletion", &quorum, &abort, &go_on, KILL);
 }
 
 /// A drill at home, with the head from paper.
-fn drill(stand: &Stand, head: &str, more: &[&str]) -> Command {
-    let (ledger, card) = (stand.quorum.at("ledger"), stand.quorum.with_card("bob"));
+fn drill(quorum: &Quorum, head: &str, more: &[&str]) -> Command {
+    let (ledger, card) = (quorum.at("ledger"), quorum.with_card("bob"));
     let mut args = vec!["card", "drill", "--ledger", &ledger, "--head", head];
     args.extend(more);
     args.extend(card.iter().map(String::as_str));
-    stand.quorum.command_as("bob", &args)
+    quorum.command_as("bob", &args)
 }
 
 /// Every drill in the ledger counts, and none is half there.
 #[track_caller]
-fn drills_count(stand: &Stand) {
-    let status = stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
+fn drills_count(quorum: &Quorum) {
+    let status = quorum.run(&["status", &quorum.at("ledger")]).ok();
     let drills = &status.json["drills"];
     assert_eq!(drills["set_aside"], serde_json::json!([]));
     let of_bob = drills["cards"].as_array().unwrap().iter().find(|c| c["person"] == "bob").unwrap();
     assert_eq!(of_bob["by"], "drill");
-    stand.level();
-    stand.nothing_is_left();
+    quorum.level();
+    quorum.nothing_is_left();
 }
 
 #[test]
 fn drill_into_a_file() {
-    let stand = Stand::taken_over();
-    let head = stand.quorum.head().unwrap();
-    let into_file = |stand: &Stand| drill(stand, &head, &["-o", &stand.quorum.at("files/bob.drill")]);
-    let go_on = |stand: &Stand, _: &Ran| {
-        let again = quorum::ran(&mut into_file(stand));
+    let quorum = three().softhsm_in_use().founded();
+    let head = quorum.head().unwrap();
+    let into_file = |quorum: &Quorum| drill(quorum, &head, &["-o", &quorum.at("files/bob.drill")]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        let again = quorum::ran(&mut into_file(quorum));
         is_made(&again);
-        let (ledger, copy, file) =
-            (stand.quorum.at("ledger"), stand.quorum.at("copy"), stand.quorum.at("files/bob.drill"));
-        stand.quorum.run(&["card", "drill", "--ledger", &ledger, "--copy", &copy, "--import", &file]).ok();
+        let (ledger, copy, file) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("files/bob.drill"));
+        quorum.run(&["card", "drill", "--ledger", &ledger, "--copy", &copy, "--import", &file]).ok();
         // Cut off between the two names of the file: the second one is the same statement, which is public.
-        let second = stand.quorum.path("files/.bob.drill.tmp");
+        let second = quorum.path("files/.bob.drill.tmp");
         if let Ok(bytes) = std::fs::read(&second) {
             assert_eq!(bytes, std::fs::read(&file).unwrap());
             std::fs::remove_file(second).unwrap();
         }
-        drills_count(stand);
+        drills_count(quorum);
     };
-    sweep("drill into a file", &stand, &into_file, &go_on, KILL);
+    sweep("drill into a file", &quorum, &into_file, &go_on, KILL);
 }
 
 #[test]
 fn drill_beside_the_ledger() {
-    let stand = Stand::taken_over();
-    let head = stand.quorum.head().unwrap();
-    let beside = |stand: &Stand| drill(stand, &head, &["--copy", &stand.quorum.at("copy")]);
-    let go_on = |stand: &Stand, _: &Ran| {
-        quorum::ran(&mut beside(stand)).ok();
-        drills_count(stand);
+    let quorum = three().softhsm_in_use().founded();
+    let head = quorum.head().unwrap();
+    let beside = |quorum: &Quorum| drill(quorum, &head, &["--copy", &quorum.at("copy")]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        quorum::ran(&mut beside(quorum)).ok();
+        drills_count(quorum);
     };
-    sweep("drill beside the ledger", &stand, &beside, &go_on, KILL);
+    sweep("drill beside the ledger", &quorum, &beside, &go_on, KILL);
 }

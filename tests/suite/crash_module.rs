@@ -1,17 +1,17 @@
 //! The module dies or lies in C_DestroyObject, before and after the effect: what is known is recorded, and `execute` goes on.
 
-use crate::support::crash::Stand;
+use crate::support::crash::{DELETE, three};
 
 /// The fault at the nth destroy of a deletion of two objects: exit code, objects left, and what the next run says.
 fn destroy(kind: &str, nth: u32, code: i32, left: usize) {
-    let (stand, module) = Stand::through_faulty();
-    stand.proposed("delete", &["alice", "bob"]);
+    let (quorum, module) = three().softhsm_in_use().behind_a_faulty_module();
+    quorum.approved(DELETE, &["alice", "bob"]);
     module.order("C_DestroyObject", nth, kind);
-    let ran = stand.execute(&[]).expect(code);
+    let ran = quorum.execute().expect(code);
     assert_eq!(module.calls("C_DestroyObject"), nth as usize, "{kind}: not called again after a fault");
-    stand.audits();
+    quorum.audits();
     if code != 0 {
-        assert_eq!(stand.lines("0001-delete", "attempted"), 1);
+        assert_eq!(quorum.lines("0001-delete", "attempted"), 1);
         let seen = match left {
             2 => "none of 2 objects was deleted",
             1 => "1 of 2 objects are gone, the others are not",
@@ -20,19 +20,19 @@ fn destroy(kind: &str, nth: u32, code: i32, left: usize) {
         assert!(ran.error().contains(seen), "{}", ran.stderr);
         let words: Vec<&str> = ran.stderr.split_whitespace().collect();
         assert!(words.join(" ").contains("run 'quorate execute' again"), "{}", ran.stderr);
-        let status = stand.quorum.run(&["status", &stand.quorum.at("ledger")]).ok();
+        let status = quorum.run(&["status", &quorum.at("ledger")]).ok();
         assert_eq!(status.json["open"]["attempts"].as_array().unwrap().len(), 1, "{}", status.stdout);
         let next = &status.json["next"];
         assert_eq!(next["verb"], "execute", "{next}");
         let way_out = "'quorate execute' tries again; 'quorate execute --give-up' records what is known";
         assert!(next["reason"].as_str().unwrap().contains(way_out), "{next}");
         module.behave();
-        let done = stand.execute(&[]).ok();
+        let done = quorum.execute().ok();
         assert_eq!(module.calls("C_DestroyObject"), left, "{kind}: what is gone is not destroyed again");
         assert_eq!(done.json["deleted"].as_array().unwrap().len(), 2, "{}", done.stdout);
     }
-    stand.ended("0001-delete");
-    assert_eq!(stand.public(), (0, 1));
+    quorum.ended("0001-delete");
+    assert_eq!(quorum.old_and_keep(), (0, 1));
 }
 
 #[test]
@@ -68,35 +68,35 @@ fn an_error_without_effect_is_a_failure() {
 /// The token cannot be looked at afterwards: nobody knows, and that is said.
 #[test]
 fn a_token_that_does_not_answer_afterwards_is_indeterminate() {
-    let (stand, module) = Stand::through_faulty();
-    stand.proposed("delete", &["alice", "bob"]);
-    let (tokens, away) = (stand.hsm.tokens(), stand.hsm.dir.path().join("away"));
+    let (quorum, module) = three().softhsm_in_use().behind_a_faulty_module();
+    quorum.approved(DELETE, &["alice", "bob"]);
+    let (tokens, away) = (quorum.hsm().tokens(), quorum.hsm().dir.path().join("away"));
     module.script(&format!("mv '{}' '{}'; mkdir '{0}'", tokens.display(), away.display()));
     module.order("C_DestroyObject", 1, "remove");
-    let ran = stand.execute(&[]).expect(5);
-    assert!(ran.error().contains("cannot be looked at"), "{}", ran.stderr);
-    assert_eq!(stand.lines("0001-delete", "attempted"), 1);
-    stand.audits();
+    let ran = quorum.execute().expect(5);
+    assert!(ran.error().contains("could not be read"), "{}", ran.stderr);
+    assert_eq!(quorum.lines("0001-delete", "attempted"), 1);
+    quorum.audits();
     std::fs::remove_dir_all(&tokens).unwrap();
     std::fs::rename(&away, &tokens).unwrap();
     module.behave();
-    stand.execute(&[]).ok();
-    stand.ended("0001-delete");
-    assert_eq!(stand.public(), (0, 1));
+    quorum.execute().ok();
+    quorum.ended("0001-delete");
+    assert_eq!(quorum.old_and_keep(), (0, 1));
 }
 
 /// What cannot be brought to its end is recorded as it is seen, on demand.
 #[test]
 fn giving_up_records_what_is_known() {
-    let (stand, module) = Stand::through_faulty();
-    stand.proposed("delete", &["alice", "bob"]);
+    let (quorum, module) = three().softhsm_in_use().behind_a_faulty_module();
+    quorum.approved(DELETE, &["alice", "bob"]);
     module.order("C_DestroyObject", 1, "crash");
-    stand.execute(&["--give-up"]).expect(4);
-    stand.ended("0001-delete");
-    assert_eq!(stand.public(), (1, 1));
+    quorum.execute_with(&["--give-up"]).expect(4);
+    quorum.ended("0001-delete");
+    assert_eq!(quorum.old_and_keep(), (1, 1));
     module.behave();
-    stand.proposed("delete", &["carol", "bob"]);
-    stand.execute(&[]).ok();
-    stand.ended("0002-delete");
-    assert_eq!(stand.public(), (0, 1));
+    quorum.approved(DELETE, &["carol", "bob"]);
+    quorum.execute().ok();
+    quorum.ended("0002-delete");
+    assert_eq!(quorum.old_and_keep(), (0, 1));
 }

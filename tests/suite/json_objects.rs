@@ -111,7 +111,7 @@ fn every_object_has_the_documented_keys_and_no_other() {
     }
     let open = seen.check("status", "", quorum.run(&["status", &ledger]));
     assert!(open["open"].is_object());
-    seen.check("execute", "", quorum.execute(&[]).ok());
+    seen.check("execute", "", quorum.execute().ok());
     let handover = ["show", &ledger, "--handover", "application", "-o", &quorum.at("files/handover.age")];
     seen.check("show", "of a handover", quorum.run(&handover).ok());
     let closed = seen.check("status", "", quorum.run(&["status", &ledger]));
@@ -150,7 +150,7 @@ fn every_object_has_the_documented_keys_and_no_other() {
     );
     seen.check("show", "of a rejection", quorum.run(&["show", &no]));
     let failed = schema::of_verb("execute", &[(FAILED.0, FAILED.1())]);
-    support::schema::matches(&failed, &quorum.execute(&[]).expect(6).json).unwrap();
+    support::schema::matches(&failed, &quorum.execute().expect(6).json).unwrap();
     let copy = quorum.at("copy");
     seen.check("abort", "", quorum.run_with(ADMIN, &["abort", &ledger, "--reason", "done", "--copy", &copy]));
 

@@ -8,9 +8,9 @@ use std::{
 };
 
 use crate::support::founded;
-use crate::support::quorum::{ADMIN, Ran};
+use crate::support::quorum::{ADMIN, Quorum, Ran};
 use crate::support::softhsm::{MODULE, SoftHsm, USER_PIN};
-use crate::support::vault::{FOUR, Target, Vault, reset};
+use crate::support::tokens::{FOUR, Target, reset};
 
 /// Makes AES keys (size 0) or data objects of a size, by a program of a few lines of C.
 fn fill(hsm: &SoftHsm, count: usize, size: usize) {
@@ -26,11 +26,11 @@ fn fill(hsm: &SoftHsm, count: usize, size: usize) {
     assert!(filled.status.success(), "{filled:?}");
 }
 
-fn backup(vault: &Vault, file: &str) -> String {
+fn backup(quorum: &Quorum, file: &str) -> String {
     format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\n\
          allow_partial = false\n",
-        vault.quorum.at(file)
+        quorum.at(file)
     )
 }
 
@@ -42,21 +42,21 @@ fn timed(what: &str, ran: impl FnOnce() -> Ran) -> Ran {
 }
 
 /// A token that was filled before the quorum took it over.
-fn with_objects(count: usize, size: usize) -> Vault {
+fn with_objects(count: usize, size: usize) -> Quorum {
     founded::in_memory();
     let hsm = SoftHsm::with_token("lab");
     fill(&hsm, count, size);
-    let vault = Vault::new(hsm);
-    let target = Target::in_use(&vault.hsm, "lab");
-    vault.found(&[target]);
-    vault
+    let quorum = Quorum::of(5).over(hsm);
+    let target = Target::in_use(quorum.hsm(), "lab");
+    quorum.found(&[target]);
+    quorum
 }
 
 #[test]
 fn a_thousand_keys_are_backed_up_and_reset_and_it_shows_how_far_that_is() {
-    let vault = with_objects(1000, 0);
-    vault.approved(&backup(&vault, "files/b.age"), FOUR);
-    let done = timed("backup of 1,000 keys", || vault.execute::<&str>(&[]));
+    let quorum = with_objects(1000, 0);
+    quorum.approved(&backup(&quorum, "files/b.age"), FOUR);
+    let done = timed("backup of 1,000 keys", || quorum.execute());
     assert_eq!(done.json["backup"]["entries"].as_array().unwrap().len(), 1000);
     for said in
         ["objects backed up: 0 of 1000", "objects backed up: 500 of 1000", "objects backed up: 1000 of 1000"]
@@ -66,9 +66,9 @@ fn a_thousand_keys_are_backed_up_and_reset_and_it_shows_how_far_that_is() {
     let calls = done.json["time"]["module_calls"].as_u64().unwrap();
     assert!(calls >= 1000, "each key is a call at least: {calls}");
     assert!(done.json["time"]["in_module_ms"].as_u64().unwrap() > 0);
-    vault.approved(&reset(&vault.hsm.serial("lab"), "lab", "lab-2"), FOUR);
-    timed("reset of 1,000 keys", || vault.execute::<&str>(&[]));
-    assert!(vault.hsm.tool(&["--list-token-slots"]).contains("token label        : lab-2\n"));
+    quorum.approved(&reset(&quorum.hsm().serial("lab"), "lab", "lab-2"), FOUR);
+    timed("reset of 1,000 keys", || quorum.execute());
+    assert!(quorum.hsm().tool(&["--list-token-slots"]).contains("token label        : lab-2\n"));
 }
 
 /// VmHWM of a process in KiB.
@@ -85,14 +85,14 @@ fn peaks(count: usize) -> (u64, u64) {
     fill(&hsm, count, 1 << 20);
     // A backup without any key is none.
     hsm.make_secret("lab", "AES:32", "key", "77");
-    let vault = Vault::new(hsm);
-    vault.found(&[Target::in_use(&vault.hsm, "lab")]);
-    vault.approved(&backup(&vault, "files/b.age"), FOUR);
-    let (ledger, copy) = (vault.quorum.at("ledger"), vault.quorum.at("copy"));
+    let quorum = Quorum::of(5).over(hsm);
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab")]);
+    quorum.approved(&backup(&quorum, "files/b.age"), FOUR);
+    let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
     let mut args = vec!["execute".to_owned(), ledger, "--copy".to_owned(), copy];
-    args.extend(vault.quorum.with_card(ADMIN));
+    args.extend(quorum.with_card(ADMIN));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut command = vault.quorum.command(&args);
+    let mut command = quorum.command(&args);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (own, mut tool, mut module) = (child.id().to_string(), 0, 0);
     loop {
@@ -105,7 +105,7 @@ fn peaks(count: usize) -> (u64, u64) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    let written = fs::metadata(vault.quorum.path("files/b.age")).unwrap().len();
+    let written = fs::metadata(quorum.path("files/b.age")).unwrap().len();
     assert!(written > (count << 20) as u64, "{written} bytes of backup");
     (tool, module)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::{
-    founded::{self, INVENTORY, at_time},
+    founded::{INVENTORY, at_time},
     quorum::{ADMIN, CUSTODIANS, Quorum, Ran},
 };
 
@@ -26,7 +26,7 @@ fn attest(quorum: &Quorum, name: &str) -> Ran {
 
 #[test]
 fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
-    let quorum = founded::founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let after_genesis = status(&quorum);
     assert_eq!(next(&after_genesis), ("attest", "attest"));
     assert_eq!(after_genesis["next"]["people"].as_array().unwrap().len(), 6, "{after_genesis}");
@@ -39,7 +39,7 @@ fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
     let command = between["next"]["command"].as_str().unwrap();
     assert!(command.contains(" --card CARD --copy DIR --state-dir "), "{command}");
 
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    quorum.propose(INVENTORY).ok();
     quorum.approve("alice").ok();
     let waiting = status(&quorum);
     assert_eq!(next(&waiting), ("approve", "approve"));
@@ -61,7 +61,7 @@ fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
     let elsewhere = quorum.run_as("elsewhere", &["status", &quorum.at("ledger")]).ok().json;
     assert_eq!((next(&elsewhere).0, &elsewhere["open"]["have"]), ("approve", &json!(0)));
 
-    quorum.execute(&[]).ok();
+    quorum.execute().ok();
     let done = status(&quorum);
     assert_eq!(next(&done), ("attest", "attest"));
     assert_eq!(done["next"]["people"], json!(["alice", "bob", "carol", ADMIN]));
@@ -70,8 +70,8 @@ fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
 
 #[test]
 fn a_proposal_that_cannot_be_approved_any_more_is_to_be_executed_which_refuses_it() {
-    let quorum = founded::founded();
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
     quorum.approve("alice").ok();
     for name in ["alice", "bob", "carol"] {
         let head = quorum.head().unwrap();
@@ -81,14 +81,14 @@ fn a_proposal_that_cannot_be_approved_any_more_is_to_be_executed_which_refuses_i
     assert_eq!(next(&refused), ("execute", "execute"));
     assert_eq!(refused["open"]["reachable"], false);
     assert_eq!(refused["open"]["approved"], json!([]), "a rejection cancels the approval");
-    assert_eq!(quorum.execute(&[]).expect(3).json["outcome"], "refused");
+    assert_eq!(quorum.execute().expect(3).json["outcome"], "refused");
 }
 
 /// However many approvals are missing: more of them would not help.
 #[test]
 fn an_expired_proposal_is_called_expired_before_anything_else() {
-    let quorum = founded::founded();
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
     quorum.approve("alice").ok();
     let card = quorum.with_card(ADMIN);
     let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
@@ -102,7 +102,7 @@ fn an_expired_proposal_is_called_expired_before_anything_else() {
 /// By its name, and in no parser's words.
 #[test]
 fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
-    let quorum = founded::founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let plan = quorum.plan("inventory", INVENTORY);
     quorum.propose(&plan).ok();
     for (file, said) in [
@@ -111,7 +111,7 @@ fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
         (quorum.at("cards/alice.card"), "alice.card: not an approval file"),
         (quorum.pin_file("alice"), "alice.pin: not an approval file"),
     ] {
-        let refused = quorum.execute(&[&file]).expect(1);
+        let refused = quorum.execute_with(&[&file]).expect(1);
         let message = refused.json["error"]["message"].as_str().unwrap();
         assert!(message.ends_with(said), "{message}");
         assert!(!refused.stderr.contains("alice-123456"), "{}", refused.stderr);
@@ -121,8 +121,8 @@ fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
 /// What `execute` would set aside does not count here either.
 #[test]
 fn an_approval_that_the_station_keeps_and_that_is_damaged_does_not_count() {
-    let quorum = founded::founded();
-    quorum.propose(&quorum.plan("inventory", INVENTORY)).ok();
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
     quorum.approve("alice").ok();
     quorum.approve("bob").ok();
     let station = fs::read_dir(quorum.path("state-station/stations")).unwrap();
@@ -132,13 +132,13 @@ fn an_approval_that_the_station_keeps_and_that_is_damaged_does_not_count() {
     let open = status(&quorum)["open"].clone();
     assert_eq!((&open["have"], &open["approved"]), (&json!(1), &json!(["bob"])));
     assert_eq!(open["set_aside"][0]["file"], "approval-of-alice");
-    let refused = quorum.execute(&[]).expect(6);
+    let refused = quorum.execute().expect(6);
     assert!(refused.error().contains("crypto-officer 1 of 3"), "{}", refused.stderr);
 }
 
 #[test]
 fn people_and_dates_are_named_wherever_a_ceremony_is_told() {
-    let quorum = founded::founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     attest(&quorum, "alice");
     let ledger = quorum.at("ledger");
     let audited = quorum.run(&["audit", &ledger]).expect(6);
@@ -165,7 +165,7 @@ fn people_and_dates_are_named_wherever_a_ceremony_is_told() {
 
 #[test]
 fn a_ceremony_is_shown_by_number_or_directory_and_else_it_is_said_what_was_meant() {
-    let quorum = founded::founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let ledger = quorum.at("ledger");
     for name in ["0", "0000-genesis"] {
         assert_eq!(quorum.run(&["show", &ledger, name]).ok().json["directory"], "0000-genesis");

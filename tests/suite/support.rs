@@ -8,11 +8,12 @@ pub mod forgery;
 pub mod founded;
 pub mod genesis_plan;
 pub mod quorum;
+pub mod recipe;
 #[allow(dead_code, reason = "shared with the unit tests of approvals")]
 pub mod roster;
 pub mod schema;
 pub mod soft_cards;
 #[allow(dead_code, reason = "shared with the unit tests of the adapter")]
 pub mod softhsm;
-pub mod vault;
+pub mod tokens;
 pub mod yubikeys;

@@ -7,6 +7,7 @@ use std::{
 
 use crate::support::quorum::{self, Ran};
 use crate::support::softhsm::{self, SoftHsm};
+use crate::support::tokens::Target;
 use crate::support::yubikeys::{self, Hands};
 use virtual_card::{Action, Card, Firmware, Touch, Trigger};
 
@@ -45,7 +46,7 @@ impl MixedCards {
         hsm.make_key("lab", "EC:prime256v1", "old", "01");
         hands.quorum.environment.extend(hsm.environment());
         fs::write(hands.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
-        let targets = quorum::softhsm_in_use("lab", &hsm.serial("lab"));
+        let targets = Target::in_use(&hsm, "lab").table();
         let genesis = yubikeys::genesis_text(&hands, &CUSTODIANS, &targets);
         let genesis = hands.quorum.plan("genesis", &genesis);
         Self { hands, _hsm: hsm, genesis }

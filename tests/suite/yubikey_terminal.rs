@@ -211,7 +211,7 @@ fn a_ceremony_that_lacks_people_stays_open() {
     for name in ["carol", "dave"] {
         table.quorum.approve(name).ok();
     }
-    let done = table.quorum.execute(&[]).ok();
+    let done = table.quorum.execute().ok();
     assert_eq!(done.text("outcome"), "completed");
     assert!(table.quorum.run(&["status", &ledger]).ok().json["open"].is_null());
 }

@@ -3,10 +3,7 @@
 use std::{fs, process::Command};
 
 use super::{ADMIN, INVENTORY, proposed};
-use crate::support::{
-    founded::founded,
-    quorum::{QUORATE, Quorum},
-};
+use crate::support::quorum::{QUORATE, Quorum};
 
 /// Runs a script of expect; gives its exit code and all that stood on the screen.
 #[track_caller]
@@ -178,7 +175,7 @@ fn a_decision_is_for_the_proposal_that_was_reviewed() {
 
 #[test]
 fn run_goes_on_with_the_open_ceremony_of_its_plan() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let plan = quorum.plan("inventory", INVENTORY);
     let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
     let run = |people: &[&str]| {
@@ -268,9 +265,9 @@ fn colour_goes_where_it_is_taken_and_lines_are_as_wide_as_the_terminal() {
 /// The plan of a ceremony that has ended is proposed again only if somebody says so.
 #[test]
 fn run_asks_before_it_begins_another_ceremony_of_a_plan_that_has_just_ended() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let plan = quorum.plan("inventory", INVENTORY);
-    quorum.ceremony(&plan, &["alice", "bob", "carol"], &[]).ok();
+    quorum.ceremony(&plan, &["alice", "bob", "carol"]).ok();
     let script = format!(
         "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\nupto {{Administrator's card}}\n\
          send \"{}\\r\"\nupto {{0001-inventory was this very plan, and ended: completed}}\n\
@@ -350,7 +347,7 @@ fn a_ledger_that_is_in_use_is_found_before_a_pin_is_asked_for() {
 /// `run` on a terminal, interrupted and taken up again: what it asks and says at the end is about those who are there.
 #[test]
 fn run_at_a_terminal_ends_with_those_who_are_there() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let plan = quorum.plan("inventory", INVENTORY);
     let (ledger, copy, state) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("state-station"));
     let start = format!(

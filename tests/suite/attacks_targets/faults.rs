@@ -3,30 +3,31 @@
 //! Exit code 4 only where it was seen that nothing happened, 5 where that is unknown; the same approvals go on to the end.
 
 use crate::support::{
+    quorum::Quorum,
     softhsm::{FaultyModule, SoftHsm},
-    vault::{THREE, Target, Vault, delete},
+    tokens::{THREE, Target, delete},
 };
 
 /// Function, which of its calls in a process, kind of fault, and the exit code.
 type Fault = (&'static str, u32, &'static str, i32);
 
 /// Orders a fault, executes, looks at what is said and recorded, executes again.
-fn go_through(vault: &Vault, module: &FaultyModule, fault: Fault, present: &[String]) {
+fn go_through(quorum: &Quorum, module: &FaultyModule, fault: Fault, present: &[String]) {
     let (function, nth, kind, code) = fault;
     let what = format!("{kind} in call {nth} of {function}");
     let limit = if kind == "hang" { "1" } else { "60" };
     let mut args = vec!["--module-timeout".to_owned(), limit.to_owned()];
     args.extend_from_slice(present);
     module.order(function, nth, kind);
-    let ran = vault.execute(&args);
+    let ran = quorum.execute_with(&args);
     module.behave();
     assert_eq!(ran.code, Some(code), "{what}: {}{}", ran.stdout, ran.stderr);
     if ran.code == Some(0) {
         return;
     }
     let attempted = usize::from(matches!(ran.code, Some(4 | 5)));
-    assert_eq!(vault.events("attempted"), attempted, "{what}");
-    let again = vault.execute(present).ok();
+    assert_eq!(quorum.events("attempted"), attempted, "{what}");
+    let again = quorum.execute_with(present).ok();
     assert_eq!(again.text("outcome"), "completed", "{what}");
 }
 
@@ -53,16 +54,16 @@ fn a_genesis_on_an_empty_slot_survives_its_module() {
         ("C_OpenSession", 1, "hang", 5),
         ("C_OpenSession", 1, "exit0", 5),
     ];
-    let vault = Vault::new(SoftHsm::new());
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).over(SoftHsm::new());
+    let module = FaultyModule::compile(quorum.dir.path());
     for (number, fault) in FAULTS.iter().enumerate() {
         let label = format!("lab-{number}");
         module.behave();
-        vault.approved_genesis(&[Target::empty(&label).module(&module.path)]);
-        go_through(&vault, &module, *fault, &[]);
-        let listed = vault.hsm.tool(&["--list-token-slots"]);
+        quorum.approved_genesis(&[Target::empty(&label).module(&module.path)]);
+        go_through(&quorum, &module, *fault, &[]);
+        let listed = quorum.hsm().tool(&["--list-token-slots"]);
         assert_eq!(listed.matches("token initialized").count(), number + 1, "{fault:?}\n{listed}");
-        vault.forget();
+        quorum.forget();
     }
 }
 
@@ -86,20 +87,20 @@ fn a_take_over_survives_its_module() {
         ("C_OpenSession", 1, "exit0", 1),
         ("C_OpenSession", 2, "crash", 5),
     ];
-    let vault = Vault::new(SoftHsm::new());
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).over(SoftHsm::new());
+    let module = FaultyModule::compile(quorum.dir.path());
     for (number, fault) in FAULTS.iter().enumerate() {
         let label = format!("lab-{number}");
-        vault.hsm.init_token(&label);
+        quorum.hsm().init_token(&label);
         module.behave();
-        vault.approved_genesis(&[Target::in_use(&vault.hsm, &label).module(&module.path)]);
-        go_through(&vault, &module, *fault, &vault.present("so-pin", "so.pin"));
+        quorum.approved_genesis(&[Target::in_use(quorum.hsm(), &label).module(&module.path)]);
+        go_through(&quorum, &module, *fault, &quorum.present("so-pin", "so.pin"));
         for (who, pin) in
             [("so", crate::support::softhsm::SO_PIN), ("user", crate::support::softhsm::USER_PIN)]
         {
-            assert!(!vault.hsm.can_log_in(&label, who, pin), "the old PIN of {who} holds after {fault:?}");
+            assert!(!quorum.hsm().can_log_in(&label, who, pin), "the old PIN of {who} holds after {fault:?}");
         }
-        vault.forget();
+        quorum.forget();
     }
 }
 
@@ -126,36 +127,36 @@ fn a_deletion_survives_its_module() {
         hsm.make_key("lab", "EC:prime256v1", &format!("key-{number}"), &format!("{number:02x}"));
     }
     hsm.make_key("lab", "EC:prime256v1", "keep", "ff");
-    let vault = Vault::new(hsm);
-    let module = FaultyModule::compile(vault.quorum.dir.path());
-    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
+    let quorum = Quorum::of(5).over(hsm);
+    let module = FaultyModule::compile(quorum.dir.path());
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
     for (number, fault) in (1..).zip(FAULTS) {
         module.behave();
-        vault.approved(&delete(&format!("{number:02x}")), THREE);
-        go_through(&vault, &module, *fault, &[]);
-        assert_eq!(vault.public("lab", &format!("key-{number}")), 0);
-        assert_eq!(vault.public("lab", "keep"), 1);
+        quorum.approved(&delete(&format!("{number:02x}")), THREE);
+        go_through(&quorum, &module, *fault, &[]);
+        assert_eq!(quorum.public("lab", &format!("key-{number}")), 0);
+        assert_eq!(quorum.public("lab", "keep"), 1);
     }
 }
 
 /// A hint of the look afterwards says nothing of the deletion before it.
 #[test]
 fn a_module_that_dies_in_the_look_afterwards_does_not_make_the_deletion_undone() {
-    let vault = Vault::new(SoftHsm::with_token("lab"));
+    let quorum = Quorum::of(5).over(SoftHsm::with_token("lab"));
     let looks = [("01", "C_Login"), ("02", "C_OpenSession"), ("03", "C_FindObjectsInit")];
     for (id, _) in looks {
-        vault.hsm.make_key("lab", "EC:prime256v1", id, id);
+        quorum.hsm().make_key("lab", "EC:prime256v1", id, id);
     }
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let module = FaultyModule::compile(quorum.dir.path());
     module.behave();
-    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path)]);
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
     for (id, function) in looks {
-        vault.approved(&delete(id), THREE);
+        quorum.approved(&delete(id), THREE);
         // From the deletion on, each process ends in the look.
         let faults = module.path.with_extension("so.fault");
         module.script(&format!("echo {function} 1 crash > '{}'", faults.display()));
         module.order("C_DestroyObject", 1, "remove");
-        let ran = vault.execute::<&str>(&[]).expect(5);
+        let ran = quorum.execute().expect(5);
         module.behave();
         let said = ran.error();
         let told = ["when it was looked at afterwards: ", "; and afterwards the token could not be read: "];
@@ -163,6 +164,6 @@ fn a_module_that_dies_in_the_look_afterwards_does_not_make_the_deletion_undone()
         for untrue in ["nothing was", "was not changed", "no object"] {
             assert!(!said.contains(untrue), "{function}: {said}");
         }
-        vault.execute::<&str>(&[]).ok();
+        quorum.execute().ok();
     }
 }

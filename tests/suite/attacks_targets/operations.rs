@@ -4,8 +4,9 @@
 use std::fs;
 
 use crate::support::{
+    quorum::Quorum,
     softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, USER_PIN},
-    vault::{FOUR, THREE, Target, Vault, delete, inventory, reset},
+    tokens::{FOUR, THREE, Target, delete, inventory, reset},
 };
 
 /// CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED.
@@ -14,18 +15,18 @@ const USER_LOCKED: u32 = 0x4_0000;
 const SO_FINAL: u32 = 0x20_0000;
 const SO_LOCKED: u32 = 0x40_0000;
 
-fn backup(vault: &Vault, file: &str) -> String {
+fn backup(quorum: &Quorum, file: &str) -> String {
     format!(
         "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{}\"\n\
          allow_partial = false\n",
-        vault.quorum.at(file)
+        quorum.at(file)
     )
 }
 
-fn restore(vault: &Vault, number: u32, file: &str) -> String {
+fn restore(quorum: &Quorum, number: u32, file: &str) -> String {
     format!(
         "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nbackup = {number}\ninput = \"{}\"\n",
-        vault.quorum.at(file)
+        quorum.at(file)
     )
 }
 
@@ -40,42 +41,42 @@ fn extractable() -> SoftHsm {
 }
 
 /// Founded on the token behind a module of its own; ceremony 1 made the backup `files/b.age`, ceremony 2 deleted `old`.
-fn backed_up(target: impl Fn(Target) -> Target, present: &[&str]) -> (Vault, FaultyModule, Vec<String>) {
-    let vault = Vault::new(extractable());
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+fn backed_up(target: impl Fn(Target) -> Target, present: &[&str]) -> (Quorum, FaultyModule, Vec<String>) {
+    let quorum = Quorum::of(5).over(extractable());
+    let module = FaultyModule::compile(quorum.dir.path());
     module.behave();
-    let present: Vec<String> = present.iter().map(|p| p.replace("DIR", &vault.quorum.at(""))).collect();
-    vault.found(&[target(Target::in_use(&vault.hsm, "lab").module(&module.path))]);
-    vault.approved(&backup(&vault, "files/b.age"), FOUR);
-    vault.execute(&present).ok();
-    vault.approved(&delete("01"), THREE);
-    vault.execute(&present).ok();
-    (vault, module, present)
+    let present: Vec<String> = present.iter().map(|p| p.replace("DIR", &quorum.at(""))).collect();
+    quorum.found(&[target(Target::in_use(quorum.hsm(), "lab").module(&module.path))]);
+    quorum.approved(&backup(&quorum, "files/b.age"), FOUR);
+    quorum.execute_with(&present).ok();
+    quorum.approved(&delete("01"), THREE);
+    quorum.execute_with(&present).ok();
+    (quorum, module, present)
 }
 
-fn held() -> (Vault, FaultyModule) {
-    let (vault, module, _) = backed_up(|target| target, &[]);
-    (vault, module)
+fn held() -> (Quorum, FaultyModule) {
+    let (quorum, module, _) = backed_up(|target| target, &[]);
+    (quorum, module)
 }
 
 #[test]
 fn a_token_away_another_in_its_place_and_another_module_stop_each_operation_before_it_begins() {
-    let (vault, module) = held();
-    let plans = [restore(&vault, 1, "files/b.age"), backup(&vault, "files/c.age"), {
-        reset(&vault.hsm.serial("lab"), "lab", "lab-2")
+    let (quorum, module) = held();
+    let plans = [restore(&quorum, 1, "files/b.age"), backup(&quorum, "files/c.age"), {
+        reset(&quorum.hsm().serial("lab"), "lab", "lab-2")
     }];
     let good = fs::read(&module.path).unwrap();
     for plan in plans {
-        vault.approved(&plan, FOUR);
-        let before = vault.last_transcript();
-        vault.unplug();
-        vault.execute::<&str>(&[]).expect(1);
-        vault.hsm.init_token("lab");
-        vault.hsm.make_key("lab", "EC:prime256v1", "keep", "02");
-        vault.execute::<&str>(&[]).expect(1);
-        assert!(vault.hsm.can_log_in("lab", "so", SO_PIN), "somebody else's token was touched");
-        assert_eq!(vault.public("lab", "keep"), 1);
-        vault.plug_in();
+        quorum.approved(&plan, FOUR);
+        let before = quorum.last_transcript();
+        quorum.unplug();
+        quorum.execute().expect(1);
+        quorum.hsm().init_token("lab");
+        quorum.hsm().make_key("lab", "EC:prime256v1", "keep", "02");
+        quorum.execute().expect(1);
+        assert!(quorum.hsm().can_log_in("lab", "so", SO_PIN), "somebody else's token was touched");
+        assert_eq!(quorum.public("lab", "keep"), 1);
+        quorum.plug_in();
         for (bad, code) in [
             ([&good[..], &[0]].concat(), 3),
             (fs::read(MODULE).unwrap(), 3),
@@ -83,24 +84,24 @@ fn a_token_away_another_in_its_place_and_another_module_stop_each_operation_befo
             (good.iter().enumerate().map(|(at, b)| if at == 18 { b ^ 0x55 } else { *b }).collect(), 1),
         ] {
             fs::write(&module.path, bad).unwrap();
-            vault.execute::<&str>(&[]).expect(code);
+            quorum.execute().expect(code);
         }
         fs::remove_file(&module.path).unwrap();
-        vault.execute::<&str>(&[]).expect(1);
-        assert_eq!(vault.last_transcript(), before, "a refusal before the intent wrote a line");
+        quorum.execute().expect(1);
+        assert_eq!(quorum.last_transcript(), before, "a refusal before the intent wrote a line");
         fs::write(&module.path, &good).unwrap();
-        vault.execute::<&str>(&[]).ok();
+        quorum.execute().ok();
     }
 }
 
 /// An object that the token does not take is named, and keeps no other from being restored.
 #[test]
 fn one_bad_object_does_not_take_the_others_with_it() {
-    let (vault, module) = held();
-    vault.approved(&restore(&vault, 1, "files/b.age"), FOUR);
+    let (quorum, module) = held();
+    quorum.approved(&restore(&quorum, 1, "files/b.age"), FOUR);
     // CKR_FUNCTION_FAILED, as SoftHSM 2.6.1 says of the Ed25519 keys of SoftHSM 2.7.
     module.order("C_UnwrapKey", 0, "rv=0x06");
-    let failed = vault.execute::<&str>(&[]).expect(4);
+    let failed = quorum.execute().expect(4);
     let said = failed.error();
     for part in [
         "looked at afterwards, 3 of 4 objects are there",
@@ -116,120 +117,120 @@ fn one_bad_object_does_not_take_the_others_with_it() {
         failed.stderr
     );
     // What stands behind it in the file is back, and the record has what is there and what is not.
-    vault.execute(&["--give-up"]).expect(4);
-    let plan = format!("{}allow_partial = true\n", restore(&vault, 1, "files/b.age"));
-    let partial = vault.ceremony(&plan, FOUR).ok();
+    quorum.execute_with(&["--give-up"]).expect(4);
+    let plan = format!("{}allow_partial = true\n", restore(&quorum, 1, "files/b.age"));
+    let partial = quorum.ceremony(&plan, FOUR).ok();
     assert_eq!(partial.json["restored"].as_array().unwrap().len(), 3);
     let left = &partial.json["left_out"][0];
     assert_eq!((&left["object"]["class"], &left["object"]["id"]), (&"private-key".into(), &"01".into()));
     assert_eq!(partial.json["left_out"].as_array().unwrap().len(), 1);
     module.behave();
-    let whole = vault.ceremony(&restore(&vault, 1, "files/b.age"), FOUR).ok();
+    let whole = quorum.ceremony(&restore(&quorum, 1, "files/b.age"), FOUR).ok();
     assert_eq!(whole.json["restored"].as_array().unwrap().len(), 4);
 }
 
 /// Taken out while we are logged in, and put back.
 #[test]
 fn a_token_taken_away_in_the_middle_is_nowhere_called_done() {
-    let (vault, module) = held();
-    let away = vault.hsm.dir.path().join("unplugged");
-    module.script(&format!("mv '{}' '{}'; mkdir '{0}'", vault.hsm.tokens().display(), away.display()));
+    let (quorum, module) = held();
+    let away = quorum.hsm().dir.path().join("unplugged");
+    module.script(&format!("mv '{}' '{}'; mkdir '{0}'", quorum.hsm().tokens().display(), away.display()));
     let cases = [
-        ("C_WrapKey", 5, backup(&vault, "files/c.age"), 4),
-        ("C_UnwrapKey", 2, restore(&vault, 1, "files/b.age"), 5),
-        ("C_InitPIN", 1, reset(&vault.hsm.serial("lab"), "lab", "lab-2"), 5),
+        ("C_WrapKey", 5, backup(&quorum, "files/c.age"), 4),
+        ("C_UnwrapKey", 2, restore(&quorum, 1, "files/b.age"), 5),
+        ("C_InitPIN", 1, reset(&quorum.hsm().serial("lab"), "lab", "lab-2"), 5),
     ];
     for (function, nth, plan, code) in cases {
-        vault.approved(&plan, FOUR);
+        quorum.approved(&plan, FOUR);
         module.order(function, nth, "remove");
-        let ran = vault.execute::<&str>(&[]).expect(code);
+        let ran = quorum.execute().expect(code);
         assert!(!ran.error().is_empty());
-        assert_eq!((vault.events("attempted"), vault.events("concluded")), (1, 0), "{function}");
-        assert!(!vault.quorum.path("files/c.age").exists() || function != "C_WrapKey");
+        assert_eq!((quorum.events("attempted"), quorum.events("concluded")), (1, 0), "{function}");
+        assert!(!quorum.path("files/c.age").exists() || function != "C_WrapKey");
         // Still away: nothing is known, and nothing is done.
         module.behave();
-        vault.execute::<&str>(&[]).expect(code);
-        vault.plug_in();
-        vault.execute::<&str>(&[]).ok();
+        quorum.execute().expect(code);
+        quorum.plug_in();
+        quorum.execute().ok();
     }
-    vault.ceremony(&inventory("hsm"), THREE).ok();
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
 #[test]
 fn the_last_try_of_a_pin_is_spent_by_no_operation() {
-    let (vault, module) = held();
+    let (quorum, module) = held();
     let cases = [
-        (backup(&vault, "files/c.age"), "user PIN", [(USER_FINAL, 4), (USER_LOCKED, 4)]),
-        (restore(&vault, 1, "files/b.age"), "user PIN", [(USER_FINAL, 4), (USER_LOCKED, 5)]),
-        (reset(&vault.hsm.serial("lab"), "lab", "lab-2"), "SO PIN", [(SO_FINAL, 4), (SO_LOCKED, 5)]),
+        (backup(&quorum, "files/c.age"), "user PIN", [(USER_FINAL, 4), (USER_LOCKED, 4)]),
+        (restore(&quorum, 1, "files/b.age"), "user PIN", [(USER_FINAL, 4), (USER_LOCKED, 5)]),
+        (reset(&quorum.hsm().serial("lab"), "lab", "lab-2"), "SO PIN", [(SO_FINAL, 4), (SO_LOCKED, 5)]),
     ];
     for (plan, pin, flags) in cases {
-        vault.approved(&plan, FOUR);
+        quorum.approved(&plan, FOUR);
         for ((flag, code), said) in
             flags.into_iter().zip([format!("one try of the {pin}"), format!("{pin} is locked")])
         {
             module.order("C_GetTokenInfo", flag, "flags");
-            let failed = vault.execute::<&str>(&[]).expect(code);
+            let failed = quorum.execute().expect(code);
             assert!(failed.error().contains(&said), "{}", failed.error());
             assert_eq!((module.calls("C_Login"), module.calls("C_InitToken")), (0, 0));
         }
         module.behave();
-        vault.execute::<&str>(&[]).ok();
+        quorum.execute().ok();
     }
     // A locked PIN is known before anybody is asked to approve.
     module.order("C_GetTokenInfo", USER_LOCKED, "flags");
-    let refused = vault.quorum.propose(&vault.quorum.plan("next", &inventory("hsm"))).expect(3);
+    let refused = quorum.propose(&inventory("hsm")).expect(3);
     assert!(refused.error().contains("the user PIN is locked"), "{}", refused.error());
 }
 
 #[test]
 fn a_wrong_borrowed_pin_costs_one_try_of_a_backup_and_of_a_restore() {
-    let (vault, module, right) = backed_up(
+    let (quorum, module, right) = backed_up(
         |target| Target { so_pin: None, user_pin: "borrowed", ..target },
         &["--present-pin", "hsm:user-pin=DIR/user.pin"],
     );
-    let wrong = vault.present("user-pin", "wrong.pin");
-    for (plan, code) in [(backup(&vault, "files/c.age"), 4), (restore(&vault, 1, "files/b.age"), 4)] {
-        vault.approved(&plan, FOUR);
+    let wrong = quorum.present("user-pin", "wrong.pin");
+    for (plan, code) in [(backup(&quorum, "files/c.age"), 4), (restore(&quorum, 1, "files/b.age"), 4)] {
+        quorum.approved(&plan, FOUR);
         module.behave();
-        let failed = vault.execute(&wrong).expect(code);
+        let failed = quorum.execute_with(&wrong).expect(code);
         assert!(failed.error().contains("user PIN is wrong"), "{}", failed.error());
         assert_eq!(module.calls("C_Login"), 1);
-        assert!(!vault.quorum.path("files/c.age").exists() || vault.public("lab", "old") == 0);
-        vault.execute(&right).ok();
+        assert!(!quorum.path("files/c.age").exists() || quorum.public("lab", "old") == 0);
+        quorum.execute_with(&right).ok();
     }
     for pin in [USER_PIN, "nobody-knows-it"] {
-        assert!(!vault.is_stored(pin), "a borrowed PIN was stored");
+        assert!(!quorum.is_stored(pin), "a borrowed PIN was stored");
     }
 }
 
 /// Somebody with the application's PIN puts keys that they know where the restored ones belong.
 #[test]
 fn a_key_that_an_attacker_knows_is_not_taken_for_the_restored_one() {
-    let (vault, _, present) = backed_up(
+    let (quorum, _, present) = backed_up(
         |target| Target { so_pin: None, user_pin: "borrowed", ..target },
         &["--present-pin", "hsm:user-pin=DIR/user.pin"],
     );
-    let count = || vault.hsm.count("lab", USER_PIN, "old");
+    let count = || quorum.hsm().count("lab", USER_PIN, "old");
     let remove = |class: &str| {
-        vault.hsm.user("lab", USER_PIN, &["--delete-object", "--type", class, "--id", "01"]);
+        quorum.hsm().user("lab", USER_PIN, &["--delete-object", "--type", class, "--id", "01"]);
     };
     // Under the original label and id, with its own public key.
-    vault.hsm.make_key("lab", "EC:prime256v1", "old", "01");
-    vault.approved(&restore(&vault, 1, "files/b.age"), FOUR);
-    let failed = vault.execute(&present).expect(4);
+    quorum.hsm().make_key("lab", "EC:prime256v1", "old", "01");
+    quorum.approved(&restore(&quorum, 1, "files/b.age"), FOUR);
+    let failed = quorum.execute_with(&present).expect(4);
     assert!(failed.error().contains("has its place"), "{}", failed.error());
     // The original public key, which is another one than that beside it, came back.
-    assert_eq!((count(), vault.events("concluded")), (3, 0));
+    assert_eq!((count(), quorum.events("concluded")), (3, 0));
     // With the original public key beside it, so that it looks right from outside.
     remove("privkey");
     remove("pubkey");
     remove("pubkey");
-    vault.execute(&present).ok();
-    let spki = vault.quorum.at("files/old.der");
-    vault.hsm.user("lab", USER_PIN, &["--read-object", "--type", "pubkey", "--id", "01", "-o", &spki]);
+    quorum.execute_with(&present).ok();
+    let spki = quorum.at("files/old.der");
+    quorum.hsm().user("lab", USER_PIN, &["--read-object", "--type", "pubkey", "--id", "01", "-o", &spki]);
     remove("privkey");
-    let forged = vault.quorum.at("files/forged.der");
+    let forged = quorum.at("files/forged.der");
     let made = std::process::Command::new("openssl")
         .args([
             "genpkey",
@@ -247,13 +248,13 @@ fn a_key_that_an_attacker_knows_is_not_taken_for_the_restored_one() {
     assert!(made.status.success(), "{made:?}");
     let write =
         ["--write-object", &forged, "--type", "privkey", "--label", "old", "--id", "01", "--usage-sign"];
-    vault.hsm.user("lab", USER_PIN, &[&write[..], &["--extractable"]].concat());
+    quorum.hsm().user("lab", USER_PIN, &[&write[..], &["--extractable"]].concat());
     assert_eq!(count(), 2);
-    vault.approved(&restore(&vault, 1, "files/b.age"), FOUR);
-    let failed = vault.execute(&present).expect(4);
+    quorum.approved(&restore(&quorum, 1, "files/b.age"), FOUR);
+    let failed = quorum.execute_with(&present).expect(4);
     assert!(failed.error().contains("did not come back as it was"), "{}", failed.error());
-    assert_eq!(vault.events("concluded"), 0, "a forged key was reported restored");
+    assert_eq!(quorum.events("concluded"), 0, "a forged key was reported restored");
     remove("privkey");
-    vault.execute(&present).ok();
+    quorum.execute_with(&present).ok();
     assert_eq!(count(), 2);
 }

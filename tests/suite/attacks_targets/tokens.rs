@@ -1,8 +1,9 @@
 //! Another token in the place of the one that was proposed for, or none.
 
 use crate::support::{
+    quorum::Quorum,
     softhsm::{FaultyModule, SO_PIN, SoftHsm, USER_PIN},
-    vault::{THREE, Target, Vault, delete, delete_one, inventory},
+    tokens::{THREE, Target, delete, delete_one, inventory},
 };
 
 /// Has somebody who knows the SO PIN make the token new, under the same label. SoftHSM keeps the serial.
@@ -18,76 +19,76 @@ fn initialise_again(hsm: &SoftHsm) {
 
 #[test]
 fn a_twin_and_an_empty_slot_are_refused_and_the_approvals_wait() {
-    let vault = Vault::taken_over();
-    vault.approved(&delete("01"), THREE);
-    let before = vault.last_transcript();
-    vault.unplug();
-    let gone = vault.execute::<&str>(&[]).expect(1);
+    let quorum = Quorum::of(5).softhsm_in_use().founded();
+    quorum.approved(&delete("01"), THREE);
+    let before = quorum.last_transcript();
+    quorum.unplug();
+    let gone = quorum.execute().expect(1);
     assert!(gone.error().contains("no token \"lab\" with serial"), "{}", gone.error());
     // Same label, same objects, another serial.
-    vault.hsm.init_token("lab");
-    vault.hsm.make_key("lab", "EC:prime256v1", "old", "01");
-    let twin = vault.execute::<&str>(&[]).expect(1);
+    quorum.hsm().init_token("lab");
+    quorum.hsm().make_key("lab", "EC:prime256v1", "old", "01");
+    let twin = quorum.execute().expect(1);
     assert!(twin.error().contains("the module shows: \"lab\" with serial"), "{}", twin.error());
-    assert_eq!(vault.public("lab", "old"), 1);
-    assert_eq!(vault.last_transcript(), before, "a refusal before the intent wrote a line");
-    vault.plug_in();
-    vault.execute::<&str>(&[]).ok();
-    assert_eq!((vault.public("lab", "old"), vault.public("lab", "keep")), (0, 1));
+    assert_eq!(quorum.public("lab", "old"), 1);
+    assert_eq!(quorum.last_transcript(), before, "a refusal before the intent wrote a line");
+    quorum.plug_in();
+    quorum.execute().ok();
+    assert_eq!((quorum.public("lab", "old"), quorum.public("lab", "keep")), (0, 1));
 }
 
 #[test]
 fn nothing_is_proposed_for_a_token_that_is_away() {
-    let vault = Vault::taken_over();
-    vault.unplug();
-    vault.hsm.init_token("lab");
-    let plan = vault.quorum.plan("inventory", &inventory("hsm"));
-    vault.quorum.propose(&plan).expect(1);
-    assert!(!vault.quorum.path("ledger/0001-inventory").exists());
-    vault.plug_in();
-    vault.quorum.propose(&plan).ok();
+    let quorum = Quorum::of(5).softhsm_in_use().founded();
+    quorum.unplug();
+    quorum.hsm().init_token("lab");
+    let plan = quorum.plan("inventory", &inventory("hsm"));
+    quorum.propose(&plan).expect(1);
+    assert!(!quorum.path("ledger/0001-inventory").exists());
+    quorum.plug_in();
+    quorum.propose(&plan).ok();
 }
 
 #[test]
 fn a_token_made_new_by_somebody_else_is_seen_before_the_intent_by_its_public_objects() {
-    let vault = Vault::borrowed();
-    vault.approved(&delete("01"), THREE);
-    initialise_again(&vault.hsm);
-    let refused = vault.execute(&vault.present("user-pin", "user.pin")).expect(3);
+    let quorum = Quorum::of(5).softhsm_in_use().borrowed().founded();
+    quorum.approved(&delete("01"), THREE);
+    initialise_again(quorum.hsm());
+    let refused = quorum.execute_with(&quorum.present("user-pin", "user.pin")).expect(3);
     assert!(refused.error().contains("no longer shows"), "{}", refused.error());
-    assert_eq!((vault.events("intended"), vault.events("attempted")), (0, 0));
+    assert_eq!((quorum.events("intended"), quorum.events("attempted")), (0, 0));
 }
 
 #[test]
 fn a_token_made_new_by_somebody_else_is_seen_after_the_login_where_nothing_is_public() {
-    let vault = Vault::borrowed();
-    vault.approved(&delete_one("private-key", "01"), THREE);
-    initialise_again(&vault.hsm);
-    let present = vault.present("user-pin", "user.pin");
-    let failed = vault.execute(&present).expect(4);
+    let quorum = Quorum::of(5).softhsm_in_use().borrowed().founded();
+    quorum.approved(&delete_one("private-key", "01"), THREE);
+    initialise_again(quorum.hsm());
+    let present = quorum.present("user-pin", "user.pin");
+    let failed = quorum.execute_with(&present).expect(4);
     assert!(failed.error().contains("is not in the token"), "{}", failed.error());
     // After an intent, what is gone may have been destroyed by a run that crashed; the transcript says both.
-    let again = vault.execute(&present).expect(0);
+    let again = quorum.execute_with(&present).expect(0);
     let said = again.text("summary");
     assert!(said.contains("gone: 1 of 1 objects (1 found gone already, 0 deleted by this run)"), "{said}");
-    assert_eq!(vault.events("attempted"), 1);
+    assert_eq!(quorum.events("attempted"), 1);
 }
 
 #[test]
 fn a_token_made_new_after_the_login_is_not_called_a_deletion() {
-    let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
+    let module = FaultyModule::compile(quorum.dir.path());
     module.behave();
-    let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(&vault.hsm, "lab") };
-    vault.found(&[target.module(&module.path)]);
-    vault.approved(&delete("01"), THREE);
+    let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(quorum.hsm(), "lab") };
+    quorum.found(&[target.module(&module.path)]);
+    quorum.approved(&delete("01"), THREE);
     module.script(&format!(
         "SOFTHSM2_CONF='{}' softhsm2-util --init-token --serial {} --label lab --so-pin {SO_PIN} --pin another-1234",
-        vault.hsm.conf(),
-        vault.hsm.serial("lab")
+        quorum.hsm().conf(),
+        quorum.hsm().serial("lab")
     ));
     module.order("C_DestroyObject", 1, "remove");
-    let ran = vault.execute(&vault.present("user-pin", "user.pin"));
+    let ran = quorum.execute_with(&quorum.present("user-pin", "user.pin"));
     assert_eq!(ran.code, Some(5), "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(vault.events("attempted"), 1);
+    assert_eq!(quorum.events("attempted"), 1);
 }

@@ -23,7 +23,7 @@ use quorate::{
 use crate::support::{
     certificates::{Issuer, LONG, Pair, Yubikey, authority, pem, yubico},
     forge::Forge,
-    founded::{enrolled, genesis, practice_target},
+    founded::{genesis, practice_target},
     quorum::{CUSTODIANS, Quorum, Ran},
 };
 
@@ -112,7 +112,7 @@ impl Spare {
 
     /// Proposes a genesis in which this is Alice's spare card, under a policy of these lines.
     fn propose(&self, policy: &str) -> (Quorum, Ran) {
-        let quorum = enrolled();
+        let quorum = Quorum::of(5).everybody().enrolled();
         fs::write(quorum.path("enrolments/alice-spare.json"), self.file("alice", true).write()).unwrap();
         let ran = propose(&quorum, policy);
         (quorum, ran)
@@ -141,7 +141,7 @@ fn propose(quorum: &Quorum, policy: &str) -> Ran {
     for line in policy.lines() {
         plan = plan.policy(line);
     }
-    quorum.propose(&quorum.plan("genesis", &plan.text()))
+    quorum.propose(&plan.text())
 }
 
 /// The lines that believe the test's root.
@@ -156,7 +156,7 @@ fn audited(quorum: &Quorum, genesis: &str) -> Vec<String> {
     for name in CUSTODIANS {
         quorum.approve(name).ok();
     }
-    let head = quorum.execute(&[]).ok().text("head");
+    let head = quorum.execute().ok().text("head");
     let audit = quorum.audit(genesis, &head).ok();
     let findings = audit.json["findings"].as_array().unwrap();
     let of_roster = findings.iter().filter(|f| f["code"] == "roster-warning");
@@ -177,7 +177,7 @@ fn an_attested_card_belongs_and_a_root_of_ones_own_is_a_deviation() {
 
 #[test]
 fn a_witness_needs_the_attestation_of_her_signing_key_only() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let mut card = Spare::new();
     card.certificates.truncate(2);
     fs::write(quorum.path("enrolments/wendy.json"), card.file("wendy", false).write()).unwrap();
@@ -393,7 +393,7 @@ fn dates_are_those_of_the_enrolment_and_of_the_genesis() {
 
 #[test]
 fn certificates_that_the_card_did_not_name_are_refused() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let mut file = Spare::new().file("alice", true);
     file.attestation.swap(1, 2);
     fs::write(quorum.path("enrolments/alice-spare.json"), file.write()).unwrap();
@@ -402,7 +402,7 @@ fn certificates_that_the_card_did_not_name_are_refused() {
 
 #[test]
 fn a_bad_file_of_authorities_is_refused() {
-    let quorum = enrolled();
+    let quorum = Quorum::of(5).everybody().enrolled();
     let text = genesis(&quorum, &practice_target(&quorum.path("tokens/hsm.token")))
         .policy("attestation_certificates = \"bad.pem\"")
         .text();
@@ -415,7 +415,7 @@ fn a_bad_file_of_authorities_is_refused() {
         if let Some(content) = content {
             fs::write(quorum.path("plans/bad.pem"), content).unwrap();
         }
-        let ran = quorum.propose(&quorum.plan("genesis", &text)).expect(code);
+        let ran = quorum.propose(&text).expect(code);
         assert!(ran.error().contains(words), "{}", ran.error());
     }
 }

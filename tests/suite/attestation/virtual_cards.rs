@@ -34,7 +34,7 @@ fn hands(maker: Manufacturer, card: Card) -> Hands {
 fn propose(hands: &Hands) -> Ran {
     let target = practice_target(&hands.quorum.path("tokens/hsm.token"));
     let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
-    hands.quorum.propose(&hands.quorum.plan("genesis", &text))
+    hands.quorum.propose(&text)
 }
 
 #[test]

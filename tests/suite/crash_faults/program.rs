@@ -25,7 +25,7 @@ pub fn proposed() -> Quorum {
         .threshold("security-officer", 2)
         .operation("command", &["crypto-officer"])
         .targets(&target);
-    quorum.propose(&quorum.plan("genesis", &plan.text())).ok();
+    quorum.propose(&plan.text()).ok();
     quorum
 }
 

@@ -1,24 +1,25 @@
 //! A module that crashes, before or after the effect of a call, in a reset, a backup and a restore.
 
 use crate::support::{
+    quorum::Quorum,
     softhsm::{FaultyModule, SoftHsm, USER_PIN},
-    vault::{FOUR, THREE, Target, Vault, inventory, reset},
+    tokens::{FOUR, THREE, Target, inventory, reset},
 };
 
 /// Function, which of its calls in a process, kind of fault, and the exit code.
 type Fault = (&'static str, u32, &'static str, i32);
 
-fn go_through(vault: &Vault, module: &FaultyModule, fault: Fault) {
+fn go_through(quorum: &Quorum, module: &FaultyModule, fault: Fault) {
     let (function, nth, kind, code) = fault;
     let limit = if kind == "hang" { "1" } else { "60" };
     module.order(function, nth, kind);
-    let ran = vault.execute(&["--module-timeout", limit]);
+    let ran = quorum.execute_with(&["--module-timeout", limit]);
     module.behave();
     assert_eq!(ran.code, Some(code), "{fault:?}\n{}{}", ran.stdout, ran.stderr);
     if code != 0 {
         // Before the intent nothing is tried, and nothing recorded.
-        assert_eq!(vault.events("attempted"), usize::from(code != 1), "{fault:?}");
-        vault.execute::<&str>(&[]).ok();
+        assert_eq!(quorum.events("attempted"), usize::from(code != 1), "{fault:?}");
+        quorum.execute().ok();
     }
 }
 
@@ -54,19 +55,19 @@ fn a_reset_survives_its_module() {
         ("C_InitPIN", 1, "error", 5),
         ("C_InitPIN", 1, "late-error", 5),
     ];
-    let vault = Vault::new(SoftHsm::with_token("lab-0"));
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).over(SoftHsm::with_token("lab-0"));
+    let module = FaultyModule::compile(quorum.dir.path());
     module.behave();
-    vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
-    let serial = vault.hsm.serial("lab-0");
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab-0").module(&module.path)]);
+    let serial = quorum.hsm().serial("lab-0");
     for (number, fault) in (1..).zip(FAULTS) {
         let (old, new) = (format!("lab-{}", number - 1), format!("lab-{number}"));
-        vault.approved(&reset(&serial, &old, &new), FOUR);
-        go_through(&vault, &module, *fault);
-        let listed = vault.hsm.tool(&["--list-token-slots"]);
+        quorum.approved(&reset(&serial, &old, &new), FOUR);
+        go_through(&quorum, &module, *fault);
+        let listed = quorum.hsm().tool(&["--list-token-slots"]);
         assert!(listed.contains(&format!("label        : {new}\n")), "{fault:?}\n{listed}");
     }
-    vault.ceremony(&inventory("hsm"), THREE).ok();
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
 #[test]
@@ -108,42 +109,42 @@ fn a_backup_and_a_restore_survive_their_module() {
         hsm.user("lab", USER_PIN, &args);
     }
     hsm.make_secret("lab", "AES:32", "aes", "03");
-    let vault = Vault::new(hsm);
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).over(hsm);
+    let module = FaultyModule::compile(quorum.dir.path());
     module.behave();
     let spare = Target { name: "spare", ..Target::empty("spare") };
-    vault.found(&[Target::in_use(&vault.hsm, "lab").module(&module.path), spare.module(&module.path)]);
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path), spare.module(&module.path)]);
     for (number, fault) in (1..).zip(BACKUP) {
-        let file = vault.quorum.at(&format!("files/{number}.age"));
+        let file = quorum.at(&format!("files/{number}.age"));
         let plan = format!(
             "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{file}\"\n\
              allow_partial = false\n"
         );
-        vault.approved(&plan, FOUR);
-        go_through(&vault, &module, *fault);
+        quorum.approved(&plan, FOUR);
+        go_through(&quorum, &module, *fault);
         assert!(std::path::Path::new(&file).exists());
     }
-    let keys = ["01", "02"].map(|id| public_key(&vault, "lab", id));
+    let keys = ["01", "02"].map(|id| public_key(&quorum, "lab", id));
     for fault in RESTORE {
         let plan = format!(
             "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"spare\"\nbackup = 1\n\
              input = \"{}\"\n",
-            vault.quorum.at("files/1.age")
+            quorum.at("files/1.age")
         );
-        vault.approved(&plan, FOUR);
-        go_through(&vault, &module, *fault);
-        assert_eq!(["01", "02"].map(|id| public_key(&vault, "spare", id)), keys, "{fault:?}");
-        assert_eq!((vault.public("spare", "ec"), vault.public("spare", "rsa")), (1, 1), "{fault:?}");
-        empty(&vault);
+        quorum.approved(&plan, FOUR);
+        go_through(&quorum, &module, *fault);
+        assert_eq!(["01", "02"].map(|id| public_key(&quorum, "spare", id)), keys, "{fault:?}");
+        assert_eq!((quorum.public("spare", "ec"), quorum.public("spare", "rsa")), (1, 1), "{fault:?}");
+        empty(&quorum);
     }
 }
 
-fn public_key(vault: &Vault, token: &str, id: &str) -> String {
-    vault.hsm.tool(&["--token-label", token, "--read-object", "--type", "pubkey", "--id", id])
+fn public_key(quorum: &Quorum, token: &str, id: &str) -> String {
+    quorum.hsm().tool(&["--token-label", token, "--read-object", "--type", "pubkey", "--id", id])
 }
 
 /// Destroys what the restore made, by the quorum: the next one starts from nothing again.
-fn empty(vault: &Vault) {
+fn empty(quorum: &Quorum) {
     let mut plan =
         String::from("kind = \"delete\"\ntitle = \"Empty\"\nexpires_in_hours = 1\ntarget = \"spare\"\n");
     for id in ["01", "02"] {
@@ -152,39 +153,39 @@ fn empty(vault: &Vault) {
         }
     }
     plan += "[[objects]]\nclass = \"secret-key\"\nid = \"03\"\n";
-    vault.ceremony(&plan, THREE).ok();
+    quorum.ceremony(&plan, THREE).ok();
 }
 
 /// The disk of the ledger is lost after the PINs were set, in the middle of the reset or at its end: the second medium has
 /// all that is needed to go on.
 #[test]
 fn the_second_medium_has_all_when_the_ledgers_disk_is_lost() {
-    let vault = Vault::new(SoftHsm::with_token("lab-0"));
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).over(SoftHsm::with_token("lab-0"));
+    let module = FaultyModule::compile(quorum.dir.path());
     module.behave();
-    vault.found(&[Target::in_use(&vault.hsm, "lab-0").module(&module.path)]);
-    let (ledger, copy) = (vault.quorum.path("ledger"), vault.quorum.path("copy"));
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab-0").module(&module.path)]);
+    let (ledger, copy) = (quorum.path("ledger"), quorum.path("copy"));
     let lose = || {
         std::fs::remove_dir_all(&ledger).unwrap();
         let copied = std::process::Command::new("cp").arg("-r").args([&copy, &ledger]).status().unwrap();
         assert!(copied.success());
     };
-    let serial = vault.hsm.serial("lab-0");
+    let serial = quorum.hsm().serial("lab-0");
     for (number, fault) in
         (1..).zip([("C_SetPIN", "crash-after"), ("C_InitPIN", "crash-after"), ("none", "none")])
     {
         let (old, new) = (format!("lab-{}", number - 1), format!("lab-{number}"));
-        vault.approved(&reset(&serial, &old, &new), FOUR);
+        quorum.approved(&reset(&serial, &old, &new), FOUR);
         module.order(fault.0, 1, fault.1);
-        let ran = vault.execute::<&str>(&[]);
+        let ran = quorum.execute();
         assert_eq!(ran.code, Some(if fault.0 == "none" { 0 } else { 5 }), "{}", ran.stderr);
         lose();
         module.behave();
         if ran.code == Some(5) {
-            vault.execute::<&str>(&[]).ok();
+            quorum.execute().ok();
         }
         // With the PINs that only the copy had.
-        vault.ceremony(&inventory("hsm"), THREE).ok();
+        quorum.ceremony(&inventory("hsm"), THREE).ok();
     }
-    vault.quorum.run(&["audit", &vault.quorum.at("ledger"), &vault.quorum.at("copy")]).expect(6);
+    quorum.run(&["audit", &quorum.at("ledger"), &quorum.at("copy")]).expect(6);
 }

@@ -5,8 +5,8 @@ use std::{fs, path::Path, process::Command};
 use crate::{
     programs::desk::{Desk, SECOND, SECRET, by, exists, genesis, input, output, program_table},
     support::{
-        quorum::CUSTODIANS,
-        vault::{THREE, people},
+        quorum::{CUSTODIANS, Quorum},
+        tokens::THREE,
     },
 };
 
@@ -85,11 +85,11 @@ fn a_terminal_gets_each_credential_once_at_its_prompt() {
 
 #[test]
 fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
-    let quorum = people();
+    let quorum = Quorum::of(5).enrolled();
     let openssl = fs::canonicalize("/usr/bin/openssl").unwrap();
     let table = program_table("offline-key", &openssl, &[("secret", "generated")]);
     let plan = quorum.plan("genesis", &genesis(&quorum, &table));
-    quorum.ceremony(&plan, &CUSTODIANS, &[]).ok();
+    quorum.ceremony(&plan, &CUSTODIANS).ok();
     let command = |arguments: &str, rest: &str| {
         format!(
             "kind = \"command\"\ntitle = \"Key\"\nexpires_in_hours = 1\ntarget = \"offline-key\"\n\
@@ -102,7 +102,7 @@ fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
          \"-pass\", \"stdin\", \"-out\", \"{output:key}\"",
         &(by("secret", "stdin") + &output("key", &key)),
     );
-    quorum.ceremony(&quorum.plan("make", &make), THREE, &[]).ok();
+    quorum.ceremony(&make, THREE).ok();
     assert!(text(&key).contains("ENCRYPTED PRIVATE KEY"));
     let document = quorum.path("files/document");
     fs::write(&document, "the document").unwrap();
@@ -115,14 +115,14 @@ fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
             + &input("document", &document)
             + &output("signature", &signature)),
     );
-    quorum.ceremony(&quorum.plan("sign", &sign), THREE, &[]).ok();
+    quorum.ceremony(&sign, THREE).ok();
     // The public half comes out with the passphrase as well, and the signature holds under it.
     let public = quorum.path("files/public.pem");
     let show = command(
         "\"pkey\", \"-in\", \"{input:key}\", \"-passin\", \"stdin\", \"-pubout\", \"-out\", \"{output:public}\"",
         &(by("secret", "stdin") + &input("key", &key) + &output("public", &public)),
     );
-    quorum.ceremony(&quorum.plan("show", &show), THREE, &[]).ok();
+    quorum.ceremony(&show, THREE).ok();
     let verified = Command::new("openssl")
         .args(["dgst", "-sha256", "-verify"])
         .arg(&public)
@@ -136,10 +136,10 @@ fn an_offline_key_is_made_and_signs_under_a_passphrase_that_nobody_has() {
 
 #[test]
 fn age_asks_for_its_passphrase_on_the_terminal() {
-    let quorum = people();
+    let quorum = Quorum::of(5).enrolled();
     let age = fs::canonicalize("/usr/bin/age").unwrap();
     let table = program_table("safe", &age, &[("secret", "generated")]);
-    quorum.ceremony(&quorum.plan("genesis", &genesis(&quorum, &table)), &CUSTODIANS, &[]).ok();
+    quorum.ceremony(&genesis(&quorum, &table), &CUSTODIANS).ok();
     let (plain, sealed, opened) =
         (quorum.path("files/plain"), quorum.path("files/sealed"), quorum.path("files/opened"));
     fs::write(&plain, "what is in the safe").unwrap();
@@ -156,13 +156,13 @@ fn age_asks_for_its_passphrase_on_the_terminal() {
             + &input("plain", &plain)
             + &output("sealed", &sealed)),
     );
-    quorum.ceremony(&quorum.plan("seal", &seal), THREE, &[]).ok();
+    quorum.ceremony(&seal, THREE).ok();
     assert!(fs::read(&sealed).unwrap().starts_with(b"age-encryption.org/v1\n-> scrypt "));
     let open = command(
         "\"-d\", \"-o\", \"{output:opened}\", \"{input:sealed}\"",
         &(by("secret", "prompt Enter passphrase:") + &input("sealed", &sealed) + &output("opened", &opened)),
     );
-    quorum.ceremony(&quorum.plan("open", &open), THREE, &[]).ok();
+    quorum.ceremony(&open, THREE).ok();
     assert_eq!(text(&opened), "what is in the safe");
 }
 
@@ -181,17 +181,17 @@ fn a_check_looks_whether_it_was_carried_out() {
     let rest = by("secret", "stdin") + &exists(&nowhere);
     let failed = desk.ceremony(&desk.plan(&["complain", "no such box", "exit", "7"], &rest)).expect(4);
     assert!(failed.error().contains("exit code 7") && failed.error().contains("it said: no such box"));
-    desk.quorum.execute(&["--give-up"]).expect(4);
+    desk.quorum.execute_with(&["--give-up"]).expect(4);
     // It says that it did, and the check sees that it did not.
     let lied = desk.ceremony(&desk.plan(&["say", "done"], &rest)).expect(5);
     assert!(lied.error().contains("but the check sees that it was not carried out"), "{}", lied.error());
-    desk.quorum.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute_with(&["--give-up"]).expect(5);
     // Without a check a failure leaves everything open, and it is not run again.
     let count = desk.quorum.path("count");
     let plan = desk.plan(&["note", count.to_str().unwrap(), "exit", "1"], &by("secret", "stdin"));
     desk.ceremony(&plan).expect(5);
-    desk.quorum.execute(&[]).expect(5);
-    desk.quorum.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute().expect(5);
+    desk.quorum.execute_with(&["--give-up"]).expect(5);
     assert_eq!(text(&count), "x", "it was run twice");
     let status = desk.quorum.run(&["status", &desk.quorum.at("ledger")]).ok();
     let outcomes: Vec<&str> = status.json["ceremonies"]
@@ -217,7 +217,7 @@ fn a_repeatable_command_is_run_until_it_succeeds() {
     let rest = "repeatable = true\n---\n".to_owned() + &by("secret", "stdin");
     desk.ceremony(&desk.plan(&arguments, &rest)).expect(5);
     fs::write(&wanted, "there").unwrap();
-    desk.quorum.execute(&[]).ok();
+    desk.quorum.execute().ok();
     assert_eq!(text(&count), "xx");
 }
 
@@ -264,7 +264,7 @@ fn a_credential_that_was_not_read_was_not_handed() {
         let ended = desk.ceremony(&plan).expect(5);
         let told = format!("{taken} of 3 credentials taken");
         assert!(ended.error().contains(&told), "{arguments:?}: {}", ended.error());
-        let closed = desk.quorum.execute(&["--give-up"]).expect(5);
+        let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
         assert_eq!(closed.json["program"]["run"]["handed"].as_u64(), Some(taken), "{arguments:?}");
     }
 }
@@ -295,7 +295,7 @@ fn a_descriptor_has_a_number_and_a_path() {
 /// Binary is binary: a key may end with the byte of a line feed, and is held as it is.
 #[test]
 fn all_bytes_of_what_is_handed_over_are_held_and_counted() {
-    let quorum = people();
+    let quorum = Quorum::of(5).enrolled();
     let (program, file) = (quorum.path("files/puppet"), quorum.path("files/key"));
     fs::copy(crate::programs::desk::puppet(), &program).unwrap();
     let key = [[0x80_u8; 31].as_slice(), b"\n"].concat();
@@ -310,7 +310,7 @@ fn all_bytes_of_what_is_handed_over_are_held_and_counted() {
     for name in CUSTODIANS {
         quorum.approve(name).ok();
     }
-    let done = quorum.execute(&[]).ok();
+    let done = quorum.execute().ok();
     assert!(done.text("summary").contains("secret of box: 32 bytes"), "{}", done.text("summary"));
     let desk = Desk { quorum, puppet: program };
     let kept = desk.quorum.dir.path().join("kept");

@@ -47,12 +47,12 @@ fn a_killed_tool_leaves_no_program_behind_and_runs_nothing_twice() {
         assert!(Instant::now() < deadline, "the program outlives the tool");
         thread::sleep(Duration::from_millis(20));
     }
-    let again = desk.quorum.execute(&[]).expect(5);
+    let again = desk.quorum.execute().expect(5);
     assert!(again.error().contains("it is never run twice"), "{}", again.error());
     thread::sleep(Duration::from_secs(3));
     assert_eq!(fs::read_to_string(&mark).unwrap(), "x");
     assert!(!late.exists());
-    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
     assert!(closed.json["program"]["run"].is_null(), "{}", closed.json["program"]);
     desk.has_no_secret(&[&again, &closed]);
     assert!(is_tidy(&desk));
@@ -73,11 +73,9 @@ fn a_recovered_ceremony_leaves_no_working_directory_behind() {
     killed_when(&desk, &mark);
     assert!(!is_tidy(&desk));
     let recover = "kind = \"recover\"\ntitle = \"Recover\"\nexpires_in_hours = 1\nceremony = 1\n";
-    desk.quorum
-        .ceremony(&desk.quorum.plan("recover", recover), &crate::support::quorum::CUSTODIANS, &[])
-        .ok();
+    desk.quorum.ceremony(recover, &crate::support::quorum::CUSTODIANS).ok();
     // The next one who looks finds nothing to do, and clears up.
-    desk.quorum.execute(&[]).expect(3);
+    desk.quorum.execute().expect(3);
     assert!(is_tidy(&desk));
 }
 
@@ -95,9 +93,9 @@ fn after_a_kill_the_check_says_whether_it_was_done() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         desk.approved(&desk.plan(&arguments, &(by("secret", "stdin") + &exists(&wanted))));
         killed_when(&desk, if code == 0 { &wanted } else { &mark });
-        desk.quorum.execute(&[]).expect(code);
+        desk.quorum.execute().expect(code);
         if code != 0 {
-            desk.quorum.execute(&["--give-up"]).expect(code);
+            desk.quorum.execute_with(&["--give-up"]).expect(code);
         }
         assert_eq!(fs::read_to_string(&mark).unwrap(), "x");
         fs::remove_file(&mark).unwrap();
@@ -159,7 +157,7 @@ fn killed_at_every_write_a_program_is_started_once() {
                 break;
             }
             points += 1;
-            let next = desk.quorum.execute(&[]);
+            let next = desk.quorum.execute();
             match next.code {
                 Some(0) => completed += 1,
                 Some(5) => open += 1,

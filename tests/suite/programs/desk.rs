@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     quorum::{CUSTODIANS, Quorum, Ran},
-    vault::{THREE, people},
+    tokens::THREE,
 };
 
 /// What the owners of the programs' credentials hand over: it must be nowhere afterwards.
@@ -66,7 +66,7 @@ pub fn genesis(quorum: &Quorum, tables: &str) -> String {
 
 impl Desk {
     pub fn new() -> Self {
-        let quorum = people();
+        let quorum = Quorum::of(5).enrolled();
         let program = quorum.path("files/puppet");
         fs::copy(puppet(), &program).unwrap();
         fs::write(quorum.path("files/one.secret"), SECRET).unwrap();
@@ -85,7 +85,7 @@ impl Desk {
         for name in CUSTODIANS {
             quorum.approve(name).ok();
         }
-        quorum.execute(&[]).ok();
+        quorum.execute().ok();
         for file in ["one", "two"] {
             fs::remove_file(quorum.path(&format!("files/{file}.secret"))).unwrap();
         }
@@ -104,7 +104,7 @@ impl Desk {
 
     /// Proposes and approves.
     pub fn approved(&self, plan: &str) {
-        self.quorum.propose(&self.quorum.plan("next", plan)).ok();
+        self.quorum.propose(plan).ok();
         for name in THREE {
             self.quorum.approve(name).ok();
         }
@@ -113,7 +113,7 @@ impl Desk {
     /// A whole ceremony.
     pub fn ceremony(&self, plan: &str) -> Ran {
         self.approved(plan);
-        self.quorum.execute(&[])
+        self.quorum.execute()
     }
 
     /// Fails if one of the secrets stands in any file of the quorum, or in what was said.

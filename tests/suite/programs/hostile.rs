@@ -14,7 +14,7 @@ fn a_program_that_prints_a_credential_is_not_quoted() {
     let rest = by("secret", "stdin") + &output("stdout", &said);
     let leaked = desk.ceremony(&desk.plan(&["say", "before", "cat"], &rest)).expect(5);
     assert!(leaked.error().contains("IT WROTE A CREDENTIAL"), "{}", leaked.error());
-    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
     let run = &closed.json["program"]["run"];
     assert!(run["stdout"].is_null() && run["stderr"].is_null() && run["credential_written"] == true, "{run}");
     assert!(!said.exists());
@@ -30,7 +30,7 @@ fn a_program_that_writes_a_credential_to_its_output_gets_nothing_published() {
         by("secret", "stdin") + &output("out", &desk.file("out")) + &output("more", &desk.file("more"));
     let plan = desk.plan(&["note", "{output:more}", "save", "{output:out}"], &rest);
     let leaked = desk.ceremony(&plan).expect(5);
-    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
     assert!(!desk.file("out").exists() && !desk.file("more").exists());
     desk.has_no_secret(&[&leaked, &closed]);
 }
@@ -44,11 +44,11 @@ fn a_terminal_that_echoes_gets_no_credential() {
     assert!(stopped.error().contains("would have shown the credential"), "{}", stopped.error());
     assert!(!kept.exists(), "it was typed");
     // Echoed by the program itself: seen, and dropped.
-    desk.quorum.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute_with(&["--give-up"]).expect(5);
     let leaked =
         desk.ceremony(&desk.plan(&["ask", "PIN: ", "show-answer"], &by("secret", "prompt PIN:"))).expect(5);
     assert!(leaked.error().contains("IT WROTE A CREDENTIAL"), "{}", leaked.error());
-    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
     desk.has_no_secret(&[&stopped, &leaked, &closed]);
 }
 
@@ -61,12 +61,12 @@ fn another_prompt_gets_no_credential_and_the_same_one_only_one() {
     let stopped = desk.ceremony(&plan).expect(5);
     assert!(stopped.error().contains("longer than 2 s") && stopped.error().contains("0 of 1 credentials"));
     assert!(!kept.exists());
-    desk.quorum.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute_with(&["--give-up"]).expect(5);
     let arguments = ["ask", "PIN: ", "ask", "PIN: "];
     let again = desk.ceremony(&desk.plan(&arguments, &by("secret", "prompt PIN:"))).expect(5);
     assert!(again.error().contains("asked for a credential once more"), "{}", again.error());
     // One that ends well without having asked was not handed what it needs.
-    desk.quorum.execute(&["--give-up"]).expect(5);
+    desk.quorum.execute_with(&["--give-up"]).expect(5);
     let unasked = desk.ceremony(&desk.plan(&["say", "done"], &by("secret", "prompt PIN:"))).expect(5);
     assert!(unasked.error().contains("exit code 0, 0 of 1 credentials taken"), "{}", unasked.error());
 }
@@ -87,7 +87,7 @@ fn a_program_that_hangs_floods_or_dies_is_brought_to_an_end() {
         let plan = desk.plan(arguments, &rest).replace("seconds = 20", limit);
         let ended = desk.ceremony(&plan).expect(5);
         assert!(ended.error().contains(said), "{arguments:?}: {}", ended.error());
-        let closed = desk.quorum.execute(&["--give-up"]).expect(5);
+        let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
         desk.has_no_secret(&[&ended, &closed]);
         assert!(!desk.file("out").exists());
     }
@@ -125,9 +125,9 @@ fn outputs_are_not_written_over_and_follow_no_link() {
     // Put there after the approvals: refused before the intent, and good again when it is gone.
     desk.approved(&plan);
     std::os::unix::fs::symlink(desk.quorum.path("elsewhere"), &out).unwrap();
-    desk.quorum.execute(&[]).expect(3);
+    desk.quorum.execute().expect(3);
     fs::remove_file(&out).unwrap();
-    desk.quorum.execute(&[]).ok();
+    desk.quorum.execute().ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), "x");
     assert!(!desk.quorum.path("elsewhere").exists());
     // Put there by the program itself, while it runs: what was there is not touched, and it goes on when it is gone.
@@ -150,7 +150,7 @@ fn outputs_are_not_written_over_and_follow_no_link() {
     let exists = desk.ceremony(&desk.plan(&arguments, &rest)).expect(5);
     assert!(exists.error().contains("exists, and is not this program's output"), "{}", exists.error());
     fs::remove_file(desk.file("later")).unwrap();
-    desk.quorum.execute(&[]).ok();
+    desk.quorum.execute().ok();
     assert_eq!(fs::read_to_string(desk.file("later")).unwrap(), "xx");
     assert!(!SECRET.is_empty());
 }

@@ -8,8 +8,8 @@ use crate::{
         uses::puppet_use,
     },
     support::{
-        quorum::Ran,
-        vault::{THREE, Target, Vault, inventory},
+        quorum::{Quorum, Ran},
+        tokens::{THREE, Target, inventory},
     },
 };
 
@@ -43,8 +43,8 @@ fn outputs_that_are_not_taken_are_named_with_the_reason_and_the_rest_can_be_kept
     }
     assert!(!ended.error().contains("output fine was not taken"), "{}", ended.error());
     assert!(ended.json["error"]["hint"].to_string().contains("--keep-room"), "{}", ended.stdout);
-    desk.quorum.execute(&["--keep-room"]).expect(2);
-    let closed = desk.quorum.execute(&["--give-up", "--keep-room"]).expect(5);
+    desk.quorum.execute_with(&["--keep-room"]).expect(2);
+    let closed = desk.quorum.execute_with(&["--give-up", "--keep-room"]).expect(5);
     assert!(
         closed.text("summary").contains("missing was not taken: it was not written"),
         "{}",
@@ -66,7 +66,7 @@ fn what_a_credential_stands_in_is_not_kept_and_that_is_said() {
     let arguments = ["save", "diary", "note", "log", "exit", "3"];
     let ended = desk.ceremony(&desk.plan(&arguments, &by("secret", "stdin"))).expect(5);
     assert!(ended.error().contains("1 REMOVED because they contained a credential"), "{}", ended.error());
-    let closed = desk.quorum.execute(&["--give-up", "--keep-room"]).expect(5);
+    let closed = desk.quorum.execute_with(&["--give-up", "--keep-room"]).expect(5);
     // Said once more where it is kept: whoever gives up may not have read the first message.
     assert!(closed.json["said"].to_string().contains("REMOVED because they contained"), "{}", closed.stdout);
     let kept = kept(&closed);
@@ -83,24 +83,24 @@ fn what_a_credential_stands_in_is_not_kept_and_that_is_said() {
     ] {
         assert!(leaked.error().contains(said), "{said}: {}", leaked.error());
     }
-    let closed = desk.quorum.execute(&["--give-up"]).expect(5);
+    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
     assert!(closed.json["kept"].is_null(), "{}", closed.stdout);
     desk.has_no_secret(&[&leaked, &closed]);
 }
 
 #[test]
 fn a_use_tells_and_keeps_what_its_program_left() {
-    let vault = Vault::in_use();
-    vault.found(&[Target::in_use(&vault.hsm, "lab")]);
+    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab")]);
     // A look has no program.
-    vault.approved(&inventory("hsm"), THREE);
-    let nothing = vault.execute(&["--give-up", "--keep-room"]).expect(3);
+    quorum.approved(&inventory("hsm"), THREE);
+    let nothing = quorum.execute_with(&["--give-up", "--keep-room"]).expect(3);
     assert!(nothing.error().contains("runs no program"), "{}", nothing.error());
-    vault.execute::<&str>(&[]).ok();
-    let rest = by("user-pin", "stdin") + &output("out", &vault.quorum.path("files/out"));
-    let ended = vault.ceremony(&puppet_use(&["note", "scratch"], &rest), THREE).expect(5);
+    quorum.execute().ok();
+    let rest = by("user-pin", "stdin") + &output("out", &quorum.path("files/out"));
+    let ended = quorum.ceremony(&puppet_use(&["note", "scratch"], &rest), THREE).expect(5);
     assert!(ended.error().contains("output out was not taken: it was not written"), "{}", ended.error());
     assert!(ended.error().contains("working directory: scratch: 1 bytes"), "{}", ended.error());
-    let closed = vault.execute(&["--give-up", "--keep-room"]).expect(5);
+    let closed = quorum.execute_with(&["--give-up", "--keep-room"]).expect(5);
     assert!(kept(&closed).join("scratch").exists());
 }

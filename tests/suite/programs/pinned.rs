@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::{
     programs::desk::{Desk, by, input, output, puppet, sha256},
-    support::vault::inventory,
+    support::tokens::inventory,
 };
 
 #[test]
@@ -18,24 +18,24 @@ fn a_program_that_was_swapped_is_not_started_and_an_update_needs_the_quorum() {
     other.push(0);
     fs::remove_file(&desk.puppet).unwrap();
     fs::write(&desk.puppet, &other).unwrap();
-    let refused = desk.quorum.execute(&[]).expect(3);
+    let refused = desk.quorum.execute().expect(3);
     assert!(refused.error().contains("is not the program"), "{}", refused.error());
     assert!(!mark.exists());
     fs::write(&desk.puppet, &good).unwrap();
-    desk.quorum.execute(&[]).ok();
+    desk.quorum.execute().ok();
     assert_eq!(fs::read(&mark).unwrap(), b"x");
     // The updated program is taken with approvals that name it, and from then on.
     fs::write(&desk.puppet, &other).unwrap();
-    let refused = desk.quorum.propose(&desk.quorum.plan("next", &plan)).expect(3);
+    let refused = desk.quorum.propose(&plan).expect(3);
     assert!(refused.error().contains("is not the program"), "{}", refused.error());
     let updated = format!("sha256 = \"{}\"\n---\n{}", sha256(&desk.puppet), by("secret", "stdin"));
     let path = desk.quorum.plan("next", &desk.plan(&["note", mark.to_str().unwrap()], &updated));
     let proposed = desk.quorum.propose(&path).ok();
     assert!(proposed.stderr.contains("ANOTHER FILE IS TAKEN FOR ITS PROGRAM"), "{}", proposed.stderr);
-    for name in crate::support::vault::THREE {
+    for name in crate::support::tokens::THREE {
         desk.quorum.approve(name).ok();
     }
-    desk.quorum.execute(&[]).ok();
+    desk.quorum.execute().ok();
     desk.ceremony(&plan).ok();
     assert_eq!(fs::read(&mark).unwrap(), b"xxx");
 }
@@ -64,10 +64,10 @@ fn an_input_that_was_swapped_is_refused_and_what_is_read_is_a_copy() {
     let arguments = ["note", "{input:document}", "copy-file", "{input:document}", "{output:out}"];
     desk.approved(&desk.plan(&arguments, &rest));
     fs::write(&document, "swapped!").unwrap();
-    let refused = desk.quorum.execute(&[]).expect(3);
+    let refused = desk.quorum.execute().expect(3);
     assert!(refused.error().contains("is not the input that is pinned"), "{}", refused.error());
     fs::write(&document, "approved").unwrap();
-    desk.quorum.execute(&[]).ok();
+    desk.quorum.execute().ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), "approvedx");
     assert_eq!(fs::read_to_string(&document).unwrap(), "approved");
     // A digest in the plan is held to as well.
@@ -90,12 +90,10 @@ fn scripts_and_what_is_no_program_are_refused() {
             sha256(path)
         )
     };
-    let refused =
-        desk.quorum.propose(&desk.quorum.plan("next", &desk.plan(&["say", "x"], &check(&script)))).expect(1);
+    let refused = desk.quorum.propose(&desk.plan(&["say", "x"], &check(&script))).expect(1);
     assert!(refused.error().contains("is a script"), "{}", refused.error());
     fs::write(&script, "text").unwrap();
-    let refused =
-        desk.quorum.propose(&desk.quorum.plan("next", &desk.plan(&["say", "x"], &check(&script)))).expect(1);
+    let refused = desk.quorum.propose(&desk.plan(&["say", "x"], &check(&script))).expect(1);
     assert!(refused.error().contains("is not a program"), "{}", refused.error());
 }
 
@@ -149,7 +147,7 @@ fn plans_that_cannot_be_meant_are_refused() {
             "box is a program",
         ),
     ] {
-        let refused = desk.quorum.propose(&desk.quorum.plan("next", &plan)).expect(3);
+        let refused = desk.quorum.propose(&plan).expect(3);
         assert!(refused.error().contains(said), "{said}: {}\n{plan}", refused.error());
     }
 }

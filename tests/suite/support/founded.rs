@@ -1,7 +1,4 @@
-//! A quorum that has had its genesis, copied for each test; its target is a practice token.
-//!
-//! Five custodians (Bob with a spare card), the administrator Frank, the witness Wendy, the stranger Mallory. The
-//! genesis is run once for each test program. The copies share its token, on which only inventories are run.
+//! What is made once for each test program and copied for each test, and the genesis over a practice token.
 
 use std::{
     collections::BTreeMap,
@@ -9,13 +6,12 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, OnceLock},
-    thread,
 };
 
 use quorate::practice::PracticeToken;
 
 use crate::support::genesis_plan::GenesisPlan;
-use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, ran};
+use crate::support::quorum::{CUSTODIANS, Quorum, ran};
 
 /// A ceremony that changes nothing, not even the PIN: the quorums of one program share their token. 3 of 5.
 pub const INVENTORY: &str = "kind = \"inventory\"\ntitle = \"Look at hsm\"\nexpires_in_hours = 24\ntarget = \"hsm\"\n\
@@ -33,30 +29,9 @@ pub fn practice_target(file: &Path) -> String {
     )
 }
 
-/// Everybody is enrolled, nothing is proposed yet.
-pub fn enrolled() -> Quorum {
-    copy_of(&once("enrolled", |kept| copy(enroll_all().dir.path(), kept)))
-}
-
-/// The genesis is closed.
-pub fn founded() -> Quorum {
-    copy_of(&once("founded", |kept| {
-        let quorum = enrolled();
-        // Where the token is stands in the ledger: it must outlive this quorum.
-        let token = kept_directory("founded-token").join("hsm.token");
-        found(&quorum, &practice_target(&token));
-        copy(quorum.dir.path(), kept);
-    }))
-}
-
 /// Runs the genesis over these targets.
 pub fn found(quorum: &Quorum, targets: &str) {
-    let plan = quorum.plan("genesis", &genesis_text(quorum, targets));
-    quorum.propose(&plan).ok();
-    for name in CUSTODIANS {
-        quorum.approve(name).ok();
-    }
-    quorum.execute(&[]).ok();
+    quorum.ceremony(&genesis_text(quorum, targets), &CUSTODIANS).ok();
 }
 
 /// The quorum's plan, with Wendy as a witness.
@@ -69,22 +44,10 @@ pub fn genesis_text(quorum: &Quorum, targets: &str) -> String {
     genesis(quorum, targets).text()
 }
 
-fn enroll_all() -> Quorum {
-    let quorum = Quorum::bare();
-    thread::scope(|scope| {
-        for name in CUSTODIANS.iter().chain([&ADMIN, &"mallory"]) {
-            scope.spawn(|| quorum.enroll(name, ""));
-        }
-        scope.spawn(|| quorum.enroll_as("wendy", "", &["--witness"]));
-    });
-    quorum.enroll("bob", "-spare");
-    quorum
-}
-
 /// Makes something in a directory of this name once for this test program, whoever asks first.
-pub fn once(name: &'static str, make: impl FnOnce(&Path)) -> PathBuf {
-    static MADE: Mutex<BTreeMap<&str, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
-    let made = Arc::clone(MADE.lock().unwrap().entry(name).or_default());
+pub fn once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    static MADE: Mutex<BTreeMap<String, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
+    let made = Arc::clone(MADE.lock().unwrap().entry(name.to_owned()).or_default());
     made.get_or_init(|| {
         let path = kept_directory(name);
         make(&path);
@@ -147,7 +110,7 @@ pub fn in_memory() {
 /// A quorum like the template.
 pub fn copy_of(template: &Path) -> Quorum {
     in_memory();
-    let quorum = Quorum { dir: tempfile::tempdir().unwrap(), environment: Vec::new(), rehearsal: false };
+    let quorum = Quorum::at_home(tempfile::tempdir().unwrap());
     copy(template, quorum.dir.path());
     quorum
 }

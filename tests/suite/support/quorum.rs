@@ -9,14 +9,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{founded, genesis_plan::GenesisPlan, schema, soft_cards};
+use super::{founded, genesis_plan::GenesisPlan, recipe::Recipe, schema, soft_cards, softhsm::SoftHsm};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// The binary under test.
 pub const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
-/// Custodians of [`Quorum::new`], in order.
+/// The custodians, in order.
 pub const CUSTODIANS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 /// The administrator.
 pub const ADMIN: &str = "frank";
@@ -69,16 +69,16 @@ pub struct Quorum {
     pub environment: Vec<(String, String)>,
     /// `--rehearsal` on every command.
     pub rehearsal: bool,
+    /// Where its tokens are, if it has a SoftHSM.
+    pub hsm: Option<SoftHsm>,
+    /// Every `execute` gets the SO PIN that the token had before the quorum: a ceremony that needs none takes no notice.
+    pub presents_so_pin: bool,
 }
 
 impl Quorum {
-    /// Five custodians and an administrator, enrolled, each with one card. Production mode, soft cards.
-    pub fn new() -> Self {
-        let quorum = Self::bare();
-        for name in CUSTODIANS.iter().chain([&ADMIN]) {
-            quorum.enroll(name, "");
-        }
-        quorum
+    /// With so many custodians: what it is to be is said next.
+    pub fn of(custodians: usize) -> Recipe {
+        Recipe::of(custodians)
     }
 
     /// Nobody enrolled yet.
@@ -88,7 +88,23 @@ impl Quorum {
         for sub in ["cards", "enrolments", "plans", "tokens", "files"] {
             fs::create_dir(dir.path().join(sub)).unwrap();
         }
-        Self { dir, environment: Vec::new(), rehearsal: false }
+        Self::at_home(dir)
+    }
+
+    /// What there is in a folder.
+    pub fn at_home(dir: TempDir) -> Self {
+        Self { dir, environment: Vec::new(), rehearsal: false, hsm: None, presents_so_pin: false }
+    }
+
+    /// The same over these tokens.
+    pub fn with_hsm(self, hsm: SoftHsm) -> Self {
+        Self { environment: hsm.environment(), hsm: Some(hsm), ..self }
+    }
+
+    /// The SoftHSM of a quorum that has one.
+    #[track_caller]
+    pub fn hsm(&self) -> &SoftHsm {
+        self.hsm.as_ref().unwrap()
     }
 
     /// A path in the folder.
@@ -192,9 +208,45 @@ impl Quorum {
         self.genesis(custodians).targets(targets).text()
     }
 
-    /// Proposes a plan on `ledger` with the copy `copy`.
+    /// The file of a plan that is given as text, which has line feeds, or as its file already.
+    fn plan_file(&self, plan: &str) -> String {
+        if plan.contains('\n') { self.plan("next", plan) } else { plan.to_owned() }
+    }
+
+    /// One step of a ceremony, by the administrator: what follows `propose` begins with the plan, as text or as a file.
+    pub fn step(&self, verb: &str, more: &[&str]) -> Command {
+        let (ledger, copy, card) = (self.at("ledger"), self.at("copy"), self.with_card(ADMIN));
+        let present = format!("hsm:so-pin={}", self.at("so.pin"));
+        let (mut args, mut more) = (vec![verb], more.to_vec());
+        let plan;
+        match verb {
+            "propose" => {
+                plan = self.plan_file(more.remove(0));
+                args.extend([&plan, &ledger, "--copy", &copy]);
+            }
+            "execute" => args.extend([&ledger, "--copy", &copy]),
+            _ => args.push(&ledger),
+        }
+        if verb == "execute" && self.presents_so_pin {
+            args.extend(["--present-pin", &present]);
+        }
+        args.extend(more);
+        args.extend(card.iter().map(String::as_str));
+        self.command(&args)
+    }
+
+    /// Proposes a plan, given as text or as a file.
     pub fn propose(&self, plan: &str) -> Ran {
-        self.run_with(ADMIN, &["propose", plan, &self.at("ledger"), "--copy", &self.at("copy")])
+        ran(&mut self.step("propose", &[plan]))
+    }
+
+    /// The same, and has these custodians approve it at the station. What was proposed.
+    pub fn approved(&self, plan: &str, approving: &[&str]) -> Ran {
+        let proposed = self.propose(plan).ok();
+        for name in approving {
+            self.approve(name).ok();
+        }
+        proposed
     }
 
     /// A custodian approves at the station.
@@ -227,21 +279,21 @@ impl Quorum {
         status.json["head"].as_str().map(str::to_owned)
     }
 
-    /// Executes at the station, with files and options.
-    pub fn execute(&self, more: &[&str]) -> Ran {
-        let (ledger, copy) = (self.at("ledger"), self.at("copy"));
-        let mut args = vec!["execute", &ledger, "--copy", &copy];
-        args.extend(more);
-        self.run_with(ADMIN, &args)
+    /// Executes at the station.
+    pub fn execute(&self) -> Ran {
+        ran(&mut self.step("execute", &[]))
     }
 
-    /// Proposes, has the first custodians approve at the station, and executes.
-    pub fn ceremony(&self, plan: &str, approving: &[&str], more: &[&str]) -> Ran {
-        self.propose(plan).ok();
-        for name in approving {
-            self.approve(name).ok();
-        }
-        self.execute(more)
+    /// The same, with files of approvals and options.
+    pub fn execute_with<S: AsRef<str>>(&self, more: &[S]) -> Ran {
+        let more: Vec<&str> = more.iter().map(AsRef::as_ref).collect();
+        ran(&mut self.step("execute", &more))
+    }
+
+    /// A whole ceremony.
+    pub fn ceremony(&self, plan: &str, approving: &[&str]) -> Ran {
+        self.approved(plan, approving);
+        self.execute()
     }
 
     /// Audits with both pins.
@@ -269,22 +321,4 @@ pub fn ran(command: &mut Command) -> Ran {
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         stdout,
     }
-}
-
-/// A `[[targets]]` table: an empty SoftHSM slot that becomes `hsm` with the label `lab`, all credentials held.
-pub const EMPTY_SOFTHSM: &str = "[[targets]]\nname = \"hsm\"\nkind = \"pkcs11\"\n\
-     module = \"/usr/lib/softhsm/libsofthsm2.so\"\nstart = \"initialise\"\nlabel = \"lab\"\n\
-     [targets.credentials]\nso-pin = { authority = \"security-officer\", custody = \"held\" }\n\
-     user-pin = { authority = \"crypto-officer\", custody = \"held\" }\n\
-     backup-key = { authority = \"security-officer\", custody = \"held\" }\n";
-
-/// A `[[targets]]` table: a SoftHSM token in use, taken over, all credentials held.
-pub fn softhsm_in_use(label: &str, serial: &str) -> String {
-    format!(
-        "[[targets]]\nname = \"hsm\"\nkind = \"pkcs11\"\n\
-         module = \"/usr/lib/softhsm/libsofthsm2.so\"\nstart = \"take-over\"\nlabel = \"{label}\"\nserial = \"{serial}\"\n\
-         [targets.credentials]\nso-pin = {{ authority = \"security-officer\", custody = \"held\" }}\n\
-         user-pin = {{ authority = \"crypto-officer\", custody = \"held\" }}\n\
-         backup-key = {{ authority = \"security-officer\", custody = \"held\" }}\n"
-    )
 }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::support::{
+    quorum::Quorum,
     softhsm::{FaultyModule, USER_PIN},
-    vault::Vault,
 };
 
 /// CKF_WRITE_PROTECTED, CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_LOCKED,
@@ -24,9 +24,9 @@ const KW_PAD: u32 = 0x210a;
 const UNSUPPORTED: &str = "rv=0x54";
 
 /// The abilities that the token is said to lack, by their short names, with the reasons.
-fn lacking(vault: &Vault, module: &FaultyModule) -> (Vec<String>, String) {
+fn lacking(quorum: &Quorum, module: &FaultyModule) -> (Vec<String>, String) {
     let path = module.path.to_str().unwrap();
-    let shown = vault.quorum.run(&["token", "show", "--module", path, "--label", "lab"]).ok();
+    let shown = quorum.run(&["token", "show", "--module", path, "--label", "lab"]).ok();
     let abilities = shown.json["abilities"].as_array().unwrap();
     let lacks: Vec<&Value> = abilities.iter().filter(|a| a["possible"] == false).collect();
     let names = lacks.iter().map(|a| a["ability"].as_str().unwrap().to_owned()).collect();
@@ -80,11 +80,11 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
             "asks for no login",
         ),
     ];
-    let vault = Vault::in_use();
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
+    let module = FaultyModule::compile(quorum.dir.path());
     for (orders, wanted, said) in cases {
         module.orders(orders);
-        let (found, reasons) = lacking(&vault, &module);
+        let (found, reasons) = lacking(&quorum, &module);
         let mut wanted: Vec<&str> = wanted.split_whitespace().collect();
         wanted.insert(0, "initialise");
         assert_eq!(found, wanted, "{orders:?}: {reasons}");
@@ -93,17 +93,17 @@ fn each_sign_of_a_lack_is_seen_and_costs_no_try() {
             assert_eq!(module.calls(function), 0, "{orders:?}: {function}");
         }
     }
-    assert!(vault.hsm.can_log_in("lab", "user", USER_PIN));
-    assert_eq!(vault.hsm.user("lab", USER_PIN, &["-O"]).matches(" Object;").count(), 4);
+    assert!(quorum.hsm().can_log_in("lab", "user", USER_PIN));
+    assert_eq!(quorum.hsm().user("lab", USER_PIN, &["-O"]).matches(" Object;").count(), 4);
 }
 
 /// As opencryptoki: an empty token that wants the SO PIN it was delivered with. Another one would cost a try.
 #[test]
 fn an_empty_token_with_a_factory_pin_is_not_initialised() {
-    let vault = Vault::new(crate::support::softhsm::SoftHsm::new());
-    let module = FaultyModule::compile(vault.quorum.dir.path());
+    let quorum = Quorum::of(5).over(crate::support::softhsm::SoftHsm::new());
+    let module = FaultyModule::compile(quorum.dir.path());
     module.orders(&[("C_GetTokenInfo", SO_LOCKED, "no-flags"), ("C_GetTokenInfo", 123, "serial")]);
-    let shown = vault.quorum.run(&["token", "show", "--module", module.path.to_str().unwrap()]).ok();
+    let shown = quorum.run(&["token", "show", "--module", module.path.to_str().unwrap()]).ok();
     assert_eq!(shown.json["identity"]["serial"], "123");
     let abilities = shown.json["abilities"].as_array().unwrap();
     let initialise = abilities.iter().find(|a| a["ability"] == "initialise").unwrap();
@@ -112,8 +112,8 @@ fn an_empty_token_with_a_factory_pin_is_not_initialised() {
 
 #[test]
 fn an_empty_slot_can_be_initialised_and_nothing_else() {
-    let vault = Vault::new(crate::support::softhsm::SoftHsm::new());
-    let shown = vault.quorum.run(&["token", "show", "--module", crate::support::softhsm::MODULE]).ok();
+    let quorum = Quorum::of(5).over(crate::support::softhsm::SoftHsm::new());
+    let shown = quorum.run(&["token", "show", "--module", crate::support::softhsm::MODULE]).ok();
     for ability in shown.json["abilities"].as_array().unwrap() {
         assert_eq!(ability["possible"], ability["ability"] == "initialise", "{ability}");
     }

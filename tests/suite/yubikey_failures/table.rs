@@ -65,7 +65,7 @@ fn template() -> PathBuf {
     // Where the token is stands in the ledger: it must outlive this quorum.
     let target = practice_target(&founded::kept_directory("token").join("hsm.token"));
     let genesis = genesis_text(&hands, &CUSTODIANS, &target);
-    hands.quorum.propose(&hands.quorum.plan("genesis", &genesis)).ok();
+    hands.quorum.propose(&genesis).ok();
     let ledger = hands.quorum.at("ledger");
     for name in CUSTODIANS {
         match hands.cards.contains_key(name) {
@@ -73,8 +73,8 @@ fn template() -> PathBuf {
             false => hands.quorum.approve(name).ok(),
         };
     }
-    hands.quorum.execute(&[]).ok();
-    hands.quorum.propose(&hands.quorum.plan("inventory", INVENTORY)).ok();
+    hands.quorum.execute().ok();
+    hands.quorum.propose(INVENTORY).ok();
     fs::write(hands.quorum.path("files/head"), hands.quorum.head().unwrap()).unwrap();
     for (name, card) in &hands.cards {
         card.save(&hands.quorum.path(&format!("cards/{name}.json")));

@@ -10,8 +10,8 @@ use std::{
     sync::Mutex,
 };
 
-use super::{Stand, path};
-use crate::support::quorum::Ran;
+use super::path;
+use crate::support::quorum::{Quorum, Ran};
 
 /// Calls that change a file system or make a change durable.
 const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,link,linkat,\
@@ -26,7 +26,7 @@ pub struct Call {
     pub name: String,
     /// Which call of this name, from 1.
     pub nth: usize,
-    /// On what, without the stand's own path.
+    /// On what, without the quorum's own path.
     pub on: String,
     /// Files or directories on disk, and not a pipe.
     pub is_on_disk: bool,
@@ -65,7 +65,7 @@ pub struct Traced {
 }
 
 /// Runs a command under strace, with an injection (`write:signal=KILL:when=3`) or none.
-pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced {
+pub fn traced(quorum: &Quorum, command: &Command, inject: Option<&str>) -> Traced {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut strace = Command::new("strace");
     strace
@@ -89,7 +89,7 @@ pub fn traced(stand: &Stand, command: &Command, inject: Option<&str>) -> Traced 
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             stdout,
         },
-        calls: parse(&fs::read_to_string(log.path()).unwrap(), path(stand.quorum.dir.path())),
+        calls: parse(&fs::read_to_string(log.path()).unwrap(), path(quorum.dir.path())),
     }
 }
 
@@ -102,7 +102,7 @@ fn parse(log: &str, home: &str) -> Vec<Call> {
         *nth += 1;
         let on = rest.rsplit_once(") ").map_or(rest, |(on, _)| on).replace(home, "");
         let succeeded = !rest.contains(" = -1 ");
-        // A plan in a stand that is copied names its files by the working directory.
+        // A plan in a quorum that is copied names its files by the working directory.
         let is_on_disk = rest.contains(home) || rest.contains("/proc/self/cwd/");
         calls.push(Call { name: name.into(), nth: *nth, on, is_on_disk, succeeded });
     }
@@ -125,19 +125,19 @@ pub const KILL: Interruption = Interruption {
     kind: Call::kind_for_a_kill,
 };
 
-/// Cuts a command off before its calls on the disk, on a copy of the stand each time.
+/// Cuts a command off before its calls on the disk, on a copy of the quorum each time.
 ///
 /// After each cut the ledger must audit, and `go_on` is run, unless the disk looks as after an earlier cut with as many
 /// workers started: between fsync and rename nothing differs that survives a process.
 pub fn sweep(
     what: &str,
-    stand: &Stand,
-    command: &(dyn Fn(&Stand) -> Command + Sync),
-    go_on: &(dyn Fn(&Stand, &Ran) + Sync),
+    quorum: &Quorum,
+    command: &(dyn Fn(&Quorum) -> Command + Sync),
+    go_on: &(dyn Fn(&Quorum, &Ran) + Sync),
     interruption: Interruption,
 ) {
     let begun = std::time::Instant::now();
-    let rehearsed = stand.twin();
+    let rehearsed = quorum.twin();
     let whole = traced(&rehearsed, &command(&rehearsed), None);
     assert_eq!(whole.ran.code, Some(0), "{what}: {}", whole.ran.stderr);
     let mut workers = 0;
@@ -165,15 +165,15 @@ pub fn sweep(
         loop {
             let Some((workers, call)) = queue.lock().unwrap().pop() else { return };
             let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let stand = stand.twin();
-                let ran = traced(&stand, &command(&stand), Some(&(interruption.inject)(&call))).ran;
+                let quorum = quorum.twin();
+                let ran = traced(&quorum, &command(&quorum), Some(&(interruption.inject)(&call))).ran;
                 (interruption.check)(&ran);
-                let shape = (workers, ran.code, stand.shape());
+                let shape = (workers, ran.code, quorum.shape());
                 if !shapes.lock().unwrap().insert(shape) {
                     return;
                 }
-                stand.audits();
-                go_on(&stand, &ran);
+                quorum.audits();
+                go_on(&quorum, &ran);
             }));
             if tried.is_err() {
                 failures.lock().unwrap().push(format!("{} {} ({})", call.name, call.nth, call.on));
