@@ -133,7 +133,7 @@ fn by_flags(place: &TokenSlot, lacks: &mut Lacks) {
     }
     lacks.add(
         &[Ability::Initialise],
-        "the token is initialised already",
+        "the token is already initialised",
         "take it over, or reset it once it is the quorum's",
     );
     if !info.login_required() {
