@@ -13,6 +13,10 @@ use super::names::{directory_of, lacking};
 
 pub(super) const NO_LOCKS: &str = "the file system has no locks (flock)";
 
+/// A lock that was given up lasts a moment longer where its process has just started another: that one has the lock too until its
+/// program is loaded.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// An exclusive flock(2) on the directory that holds a file, until dropped.
 ///
 /// The directory and not the file: [`super::replace`] gives the name to another inode, and a lock on the old one
@@ -24,7 +28,16 @@ pub struct DirectoryLock {
 impl DirectoryLock {
     /// Locks the directory of `path`; gives up after `patience`.
     pub fn acquire(path: &Path, patience: Duration) -> io::Result<Self> {
-        let directory = File::open(directory_of(path))?;
+        Self::lock(File::open(directory_of(path))?, patience)
+    }
+
+    /// Locks `directory` itself, or fails after a [`MOMENT`] with [`io::ErrorKind::WouldBlock`].
+    pub fn of_directory(directory: &Path) -> io::Result<Self> {
+        let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
+        Self::lock(OpenOptions::new().read(true).custom_flags(flags).open(directory)?, MOMENT)
+    }
+
+    fn lock(directory: File, patience: Duration) -> io::Result<Self> {
         let start = Instant::now();
         loop {
             match directory.try_lock() {
@@ -40,16 +53,6 @@ impl DirectoryLock {
                 }
                 Err(TryLockError::Error(e)) => return Err(lacking(e, NO_LOCKS)),
             }
-        }
-    }
-    /// Locks `directory` itself, or fails at once with [`io::ErrorKind::WouldBlock`].
-    pub fn of_directory(directory: &Path) -> io::Result<Self> {
-        let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
-        let directory = OpenOptions::new().read(true).custom_flags(flags).open(directory)?;
-        match directory.try_lock() {
-            Ok(()) => Ok(Self { _directory: directory }),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(e)) => Err(lacking(e, NO_LOCKS)),
         }
     }
 
