@@ -163,7 +163,7 @@ fn production_is_not_approved_as_a_rehearsal() {
     assert!(done.error().contains("production ledger, not a rehearsal's"), "{}", done.stderr);
     // In the right mode, the card of a rehearsal is nobody's.
     let done = acting(open(), "alice", &["approve", path, "-o", file.to_str().unwrap()]).expect(3);
-    assert!(done.error().contains("nobody's list"), "{}", done.stderr);
+    assert!(done.error().contains("belongs to nobody"), "{}", done.stderr);
 }
 
 #[test]
