@@ -116,7 +116,7 @@ vectors: build-needs ## Write ledgers, lines, approvals and shares, with their d
 	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --package quorate --lib -- transcript::tests
 	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --test suite attacks_record::vectors
 
-man: build-needs ## Write the manual pages anew from the command line's definitions
+man: build-needs ## Regenerate the manual pages from the command line's definitions
 	QUORATE_BLESS=1 $(CARGO) test --locked --test manuals
 
 build: build-needs ## Build the program in release
