@@ -1,6 +1,6 @@
 //! Files that survive a power cut: one way to create, one way to replace, one way to keep others out.
 //!
-//! It stands at the bottom, beside `memory` and `encoding`, because the adapters that keep files need it and
+//! It is at the bottom, beside `memory` and `encoding`, because the adapters that keep files need it and
 //! do not import each other.
 
 mod destruction;

@@ -19,7 +19,7 @@ account! {
         pub expires: Timestamp,
     }
 
-    /// A plan in whose way nothing stands.
+    /// A plan that nothing prevents from being proposed.
     of "propose" pub struct PlanChecked {
         /// the ceremony that is open and comes first, or null
         pub open: Option<String>,
@@ -79,7 +79,7 @@ account! {
         pub head: Digest,
         /// number of the dealing
         pub epoch: u32,
-        /// whose shares it opened; empty if it holds none
+        /// whose shares it opened; empty if it has none
         pub authorities: Vec<Name>,
         /// by this machine's clock
         pub time: Timestamp,

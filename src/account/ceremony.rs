@@ -31,7 +31,7 @@ account! {
         pub kind: OperationKind,
         /// from its plan
         pub title: Line,
-        /// where it stands, in words
+        /// what state it is in, as text
         pub standing: Line,
         /// what came of it, or null
         pub outcome: Option<Outcome>,
@@ -95,7 +95,7 @@ account! {
         pub proposal: Proposal,
         /// its SHA-256
         pub proposal_digest: Digest,
-        /// where it stands, in words
+        /// what state it is in, as text
         pub standing: Line,
         /// SHA-256 of its last line
         pub last_line: Digest,

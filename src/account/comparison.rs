@@ -71,13 +71,13 @@ impl TargetsCompared {
         rows.extend(self.objects.iter().map(|c| Row::Item(format!("{}: {}", self.in_words(c), c.object))));
         rows.extend(self.changes.iter().map(|change| Row::Item(format!("changed since: {change}"))));
         rows.push(Row::text(match self.verdict {
-            Alike::Same => "Both hold the same objects.",
-            Alike::Different => "They do not hold the same objects.",
-            Alike::Unknown => "They are not known to hold the same objects.",
+            Alike::Same => "Both have the same objects.",
+            Alike::Different => "They do not have the same objects.",
+            Alike::Unknown => "They are not known to have the same objects.",
         }));
         if self.objects.iter().any(|c| matches!(c.by, Some(Evidence::PublicKey | Evidence::CheckValue))) {
             rows.push(Row::text(
-                "What is the same by public key or check value is so by the tokens' own word. That a token can use a key \
+                "What is the same by public key or check value is so by the tokens' own claim. That a token can use a key \
                  is proven by the ceremony that restores it there.",
             ));
         }

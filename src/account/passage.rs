@@ -16,7 +16,7 @@ pub struct Passage {
 pub enum Row {
     /// A sentence.
     Text(String),
-    /// A sentence that stays on one line, for whoever searches for it.
+    /// A sentence that stays on one line, for those who search for it.
     Line(String),
     /// A finding, which begins with its severity and a colon.
     Finding(String),

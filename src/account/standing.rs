@@ -55,7 +55,7 @@ account! {
         pub backups: Vec<BackupStanding>,
         /// which cards are known to work
         pub drills: DrillsStanding,
-        /// ceremonies that ended while nobody knew which PINs are in force: a plan of kind "recover" brings them to their end
+        /// ceremonies that ended while nobody knew which PINs are in force: a plan of kind "recover" completes them
         pub unsettled: Vec<String>,
         /// the open ceremony, or null
         pub open: Option<OpenStanding>,
@@ -195,7 +195,7 @@ account! {
         pub attempts: Vec<Attempted>,
         /// how many copies of the ledger must be there before a target is touched
         pub copies: u8,
-        /// PINs that the quorum does not hold, which 'execute' asks for
+        /// PINs that the quorum does not have, which 'execute' asks for
         pub pins: Vec<PinToPresent>,
     }
 
@@ -289,7 +289,7 @@ impl LedgerStanding {
                 rows.extend(self.unsettled.iter().map(|left| {
                     Row::text(format!(
                         "{left} ended while nobody knew which PINs are in force. When its target is back, a plan of kind \
-                         \"recover\" brings it to its end."
+                         \"recover\" completes it."
                     ))
                 }));
                 passages.push(Passage::plain(rows));

@@ -16,7 +16,7 @@ account! {
         pub module: String,
         /// SHA-256 of that file
         pub sha256: Digest,
-        /// what the module says of itself
+        /// what the module reports about itself
         pub library: Line,
         /// each slot that has a token
         pub tokens: Vec<SlotListed>,
@@ -26,7 +26,7 @@ account! {
     pub struct SlotListed {
         /// number of the slot now; it moves
         pub slot: u64,
-        /// what the slot says of itself
+        /// what the slot reports about itself
         pub description: Line,
         /// maker, model, serial, label; null where it cannot be read
         pub identity: Option<TokenIdentity>,
@@ -34,7 +34,7 @@ account! {
         pub versions: Option<Line>,
         /// of the token, in words
         pub flags: Option<Vec<String>>,
-        /// shortest and longest PIN; 0 is no limit
+        /// shortest and longest PIN; 0 means no limit
         pub pin_length: Option<(usize, usize)>,
         /// for the SO PIN
         pub so_tries: Option<Tries>,
@@ -50,11 +50,11 @@ account! {
         pub module: String,
         /// SHA-256 of that file
         pub sha256: Digest,
-        /// what the module says of itself
+        /// what the module reports about itself
         pub library: Line,
         /// number of the slot now; it moves
         pub slot: u64,
-        /// what the slot says of itself
+        /// what the slot reports about itself
         pub description: Line,
         /// maker, model, serial, label
         pub identity: TokenIdentity,
@@ -62,7 +62,7 @@ account! {
         pub versions: Line,
         /// of the token, in words
         pub flags: Vec<String>,
-        /// shortest and longest PIN; 0 is no limit
+        /// shortest and longest PIN; 0 means no limit
         pub pin_length: (usize, usize),
         /// for the SO PIN
         pub so_tries: Tries,
@@ -107,7 +107,7 @@ account! {
 pub fn module_rows(module: &str, library: &Line, sha256: Digest) -> Vec<Row> {
     vec![
         Row::Text(format!("Module {module}")),
-        Row::Item(format!("says of itself: {library}")),
+        Row::Item(format!("reports: {library}")),
         Row::Item(format!("SHA-256 {sha256}")),
     ]
 }

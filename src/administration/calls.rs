@@ -75,7 +75,7 @@ pub struct TokenSlot<S> {
 pub struct Found<H> {
     /// CK_OBJECT_HANDLE.
     pub handle: H,
-    /// What the object says of itself.
+    /// What the object shows about itself.
     pub record: ObjectRecord,
 }
 
@@ -123,7 +123,7 @@ pub trait Session {
     /// C_InitPIN, by the SO: objects stay usable.
     fn init_pin(&self, new: &Pin) -> Outcome<()>;
 
-    /// C_SetPIN of whoever is logged in; nobody being logged in, it would be the user's.
+    /// C_SetPIN for the one who is logged in; if nobody is, it would be the user's.
     fn set_pin(&self, old: &Pin, new: &Pin) -> Outcome<()>;
 
     /// The token objects that the session sees.
@@ -164,7 +164,7 @@ fn freed(holder: PinHolder) -> &'static str {
             "the token's manual says how a locked SO PIN is freed; the quorum cannot"
         }
         PinHolder::User => {
-            "the SO PIN can set a new user PIN, and the objects stay: where the quorum holds it, quorate-break-glass(7) says how \
+            "the SO PIN can set a new user PIN, and the objects stay: where the quorum has it, quorate-break-glass(7) says how \
              its custodians open it; set the PIN with 'pkcs11-tool --init-pin --login --login-type so', then retire the \
              target and adopt it again"
         }

@@ -13,7 +13,7 @@ use crate::{
     roster::Standing,
 };
 
-/// A card opened the shares of the roster in force, and each was the one that was dealt. The card of somebody who
+/// A card opened the shares of the roster in force, and each was the one that was dealt. The card of a person who
 /// holds no share signed, nothing else. It lies beside the transcript whose head it names.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 //!
 //! What is counted are distinct custodians of the roster, never signatures, cards or keys. Before an act each
 //! of them has handed over shares that were verified ([`Quorum::establish`]); when a record is judged
-//! later, approvals stand for that, since shares never enter it ([`Tally::count`] is the same count).
+//! later, approvals count instead, since shares never enter it ([`Tally::count`] is the same count).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// How many custodians of one authority stand for a proposal.
+/// How many custodians of one authority support a proposal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Count {
     /// Which authority.
@@ -72,7 +72,7 @@ impl Tally {
 }
 
 /// A custodian who approved and whose shares, one for each authority needed, were all verified.
-#[must_use = "whoever is not counted is missing from the quorum"]
+#[must_use = "anyone not counted is missing from the quorum"]
 pub struct Participant {
     custodian: Name,
     shares: Vec<Share>,
@@ -162,7 +162,7 @@ impl Quorum {
         Ok(quorum)
     }
 
-    /// Who stands for it.
+    /// Those who support it.
     pub fn custodians(&self) -> &[Name] {
         &self.custodians
     }

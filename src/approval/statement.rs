@@ -18,7 +18,7 @@ use crate::{
 pub trait Statement: Serialize + DeserializeOwned {
     /// For example `approval`.
     const EVENT: &'static str;
-    /// Who may make it.
+    /// Those who may make it.
     const BY: &'static [Standing];
     /// The person who says that they made it.
     fn author(&self) -> &Name;
@@ -157,7 +157,7 @@ pub enum StatementError {
         source: StrictError,
     },
     /// The author does not belong to the roster in this capacity.
-    #[error("{author} is no {wanted} of this quorum")]
+    #[error("{author} is not {wanted} of this quorum")]
     Author {
         /// Who says that they made it.
         author: Name,
@@ -260,7 +260,11 @@ fn author_card<'r>(
     keyid: Digest,
 ) -> Result<(&'r Person, &'r EnrolledCard), StatementError> {
     let person = roster.person(author).filter(|p| by.contains(&p.standing)).ok_or_else(|| {
-        let wanted = by.iter().map(Standing::to_string).collect::<Vec<_>>().join(" or ");
+        let named = by.iter().map(|standing| match standing {
+            Standing::Administrator => format!("an {standing}"),
+            Standing::Custodian | Standing::Witness => format!("a {standing}"),
+        });
+        let wanted = named.collect::<Vec<_>>().join(" or ");
         StatementError::Author { author: author.clone(), wanted }
     })?;
     let card = person

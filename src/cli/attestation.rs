@@ -188,7 +188,7 @@ fn facts(attested: &VerifiedAttestation) -> Vec<String> {
     card.push_str(if attested.is_fips() { ", FIPS series" } else { "" });
     let firmware = attested.firmware();
     let weak = if firmware < Firmware::WITHOUT_EUCLEAK {
-        ": whoever takes it apart can read its ECDSA keys (EUCLEAK)"
+        ": anyone who takes it apart can read its ECDSA keys (EUCLEAK)"
     } else {
         ""
     };

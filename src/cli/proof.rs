@@ -57,7 +57,7 @@ impl Proof {
                     more(UNMARKED);
                 }
                 if *firmware < Firmware::WITHOUT_EUCLEAK {
-                    more("whoever takes it apart can read its ECDSA keys (EUCLEAK)");
+                    more("anyone who takes it apart can read its ECDSA keys (EUCLEAK)");
                 }
             }
             Self::Incomplete(error) => {

@@ -116,7 +116,7 @@ fn read(path: &AbsolutePath, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> R
     }
 }
 
-/// A script is run by whatever its first line names, which nobody pinned.
+/// A script is run by the program that its first line names, which is not pinned.
 fn check_kind(path: &AbsolutePath, bytes: &[u8]) -> Result<(), TokenError> {
     if bytes.starts_with(b"\x7fELF") {
         Ok(())

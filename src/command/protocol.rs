@@ -17,7 +17,7 @@ const LONGEST: u64 = 4 << 20;
 pub(super) struct Job {
     /// As what the program finds itself called.
     pub name: String,
-    /// What follows; `\u{0}N\u{0}` stands for the number of the descriptor that is handed on as number N, from 0.
+    /// What follows; `\u{0}N\u{0}` means the number of the descriptor that is handed on as number N, from 0.
     #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
     /// All of its environment.

@@ -145,7 +145,7 @@ pub(super) enum Untaken {
     TooLong,
     #[error("its permissions do not let it be read")]
     Unreadable,
-    #[error("a credential stood in it, and it was removed")]
+    #[error("a credential was in it, and it was removed")]
     Credential,
 }
 

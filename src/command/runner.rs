@@ -329,7 +329,7 @@ impl Listening<'_> {
 }
 
 /// How many of the credentials on standard input and in descriptors were read. Of the line feed after the last one
-/// nothing is asked: whoever reads as many bytes as the credential has leaves it.
+/// nothing is asked: a program that reads as many bytes as the credential has leaves it.
 fn taken(input: &[&Pin], pipe: Option<&OwnedFd>, handed: &[OwnedFd]) -> io::Result<usize> {
     let ends: Vec<usize> = input
         .iter()

@@ -32,7 +32,7 @@ pub(super) fn lacking(error: io::Error, what: &'static str) -> io::Error {
     }
 }
 
-/// What the system says of a failure, without its number.
+/// What the system says about a failure, without its number.
 pub fn reason(error: &io::Error) -> String {
     let said = error.to_string();
     said.split_once(" (os error ").map_or(said.clone(), |(words, _)| words.to_lowercase())

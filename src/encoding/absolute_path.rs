@@ -30,7 +30,7 @@ pub enum PathError {
 }
 
 impl AbsolutePath {
-    /// The root directory, which is not a file: it stands where a path is not known yet.
+    /// The root directory, which is not a file: a placeholder where a path is not known yet.
     pub fn root() -> Self {
         Self("/".to_owned())
     }

@@ -1,4 +1,4 @@
-//! Enums whose variant stands in their own object, as `"kind"`, and are read field by field.
+//! Enums whose variant is in their own object, as `"kind"`, and are read field by field.
 //!
 //! serde's reader of such an enum (`tag = "kind"`) first keeps the whole object, in up to fifty times its size, and then gives
 //! it to the variant: no bound of a field applies before all of it was read. In this crate's spelling the kind comes first, so

@@ -15,7 +15,7 @@ pub struct Digest([u8; 32]);
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DigestError {
     /// Neither 64 hex digits nor 32 PGP words.
-    #[error("not a SHA-256 digest: want 64 hex digits or 32 PGP words")]
+    #[error("not a SHA-256 digest, which has 64 hex digits or 32 PGP words")]
     Spelling,
     /// Words, but not 32 right ones.
     #[error("not a SHA-256 digest in PGP words: {0}")]
@@ -69,7 +69,7 @@ impl Digest {
         }
         let bytes = words::from_words(text).map_err(|e| DigestError::Words(e.to_string()))?;
         let count = bytes.len();
-        bytes.try_into().map(Self).map_err(|_| DigestError::Words(format!("{count} words, want 32")))
+        bytes.try_into().map(Self).map_err(|_| DigestError::Words(format!("{count} words instead of 32")))
     }
 
     /// The 32 PGP words, even positions from the two-syllable list.
@@ -133,7 +133,7 @@ impl Hasher {
         self.0.update(bytes);
     }
 
-    /// The digest of all that was taken in.
+    /// The digest of everything that was added.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }

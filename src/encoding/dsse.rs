@@ -11,7 +11,7 @@ use super::{
     strict::{self, Base64, StrictError},
 };
 
-/// Whether a ledger is in earnest. It stands inside every signed payload type.
+/// Whether a ledger is in earnest. It is part of every signed payload type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {

@@ -24,7 +24,9 @@ impl Flaw {
             Self::ByteOrderMark => "save it as UTF-8 without a byte order mark",
             Self::NotText => "save it as UTF-8",
             Self::Nul => "save it as UTF-8: iconv -f UTF-16 -t UTF-8",
-            Self::Control => "write the PIN anew, with the characters that are typed for it and nothing else",
+            Self::Control => {
+                "write the PIN again, with the characters that are typed for it and nothing else"
+            }
         }
     }
 }

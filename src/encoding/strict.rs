@@ -69,7 +69,7 @@ impl io::Write for Expected<'_> {
     }
 }
 
-/// The reason without the value that did not fit: a file that is no document may be somebody's PIN.
+/// The reason without the value that did not fit: a file that is not a document may be somebody's PIN.
 fn without_value(reason: &str) -> String {
     let is_valued = reason.starts_with("invalid type: ") || reason.starts_with("invalid value: ");
     match (reason.find(['`', '"']), reason.rfind(", expected ")) {

@@ -11,7 +11,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// JSON text of the same value in which nothing moves a cursor. serde_json escapes what is below a blank, and this the rest,
-/// which can stand in strings only.
+/// which can only be in strings.
 pub fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
@@ -41,13 +41,13 @@ fn is_unprintable(c: char) -> bool {
 }
 
 /// The identifier of a person, an authority or a target: 1 to 40 characters of `a-z`, `0-9` and `-`, the
-/// first a letter, the last no `-`. It can stand in a path, a shell line and a commitment.
+/// first a letter, the last no `-`. It can be used in a path, a shell line and a commitment.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
-/// A text that is no [`Name`].
+/// A text that is not a [`Name`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{0:?} is no name: 1 to 40 of a-z, 0-9 and '-', starting with a letter and not ending with '-'")]
+#[error("{0:?} is not a name: 1 to 40 of a-z, 0-9 and '-', starting with a letter and not ending with '-'")]
 pub struct NameError(String);
 
 impl Name {
@@ -107,13 +107,13 @@ impl<'de> Deserialize<'de> for Name {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Prose<const MAX: usize>(String);
 
-/// What a person writes or a token says of itself.
+/// What a person writes or a token reports about itself.
 pub type Line = Prose<200>;
 
 /// What was seen: paths, names and a module's own words may come together in it.
 pub type Summary = Prose<4000>;
 
-/// A text that is no [`Line`].
+/// A text that is not a [`Line`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LineError {
     /// More characters than are allowed.

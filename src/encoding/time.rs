@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timestamp(u64);
 
-/// A text or a number that is no [`Timestamp`].
+/// A text or a number that is not a [`Timestamp`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a time: want the form 2026-01-31T09:30:00Z")]
+#[error("not a time: write it as 2026-01-31T09:30:00Z")]
 pub struct TimestampError;
 
 const END_OF_9999: u64 = 253_402_300_799;

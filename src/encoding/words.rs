@@ -2,7 +2,7 @@
 //!
 //! Zimmermann and Juola, "PGPfone Owner's Manual", appendix E (1996). A byte at an even place
 //! (from 0) is a word of two syllables, a byte at an odd place a word of three, so that a word
-//! dropped, doubled or swapped with its neighbour is noticed. It is no checksum: a word misheard as another
+//! dropped, doubled or swapped with its neighbour is noticed. It is not a checksum: a word misheard as another
 //! of its own list gives other bytes.
 
 use std::sync::LazyLock;
@@ -80,7 +80,7 @@ pub enum WordsError {
     },
     /// The word belongs to the other list: one was dropped, doubled or swapped, here or before.
     #[error(
-        "word {place}, \"{word}\", cannot stand here: a word was dropped, doubled or swapped at or before it"
+        "word {place}, \"{word}\", cannot be here: a word was dropped, doubled or swapped at or before it"
     )]
     OutOfStep {
         /// The word as the list spells it.
@@ -114,7 +114,7 @@ pub fn to_words(bytes: &[u8]) -> Vec<&'static str> {
 ///
 /// # Errors
 /// [`WordsError`] for the first word that is in neither list, or in the list of the other places.
-/// A text without words gives no bytes; whoever expects a digest checks the length.
+/// A text without words gives no bytes; a caller who expects a digest checks the length.
 pub fn from_words(text: &str) -> Result<Vec<u8>, WordsError> {
     text.split(|c: char| c.is_whitespace() || c == '-')
         .filter(|word| !word.is_empty())

@@ -10,7 +10,7 @@ use super::{
 use crate::encoding::{digest::Digest, dsse::Mode};
 
 /// Every YubiKey of a production roster proves where its keys are, unless the policy lets it pass. What comes with an
-/// enrolment must hold in any case.
+/// enrolment must be valid in any case.
 pub(super) fn check(
     document: &RosterDocument,
     people: &[Person],

@@ -103,7 +103,7 @@ pub enum EnrolmentError {
     /// Not signed by the card that it describes.
     #[error("not signed by the card it describes: {0}")]
     Signature(#[from] KeyError),
-    /// The certificates are others than those that the enrolment names.
+    /// The certificates are not those that the enrolment names.
     #[error("its certificates are not those that the card's statement names")]
     Certificates,
 }

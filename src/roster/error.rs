@@ -45,9 +45,9 @@ pub enum RosterError {
         "a key of {second} is listed twice, maybe in another spelling (first with {first}): each key has one role"
     )]
     KeyTwice {
-        /// Where it stands first.
+        /// Where it is first.
         first: String,
-        /// Where it stands again.
+        /// Where it is again.
         second: String,
     },
     /// A card's enrolment is bad.
@@ -85,7 +85,7 @@ pub enum RosterError {
         /// Which card.
         serial: Line,
     },
-    /// Production wants hardware.
+    /// Production requires hardware.
     #[error("{person}'s card is a soft card, and this is a production quorum")]
     SoftCard {
         /// Whose.
@@ -123,7 +123,7 @@ pub enum RosterError {
     /// The policy's certificates of authorities.
     #[error("policy.attestation.certificates: {0}")]
     AttestationCertificates(AttestationError),
-    /// Rehearsals want soft cards.
+    /// Rehearsals require soft cards.
     #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
     HardCard {
         /// Whose.
@@ -191,7 +191,7 @@ impl RosterError {
             Self::SoftCard { .. } => {
                 "use YubiKeys, or write allow_soft_cards = true under [policy]: a deviation that every audit shows"
             }
-            _ => "mend the plan, then propose again",
+            _ => "fix the plan, then propose again",
         }
     }
 }

@@ -39,7 +39,7 @@ pub const MAX_DRILL_DAYS: u32 = 3650;
 pub struct Policy {
     /// Soft cards in a production roster.
     pub allow_soft_cards: bool,
-    /// Directories that hold the ledger before a target is touched, the ledger itself included.
+    /// Directories that contain the ledger before a target is touched, the ledger itself included.
     pub copies: u8,
     /// Copies on one file system, which one broken disk takes all at once.
     pub allow_same_medium: bool,
@@ -57,7 +57,7 @@ pub struct Policy {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttestationPolicy {
-    /// Cards without attestation are refused. One that is there must hold in any case.
+    /// Cards without attestation are refused. One that is there must be valid in any case.
     pub required: bool,
     /// The oldest firmware.
     pub min_firmware: Firmware,

@@ -142,7 +142,7 @@ impl Roster {
         self.points.contains(&point)
     }
 
-    /// Whether the attestations held when a genesis was proposed as well: those of an enrolment are judged at its own
+    /// Whether the attestations were valid when a genesis was proposed as well: those of an enrolment are judged at its own
     /// time, which is its holder's claim.
     pub fn check_attestation_dates(&self, at: Timestamp) -> Result<(), RosterError> {
         for person in self.people() {

@@ -28,7 +28,7 @@ impl Roster {
             && export < reset
         {
             warnings.push(format!(
-                "backup needs {export} custodians and reset {reset}: whoever may export the keys needs no reset to take them"
+                "backup needs {export} custodians and reset {reset}: anyone who may export the keys does not need a reset to take them"
             ));
         }
         if is_production && policy.allow_soft_cards {
@@ -87,7 +87,7 @@ fn attestation(roster: &Roster) -> Vec<String> {
     }
     if policy.min_firmware < Firmware::WITHOUT_EUCLEAK {
         warnings.push(format!(
-            "deviation: cards with firmware {} or later are allowed: before {}, whoever takes a card apart can read its \
+            "deviation: cards with firmware {} or later are allowed: before {}, anyone who takes a card apart can read its \
              ECDSA keys (EUCLEAK)",
             policy.min_firmware,
             Firmware::WITHOUT_EUCLEAK

@@ -105,7 +105,7 @@ impl FromStr for PivRecipient {
     /// Parses `age1yubikey1…` in its only spelling. Every point of the curve but the neutral one, which has no such
     /// spelling, has the group's prime order, so that none is weak.
     fn from_str(text: &str) -> Result<Self, SealError> {
-        let wanted = "want age1yubikey1 and 59 more characters, with their checksum";
+        let wanted = "it needs age1yubikey1 and 59 more characters, with their checksum";
         let Ok((prefix, bytes)) = bech32::decode(text) else { return refuse(wanted) };
         if prefix.as_str() != PREFIX || bytes.len() != POINT {
             return refuse(wanted);

@@ -42,8 +42,8 @@ impl FromStr for X25519Recipient {
         let refuse = |reason| Err(SealError::Recipient { reason });
         let recipient = match age::x25519::Recipient::from_str(text) {
             Ok(recipient) if recipient.to_string() == text => recipient,
-            Ok(_) => return refuse("want lower case"),
-            Err(_) => return refuse("want age1 and 58 more characters, with their checksum"),
+            Ok(_) => return refuse("it must be in lower case"),
+            Err(_) => return refuse("it needs age1 and 58 more characters, with their checksum"),
         };
         let Some(point): Option<[u8; 32]> =
             bech32::decode(text).ok().and_then(|(_, bytes)| bytes.try_into().ok())

@@ -33,7 +33,7 @@ pub enum SealError {
     #[error("it is not sealed to this key")]
     NotOurs,
     /// Somebody else could open it, too.
-    #[error("it has {found} recipients, want exactly one")]
+    #[error("it has {found} recipients instead of exactly one")]
     ManyRecipients {
         /// Stanzas besides grease.
         found: usize,

@@ -13,7 +13,7 @@ const TITLE: &str = "quorate-share-v1";
 /// The most bytes that one share document can have.
 pub const MAX_SHARE: usize = 1024;
 
-/// A share that somebody handed over. It says of itself what it is; nothing of that was checked.
+/// A share that somebody handed over. What it says about itself was not checked.
 pub struct UnverifiedShare {
     name: ShareName,
     secret: ShareSecret,

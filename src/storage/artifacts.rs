@@ -114,7 +114,7 @@ impl Artifacts for FileArtifacts {
         let opened = durable::open_plain(&partial).map_err(|e| failed("publishing", &partial, &e))?;
         if let Some(begun) = self.begun.remove(path) {
             if begun.broken.load(Ordering::Relaxed) {
-                let hint = "make room or mend the medium, then run the same command again";
+                let hint = "make room or fix the medium, then run the same command again";
                 return Err(refused("publishing", target, "not all of it could be written", hint));
             }
             if !same_file(&begun.file, &opened).map_err(publishing)? {
@@ -156,7 +156,7 @@ fn same_file(a: &File, b: &File) -> io::Result<bool> {
 }
 
 /// link(2) and unlink(2): the name is given only if it is free. A file system without hard links (FAT, exFAT) gets
-/// a look and rename(2), which overwrites what somebody else puts there between the two: nobody else is assumed
+/// a look and rename(2), which overwrites what somebody else puts there between the two: it is assumed that nobody else
 /// to write to the place of a backup.
 fn give_name(partial: &Path, opened: &File, target: &Path) -> io::Result<()> {
     match fs::hard_link(partial, target) {

@@ -1,4 +1,4 @@
-//! Copies of a ledger on other media: where they may lie, how they stand to the ledger, how they catch up.
+//! Copies of a ledger on other media: where they may lie, how they relate to the ledger, how they catch up.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -148,7 +148,7 @@ fn apart(ledger: &Path, copy: &Path, file: &Path, relation: &Relation) -> StoreE
         Relation::Different => refused(
             "comparing the copies at",
             file,
-            format!("the ledger {ledger} and its copy {copy} tell different stories"),
+            format!("the ledger {ledger} and its copy {copy} contradict each other"),
             "nothing was written; audit both against the last head on paper, and keep both as evidence",
         ),
     }

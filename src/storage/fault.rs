@@ -73,7 +73,7 @@ fn explain(error: &io::Error) -> (String, &'static str) {
         }
         _ => {
             let reason = text::printable(&error.to_string());
-            return (reason, "nothing was half-written; mend the cause, then run the same command again");
+            return (reason, "nothing was half-written; fix the cause, then run the same command again");
         }
     };
     (reason.to_owned(), hint)

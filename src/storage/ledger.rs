@@ -85,7 +85,7 @@ struct LockedDirectory {
 }
 
 impl LedgerDirectory {
-    /// Makes the directory of a new ledger, which then is opened. What exists must be an empty directory, or hold
+    /// Makes the directory of a new ledger, which is then opened. What exists must be an empty directory, or contain
     /// nothing but the rest of a genesis that crashed.
     pub fn create(path: &Path) -> Result<Option<Made>, StoreError> {
         if !layout::is_there(path)? {

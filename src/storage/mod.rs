@@ -1,8 +1,8 @@
-//! What is on the disk, and what the machine says of itself.
+//! What is on the disk, and what the machine reports about itself.
 //!
 //! Files are hostile: symbolic links are not followed below a directory that was named, sizes are looked at
 //! before bytes are read, and names are taken from a small alphabet. Not guaranteed: somebody who swaps
-//! directories for links *while* we work is not kept out; what they put there is held against hashes and
+//! directories for links *while* we work is not kept out; what they put there is checked against hashes and
 //! signatures like everything else.
 
 pub mod artifacts;

@@ -227,6 +227,6 @@ mod tests {
     fn names_are_no_paths() {
         let text = DELETE.replace("\"hsm\"", "\"../../etc/passwd\"")
             + "[[objects]]\nclass = \"data\"\nlabel = \"x\"\n";
-        assert!(Plan::parse(text.as_bytes()).unwrap_err().message.contains("is no name"));
+        assert!(Plan::parse(text.as_bytes()).unwrap_err().message.contains("is not a name"));
     }
 }

@@ -41,7 +41,7 @@ pub const YUBICO: [(&str, &str); 9] = [
 /// stranger's choice makes each of them cost a millisecond. An honest card takes three, and intermediates are checked once.
 const MAX_CHECKS: u32 = 4096;
 
-/// Certificates that may stand in a chain, and which of them end it. Its clones share what was checked, and how much more may
+/// Certificates that may be in a chain, and which of them end it. Its clones share what was checked, and how much more may
 /// be.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
@@ -110,6 +110,6 @@ impl Trust {
 pub enum Authority {
     /// One of [`YUBICO`], with its name.
     Yubico(&'static str),
-    /// One that was pinned by whoever asked.
+    /// One that was pinned by the caller.
     Other,
 }

@@ -10,7 +10,7 @@ pub const MAX_BUNDLE: usize = 256 * 1024;
 /// Most entries of a file.
 const MAX_ENTRIES: usize = 32;
 
-/// What stands in a file.
+/// The contents of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bundled {
     /// A certificate.
@@ -66,7 +66,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Bundled>, BundleError> {
 
 const BEGIN: &str = "-----BEGIN ";
 
-/// Labels and contents. What stands outside of BEGIN and END is prose.
+/// Labels and contents. What is outside of BEGIN and END is prose.
 fn pem_entries(text: &str) -> Result<Vec<(&str, Vec<u8>)>, BundleError> {
     let mut entries = Vec::new();
     let mut lines = text.lines().map(str::trim_end);

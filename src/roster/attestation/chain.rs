@@ -125,7 +125,7 @@ pub fn verify(
 ) -> Result<VerifiedAttestation, AttestationError> {
     let claims = slot.extensions();
     let no_attestation = |why| AttestationError::NoAttestation(slot.subject().to_owned(), why);
-    let number = slot.claimed_slot().ok_or_else(|| no_attestation("its name says of no slot's"))?;
+    let number = slot.claimed_slot().ok_or_else(|| no_attestation("its name does not say which slot"))?;
     let firmware = claims.firmware.ok_or_else(|| no_attestation("it says no firmware"))?;
     let policies = claims.policies.ok_or_else(|| no_attestation("it says no PIN and touch policy"))?;
     if claims.constraints.is_some_and(|(authority, _)| authority) {
@@ -169,7 +169,7 @@ fn link(certificate: &Certificate) -> Link {
 /// Whether a card's certificate may issue attestations. Some of firmware 4, and of a YubiKey 5Ci of 5.2.4, are not
 /// marked as authorities'. The pinned root itself signed them, and they say their firmware; no other certificate that
 /// Yubico ever issued directly is alike. That signature decides, so nothing but the pinned certificate may be above, and
-/// what says of itself that it is *not* an authority is taken of firmware 4 only.
+/// what says that it is *not* an authority is accepted from firmware 4 only.
 fn may_attest(card: &Certificate, above: usize) -> Option<Marking> {
     let extensions = card.extensions();
     if extensions.signs_certificates == Some(false) {
@@ -183,7 +183,7 @@ fn may_attest(card: &Certificate, above: usize) -> Option<Marking> {
     }
 }
 
-/// Verifies an attestation with whichever of `others` issued it: the way for files that stand in no order.
+/// Verifies an attestation with whichever of `others` issued it: the way for files that are in no order.
 pub fn verify_among(
     slot: &Certificate,
     others: &[Certificate],

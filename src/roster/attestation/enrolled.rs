@@ -1,4 +1,4 @@
-//! Whether the certificates beside an enrolment attest the very keys that it names, made and kept as a quorum wants it.
+//! Whether the certificates beside an enrolment attest the very keys that it names, made and kept as a quorum requires it.
 
 use super::{
     authority::Trust,
@@ -64,7 +64,7 @@ impl std::fmt::Display for AttestedCard {
     }
 }
 
-/// Checks the certificates of an enrolment as a production quorum wants them, at the time of the enrolment. They stand
+/// Checks the certificates of an enrolment as a production quorum requires them, at the time of the enrolment. They are
 /// in this order: the card's own from slot f9; the attestation of the signing key; that of the share key, unless the
 /// card has none; up to four of authorities between the card and a root.
 pub fn check(

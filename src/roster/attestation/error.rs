@@ -26,7 +26,7 @@ pub enum AttestationError {
         problem: String,
     },
     /// A certificate that attests no key.
-    #[error("\"{0}\" is no attestation of a slot's key: {1}")]
+    #[error("\"{0}\" is not an attestation of a slot's key: {1}")]
     NoAttestation(String, &'static str),
     /// The attestation of a slot's key in the place of the card's own certificate.
     #[error(
@@ -176,7 +176,7 @@ impl AttestationError {
             Self::Dates { .. } => "check the clock of the machine; if it is right, use another card",
             Self::OtherKey(..) | Self::OtherCard { .. } => "have the card enrolled again",
             Self::WrongSlot { .. } | Self::Pin { .. } | Self::Touch { .. } => {
-                "generate the key on the card anew with 'quorate card enroll'"
+                "generate a new key on the card with 'quorate card enroll'"
             }
             Self::Firmware { .. } => {
                 "firmware cannot be updated: use a newer card, or take the risk with policy.min_firmware in the plan"

@@ -10,7 +10,7 @@ pub struct Firmware(u8, u8, u8);
 
 /// A text that is no [`Firmware`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a firmware version: want three numbers up to 255, as in 5.7.0")]
+#[error("not a firmware version: it has three numbers up to 255, as in 5.7.0")]
 pub struct FirmwareError;
 
 impl Firmware {
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Firmware {
     }
 }
 
-/// When a card wants its PIN for a key.
+/// When a card requires its PIN for a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PinPolicy {
@@ -107,7 +107,7 @@ impl fmt::Display for PinPolicy {
     }
 }
 
-/// When a card wants to be touched for a key.
+/// When a card requires a touch for a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TouchPolicy {

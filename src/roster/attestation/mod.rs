@@ -9,9 +9,9 @@
 //!       ← an authority pinned by the SHA-256 of its certificate
 //! ```
 //!
-//! Who holds a card can have its attested signing key sign anything, a certificate with Yubico's extensions too. What
+//! Anyone with a card can have its attested signing key sign anything, a certificate with Yubico's extensions too. What
 //! stops them is the shape: the key in slot f9 signs attestations only, made by the firmware, and a slot's attestation
-//! can stand in one place only, at the end.
+//! can be in one place only, at the end.
 //!
 //! A pinned authority is trusted for its digest: of what its certificate says, only its name, key and dates count.
 //! Attestations cannot be revoked, and they carry no time of their own: a card copies the dates of its certificate.

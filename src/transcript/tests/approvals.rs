@@ -167,7 +167,7 @@ fn only_custodians_of_the_roster_in_force_approve() {
         approval(
             card,
             |a| a.custodian = name(who),
-            &format!("statement-author: {who} is no custodian of this quorum"),
+            &format!("statement-author: {who} is not a custodian of this quorum"),
         );
     }
 }

@@ -459,7 +459,7 @@ fn only_an_administrator_gives_up_and_only_before_the_intent() {
     forged(&abort("frank", |_| {}, true), "line-order: aborted is not allowed here");
     forged(
         &abort("alice", |a| a.administrator = name("alice"), false),
-        "statement-author: alice is no administrator of this quorum",
+        "statement-author: alice is not an administrator of this quorum",
     );
     forged(&abort("alice", |_| {}, false), "statement-card: on none of frank's cards");
     forged(

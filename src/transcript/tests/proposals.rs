@@ -55,7 +55,7 @@ fn only_an_administrator_proposes_with_his_own_card() {
     for who in ["alice", "grace", "mallory"] {
         delete(
             |p| p.proposer = name(who),
-            &format!("statement-author: {who} is no administrator of this quorum"),
+            &format!("statement-author: {who} is not an administrator of this quorum"),
         );
     }
     for card in ["alice", "mallory", "station-1"] {

@@ -47,7 +47,7 @@ fn a_wrong_word_is_named() {
     let mut doubled = good.clone();
     doubled.insert(5, good[5]);
     assert!(run(&doubled).contains("word 7"), "{}", run(&doubled));
-    assert!(run(&good[..30]).contains("30 words, want 32"), "{}", run(&good[..30]));
+    assert!(run(&good[..30]).contains("30 words instead of 32"), "{}", run(&good[..30]));
     let mut hostile = good;
     hostile[3] = "\x1b[31mred";
     assert!(run(&hostile).contains("word 4"));

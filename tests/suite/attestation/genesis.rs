@@ -277,8 +277,8 @@ fn keys_in_other_slots_are_refused() {
         (2, "96", "its share key is in slot 96"),
         (2, "81", "its share key is in slot 81"),
         (2, "f9", "its share key is in slot f9"),
-        (1, "9C", "it is no attestation"),
-        (1, "9c ", "no attestation"),
+        (1, "9C", "it is not an attestation"),
+        (1, "9c ", "not an attestation"),
     ] {
         let card = Spare::new();
         let key = if place == 1 { &card.signing } else { &card.share };

@@ -78,7 +78,7 @@ fn what_a_credential_stands_in_is_not_kept_and_that_is_said() {
         desk.plan(&["save", "{output:out}", "note", "{output:more}"], &(by("secret", "stdin") + &outputs));
     let leaked = desk.ceremony(&plan).expect(5);
     for said in [
-        "output out was not taken: a credential stood in it, and it was removed",
+        "output out was not taken: a credential was in it, and it was removed",
         "output more was not taken: the program wrote a credential into it",
     ] {
         assert!(leaked.error().contains(said), "{said}: {}", leaked.error());

@@ -90,7 +90,7 @@ fn a_copy_that_forked_is_refused_also_when_it_did_so_meanwhile() {
         ledger.put_beside(GENESIS, Beside::Approvals, "a.json", b"{}").unwrap_err(),
         ledger.copies().unwrap_err(),
     ] {
-        assert!(error.reason.contains("tell different stories"), "{error}");
+        assert!(error.reason.contains("contradict each other"), "{error}");
         assert!(error.what.ends_with("copy/0000-genesis/transcript.jsonl"), "{error}");
     }
     drop(ledger);
