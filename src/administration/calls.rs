@@ -1,11 +1,13 @@
 //! The calls that the administration of a token consists of, in the terms of PKCS#11 (v2.40, sections 5.4 to 5.7).
 
 use super::fault::{Fault, Outcome};
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     memory::Pin,
     ports::{cause::Cause, token::PinHolder},
-    proposal::target::{ObjectRecord, Observation, TokenIdentity, Tries},
+    proposal::{
+        target::{ObjectRecord, Observation, TokenIdentity, Tries},
+        token_label::TokenLabel,
+    },
 };
 
 /// CK_TOKEN_INFO, as far as an administration depends on it.

@@ -5,14 +5,13 @@ use super::{
     fault::{Fault, Outcome},
     forced_change,
 };
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     memory::Pin,
     ports::{
         cause::Cause,
         token::{Condition, Effect, Installation, PinHolder, Run},
     },
-    proposal::target::TokenIdentity,
+    proposal::{target::TokenIdentity, token_label::TokenLabel},
 };
 
 /// Makes the selected token the quorum's.

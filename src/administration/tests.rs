@@ -6,11 +6,10 @@ use super::{
     calls::{Found, Module, Session, TokenInfo, TokenSlot},
     fault::{Fault, Outcome},
 };
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     memory::Pin,
     ports::{cause::Cause, token::PinHolder},
-    proposal::target::ObjectRecord,
+    proposal::{target::ObjectRecord, token_label::TokenLabel},
 };
 
 /// The calls that change something or cost something.

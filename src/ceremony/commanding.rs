@@ -8,10 +8,9 @@ use super::{
     acting::{Acted, Acting},
     backup, station,
 };
-use crate::encoding::output_path::OutputPath;
 use crate::{
     approval::authorization::Authorization,
-    encoding::{digest::Digest, strict, text},
+    encoding::{digest::Digest, output_path::OutputPath, strict, text},
     memory::Pin,
     ports::token::{Effect, TokenError},
     proposal::{
@@ -33,7 +32,6 @@ const MOST_SHOWN: usize = 2000;
 
 /// What is known of a program's run.
 pub(super) enum Known {
-    /// How it ended.
     Ended(RunRecord),
     /// It was not started, now or before.
     NotStarted(TokenError),

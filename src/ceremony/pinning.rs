@@ -1,15 +1,13 @@
 //! What a proposal pins: the token as it is now, the objects as the ledger recorded them.
 
 use super::{Error, World};
-use crate::encoding::output_path::OutputPath;
 use crate::{
-    encoding::{digest::Digest, spelling, text::Name},
+    encoding::{digest::Digest, output_path::OutputPath, spelling, text::Name},
     ports::token::{TokenSource, Wanted},
     proposal::{
         operations::InventoryPlan,
         place::{ModuleChange, Place},
-        selection::ObjectSelector,
-        selection::{self, Misfit},
+        selection::{self, Misfit, ObjectSelector},
         target::{ObjectRecord, Observation, TokenIdentity},
     },
     transcript::ledger::{LedgerState, TargetInForce},

@@ -14,10 +14,12 @@ use rustix::{
     io::Errno,
 };
 
-use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     durable,
-    encoding::digest::{Digest, Hasher},
+    encoding::{
+        absolute_path::AbsolutePath,
+        digest::{Digest, Hasher},
+    },
     ports::{cause::Cause, token::TokenError},
 };
 

@@ -1,9 +1,9 @@
 //! A target of which nothing can be seen but the program that works on it.
 
 use super::image;
-use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     encoding::{
+        absolute_path::AbsolutePath,
         digest::Digest,
         text::{Line, Name},
     },

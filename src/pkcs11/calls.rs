@@ -10,12 +10,11 @@ use super::{
     settings::Select,
     slots,
 };
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     administration::{self, Found, TokenInfo, TokenSlot},
     memory::Pin,
     ports::token::PinHolder,
-    proposal::target::ObjectRecord,
+    proposal::{target::ObjectRecord, token_label::TokenLabel},
 };
 
 /// A module, and which of its tokens is meant.

@@ -15,9 +15,11 @@ use super::{
     link::ParentLink,
     raw::Functions,
 };
-use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
-    encoding::digest::{Digest, Hasher},
+    encoding::{
+        absolute_path::AbsolutePath,
+        digest::{Digest, Hasher},
+    },
     memory::Pin,
     ports::cause::Cause,
 };

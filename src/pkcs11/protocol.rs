@@ -11,14 +11,15 @@ use super::{
     reported::{Depth, ListedSlot, ModuleReport, Which},
     settings::Select,
 };
-use crate::encoding::absolute_path::AbsolutePath;
-use crate::proposal::token_label::TokenLabel;
 use crate::{
-    encoding::{bounds, digest::Digest},
+    encoding::{absolute_path::AbsolutePath, bounds, digest::Digest},
     memory::LockedBytes,
     ports::token::{Deletion, Export, PinHolder, Restoration, Run, TokenError},
-    proposal::capability::Lack,
-    proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
+    proposal::{
+        capability::Lack,
+        target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
+        token_label::TokenLabel,
+    },
 };
 
 /// Longest JSON frame. A backup entry of the largest data object stays well below.

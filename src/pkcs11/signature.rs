@@ -1,6 +1,6 @@
 //! A signature made on the token and verified on the host: the token has the private half of this very public key.
 
-use crate::ports::cause::Cause;
+use crate::{memory::Pin, ports::cause::Cause};
 use cryptoki::{
     error::Error,
     mechanism::{
@@ -19,12 +19,10 @@ use super::{
     module::auth_pin,
     session::Session,
 };
-use crate::memory::Pin;
 
 /// What was seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// It verifies.
     Verified,
     /// It does not.
     Wrong,

@@ -10,8 +10,7 @@ use super::{
     session::Session,
     template::Template,
 };
-use crate::memory::CredentialSecret;
-use crate::ports::cause::Cause;
+use crate::{memory::CredentialSecret, ports::cause::Cause};
 use cryptoki::{
     error::Error,
     mechanism::{Mechanism, MechanismType},

@@ -8,11 +8,9 @@ use std::io::{Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::absolute_path::AbsolutePath;
-use crate::encoding::output_path::OutputPath;
 use crate::{
     approval::intent::DurableIntent,
-    encoding::{digest::Digest, text::Name},
+    encoding::{absolute_path::AbsolutePath, digest::Digest, output_path::OutputPath, text::Name},
     transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
 

@@ -4,14 +4,16 @@
 //! excluded, because an error return may follow a completed operation.
 
 use super::cause::Cause;
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     approval::authorization::{Authorization, PinAuthorization},
     encoding::{bounds, digest::Digest, text::Name},
     memory::{CredentialSecret, Pin},
-    proposal::capability::Lack,
-    proposal::place::Place,
-    proposal::target::{BackupEntry, Inventory, ObjectRecord, Observation},
+    proposal::{
+        capability::Lack,
+        place::Place,
+        target::{BackupEntry, Inventory, ObjectRecord, Observation},
+        token_label::TokenLabel,
+    },
 };
 
 /// A target at hand, of whatever kind.

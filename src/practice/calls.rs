@@ -1,7 +1,6 @@
 //! The calls of an administration, made to a file.
 
 use super::device::{Device, Session};
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     administration::{
         self, Found, TokenInfo, TokenSlot,
@@ -12,7 +11,7 @@ use crate::{
         cause::Cause,
         token::{PinHolder, TokenError},
     },
-    proposal::target::ObjectRecord,
+    proposal::{target::ObjectRecord, token_label::TokenLabel},
 };
 
 impl administration::Module for Device {

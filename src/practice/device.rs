@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::state::{self, Content, PinSlot, State, TRIES};
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     durable::DirectoryLock,
     encoding::strict::Base64,
@@ -16,6 +15,7 @@ use crate::{
         cause::Cause,
         token::{PinHolder, TokenError},
     },
+    proposal::token_label::TokenLabel,
     sealing::{
         single::{self, SealError},
         under_pin::{self, WorkFactor},

@@ -11,7 +11,6 @@ use super::{
     restore,
     state::State,
 };
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     administration::{self, Session as _, admit, fault::Outcome},
     approval::authorization::{Authorization, PinAuthorization},
@@ -24,7 +23,10 @@ use crate::{
             Progress, Reset, Restoration, Run, Target, Token, TokenError,
         },
     },
-    proposal::target::{Inventory, ObjectRecord, Observation},
+    proposal::{
+        target::{Inventory, ObjectRecord, Observation},
+        token_label::TokenLabel,
+    },
 };
 
 /// A practice token at hand.

@@ -7,9 +7,11 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::encoding::{bounds, digest::Digest, text::Line, time::Timestamp};
-use crate::memory::{self, hardening};
-use crate::proposal::environment::EnvironmentReading;
+use crate::{
+    encoding::{bounds, digest::Digest, text::Line, time::Timestamp},
+    memory::{self, hardening},
+    proposal::environment::EnvironmentReading,
+};
 
 /// IFF_UP of netdevice(7).
 const IFF_UP: u32 = 1;

@@ -10,11 +10,13 @@ use super::{
     ledger::{Ceremony, LedgerState, TargetInForce},
     outcome::Outcome,
 };
-use crate::encoding::absolute_path::AbsolutePath;
-use crate::proposal::sections::pinned;
-use crate::proposal::{
-    operations::{CommandOperation, InventoryOperation, Operation},
-    place::{ModuleChange, Place},
+use crate::{
+    encoding::absolute_path::AbsolutePath,
+    proposal::{
+        operations::{CommandOperation, InventoryOperation, Operation},
+        place::{ModuleChange, Place},
+        sections::pinned,
+    },
 };
 
 impl TargetInForce {

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use crate::encoding::output_path::OutputPath;
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
@@ -16,6 +15,7 @@ use crate::{
     },
     encoding::{
         digest::{Digest, Hasher},
+        output_path::OutputPath,
         strict,
     },
     ports::token::{BackupSink, Export, Run},

@@ -1,6 +1,5 @@
 //! A reset: everything goes, label and PINs are new.
 
-use crate::proposal::token_label::TokenLabel;
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
@@ -22,6 +21,7 @@ use crate::{
         operations::{ResetOperation, ResetPlan},
         sealed::SealedCredential,
         target::{Custody, Observation, Role},
+        token_label::TokenLabel,
     },
     roster::Roster,
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},

@@ -8,7 +8,6 @@ use std::{
 use toml::{Table, Value};
 
 use super::plans::{Source, no_programs};
-use crate::proposal::target_table::JoiningAs;
 use crate::{
     account::counted,
     ceremony::{
@@ -28,7 +27,7 @@ use crate::{
         operations::{Plan, genesis::MemberTable},
         selection::ObjectSelector,
         target::{ObjectClass, Role},
-        target_table::TargetTable,
+        target_table::{JoiningAs, TargetTable},
     },
     softcard::SoftCard,
     storage::SystemClock,
@@ -211,7 +210,6 @@ impl Cast {
         })
     }
 
-    /// Takes a card back.
     pub fn takes_back(&mut self, name: Name, card: PresentedCard) {
         self.cards.insert(name, card);
     }

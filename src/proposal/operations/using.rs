@@ -8,9 +8,8 @@ use super::{
     record::OnRecord,
     rules::{Difference, Facts, Payload, Planned, same},
 };
-use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
-    encoding::{bounds, digest::Digest, text::Name},
+    encoding::{absolute_path::AbsolutePath, bounds, digest::Digest, text::Name},
     proposal::{
         plan::{Table, simple_plan},
         plan_error::PlanError,

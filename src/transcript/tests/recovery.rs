@@ -1,8 +1,7 @@
 //! Recoveries: they end a ceremony of a lost station, so they are a way to make one disappear.
 
-use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
-    encoding::digest::Digest,
+    encoding::{absolute_path::AbsolutePath, digest::Digest},
     proposal::{
         briefing::briefing,
         document::Proposal,
