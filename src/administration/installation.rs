@@ -31,7 +31,7 @@ fn on_empty(
     let so_pin = installation.new_so_pin.ok_or_else(|| not_given("new SO PIN"))?;
     let user_pin = installation.new_user_pin.ok_or_else(|| not_given("new user PIN"))?;
     let place = match (installation.run, module.has_label(label)?) {
-        (Run::First, true) => return Err(label_taken(label)),
+        (Run::First, true) => return Err(label_taken(&module.labelled(label)?)),
         (Run::Resumed, true) => module.labelled(label)?,
         (_, false) => {
             let place = module.selected()?;
@@ -185,11 +185,15 @@ pub(super) fn settled<S>(place: TokenSlot<S>, user_pin: Option<&Pin>) -> Outcome
     Ok(place.info.identity)
 }
 
-pub(super) fn label_taken(label: &TokenLabel) -> Fault {
+/// A label under which a token is to be initialised is another token's.
+pub(super) fn label_taken<S>(other: &TokenSlot<S>) -> Fault {
+    let TokenIdentity { serial, label, .. } = &other.info.identity;
     Fault::new(
         "C_InitToken",
-        format!("a token with the label \"{label}\" is there already"),
-        "propose again with a label that no token of this module has",
+        format!(
+            "another token, with serial {serial}, has the label \"{label}\" already; no PIN was presented to it"
+        ),
+        &format!("take the token with serial {serial} out, or give it another label"),
     )
 }
 

@@ -1,7 +1,8 @@
 //! C_InitToken on a token in use: its objects go; label and PINs are new.
 //!
 //! The serial number may change (it does on kryoptic) or be the same on all tokens (NSS), so that a done
-//! reset is known by the new label, which the proposal chose.
+//! reset is known by the new label, which the proposal chose. While the token that was to be reset is there under its old label, one
+//! with the new label is another token, and is presented no PIN.
 
 use super::{
     calls::{Module, Session, TokenSlot, refuse_final_try},
@@ -15,15 +16,15 @@ use crate::{
         cause::Cause,
         token::{PinHolder, Reset, Run},
     },
-    proposal::target::TokenIdentity,
+    proposal::{target::TokenIdentity, token_label::TokenLabel},
 };
 
 /// Resets the selected token, or goes on with the one that has the new label already.
 pub fn reset(module: &impl Module, reset: &Reset<'_>) -> Outcome<TokenIdentity> {
     let done = module.has_label(reset.new_label)?;
     let place = match (reset.run, done) {
-        (Run::First, true) => return Err(label_taken(reset.new_label)),
-        (Run::Resumed, true) => module.labelled(reset.new_label)?,
+        (Run::First, true) => return Err(label_taken(&module.labelled(reset.new_label)?)),
+        (Run::Resumed, true) => relabelled(module, reset.new_label)?,
         (_, false) => destroy_all(module, reset)?,
     };
     // After a C_InitToken of this run, the SO PIN is known; of an earlier run, it may be the new one.
@@ -31,6 +32,29 @@ pub fn reset(module: &impl Module, reset: &Reset<'_>) -> Outcome<TokenIdentity> 
     set_pins(&module.open(place.slot)?, pins_from, reset)?;
     prove_both(module, place.slot, Some(reset.new_so_pin), Some(reset.new_user_pin))?;
     settled(module.labelled(reset.new_label)?, Some(reset.new_user_pin))
+}
+
+/// The token that an earlier run initialised.
+fn relabelled<M: Module>(module: &M, new_label: &TokenLabel) -> Outcome<TokenSlot<M::Slot>> {
+    let relabelled = module.labelled(new_label)?;
+    match module.selected() {
+        Ok(selected) if selected.info.identity.label != *new_label => Err(stranger(&selected, &relabelled)),
+        Err(fault) if fault.cause != Cause::TokenAbsent => Err(fault),
+        _ => Ok(relabelled),
+    }
+}
+
+fn stranger<S>(to_reset: &TokenSlot<S>, other: &TokenSlot<S>) -> Fault {
+    let (to_reset, other) = (&to_reset.info.identity, &other.info.identity);
+    Fault::new(
+        "C_GetTokenInfo",
+        format!(
+            "the token with serial {} still has its old label \"{}\", so the one with serial {} and the new label \"{}\" is another \
+             token; no PIN was presented to either",
+            to_reset.serial, to_reset.label, other.serial, other.label
+        ),
+        &format!("take the token with serial {} out, or give it another label", other.serial),
+    )
 }
 
 /// C_InitToken. The SO PIN is tried here, once, by the call itself.

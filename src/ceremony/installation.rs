@@ -108,8 +108,9 @@ impl Acting<'_, '_> {
             let present = self.present.get(&(target.name.clone(), Role::SoPin));
             let known = self.known_so_pin(target).map_err(failed)?;
             let (run, present) = match (target.start, known) {
+                // Nothing was initialised yet: a token that has the label is another one.
+                (_, NewPin::NeverSet) => (Run::First, present),
                 (StartKind::Initialise, _) => (self.run, present),
-                (StartKind::TakeOver, NewPin::NeverSet) => (Run::First, present),
                 (StartKind::TakeOver, NewPin::MayBeSet) => (Run::Resumed, present),
                 // The one that was handed over is known to be no longer in force.
                 (StartKind::TakeOver, NewPin::Set) => (Run::Resumed, present.filter(|_| held_so.is_none())),
@@ -128,7 +129,7 @@ impl Acting<'_, '_> {
                 new_so_pin: held_so.as_ref(),
                 new_user_pin: sets_user.then_some(&user_pin),
             };
-            let mut token = self.start_token(target).map_err(|e| Acted::from_error(&what, &e))?;
+            let mut token = self.start_token(target, run).map_err(|e| Acted::from_error(&what, &e))?;
             if known == NewPin::NeverSet {
                 self.mark_pin(&target.name, Role::SoPin, NewPin::MayBeSet).map_err(failed)?;
             }
@@ -160,9 +161,9 @@ impl Acting<'_, '_> {
         if recovers { Ok(NewPin::MayBeSet) } else { self.new_pin(&target.name, Role::SoPin) }
     }
 
-    fn start_token(&mut self, target: &GenesisTarget) -> Result<Box<dyn Token>, TokenError> {
+    fn start_token(&mut self, target: &GenesisTarget, run: Run) -> Result<Box<dyn Token>, TokenError> {
         let pinned = target.identity.module_sha256;
-        match (target.start, self.run) {
+        match (target.start, run) {
             (StartKind::TakeOver, _) => self.installed_token(target),
             (StartKind::Initialise, Run::First) => {
                 self.world.tokens.open(&target.name, &target.place, Wanted::Empty, pinned)
@@ -171,7 +172,9 @@ impl Acting<'_, '_> {
                 let label = target.label.as_str();
                 if let Ok(mut token) =
                     self.world.tokens.open(&target.name, &target.place, Wanted::Labelled(label), pinned)
-                    && token.observe().is_ok_and(|o| o.initialised)
+                    && token
+                        .observe()
+                        .is_ok_and(|seen| seen.initialised && seen.identity.is_same_device(&target.identity))
                 {
                     return Ok(token);
                 }

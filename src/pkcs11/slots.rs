@@ -114,7 +114,12 @@ pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<TokenSlot> {
         (Some(_), false) => Err(Fault::new(
             "C_GetSlotList",
             format!("{} tokens answer to: {select}", found.len() + 1),
-            "give serial and label of one token; two tokens with the same of both cannot be told apart",
+            match select {
+                Select::Serial { .. } => {
+                    "two tokens with the same serial and label cannot be told apart: take one of them out"
+                }
+                _ => "leave only the token that is meant: take the others out, or give them another label",
+            },
         )),
     }
 }

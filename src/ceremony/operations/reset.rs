@@ -14,7 +14,7 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::{
         cause::Cause,
-        token::{PinHolder, Reset, Run, Token, TokenError, Wanted},
+        token::{Effect, PinHolder, Reset, Run, Token, TokenError, Wanted},
     },
     proposal::{
         joining::CredentialRule,
@@ -144,7 +144,7 @@ impl Acting<'_, '_> {
         let what = format!("reset of {name}");
         let new_so_pin = self.pin(credentials, name, Role::SoPin)?;
         let new_user_pin = self.pin(credentials, name, Role::UserPin)?;
-        let result = self.token_to_reset(name, target, new_label).and_then(|mut token| {
+        let done = self.token_to_reset(name, target, new_label).and_then(|mut token| {
             let so_pin = self.which_holds(token.as_mut(), so_pins, (new_label, &new_so_pin))?;
             let reset = Reset {
                 run: self.run,
@@ -155,6 +155,11 @@ impl Acting<'_, '_> {
             };
             token.reset(grant, &reset)
         });
+        // What has the new label without this run having changed anything may be another token: it is not presented the new PIN.
+        let result = match done {
+            Err(error) if error.effect == Effect::None => return Ok(Acted::from_error(&what, &error)),
+            done => done,
+        };
         let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let labelled = Wanted::Labelled(new_label.as_str());
         let looked = self

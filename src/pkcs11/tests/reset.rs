@@ -68,3 +68,24 @@ fn a_new_label_that_is_taken_is_refused() {
     assert_eq!(error.effect, Effect::None);
     assert_eq!(hsm.count("ca", USER_PIN, "root"), 2);
 }
+
+/// What has the new label while the old token is there is another token, and loses no try.
+#[test]
+fn a_stranger_with_the_new_label_is_presented_no_pin() {
+    let hsm = SoftHsm::with_token("ca");
+    let (label, serial) = ("ca".to_owned(), hsm.serial("ca"));
+    let mut token = token(&hsm, Select::Serial { serial: serial.clone(), label });
+    hsm.init_token("other");
+    let stranger = hsm.serial("other");
+    let again = |token: &mut Pkcs11Token| reset(token, Run::Resumed, "the-old-so", "other", "the-new-so");
+    let refused = again(&mut token).unwrap_err();
+    assert_eq!(refused.effect, Effect::None);
+    assert!(refused.message.contains(&serial) && refused.message.contains(&stranger), "{refused}");
+    assert!(refused.hint.contains(&format!("take the token with serial {stranger} out")), "{}", refused.hint);
+    // Nor is it where two have that label and the old token is gone.
+    hsm.init_token("other");
+    hsm.delete_token(&serial);
+    assert!(again(&mut token).unwrap_err().message.contains("2 tokens answer"));
+    let listed = hsm.tool(&["--list-token-slots"]);
+    assert!(!listed.contains("count low"), "{listed}");
+}

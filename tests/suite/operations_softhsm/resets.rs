@@ -119,6 +119,54 @@ fn a_reset_that_changed_nothing_is_given_up_and_the_ledger_goes_on() {
     quorum.ceremony(&reset(&serial, "lab", "lab-3"), FOUR).ok();
 }
 
+/// Between two runs somebody gives the new label to another token: it is presented no PIN, and the reset completes without it.
+#[test]
+fn a_reset_does_not_go_on_with_a_stranger_that_has_the_new_label() {
+    let (quorum, module) = behind_a_module();
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    let serial = quorum.hsm().serial("lab");
+    quorum.approved(&reset(&serial, "lab", "other"), FOUR);
+    module.order("C_InitToken", 1, "error");
+    quorum.execute().expect(4);
+    module.behave();
+    quorum.hsm().init_token("other");
+    let stranger = quorum.hsm().serial("other");
+    let names_both = |said: &str| said.contains(&serial) && said.contains(&stranger);
+    let refused = quorum.execute().expect(5).stderr;
+    let hint = format!("take the token with serial {stranger} out");
+    assert!(names_both(&refused) && refused.contains(&hint), "{refused}");
+    let kept = quorum.execute_with(&["--give-up"]).expect(3);
+    assert!(kept.error().contains("cannot be given up") && names_both(&kept.error()), "{}", kept.error());
+    let listed = quorum.hsm().tool(&["--list-token-slots"]);
+    assert!(!listed.contains("count low"), "{listed}");
+    assert_eq!((quorum.public("lab", "old"), quorum.public("lab", "keep")), (1, 1));
+    quorum.hsm().delete_token(&stranger);
+    quorum.execute().ok();
+    assert_eq!(quorum.hsm().serial("other"), serial);
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+/// The same with a token that is yet to be initialised.
+#[test]
+fn a_genesis_does_not_go_on_with_a_stranger_that_has_its_label() {
+    let quorum = Quorum::of(5).empty_softhsm().enrolled();
+    let module = FaultyModule::compile(quorum.dir.path());
+    module.behave();
+    quorum.approved_genesis(&[Target::empty("root").module(&module.path)]);
+    module.order("C_InitToken", 1, "error");
+    quorum.execute().expect(4);
+    module.behave();
+    quorum.hsm().init_token("root");
+    let stranger = quorum.hsm().serial("root");
+    let refused = quorum.execute().expect(5).stderr;
+    assert!(refused.contains(&format!("take the token with serial {stranger} out")), "{refused}");
+    let listed = quorum.hsm().tool(&["--list-token-slots"]);
+    assert!(!listed.contains("count low"), "{listed}");
+    quorum.hsm().delete_token(&stranger);
+    quorum.execute().ok();
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
+}
+
 /// A quorum not founded yet, and a module that can be told to misbehave.
 fn behind_a_module() -> (Quorum, FaultyModule) {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();
