@@ -197,7 +197,7 @@ fn a_pin_goes_to_its_application_and_to_nobody_else() {
     let two = sealed_to(&[&recipient("application"), &recipient("mallory")]);
     forged(
         &proposing(|p| p.handovers[0].file = two),
-        "handover: the sealed user-pin of hsm: it has 2 recipients, want exactly",
+        "handover: the sealed user-pin of hsm: it has 2 recipients instead of exactly",
     );
     forged(
         &proposing(|p| p.handovers[0].file.0.truncate(40)),
