@@ -4,6 +4,7 @@
 //! manual pages and `quorate schema` are made from the doc comments of its fields ([`keys`]). Keys are added, never renamed.
 
 pub mod acts;
+pub mod advice;
 pub mod card;
 pub mod ceremony;
 pub mod comparison;

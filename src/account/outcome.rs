@@ -1,6 +1,6 @@
 //! How an execution ended.
 
-use super::{Passage, Row, keys::account};
+use super::{Passage, Row, advice::Command, keys::account};
 use crate::{
     encoding::{
         digest::Digest,
@@ -106,7 +106,8 @@ impl Executed {
         }
         for HandedOver { target, .. } in &self.handovers {
             rows.push(Row::Item(format!("THE APPLICATION of {target} needs its new user PIN:")));
-            rows.push(Row::Command(format!("quorate show LEDGER {number} --handover {target} -o FILE")));
+            let command = Command::new("quorate show LEDGER {} --handover {} -o FILE");
+            rows.push(Row::Command(command.with(number).with(target)));
         }
         rows.extend(
             self.set_aside.iter().map(|aside| {

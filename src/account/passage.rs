@@ -1,5 +1,6 @@
 //! An account for people: passages of typed rows, which a terminal or a report renders.
 
+use super::advice::{Advice, Command};
 use crate::{encoding::digest::Digest, proposal::target::ObjectRecord};
 
 /// Some rows, under a heading where they have one.
@@ -16,6 +17,8 @@ pub struct Passage {
 pub enum Row {
     /// A sentence.
     Text(String),
+    /// What to do next, with the commands for it.
+    Advice(Advice),
     /// A sentence that stays on one line, for those who search for it.
     Line(String),
     /// A finding, which begins with its severity and a colon.
@@ -32,8 +35,8 @@ pub enum Row {
     Object(ObjectRecord),
     /// A number to be compared with paper.
     Digest(String, Digest),
-    /// A command in short, `quorate show LEDGER 3`.
-    Command(String),
+    /// A command on a line of its own.
+    Command(Command),
 }
 
 /// How good what is told is.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Passage, Row,
+    advice::Advice,
     ceremony::{CeremonyBrief, Required, SaidBy, in_words},
     counted,
     keys::account,
@@ -216,7 +217,7 @@ account! {
         /// the whole command, with CARD, DIR, PLAN or TEXT where something is filled in; null where it is for another ledger
         pub command: Option<String>,
         /// why, in words
-        pub reason: String,
+        pub reason: Advice,
         /// the people it waits for, if it waits for some
         pub people: Vec<Name>,
     }
@@ -384,8 +385,8 @@ impl DrillsStanding {
         }
         rows.extend(self.set_aside.iter().map(|reason| Row::Item(format!("not counted: {reason}"))));
         if self.cards.iter().any(|card| card.overdue) {
-            rows.push(Row::text(
-                "Next: their holders drill the cards that are overdue: 'quorate card drill'.",
+            rows.push(Row::Advice(
+                "Next: their holders drill the cards that are overdue: 'quorate card drill'.".into(),
             ));
         }
         (!rows.is_empty()).then(|| Passage::headed("Drills", rows))
@@ -432,7 +433,7 @@ impl OpenStanding {
         for attempt in &self.attempts {
             rows.push(Row::Item(format!("attempt: {}: {}", attempt.outcome, attempt.summary)));
         }
-        rows.push(Row::text("Read what is proposed: 'quorate show'."));
+        rows.push(Row::Advice("Read what is proposed: 'quorate show'.".into()));
         Passage::headed(format!("Open: {}", self.directory), rows)
     }
 }

@@ -75,7 +75,7 @@ fn refuse(name: &Name, target: &mut dyn Target, wanted: &[Ability]) -> Result<()
     let Some(first) = lacking.next() else { return Ok(()) };
     let error = Error::refused(
         format!("target {name} cannot do what is proposed ({}): {}", first.ability, first.reason),
-        first.hint.as_str(),
+        first.hint.to_string(),
     );
     Err(error.with(lacking.map(|lack| format!("{}: {}", lack.ability, lack.reason)).collect()))
 }

@@ -24,7 +24,7 @@ impl Acting<'_, '_> {
             Err(error) if error.kind == ErrorKind::Defect && !self.gives_up => return Err(error),
             Err(error) => {
                 let mut acted = Acted::new(Outcome::Failed, error.message);
-                acted.advise(&error.hint);
+                acted.advise(error.hint);
                 acted
             }
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Code, Error, ErrorKind, World, collect::SetAside, present::PresentPins};
 use crate::{
+    account::advice::Advice,
     encoding::text::{Name, Summary},
     memory::{CredentialSecret, Pin},
     ports::token::{Effect, Run, TokenError},
@@ -37,7 +38,7 @@ pub(super) fn handed_over(ceremony: &Ceremony) -> Vec<HandedOver> {
 pub struct Acted {
     pub(super) outcome: Outcome,
     pub(super) summary: String,
-    pub(super) hint: String,
+    pub(super) hint: Advice,
     pub(super) targets: Vec<TargetState>,
     pub(super) deleted: Vec<ObjectRecord>,
     pub(super) restored: Vec<ObjectRecord>,
@@ -88,7 +89,7 @@ impl Acted {
             Effect::Unknown => Outcome::Indeterminate,
         };
         let mut acted = Self::new(outcome, format!("{what}: {error}"));
-        acted.advise(&error.hint);
+        acted.advise(error.hint.clone());
         acted.untouched = error.effect == Effect::None;
         acted
     }
@@ -111,14 +112,14 @@ impl Acted {
     }
 
     /// What to do before the next run.
-    pub(super) fn advise(&mut self, hint: &str) {
-        self.hint = format!("{hint}; then run 'quorate execute' again: the same approvals are used");
+    pub(super) fn advise(&mut self, hint: impl Into<Advice>) {
+        self.hint = hint.into().and("; then run 'quorate execute' again: the same approvals are used");
     }
 
     /// Names the other way out.
     pub(super) fn offer_giving_up(&mut self) {
         if !self.hint.contains("--give-up") {
-            self.hint.push_str(
+            self.hint = std::mem::take(&mut self.hint).and(
                 "; if it cannot complete, 'quorate execute --give-up' records what is known and closes it",
             );
         }

@@ -9,6 +9,7 @@ use super::{
     backup, station,
 };
 use crate::{
+    account::advice::Advice,
     approval::authorization::Authorization,
     encoding::{digest::Digest, output_path::OutputPath, strict, text},
     memory::Pin,
@@ -105,9 +106,9 @@ impl Acting<'_, '_> {
     }
 
     /// What the operator can do, and what the program complained of.
-    pub(super) fn tell_more(&mut self, acted: &mut Acted, known: &Known, hint: Option<String>) {
+    pub(super) fn tell_more(&mut self, acted: &mut Acted, known: &Known, hint: Option<Advice>) {
         match (hint, self.ceremony.proposal.operation.is_repeatable()) {
-            (Some(hint), _) => acted.advise(&hint),
+            (Some(hint), _) => acted.advise(hint),
             (None, true) => {}
             (None, false) => {
                 acted.hint = "it is not run again: look at what it was to change, end the ceremony with \

@@ -2,6 +2,7 @@
 
 use super::{Code, ErrorKind};
 use crate::{
+    account::advice::Advice,
     memory::MemoryError,
     ports::{card::CardError, cause::Cause, store::StoreError, token::TokenError},
     sealing::single::SealError,
@@ -18,15 +19,15 @@ pub struct Error {
     /// One sentence.
     pub message: String,
     /// What to do next.
-    pub hint: String,
+    pub hint: Advice,
     /// More facts, a line each.
     pub details: Vec<String>,
-    /// The full commands that the hint mentions; the command line adds them, because it knows its own options.
+    /// The full commands that the hint names; the command line adds them, because it knows its own options.
     pub commands: Vec<String>,
 }
 
 impl Error {
-    fn new(kind: ErrorKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    fn new(kind: ErrorKind, message: impl Into<String>, hint: impl Into<Advice>) -> Self {
         Self {
             kind,
             code: Code::of_kind(kind),
@@ -38,22 +39,22 @@ impl Error {
     }
 
     /// Something did not work.
-    pub fn problem(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn problem(message: impl Into<String>, hint: impl Into<Advice>) -> Self {
         Self::new(ErrorKind::Problem, message, hint)
     }
 
     /// A rule forbids it.
-    pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn refused(message: impl Into<String>, hint: impl Into<Advice>) -> Self {
         Self::new(ErrorKind::Refused, message, hint)
     }
 
     /// Too few approvals.
-    pub fn incomplete(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn incomplete(message: impl Into<String>, hint: impl Into<Advice>) -> Self {
         Self::new(ErrorKind::Incomplete, message, hint)
     }
 
     /// The command is incomplete.
-    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>, hint: impl Into<Advice>) -> Self {
         Self::new(ErrorKind::Usage, message, hint)
     }
 

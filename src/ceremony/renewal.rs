@@ -11,6 +11,7 @@ use super::{
     pin_marks::NewPin,
 };
 use crate::{
+    account::advice::Advice,
     approval::authorization::PinAuthorization,
     ports::{
         cause::Cause,
@@ -69,7 +70,7 @@ impl Acting<'_, '_> {
         if !acted.is_completed() && !self.gives_up && user.version != present.user.version {
             if present.officer.is_some() {
                 acted.hint =
-                    format!("the application cannot log in until this ceremony ends; {}", acted.hint);
+                    Advice::from("the application cannot log in until this ceremony ends; ").and(acted.hint);
             }
             return acted;
         }
@@ -77,7 +78,7 @@ impl Acting<'_, '_> {
             if let Err(error) = self.mark_pin(&target.target.name, role, NewPin::MayBeSet) {
                 acted.summary = format!("{}; but its PIN was not changed: {}", acted.summary, error.message);
                 acted.outcome = Outcome::Indeterminate;
-                acted.advise(&error.hint);
+                acted.advise(error.hint);
                 return acted;
             }
         }
@@ -219,7 +220,7 @@ impl Ending<'_> {
                                with keep_pins = true from now on"
                     .into();
         } else {
-            self.acted.advise(&error.hint);
+            self.acted.advise(error.hint.clone());
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     account::{
+        advice::Advice,
         ceremony::required,
         counted, listed,
         standing::{NextStep, OpenStanding, PinToPresent},
@@ -82,7 +83,7 @@ fn not_heard(open: &Ceremony, heard: &Heard) -> Vec<Name> {
     custodians.filter(|name| !approved.contains(*name) && !rejected.contains(*name)).cloned().collect()
 }
 
-fn step(verb: &'static str, reason: impl Into<String>) -> NextStep {
+fn step(verb: &'static str, reason: impl Into<Advice>) -> NextStep {
     NextStep { verb, command: None, reason: reason.into(), people: Vec::new() }
 }
 
@@ -104,10 +105,9 @@ fn of_open(
                 }
                 _ => "'quorate execute --give-up' records what is known and closes it",
             };
-            let reason = format!(
-                "It began to act and did not complete, as above. Next: 'quorate execute' tries again; {way_out}."
-            );
-            step("execute", reason)
+            let reason =
+                "It began to act and did not complete, as above. Next: 'quorate execute' tries again; ";
+            step("execute", Advice::from(reason).and(way_out).and("."))
         }
         (None, Some(_), None) => step(
             "execute",
@@ -117,11 +117,11 @@ fn of_open(
         (None, None, _) => undecided(open, tally, heard, now),
     };
     if !here && next.verb != "approve" {
-        next.reason.insert_str(
-            0,
+        next.reason = Advice::from(
             "This machine is not its station. Go on at the station, or, if that is lost, with a plan of kind \
              \"recover\". ",
-        );
+        )
+        .and(next.reason);
     }
     next
 }
@@ -129,50 +129,44 @@ fn of_open(
 /// Nothing was tried yet.
 fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> NextStep {
     if !tally.reachable {
-        let reason = format!(
-            "{} rejected: a quorum cannot be reached any more. Next: 'quorate execute' records that it is refused, and \
-             closes it.",
-            listed(heard.rejecting())
-        );
-        return step("execute", reason);
+        let rejected =
+            format!("{} rejected: a quorum cannot be reached any more. ", listed(heard.rejecting()));
+        let next = "Next: 'quorate execute' records that it is refused, and closes it.";
+        return step("execute", Advice::from(rejected).and(next));
     }
     let expires = open.proposal.expires;
     if now > expires {
-        let reason = format!(
-            "It expired at {expires}. Next: 'quorate abort' gives it up, then it can be proposed again."
-        );
-        return step("abort", reason);
+        let next = "Next: 'quorate abort' gives it up, then it can be proposed again.";
+        return step("abort", Advice::from(format!("It expired at {expires}. ")).and(next));
     }
     if tally.is_quorum() {
-        let reason = format!(
-            "A quorum has approved ({}), as far as can be told without a card. Next: 'quorate execute', before {expires}.",
-            tally.describe()
-        );
+        let approved =
+            format!("A quorum has approved ({}), as far as can be told without a card. ", tally.describe());
+        let reason =
+            Advice::from(approved).and("Next: 'quorate execute'").and(format!(", before {expires}."));
         return step("execute", reason);
     }
     let people = not_heard(open, heard);
     let lacking = tally.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max().unwrap_or(0);
-    let reason = format!(
-        "Too few approvals yet ({}). Next: {} of {} with 'quorate approve', before {expires}; then 'quorate execute', \
-         with the approval files.",
+    let reason = Advice::from(format!(
+        "Too few approvals yet ({}). Next: {} of {}",
         tally.describe(),
         counted(lacking, "approval", "approvals"),
         listed(&people)
-    );
+    ))
+    .and(" with 'quorate approve'")
+    .and(format!(", before {expires}"))
+    .and("; then 'quorate execute', with the approval files.");
     NextStep { people, ..step("approve", reason) }
 }
 
 /// No ceremony is open.
 fn between(state: &LedgerState) -> NextStep {
     let recover = |lost: &Ceremony, why: &str| {
-        step(
-            "propose",
-            format!(
-                "{} {why}. Next: 'quorate propose PLAN', with a plan of kind \"recover\" that names ceremony {}.",
-                lost.directory,
-                lost.number()
-            ),
-        )
+        let reason = Advice::from(format!("{} {why}. ", lost.directory))
+            .and("Next: 'quorate propose PLAN', with a plan of kind \"recover\" that names ceremony ")
+            .and(format!("{}.", lost.number()));
+        step("propose", reason)
     };
     if let Some(lost) = state.pending() {
         return recover(lost, "has not ended, and its station was lost");
@@ -196,13 +190,12 @@ fn unattested(last: &Ceremony) -> Option<NextStep> {
     if attesting.have >= attesting.needed || attesting.missing.is_empty() {
         return None;
     }
-    let reason = format!(
-        "No ceremony is open. The outcome of {} is its station's word only: {} of {} custodians attested its head. Next: \
-         'quorate attest' by {}; then 'quorate propose PLAN' for whatever is to be done.",
-        last.directory,
-        attesting.have,
-        attesting.needed,
-        listed(&attesting.missing)
-    );
+    let reason = Advice::from(format!(
+        "No ceremony is open. The outcome of {} is its station's word only: {} of {} custodians attested its head. ",
+        last.directory, attesting.have, attesting.needed
+    ))
+    .and("Next: 'quorate attest'")
+    .and(format!(" by {}", listed(&attesting.missing)))
+    .and("; then 'quorate propose PLAN' for whatever is to be done.");
     Some(NextStep { people: attesting.missing, ..step("attest", reason) })
 }

@@ -1,9 +1,12 @@
 //! Accounts on the terminal: their passages as text.
 
-use super::{invocation::Invocation, terminal::Terminal};
+use super::{
+    invocation::{self, Invocation},
+    terminal::Terminal,
+};
 use crate::account::{Passage, Row};
 
-/// Prints passages, and below what mentions commands these as a whole, as they would be run `next`.
+/// Prints passages, and below advice the commands that it names as a whole, as they would be run `next`.
 pub fn tell(terminal: Terminal, next: &Invocation, passages: &[Passage]) {
     for passage in passages {
         if let Some(heading) = &passage.heading {
@@ -11,23 +14,20 @@ pub fn tell(terminal: Terminal, next: &Invocation, passages: &[Passage]) {
         }
         for row in &passage.rows {
             match row {
-                Row::Text(text) => next.tell(terminal, text),
-                Row::Finding(finding) => {
-                    terminal.finding(finding);
-                    next.commands(terminal, finding);
-                }
-                Row::Command(mention) => next.command(terminal, mention),
+                Row::Advice(advice) => next.tell(terminal, advice),
+                Row::Command(command) => next.command(terminal, command),
                 row => print(terminal, std::slice::from_ref(row)),
             }
         }
     }
 }
 
-/// Prints rows that mention no command.
+/// Prints rows that name no command, or only in short.
 pub fn print(terminal: Terminal, rows: &[Row]) {
     for row in rows {
         match row {
             Row::Text(text) => terminal.tell(text),
+            Row::Advice(advice) => terminal.tell(advice),
             Row::Line(line) => terminal.line(line),
             Row::Finding(finding) => terminal.finding(finding),
             Row::Verdict(tone, verdict) => terminal.verdict(*tone, verdict),
@@ -36,7 +36,7 @@ pub fn print(terminal: Terminal, rows: &[Row]) {
             Row::Detail(text) => terminal.item(&format!("  {text}")),
             Row::Object(object) => terminal.item(&format!("  {object}")),
             Row::Digest(name, digest) => terminal.digest(name, *digest),
-            Row::Command(command) => terminal.command(command),
+            Row::Command(command) => terminal.command(&command.words(invocation::quoted).join(" ")),
         }
     }
 }

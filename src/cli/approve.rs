@@ -86,8 +86,10 @@ fn run(
             let file = invocation::shell(path.as_os_str());
             terminal.command(&next.elsewhere(&format!("quorate execute LEDGER {file} --card CARD")));
         }
-        None => next
-            .tell(terminal, "Next: 'quorate status' says who is missing; with a quorum, 'quorate execute'."),
+        None => next.tell(
+            terminal,
+            &"Next: 'quorate status' says who is missing; with a quorum, 'quorate execute'.".into(),
+        ),
     }
     Ok(Done::ok(Decided {
         custodian: custodian.name.clone(),

@@ -128,7 +128,9 @@ fn tell_done(terminal: Terminal, subject: &Subject<'_>, file: Option<&Path>, nex
             let file = shell(path.as_os_str());
             terminal.command(&next.elsewhere(&format!("quorate card drill --ledger LEDGER --import {file}")));
         }
-        None => next.tell(terminal, "The statement is beside the ledger; 'quorate status' counts it."),
+        None => {
+            next.tell(terminal, &"The statement is beside the ledger; 'quorate status' counts it.".into())
+        }
     }
 }
 

@@ -137,12 +137,13 @@ pub fn tell_next(terminal: Terminal, outcome: Outcome, next: &Invocation) {
     match outcome {
         Outcome::Completed => next.tell(
             terminal,
-            "Next: each who was there and has not attested runs 'quorate attest'; then \
-             'quorate audit --genesis HEX-OR-WORDS --head HEX-OR-WORDS', both from paper.",
+            &"Next: each who was there and has not attested runs 'quorate attest'; then \
+              'quorate audit --genesis HEX-OR-WORDS --head HEX-OR-WORDS', both from paper."
+                .into(),
         ),
         _ => next.tell(
             terminal,
-            "Next: look at the target, then propose again. 'quorate status' says what comes next.",
+            &"Next: look at the target, then propose again. 'quorate status' says what comes next.".into(),
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! The commands that are printed for the next step: whole, on a line of their own, as a shell takes them.
 //!
-//! Prose and hints mention a command in short, `'quorate execute'`. What belongs to it (the ledger, `--card`, and what this
+//! Advice names a command in short, `'quorate execute'`. What belongs to it (the ledger, `--card`, and what this
 //! invocation was given of `--copy`, `--state-dir`, `--rehearsal`) is added here, from the command line that runs.
 
 use std::{
@@ -13,7 +13,11 @@ use super::{
     args::{CardPlace, CardVerb, Cli, Global, Verb},
     terminal::Terminal,
 };
-use crate::{ceremony::Error, transcript::ledger::LedgerState};
+use crate::{
+    account::advice::{Advice, Command},
+    ceremony::Error,
+    transcript::ledger::LedgerState,
+};
 
 /// What the running command was given that the next one is given too.
 #[derive(Clone, Debug)]
@@ -99,10 +103,10 @@ impl Invocation {
         self
     }
 
-    /// A command that was mentioned, whole: `execute --give-up`. None where nothing is to be added, or where it belongs to a
-    /// ledger and none is known.
-    pub fn whole(&self, mention: &str) -> Option<String> {
-        let mut words = mention.split_whitespace().skip(1).peekable();
+    /// A command, whole. None where nothing is to be added, or where it belongs to a ledger and none is known.
+    pub fn whole(&self, command: &Command) -> Option<String> {
+        let words = command.words(quoted);
+        let mut words = words.iter().map(String::as_str).skip(1);
         let verb = words.next()?;
         let rest: Vec<&str> = words.filter(|word| *word != "LEDGER").collect();
         let ledger = shell(self.ledger.as_ref()?.as_os_str());
@@ -169,15 +173,11 @@ impl Invocation {
         }
     }
 
-    /// The commands that a text mentions, whole, each once.
-    pub fn mentioned(&self, prose: &str) -> Vec<String> {
+    /// The commands that are named, whole, each once.
+    pub fn wholes(&self, advice: &Advice) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
-        // An apostrophe within a word opens nothing.
-        for (at, _) in prose.match_indices("'quorate ") {
-            let mention = prose.get(at.saturating_add(1)..).and_then(|rest| rest.split_once('\''));
-            if let Some(whole) = mention.and_then(|(mention, _)| self.whole(mention))
-                && !found.contains(&whole)
-            {
+        for whole in advice.commands().iter().filter_map(|command| self.whole(command)) {
+            if !found.contains(&whole) {
                 found.push(whole);
             }
         }
@@ -185,8 +185,8 @@ impl Invocation {
     }
 
     /// One command, whole.
-    pub fn command(&self, terminal: Terminal, mention: &str) {
-        terminal.command(&self.whole(mention).unwrap_or_else(|| mention.to_owned()));
+    pub fn command(&self, terminal: Terminal, command: &Command) {
+        terminal.command(&self.whole(command).unwrap_or_else(|| command.words(quoted).join(" ")));
     }
 
     /// A command for another machine, where nothing is at the same place.
@@ -194,15 +194,10 @@ impl Invocation {
         if self.rehearsal { format!("{command} --rehearsal") } else { command.to_owned() }
     }
 
-    /// Says what comes next, and the commands that it mentions.
-    pub fn tell(&self, terminal: Terminal, prose: &str) {
-        terminal.tell(prose);
-        self.commands(terminal, prose);
-    }
-
-    /// The commands that a text mentions.
-    pub fn commands(&self, terminal: Terminal, prose: &str) {
-        for command in self.mentioned(prose) {
+    /// Says what comes next, and the commands for it.
+    pub fn tell(&self, terminal: Terminal, advice: &Advice) {
+        terminal.tell(advice);
+        for command in self.wholes(advice) {
             terminal.command(&command);
         }
     }
@@ -212,7 +207,7 @@ impl Invocation {
     pub fn explain(&self, mut error: Error) -> Error {
         // Where it was raised more may have been known: a card that was typed, say.
         if error.commands.is_empty() {
-            error.commands = self.mentioned(&error.hint);
+            error.commands = self.wholes(&error.hint);
         }
         error
     }
@@ -236,6 +231,11 @@ pub fn shell_card(place: &CardPlace) -> String {
     }
 }
 
+/// An argument of a [`Command`] as a shell reads it back.
+pub fn quoted(argument: &str) -> String {
+    shell(OsStr::new(argument))
+}
+
 /// A word as a shell reads it back. Control characters and bytes that are not UTF-8 are spelled as bash, ksh and zsh do
 /// (`$'\n'`), so that they are neither printed nor lost.
 pub fn shell(word: &OsStr) -> String {
@@ -243,7 +243,8 @@ pub fn shell(word: &OsStr) -> String {
     let bytes = word.as_bytes();
     // What begins with a hyphen would be taken for an option.
     let bytes = if bytes.first() == Some(&b'-') { [b"./", bytes].concat() } else { bytes.to_vec() };
-    if !bytes.is_empty() && bytes.iter().all(plain) {
+    // zsh puts a program's path in place of `=program`.
+    if !bytes.is_empty() && bytes.first() != Some(&b'=') && bytes.iter().all(plain) {
         return String::from_utf8_lossy(&bytes).into_owned();
     }
     match std::str::from_utf8(&bytes) {
@@ -293,14 +294,19 @@ mod tests {
             ("quorate abort", format!("quorate abort 'USB DISK' {card} --reason TEXT {copies} {tail}")),
             ("quorate propose PLAN", format!("quorate propose PLAN 'USB DISK' {card} {copies} {tail}")),
         ] {
-            assert_eq!(invocation().whole(mention).unwrap(), whole);
+            assert_eq!(invocation().whole(&Command::new(mention)).unwrap(), whole);
         }
-        assert_eq!(invocation().whole("quorate card enroll"), None);
-        let prose = "the vendor's; run 'quorate execute' or 'quorate abort', then 'quorate execute' again";
-        assert_eq!(invocation().mentioned(prose).len(), 2);
+        assert_eq!(invocation().whole(&Command::new("quorate card enroll")), None);
+        let advice = "the vendor's; run 'quorate execute' or 'quorate abort', then 'quorate execute' again";
+        assert_eq!(invocation().wholes(&advice.into()).len(), 2);
+        let handover = Command::new("quorate show LEDGER {} --handover {} -o FILE").with(3).with("a;touch b");
+        assert_eq!(
+            invocation().whole(&handover).unwrap(),
+            format!("quorate show 'USB DISK' 3 --handover 'a;touch b' -o FILE {tail}")
+        );
         let mut nowhere = invocation();
         nowhere.ledger = None;
-        assert_eq!(nowhere.whole("quorate status"), None);
+        assert_eq!(nowhere.whole(&Command::new("quorate status")), None);
     }
 
     #[test]
@@ -312,6 +318,7 @@ mod tests {
             "it's",
             "$HOME",
             "a;b",
+            "=ls",
             "-x",
             "*",
             "\u{e9}t\u{e9}",
@@ -320,7 +327,7 @@ mod tests {
             "b\\n'c'",
         ] {
             let quoted = shell(OsStr::new(word));
-            assert!(!quoted.contains(char::is_control), "{quoted:?}");
+            assert!(!quoted.contains(char::is_control) && !quoted.starts_with('='), "{quoted:?}");
             let read = std::process::Command::new("bash")
                 .args(["-c", &format!("printf %s {quoted}")])
                 .output()

@@ -94,7 +94,7 @@ const WHAT_WAS_DONE: &str = "what was done is done: 'quorate status LEDGER' and 
 
 /// The exit code, once all that was said is written. A report or the one object of `--json` that went nowhere is an error;
 /// a code that tells of something worse stays.
-fn told(exit: Exit, hint: &str) -> Exit {
+fn told(exit: Exit, hint: &'static str) -> Exit {
     match output::lost() {
         Some(lost) => {
             Terminal::new(false, false).complain(&Error::problem(lost, hint));

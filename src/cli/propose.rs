@@ -12,7 +12,10 @@ use super::{
     wiring::{self, Wiring},
 };
 use crate::{
-    account::acts::{PlanChecked, ProposalMade},
+    account::{
+        acts::{PlanChecked, ProposalMade},
+        advice::Command,
+    },
     ceremony::{
         Code, Error, HandedCredentials, handed_over_needed,
         propose::{self, Draft, Foreseen, Members, Request},
@@ -380,7 +383,7 @@ pub fn tell(terminal: Terminal, proposed: &ProposalMade, plan: &Plan, ledger: &P
 /// Says what comes after a proposal that is to be approved one by one.
 fn tell_next(terminal: Terminal, proposed: &ProposalMade, next: &Invocation) {
     terminal.tell(&format!("Next, before {}: each custodian who agrees:", proposed.expires));
-    next.command(terminal, "quorate approve");
+    next.command(terminal, &Command::new("quorate approve"));
     terminal.tell("or on a machine of their own, with a copy of the ledger:");
     terminal.command(&next.elsewhere("quorate approve COPY --card CARD -o FILE"));
 }

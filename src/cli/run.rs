@@ -128,7 +128,7 @@ const TRY: &str = "try again";
 
 /// The ceremony goes on: a hint that says to run the command again says this.
 fn instead(mut error: Error, again: &str) -> Error {
-    error.hint = error.hint.replace("run the same command again", again);
+    error.hint = error.hint.replacing("run the same command again", again);
     error
 }
 

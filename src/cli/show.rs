@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     account::{
+        advice::{Advice, Command},
         ceremony::CeremonyTold,
         files::{ApprovalShown, AttestationShown, DrillShown, HandoverWritten, PlanShown, RejectionShown},
         listed,
@@ -186,16 +187,19 @@ fn find<'s>(state: &'s LedgerState, named: Option<&str>) -> Result<&'s Ceremony,
     }
     let of_kind: Vec<u32> =
         state.ceremonies.iter().filter(|c| c.kind().as_str() == named).map(Ceremony::number).collect();
+    let show = |number: &u32| Command::new("quorate show LEDGER {}").with(number);
     let hint = match of_kind.as_slice() {
-        [one] => format!("ceremony {one} is the one of kind \"{shown}\": 'quorate show LEDGER {one}'"),
-        [.., newest] => format!(
-            "of kind \"{shown}\" are ceremonies {}; the newest: 'quorate show LEDGER {newest}'",
-            listed(&of_kind)
-        ),
-        [] if Name::new(named).is_ok_and(|name| state.any_target(&name).is_some()) => {
-            format!("{shown} is a target: 'quorate status' shows it with its objects")
+        [one] => Advice::from(format!("ceremony {one} is the one of kind \"{shown}\": ")).and(show(one)),
+        [.., newest] => {
+            let ceremonies = listed(&of_kind);
+            Advice::from(format!("of kind \"{shown}\" are ceremonies {ceremonies}; the newest: "))
+                .and(show(newest))
         }
-        [] => format!("give a number from 0 to {last}; 'quorate status' lists the ceremonies"),
+        [] if Name::new(named).is_ok_and(|name| state.any_target(&name).is_some()) => {
+            Advice::from(format!("{shown} is a target: ")).and("'quorate status' shows it with its objects")
+        }
+        [] => Advice::from(format!("give a number from 0 to {last}; "))
+            .and("'quorate status' lists the ceremonies"),
     };
     Err(Error::usage(format!("{shown} is not the number of a ceremony"), hint))
 }

@@ -24,7 +24,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
     let now = SystemClock.now();
     let (open, mut step) = standing::standing(&state, &station, now)?;
     let next = Invocation::reading(global, &args.ledger, &state);
-    step.command = next.mentioned(&step.reason).into_iter().next();
+    step.command = next.wholes(&step.reason).into_iter().next();
     let standing = LedgerStanding::of(&state, now, open, step);
     let shown = text::printable(&args.ledger.to_string_lossy());
     terminal.findings(&standing.ahead);

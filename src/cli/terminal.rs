@@ -144,7 +144,7 @@ impl Terminal {
                 code: error.code.as_str(),
                 message: text::printable(&error.message),
                 details: error.details.iter().map(|detail| text::printable(detail)).collect(),
-                hint: error.hint.clone(),
+                hint: error.hint.to_string(),
                 commands: error.commands.clone(),
             },
         };

@@ -101,7 +101,7 @@ impl Acting<'_, '_> {
         let mut acted = judge(&what, &result, objects, (recorded, before, &after), self.run);
         match result {
             Ok(deletion) => acted.left_out = deletion.remaining,
-            Err(error) if !acted.is_completed() => acted.advise(&error.hint),
+            Err(error) if !acted.is_completed() => acted.advise(error.hint),
             Err(_) => {}
         }
         acted.targets = vec![TargetState { name: name.clone(), inventory: Some(after) }];

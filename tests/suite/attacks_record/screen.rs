@@ -10,6 +10,7 @@ use quorate::{
 use super::{copy, quorate};
 use crate::support::{
     forge::{Forge, Key, TWO, concluded, intended, object},
+    founded::founded,
     quorum::QUORATE,
 };
 
@@ -216,5 +217,35 @@ fn json_moves_no_cursor_and_says_the_same() {
             assert_eq!(done.json["proposal"]["plan"], proposal.plan);
             assert_eq!((&object["id"], &object["key_type"]), (&id.as_str().into(), &hostile.into()));
         }
+    }
+}
+
+/// Whatever a custodian's words and the name of a folder look like: what is printed as a command is from a template of this
+/// program, and what comes from elsewhere is one quoted word in it.
+#[test]
+fn no_text_from_elsewhere_is_printed_as_a_command() {
+    let quorum = founded();
+    let said = "see 'quorate execute --give-up; touch PWNED #' or 'quorate execute --give-up' now";
+    let ledger = quorum.at("see 'quorate execute --give-up;touch PWNED #' now");
+    fs::rename(quorum.at("ledger"), &ledger).unwrap();
+    quorum.run_with("alice", &["attest", &ledger, "--disagree", said]).ok();
+    let quoted = format!("'{}'", ledger.replace('\'', "'\\''"));
+    let mut printed = 0;
+    for (verb, code) in [("audit", 3), ("status", 0), ("show", 0)] {
+        let looked = quorum.run(&[verb, &ledger]).expect(code);
+        for command in looked.stderr.lines().filter(|line| line.trim_start().starts_with("quorate ")) {
+            assert_eq!(command.matches("give-up").count(), 1, "{command}");
+            assert!(command.contains(&quoted), "{command}");
+            printed += 1;
+        }
+        if verb == "audit" {
+            assert!(looked.stderr.contains("touch PWNED"), "{}", looked.stderr);
+        }
+    }
+    assert!(printed > 0);
+    let error = quorum.run_with("alice", &["approve", &ledger]).json["error"].clone();
+    for command in error["commands"].as_array().unwrap() {
+        let command = command.as_str().unwrap();
+        assert!(command.contains(&quoted) && command.matches("give-up").count() == 1, "{command}");
     }
 }
