@@ -297,7 +297,7 @@ fn run_does_not_count_an_approval_that_was_followed_by_a_rejection() {
     assert_eq!(again.json["error"]["code"], "rejected", "{}", again.stderr);
     quorum.approve("bob").ok();
     assert_eq!(quorum.approve("bob").expect(3).json["error"]["code"], "already-decided");
-    let plan = quorum.at("plans/inventory.toml");
+    let plan = quorum.plan("inventory", INVENTORY);
     let few = quorum.run_with(ADMIN, &["run", &plan, &ledger, "--copy", &quorum.at("copy"), "--head", &head]);
     let few = few.expect(6);
     assert!(few.error().contains("1 of 3 have approved"), "{}", few.stderr);
