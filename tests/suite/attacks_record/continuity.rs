@@ -21,7 +21,7 @@ fn a_ledger_cut_back_to_its_genesis_is_not_taken_for_a_new_one() {
         assert!(!desk.output("alice").exists());
         ran
     };
-    let ran = refused(&[], "it may have been cut back");
+    let ran = refused(&[], "may have been cut back");
     assert!(ran.stderr.contains("--genesis") && ran.stderr.contains("--head"), "{}", ran.stderr);
     // Whoever brings the head of what has ended finds out.
     refused(&["--head", &honest.head], "it was cut back");

@@ -10,8 +10,7 @@ use quorate::{
 use super::{copy, quorate};
 use crate::support::{
     forge::{Forge, Key, TWO, concluded, intended, object},
-    founded::founded,
-    quorum::QUORATE,
+    quorum::{QUORATE, Quorum},
 };
 
 /// As JSON and TOML spell them: colour, clear, bell, a title, right-to-left override, C1, zero width, a line separator.
@@ -224,7 +223,7 @@ fn json_moves_no_cursor_and_says_the_same() {
 /// program, and what comes from elsewhere is one quoted word in it.
 #[test]
 fn no_text_from_elsewhere_is_printed_as_a_command() {
-    let quorum = founded();
+    let quorum = Quorum::of(5).everybody().practice().founded();
     let said = "see 'quorate execute --give-up; touch PWNED #' or 'quorate execute --give-up' now";
     let ledger = quorum.at("see 'quorate execute --give-up;touch PWNED #' now");
     fs::rename(quorum.at("ledger"), &ledger).unwrap();
