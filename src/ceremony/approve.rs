@@ -226,24 +226,9 @@ pub(super) fn continuity(
             }
         }
     }
-    if let Some(genesis) = paper.genesis.filter(|genesis| *genesis != state.genesis) {
-        return Err(Error::refused(
-            format!("the genesis of this ledger has the fingerprint {}, not {genesis}", state.genesis),
-            "compare the paper of the genesis; ask for the ledger that it belongs to",
-        ));
-    }
+    check_paper(state, paper)?;
     if let Some(head) = paper.head {
-        return match state.head() {
-            Some(known) if known == head => Ok(Continuity::Head(head)),
-            Some(_) => Err(Error::refused(
-                "the last closed ceremony of this ledger does not have the head that you gave",
-                "compare the paper of the last ceremony; ask for the current ledger",
-            )),
-            None => Err(Error::refused(
-                "you gave the head of a ceremony that has ended, and in this ledger none has: it was cut back",
-                "keep this copy as evidence, and ask for the current ledger",
-            )),
-        };
+        return Ok(Continuity::Head(head));
     }
     if next > 0 && !seen.is_empty() {
         return Ok(Continuity::Remembered { proposals: seen.len() });
@@ -262,6 +247,39 @@ pub(super) fn continuity(
              fingerprint on the paper of the genesis",
         )),
     }
+}
+
+/// Compares a ledger with what was brought on paper.
+pub fn check_paper(state: &LedgerState, paper: Pins) -> Result<(), Error> {
+    if let Some(genesis) = paper.genesis.filter(|genesis| *genesis != state.genesis) {
+        return Err(Error::refused(
+            format!("the genesis of this ledger has the fingerprint {}, not {genesis}", state.genesis),
+            "compare the paper of the genesis; ask for the ledger that it belongs to",
+        ));
+    }
+    match (paper.head, state.head()) {
+        (None, _) => Ok(()),
+        (Some(head), Some(known)) if known == head => Ok(()),
+        (Some(_), Some(_)) => Err(Error::refused(
+            "the last closed ceremony of this ledger does not have the head that you gave",
+            "compare the paper of the last ceremony; ask for the current ledger",
+        )),
+        (Some(_), None) => Err(Error::refused(
+            "you gave the head of a ceremony that has ended, and in this ledger none has: it was cut back",
+            "keep this copy as evidence, and ask for the current ledger",
+        )),
+    }
+}
+
+/// How `who` will know that the ledger is whole, once its next ceremony is proposed.
+pub fn foresee(
+    state: &LedgerState,
+    memory: &dyn CustodianMemory,
+    who: &Name,
+    paper: Pins,
+) -> Result<Continuity, Error> {
+    let next = u32::try_from(state.ceremonies.len()).unwrap_or(u32::MAX);
+    continuity(state, next, &memory.seen(state.nonce, who)?, who, paper)
 }
 
 /// Opens the custodian's shares on their card, checks each against the roster, seals them to the station and signs

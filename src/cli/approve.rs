@@ -279,12 +279,17 @@ pub fn check_continuity(
 fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
     let head = state.head().unwrap_or(Digest::from_bytes([0; 32]));
     if !terminal.is_interactive() {
-        return Err(Error::refused(
-            "this machine remembers nothing of the ledger, so it could be an old copy of it",
-            "give the head of the last ceremony from your paper with --head",
-        )
-        .coded(Code::Head));
+        return Err(unproven());
     }
     terminal.digest("Head of the last closed ceremony", head);
     terminal.ask_person("This machine remembers nothing of the ledger. Is this the head on your paper?")
+}
+
+/// What is said where nobody can compare the head with their paper.
+pub fn unproven() -> Error {
+    Error::refused(
+        "this machine remembers nothing of the ledger, so it could be an old copy of it",
+        "give the head of the last ceremony from your paper with --head",
+    )
+    .coded(Code::Head)
 }

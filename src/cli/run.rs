@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    approve::unproven,
     args::{CardPlace, Global, PinArgs, Run},
     done::Done,
     execute::{Execution, executed, tell, tell_next},
@@ -19,11 +20,17 @@ use super::{
 };
 use crate::{
     account::acts::Led,
-    ceremony::{self, Code, Error, Persistence, Report, attest::Opinion},
+    ceremony::{
+        self, Code, Error, Persistence, Report,
+        approve::{self, Continuity},
+        attest::Opinion,
+        recognition,
+    },
     encoding::text::Name,
     memory::Pin,
-    ports::card::FinalTry,
+    ports::{card::FinalTry, store::CustodianMemory},
     proposal::target::Role,
+    roster::{Roster, Standing},
     storage,
     transcript::{known::Known, ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
@@ -86,6 +93,32 @@ impl Table<'_> {
         PresentedCard::kept(self.terminal, &place, pin, self.final_try).map(Some)
     }
 
+    /// Where nobody can be asked, a custodian whose card was given and who could not know that the ledger is whole ends the
+    /// command before anything is proposed. A card that is not in yet is looked at when it is its turn.
+    fn check_continuity(
+        &self,
+        state: &LedgerState,
+        roster: &Roster,
+        memory: &dyn CustodianMemory,
+        paper: Pins,
+    ) -> Result<(), Error> {
+        if self.terminal.is_interactive() {
+            return Ok(());
+        }
+        let enrolled = recognition::enrolled_in(roster);
+        for place in self.places.clone() {
+            let mut card = PresentedCard::kept(self.terminal, place, PinArgs::default(), FinalTry::Keep)?;
+            let Ok(card) = card.describe(&enrolled) else { continue };
+            let Ok(person) = recognition::holder(roster, &card) else { continue };
+            if person.standing == Standing::Custodian
+                && approve::foresee(state, memory, &person.name, paper)? == Continuity::Unknown
+            {
+                return Err(unproven());
+            }
+        }
+        Ok(())
+    }
+
     /// Whether those who are there stop before there is a quorum. Anyone who said `done` too early may go on.
     fn stops(&self) -> Result<bool, Error> {
         let question = "That is too few. Stop here, and leave the ceremony open?";
@@ -143,6 +176,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let plan = PlanFile::read(&args.plan)?;
     let mut known = Known::default();
     let state = state(global, &args.ledger, &mut known)?;
+    check_paper(state.as_ref(), paper)?;
     let mut table = Table {
         terminal,
         next: Invocation::at(global, &args.ledger, &args.copies.copies)
@@ -159,14 +193,27 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
             let hint = "give --card and --pin-file for each card, or run it in a terminal";
             Error::usage("no card is given", hint)
         })?;
-    let given = Given { known, paper, present, handed_over };
+    let given = Given { known, state, paper, present, handed_over };
     let done = lead(args, global, &mut table, admin, &plan, given);
     done.map_err(|error| table.next.explain(error))
+}
+
+/// Compares the ledger with what is on paper before anybody is asked for anything. A genesis has no paper yet.
+fn check_paper(state: Option<&LedgerState>, paper: Pins) -> Result<(), Error> {
+    match state {
+        Some(state) => approve::check_paper(state, paper),
+        None if paper.genesis.is_some() || paper.head.is_some() => Err(Error::refused(
+            "no ledger is there yet that could be compared with your paper",
+            "look at the ledger's path; to begin a ledger, leave out --genesis and --head",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What was given beforehand, and what was verified of the ledger.
 struct Given {
     known: Known,
+    state: Option<LedgerState>,
     paper: Pins,
     present: BTreeMap<(Name, Role), Pin>,
     handed_over: ceremony::HandedCredentials,
@@ -181,13 +228,17 @@ fn lead(
     plan: &PlanFile<'_>,
     given: Given,
 ) -> Result<Done, Error> {
-    let Given { known, paper, present, handed_over } = given;
+    let Given { known, state, paper, present, handed_over } = given;
     let terminal = table.terminal;
     let _made = propose::make_ledger(&plan.plan, &args.ledger)?;
     let mut stage = stage(terminal, global, (&args.ledger, &args.copies.copies), known)?;
     let proposed = match stage.resume(plan)? {
         Some(open) => open,
         None => {
+            if let Some(state) = &state {
+                let roster = ceremony::propose::acting_roster(state, &plan.plan)?;
+                table.check_continuity(state, &roster, &stage.wiring.memory, paper)?;
+            }
             let proposed = stage.propose(
                 plan,
                 &mut admin,

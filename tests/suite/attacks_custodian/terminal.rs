@@ -3,7 +3,10 @@
 use std::{fs, process::Command};
 
 use super::{ADMIN, INVENTORY, proposed};
-use crate::support::quorum::{QUORATE, Quorum};
+use crate::support::{
+    founded::snapshot,
+    quorum::{QUORATE, Quorum},
+};
 
 /// Runs a script of expect; gives its exit code and all that stood on the screen.
 #[track_caller]
@@ -189,6 +192,37 @@ fn run_goes_on_with_the_open_ceremony_of_its_plan() {
     let done = run(&[ADMIN, "carol"]).ok();
     assert_eq!(done.json["executed"]["outcome"], "completed");
     assert_eq!(quorum.run(&["status", &ledger]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
+}
+
+/// What is on paper is compared, and what nobody could compare is found, while nothing is proposed yet.
+#[test]
+fn run_proposes_nothing_in_a_ledger_that_may_be_an_old_copy() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
+    let before = snapshot(&quorum.path("ledger"));
+    let run = |people: &[&str], paper: &[&str]| {
+        let cards: Vec<String> = people.iter().flat_map(|who| quorum.with_card(who)).collect();
+        let args = ["run", &plan, &ledger, "--copy", &copy];
+        let args = args.iter().chain(paper).copied().chain(cards.iter().map(String::as_str));
+        quorum.run_as("new-station", &args.collect::<Vec<_>>())
+    };
+    let other = "00".repeat(32);
+    let papers: [(&[&str], &str); 3] = [
+        (&["--head", &other], "does not have the head that you gave"),
+        (&["--genesis", &other], "the genesis of this ledger has the fingerprint"),
+        (&[], "this machine remembers nothing of the ledger"),
+    ];
+    for (paper, said) in papers {
+        let ran = run(&[ADMIN, "alice", "bob", "carol"], paper).expect(3);
+        assert!(ran.error().contains(said), "{}", ran.stderr);
+        assert!(before == snapshot(&quorum.path("ledger")), "something was proposed: {said}");
+    }
+    let nowhere = quorum.at("nowhere");
+    let ran = quorum.run_with(ADMIN, &["run", &plan, &nowhere, "--copy", &copy, "--head", &head]).expect(3);
+    assert!(ran.error().contains("no ledger is there yet"), "{}", ran.stderr);
+    // Those who bring no card now decide later, each with their own paper.
+    run(&[ADMIN], &[]).expect(6);
 }
 
 /// A PIN that a card does not take is typed once more where it is not seen, and not into the shell.
