@@ -30,13 +30,21 @@ pub fn standing(
     station: &dyn StationStore,
     now: Timestamp,
 ) -> Result<(Option<OpenStanding>, NextStep), Error> {
-    let Some(open) = state.open() else { return Ok((None, between(state))) };
+    let objection = state.other_heads().next();
+    let warned = |mut next: NextStep| {
+        if let Some(objection) = objection {
+            let told = format!("Before anything else, find out why {}. ", objection.message);
+            next.reason = Advice::from(told).and(next.reason);
+        }
+        next
+    };
+    let Some(open) = state.open() else { return Ok((None, warned(between(state)))) };
     let heard = collect::heard(open, state.mode, station)?;
     let here = station.is_station(state.nonce, open.number());
     let (approved, rejected) = (heard.approving(), heard.rejecting());
     let requirement = open.requirement();
     let tally = Tally::count(&requirement, &approved, &rejected);
-    let next = of_open(state, open, &tally, &heard, (here, now));
+    let next = warned(of_open(state, open, &tally, &heard, (here, now)));
     let pin = |(target, role, reason): (Name, _, String)| PinToPresent { target, role, reason };
     let missing = not_heard(open, &heard);
     let standing = OpenStanding {

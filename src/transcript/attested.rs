@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     context::Context,
     finding::{Finding, Severity},
-    ledger::{Ceremony, CeremonyFiles, End},
+    ledger::{Ceremony, CeremonyFiles, End, LedgerState},
 };
 use crate::{
     approval::statement::{Attestation, Rejection, Signed},
@@ -43,6 +43,46 @@ impl Ceremony {
             needed: self.requirement().attesting().unwrap_or(usize::MAX),
             have: agreeing.len(),
             missing: acted.filter(|name| said().all(|a| a.person != **name)).cloned().collect(),
+        })
+    }
+}
+
+/// What a member signed about a head of this ledger that is not that of the ceremony beside which it lies.
+#[derive(Clone, Debug)]
+pub struct OtherHead {
+    pub(super) said_by: SaidBy,
+    pub(super) person: Name,
+    pub(super) ceremony: u32,
+    pub(super) head: Digest,
+}
+
+/// The statement that names a head.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SaidBy {
+    Attestation,
+    Drill,
+}
+
+impl LedgerState {
+    /// Objections by members who signed a head that this ledger does not have. An honest member signs that of a ceremony
+    /// that has ended, to which nothing is added; that one only lies in the wrong place.
+    pub fn other_heads(&self) -> impl Iterator<Item = Finding> {
+        let all = self.ceremonies.iter().flat_map(|c| c.other_heads.iter().map(move |other| (c, other)));
+        all.filter_map(|(beside, other)| {
+            let OtherHead { said_by, person, ceremony: number, head } = other;
+            let told = match self.ceremonies.number(*number) {
+                Some(there) if there.end.is_some() && there.last_line == *head => return None,
+                Some(_) => format!("another head of ceremony {number} than this ledger has"),
+                None => format!("the head of ceremony {number}, which this ledger does not have"),
+            };
+            let message = format!(
+                "{person} signed {told}: lines were cut off, this is an old copy, or it was written anew"
+            );
+            let finding = match said_by {
+                SaidBy::Attestation => Finding::new(Severity::Objection, "attestation-other-head", message),
+                SaidBy::Drill => Finding::new(Severity::Objection, "drill-other-head", message),
+            };
+            Some(finding.of(&beside.directory))
         })
     }
 }
@@ -102,15 +142,20 @@ fn rejections_beside(
 
 fn attestation(
     bytes: &[u8],
-    ceremony: &Ceremony,
+    ceremony: &mut Ceremony,
     context: &Context<'_>,
 ) -> Result<Signed<Attestation>, String> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let envelope = Envelope::parse(bytes).map_err(|e| e.to_string())?;
     let signed = context.statement::<Attestation>(envelope, &ceremony.roster).map_err(|e| e.to_string())?;
     let said = signed.statement();
-    let same: (Digest, u32, Digest) = (said.ledger, said.ceremony, said.head);
-    if same != (ceremony.proposal.ledger, ceremony.number(), ceremony.last_line) {
+    if said.ledger != ceremony.proposal.ledger {
+        return Err("it was made in another ledger".into());
+    }
+    if (said.ceremony, said.head) != (ceremony.number(), ceremony.last_line) {
+        let person = said.person.clone();
+        let (said_by, number, head) = (SaidBy::Attestation, said.ceremony, said.head);
+        ceremony.other_heads.push(OtherHead { said_by, person, ceremony: number, head });
         return Err("it attests another head".into());
     }
     Ok(signed)

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    attested::OtherHead,
     event::{Attempted, Concluded, Intended},
     outcome::Outcome,
 };
@@ -83,6 +84,8 @@ pub struct Ceremony {
     pub unrecorded: Vec<Signed<Rejection>>,
     /// Valid attestations of its head.
     pub attestations: Vec<Signed<Attestation>>,
+    /// What members signed about other heads, and lies beside this one.
+    pub other_heads: Vec<OtherHead>,
     /// Valid drills that name its head.
     pub drills: Vec<Signed<Drill>>,
     /// Drills beside it that do not count: file and reason.

@@ -97,6 +97,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         finished_by: None,
         unrecorded: Vec::new(),
         attestations: Vec::new(),
+        other_heads: Vec::new(),
         drills: Vec::new(),
         bad_drills: Vec::new(),
     })

@@ -1,6 +1,7 @@
 //! Drills: beside the transcript, so that they do not move the head. A bad one breaks nothing, and does not count.
 
 use super::{
+    attested::{OtherHead, SaidBy},
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, Deal, LedgerState},
 };
@@ -23,12 +24,15 @@ pub(super) fn read(
     state: &mut LedgerState,
     signatures: &Signatures<'_>,
 ) -> Vec<Finding> {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    let (mut good, mut bad, mut others) = (Vec::new(), Vec::new(), Vec::new());
     let Some(ceremony) = state.ceremonies.last() else { return Vec::new() };
     for (name, bytes) in &files.drills {
         match in_walk(bytes, state, ceremony, signatures) {
             Ok(signed) => good.push(signed),
-            Err(reason) => bad.push(text::printable(&format!("{name}: {reason}"))),
+            Err(reason) => {
+                others.extend(of_other_head(bytes, state, ceremony, signatures));
+                bad.push(text::printable(&format!("{name}: {reason}")));
+            }
         }
     }
     let found = bad
@@ -39,8 +43,28 @@ pub(super) fn read(
     state.ceremonies.change(number, |ceremony| {
         ceremony.drills = good;
         ceremony.bad_drills = bad;
+        ceremony.other_heads.extend(others);
     });
     found
+}
+
+/// A drill that a member signed, of this ledger and another head.
+fn of_other_head(
+    bytes: &[u8],
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    signatures: &Signatures<'_>,
+) -> Option<OtherHead> {
+    let claimed = Claimed::<Drill>::read(parse(bytes).ok()?, state.mode).ok()?;
+    let said = claimed.statement();
+    let is_of_other = (said.ceremony, said.head) != (ceremony.number(), ceremony.last_line);
+    if said.ledger != state.nonce || !is_of_other {
+        return None;
+    }
+    let signed = claimed.verify(state.roster()?, signatures).ok()?;
+    let said = signed.statement();
+    let person = said.person.clone();
+    Some(OtherHead { said_by: SaidBy::Drill, person, ceremony: said.ceremony, head: said.head })
 }
 
 /// Checks one: made in this ledger after this ceremony, for the roster that `state` has in force, by that card.

@@ -229,6 +229,7 @@ impl Pair {
 pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
     let mut findings = state.ahead(now);
     findings.extend(state.disputes());
+    findings.extend(state.other_heads());
     for ceremony in &state.ceremonies {
         remarks_on(ceremony, state.mode, &mut findings);
     }

@@ -7,7 +7,7 @@ use crate::{
     proposal::document::Proposal,
     transcript::{
         attested::Attesting,
-        event::Rejected,
+        event::{Aborted, Rejected},
         finding::{Finding, Severity},
         verification::{self, Verified},
     },
@@ -89,7 +89,7 @@ fn a_bad_attestation_is_a_warning_and_counts_nothing() {
     let (stranger, other_card) = ("mallory is no", "that is on none of alice's cards");
     let bad: [(&str, &str, fn(&mut Attestation), &str); 8] = [
         ("alice", "alice", |a| a.head = Digest::of(b"another head"), "it attests another head"),
-        ("alice", "alice", |a| a.ledger = Digest::of(b"another ledger"), "it attests another head"),
+        ("alice", "alice", |a| a.ledger = Digest::of(b"another ledger"), "it was made in another ledger"),
         ("alice", "alice", |a| a.ceremony = 0, "it attests another head"),
         ("alice", "alice", |a| a.person = name("mallory"), stranger),
         ("alice", "bob", AS_IS, other_card),
@@ -128,6 +128,77 @@ fn an_attestation_of_another_ceremony_is_not_one_of_this() {
     assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["attestation-bad"]);
     assert_eq!(found[0].ceremony.as_deref(), Some("0000-genesis"));
     assert_eq!(found[0].message, "alice.json: it attests another head");
+}
+
+/// The objections to a ledger: code, ceremony and words.
+fn objections(forge: &Forge) -> Vec<(&'static str, Option<String>, String)> {
+    let mut found = verification::remarks(&forge.state(), reading());
+    found.retain(|f| f.severity == Severity::Objection);
+    found.into_iter().map(|f| (f.code, f.ceremony, f.message)).collect()
+}
+
+/// What alice signed is valid, and the ledger does not have it: the head of a ceremony that was cut, or removed, or aborted.
+#[test]
+fn an_attestation_of_a_head_that_was_cut_off_is_an_objection() {
+    let mut whole = Forge::new();
+    let (proposal, lines) = whole.complete_delete();
+    let attestation = whole.sign("alice", &whole.attestation(&proposal, &lines, "alice", true)).write();
+    let beside = |mut forge: Forge, place: usize| {
+        forge.files[place].attestations.push(("alice.json".into(), attestation.clone()));
+        objections(&forge)
+    };
+    let cut = "alice signed another head of ceremony 1 than this ledger has: lines were cut off, this is an old copy, or it \
+               was written anew";
+    let in_deletion = [("attestation-other-head", Some("0001-delete".into()), cut.into())];
+    let all = whole.files[1].transcript.clone();
+    let ends: Vec<usize> =
+        all.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
+    for end in &ends[..ends.len() - 1] {
+        let mut forge = whole.clone();
+        forge.files[1].transcript.truncate(*end);
+        assert_eq!(beside(forge, 1), in_deletion, "cut after {end} bytes");
+    }
+    let mut gone = whole.clone();
+    gone.files.pop();
+    let message = "alice signed the head of ceremony 1, which this ledger does not have: lines were cut off, this is an old \
+                   copy, or it was written anew";
+    assert_eq!(
+        beside(gone.clone(), 0),
+        [("attestation-other-head", Some("0000-genesis".into()), message.into())]
+    );
+    // Another ceremony has its number.
+    let other = gone.inventory();
+    let mut lines = gone.begin(&other);
+    let abort = gone.sign("frank", &gone.abort(&other, "frank"));
+    lines.add(Aborted { abort });
+    gone.push(&other, &lines);
+    assert_eq!(beside(gone.clone(), 1)[0].2, cut);
+    // The head of an aborted ceremony is attested as any other.
+    let of_aborted = gone.sign("alice", &gone.attestation(&other, &lines, "alice", true)).write();
+    gone.files[1].attestations.push(("alice.json".into(), of_aborted));
+    assert_eq!(objections(&gone), []);
+    // The ledger has it, in another place.
+    assert_eq!(beside(whole.clone(), 0), []);
+    assert_eq!(beside(whole, 1), []);
+}
+
+/// A member alone can object; a stranger, or somebody of another ledger, cannot.
+#[test]
+fn only_a_member_s_signature_over_a_head_of_this_ledger_objects() {
+    let of = |card: &str, change: fn(&mut Attestation)| {
+        let (forge, _) = with(|forge| {
+            let (proposal, lines) = forge.complete_delete();
+            let mut said = forge.attestation(&proposal, &lines, "alice", true);
+            said.head = Digest::of(b"another head");
+            change(&mut said);
+            vec![forge.sign(card, &said).write()]
+        });
+        objections(&forge).len()
+    };
+    assert_eq!(of("alice", AS_IS), 1);
+    assert_eq!(of("mallory", AS_IS), 0);
+    assert_eq!(of("alice", |a| a.person = name("mallory")), 0);
+    assert_eq!(of("alice", |a| a.ledger = Digest::of(b"another ledger")), 0);
 }
 
 /// Who acted and has not said anything, and how many of the custodians agree.

@@ -9,6 +9,7 @@ use crate::{
         finding::Severity,
         ledger::LedgerState,
         outcome::Outcome,
+        verification,
     },
 };
 
@@ -96,6 +97,26 @@ fn a_drill_is_of_this_ledger_this_head_and_the_roster_in_force() {
     let drill = Drill { ceremony: 1, head: open, ..drill(&Forge::new(), "alice") };
     forge.files[1].drills = vec![("it.json".into(), forge.sign("alice", &drill).write())];
     assert_eq!(forge.verify().findings[0].message, "it.json: it names another head");
+}
+
+/// What names a head that the ledger does not have is evidence against it; what lies in the wrong place is not.
+#[test]
+fn a_drill_of_a_head_that_is_gone_is_an_objection() {
+    let mut forge = Forge::new();
+    let (_, lines) = forge.complete_delete();
+    let later = Drill { ceremony: 1, head: lines.head(), ..drill(&Forge::new(), "alice") };
+    let objections = |mut forge: Forge, card: &str| {
+        forge.files[0].drills = vec![("it.json".into(), forge.sign(card, &later).write())];
+        let mut found = verification::remarks(&forge.state(), reading());
+        found.retain(|f| f.severity == Severity::Objection);
+        found.into_iter().map(|f| (f.code, f.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(objections(forge.clone(), "alice"), []);
+    forge.files.pop();
+    let message = "alice signed the head of ceremony 1, which this ledger does not have: lines were cut off, this is an old \
+                   copy, or it was written anew";
+    assert_eq!(objections(forge.clone(), "alice"), [("drill-other-head", message.into())]);
+    assert_eq!(objections(forge, "mallory"), []);
 }
 
 #[test]

@@ -139,6 +139,19 @@ fn what_people_signed_against_the_record_is_a_finding() {
     let said = forge.sign("carol", &forge.attestation(&proposal, &lines, "carol", false)).write();
     disagrees.files[1].attestations.push(("1.json".into(), said));
     contradicted(&disagrees, "attestation-disagrees", "carol does not agree");
+    // Cut after the approvals, with the attestation of its end left: 'status' does not offer to execute it once more unsaid.
+    let mut cut = forge.clone();
+    let said = forge.sign("alice", &forge.attestation(&proposal, &lines, "alice", true)).write();
+    cut.files[1].attestations.push(("1.json".into(), said));
+    let transcript = &mut cut.files[1].transcript;
+    let ends: Vec<usize> = (0..transcript.len()).filter(|at| transcript[*at] == b'\n').collect();
+    transcript.truncate(ends[2] + 1);
+    contradicted(&cut, "attestation-other-head", "alice signed another head of ceremony 1");
+    let dir = tempfile::tempdir().unwrap();
+    cut.write(dir.path());
+    let status = quorate(&["status", dir.path().to_str().unwrap()]).expect(0);
+    let begins = "Before anything else, find out why alice signed another head of ceremony 1";
+    assert!(status.stdout.contains(begins), "{}", status.stdout);
     let rejection = forge.sign("bob", &forge.rejection(&proposal, "bob")).write();
     forge.files[1].approvals.push(("bob-1.json".into(), rejection));
     contradicted(&forge, "rejection-unrecorded", "bob rejected it");
