@@ -11,15 +11,23 @@
 #   - that each enrolment is signed by the key that it describes.
 # It does not check what 'quorate audit' checks besides: attestations of cards, that a proposal does what its plan says, that
 # an outcome agrees with the objects on record, that a ceremony is not earlier than those before it, the spelling of
-# documents, limits. Of an operation it knows whom it needs.
+# documents, limits, the file plan.toml, rejections in approvals/, drills, a second approval by one custodian, and whether
+# those whom an intent names suffice. Of an operation it knows whom it needs. An attestation that is not valid is a warning.
 #
 # Exit code: 0 all of that checks out; 1 something does not, and the first such thing is named; 2 it was called wrongly.
 set -euo pipefail
 export LC_ALL=C
 
+# A number as it is on paper: hex in either case, as quorate takes it.
+from_paper() {
+    local hex=${1,,}
+    [[ $hex =~ ^[0-9a-f]{64}$ ]] || { echo "'$1' is not 64 hex digits: this script does not read PGP words" >&2; exit 2; }
+    echo "$hex"
+}
 usage() { echo "usage: $0 LEDGER --genesis FINGERPRINT --head HEAD" >&2; exit 2; }
 [ $# -eq 5 ] && [ "$2" = --genesis ] && [ "$4" = --head ] || usage
-ledger=$1 pinned_genesis=$3 pinned_head=$5
+ledger=$1
+pinned_genesis=$(from_paper "$3") && pinned_head=$(from_paper "$5") || exit 2
 for tool in openssl jq sha256sum base64; do
     command -v "$tool" > /dev/null || { echo "$tool is needed" >&2; exit 2; }
 done
@@ -90,15 +98,16 @@ read_roster() {
 }
 
 # Verifies the statement $1 of the event $2 as one of a person of the standing $3 (a pattern), and says what it says in
-# variables: who, of_proposal, of_roster, of_head, at, agrees.
+# variables: who, of_proposal, of_roster, of_head, at, agrees, of_nonce.
 statement() {
     unpack "$1" "$scratch/statement"
     [[ $signer =~ ^[0-9a-f]{64}$ ]] && grep -q "^$signer " "$scratch/holders" ||
         bad "$2: signed by a key that is not in the roster"
     signed "$2" "$signer" "$scratch/statement"
-    jq -r '(.custodian // .administrator // .person // .proposer), .proposal, .roster, .head, .time, .agrees' \
+    jq -r '(.custodian // .administrator // .person // .proposer), .proposal, .roster, .head, .time, .agrees, .ledger' \
         < "$scratch/statement" > "$scratch/said"
-    { read -r who; read -r of_proposal; read -r of_roster; read -r of_head; read -r at; read -r agrees; } < "$scratch/said"
+    { read -r who; read -r of_proposal; read -r of_roster; read -r of_head; read -r at; read -r agrees
+      read -r of_nonce; } < "$scratch/said"
     [[ $who =~ ^[a-z0-9-]+$ ]] && grep -Eqx "$signer ($3) $who" "$scratch/holders" ||
         bad "$2: $who did not sign it with a card of their own as $3"
 }
@@ -220,8 +229,19 @@ read_attestations() {
     for file in "$1"attestations/*.json; do
         [ -e "$file" ] || continue
         where="$name/attestations/$(basename "$file")"
+        # In a shell of its own: a bad one does not break the ledger.
+        if ! (statement "$(cat "$file")" attestation 'custodian|administrator|witness') 2> "$scratch/reason"; then
+            sed 's/^BROKEN: /warning: it does not count: /' "$scratch/reason" >&2
+            continue
+        fi
         statement "$(cat "$file")" attestation 'custodian|administrator|witness'
-        [ "$of_head" = "$previous" ] || bad "it attests another head"
+        if [ "$of_nonce" != "$nonce" ]; then
+            echo "warning: $where: it does not count: it was made in another ledger" >&2
+            continue
+        elif [ "$of_head" != "$previous" ]; then
+            echo "$of_head $who $where" >> "$scratch/elsewhere"
+            continue
+        fi
         if [ "$agrees" = true ]; then echo "$who" >> "$scratch/attested"; else echo "$name: $who does not agree"; fi
     done
 }
@@ -231,7 +251,8 @@ first=$(head -n 1 "$ledger"/0000-genesis/transcript.jsonl 2> /dev/null) || { ech
 [[ $first != *application/vnd.quorate-rehearsal.proposed.* ]] ||
     { prefix=application/vnd.quorate-rehearsal; echo "This is a rehearsal's ledger."; }
 
-for folder in "$ledger"/[0-9]*/; do
+: > "$scratch/elsewhere"; : > "$scratch/heads"
+for folder in "$ledger"/[0-9][0-9][0-9][0-9]*-*/; do
     name=$(basename "$folder") transcript=$folder/transcript.jsonl seq=0 previous=null time=''
     where=$name
     [[ $name == "$(printf %04d "$number")"-* ]] || bad "the number $number was expected here"
@@ -242,13 +263,18 @@ for folder in "$ledger"/[0-9]*/; do
     done < "$transcript"
     [ "$seq" -gt 0 ] || bad "it has no line"
     read_attestations "$folder"
-    [ "$state" != ended ] || head=$previous
+    if [ "$state" = ended ]; then head=$previous; echo "$head" >> "$scratch/heads"; fi
     case $state in ended | concluded) ;; *) outcome="open ($state)" ;; esac
     echo "$name: $outcome; approved by$(sort -u "$scratch/approved" | sed 's/^/ /' | tr -d '\n');" \
         "attested by $(sort -u "$scratch/attested" | wc -l)"
     predecessor=$previous number=$((number + 1))
 done
 
+# An attestation in the wrong folder proves nothing; one of a head that is nowhere proves that something is gone.
+while read -r of_head who where; do
+    grep -qxF -- "$of_head" "$scratch/heads" || bad "$who signed a head that this ledger does not have"
+    echo "warning: $where: it attests the head of another ceremony" >&2
+done < "$scratch/elsewhere"
 where=$ledger
 [ "$genesis" = "$pinned_genesis" ] || bad "its genesis is $genesis, not yours"
 [ "$head" = "$pinned_head" ] || bad "its head is $head, not yours"

@@ -27,7 +27,8 @@ fn refused(forge: &Forge, wanted: &str) {
     assert!(!errors(&forge.files, forge.mode).is_empty(), "the audit takes it");
     let dir = tempfile::tempdir().unwrap();
     forge.write(dir.path());
-    let (code, said) = by_hand(dir.path(), "", "");
+    let any = "0".repeat(64);
+    let (code, said) = by_hand(dir.path(), &any, &any);
     assert_eq!((code, said.contains(wanted)), (Some(1), true), "{said}");
 }
 
@@ -63,6 +64,51 @@ fn an_honest_ledger_checks_out_by_hand_and_only_with_both_numbers_from_paper() {
         assert_eq!((code, said.contains(wanted)), (Some(1), true), "{said}");
         assert!(said.contains("approved by alice bob; attested by 0"), "{said}");
     }
+    // In capital letters, too; what it cannot read is not called another number. A folder of something else is none of its business.
+    std::fs::create_dir(dir.path().join("1photos")).unwrap();
+    let (code, said) = by_hand(dir.path(), &genesis.to_uppercase(), &head.to_uppercase());
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = by_hand(dir.path(), "aardvark adroitness", &head);
+    assert_eq!((code, said.contains("does not read PGP words")), (Some(2), true), "{said}");
+}
+
+/// As in the audit: a bad attestation is a warning, and a good one of a head that is gone is not.
+#[test]
+fn attestations_are_judged_by_hand_as_in_the_audit() {
+    let mut forge = Forge::new();
+    let (proposal, lines) = forge.complete_delete();
+    let genesis = forge.state().genesis.to_string();
+    let good = forge.sign("alice", &forge.attestation(&proposal, &lines, "alice", true)).write();
+    let mut bad = good.clone();
+    let at = bad.windows(7).rposition(|part| part == b"\"sig\":\"").unwrap() + 10;
+    bad[at] = if bad[at] == b'A' { b'B' } else { b'A' };
+    let mut of_another = forge.attestation(&proposal, &lines, "alice", true);
+    of_another.ledger = Digest::of(b"another ledger");
+    let of_another = forge.sign("alice", &of_another).write();
+    let checked = |forge: &Forge, attestation: &[u8], place: usize| {
+        let mut forge = forge.clone();
+        forge.files[place].attestations.push(("it.json".into(), attestation.to_vec()));
+        let dir = tempfile::tempdir().unwrap();
+        forge.write(dir.path());
+        let head = forge.state().head().unwrap().to_string();
+        by_hand(dir.path(), &genesis, &head)
+    };
+    for (attestation, place, wanted) in [
+        (&good, 1, "0001-delete: completed; approved by alice bob; attested by 1"),
+        (&bad, 1, "it.json: attestation: the signature does not verify"),
+        (&of_another, 1, "it.json: it does not count: it was made in another ledger"),
+        (&good, 0, "it.json: it attests the head of another ceremony"),
+    ] {
+        let (code, said) = checked(&forge, attestation, place);
+        assert_eq!((code, said.contains(wanted)), (Some(0), true), "{wanted}: {said}");
+    }
+    forge.files.pop();
+    let (code, said) = checked(&forge, &good, 0);
+    assert_eq!(
+        (code, said.contains("alice signed a head that this ledger does not have")),
+        (Some(1), true),
+        "{said}"
+    );
 }
 
 #[test]
