@@ -161,7 +161,7 @@ impl<'a> PlanFile<'a> {
     pub fn read(path: &'a Path) -> Result<Self, Error> {
         let bytes = wiring::read_file(path, bounds::PLAN)?;
         let shown = text::printable(&path.to_string_lossy());
-        let plan = Plan::parse(&bytes).map_err(|e| {
+        let plan = Plan::proposed(&bytes).map_err(|e| {
             Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")
                 .coded(Code::Plan)
                 .with(e.excerpt)

@@ -94,7 +94,7 @@ mod tests {
     fn what_no_screen_shows_is_in_no_path() {
         for hidden in ["\0", "\n", "\x1b[2J", "\u{7f}", "\u{202e}", "\u{200b}", "\u{3164}"] {
             let said = format!("/a{hidden}b").parse::<AbsolutePath>().unwrap_err().to_string();
-            assert!(said.contains("is not an absolute path") && said.contains('\u{fffd}'), "{said}");
+            assert!(said.contains("is not an absolute path") && said.contains(r"\u{"), "{said}");
         }
     }
 

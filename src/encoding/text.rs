@@ -4,10 +4,24 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// `text` with every control, format and bidirectional character replaced by `U+FFFD`, so that no file
-/// and no token can move the cursor, colour the screen or reorder a line.
+/// The longest run of combining marks that is shown as it is. No script that is in use needs more on one letter.
+const MARKS: usize = 4;
+
+/// `text` with its number in place of each character that moves the cursor, colours the screen, reorders a line, or shows
+/// nothing where something is (`\u{a0}`): no file and no token can do any of that, and no two texts look alike by it.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
+    let mut shown = String::with_capacity(text.len());
+    let mut marks = 0_usize;
+    for c in text.chars() {
+        let takes_no_column = textwrap::core::display_width(c.encode_utf8(&mut [0; 4])) == 0;
+        marks = if takes_no_column { marks.saturating_add(1) } else { 0 };
+        if is_unprintable(c) || shows_nothing(c) || marks > MARKS {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// JSON text of the same value in which nothing moves a cursor. serde_json escapes what is below a blank, and this the rest,
@@ -15,7 +29,7 @@ pub fn printable(text: &str) -> String {
 pub fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
-        if is_unprintable(c) {
+        if is_unprintable(c) || shows_nothing(c) {
             let units =
                 c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
             escaped.push_str(&units);
@@ -26,7 +40,8 @@ pub fn escape_json(json: &str) -> String {
     escaped
 }
 
-/// Whether `text` could be shown as it is.
+/// Whether the formats take `text` as a line, see quorate-transcript(5). Not all of it need be seen: [`printable`] shows more
+/// characters by their number.
 pub fn is_printable(text: &str) -> bool {
     !text.chars().any(is_unprintable)
 }
@@ -38,6 +53,15 @@ fn is_unprintable(c: char) -> bool {
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+}
+
+/// Every blank but U+0020, and what is Default_Ignorable in Unicode or is drawn as nothing, beyond what the formats refuse.
+fn shows_nothing(c: char) -> bool {
+    (c.is_whitespace() && c != ' ')
+        || matches!(c,
+            '\u{2065}' | '\u{2800}' | '\u{fff0}'..='\u{fff8}' | '\u{13430}'..='\u{1345f}'
+            | '\u{16fe4}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The identifier of a person, an authority or a target: 1 to 40 characters of `a-z`, `0-9` and `-`, the
@@ -139,7 +163,8 @@ impl<const MAX: usize> Prose<MAX> {
 
     /// A line made of `text`: what cannot be shown replaced, what is too long cut, and an ellipsis where it was.
     pub fn lossy(text: &str) -> Self {
-        let mut shown = printable(text);
+        let mut shown: String =
+            text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect();
         if let Some((cut, _)) = shown.char_indices().nth(MAX) {
             shown.truncate(cut);
             shown.pop();
@@ -178,7 +203,7 @@ mod tests {
 
     #[test]
     fn escapes_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31mb\u{202e}c\r\n"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}\u{fffd}");
+        assert_eq!(printable("a\x1b[31mb\u{202e}c\r\n"), r"a\u{1b}[31mb\u{202e}c\u{d}\u{a}");
         assert!(Line::new("ok\x07").is_err());
     }
 
@@ -189,6 +214,33 @@ mod tests {
             assert!(Line::new(&format!("root-2026{hidden}")).is_err(), "{hidden:?}");
         }
         assert!(Line::new("Zoë 〒 root-2026").is_ok());
+    }
+
+    /// What older ledgers may have in a line is read, and seen.
+    #[test]
+    fn what_shows_nothing_is_shown_by_its_number() {
+        for hidden in [
+            '\u{a0}',
+            '\u{2003}',
+            '\u{202f}',
+            '\u{2800}',
+            '\u{3000}',
+            '\u{fff0}',
+            '\u{13430}',
+            '\u{1bca0}',
+            '\u{1d173}',
+            '\u{e0fff}',
+            '\u{200b}',
+        ] {
+            let shown = format!("root-2026{}", hidden.escape_unicode());
+            assert_eq!(printable(&format!("root-2026{hidden}")), shown, "{hidden:?}");
+        }
+        let piled = printable(&format!("e{}", "\u{301}".repeat(199)));
+        assert_eq!(piled, format!("e{}{}", "\u{301}".repeat(4), r"\u{301}".repeat(195)));
+        for plain in ["Zoë 〒 山田太郎", "e\u{301}\u{302} a\u{308}", "\u{e19}\u{e49}\u{e33}", "한국어"]
+        {
+            assert_eq!(printable(plain), plain);
+        }
     }
 
     #[test]

@@ -94,6 +94,26 @@ pub(super) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, PlanError>
     })
 }
 
+/// Refuses a plan that is not what it looks like. What a value is meant to have in it all the same, such as the label of an
+/// object that is to be deleted, is written as TOML spells it, so that a reader of the plan sees it.
+pub(super) fn all_shown(text: &str) -> Result<(), PlanError> {
+    for (number, line) in (1_usize..).zip(text.lines()) {
+        let line = line.replace('\t', " ");
+        let shown = text::printable(&line);
+        if shown != line {
+            let message = "a character that shows nothing, or too many marks on one letter; if it is meant, \
+                           write it as an escape, \\u00A0 for example";
+            return Err(PlanError {
+                line: Some(number),
+                column: None,
+                message: message.into(),
+                excerpt: vec![shown.chars().take(200).collect()],
+            });
+        }
+    }
+    Ok(())
+}
+
 /// What is wrong. For an unknown word, the one that was probably meant is named, instead of all possible ones.
 fn message(reason: &str) -> String {
     let mut words = reason.split('`').skip(1).step_by(2);

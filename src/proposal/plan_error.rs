@@ -22,6 +22,7 @@ impl PlanError {
     fn place(&self) -> String {
         match (self.line, self.column) {
             (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+            (Some(line), None) => format!("line {line}: "),
             _ => String::new(),
         }
     }

@@ -120,8 +120,12 @@ fn columns() -> usize {
     }
 }
 
-/// Breaks a line at blanks; continuation lines are indented by two more than the line itself. Control characters are
-/// replaced.
+/// Where continuation lines begin: deeper than any row, so that no text from elsewhere can look like a row of its own.
+const CONTINUED: usize = 8;
+/// The longest command of a text that is kept together.
+const LONGEST_COMMAND: usize = 60;
+
+/// Breaks a line at blanks; continuation lines are indented by [`CONTINUED`]. What does not show is replaced.
 pub fn wrap(line: &str, indent: usize) -> String {
     wrap_to(columns(), line, indent)
 }
@@ -130,7 +134,7 @@ fn wrap_to(width: usize, line: &str, indent: usize) -> String {
     let line = text::printable(line);
     let text = line.trim_start_matches(' ');
     let first = " ".repeat(indent.saturating_add(line.len().saturating_sub(text.len())));
-    let next = format!("{first}  ");
+    let next = " ".repeat(CONTINUED.max(first.len().saturating_add(2)));
     let options = Options::new(width)
         .initial_indent(&first)
         .subsequent_indent(&next)
@@ -146,6 +150,8 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     Box::new(std::iter::from_fn(move || {
         let quoted =
             if rest.starts_with("'quorate ") { rest.get(1..).and_then(|r| r.find('\'')) } else { None };
+        // One that is longer would reach over the edge, and the terminal itself would break it.
+        let quoted = quoted.filter(|end| *end <= LONGEST_COMMAND);
         let from = quoted.map_or(0, |end| end.saturating_add(2));
         let blank = rest.get(from..)?.find(' ').map(|blank| from.saturating_add(blank).saturating_add(1));
         let (word, after) = rest.split_at(blank.unwrap_or(rest.len()));
@@ -179,14 +185,38 @@ mod tests {
         let wrapped = wrap_to(WIDEST, &format!("{} \x1b[31mred", "word ".repeat(30)), 2);
         assert!(wrapped.lines().all(|line| line.chars().count() <= WIDEST), "{wrapped}");
         assert!(!wrapped.contains('\x1b'));
-        assert_eq!(wrap_to(20, "  an item that is long", 2), "    an item that is\n      long");
+        assert_eq!(wrap_to(20, "  an item that is long", 2), "    an item that is\n        long");
+    }
+
+    /// A title in which a whole account of another ceremony is written, with blanks that are not broken at.
+    #[test]
+    fn no_text_makes_a_row() {
+        let title = format!(
+            "Yearly inventory\": completed proposed\u{a0}by\u{a0}frank{}approved\u{a0}by\u{a0}alice, bob, 'quorate {}approved by'",
+            "\u{a0}".repeat(40),
+            " ".repeat(70)
+        );
+        for indent in [0, 2] {
+            for row in ["", "  "] {
+                for width in [40, WIDEST] {
+                    let shown = wrap_to(width, &format!("{row}{title}"), indent);
+                    assert!(!shown.contains('\u{a0}'), "{shown}");
+                    for line in shown.lines().skip(1) {
+                        assert!(line.starts_with(&" ".repeat(CONTINUED)), "{shown}");
+                    }
+                }
+            }
+        }
     }
 
     /// UAX #11: each of these characters takes two columns.
     #[test]
     fn wide_characters_count_twice_and_no_word_is_broken() {
         let wrapped = wrap_to(20, "custodian 山田太郎 (山田太郎): card 123456789012345678901234", 0);
-        assert_eq!(wrapped, "custodian 山田太郎\n  (山田太郎): card\n  123456789012345678901234");
+        assert_eq!(
+            wrapped,
+            "custodian 山田太郎\n        (山田太郎):\n        card\n        123456789012345678901234"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub mod rules;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    plan::{Heading, Table, from_toml},
+    plan::{Heading, Table, all_shown, from_toml},
     plan_error::PlanError,
     sections::Section,
     target::ObjectRecord,
@@ -161,6 +161,13 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Parses a plan that is to be proposed: one that is what it looks like. A ledger may have others.
+    pub fn proposed(bytes: &[u8]) -> Result<Self, PlanError> {
+        let plan = Self::parse(bytes)?;
+        all_shown(&String::from_utf8_lossy(bytes))?;
+        Ok(plan)
+    }
+
     /// Title and times.
     pub fn heading(&self) -> Heading<'_> {
         self.table().heading()
@@ -207,6 +214,20 @@ mod tests {
             assert_eq!(error.excerpt, Vec::<String>::new(), "{error}");
             assert!(!error.message.contains("8273645"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_shows_nothing_is_not_proposed() {
+        let plan = format!("{DELETE}[[objects]]\nclass = \"data\"\nlabel = \"x\"\n");
+        assert!(Plan::proposed(plan.as_bytes()).is_ok());
+        for hidden in ["\u{a0}", "\u{3000}", "\u{2800}", "\u{1d173}", &"\u{301}".repeat(5)] {
+            let error =
+                Plan::proposed(plan.replace("\"x\"", &format!("\"x{hidden}\"")).as_bytes()).unwrap_err();
+            assert_eq!(error.line, Some(7), "{error}");
+            assert!(error.excerpt[0].contains(r"\u{"), "{error:?}");
+        }
+        assert_eq!(Plan::proposed(format!("\u{feff}{plan}").as_bytes()).unwrap_err().line, Some(1));
+        assert!(Plan::proposed(plan.replace("\"x\"", r#""x\u00A0""#).as_bytes()).is_ok(), "it shows");
     }
 
     #[test]
