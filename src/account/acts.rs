@@ -75,7 +75,7 @@ account! {
         pub serial: Line,
         /// whose head is named: its directory in the ledger
         pub ceremony: String,
-        /// of the last closed ceremony
+        /// of the last ceremony that ended
         pub head: Digest,
         /// number of the dealing
         pub epoch: u32,

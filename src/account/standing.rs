@@ -38,7 +38,7 @@ account! {
         pub mode: Mode,
         /// the genesis fingerprint
         pub genesis: Digest,
-        /// head of the last closed ceremony, or null
+        /// head of the last ceremony that ended, or null
         pub head: Option<Digest>,
         /// findings about lines that are ahead of this machine's clock
         pub ahead: Vec<Finding>,

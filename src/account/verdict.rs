@@ -46,7 +46,7 @@ account! {
         pub mode: Mode,
         /// the genesis fingerprint, or null
         pub genesis: Option<Digest>,
-        /// head of the last closed ceremony, or null
+        /// head of the last ceremony that ended, or null
         pub head: Option<Digest>,
         /// how many
         pub ceremonies: usize,
@@ -99,7 +99,7 @@ impl Audited {
                     .into()
             }
             Verdict::Unpinned => {
-                format!("INCOMPLETE: every line checks out, and it is not proven to the end: {reason}.")
+                format!("INCOMPLETE: every line checks out, but it is not proven to its end: {reason}.")
             }
             Verdict::Contradicted => {
                 format!("CONTRADICTED: every line checks out, and people signed otherwise: {reason}.")

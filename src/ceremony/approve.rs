@@ -34,7 +34,7 @@ pub enum Continuity {
         /// How many of them.
         proposals: usize,
     },
-    /// Its last closed head is the one that they brought on paper.
+    /// The head of its last ceremony that ended is the one that they brought on paper.
     Head(Digest),
     /// No ceremony of it has ended, and its genesis is the one that they brought on paper. This does not prove that the
     /// ledger was not cut back to its genesis.

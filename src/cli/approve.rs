@@ -270,7 +270,7 @@ pub fn check_continuity(
                 "The ledger contains the {proposals} earlier decision(s) that this machine remembers."
             ));
         }
-        Continuity::Head(_) => terminal.tell("The ledger ends with the head that you gave."),
+        Continuity::Head(_) => terminal.tell("The last ceremony that ended has the head that you gave."),
         Continuity::Unknown => unknown(terminal, state)?,
     }
     Ok(())
@@ -281,7 +281,7 @@ fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
     if !terminal.is_interactive() {
         return Err(unproven());
     }
-    terminal.digest("Head of the last closed ceremony", head);
+    terminal.digest("Head of the last ceremony that ended", head);
     terminal.ask_person("This machine remembers nothing of the ledger. Is this the head on your paper?")
 }
 

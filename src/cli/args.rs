@@ -45,7 +45,7 @@ pub struct Global {
     /// The ledger is a rehearsal's.
     #[arg(long, global = true)]
     pub rehearsal: bool,
-    /// Ask nothing: yes to every question.
+    /// Answer yes to every question but those that a person alone may answer.
     #[arg(long, global = true)]
     pub yes: bool,
     /// Colour of verdicts, warnings and questions; NO_COLOR and TERM count where it is auto.
@@ -252,7 +252,7 @@ pub struct DecisionArgs {
     /// Write the statement to this file, for the administrator; without it this machine must be the station.
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Head of the last closed ceremony, from your paper: hex or PGP words.
+    /// Head of the last ceremony that ended, from your paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,
     /// Which proposal is meant.
@@ -389,7 +389,7 @@ pub struct Run {
     /// A credential of a program that its owner hands over to the quorum, all bytes of a file: TARGET:secret=FILE.
     #[arg(long = "hand-over", value_name = "TARGET:ROLE=FILE")]
     pub handed_over: Vec<String>,
-    /// Head of the last closed ceremony, from paper: hex or PGP words.
+    /// Head of the last ceremony that ended, from paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,
     /// Fingerprint of the genesis, from paper; enough where no ceremony has ever ended.

@@ -41,11 +41,13 @@ pub const fn meaning(exit: Exit) -> &'static str {
             "Something did not work: a file that is missing or not what it should be, a card, a wrong PIN, a token, the disk; or it worked, and what it printed could not be written. 'quorate status' says what comes next."
         }
         Exit::Usage => "The command line, or a question that nobody could be asked.",
-        Exit::Refused => "A rule forbids it, or an audit has findings.",
+        Exit::Refused => {
+            "A rule forbids it; an audit found the ledger broken, contradicted, or not the one on your paper; a comparison found a difference."
+        }
         Exit::Failed => "Tried, and seen not to have happened.",
         Exit::Indeterminate => "Tried, and the state of the target is not known.",
         Exit::Incomplete => {
-            "Too few approvals yet, with the ledger untouched; or an audit that checks out but lacks a pin."
+            "Too few approvals yet, with the ledger untouched; or an audit that checks out but was not given both numbers, or whose last ceremony has begun to act and has not ended."
         }
     }
 }

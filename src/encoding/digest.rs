@@ -17,6 +17,9 @@ pub enum DigestError {
     /// Neither 64 hex digits nor 32 PGP words.
     #[error("not a SHA-256 digest, which has 64 hex digits or 32 PGP words")]
     Spelling,
+    /// Not the one spelling in documents.
+    #[error("not a SHA-256 digest: 64 lower-case hex digits are expected")]
+    Hex,
     /// Words, but not 32 right ones.
     #[error("not a SHA-256 digest in PGP words: {0}")]
     Words(String),
@@ -53,7 +56,7 @@ impl Digest {
         let mut bytes = [0; 32];
         match base16ct::lower::decode(text, &mut bytes) {
             Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
-            _ => Err(DigestError::Spelling),
+            _ => Err(DigestError::Hex),
         }
     }
 

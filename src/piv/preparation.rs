@@ -21,12 +21,12 @@ use crate::{
     ports::card::{Attention, CardError, Departure, FinalTry, Rescue, Touches, Waiting, Work},
 };
 
-/// What every card is delivered with. Tried only where the card itself says that they still hold (DESIGN: never blindly).
+/// What every card is delivered with. Tried only where the card itself says that they are unchanged: a wrong one costs a try.
 const DELIVERED_PIN: &[u8] = b"123456";
 const DELIVERED_PUK: &[u8] = b"12345678";
 const DELIVERED_KEY: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
 
-/// What does not fit.
+/// What cannot be read, in the words of an error.
 const UNDER_PIN: &str = "its management key under the PIN";
 
 /// The data object that can be read only with the PIN; Yubico's tools keep the management key there, `88 { 89 { key } }`.

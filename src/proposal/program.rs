@@ -216,7 +216,7 @@ impl RunRecord {
 }
 
 /// Names that a dynamic loader or the C library obeys: with them another program would run than the pinned one.
-fn steers_the_loader(name: &str) -> bool {
+fn is_reserved(name: &str) -> bool {
     name.starts_with("LD_") || matches!(name, "GLIBC_TUNABLES" | "GCONV_PATH" | "HOME" | "TMPDIR")
 }
 
@@ -235,7 +235,7 @@ fn check_program(
         if name.is_empty() || name.len() > 200 || !plain || name.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(format!("environment: {:?} is not the name of a variable", text::printable(name)));
         }
-        if steers_the_loader(name) {
+        if is_reserved(name) {
             return Err(format!(
                 "environment: {name} cannot be set: it decides what runs, or is already set"
             ));

@@ -95,7 +95,7 @@ pub fn verify(
 ) -> Result<(), Finding> {
     let entry = &line.entry;
     if entry.seq != link.seq {
-        let message = format!("this is line {} of its transcript, it should be line {}", entry.seq, link.seq);
+        let message = format!("its seq is {}, {} was expected", entry.seq, link.seq);
         return Err(Finding::error("line-sequence", message).at(at));
     }
     if entry.prev != link.prev {

@@ -86,8 +86,10 @@ impl Verified {
                 self.findings.push(finding.of(&file.directory));
                 let left = files.directories().len().saturating_sub(place).saturating_sub(1);
                 if left > 0 {
-                    let message =
-                        format!("{left} later ceremonies were not verified, since this one is broken");
+                    let message = match left {
+                        1 => "1 later ceremony was not verified, since this one is broken".into(),
+                        _ => format!("{left} later ceremonies were not verified, since this one is broken"),
+                    };
                     self.findings.push(Finding::new(Severity::Note, "not-verified", message));
                 }
                 return Ok((self, false));

@@ -39,7 +39,7 @@ const FILES: [(&str, &str, &[&str]); 6] = [
         &["", "card new", "card enroll", "card show"],
     ),
     (
-        "/usr/share/doc/quorate/examples/",
+        "/usr/local/share/doc/quorate/examples/",
         "Plans to begin with, one of each kind.",
         &["", "propose", "run", "rehearse"],
     ),
@@ -85,7 +85,7 @@ fn page(command: &clap::Command, name: &str, verb: &str) -> String {
         Man::new(command.clone()).title(name.to_uppercase()).source("quorate").manual("Key ceremonies");
     page.render_title(&mut out).unwrap();
     page.render_name_section(&mut out).unwrap();
-    page.render_synopsis_section(&mut out).unwrap();
+    out.extend(synopsis(command).into_bytes());
     page.render_description_section(&mut out).unwrap();
     page.render_options_section(&mut out).unwrap();
     if command.has_subcommands() {
@@ -96,7 +96,10 @@ fn page(command: &clap::Command, name: &str, verb: &str) -> String {
     if let Some(table) = table {
         text += &json(table);
     }
-    let all: Vec<Exit> = EXITS.into_iter().collect();
+    // A page of several verbs has what one of them can end with.
+    let below = |table: &&VerbTable| verb.is_empty() || table.verb.starts_with(&format!("{verb} "));
+    let of_some = |exit: &Exit| VERBS.iter().filter(below).any(|table| table.exits.contains(exit));
+    let all: Vec<Exit> = EXITS.into_iter().filter(of_some).collect();
     text += &exit_status(table.map_or(all.as_slice(), |table| table.exits));
     if verb.is_empty() {
         text += &error_codes();
@@ -110,6 +113,13 @@ fn page(command: &clap::Command, name: &str, verb: &str) -> String {
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('…', "\\[u2026]").replace('\'', "\\(aq");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+/// As clap says it in its usage, with the values of options.
+fn synopsis(command: &clap::Command) -> String {
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").split_whitespace().collect::<Vec<_>>().join(" ");
+    format!(".SH SYNOPSIS\n{}\n", escaped(&usage))
 }
 
 fn json(table: &VerbTable) -> String {

@@ -65,7 +65,7 @@ fn a_custodian_approves() {
     has(
         &said,
         &[
-            "The ledger ends with the head that you gave.",
+            "The last ceremony that ended has the head that you gave.",
             "Approve this proposal as Bob Example?",
             "Bob Example's yubikey card 10000002: 2 touches will be asked for.",
             "PIN of Bob Example's yubikey card 10000002 (3 tries left)",

@@ -124,7 +124,7 @@ pub struct CardDrill {
     /// How its PIN comes.
     #[command(flatten)]
     pub pin: PinArgs,
-    /// Head of the last closed ceremony, from your paper: hex or PGP words.
+    /// Head of the last ceremony that ended, from your paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,
     /// Write the statement to this file, for the administrator; without it, it is put beside the ledger.

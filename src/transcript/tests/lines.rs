@@ -47,7 +47,7 @@ fn changed(change: impl FnOnce(&mut Vec<Vec<u8>>), expected: &str, line: Option<
 }
 
 fn out_of_sequence(is: usize, should_be: usize) -> String {
-    format!("line-sequence: this is line {is} of its transcript, it should be line {should_be}")
+    format!("line-sequence: its seq is {is}, {should_be} was expected")
 }
 
 const NOT_PROPOSED: &str = "line-order: it begins with approved, not with proposed";

@@ -145,7 +145,8 @@ fn what_follows_a_broken_ceremony_is_counted() {
         let found = verified.findings.clone();
         assert_eq!(found[0].code, "plan-mismatch");
         let notes: Vec<_> = found[1..].iter().map(|f| (f.code, f.severity, f.message.clone())).collect();
-        let told = format!("{left} later ceremonies were not verified, since this one is broken");
+        let later = if left == 1 { "ceremony was" } else { "ceremonies were" };
+        let told = format!("{left} later {later} not verified, since this one is broken");
         let expected = (left > 0).then_some(("not-verified", Severity::Note, told));
         assert_eq!(notes, expected.into_iter().collect::<Vec<_>>());
         assert_eq!(verified.sound().unwrap_err(), found);

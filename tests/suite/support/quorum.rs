@@ -273,7 +273,7 @@ impl Quorum {
         self.run_as(name, &args)
     }
 
-    /// The head of the last closed ceremony, from `status`.
+    /// The head of the last ceremony that ended, from `status`.
     pub fn head(&self) -> Option<String> {
         let status = self.run(&["status", &self.at("ledger")]);
         status.json["head"].as_str().map(str::to_owned)
