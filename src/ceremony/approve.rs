@@ -261,7 +261,7 @@ pub fn check_paper(state: &LedgerState, paper: Pins) -> Result<(), Error> {
         (None, _) => Ok(()),
         (Some(head), Some(known)) if known == head => Ok(()),
         (Some(_), Some(_)) => Err(Error::refused(
-            "the last closed ceremony of this ledger does not have the head that you gave",
+            "the last ceremony that ended of this ledger does not have the head that you gave",
             "compare the paper of the last ceremony; ask for the current ledger",
         )),
         (Some(_), None) => Err(Error::refused(
