@@ -42,6 +42,8 @@ account! {
         pub head: Option<Digest>,
         /// findings about lines that are ahead of this machine's clock
         pub ahead: Vec<Finding>,
+        /// findings about what lies among the statements of a ceremony and is not read as one
+        pub unread: Vec<Finding>,
         /// each of them, the genesis first
         pub ceremonies: Vec<CeremonyBrief>,
         /// the authorities of the roster in force
@@ -235,6 +237,7 @@ impl LedgerStanding {
             genesis: state.genesis,
             head: state.head(),
             ahead: state.ahead(now),
+            unread: state.unread(),
             ceremonies: state.ceremonies.iter().map(CeremonyBrief::of).collect(),
             authorities: authorities
                 .map(|a| AuthorityStanding { name: a.name.clone(), threshold: a.threshold })

@@ -70,6 +70,7 @@ impl Stage {
         let terminal = self.terminal;
         let Execution { reviewed, files, mut present, persistence } = execution;
         let state = self.state()?;
+        terminal.findings(&state.unread());
         self.wiring.world().sweep(&state)?;
         let ceremony = execute::open_ceremony(&state, "execute")?;
         execute::check_proposal(ceremony, reviewed)?;

@@ -28,6 +28,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
     let standing = LedgerStanding::of(&state, now, open, step);
     let shown = text::printable(&args.ledger.to_string_lossy());
     terminal.findings(&standing.ahead);
+    terminal.findings(&standing.unread);
     account::tell(terminal, &next, &standing.passages(&shown));
     next.tell(terminal, &standing.next.reason);
     Ok(Done::ok(standing))

@@ -11,12 +11,14 @@
 //! .0002-backup.tmp/         a proposal that crashed: ignored, cleared by the next one
 //! ```
 //!
-//! What is named otherwise is ignored. What is named like a part of a ledger and is a link, a pipe or too long
-//! is an error. A missing file reads as an empty one: whether that can be is for the verification to say.
+//! What is named otherwise is ignored. A transcript, a plan or a directory that is a link, a pipe or too long is an error. What lies
+//! beside a transcript and is not a file of a statement's name and size is not opened, but named. A missing file reads as an empty
+//! one: whether that can be is for the verification to say.
 
 use std::{
     borrow::Cow,
     cell::RefCell,
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -24,6 +26,7 @@ use std::{
 use super::fault::{failed, refused};
 use crate::{
     durable,
+    encoding::text::printable,
     ports::store::{Beside, StoreError},
     transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
@@ -42,6 +45,8 @@ pub(super) const MAX_PLAN: u64 = 1 << 20;
 pub(super) const MAX_BESIDE: u64 = 32 << 20;
 /// All files of a ledger. A new ceremony is refused at half of it, so that an open one can be finished.
 pub(super) const MAX_LEDGER: u64 = 4 << 30;
+/// Files of one kind that are named because they cannot be statements.
+const MAX_UNREAD: usize = 20;
 /// Entries of one directory.
 const MAX_ENTRIES: usize = 1_000_000;
 
@@ -160,13 +165,15 @@ pub(super) fn ceremony(
     budget.spend(&transcript, &path)?;
     let plan = file(&path.join(PLAN), MAX_PLAN)?;
     budget.spend(&plan, &path)?;
+    let mut unread = Vec::new();
     Ok(CeremonyFiles {
         directory: directory.to_owned(),
         transcript,
         plan,
-        attestations: statements(&path, Beside::Attestations, budget)?,
-        approvals: statements(&path, Beside::Approvals, budget)?,
-        drills: statements(&path, Beside::Drills, budget)?,
+        attestations: statements(&path, Beside::Attestations, budget, &mut unread)?,
+        approvals: statements(&path, Beside::Approvals, budget, &mut unread)?,
+        drills: statements(&path, Beside::Drills, budget, &mut unread)?,
+        unread,
     })
 }
 
@@ -185,6 +192,8 @@ pub(super) fn length(ledger: &Path) -> Result<u64, StoreError> {
         }
         for file in files {
             match fs::symlink_metadata(&file) {
+                // What is longer is not read.
+                Ok(metadata) if metadata.len() > MAX_TRANSCRIPT => {}
                 Ok(metadata) => bytes = bytes.saturating_add(metadata.len()),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(failed("looking at", &file, &e)),
@@ -228,6 +237,11 @@ pub(super) fn is_there(path: &Path) -> Result<bool, StoreError> {
 
 /// The names in a directory that are UTF-8, sorted.
 pub(super) fn entries(directory: &Path) -> Result<Vec<String>, StoreError> {
+    Ok(all_entries(directory)?.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
+/// All names in a directory, sorted.
+fn all_entries(directory: &Path) -> Result<Vec<OsString>, StoreError> {
     let unreadable = |e: io::Error| failed("reading the directory", directory, &e);
     let mut names = Vec::new();
     for (count, entry) in fs::read_dir(directory).map_err(unreadable)?.enumerate() {
@@ -235,7 +249,7 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<String>, StoreError> {
             let reason = format!("more than {MAX_ENTRIES} entries");
             return Err(refused("reading the directory", directory, reason, TOO_LARGE));
         }
-        names.extend(entry.map_err(unreadable)?.file_name().into_string());
+        names.push(entry.map_err(unreadable)?.file_name());
     }
     names.sort();
     Ok(names)
@@ -248,10 +262,12 @@ fn file(path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
     }
 }
 
+/// The statements of one kind. What lies there and cannot be one goes to `unread`, with the reason.
 fn statements(
     ceremony: &Path,
     beside: Beside,
     budget: &mut Budget,
+    unread: &mut Vec<String>,
 ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let directory = ceremony.join(beside_name(beside));
     if !is_there(&directory)? {
@@ -260,12 +276,44 @@ fn statements(
     real_directory(&directory)?;
     let mut found = Vec::new();
     let mut left = MAX_BESIDE;
-    for name in entries(&directory)?.into_iter().filter(|name| is_statement_name(name)) {
+    let mut others = 0_usize;
+    for name in all_entries(&directory)? {
+        let shown = name.to_string_lossy();
         let path = directory.join(&name);
+        let reason = match name.to_str().filter(|name| is_statement_name(name)) {
+            // Temporary files, and what other programs hide.
+            None if shown.starts_with('.') && !shown.ends_with(".json") => continue,
+            None => Some(
+                "the name of a statement has letters, digits, '-', '_' and '.', and ends with .json".into(),
+            ),
+            Some(_) => unreadable(&path, left)?,
+        };
+        if let Some(reason) = reason {
+            others = others.saturating_add(1);
+            if others <= MAX_UNREAD {
+                unread.push(printable(&format!("{}/{shown}: {reason}", beside_name(beside))));
+            }
+            continue;
+        }
         let bytes = durable::read_plain(&path, left).map_err(|e| failed("reading", &path, &e))?;
         left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         budget.spend(&bytes, &path)?;
-        found.push((name, bytes));
+        found.push((shown.into_owned(), bytes));
+    }
+    if let Some(more) = others.checked_sub(MAX_UNREAD).filter(|more| *more > 0) {
+        unread.push(format!("{}/: {more} more that are not statements", beside_name(beside)));
     }
     Ok(found)
+}
+
+/// Why something is not opened as a statement, of which `left` bytes may be read.
+fn unreadable(path: &Path, left: u64) -> Result<Option<String>, StoreError> {
+    let metadata = fs::symlink_metadata(path).map_err(|e| failed("looking at", path, &e))?;
+    Ok(match (metadata.is_file(), metadata.len()) {
+        (false, _) => Some("it is not a regular file".into()),
+        (true, bytes) if bytes > left => {
+            Some(format!("{bytes} bytes, more than the {left} that are allowed"))
+        }
+        (true, _) => None,
+    })
 }

@@ -229,6 +229,11 @@ pub(super) fn novelty(
             let hint = "nothing is overwritten: a statement that was handed over stays";
             return Err(refused("writing", path, "another statement of this name is there already", hint));
         }
+        // What is not read as a statement is not overwritten either.
+        None if layout::is_there(path)? => {
+            let hint = "find out who put it there, and take it away";
+            return Err(refused("writing", path, "something of this name is there already", hint));
+        }
         None => {}
     }
     let held: usize = statements.iter().map(|(_, held)| held.len()).sum();

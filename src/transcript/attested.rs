@@ -8,7 +8,7 @@ use super::{
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
 };
 use crate::{
-    approval::statement::{Attestation, Rejection, Signed},
+    approval::statement::{ApprovalFile, Attestation, Rejection, Signed},
     encoding::{
         digest::Digest,
         dsse::Envelope,
@@ -118,8 +118,13 @@ fn rejections_beside(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) {
-    for (_, bytes) in &files.approvals {
-        let Ok(envelope) = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes)) else { continue };
+    for (name, bytes) in &files.approvals {
+        let Some(envelope) = envelope(bytes) else {
+            ceremony
+                .unread
+                .push(text::printable(&format!("approvals/{name}: it is not an approval or a rejection")));
+            continue;
+        };
         let Ok(signed) = context.statement::<Rejection>(envelope, &ceremony.roster) else { continue };
         let said = signed.statement();
         let known = ceremony.rejections.iter().chain(&ceremony.unrecorded);
@@ -137,6 +142,26 @@ fn rejections_beside(
             findings.push(finding.of(&ceremony.directory));
         }
         ceremony.unrecorded.push(signed);
+    }
+}
+
+/// The envelope alone, as the station writes it, or the file that a custodian handed over.
+fn envelope(bytes: &[u8]) -> Option<Envelope> {
+    let alone = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes)).ok();
+    alone.or_else(|| ApprovalFile::parse(bytes).ok().map(|file| file.statement))
+}
+
+impl LedgerState {
+    /// What lies among the statements of a ceremony and is not read as one: it could be an objection.
+    pub fn unread(&self) -> Vec<Finding> {
+        let of = |ceremony: &Ceremony| {
+            let directory = ceremony.directory.clone();
+            let found = move |unread: &String| {
+                Finding::new(Severity::Warning, "statement-unread", unread.clone()).of(&directory)
+            };
+            ceremony.unread.iter().map(found).collect::<Vec<_>>()
+        };
+        self.ceremonies.iter().flat_map(of).collect()
     }
 }
 

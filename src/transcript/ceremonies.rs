@@ -86,6 +86,8 @@ pub struct Ceremony {
     pub attestations: Vec<Signed<Attestation>>,
     /// What members signed about other heads, and lies beside this one.
     pub other_heads: Vec<OtherHead>,
+    /// What lies beside it and is not read as a statement, by path, with the reason.
+    pub unread: Vec<String>,
     /// Valid drills that name its head.
     pub drills: Vec<Signed<Drill>>,
     /// Drills beside it that do not count: file and reason.

@@ -98,6 +98,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         unrecorded: Vec::new(),
         attestations: Vec::new(),
         other_heads: Vec::new(),
+        unread: files.unread.clone(),
         drills: Vec::new(),
         bad_drills: Vec::new(),
     })

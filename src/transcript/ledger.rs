@@ -38,6 +38,8 @@ pub struct CeremonyFiles {
     pub approvals: Vec<(String, Vec<u8>)>,
     /// `drills/*.json`, by name.
     pub drills: Vec<(String, Vec<u8>)>,
+    /// What lies among them and was not opened, by path, with the reason.
+    pub unread: Vec<String>,
 }
 
 impl CeremonyFiles {
@@ -57,6 +59,8 @@ impl CeremonyFiles {
                 take(bytes);
             });
         }
+        take(&self.unread.len().to_be_bytes());
+        self.unread.iter().for_each(|unread| take(unread.as_bytes()));
         hasher.finish()
     }
 }

@@ -230,6 +230,7 @@ impl Pair {
 /// What an auditor whose clock says `now` should know about a ledger whose lines are all valid.
 pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
     let mut findings = state.ahead(now);
+    findings.extend(state.unread());
     findings.extend(state.disputes());
     findings.extend(state.other_heads());
     for ceremony in &state.ceremonies {

@@ -292,3 +292,36 @@ fn names_of_files_and_reasons_move_no_cursor() {
         assert!(!text.contains(['\x1b', '\x07', '\u{202e}']), "{text:?}");
     }
 }
+
+/// A rejection that its custodian put beside the transcript, as the file that they have, cancels their approval. Under a name that is
+/// not read it is named, in `status` and before anything is done.
+#[test]
+fn a_rejection_in_the_ledger_is_not_passed_over() {
+    let quorum = with_alice();
+    let ceremony = open_of(&quorum);
+    for name in ["bob", "carol"] {
+        quorum.approve(name).ok();
+    }
+    let said = Rejection {
+        proposal: ceremony.digest,
+        custodian: name("carol"),
+        reason: Line::lossy("no"),
+        time: ceremony.proposal.created,
+    };
+    let statement = sign(&quorum, "carol", Mode::Production, &said);
+    let approvals = quorum.path("ledger").join(&ceremony.directory).join("approvals");
+    let (named, misnamed) = (approvals.join("carol-no.json"), approvals.join("carol no.json"));
+    fs::write(&named, ApprovalFile { statement, release: None }.write()).unwrap();
+    let alices = quorum.at("files/alice.approval");
+    let few = quorum.execute_with(&[&alices]).expect(6);
+    assert!(few.error().contains("crypto-officer 2 of 3"), "{}", few.error());
+    let copy = quorum.path("copy").join(&ceremony.directory).join("approvals/carol-no.json");
+    fs::remove_file(copy).unwrap();
+    fs::rename(&named, &misnamed).unwrap();
+    let warning = "warning: statement-unread in 0001-inventory: approvals/carol no.json";
+    let status = quorum.run(&["status", &quorum.at("ledger")]).ok();
+    assert_eq!(status.json["unread"][0]["code"], "statement-unread");
+    assert!(status.stderr.contains(warning), "{}", status.stderr);
+    let done = quorum.execute_with(&[&alices]).ok();
+    assert!(done.stderr.contains(warning), "{}", done.stderr);
+}

@@ -205,9 +205,7 @@ fn a_second_writer_is_turned_away_and_a_reader_is_not() {
 fn links_are_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     let inside = |fixture: &Fixture, name: &str| fixture.path("ledger").join(GENESIS).join(name);
-    for (name, is_directory) in
-        [(TRANSCRIPT, false), ("plan.toml", false), ("approvals", true), ("attestations/x.json", false)]
-    {
+    for (name, is_directory) in [(TRANSCRIPT, false), ("plan.toml", false), ("approvals", true)] {
         let fixture = Fixture::new();
         let path = inside(&fixture, name);
         let target =
@@ -232,6 +230,55 @@ fn links_are_not_followed() {
     assert!(fixture.refusal(&[]).reason.contains("symbolic link"));
 }
 
+/// One of them makes no ledger unreadable, and none of them disappears without a word.
+#[test]
+fn what_cannot_be_a_statement_is_named_and_not_opened() {
+    let fixture = Fixture::new();
+    let mut ledger = fixture.open(&[]);
+    ledger.put_beside(GENESIS, Beside::Approvals, "alice.json", b"{}").unwrap();
+    let approvals = fixture.path("ledger").join(GENESIS).join("approvals");
+    let outside = fixture.path("outside");
+    fs::write(&outside, "{}").unwrap();
+    symlink(&outside, approvals.join("link.json")).unwrap();
+    fs::create_dir(approvals.join("directory.json")).unwrap();
+    assert!(Command::new("mkfifo").arg(approvals.join("pipe.json")).status().unwrap().success());
+    File::create(approvals.join("long.json")).unwrap().set_len(40 << 30).unwrap();
+    let of_bytes = std::os::unix::ffi::OsStrExt::from_bytes(b"grace\xff.json");
+    for name in ["grace 1.json", ".grace.json", ".alice.json.tmp", ".DS_Store"].map(std::ffi::OsStr::new) {
+        fs::write(approvals.join(name), "{}").unwrap();
+    }
+    fs::write(approvals.join::<&std::ffi::OsStr>(of_bytes), "{}").unwrap();
+    let files = ledger.ceremony(GENESIS).unwrap();
+    assert_eq!(files.approvals, [("alice.json".to_owned(), b"{}".to_vec())]);
+    let told: Vec<_> = files.unread.iter().map(|unread| unread.split_once(": ").unwrap()).collect();
+    let (no_name, no_file) = (
+        "the name of a statement has letters, digits, '-', '_' and '.', and ends with .json",
+        "it is not a regular file",
+    );
+    let long = "42949672960 bytes, more than the 33554430 that are allowed";
+    assert_eq!(
+        told,
+        [
+            ("approvals/.grace.json", no_name),
+            ("approvals/directory.json", no_file),
+            ("approvals/grace 1.json", no_name),
+            ("approvals/grace\u{fffd}.json", no_name),
+            ("approvals/link.json", no_file),
+            ("approvals/long.json", long),
+            ("approvals/pipe.json", no_file),
+        ]
+    );
+    // Nor is one of them overwritten, and the ledger goes on.
+    assert!(ledger.put_beside(GENESIS, Beside::Approvals, "pipe.json", b"{}").is_err());
+    ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap();
+    ledger.create(DELETE, b"plan", b"line 0").unwrap();
+    for number in 0..30 {
+        fs::write(approvals.join(format!("no name {number}")), "").unwrap();
+    }
+    let unread = ledger.ceremony(GENESIS).unwrap().unread;
+    assert_eq!((unread.len(), unread[20].as_str()), (21, "approvals/: 17 more that are not statements"));
+}
+
 #[test]
 fn a_link_in_place_of_a_temporary_file_or_directory_is_replaced() {
     let fixture = Fixture::new();
@@ -253,7 +300,7 @@ fn a_link_in_place_of_a_temporary_file_or_directory_is_replaced() {
 
 #[test]
 fn what_is_too_long_is_refused_by_its_size() {
-    for (name, size) in [(TRANSCRIPT, 2 << 30), ("plan.toml", (1 << 20) + 1), ("approvals/x.json", 1 << 40)] {
+    for (name, size) in [(TRANSCRIPT, 2 << 30), ("plan.toml", (1 << 20) + 1)] {
         let fixture = Fixture::new();
         let path = fixture.path("ledger").join(GENESIS).join(name);
         File::options().create(true).truncate(false).write(true).open(&path).unwrap().set_len(size).unwrap();
@@ -274,7 +321,8 @@ fn what_is_too_long_is_refused_by_its_size() {
 #[test]
 fn a_pipe_in_a_ledger_does_not_block() {
     let fixture = Fixture::new();
-    let path = fixture.path("ledger").join(GENESIS).join("approvals/x.json");
+    let path = fixture.path("ledger").join(GENESIS).join("plan.toml");
+    fs::remove_file(&path).unwrap();
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     assert!(read(&fixture.path("ledger")).unwrap_err().reason.contains("not a regular file"));
 }

@@ -2,7 +2,7 @@
 //! rejection counts.
 
 use crate::{
-    approval::statement::Attestation,
+    approval::statement::{ApprovalFile, Attestation},
     encoding::{digest::Digest, dsse::Envelope},
     proposal::document::Proposal,
     transcript::{
@@ -273,7 +273,24 @@ fn what_lies_beside_and_is_not_a_rejection_of_this_counts_nothing() {
         [of_other, by_stranger, approval].iter().map(Envelope::write).chain([b"{}".to_vec()]).collect()
     });
     assert_eq!(found, []);
-    assert!(forge.state().ceremonies.number(1).unwrap().unrecorded.is_empty());
+    let state = forge.state();
+    assert!(state.ceremonies.number(1).unwrap().unrecorded.is_empty());
+    // What is not a statement at all is named: it may have been meant as one.
+    let told: Vec<_> = state.unread().into_iter().map(|f| (f.code, f.severity, f.message)).collect();
+    let message = "approvals/3.json: it is not an approval or a rejection".to_owned();
+    assert_eq!(told, [("statement-unread", Severity::Warning, message)]);
+}
+
+/// As the custodian has it, it is a file for the station, with the envelope in it.
+#[test]
+fn a_rejection_as_it_was_handed_over_counts() {
+    let (forge, found) = beside(false, |forge, proposal| {
+        let statement = forge.sign("bob", &forge.rejection(proposal, "bob"));
+        vec![ApprovalFile { statement, release: None }.write()]
+    });
+    let state = forge.state();
+    assert_eq!(state.open().unwrap().approving(), [name("alice")].into());
+    assert_eq!((found, state.unread()), (Vec::new(), Vec::new()));
 }
 
 /// One that is on record is not told a second time.

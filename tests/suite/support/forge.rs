@@ -358,6 +358,7 @@ impl Forge {
             attestations: Vec::new(),
             approvals: Vec::new(),
             drills: Vec::new(),
+            unread: Vec::new(),
         });
     }
 
