@@ -89,6 +89,24 @@ pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
+/// Has a type written as `Display` spells it, and read by a function that takes that spelling.
+macro_rules! spelled {
+    ($($of:ty, $read:expr;)*) => {$(
+        impl serde::Serialize for $of {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $of {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                $read(&<String as serde::Deserialize>::deserialize(from)?).map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+pub(crate) use spelled;
+
 /// Bytes spelled in JSON as standard base64 with padding (RFC 4648, section 4).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Base64(pub Vec<u8>);

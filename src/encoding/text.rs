@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// The longest run of combining marks that is shown as it is. No script that is in use needs more on one letter.
 const MARKS: usize = 4;
@@ -66,7 +66,8 @@ fn shows_nothing(c: char) -> bool {
 
 /// The identifier of a person, an authority or a target: 1 to 40 characters of `a-z`, `0-9` and `-`, the
 /// first a letter, the last no `-`. It can be used in a path, a shell line and a commitment.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Name(String);
 
 /// A text that is not a [`Name`].
@@ -115,20 +116,17 @@ impl fmt::Debug for Name {
     }
 }
 
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
+impl TryFrom<String> for Name {
+    type Error = NameError;
 
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::new(&text)
     }
 }
 
 /// A line of prose in a signed document: at most `MAX` characters, all printable.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Prose<const MAX: usize>(String);
 
 /// What a person writes or a token reports about itself.
@@ -185,15 +183,11 @@ impl<const MAX: usize> fmt::Display for Prose<MAX> {
     }
 }
 
-impl<const MAX: usize> Serialize for Prose<MAX> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
+impl<const MAX: usize> TryFrom<String> for Prose<MAX> {
+    type Error = LineError;
 
-impl<'de, const MAX: usize> Deserialize<'de> for Prose<MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    fn try_from(text: String) -> Result<Self, LineError> {
+        Self::new(&text)
     }
 }
 

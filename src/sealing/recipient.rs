@@ -3,13 +3,13 @@
 use std::{collections::HashSet, fmt, str::FromStr};
 
 use age_core::format::{FileKey, Stanza};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{
     piv_p256::PivRecipient,
     single::{self, SealError},
     x25519::X25519Identity,
 };
+use crate::encoding::strict::spelled;
 
 /// `age1…`: of a soft card, a station, an authority or an application.
 #[derive(Clone, PartialEq, Eq)]
@@ -136,30 +136,22 @@ impl fmt::Display for ShareRecipient {
     }
 }
 
-/// In every format it is its spelling.
-macro_rules! spelled {
-    ($($recipient:ty),*) => {$(
-        impl fmt::Debug for $recipient {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-
-        impl Serialize for $recipient {
-            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $recipient {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from)?.parse().map_err(D::Error::custom)
-            }
-        }
-    )*};
+impl fmt::Debug for X25519Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
-spelled!(X25519Recipient, ShareRecipient);
+impl fmt::Debug for ShareRecipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+spelled! {
+    X25519Recipient, str::parse;
+    ShareRecipient, str::parse;
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
+
+use crate::encoding::strict::spelled;
 
 /// A firmware's version.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,17 +56,7 @@ impl FromStr for Firmware {
     }
 }
 
-impl Serialize for Firmware {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Firmware {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+spelled! { Firmware, str::parse; }
 
 /// When a card requires its PIN for a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
