@@ -14,13 +14,13 @@ pub use locking::{DirectoryLock, Identity};
 pub use names::{reason, sync_directory, sync_open_directory};
 pub use reading::{open_plain, read_limited, read_plain};
 pub use writing::{
-    Access, check_new, check_writable, create, create_directory, create_directory_for, create_for,
-    create_whole, create_whole_for, make_directory_for, replace, replace_for, write_new_for,
+    Access, check_new, check_writable, create, create_directory, create_directory_for, create_whole,
+    create_whole_for, make_directory_for, replace, replace_for, write_new_for,
 };
 
 #[cfg(test)]
 mod tests {
-    use super::{locking::NO_LOCKS, names::lacking, *};
+    use super::{locking::NO_LOCKS, names::lacking, writing::create_for, *};
     use std::{
         fs::{self, File},
         io,

@@ -37,12 +37,12 @@
 extern crate self as quorate;
 
 pub mod account;
-pub mod administration;
+mod administration;
 pub mod approval;
 pub mod ceremony;
 pub mod cli;
 pub mod command;
-pub mod durable;
+mod durable;
 pub mod encoding;
 pub mod memory;
 pub mod piv;

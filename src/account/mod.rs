@@ -3,19 +3,19 @@
 //! Each is told once, as a pure value. `--json` serialises it; its [`Passage`]s of typed rows are what a person reads; help,
 //! manual pages and `quorate schema` are made from the doc comments of its fields ([`keys`]). Keys are added, never renamed.
 
-pub mod acts;
-pub mod advice;
-pub mod card;
-pub mod ceremony;
-pub mod comparison;
-pub mod files;
-pub mod keys;
-pub mod outcome;
+pub(crate) mod acts;
+pub(crate) mod advice;
+pub(crate) mod card;
+pub(crate) mod ceremony;
+pub(crate) mod comparison;
+pub(crate) mod files;
+pub(crate) mod keys;
+pub(crate) mod outcome;
 mod passage;
 pub mod schema;
 mod shapes;
-pub mod standing;
-pub mod token;
-pub mod verdict;
+pub(crate) mod standing;
+pub(crate) mod token;
+pub(crate) mod verdict;
 
-pub use passage::{Passage, Row, Tone, counted, listed};
+pub(crate) use passage::{Passage, Row, Tone, counted, listed};

@@ -23,7 +23,6 @@ use crate::{
 pub struct Given {
     /// Directory of the ceremony.
     pub directory: String,
-    /// Its head.
     pub head: Digest,
     /// What could not be destroyed, and must be destroyed by hand.
     pub left: Vec<FileAndReason>,

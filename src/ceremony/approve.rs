@@ -89,7 +89,6 @@ impl Answer {
 
 /// What a custodian is asked to decide, after everything public was verified.
 pub struct Matter<'s> {
-    /// The ledger.
     pub state: &'s LedgerState,
     /// The open ceremony.
     pub ceremony: &'s Ceremony,

@@ -25,7 +25,6 @@ use crate::{
 /// An audited ledger.
 #[derive(Debug)]
 pub struct Audit {
-    /// The verdict.
     pub verdict: Verdict,
     /// Why it is that verdict, in one sentence; none if it is verified.
     pub reason: Option<String>,

@@ -21,7 +21,6 @@ use crate::{
 /// A file that does not count, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SetAside {
-    /// Which file.
     pub file: String,
     /// Why.
     pub reason: String,
@@ -75,7 +74,6 @@ impl Collected {
 pub struct Heard {
     /// Approvals; one that its custodian's own rejection cancels is among them.
     pub approvals: Vec<SaidBy>,
-    /// Rejections.
     pub rejections: Vec<SaidBy>,
     /// What the station keeps and cannot count.
     pub set_aside: Vec<FileAndReason>,

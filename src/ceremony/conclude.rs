@@ -34,7 +34,6 @@ impl Persistence {
 pub struct Report {
     /// Directory of the ceremony.
     pub directory: String,
-    /// Its number.
     pub number: u32,
     /// Which of the four outcomes.
     pub outcome: Outcome,

@@ -29,7 +29,6 @@ use crate::{
 
 /// What a drill is of, after everything public was verified.
 pub struct Subject<'s> {
-    /// The ledger.
     pub state: &'s LedgerState,
     /// The ceremony whose head is named.
     pub last: &'s Ceremony,

@@ -3,15 +3,15 @@
 //! Nothing here knows of files, cards or modules but through [`crate::ports`].
 
 mod ability;
-pub mod abort;
+pub(crate) mod abort;
 mod access;
 mod act;
 mod acting;
-pub mod approve;
-pub mod attest;
-pub mod audit;
+pub(crate) mod approve;
+pub(crate) mod attest;
+pub(crate) mod audit;
 mod backup;
-pub mod clearing;
+pub(crate) mod clearing;
 mod code;
 mod collect;
 mod commanding;
@@ -20,10 +20,10 @@ mod conclude;
 mod copies;
 mod credentials;
 mod dealing;
-pub mod drill;
-pub mod enrolment;
+pub(crate) mod drill;
+pub(crate) mod enrolment;
 mod error;
-pub mod execute;
+pub(crate) mod execute;
 mod fresh_pins;
 mod genesis;
 mod giving_up;
@@ -37,22 +37,22 @@ mod pin_marks;
 mod pinning;
 mod present;
 mod program_proposal;
-pub mod propose;
+pub(crate) mod propose;
 mod readback;
-pub mod recognition;
+pub(crate) mod recognition;
 mod renewal;
-pub mod residence;
+pub(crate) mod residence;
 mod session;
 mod sign;
-pub mod standing;
+pub(crate) mod standing;
 mod station;
 
 pub use code::{Code, ErrorKind};
-pub use collect::SetAside;
-pub use conclude::{Persistence, Report};
-pub use error::Error;
-pub use pinning::target;
-pub use program_proposal::{HandedCredentials, handed_over_needed};
+pub(crate) use collect::SetAside;
+pub(crate) use conclude::{Persistence, Report};
+pub(crate) use error::Error;
+pub(crate) use pinning::target;
+pub(crate) use program_proposal::{HandedCredentials, handed_over_needed};
 
 use crate::{
     encoding::{dsse::Mode, time::Timestamp},

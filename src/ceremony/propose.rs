@@ -1,6 +1,6 @@
 //! From a plan to a proposal that an administrator has signed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 pub use super::dealing::Members;
 use super::{
@@ -69,8 +69,6 @@ pub struct Draft {
     pub plan: Plan,
     /// The roster whose people act.
     pub roster: Arc<Roster>,
-    /// What the proposer should know before signing.
-    pub warnings: Vec<String>,
     secrets: StationSecrets,
 }
 
@@ -134,7 +132,6 @@ pub fn draft(
         world.sweep(state)?;
     }
     let heading = request.plan.heading();
-    let warnings = substance.roster.warnings();
     let proposal = Proposal {
         ledger,
         ceremony: state.map_or(0, |s| u32::try_from(s.ceremonies.len()).unwrap_or(u32::MAX)),
@@ -155,7 +152,7 @@ pub fn draft(
         credentials: substance.pins.credentials,
         handovers: substance.pins.handovers,
     };
-    Ok(Draft { proposal, plan: request.plan.clone(), roster: substance.roster, warnings, secrets })
+    Ok(Draft { proposal, plan: request.plan.clone(), roster: substance.roster, secrets })
 }
 
 /// Everything but the proposer. None only if a mistake was noted.
@@ -337,11 +334,6 @@ pub fn submit(
         }
     }
     Ok(ProposalMade { ceremony: directory, proposal: digest, station, expires: proposal.expires })
-}
-
-/// The names of the people whose approval a proposal waits for.
-pub fn awaited(roster: &Roster, approved: &BTreeSet<Name>) -> Vec<Name> {
-    roster.custodians().map(|p| p.name.clone()).filter(|name| !approved.contains(name)).collect()
 }
 
 /// Whether the ledger was never written to, which tells a genesis from everything else.

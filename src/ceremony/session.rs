@@ -18,7 +18,6 @@ use crate::{
 pub(super) struct Session<'a> {
     /// The target.
     pub(super) token: &'a mut dyn Token,
-    /// Its name.
     pub(super) name: &'a Name,
     /// The user PIN that logged in.
     pub(super) user_pin: &'a Pin,

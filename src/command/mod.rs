@@ -13,28 +13,21 @@ mod runner;
 mod supervisor;
 mod target;
 
-use std::{
-    collections::BTreeMap,
-    io::Read,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::Read, path::PathBuf, time::Duration};
 
-pub use image::digest;
 pub use launcher::{LAUNCHER_VERB, launcher_main};
 pub use supervisor::{SUPERVISOR_VERB, supervisor_main};
-pub use target::ProgramTarget;
+pub(crate) use target::ProgramTarget;
 
 use conversation::{Answer, Conversation};
 use protocol::Job;
 use room::Room;
 use runner::{Launch, NOT_STARTED, Ran};
 
-use crate::encoding::absolute_path::AbsolutePath;
 use crate::{
     approval::authorization::Authorization,
     durable,
-    encoding::{digest::Digest, text::Name},
+    encoding::{absolute_path::AbsolutePath, digest::Digest, text::Name},
     memory::Pin,
     ports::{
         cause::Cause,
@@ -47,18 +40,12 @@ use crate::{
 /// Runs programs under a directory of the station's state.
 pub struct Runner {
     base: PathBuf,
-    supervisor: Option<PathBuf>,
 }
 
 impl Runner {
     /// Rooms are made in `base`, which only this user can look into.
     pub fn new(base: PathBuf) -> Self {
-        Self { base, supervisor: None }
-    }
-
-    /// With another program as the supervisor than this very one: for tests, which are not the program.
-    pub fn supervised_by(self, program: &Path) -> Self {
-        Self { supervisor: Some(program.to_owned()), ..self }
+        Self { base }
     }
 }
 
@@ -84,7 +71,7 @@ impl Programs for Runner {
         let launch = launch(run, secrets, image, &room)?;
         // The right to act ends here: from now on the program may run.
         drop(authorization);
-        let ran = runner::run(self.supervisor.as_deref(), launch)?;
+        let ran = runner::run(launch)?;
         record(run, secrets, &room, &ran)
     }
 
@@ -101,7 +88,7 @@ impl Programs for Runner {
             conversation: None,
             time_limit: Duration::from_secs(check.time_limit_seconds.into()),
         };
-        let ran = runner::run(self.supervisor.as_deref(), launch);
+        let ran = runner::run(launch);
         room.clear()?;
         Ok(ran?.exit_code)
     }

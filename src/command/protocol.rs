@@ -40,7 +40,6 @@ pub(super) enum Message {
     NotStarted(String),
     /// It ended, and nothing of it is left.
     Ended {
-        /// Exit code.
         exit_code: Option<u8>,
         /// The signal that ended it.
         signal: Option<u8>,

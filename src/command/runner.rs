@@ -7,7 +7,6 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt as _},
     },
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -70,7 +69,7 @@ struct Streams {
 }
 
 /// Runs it to its end.
-pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, TokenError> {
+pub(super) fn run(launch: Launch<'_>) -> Result<Ran, TokenError> {
     let unstarted = |e: io::Error| {
         TokenError::before("program", Cause::Unnamed, format!("it cannot be started: {e}"), NOT_STARTED)
     };
@@ -89,7 +88,7 @@ pub(super) fn run(supervisor: Option<&Path>, launch: Launch<'_>) -> Result<Ran, 
         ours.input = None;
     }
     let (line, other_end) = UnixStream::pair().map_err(unstarted)?;
-    let mut child = Supervisor(spawn(supervisor, other_end).map_err(unstarted)?);
+    let mut child = Supervisor(spawn(other_end).map_err(unstarted)?);
     send(&line, &launch, &theirs).map_err(unstarted)?;
     drop(theirs);
     line.set_read_timeout(Some(PATIENCE)).map_err(unstarted)?;
@@ -153,9 +152,8 @@ fn lost(when: &str) -> TokenError {
     )
 }
 
-fn spawn(supervisor: Option<&Path>, line: UnixStream) -> io::Result<Child> {
-    let program: PathBuf = supervisor.map_or_else(|| "/proc/self/exe".into(), Path::to_owned);
-    Command::new(program)
+fn spawn(line: UnixStream) -> io::Result<Child> {
+    Command::new("/proc/self/exe")
         .arg(SUPERVISOR_VERB)
         .env_clear()
         .current_dir("/")

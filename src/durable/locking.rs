@@ -67,7 +67,6 @@ impl DirectoryLock {
 pub struct Identity {
     /// The file system (st_dev).
     pub device: u64,
-    /// The inode in it.
     pub inode: u64,
 }
 

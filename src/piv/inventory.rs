@@ -28,7 +28,6 @@ const PROTECTED: u8 = 0x02;
 /// The state of a PIN or a PUK; not the PIN itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PinStanding {
-    /// Tries left.
     pub tries_left: u32,
     /// Whether it is still the one with which every card is delivered.
     pub is_default: bool,
@@ -39,7 +38,6 @@ pub struct PinStanding {
 pub enum Beside {
     /// A certificate of the key.
     Certificate,
-    /// Nothing.
     Nothing,
     /// A certificate of another key, or what is none.
     Other,
@@ -48,7 +46,6 @@ pub enum Beside {
 /// Everything that a card says without a PIN.
 #[derive(Clone, Debug)]
 pub struct CardInventory {
-    /// Its serial.
     pub serial: Line,
     /// `5.7.1`
     pub firmware: String,
@@ -58,7 +55,6 @@ pub struct CardInventory {
     pub keys: Vec<(SlotKey, Beside)>,
     /// Slots with keys of a kind that is not known here: they are nobody's to overwrite.
     pub unknown: Vec<Slot>,
-    /// The PIN.
     pub pin: PinStanding,
     /// The PIN unblocking key; the Bio series has none.
     pub puk: Option<PinStanding>,
@@ -105,7 +101,6 @@ impl CardInventory {
         beside || self.lone.contains(&slot)
     }
 
-    /// The signing key.
     pub fn signing_key(&self) -> Option<&SlotKey> {
         self.key(Slot::SIGNING).filter(|key| key.signing_key().is_some())
     }

@@ -18,7 +18,6 @@ use crate::{
 };
 
 impl Preparation {
-    /// Makes the signing key.
     pub fn make_signing_key(
         &mut self,
         algorithm: SigningAlgorithm,
@@ -31,7 +30,6 @@ impl Preparation {
         self.make_key(Slot::SIGNING, algorithm, touch)
     }
 
-    /// Makes the share key.
     pub fn make_share_key(&mut self, slot: Slot, touch: TouchRule) -> Result<SlotKey, CardError> {
         self.make_key(slot, AlgorithmId::EccP256, touch)
     }

@@ -31,8 +31,7 @@ mod slots;
 mod tlv;
 mod unlocked;
 
-pub use card::PivCard;
-pub use inventory::{Beside, CardInventory, PinStanding, Seen, inventory, readers};
-pub use look::PinRules;
-pub use preparation::{ManagementKey, Preparation, SigningAlgorithm, TouchRule};
-pub use slots::{Slot, SlotKey};
+pub(crate) use card::PivCard;
+pub(crate) use inventory::{Beside, CardInventory, Seen, inventory, readers};
+pub(crate) use preparation::{ManagementKey, Preparation, SigningAlgorithm, TouchRule};
+pub(crate) use slots::{Slot, SlotKey};

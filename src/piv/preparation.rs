@@ -39,7 +39,6 @@ pub enum TouchRule {
     Always,
     /// For the first use within 15 seconds.
     Cached,
-    /// Never.
     Never,
 }
 
@@ -57,7 +56,6 @@ impl From<TouchRule> for TouchPolicy {
 pub enum ManagementKey {
     /// The card, under its PIN.
     UnderPin,
-    /// The operator.
     Operator(ManagementSecret),
 }
 

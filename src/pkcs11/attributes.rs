@@ -23,7 +23,6 @@ pub(super) enum Form {
     Numbers,
     /// CK_DATE; eight zeros or blanks stand for none.
     Date,
-    /// As it is.
     Bytes,
     /// CK_ATTRIBUTEs.
     Template,

@@ -53,9 +53,7 @@ mod token_info;
 mod worker;
 mod wrapping;
 
-pub use reported::{
-    Depth, Detail, ListedSlot, MechanismReport, ModuleReport, SlotReport, TokenReport, Which,
-};
+pub(crate) use reported::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, Which};
 pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, Waited, is_allowed};
 pub use token::{Pkcs11Token, list, report};
 pub use worker::worker_main;

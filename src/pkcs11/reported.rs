@@ -63,10 +63,8 @@ pub struct SlotReport {
     pub token: Result<TokenReport, TokenError>,
 }
 
-/// A token.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TokenReport {
-    /// Which token it is.
     pub identity: TokenIdentity,
     /// Versions of hardware and firmware.
     pub versions: Line,
@@ -98,7 +96,6 @@ pub struct Detail {
     pub public_objects: Result<Vec<ObjectRecord>, TokenError>,
 }
 
-/// A mechanism.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct MechanismReport {
     /// `CKM_AES_KEY_WRAP` …

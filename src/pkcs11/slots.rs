@@ -45,7 +45,6 @@ impl TokenSlot {
         }
     }
 
-    /// Which token it is.
     pub(super) fn identity(&self, module: &Module<'_>) -> TokenIdentity {
         TokenIdentity {
             manufacturer: Line::lossy(&trimmed(self.info.manufacturer_id())),

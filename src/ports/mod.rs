@@ -4,6 +4,6 @@ pub mod card;
 mod card_error;
 pub mod cause;
 pub mod clock;
-pub mod program;
+pub(crate) mod program;
 pub mod store;
 pub mod token;

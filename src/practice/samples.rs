@@ -52,26 +52,6 @@ impl PracticeToken {
     ) -> Result<Vec<ObjectRecord>, TokenError> {
         self.as_user(user_pin, |session| generate(session, sample, label, id, extractable))
     }
-
-    /// What a small issuing station might hold: two pairs, one of them never to leave; an AES key; an Ed25519
-    /// pair; a data object.
-    pub fn seed(&mut self, user_pin: &Pin) -> Result<Vec<ObjectRecord>, TokenError> {
-        let samples = [
-            (Sample::P256, "document-signing", 1, Extractable::Yes),
-            (Sample::Ed25519, "code-signing", 2, Extractable::Yes),
-            (Sample::Aes256, "archive-kek", 3, Extractable::Yes),
-            (Sample::P256, "bound-to-this-token", 4, Extractable::No),
-            (Sample::Data(b"rehearsal"), "issuer-profile", 5, Extractable::Yes),
-        ];
-        self.as_user(user_pin, |session| {
-            let mut records = Vec::new();
-            for (sample, label, id, extractable) in samples {
-                records.extend(generate(session, sample, label, &[id], extractable)?);
-            }
-            records.sort();
-            Ok(records)
-        })
-    }
 }
 
 fn generate(

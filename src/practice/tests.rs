@@ -58,7 +58,15 @@ impl Bench {
 
     fn seeded() -> Self {
         let mut bench = Self::initialised();
-        bench.token.seed(&pin(USER_PIN)).unwrap();
+        for (id, (sample, label, extractable)) in (1..).zip([
+            (Sample::P256, "document-signing", Extractable::Yes),
+            (Sample::Ed25519, "code-signing", Extractable::Yes),
+            (Sample::Aes256, "archive-kek", Extractable::Yes),
+            (Sample::P256, "bound-to-this-token", Extractable::No),
+            (Sample::Data(b"rehearsal"), "issuer-profile", Extractable::Yes),
+        ]) {
+            bench.token.generate(&pin(USER_PIN), sample, label, &[id], extractable).unwrap();
+        }
         bench
     }
 

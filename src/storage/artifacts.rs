@@ -16,10 +16,9 @@ use super::{
     copies,
     fault::{failed, refused},
 };
-use crate::encoding::absolute_path::AbsolutePath;
-use crate::encoding::output_path::OutputPath;
 use crate::{
     durable,
+    encoding::{absolute_path::AbsolutePath, output_path::OutputPath},
     ports::store::{Artifacts, StoreError},
 };
 
@@ -58,12 +57,7 @@ impl Write for PartialWriter {
 }
 
 impl FileArtifacts {
-    /// Nothing is begun.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The same, kept out of a ledger and its copies.
+    /// Kept out of a ledger and its copies.
     pub fn outside(ledgers: Vec<PathBuf>) -> Self {
         Self { ledgers, ..Self::default() }
     }
@@ -190,7 +184,7 @@ mod tests {
     #[test]
     fn a_file_appears_when_it_is_published() {
         let (dir, path) = place("backup.age");
-        let mut artifacts = FileArtifacts::new();
+        let mut artifacts = FileArtifacts::default();
         let mut writer = artifacts.begin(&path).unwrap();
         writer.write_all(b"backup").unwrap();
         assert!(!artifacts.exists(&path) && artifacts.open(&path).is_err());
@@ -213,7 +207,7 @@ mod tests {
         let outside = dir.path().join("outside");
         fs::write(&outside, b"outside").unwrap();
         symlink(&outside, format!("{path}.partial")).unwrap();
-        let mut artifacts = FileArtifacts::new();
+        let mut artifacts = FileArtifacts::default();
         artifacts.begin(&path).unwrap().write_all(b"new").unwrap();
         artifacts.publish(&path).unwrap();
         assert_eq!(
@@ -228,7 +222,7 @@ mod tests {
     #[test]
     fn nothing_is_overwritten_by_publishing() {
         let (_dir, path) = place("backup.age");
-        let mut artifacts = FileArtifacts::new();
+        let mut artifacts = FileArtifacts::default();
         artifacts.begin(&path).unwrap().write_all(b"mine").unwrap();
         fs::write(&path, b"theirs").unwrap();
         let error = artifacts.publish(&path).unwrap_err();
@@ -242,14 +236,14 @@ mod tests {
         let (dir, path) = place("backup.age");
         fs::write(format!("{path}.partial"), b"whole").unwrap();
         fs::hard_link(format!("{path}.partial"), &path).unwrap();
-        FileArtifacts::new().publish(&path).unwrap();
+        FileArtifacts::default().publish(&path).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_write_that_failed_is_not_published() {
         let (_dir, path) = place("backup.age");
-        let mut artifacts = FileArtifacts::new();
+        let mut artifacts = FileArtifacts::default();
         artifacts.begin(&path).unwrap().write_all(b"part").unwrap();
         artifacts.begun.get(&path).unwrap().broken.store(true, Ordering::Relaxed);
         assert!(artifacts.publish(&path).unwrap_err().reason.contains("not all of it"));
@@ -265,7 +259,7 @@ mod tests {
     #[test]
     fn another_file_in_its_place_is_not_published() {
         let (_dir, path) = place("backup.age");
-        let mut artifacts = FileArtifacts::new();
+        let mut artifacts = FileArtifacts::default();
         artifacts.begin(&path).unwrap().write_all(b"mine").unwrap();
         fs::remove_file(format!("{path}.partial")).unwrap();
         fs::write(format!("{path}.partial"), b"theirs").unwrap();

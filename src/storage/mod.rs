@@ -5,25 +5,25 @@
 //! directories for links *while* we work is not kept out; what they put there is checked against hashes and
 //! signatures like everything else.
 
-pub mod artifacts;
-pub mod clock;
+pub(crate) mod artifacts;
+pub(crate) mod clock;
 mod copies;
-pub mod custodian;
-pub mod environment;
+pub(crate) mod custodian;
+pub(crate) mod environment;
 mod fault;
-pub mod inbox;
+pub(crate) mod inbox;
 mod layout;
 pub mod ledger;
 mod looking;
-pub mod state;
-pub mod station;
+pub(crate) mod state;
+pub(crate) mod station;
 mod writing;
 
-pub use artifacts::FileArtifacts;
+pub(crate) use artifacts::FileArtifacts;
 pub use clock::SystemClock;
-pub use custodian::CustodianDirectory;
-pub use inbox::FileInbox;
+pub(crate) use custodian::CustodianDirectory;
+pub(crate) use inbox::FileInbox;
 pub use ledger::LedgerDirectory;
-pub use looking::LedgerView;
-pub use state::{StateRoot, default_state_root};
-pub use station::StationDirectory;
+pub(crate) use looking::LedgerView;
+pub(crate) use state::{StateRoot, default_state_root};
+pub(crate) use station::StationDirectory;

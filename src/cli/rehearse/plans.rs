@@ -6,7 +6,6 @@ use crate::{ceremony::Error, cli::propose::PlanFile, proposal::operations::Plan,
 
 /// A plan as it was written.
 pub struct Source {
-    /// Its text.
     pub text: String,
     /// The same, parsed.
     pub plan: Plan,

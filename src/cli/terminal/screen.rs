@@ -42,7 +42,6 @@ pub fn colour(choice: clap::ColorChoice) {
     .write_global();
 }
 
-/// In this style.
 pub fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
