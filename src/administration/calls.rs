@@ -12,7 +12,6 @@ use crate::{
 
 /// CK_TOKEN_INFO, as far as an administration depends on it.
 pub struct TokenInfo {
-    /// Which token it is.
     pub identity: TokenIdentity,
     /// CKF_TOKEN_INITIALIZED.
     pub initialised: bool,
