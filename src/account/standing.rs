@@ -40,7 +40,7 @@ account! {
         pub genesis: Digest,
         /// head of the last ceremony that ended, or null
         pub head: Option<Digest>,
-        /// findings about lines that are ahead of this machine's clock
+        /// findings about lines and approvals that are ahead of this machine's clock
         pub ahead: Vec<Finding>,
         /// findings about what lies among the statements of a ceremony and is not read as one
         pub unread: Vec<Finding>,
@@ -227,7 +227,12 @@ account! {
 
 impl LedgerStanding {
     /// Of a verified ledger, by the clock `now`.
-    pub fn of(state: &LedgerState, now: Timestamp, open: Option<OpenStanding>, next: NextStep) -> Self {
+    pub fn of(
+        state: &LedgerState,
+        (now, ahead): (Timestamp, Vec<Finding>),
+        open: Option<OpenStanding>,
+        next: NextStep,
+    ) -> Self {
         let roster = state.roster();
         let authorities = roster.iter().flat_map(|roster| &roster.deal().authorities);
         let people = roster.iter().flat_map(|roster| roster.people());
@@ -236,8 +241,8 @@ impl LedgerStanding {
             mode: state.mode,
             genesis: state.genesis,
             head: state.head(),
-            ahead: state.ahead(now),
             unread: state.unread(),
+            ahead,
             ceremonies: state.ceremonies.iter().map(CeremonyBrief::of).collect(),
             authorities: authorities
                 .map(|a| AuthorityStanding { name: a.name.clone(), threshold: a.threshold })

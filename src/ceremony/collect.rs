@@ -92,6 +92,15 @@ impl Heard {
         approved.filter(|who| !rejecting.contains(who)).collect()
     }
 
+    /// Hears the approvals that were brought, too.
+    pub fn hear(&mut self, ceremony: &Ceremony, mode: Mode, brought: &mut dyn Inbox) {
+        for bytes in brought.files().into_iter().filter_map(|(_, content)| content.ok()) {
+            if let Ok(Handed::Approval(signed, _)) = Handed::read(ceremony, mode, &bytes) {
+                self.approved(&signed);
+            }
+        }
+    }
+
     fn add<S: Statement>(into: &mut Vec<SaidBy>, who: &Name, time: Timestamp, signed: &Signed<S>) {
         if into.iter().all(|said| said.person != *who) {
             into.push(SaidBy { person: who.clone(), time, card: signed.card() });

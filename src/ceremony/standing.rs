@@ -17,10 +17,12 @@ use crate::{
     },
     approval::quorum::Tally,
     encoding::{text::Name, time::Timestamp},
-    ports::store::StationStore,
+    ports::store::{Inbox, StationStore},
     transcript::{
+        finding::Finding,
         ledger::{Ceremony, LedgerState},
         outcome::Outcome,
+        times::approval_ahead,
     },
 };
 
@@ -74,6 +76,25 @@ pub fn standing(
         pins: present::needed(Some(state), &open.proposal.operation).into_iter().map(pin).collect(),
     };
     Ok((Some(standing), next))
+}
+
+/// What is ahead of this machine's clock, with the approvals that are not on record yet: those that the station keeps, and
+/// those that were brought.
+pub fn ahead(
+    state: &LedgerState,
+    station: &dyn StationStore,
+    brought: &mut dyn Inbox,
+    now: Timestamp,
+) -> Result<Vec<Finding>, Error> {
+    let mut found = state.ahead(now);
+    if let Some(open) = state.open() {
+        let mut heard = collect::heard(open, state.mode, station)?;
+        heard.hear(open, state.mode, brought);
+        let recorded: BTreeSet<&Name> = open.approvals.iter().map(|a| &a.statement().custodian).collect();
+        let new = heard.approvals.iter().filter(|said| said.time > now && !recorded.contains(&said.person));
+        found.extend(new.map(|said| approval_ahead(open, &said.person, said.time, now)));
+    }
+    Ok(found)
 }
 
 /// Those who approve, as far as is known here without a card.

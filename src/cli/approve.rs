@@ -18,7 +18,7 @@ use crate::{
     ceremony::{
         self, Code, Error,
         approve::{self, Answer, Continuity, Matter},
-        execute, recognition,
+        execute, recognition, standing,
     },
     encoding::{
         digest::Digest,
@@ -29,8 +29,8 @@ use crate::{
         store::{CustodianMemory as _, Decision, LedgerStore as _, StationStore as _},
     },
     proposal::briefing::briefing,
-    storage::{self, SystemClock},
-    transcript::{ledger::LedgerState, verification::Pins},
+    storage::{self, FileInbox, SystemClock},
+    transcript::{finding::Finding, ledger::LedgerState, verification::Pins},
 };
 
 /// Approves.
@@ -134,7 +134,7 @@ impl DecidingPlace<'_, '_> {
         execute::check_proposal(ceremony, reviewed)?;
         self.destination.check(&matter, decision)?;
         self.brief(&matter);
-        terminal.findings(&state.ahead(SystemClock.now()));
+        terminal.findings(&self.destination.ahead(state)?);
         check_continuity(terminal, state, &matter.continuity)?;
         let verb = match answer {
             Answer::Approve => "Approve",
@@ -214,6 +214,21 @@ impl Destination<'_> {
             Self::OpenStation(wiring) => {
                 approve::check_new(&wiring.station, matter, decision)?;
                 Ok(wiring.ledger.check_writable(directory)?)
+            }
+        }
+    }
+
+    /// What is ahead of this machine's clock, with what the station keeps where this is the station.
+    fn ahead(&self, state: &LedgerState) -> Result<Vec<Finding>, Error> {
+        let now = SystemClock.now();
+        match self {
+            Self::File { .. } => Ok(state.ahead(now)),
+            Self::Station { global, ledger } => {
+                let station = storage::StationDirectory::new(&wiring::state_root(global, &[ledger])?)?;
+                standing::ahead(state, &station, &mut FileInbox::default(), now)
+            }
+            Self::OpenStation(wiring) => {
+                standing::ahead(state, &wiring.station, &mut FileInbox::default(), now)
             }
         }
     }

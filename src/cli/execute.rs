@@ -18,10 +18,11 @@ use crate::{
     ceremony::{
         Error, Persistence, Report, SetAside, clearing,
         execute::{self, Request},
-        recognition,
+        recognition, standing,
     },
     encoding::{digest::Digest, text::Name},
     memory::Pin,
+    ports::clock::Clock as _,
     proposal::target::Role,
     storage::FileInbox,
     transcript::{ledger::LedgerState, outcome::Outcome},
@@ -81,6 +82,8 @@ impl Stage {
         if ceremony.intended.is_none() {
             clearing::check(ceremony, &mut inbox)?;
         }
+        let now = self.wiring.clock.now();
+        terminal.findings(&standing::ahead(&state, &self.wiring.station, &mut inbox, now)?);
         self.ask_clock(&state)?;
         if self.lead == Lead::Verb {
             let (number, kind) = (ceremony.number(), ceremony.kind());

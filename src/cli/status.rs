@@ -14,7 +14,7 @@ use crate::{
     ceremony::{Error, standing},
     encoding::text,
     ports::clock::Clock as _,
-    storage::{self, SystemClock},
+    storage::{self, FileInbox, SystemClock},
 };
 
 /// Says what a ledger has in it, and what comes next.
@@ -23,9 +23,10 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
     let station = storage::StationDirectory::new(&wiring::state_root(global, &[])?)?;
     let now = SystemClock.now();
     let (open, mut step) = standing::standing(&state, &station, now)?;
+    let ahead = standing::ahead(&state, &station, &mut FileInbox::default(), now)?;
     let next = Invocation::reading(global, &args.ledger, &state);
     step.command = next.wholes(&step.reason).into_iter().next();
-    let standing = LedgerStanding::of(&state, now, open, step);
+    let standing = LedgerStanding::of(&state, (now, ahead), open, step);
     let shown = text::printable(&args.ledger.to_string_lossy());
     terminal.findings(&standing.ahead);
     terminal.findings(&standing.unread);

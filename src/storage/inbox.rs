@@ -15,6 +15,7 @@ use crate::{
 const MAX_FILE: u64 = 32 << 20;
 
 /// The files that were named. A file is called as its path was given.
+#[derive(Default)]
 pub struct FileInbox {
     paths: Vec<(String, PathBuf)>,
 }

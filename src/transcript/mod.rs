@@ -18,7 +18,7 @@ mod pins;
 mod program;
 mod proposed;
 pub mod recovery;
-mod times;
+pub mod times;
 pub mod verification;
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use super::{
     ledger::{Ceremony, LedgerState},
 };
 use crate::{
-    approval::statement::Approval, encoding::time::Timestamp, proposal::disputed_times::DisputedTimes,
+    approval::statement::{Approval, Signed},
+    encoding::{text::Name, time::Timestamp},
+    proposal::disputed_times::DisputedTimes,
 };
 
 /// A question is asked if the clock is this far past the last line: 400 days. A quorum that meets once a year is not.
@@ -62,7 +64,7 @@ impl LedgerState {
         (past > JUMP).then_some((past / (24 * 3600), last))
     }
 
-    /// Lines that are ahead of the reader's clock, and that no quorum has disputed.
+    /// Lines and recorded approvals that are ahead of the reader's clock, and that no quorum has disputed.
     pub fn ahead(&self, now: Timestamp) -> Vec<Finding> {
         let ahead =
             self.ceremonies.iter().filter(|c| c.times.1 > now && !self.disputed.contains_key(&c.number()));
@@ -75,7 +77,14 @@ impl LedgerState {
                 format!("its last line says {}, and this machine's clock {now}: {binds}", ceremony.times.1);
             Finding::new(Severity::Warning, "time-ahead", message).of(&ceremony.directory)
         });
-        found.collect()
+        let approvals = self.ceremonies.iter().filter(|c| !self.disputed.contains_key(&c.number())).flat_map(
+            |ceremony| {
+                let said =
+                    ceremony.approvals.iter().map(Signed::statement).filter(move |said| said.time > now);
+                said.map(move |said| approval_ahead(ceremony, &said.custodian, said.time, now))
+            },
+        );
+        found.chain(approvals).collect()
     }
 
     /// Times that a quorum has disputed.
@@ -128,6 +137,14 @@ impl LedgerState {
         }
         Ok(())
     }
+}
+
+/// An approval whose signer's clock was ahead of the reader's.
+pub fn approval_ahead(ceremony: &Ceremony, who: &Name, time: Timestamp, now: Timestamp) -> Finding {
+    let message = format!(
+        "{who}'s approval says {time}, and this machine's clock {now}: one of the two clocks is wrong"
+    );
+    Finding::new(Severity::Warning, "time-ahead", message).of(&ceremony.directory)
 }
 
 /// Whether an approver's own clock fits: not before the proposal, not after its end; where the proposal disputes times, also

@@ -186,3 +186,24 @@ fn a_ceremony_is_shown_by_number_or_directory_and_else_it_is_said_what_was_meant
     let swapped = quorum.run(&["show", "hsm", &ledger]).expect(2);
     assert!(swapped.error().contains("is not a ledger's directory"), "{}", swapped.stderr);
 }
+
+/// A custodian's clock that is an hour ahead is told wherever their approval counts.
+#[test]
+fn an_approval_that_is_ahead_of_the_clock_is_warned_of() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    let (ledger, head) = (quorum.at("ledger"), quorum.head().unwrap());
+    quorum.propose(INVENTORY).ok();
+    let card = quorum.with_card("alice");
+    let early: Vec<&str> =
+        ["approve", &ledger, "--head", &head].into_iter().chain(card.iter().map(String::as_str)).collect();
+    at_time(&quorum, "+1h", &early).ok();
+    let status = quorum.run(&["status", &ledger]).ok();
+    assert_eq!(status.json["ahead"][0]["code"], "time-ahead", "{}", status.json);
+    quorum.approve("bob").ok();
+    let warned = quorum.approve("carol").ok();
+    let executed = quorum.run_with(ADMIN, &["execute", &ledger, "--copy", &quorum.at("copy")]).ok();
+    let audited = quorum.run(&["audit", &ledger]).expect(6);
+    for ran in [status, warned, executed, audited] {
+        assert!(ran.stderr.replace('\n', " ").contains("alice's approval says"), "{}", ran.stderr);
+    }
+}
