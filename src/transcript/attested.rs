@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    ceremonies::{OtherHead, SaidBy},
     context::Context,
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
@@ -10,7 +11,6 @@ use super::{
 use crate::{
     approval::statement::{ApprovalFile, Attestation, Rejection, Signed},
     encoding::{
-        digest::Digest,
         dsse::Envelope,
         text::{self, Name},
     },
@@ -45,22 +45,6 @@ impl Ceremony {
             missing: acted.filter(|name| said().all(|a| a.person != **name)).cloned().collect(),
         })
     }
-}
-
-/// What a member signed about a head of this ledger that is not that of the ceremony beside which it lies.
-#[derive(Clone, Debug)]
-pub struct OtherHead {
-    pub(super) said_by: SaidBy,
-    pub(super) person: Name,
-    pub(super) ceremony: u32,
-    pub(super) head: Digest,
-}
-
-/// The statement that names a head.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum SaidBy {
-    Attestation,
-    Drill,
 }
 
 impl LedgerState {

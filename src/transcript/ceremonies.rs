@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::{
-    attested::OtherHead,
     event::{Attempted, Concluded, Intended},
     outcome::Outcome,
 };
@@ -39,6 +38,22 @@ pub enum End {
         /// `refused` or `indeterminate`.
         outcome: Outcome,
     },
+}
+
+/// What a member signed about a head of this ledger that is not that of the ceremony beside which it lies.
+#[derive(Clone, Debug)]
+pub struct OtherHead {
+    pub(super) said_by: SaidBy,
+    pub(super) person: Name,
+    pub(super) ceremony: u32,
+    pub(super) head: Digest,
+}
+
+/// The statement that names a head.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SaidBy {
+    Attestation,
+    Drill,
 }
 
 /// One ceremony whose lines were all verified.

@@ -1,7 +1,7 @@
 //! Drills: beside the transcript, so that they do not move the head. A bad one breaks nothing, and does not count.
 
 use super::{
-    attested::{OtherHead, SaidBy},
+    ceremonies::{OtherHead, SaidBy},
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, Deal, LedgerState},
 };
