@@ -16,7 +16,8 @@ fuzz_target!(|data: &[u8]| {
     let mut ledger = Vec::new();
     for directory in DIRECTORIES {
         let Some(transcript) = next() else { break };
-        let named = |bytes: Option<Vec<u8>>| bytes.map(|bytes| ("a.json".to_owned(), bytes)).into_iter().collect();
+        let named =
+            |bytes: Option<Vec<u8>>| bytes.map(|bytes| ("a.json".to_owned(), bytes)).into_iter().collect();
         ledger.push(CeremonyFiles {
             directory: directory.to_owned(),
             transcript,
@@ -24,6 +25,7 @@ fuzz_target!(|data: &[u8]| {
             approvals: named(next()),
             attestations: named(next()),
             drills: named(next()),
+            unread: Vec::new(),
         });
     }
     for mode in [Mode::Production, Mode::Rehearsal] {
