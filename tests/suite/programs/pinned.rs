@@ -108,7 +108,7 @@ fn plans_that_cannot_be_meant_are_refused() {
             desk.plan(&["say"], &(stdin.clone() + &by("second-secret", "prompt PIN:"))),
             "either a pipe or a terminal",
         ),
-        (desk.plan(&["say"], &by("user-pin", "stdin")), "user-pin is of a token"),
+        (desk.plan(&["say"], &by("user-pin", "stdin")), "user-pin is for a token"),
         (desk.plan(&["say"], "credentials = []\n"), "credentials is empty"),
         (
             desk.plan(&["say"], &format!("environment = {{ LD_PRELOAD = \"/x.so\" }}\n---\n{stdin}")),
