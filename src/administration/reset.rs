@@ -50,7 +50,7 @@ fn stranger<S>(to_reset: &TokenSlot<S>, other: &TokenSlot<S>) -> Fault {
         "C_GetTokenInfo",
         format!(
             "the token with serial {} still has its old label \"{}\", so the one with serial {} and the new label \"{}\" is another \
-             token; no PIN was presented to either",
+             token; no PIN was presented to it",
             to_reset.serial, to_reset.label, other.serial, other.label
         ),
         &format!("take the token with serial {} out, or give it another label", other.serial),
