@@ -1,13 +1,15 @@
 //! `quorate run`: a whole ceremony at one station, guided.
 
+mod paper;
+mod table;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use super::{
-    approve::unproven,
-    args::{CardPlace, Global, PinArgs, Run},
+    args::{Global, Run},
     done::Done,
     execute::{Execution, executed, tell, tell_next},
     invocation::Invocation,
@@ -20,150 +22,15 @@ use super::{
 };
 use crate::{
     account::acts::Led,
-    ceremony::{
-        self, Code, Error, Persistence, Report,
-        approve::{self, Continuity},
-        attest::Opinion,
-        recognition,
-    },
+    ceremony::{self, Code, Error, Persistence, Report, attest::Opinion},
     encoding::text::Name,
     memory::Pin,
-    ports::{card::FinalTry, store::CustodianMemory},
+    ports::card::FinalTry,
     proposal::target::Role,
-    roster::{Roster, Standing},
     storage,
     transcript::{known::Known, ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
-
-/// What came of waiting for a card.
-enum Waited {
-    /// It is in.
-    There,
-    /// Its holder goes without.
-    Skipped,
-}
-
-/// The cards, as they are given or asked for.
-struct Table<'a> {
-    terminal: Terminal,
-    next: Invocation,
-    places: std::slice::Iter<'a, CardPlace>,
-    pin_files: std::slice::Iter<'a, PathBuf>,
-    asks: bool,
-    final_try: FinalTry,
-}
-
-impl Table<'_> {
-    /// The administrator's card. Nothing is begun yet: where another person's card is in, another may be given.
-    fn administrator(
-        &mut self,
-        check: &dyn Fn(&mut PresentedCard) -> Result<(), Error>,
-    ) -> Result<Option<PresentedCard>, Error> {
-        loop {
-            let tried = self.next("Administrator's card (yubikey:SERIAL, soft:FILE)").and_then(|card| {
-                let Some(mut card) = card else { return Ok(None) };
-                check(&mut card)?;
-                Ok(Some(card))
-            });
-            if let Some(first) = self.forgives(tried, GIVE)? {
-                if let Some(admin) = &first {
-                    self.next = self.next.clone().by(Some(admin.place()));
-                }
-                return Ok(first);
-            }
-        }
-    }
-
-    /// The next card; none when there are no more.
-    fn next(&mut self, whose: &str) -> Result<Option<PresentedCard>, Error> {
-        let place = match self.places.next() {
-            Some(place) => place.clone(),
-            None if self.asks => {
-                let typed = self.terminal.ask_or(whose, "yubikey")?;
-                if typed.trim() == "done" {
-                    return Ok(None);
-                }
-                typed.trim().parse().map_err(|e: String| {
-                    Error::usage(e, "for example yubikey, yubikey:12345678 or soft:alice.card")
-                })?
-            }
-            None => return Ok(None),
-        };
-        let pin = PinArgs { pin_file: self.pin_files.next().cloned(), ..PinArgs::default() };
-        PresentedCard::kept(self.terminal, &place, pin, self.final_try).map(Some)
-    }
-
-    /// Where nobody can be asked, a custodian whose card was given and who could not know that the ledger is whole ends the
-    /// command before anything is proposed. A card that is not in yet is looked at when it is its turn.
-    fn check_continuity(
-        &self,
-        state: &LedgerState,
-        roster: &Roster,
-        memory: &dyn CustodianMemory,
-        paper: Pins,
-    ) -> Result<(), Error> {
-        if self.terminal.is_interactive() {
-            return Ok(());
-        }
-        let enrolled = recognition::enrolled_in(roster);
-        for place in self.places.clone() {
-            let mut card = PresentedCard::kept(self.terminal, place, PinArgs::default(), FinalTry::Keep)?;
-            let Ok(card) = card.describe(&enrolled) else { continue };
-            let Ok(person) = recognition::holder(roster, &card) else { continue };
-            if person.standing == Standing::Custodian
-                && approve::foresee(state, memory, &person.name, paper)? == Continuity::Unknown
-            {
-                return Err(unproven());
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether those who are there stop before there is a quorum. Anyone who said `done` too early may go on.
-    fn stops(&self) -> Result<bool, Error> {
-        let question = "That is too few. Stop here, and leave the ceremony open?";
-        if self.asks { self.terminal.person_says_yes(question) } else { Ok(true) }
-    }
-
-    /// Waits until this card is in a reader again: where there is one reader, each takes their card out after their turn.
-    fn wait_for(&self, card: &mut PresentedCard, whose: &str) -> Result<Waited, Error> {
-        while self.forgives(card.look(), GIVE)?.is_none() {
-            let answer = self.terminal.ask(&format!("Put the card of {whose} in and type yes, or skip"))?;
-            if answer.trim().eq_ignore_ascii_case("skip") {
-                return Ok(Waited::Skipped);
-            }
-        }
-        Ok(Waited::There)
-    }
-
-    /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony. `again`: what
-    /// they do for it, since it was no command that failed.
-    fn forgives<T>(&self, tried: Result<T, Error>, again: &str) -> Result<Option<T>, Error> {
-        match tried {
-            Ok(value) => Ok(Some(value)),
-            // Where the input has ended, asking again would never end.
-            Err(error) if self.asks && error.code != Code::NoAnswer => {
-                let code = error.code;
-                self.terminal.complain(&self.next.explain(instead(error, again)));
-                if code.is_about_a_pin() {
-                    self.terminal.settle()?;
-                }
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// What a person does who is given another try, where a hint speaks of the whole command.
-const GIVE: &str = "give the card again";
-const TRY: &str = "try again";
-
-/// The ceremony goes on: a hint that says to run the command again says this.
-fn instead(mut error: Error, again: &str) -> Error {
-    error.hint = error.hint.replacing("run the same command again", again);
-    error
-}
+use table::{GIVE, TRY, Table, Waited, instead};
 
 /// Leads through a plan, or goes on with its ceremony where it is open already.
 pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Error> {
@@ -176,7 +43,7 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let plan = PlanFile::read(&args.plan)?;
     let mut known = Known::default();
     let state = state(global, &args.ledger, &mut known)?;
-    check_paper(state.as_ref(), paper)?;
+    paper::check_paper(state.as_ref(), paper)?;
     let mut table = Table {
         terminal,
         next: Invocation::at(global, &args.ledger, &args.copies.copies)
@@ -196,18 +63,6 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let given = Given { known, state, paper, present, handed_over };
     let done = lead(args, global, &mut table, admin, &plan, given);
     done.map_err(|error| table.next.explain(error))
-}
-
-/// Compares the ledger with what is on paper before anybody is asked for anything. A genesis has no paper yet.
-fn check_paper(state: Option<&LedgerState>, paper: Pins) -> Result<(), Error> {
-    match state {
-        Some(state) => approve::check_paper(state, paper),
-        None if paper.genesis.is_some() || paper.head.is_some() => Err(Error::refused(
-            "no ledger is there yet that could be compared with your paper",
-            "look at the ledger's path; to begin a ledger, leave out --genesis and --head",
-        )),
-        None => Ok(()),
-    }
 }
 
 /// What was given beforehand, and what was verified of the ledger.
@@ -237,7 +92,7 @@ fn lead(
         None => {
             if let Some(state) = &state {
                 let roster = ceremony::propose::acting_roster(state, &plan.plan)?;
-                table.check_continuity(state, &roster, &stage.wiring.memory, paper)?;
+                paper::check_memory(table, state, &roster, &stage.wiring.memory, paper)?;
             }
             let proposed = stage.propose(
                 plan,
