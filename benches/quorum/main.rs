@@ -4,7 +4,7 @@
 //! What is compared is measured in turns, and of each the fastest turn counts, so that a machine with other work to do gives
 //! much the same ratios. QUORATE_CEREMONIES=100000 makes the long ledger longer; it then takes minutes and gigabytes.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
 mod ledger;
 

@@ -64,7 +64,6 @@ impl Advice {
         self
     }
 
-    /// What it names.
     pub fn commands(&self) -> &[Command] {
         &self.commands
     }

@@ -228,9 +228,7 @@ account! {
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(untagged)]
 pub enum AttestationJudged {
-    /// It checks out.
     Verified(AttestationVerified),
-    /// It does not.
     Refused(AttestationRefused),
 }
 
@@ -241,7 +239,6 @@ impl Shaped for AttestationJudged {
 }
 
 impl CardSeen {
-    /// In words.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = vec![
             Row::Fact("kind", self.kind.to_string()),

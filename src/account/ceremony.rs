@@ -151,7 +151,6 @@ impl CeremonyBrief {
         }
     }
 
-    /// In words.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = vec![
             Row::item(format!("{} \"{}\": {}", self.directory, self.title, self.standing)),

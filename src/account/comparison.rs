@@ -61,7 +61,6 @@ impl Shaped for Alike {
 }
 
 impl TargetsCompared {
-    /// In words.
     pub fn passages(&self) -> Vec<Passage> {
         let [first, second] = self.recorded;
         let (one, other) = (&self.one, &self.other);

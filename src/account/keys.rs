@@ -4,7 +4,6 @@
 /// What a key has.
 #[derive(Clone, Debug)]
 pub enum Shape {
-    /// Text.
     Text,
     /// One of these words.
     Words(Vec<&'static str>),
@@ -14,9 +13,7 @@ pub enum Shape {
     Time,
     /// A number from 0 on.
     Number,
-    /// True or false.
     Flag,
-    /// One of several.
     Either(Vec<Shape>),
     /// That, or null.
     Maybe(Box<Shape>),
@@ -42,21 +39,17 @@ pub struct Object {
 pub struct Key {
     /// As in the JSON.
     pub name: &'static str,
-    /// What it means.
     pub meaning: String,
-    /// What it has.
     pub shape: Shape,
 }
 
 /// Something whose JSON can be described.
 pub trait Shaped {
-    /// Its form.
     fn shape() -> Shape;
 }
 
 /// A value of this layer: what `--json` prints of a verb.
 pub trait Account: serde::Serialize {
-    /// Its keys.
     fn object() -> Object;
 }
 

@@ -83,7 +83,6 @@ account! {
 }
 
 impl Executed {
-    /// In words.
     pub fn passages(&self, number: u32) -> Vec<Passage> {
         let mut rows = vec![Row::text(format!("Outcome: {}. {}.", self.outcome, self.summary))];
         let mut item = |text: String| rows.push(Row::Item(text));

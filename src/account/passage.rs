@@ -8,14 +8,12 @@ use crate::{encoding::digest::Digest, proposal::target::ObjectRecord};
 pub struct Passage {
     /// For example `Targets`.
     pub heading: Option<String>,
-    /// In their order.
     pub rows: Vec<Row>,
 }
 
 /// One thing that is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Row {
-    /// A sentence.
     Text(String),
     /// What to do next, with the commands for it.
     Advice(Advice),
@@ -44,7 +42,6 @@ pub enum Row {
 pub enum Tone {
     /// As it should be.
     Good,
-    /// Something is missing.
     Caution,
     /// It must not be relied on.
     Bad,
@@ -56,14 +53,12 @@ impl Passage {
         Self { heading: None, rows }
     }
 
-    /// Under a heading.
     pub fn headed(heading: impl Into<String>, rows: Vec<Row>) -> Self {
         Self { heading: Some(heading.into()), rows }
     }
 }
 
 impl Row {
-    /// A sentence.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }

@@ -113,7 +113,6 @@ pub fn module_rows(module: &str, library: &Line, sha256: Digest) -> Vec<Row> {
 }
 
 impl TokensSeen {
-    /// In words.
     pub fn passages(&self) -> Vec<Passage> {
         let mut passages = vec![Passage::plain(module_rows(&self.module, &self.library, self.sha256))];
         passages.extend(self.tokens.iter().map(SlotListed::passage));
@@ -142,7 +141,6 @@ impl SlotListed {
 }
 
 impl TokenShown {
-    /// In words.
     pub fn passages(&self) -> Vec<Passage> {
         let Self { identity, versions, flags, pin_length, so_tries, user_tries, .. } = self;
         let rows = token_rows(identity, versions, flags, *pin_length, [*so_tries, *user_tries]);

@@ -66,9 +66,7 @@ impl TokenInfo {
 
 /// A token in its slot, as it was when it was looked at.
 pub struct TokenSlot<S> {
-    /// Where it is.
     pub slot: S,
-    /// What it showed.
     pub info: TokenInfo,
 }
 

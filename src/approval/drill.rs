@@ -28,7 +28,6 @@ pub struct Drill {
     pub epoch: u32,
     /// The dealing id.
     pub dealing: Digest,
-    /// Who.
     pub person: Name,
     /// Serial of the card that signs.
     pub serial: Line,

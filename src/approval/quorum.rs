@@ -20,7 +20,6 @@ use crate::{
 /// How many custodians of one authority support a proposal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Count {
-    /// Which authority.
     pub authority: Name,
     /// How many custodians the requirement has for it.
     pub needed: usize,
@@ -82,9 +81,7 @@ pub struct Participant {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{custodian} released no good share of {authority}")]
 pub struct MissingShare {
-    /// Whose.
     pub custodian: Name,
-    /// Of which authority.
     pub authority: Name,
 }
 
@@ -109,7 +106,6 @@ impl Participant {
         Ok(Self { custodian, shares })
     }
 
-    /// Who.
     pub fn custodian(&self) -> &Name {
         &self.custodian
     }

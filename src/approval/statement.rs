@@ -32,7 +32,6 @@ pub struct Approval {
     pub proposal: Digest,
     /// SHA-256 of the roster that they verified; at genesis this confirms it.
     pub roster: Digest,
-    /// Who.
     pub custodian: Name,
     /// SHA-256 of the release that goes with it.
     pub release: Digest,
@@ -46,11 +45,8 @@ pub struct Approval {
 pub struct Rejection {
     /// SHA-256 of the proposal.
     pub proposal: Digest,
-    /// Who.
     pub custodian: Name,
-    /// Why.
     pub reason: Line,
-    /// When.
     pub time: Timestamp,
 }
 
@@ -60,11 +56,8 @@ pub struct Rejection {
 pub struct Abort {
     /// SHA-256 of the proposal.
     pub proposal: Digest,
-    /// Who.
     pub administrator: Name,
-    /// Why.
     pub reason: Line,
-    /// When.
     pub time: Timestamp,
 }
 
@@ -78,13 +71,11 @@ pub struct Attestation {
     pub ceremony: u32,
     /// SHA-256 of its last line.
     pub head: Digest,
-    /// Who.
     pub person: Name,
     /// Whether what the transcript says is what was seen.
     pub agrees: bool,
     /// What else they wish to say; why not, if they do not agree.
     pub remark: Line,
-    /// When.
     pub time: Timestamp,
 }
 
@@ -153,7 +144,6 @@ pub enum StatementError {
     Document {
         /// What it should be.
         event: &'static str,
-        /// What is wrong.
         source: StrictError,
     },
     /// The author does not belong to the roster in this capacity.
@@ -161,7 +151,6 @@ pub enum StatementError {
     Author {
         /// Who says that they made it.
         author: Name,
-        /// Who may.
         wanted: String,
     },
     /// None of the author's cards has the key that signed.
@@ -172,12 +161,10 @@ pub enum StatementError {
         /// First hex digits of the key.
         keyid: String,
     },
-    /// The signature.
     #[error("{author}: {source}")]
     Signature {
         /// Who says that they made it.
         author: Name,
-        /// What is wrong.
         source: KeyError,
     },
 }
@@ -194,7 +181,6 @@ impl<S: Statement> Claimed<S> {
         Ok(Self { statement: read(&envelope, mode)?, envelope })
     }
 
-    /// What is claimed.
     pub fn statement(&self) -> &S {
         &self.statement
     }
@@ -217,7 +203,6 @@ impl<S: Statement> Signed<S> {
         Claimed::read(envelope, mode)?.verify(roster, &Signatures::AT_ONCE)
     }
 
-    /// What was stated.
     pub fn statement(&self) -> &S {
         &self.statement
     }
@@ -227,7 +212,6 @@ impl<S: Statement> Signed<S> {
         self.statement
     }
 
-    /// The signed envelope.
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
     }
@@ -277,7 +261,6 @@ fn author_card<'r>(
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalFile {
-    /// Approval or rejection.
     pub statement: Envelope,
     /// The sealed release; none with a rejection.
     #[serde(deserialize_with = "bounds::release")]

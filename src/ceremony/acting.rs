@@ -147,7 +147,6 @@ impl Acted {
         error
     }
 
-    /// What is recorded.
     pub fn into_concluded(self) -> Concluded {
         Concluded {
             outcome: self.outcome,

@@ -48,12 +48,10 @@ pub enum Continuity {
 pub enum Answer {
     /// Yes, which releases their shares to the station.
     Approve,
-    /// No, and why.
     Reject(Line),
 }
 
 impl Answer {
-    /// Which way.
     pub const fn decision(&self) -> Decision {
         match self {
             Self::Approve => Decision::Approval,

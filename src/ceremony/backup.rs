@@ -42,9 +42,7 @@ pub(super) const FORMAT: &str = "quorate-backup-v1";
 /// What opens the token and the backup.
 #[derive(Clone, Copy)]
 pub(super) struct Keys<'a> {
-    /// Logs in.
     pub user_pin: &'a Pin,
-    /// Wraps each key.
     pub backup_key: &'a CredentialSecret,
     /// Opens the file: that of the backup key's authority.
     pub identity: &'a X25519Identity,

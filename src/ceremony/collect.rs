@@ -22,7 +22,6 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SetAside {
     pub file: String,
-    /// Why.
     pub reason: String,
     /// Whether it was named and is missing, is not an approval at all, or is one of another proposal: not an approval with
     /// a flaw.

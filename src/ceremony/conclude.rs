@@ -37,9 +37,7 @@ pub struct Report {
     pub number: u32,
     /// Which of the four outcomes.
     pub outcome: Outcome,
-    /// The ceremony's head.
     pub head: Digest,
-    /// What was recorded.
     pub concluded: Concluded,
     /// What changed about the targets since they were last recorded; none where an earlier run told it.
     pub noticed: Vec<String>,
@@ -55,7 +53,6 @@ pub struct Report {
     pub left: Vec<FileAndReason>,
 }
 
-/// Writes the outcome.
 pub(super) fn conclude(
     world: &mut World<'_>,
     ceremony: &Ceremony,

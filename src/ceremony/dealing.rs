@@ -20,7 +20,6 @@ use crate::{
 pub struct Members {
     /// Those who hold shares.
     pub custodians: Vec<Member>,
-    /// Those who propose.
     pub administrators: Vec<Member>,
     /// Those who sign what was seen.
     pub witnesses: Vec<Member>,

@@ -12,7 +12,6 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// What it means.
     pub kind: ErrorKind,
     /// What it is, for programs.
     pub code: Code,
@@ -74,7 +73,6 @@ impl Error {
         self
     }
 
-    /// Adds facts.
     pub fn with(mut self, details: Vec<String>) -> Self {
         self.details.extend(details);
         self

@@ -72,7 +72,6 @@ use crate::{
 
 /// What a ceremony needs of the world.
 pub struct World<'a> {
-    /// Production or rehearsal.
     pub mode: Mode,
     /// The ledger and its copies.
     pub ledger: &'a mut dyn LedgerStore,
@@ -84,13 +83,10 @@ pub struct World<'a> {
     pub tokens: &'a mut dyn TokenSource,
     /// Where backups go.
     pub artifacts: &'a mut dyn Artifacts,
-    /// What runs programs.
     pub programs: &'a mut dyn Programs,
-    /// The host's clock.
     pub clock: &'a dyn Clock,
     /// What the station knows about itself.
     pub environment: EnvironmentReading,
-    /// Receives progress reports.
     pub progress: &'a mut dyn Progress,
 }
 

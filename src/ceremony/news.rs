@@ -14,7 +14,6 @@ use crate::{
 /// Lines of each kind that are told; the inventories have all of it.
 const MOST: usize = 20;
 
-/// What to tell.
 pub(super) struct News {
     counted: Vec<String>,
     lines: Vec<String>,

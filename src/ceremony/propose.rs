@@ -43,7 +43,6 @@ use crate::{
 pub struct Request<'a> {
     /// The plan file's text.
     pub plan_text: &'a str,
-    /// The same, parsed.
     pub plan: &'a Plan,
     /// At genesis: the people whose enrolments the plan names.
     pub members: Members,

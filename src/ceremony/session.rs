@@ -16,7 +16,6 @@ use crate::{
 
 /// What an operation can use while the user is logged in.
 pub(super) struct Session<'a> {
-    /// The target.
     pub(super) token: &'a mut dyn Token,
     pub(super) name: &'a Name,
     /// The user PIN that logged in.
@@ -25,7 +24,6 @@ pub(super) struct Session<'a> {
     pub(super) before: Inventory,
     /// What the proposal carries, and the backup key.
     pub(super) credentials: &'a Credentials,
-    /// The quorum's authorization.
     pub(super) grant: Authorization,
 }
 

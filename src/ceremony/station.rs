@@ -29,7 +29,6 @@ pub struct StationSecrets {
 }
 
 impl StationSecrets {
-    /// New ones.
     pub fn fresh(rng: &mut impl rand_core::CryptoRng) -> Result<Self, Error> {
         let mut secret = || -> Result<StationSecret, Error> {
             let mut bytes = LockedBytes::zeroed(32)?;

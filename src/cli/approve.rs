@@ -33,12 +33,10 @@ use crate::{
     transcript::{finding::Finding, ledger::LedgerState, verification::Pins},
 };
 
-/// Approves.
 pub fn approve(args: &Approve, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     run(&args.ledger, &args.card, &args.decision, Answer::Approve, global, terminal)
 }
 
-/// Rejects.
 pub fn reject(args: &Reject, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reason = Line::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
@@ -233,7 +231,6 @@ impl Destination<'_> {
         }
     }
 
-    /// Writes it.
     fn deliver(
         &mut self,
         state: &LedgerState,

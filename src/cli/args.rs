@@ -27,10 +27,8 @@ use crate::ports::card::FinalTry;
     arg_required_else_help = true
 )]
 pub struct Cli {
-    /// What everybody takes.
     #[command(flatten)]
     pub global: Global,
-    /// The verb.
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -213,7 +211,6 @@ pub struct Propose {
     /// How its PIN comes.
     #[command(flatten)]
     pub pin: PinArgs,
-    /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
     /// A credential of a program that its owner hands over to the quorum, all bytes of a file: TARGET:secret=FILE.
@@ -230,7 +227,6 @@ pub struct Approve {
     /// The ledger with the open proposal.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// The custodian's card.
     #[command(flatten)]
     pub card: CardArgs,
     /// Where the approval goes.
@@ -272,7 +268,6 @@ pub struct Reject {
     /// The ledger with the open proposal.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// The custodian's card.
     #[command(flatten)]
     pub card: CardArgs,
     /// Why, in a line that everybody will read.
@@ -298,7 +293,6 @@ pub struct Execute {
     /// The card of the administrator who proposed.
     #[command(flatten)]
     pub card: CardArgs,
-    /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
     /// A PIN that the quorum does not have, from a file's first line: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
@@ -336,7 +330,6 @@ pub struct Abort {
     /// Which proposal is meant.
     #[command(flatten)]
     pub proposal: ProposalArgs,
-    /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
 }
@@ -348,7 +341,6 @@ pub struct Attest {
     /// The ledger.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// Your card.
     #[command(flatten)]
     pub card: CardArgs,
     /// You do not agree: why.
@@ -357,7 +349,6 @@ pub struct Attest {
     /// What else you want to say.
     #[arg(long, value_name = "TEXT", conflicts_with = "disagree")]
     pub remark: Option<String>,
-    /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
 }
@@ -395,7 +386,6 @@ pub struct Run {
     /// Fingerprint of the genesis, from paper; enough where no ceremony has ever ended.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub genesis: Option<String>,
-    /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
 }

@@ -31,7 +31,6 @@ pub struct CardPrompts {
 }
 
 impl CardPrompts {
-    /// On this terminal.
     pub fn new(terminal: Terminal) -> Self {
         Self { terminal, reminder: Mutex::new(None) }
     }

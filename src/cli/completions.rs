@@ -7,7 +7,6 @@ use super::{
 };
 use crate::account::acts::Completion;
 
-/// Prints the script.
 pub fn run(args: &Completions, global: &Global) -> Done {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut args::command(), "quorate", &mut script);

@@ -5,7 +5,6 @@ use crate::account::keys::Account;
 
 /// How a verb ended, and its account, which `--json` prints.
 pub struct Done {
-    /// The exit code.
     pub exit: Exit,
     json: Box<dyn Fn(u8) -> String>,
 }

@@ -34,7 +34,6 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// For a ledger.
     pub fn at(global: &Global, ledger: &Path, copies: &[PathBuf]) -> Self {
         Self {
             rehearsal: global.rehearsal,
@@ -89,7 +88,6 @@ impl Invocation {
         invocation
     }
 
-    /// With the plan.
     #[must_use]
     pub fn with_plan(mut self, plan: &Path) -> Self {
         self.plan = Some(plan.to_owned());
@@ -184,7 +182,6 @@ impl Invocation {
         found
     }
 
-    /// One command, whole.
     pub fn command(&self, terminal: Terminal, command: &Command) {
         terminal.command(&self.whole(command).unwrap_or_else(|| command.words(quoted).join(" ")));
     }

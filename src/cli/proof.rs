@@ -15,9 +15,7 @@ pub enum Proof {
     None(&'static str),
     /// It checks out, up to an authority that is believed.
     Verified {
-        /// What it says.
         facts: String,
-        /// Of the card.
         firmware: Firmware,
         /// Where the chain ends.
         authority: Authority,
@@ -72,7 +70,6 @@ impl Proof {
         }
     }
 
-    /// For the account.
     pub fn seen(&self) -> ProofSeen {
         let (verdict, reason) = match self {
             Self::None(_) => ("none", None),

@@ -48,7 +48,6 @@ use crate::{
     transcript::ledger::LedgerState,
 };
 
-/// Proposes a plan.
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let Some(card) = &args.card else { return check(args, global, terminal) };
     let given = CardArgs { card: card.clone(), pin: args.pin.clone() };
@@ -152,7 +151,6 @@ pub struct PlanFile<'a> {
     pub path: &'a Path,
     /// Its text, which will be signed.
     pub text: String,
-    /// The same, parsed.
     pub plan: Plan,
 }
 

@@ -29,7 +29,6 @@ impl Watch {
         }
     }
 
-    /// Ends now.
     pub fn stop(self) -> Spent {
         Spent {
             in_module: self.meter.in_modules().saturating_sub(self.in_modules),
@@ -65,7 +64,6 @@ impl Spent {
         }
     }
 
-    /// For the account.
     pub fn time(&self) -> TimeSpent {
         TimeSpent {
             in_module_ms: self.in_module.as_millis(),

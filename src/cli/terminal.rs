@@ -54,7 +54,6 @@ impl Terminal {
         self.print(&text::printable(line));
     }
 
-    /// A heading.
     pub fn heading(self, heading: &str) {
         self.print("");
         self.print(&text::printable(heading));

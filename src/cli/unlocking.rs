@@ -58,7 +58,6 @@ pub struct PresentedCard {
 }
 
 enum PinSource {
-    /// Somebody types it.
     Typed,
     /// It was given beforehand, and no card has taken it yet.
     Given(PinArgs),

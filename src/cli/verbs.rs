@@ -132,7 +132,6 @@ pub const VERBS: &[VerbTable] = &[
 ];
 
 impl VerbTable {
-    /// Of this verb.
     pub fn of(verb: &str) -> Option<&'static Self> {
         VERBS.iter().find(|table| table.verb == verb)
     }

@@ -46,11 +46,9 @@ pub struct Wiring {
     pub ledger: Box<dyn LedgerStore>,
     /// What was verified of it.
     pub known: Known,
-    /// The station's secrets.
     pub station: storage::StationDirectory,
     /// What a custodian remembers.
     pub memory: storage::CustodianDirectory,
-    /// The clock.
     pub clock: storage::SystemClock,
     tokens: Tokens,
     artifacts: storage::FileArtifacts,
@@ -244,7 +242,6 @@ fn check_wanted(target: &mut dyn Target, wanted: Wanted<'_>) -> Result<(), Token
     Err(TokenError::before("open", Cause::Unnamed, message, "find the token that the ledger knows"))
 }
 
-/// Finds a card.
 pub fn card(terminal: Terminal, place: &CardPlace) -> Result<Box<dyn Card>, Error> {
     match place {
         CardPlace::Soft(path) => Ok(Box::new(SoftCard::open(path)?)),

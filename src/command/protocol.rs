@@ -8,8 +8,7 @@ use std::{
 use crate::encoding::bounds;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// The longest message.
-const LONGEST: u64 = 4 << 20;
+const LONGEST_MESSAGE: u64 = 4 << 20;
 
 /// What to run. The descriptors come before it: program, standard input, output and error, and those that are handed on.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,7 +33,6 @@ pub(super) struct Job {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Message {
-    /// The program runs.
     Started,
     /// It was not started, for this reason.
     NotStarted(String),
@@ -57,7 +55,7 @@ pub(super) fn write<T: Serialize>(to: &mut impl Write, message: &T) -> io::Resul
 /// The next message; none when the other end is closed.
 pub(super) fn read<T: DeserializeOwned>(from: &mut impl BufRead) -> io::Result<Option<T>> {
     let mut line = Vec::new();
-    let read = io::Read::take(&mut *from, LONGEST).read_until(b'\n', &mut line)?;
+    let read = io::Read::take(&mut *from, LONGEST_MESSAGE).read_until(b'\n', &mut line)?;
     match (read, line.pop()) {
         (0, _) => Ok(None),
         (_, Some(b'\n')) => serde_json::from_slice(&line).map(Some).map_err(io::Error::from),

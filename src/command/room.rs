@@ -18,7 +18,6 @@ use crate::{
 /// Below this length a credential occurs in nearly everything by chance.
 const SHORTEST_LOOKED_FOR: usize = 4;
 
-/// The directory.
 pub(super) struct Room(pub(super) PathBuf);
 
 /// A file as it was found, and whether a credential occurs in it.

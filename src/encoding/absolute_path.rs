@@ -35,7 +35,6 @@ impl AbsolutePath {
         Self("/".to_owned())
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

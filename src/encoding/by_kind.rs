@@ -148,15 +148,11 @@ mod tests {
     by_kind! {
     /// Two kinds.
     pub enum Sample {
-        /// With a list.
         WithList {
-            /// A list.
             #[serde(deserialize_with = "bounds::handed")]
             list: Vec<u8>,
         },
-        /// With a number.
         WithNumber {
-            /// A number.
             number: u8,
         },
     }

@@ -101,7 +101,6 @@ impl Envelope {
         Digest::of(&self.payload.0)
     }
 
-    /// The one signature.
     pub fn signature(&self) -> &Signature {
         let [signature] = &self.signatures;
         signature

@@ -76,7 +76,6 @@ pub struct Name(String);
 pub struct NameError(String);
 
 impl Name {
-    /// Checks the spelling.
     pub fn new(text: &str) -> Result<Self, NameError> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let good = (1..=40).contains(&text.len())
@@ -90,7 +89,6 @@ impl Name {
         }
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -171,7 +169,6 @@ impl<const MAX: usize> Prose<MAX> {
         Self(shown)
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

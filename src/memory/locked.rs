@@ -130,7 +130,6 @@ impl LockedBytes {
         locked
     }
 
-    /// The bytes.
     pub fn expose(&self) -> &[u8] {
         // SAFETY: `start` is the first of `len` mapped, initialised (zero-filled by the kernel or
         // wiped) bytes that nobody else has, or dangling with `len` 0; they live as long as self.
@@ -143,7 +142,6 @@ impl LockedBytes {
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 
-    /// Number of bytes.
     pub fn len(&self) -> usize {
         self.len
     }

@@ -49,7 +49,6 @@ pub struct CardInventory {
     pub serial: Line,
     /// `5.7.1`
     pub firmware: String,
-    /// Where it is.
     pub reader: String,
     /// Keys, each with what is beside it.
     pub keys: Vec<(SlotKey, Beside)>,
@@ -173,7 +172,6 @@ impl CardInventory {
 
 /// A reader, and what is in it.
 pub struct Seen {
-    /// The reader's name.
     pub reader: String,
     /// The card, or why there is none that can be used.
     pub card: Result<CardInventory, String>,
@@ -199,7 +197,6 @@ pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<Seen>, CardError> {
     Ok(seen.collect())
 }
 
-/// One card.
 pub fn inventory(serial: Option<u32>, attention: &Arc<dyn Attention>) -> Result<CardInventory, CardError> {
     let mut session = reader::find(serial, attention)?;
     let reader = session.reader().to_owned();

@@ -44,7 +44,6 @@ impl KeyRecord {
         Self(known.collect())
     }
 
-    /// The object.
     pub(super) fn write(&self) -> Vec<u8> {
         let keys = self.0.iter().map(|(slot, key)| (slot.to_string(), *key)).collect();
         strict::write(&Document { format: Format::V1, keys })
@@ -55,7 +54,6 @@ impl KeyRecord {
         self.0.insert(slot, None);
     }
 
-    /// It was made.
     pub(super) fn made(&mut self, key: &SlotKey) {
         self.0.insert(key.slot, Some(Digest::of(key.spki())));
     }

@@ -78,7 +78,6 @@ impl std::str::FromStr for Slot {
 /// A key on a card.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SlotKey {
-    /// Where.
     pub slot: Slot,
     pub(super) algorithm: AlgorithmId,
     /// SubjectPublicKeyInfo in DER.

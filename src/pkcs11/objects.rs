@@ -69,7 +69,6 @@ fn drop_shared_unique_ids(found: &mut [Found]) {
     }
 }
 
-/// The records alone.
 pub(super) fn records(found: &[Found]) -> Vec<ObjectRecord> {
     found.iter().map(|f| f.record.clone()).collect()
 }

@@ -25,7 +25,6 @@ use crate::{
 /// Longest JSON frame. A backup entry of the largest data object stays well below.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
 
-/// Longest secret.
 const MAX_SECRET: usize = 4096;
 
 /// The first frame: everything that the worker needs to know but the secrets.
@@ -122,7 +121,6 @@ pub(super) enum Answer {
     Entry(Option<Box<BackupEntry>>),
 }
 
-/// What came out.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Reply {
     #[serde(deserialize_with = "bounds::slots")]

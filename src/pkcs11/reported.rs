@@ -63,6 +63,7 @@ pub struct SlotReport {
     pub token: Result<TokenReport, TokenError>,
 }
 
+/// What a token says of itself in C_GetTokenInfo.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TokenReport {
     pub identity: TokenIdentity,
@@ -96,6 +97,7 @@ pub struct Detail {
     pub public_objects: Result<Vec<ObjectRecord>, TokenError>,
 }
 
+/// What C_GetMechanismInfo says, in words.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct MechanismReport {
     /// `CKM_AES_KEY_WRAP` …

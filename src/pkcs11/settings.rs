@@ -16,7 +16,6 @@ use crate::encoding::{absolute_path::AbsolutePath, digest::Digest};
 /// How a PKCS#11 target is reached.
 #[derive(Clone, Debug)]
 pub struct Pkcs11Settings {
-    /// The module's file.
     pub module: AbsolutePath,
     /// The token in it.
     pub select: Select,

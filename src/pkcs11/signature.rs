@@ -20,11 +20,9 @@ use super::{
     session::Session,
 };
 
-/// What was seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
     Verified,
-    /// It does not.
     Wrong,
     /// The key does not sign, or token and host have no way of signing in common.
     NotAsked,

@@ -114,13 +114,10 @@ pub enum Waiting {
     Answer,
     /// Nothing, but making a key takes some seconds.
     KeyGeneration,
-    /// A touch.
     Touch {
-        /// The how manieth.
         number: u32,
         /// Of how many.
         of: u32,
-        /// For what.
         work: Work,
         /// How the card is connected.
         contact: Contact,
@@ -150,7 +147,6 @@ pub enum Contact {
 /// What a key on a card is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// A signature.
     Sign,
     /// Opening what is sealed to the card.
     Open,
@@ -161,14 +157,11 @@ pub enum Work {
 /// How often a piece of work uses the keys of a card.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Uses {
-    /// Signatures.
     pub signs: u32,
-    /// Openings.
     pub opens: u32,
 }
 
 impl Uses {
-    /// One signature.
     pub const SIGNATURE: Self = Self { signs: 1, opens: 0 };
 
     /// Touches that this card requires for it.

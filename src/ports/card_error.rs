@@ -30,7 +30,6 @@ impl Rescue {
 /// How a card went away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Departure {
-    /// By somebody's hand.
     PulledOut,
     /// Another program reset it, or used it in between.
     Taken,
@@ -130,7 +129,6 @@ pub enum CardError {
     WrongPin {
         /// Serial of the card.
         serial: Line,
-        /// Tries left now.
         tries_left: u32,
     },
     /// One try is left and was not spent.
@@ -152,7 +150,6 @@ pub enum CardError {
     Sealed {
         /// Serial of the card.
         serial: Line,
-        /// Why not.
         reason: String,
     },
     /// The card cannot serve as it is.
@@ -160,7 +157,6 @@ pub enum CardError {
     Unfit {
         /// Serial of the card.
         serial: Line,
-        /// Why not.
         reason: String,
         /// What to do about that.
         next: &'static str,
@@ -173,14 +169,10 @@ pub enum CardError {
     },
     /// The smart card service is not there.
     #[error("the smart card service (pcscd) cannot be used: {reason}")]
-    NoService {
-        /// Why not.
-        reason: NoService,
-    },
+    NoService { reason: NoService },
     /// A card is there that cannot be used as it is, and does not say which it is.
     #[error("{place}: {reason}")]
     Odd {
-        /// Where it is.
         place: String,
         /// What is odd about it.
         reason: String,
@@ -192,7 +184,6 @@ pub enum CardError {
     NewPin {
         /// Serial of the card.
         serial: Line,
-        /// PIN or PUK.
         what: &'static str,
         /// Whether the PIN was changed before.
         is_pin_set: bool,
@@ -208,10 +199,8 @@ pub enum CardError {
     Gone {
         /// Serial of the card.
         serial: Line,
-        /// How.
         how: Departure,
     },
-    /// Nobody touched it.
     #[error("card {serial} was not touched in time")]
     NotTouched {
         /// Serial of the card.
@@ -228,7 +217,6 @@ pub enum CardError {
     /// The file of a soft card could not be read, locked or written: its medium, and not the card.
     #[error("{place}: {reason}")]
     Medium {
-        /// The file.
         place: String,
         /// What the system said.
         reason: String,
@@ -238,7 +226,6 @@ pub enum CardError {
     Failed {
         /// Serial of the card.
         serial: Line,
-        /// What it said.
         reason: String,
     },
 }

@@ -58,6 +58,5 @@ pub trait Programs {
     /// Puts a room where nothing empties it. Its path; none if there is no such room.
     fn keep(&mut self, room: &str) -> Result<Option<String>, TokenError>;
 
-    /// Empties a room.
     fn clear(&mut self, room: &str) -> Result<(), TokenError>;
 }

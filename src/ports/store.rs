@@ -20,7 +20,6 @@ use crate::{
 pub struct StoreError {
     /// Which file or directory, and what was done with it.
     pub what: String,
-    /// Why it failed.
     pub reason: String,
     /// What to do next.
     pub hint: String,
@@ -79,11 +78,8 @@ pub trait LedgerStore {
 /// What lies beside a transcript.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beside {
-    /// `approvals/`
     Approvals,
-    /// `attestations/`
     Attestations,
-    /// `drills/`
     Drills,
 }
 
@@ -147,7 +143,6 @@ pub struct Decided {
     pub ceremony: u32,
     /// Digest of the proposal.
     pub proposal: Digest,
-    /// Which way.
     pub decision: Decision,
 }
 
@@ -156,7 +151,6 @@ pub trait CustodianMemory {
     /// The decisions that they made, in their order.
     fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<Decided>, StoreError>;
 
-    /// Remembers one more.
     fn remember(&mut self, ledger: Digest, custodian: &Name, decided: Decided) -> Result<(), StoreError>;
 }
 

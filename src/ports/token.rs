@@ -119,12 +119,7 @@ pub enum Wanted<'a> {
     /// One with this label where none should be: a single look tells.
     Namesake(&'a str),
     /// The one with this serial number and this label.
-    Token {
-        /// `serialNumber`.
-        serial: &'a str,
-        /// `label`.
-        label: &'a str,
-    },
+    Token { serial: &'a str, label: &'a str },
 }
 
 /// First run of an intent, or again after a crash.

@@ -54,7 +54,6 @@ pub(super) struct Material {
 }
 
 impl Material {
-    /// A fresh key.
     pub(super) fn generate(kind: KeyKind) -> Result<Self, String> {
         // A random string is not a P-256 scalar with probability 2^-32.
         for _ in 0..4 {

@@ -20,9 +20,7 @@ use crate::{
 pub enum Sample<'a> {
     /// A P-256 pair: private key and public key under one CKA_ID.
     P256,
-    /// An Ed25519 pair.
     Ed25519,
-    /// An AES-256 key.
     Aes256,
     /// A certificate with this value, which is not parsed.
     Certificate(&'a [u8]),

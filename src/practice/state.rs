@@ -36,7 +36,6 @@ pub(super) enum Format {
     V1,
 }
 
-/// The document.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct State {

@@ -21,7 +21,6 @@ use crate::{
 pub struct Recovered<'a> {
     /// What it was to do.
     pub proposal: &'a Proposal,
-    /// Its plan.
     pub plan: &'a Plan,
     /// Whether it had ended before, and only its PINs are taken up again.
     pub has_ended: bool,

@@ -65,7 +65,6 @@ impl std::fmt::Display for Ability {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lack {
-    /// What.
     pub ability: Ability,
     /// Why, in a sentence without a full stop.
     pub reason: Line,

@@ -28,7 +28,6 @@ pub enum Doubt {
         "{object} is in the token {there} times, {approved} of them approved, and nothing tells them apart"
     )]
     Ambiguous {
-        /// One of them.
         object: Box<ObjectRecord>,
         /// How often it is there.
         there: usize,

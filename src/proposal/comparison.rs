@@ -17,7 +17,6 @@ use super::{
 pub struct Compared {
     /// The object, as the one token has it; as the other has it where the one has not.
     pub object: ObjectRecord,
-    /// What came out.
     pub verdict: Sameness,
     /// What shows it, where it is the same.
     pub by: Option<Evidence>,
@@ -27,7 +26,6 @@ pub struct Compared {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sameness {
-    /// On both.
     Same,
     /// On the one token only.
     OnlyInOne,

@@ -29,7 +29,6 @@ pub struct CredentialName {
     pub authority: Name,
     /// The target that it opens.
     pub target: Name,
-    /// As what.
     pub role: Role,
     /// Counts the credentials of one target and role, from 1.
     pub version: u32,
@@ -38,24 +37,18 @@ pub struct CredentialName {
 /// Why a credential did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    /// The age file.
     #[error("the sealed {role} of {target} cannot be opened: {source}")]
     Seal {
         /// As what it opens the target.
         role: Role,
-        /// Which target.
         target: Name,
-        /// Why.
         source: SealError,
     },
-    /// The plaintext.
     #[error("the sealed {role} of {target}: {source}")]
     Document {
         /// As what it opens the target.
         role: Role,
-        /// Which target.
         target: Name,
-        /// Why.
         source: DocumentError,
     },
     /// A good credential, but for something else.

@@ -22,7 +22,6 @@ use crate::{
 pub struct Station {
     /// Its keys for this ceremony.
     pub keys: StationKeys,
-    /// Its host name.
     pub host: Line,
 }
 
@@ -56,7 +55,6 @@ pub struct Proposal {
     pub roster: Digest,
     /// At genesis: the roster that comes into force.
     pub new_roster: Option<RosterDocument>,
-    /// What is done.
     pub operation: Operation,
     /// Credentials made for it.
     #[serde(deserialize_with = "bounds::credentials")]

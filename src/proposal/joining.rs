@@ -62,9 +62,7 @@ impl CredentialRule {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisTarget {
-    /// Identifier.
     pub name: Name,
-    /// Where it is.
     pub place: Place,
     /// Empty, or in use.
     pub start: StartKind,

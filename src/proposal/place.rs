@@ -9,14 +9,12 @@ by_kind! {
 pub enum Place {
     /// A token behind a PKCS#11 module.
     Pkcs11 {
-        /// The module's file.
         module: AbsolutePath,
         /// The slot of an empty token, if the plan names it.
         slot: Option<u64>,
     },
     /// The built-in token for rehearsals.
     Practice {
-        /// Its file.
         path: AbsolutePath,
     },
     /// A program that is handed credentials.

@@ -20,7 +20,6 @@ pub const LONGEST_FILE: u64 = 1 << 30;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProgramRun {
-    /// The program's file.
     pub program: AbsolutePath,
     /// Its SHA-256.
     pub sha256: Digest,
@@ -50,7 +49,6 @@ pub struct ProgramRun {
 pub struct HandedCredential {
     /// Which credential of the target.
     pub role: Role,
-    /// How.
     pub to: Handing,
     /// The prompt at which it is typed; none for the other ways.
     pub prompt: Option<Line>,
@@ -74,7 +72,6 @@ pub enum Handing {
 pub struct PinnedInput {
     /// What it is called in the working directory.
     pub name: Name,
-    /// Where it lies.
     pub path: OutputPath,
     /// Its SHA-256.
     pub sha256: Digest,
@@ -94,11 +91,9 @@ pub struct OutputFile {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProgramCheck {
-    /// The program's file.
     pub program: AbsolutePath,
     /// Its SHA-256.
     pub sha256: Digest,
-    /// Its arguments.
     #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
     /// Its environment, besides HOME and TMPDIR.
@@ -165,7 +160,6 @@ pub struct WrittenFile {
     pub name: Name,
     /// Length in bytes.
     pub length: u64,
-    /// SHA-256.
     pub sha256: Digest,
 }
 

@@ -11,7 +11,6 @@ use crate::encoding::{digest::Digest, output_path::OutputPath, text::Name};
 pub struct InputTable {
     /// What it is called in the working directory.
     pub name: Name,
-    /// Where it lies.
     pub path: OutputPath,
     /// Its SHA-256; without it, that of the file as it is when the plan is proposed.
     pub sha256: Option<Digest>,

@@ -16,7 +16,6 @@ pub struct SealedCredential {
     pub authority: Name,
     /// Which target it opens.
     pub target: Name,
-    /// As what.
     pub role: Role,
     /// Counts from 1.
     pub version: u32,

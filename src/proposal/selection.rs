@@ -137,7 +137,6 @@ impl Field {
 /// Why an entry of a plan means no certain objects. Its number counts from 1.
 #[derive(Debug)]
 pub enum Misfit {
-    /// It fits nothing.
     Nothing {
         /// Number of the entry.
         entry: usize,
@@ -146,14 +145,12 @@ pub enum Misfit {
     Several {
         /// Number of the entry.
         entry: usize,
-        /// All of them.
         objects: Vec<ObjectRecord>,
     },
     /// It fits several objects that nothing on record tells apart, and its count is another number.
     Twins {
         /// Number of the entry.
         entry: usize,
-        /// One of them.
         object: Box<ObjectRecord>,
         /// How many there are.
         there: usize,
@@ -162,7 +159,6 @@ pub enum Misfit {
     Twice {
         /// Number of the entry.
         entry: usize,
-        /// The object.
         object: Box<ObjectRecord>,
     },
 }

@@ -10,13 +10,10 @@ use crate::encoding::{bounds, digest::Digest, text::Line};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenIdentity {
-    /// `manufacturerID`.
     pub manufacturer: Line,
-    /// `model`.
     pub model: Line,
     /// `serialNumber`; empty on a token that was never initialised.
     pub serial: Line,
-    /// `label`.
     pub label: Line,
     /// SHA-256 of the module's file; none where no module is loaded.
     pub module_sha256: Option<Digest>,
@@ -48,11 +45,8 @@ pub enum Role {
     BackupKey,
     /// What a program is handed.
     Secret,
-    /// A second one.
     SecondSecret,
-    /// A third one.
     ThirdSecret,
-    /// A fourth one.
     FourthSecret,
 }
 
@@ -104,15 +98,10 @@ impl std::fmt::Display for Custody {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectClass {
-    /// CKO_PRIVATE_KEY
     PrivateKey,
-    /// CKO_PUBLIC_KEY
     PublicKey,
-    /// CKO_SECRET_KEY
     SecretKey,
-    /// CKO_CERTIFICATE
     Certificate,
-    /// CKO_DATA
     Data,
     /// A class that is not backed up: only what a backup leaves out is of it, and its key type says which.
     Other,
@@ -189,7 +178,6 @@ impl std::fmt::Display for ObjectRecord {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// Its identity.
     pub identity: TokenIdentity,
     /// CKF_TOKEN_INITIALIZED.
     pub initialised: bool,
@@ -216,7 +204,6 @@ pub enum Tries {
     Low,
     /// The next wrong try locks.
     Final,
-    /// Locked.
     Locked,
 }
 
@@ -252,7 +239,6 @@ pub struct BackupEntry {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
-    /// The object.
     pub object: ObjectRecord,
     /// Why, with the PKCS#11 function and return value.
     pub reason: Line,

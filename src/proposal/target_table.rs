@@ -24,9 +24,7 @@ use crate::{
 /// A target that a plan lets join.
 #[derive(Clone, Debug)]
 pub struct TargetTable {
-    /// Identifier.
     pub name: Name,
-    /// Where it is.
     pub place: Place,
     /// In what state it joins.
     pub start: JoiningAs,
@@ -37,18 +35,12 @@ pub struct TargetTable {
 /// In what state a target joins.
 #[derive(Clone, Debug)]
 pub enum JoiningAs {
-    /// An empty token.
     Empty {
         /// The label that it gets.
         label: TokenLabel,
     },
     /// A token in use, with the label and serial number that it reports.
-    InUse {
-        /// Its label.
-        label: TokenLabel,
-        /// Its serial number.
-        serial: Line,
-    },
+    InUse { label: TokenLabel, serial: Line },
     /// A program, with which nothing is done when it joins.
     Program {
         /// SHA-256 of its file.
@@ -124,9 +116,7 @@ impl<'de> Deserialize<'de> for TargetTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetKeys {
-    /// Identifier.
     name: Name,
-    /// What kind.
     kind: TargetKind,
     /// `pkcs11`: the module's file.
     module: Option<AbsolutePath>,

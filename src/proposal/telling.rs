@@ -90,7 +90,6 @@ pub(super) struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    /// These objects.
     pub(super) fn of(records: Vec<&'a ObjectRecord>, scope: Scope) -> Self {
         let mut telling = Self {
             scope,

@@ -21,7 +21,6 @@ pub struct TokenLabel(Line);
 pub struct LabelError(String);
 
 impl TokenLabel {
-    /// The text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }

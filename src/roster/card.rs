@@ -50,7 +50,6 @@ pub struct Enrolment {
     pub full_name: Line,
     /// What kind of card.
     pub kind: CardKind,
-    /// Its serial number.
     pub serial: Line,
     /// The key that signs.
     pub signing_key: PublicKey,
@@ -134,7 +133,6 @@ impl EnrolledCard {
         Ok(Self { enrolment, file })
     }
 
-    /// What was stated.
     pub fn enrolment(&self) -> &Enrolment {
         &self.enrolment
     }

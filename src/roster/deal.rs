@@ -19,7 +19,6 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DealHeader {
-    /// Production or rehearsal.
     pub mode: Mode,
     /// The ledger's nonce.
     pub ledger: Digest,
@@ -28,7 +27,6 @@ pub struct DealHeader {
     /// Custodians in the order of their share indexes, the first having index 1.
     #[serde(deserialize_with = "bounds::custodians")]
     pub custodians: Vec<DealtCustodian>,
-    /// What was split.
     #[serde(deserialize_with = "bounds::authorities")]
     pub authorities: Vec<Authority>,
     /// The station that dealt.
@@ -39,9 +37,7 @@ pub struct DealHeader {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DealtCustodian {
-    /// Who.
     pub name: Name,
-    /// Their cards.
     #[serde(deserialize_with = "bounds::cards")]
     pub cards: Vec<DealtCard>,
 }
@@ -112,9 +108,7 @@ impl DealHeader {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commitment {
-    /// Of which authority.
     pub authority: Name,
-    /// Whose share.
     pub custodian: Name,
     /// SHA-256 over the share and all that binds it.
     pub commitment: Digest,
@@ -124,9 +118,7 @@ pub struct Commitment {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedShare {
-    /// Of which authority.
     pub authority: Name,
-    /// Whose share.
     pub custodian: Name,
     /// `keyid` of the signing key of the card that opens it.
     pub card: Digest,

@@ -22,18 +22,10 @@ pub enum RosterError {
     NameBlanks(Line),
     /// A serial number that its card does not spell so.
     #[error("{person}'s {kind} card has the serial \"{serial}\": not as such a card spells it")]
-    SerialSpelling {
-        /// Whose.
-        person: Name,
-        /// What kind.
-        kind: CardKind,
-        /// As enrolled.
-        serial: Line,
-    },
+    SerialSpelling { person: Name, kind: CardKind, serial: Line },
     /// One card for two people, or twice for one.
     #[error("card serial {serial} is listed twice ({first} and {second})")]
     SerialTwice {
-        /// The serial.
         serial: String,
         /// Who has it first.
         first: Name,
@@ -52,18 +44,12 @@ pub enum RosterError {
     },
     /// A card's enrolment is bad.
     #[error("{person}: {source}")]
-    Enrolment {
-        /// Whose.
-        person: Name,
-        /// What is wrong.
-        source: EnrolmentError,
-    },
+    Enrolment { person: Name, source: EnrolmentError },
     /// The enrolment names another holder.
     #[error("a card listed for {person} was enrolled by {holder}")]
     OtherHolder {
         /// For whom it is listed.
         person: Name,
-        /// Who enrolled it.
         holder: Name,
     },
     /// The enrolment gives the person another full name than the roster does.
@@ -71,7 +57,6 @@ pub enum RosterError {
     OtherName {
         /// As in the roster.
         listed: Line,
-        /// As enrolled.
         enrolled: Line,
     },
     /// No card at all.
@@ -79,85 +64,42 @@ pub enum RosterError {
     NoCard(Name),
     /// The card cannot hold a share.
     #[error("{person}'s card {serial} has no share key")]
-    NoShareKey {
-        /// Whose.
-        person: Name,
-        /// Which card.
-        serial: Line,
-    },
+    NoShareKey { person: Name, serial: Line },
     /// Production requires hardware.
     #[error("{person}'s card is a soft card, and this is a production quorum")]
-    SoftCard {
-        /// Whose.
-        person: Name,
-    },
+    SoftCard { person: Name },
     /// Anybody can write an enrolment that says it is a hardware card's.
     #[error("{person}'s card {serial} says that it is hardware, and nothing attests that")]
-    Unattested {
-        /// Whose.
-        person: Name,
-        /// Which card.
-        serial: Line,
-    },
+    Unattested { person: Name, serial: Line },
     /// An administrator signs proposals, and a YubiKey signs no long text with Ed25519.
     #[error(
         "{person}'s YubiKey {serial} has an Ed25519 signing key, which signs no text as long as a proposal: enroll it \
          with --administrator"
     )]
-    ShortSignatures {
-        /// Whose.
-        person: Name,
-        /// Which card.
-        serial: Line,
-    },
+    ShortSignatures { person: Name, serial: Line },
     /// What came with the enrolment does not attest the card's keys.
     #[error("{person}'s yubikey card {serial}: {source}")]
-    Attestation {
-        /// Whose.
-        person: Name,
-        /// Which card.
-        serial: Line,
-        /// What is wrong.
-        source: Box<AttestationError>,
-    },
+    Attestation { person: Name, serial: Line, source: Box<AttestationError> },
     /// The policy's certificates of authorities.
     #[error("policy.attestation.certificates: {0}")]
     AttestationCertificates(AttestationError),
     /// Rehearsals require soft cards.
     #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
-    HardCard {
-        /// Whose.
-        person: Name,
-        /// What kind.
-        kind: CardKind,
-    },
+    HardCard { person: Name, kind: CardKind },
     /// Too few or too many custodians.
     #[error("{0} custodians: a quorum has 2 to {CUSTODIANS}")]
     CustodianCount(usize),
-    /// No administrator.
     #[error("no administrator: nobody could propose a ceremony")]
     NoAdministrator,
     /// A threshold under 2 or over N.
     #[error("authority {authority}: threshold {threshold} is not between 2 and the {custodians} custodians")]
-    Threshold {
-        /// Which.
-        authority: Name,
-        /// M.
-        threshold: u8,
-        /// N.
-        custodians: usize,
-    },
+    Threshold { authority: Name, threshold: u8, custodians: usize },
     /// Two authorities of one name or with one key, or none.
     #[error("authorities: {0}")]
     Authorities(String),
     /// The operations table does not fit.
     #[error("operation {operation}: {reason}")]
-    Operation {
-        /// Which.
-        operation: OperationKind,
-        /// What is wrong.
-        reason: String,
-    },
+    Operation { operation: OperationKind, reason: String },
     /// The number of copies makes no sense.
     #[error("policy.copies is {0}: 1 to 9 are possible")]
     Copies(u8),
@@ -169,14 +111,7 @@ pub enum RosterError {
     Deal(String),
     /// A sealed share is not sealed to its card, or not to it alone.
     #[error("the sealed share of {custodian} for {authority} {problem}")]
-    SealedShare {
-        /// Whose.
-        custodian: Name,
-        /// Of which authority.
-        authority: Name,
-        /// What is wrong.
-        problem: String,
-    },
+    SealedShare { custodian: Name, authority: Name, problem: String },
 }
 
 impl RosterError {

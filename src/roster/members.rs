@@ -59,7 +59,6 @@ pub struct Policy {
 pub struct AttestationPolicy {
     /// Cards without attestation are refused. One that is there must be valid in any case.
     pub required: bool,
-    /// The oldest firmware.
     pub min_firmware: Firmware,
     /// SHA-256 of the certificates of other authorities than Yubico's.
     #[serde(deserialize_with = "bounds::trusted")]
@@ -96,7 +95,6 @@ pub struct RosterDocument {
     /// The authorities that each operation needs, all of them.
     #[serde(deserialize_with = "bounds::operations")]
     pub operations: BTreeMap<OperationKind, Vec<Name>>,
-    /// Demands and deviations.
     pub policy: Policy,
     /// For whom the authorities were split.
     pub deal: DealHeader,

@@ -72,7 +72,6 @@ pub(crate) use operations;
 macro_rules! names {
     ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal $governing:ident;)*) => {
         impl OperationKind {
-            /// All of them.
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
 
             /// As in plans, directories and roster.

@@ -44,11 +44,9 @@ impl std::fmt::Display for Standing {
 /// A member whose cards were checked.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Identifier.
     pub name: Name,
     /// As it is read aloud.
     pub full_name: Line,
-    /// In which capacity.
     pub standing: Standing,
     /// Cards, each with the signature of its enrolment checked.
     pub cards: Vec<EnrolledCard>,

@@ -80,17 +80,14 @@ impl Roster {
         &self.document
     }
 
-    /// The deal header.
     pub fn deal(&self) -> &DealHeader {
         &self.document.deal
     }
 
-    /// Demands and deviations.
     pub fn policy(&self) -> &Policy {
         &self.document.policy
     }
 
-    /// Everybody.
     pub fn people(&self) -> &[Person] {
         &self.people
     }

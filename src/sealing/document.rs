@@ -11,7 +11,6 @@ pub enum DocumentError {
     /// A line is missing, doubled, out of order or misspelled.
     #[error("what was sealed is damaged at its line {0}")]
     Line(&'static str),
-    /// No locked memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
 }

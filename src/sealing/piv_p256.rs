@@ -41,7 +41,6 @@ pub struct PivRecipient {
 }
 
 impl PivRecipient {
-    /// Of this key.
     pub fn new(key: p256::PublicKey) -> Result<Self, SealError> {
         let point = key.to_sec1_point(true);
         match point.as_bytes().try_into() {
@@ -50,7 +49,6 @@ impl PivRecipient {
         }
     }
 
-    /// The public key.
     pub fn key(&self) -> &p256::PublicKey {
         &self.key
     }
@@ -175,9 +173,7 @@ impl PivRecipient {
 /// Why a card did not open a file: what was given to it, or the card itself.
 #[derive(Debug)]
 pub enum OpenError<E> {
-    /// The file.
     Seal(SealError),
-    /// The card.
     Card(E),
 }
 

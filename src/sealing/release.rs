@@ -17,10 +17,8 @@ const TITLE: &str = "quorate-release-v1";
 /// Why a release did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// The age file.
     #[error("the release cannot be opened by this station: {0}")]
     Seal(#[from] SealError),
-    /// The plaintext.
     #[error("the release is damaged: {0}")]
     Document(#[from] DocumentError),
     /// For another proposal, or of another custodian.

@@ -55,10 +55,7 @@ pub enum SealError {
     },
     /// The recipient, or the card behind the identity, failed.
     #[error("{reason}")]
-    Failed {
-        /// What it said.
-        reason: String,
-    },
+    Failed { reason: String },
     /// No locked memory for the plaintext.
     #[error(transparent)]
     Memory(#[from] MemoryError),

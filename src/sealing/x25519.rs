@@ -13,7 +13,6 @@ impl X25519Identity {
         scrubbed(|| make().map(|identity| Self(Box::new(identity))))
     }
 
-    /// Its public half.
     pub fn to_public(&self) -> age::x25519::Recipient {
         scrubbed(|| self.0.to_public())
     }

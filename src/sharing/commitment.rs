@@ -15,13 +15,10 @@ pub struct ShareName {
     pub dealing: Digest,
     /// Number of the dealing.
     pub epoch: u32,
-    /// Of which authority.
     pub authority: Name,
-    /// Whose share.
     pub custodian: Name,
     /// 1..=N.
     pub index: u8,
-    /// M.
     pub threshold: u8,
 }
 

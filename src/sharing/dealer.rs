@@ -23,16 +23,13 @@ const TRIAL_BUDGET: usize = 4_000_000;
 pub struct DealtShare {
     /// What binds it.
     pub name: ShareName,
-    /// Its 32 bytes.
     pub secret: ShareSecret,
-    /// Its commitment.
     pub commitment: Digest,
 }
 
 /// Why nothing was dealt.
 #[derive(Debug, thiserror::Error)]
 pub enum DealError {
-    /// No locked memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
     /// No such authority in the header.
@@ -40,12 +37,7 @@ pub enum DealError {
     NoAuthority(Name),
     /// A quorum of the shares just dealt did not give the secret back.
     #[error("a trial of the shares of {authority} failed: {threshold} of them did not give the secret back")]
-    Trial {
-        /// Of which authority.
-        authority: Name,
-        /// M.
-        threshold: u8,
-    },
+    Trial { authority: Name, threshold: u8 },
 }
 
 /// Splits `secret` for the custodians of `header`, in the order of their indexes.

@@ -16,11 +16,9 @@ pub enum ReconstitutionError {
     /// Not exactly M distinct shares of this authority.
     #[error("{authority}: {found} usable shares, exactly {wanted} distinct ones are combined")]
     Count {
-        /// Which.
         authority: Name,
         /// Distinct shares given.
         found: usize,
-        /// M.
         wanted: u8,
     },
     /// The library refused.
@@ -32,7 +30,6 @@ pub enum ReconstitutionError {
     /// The result is another key than the authority's.
     #[error("{0}: the result is another key: it does not give the authority's recipient")]
     OtherKey(Name),
-    /// No locked memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
 }

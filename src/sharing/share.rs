@@ -32,61 +32,32 @@ pub struct Share {
 /// Why a share does not count. Each says whose it is.
 #[derive(Debug, thiserror::Error)]
 pub enum ShareError {
-    /// The document.
     #[error("{0}")]
     Document(#[from] DocumentError),
     /// Of an older or newer dealing.
     #[error("{custodian}'s share of {authority} belongs to epoch {found}, this roster is at epoch {wanted}")]
-    Epoch {
-        /// Whose.
-        custodian: Name,
-        /// Of which authority.
-        authority: Name,
-        /// The share's epoch.
-        found: u32,
-        /// The roster's.
-        wanted: u32,
-    },
+    Epoch { custodian: Name, authority: Name, found: u32, wanted: u32 },
     /// Of another ledger, mode, membership or threshold.
     #[error(
         "{custodian}'s share of {authority} belongs to another dealing (another ledger, a rehearsal, or another roster)"
     )]
-    Dealing {
-        /// Whose.
-        custodian: Name,
-        /// Of which authority.
-        authority: Name,
-    },
+    Dealing { custodian: Name, authority: Name },
     /// It names another custodian or authority, another index or threshold than the roster has.
     #[error("{custodian}'s share says it is {said}, the roster has {wanted}")]
     Name {
         /// Who handed it over.
         custodian: Name,
-        /// What it says.
         said: String,
         /// What the roster says.
         wanted: String,
     },
-    /// Not 32 bytes.
     #[error("{custodian}'s share of {authority} has {length} bytes, not 32")]
-    Length {
-        /// Whose.
-        custodian: Name,
-        /// Of which authority.
-        authority: Name,
-        /// Bytes found.
-        length: usize,
-    },
+    Length { custodian: Name, authority: Name, length: usize },
     /// The bytes are not those that the dealer committed to.
     #[error(
         "{custodian}'s share of {authority} is not the one that was dealt: it does not match its commitment"
     )]
-    Commitment {
-        /// Whose.
-        custodian: Name,
-        /// Of which authority.
-        authority: Name,
-    },
+    Commitment { custodian: Name, authority: Name },
 }
 
 impl UnverifiedShare {
@@ -177,17 +148,14 @@ pub fn share_name(roster: &Roster, authority: &Name, custodian: &Name) -> Option
 }
 
 impl Share {
-    /// Of which dealing.
     pub fn dealing(&self) -> Digest {
         self.dealing
     }
 
-    /// Of which authority.
     pub fn authority(&self) -> &Name {
         &self.authority
     }
 
-    /// Whose.
     pub fn custodian(&self) -> &Name {
         &self.custodian
     }
@@ -197,7 +165,6 @@ impl Share {
         self.index
     }
 
-    /// The 32 bytes.
     pub fn secret(&self) -> &ShareSecret {
         &self.secret
     }

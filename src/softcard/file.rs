@@ -30,7 +30,6 @@ pub(super) enum Format {
     V1,
 }
 
-/// The document.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CardFile {

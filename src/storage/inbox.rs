@@ -11,7 +11,6 @@ use crate::{
     ports::store::{Inbox, StoreError},
 };
 
-/// Longest approval file.
 const MAX_FILE: u64 = 32 << 20;
 
 /// The files that were named. A file is called as its path was given.

@@ -31,7 +31,6 @@ use crate::{
     transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
 
-/// The append-only lines.
 pub(super) const TRANSCRIPT: &str = "transcript.jsonl";
 /// Tells git to leave the files as they are.
 pub(super) const ATTRIBUTES: &str = ".gitattributes";
@@ -39,7 +38,6 @@ pub(super) const ATTRIBUTES: &str = ".gitattributes";
 pub(super) const PLAN: &str = "plan.toml";
 /// Longest transcript that is read or written.
 pub(super) const MAX_TRANSCRIPT: u64 = 256 << 20;
-/// Longest plan.
 pub(super) const MAX_PLAN: u64 = 1 << 20;
 /// All statements of one kind beside one transcript.
 pub(super) const MAX_BESIDE: u64 = 32 << 20;
@@ -56,7 +54,6 @@ const TOO_LARGE: &str = "this is not an honest ledger; compare it with another c
 pub(super) struct Budget(u64);
 
 impl Budget {
-    /// Of one ledger.
     pub(super) fn ledger() -> Self {
         Self(MAX_LEDGER)
     }

@@ -59,7 +59,6 @@ impl StateRoot {
         format!("account {} of this machine, with the state directory {},", account(), shown(&self.0))
     }
 
-    /// Where programs work.
     pub fn programs(&self) -> Result<PathBuf, StoreError> {
         self.directory("programs")
     }

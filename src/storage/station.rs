@@ -20,7 +20,6 @@ use crate::{
     ports::store::{StationStore, StoreError},
 };
 
-/// Longest sealed secret.
 const MAX_SEALED: usize = 32 << 20;
 /// How long a concurrent write is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

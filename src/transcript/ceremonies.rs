@@ -61,7 +61,6 @@ pub(super) enum SaidBy {
 pub struct Ceremony {
     /// Name of its directory.
     pub directory: String,
-    /// The proposal.
     pub proposal: Proposal,
     /// Its plan, with which the proposal agrees.
     pub plan: Arc<Plan>,
@@ -71,7 +70,6 @@ pub struct Ceremony {
     pub proposer_card: Digest,
     /// The roster whose people act in it: the one in force, at genesis the new one.
     pub roster: Arc<Roster>,
-    /// Lines so far.
     pub lines: u32,
     /// Digest of the last line: the head, once it has ended.
     pub last_line: Digest,
@@ -79,7 +77,6 @@ pub struct Ceremony {
     pub times: (Timestamp, Timestamp),
     /// Approvals, in the order of their lines.
     pub approvals: Vec<Signed<Approval>>,
-    /// Rejections.
     pub rejections: Vec<Signed<Rejection>>,
     /// The intent, with the digest of its line.
     pub intended: Option<(Intended, Digest)>,
@@ -89,7 +86,6 @@ pub struct Ceremony {
     pub disputes: Option<DisputedTimes>,
     /// Attempts that did not complete.
     pub attempts: Vec<Attempted>,
-    /// Its outcome.
     pub concluded: Option<Concluded>,
     /// How it ended; none while it is open.
     pub end: Option<End>,
@@ -128,7 +124,6 @@ impl Ceremony {
         self.roster.dealing_id()
     }
 
-    /// What it does.
     pub fn kind(&self) -> OperationKind {
         self.proposal.operation.kind()
     }
@@ -203,7 +198,6 @@ impl Ceremonies {
         self.all.is_empty()
     }
 
-    /// The last one.
     pub fn last(&self) -> Option<&Ceremony> {
         self.all.last().map(|ceremony| &**ceremony)
     }

@@ -9,7 +9,6 @@ use crate::{
 
 /// What a ceremony connects to.
 pub struct Context<'a> {
-    /// The ledger's mode.
     pub mode: Mode,
     /// The number that the ceremony must have.
     pub number: u32,

@@ -136,7 +136,6 @@ pub enum Proof {
     Proposal,
     /// An attestation by somebody who holds no share.
     Attestation,
-    /// A drill.
     Drill,
 }
 
@@ -156,7 +155,6 @@ impl std::fmt::Display for Proof {
 pub struct CardStanding<'s> {
     /// The person who has it.
     pub person: &'s Person,
-    /// The card.
     pub card: &'s EnrolledCard,
     /// When it was last seen to work, and the evidence; none if never.
     pub last: Option<(Timestamp, Proof)>,

@@ -30,7 +30,6 @@ pub struct Entry<E> {
     pub prev: Option<Digest>,
     /// The station's clock.
     pub time: Timestamp,
-    /// What happened.
     pub event: E,
 }
 
@@ -77,7 +76,6 @@ event! { "approved",
     }
 }
 event! { "rejected",
-    /// A rejection.
     Rejected {
         /// Signed by the custodian's card.
         rejection: Envelope,
@@ -163,7 +161,6 @@ event! { "aborted",
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedTarget {
-    /// Which.
     pub name: Name,
     /// The identity that it reported.
     pub identity: TokenIdentity,
@@ -173,7 +170,6 @@ pub struct ObservedTarget {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetState {
-    /// Which.
     pub name: Name,
     /// Its token and objects, if they could be read.
     pub inventory: Option<Inventory>,
@@ -183,7 +179,6 @@ pub struct TargetState {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinInForce {
-    /// Of which target.
     pub target: Name,
     /// The user's, or the SO's.
     pub role: Role,
@@ -226,7 +221,6 @@ pub struct BackupRecord {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackedUp {
-    /// The object.
     pub object: ObjectRecord,
     /// SHA-256 of its entry in the backup.
     pub sha256: Digest,
@@ -235,21 +229,13 @@ pub struct BackedUp {
 /// Any line, parsed by its payload type.
 #[derive(Clone, Debug)]
 pub enum AnyEvent {
-    /// `proposed`
     Proposed(Box<Proposed>),
-    /// `approved`
     Approved(Approved),
-    /// `rejected`
     Rejected(Rejected),
-    /// `intended`
     Intended(Box<Intended>),
-    /// `attempted`
     Attempted(Attempted),
-    /// `concluded`
     Concluded(Box<Concluded>),
-    /// `closed`
     Closed(Closed),
-    /// `aborted`
     Aborted(Aborted),
 }
 

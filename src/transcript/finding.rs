@@ -34,7 +34,6 @@ impl std::fmt::Display for Severity {
 pub struct Finding {
     /// Stable, kebab-case.
     pub code: &'static str,
-    /// How bad.
     pub severity: Severity,
     /// The ceremony's directory, where it is in one.
     pub ceremony: Option<String>,

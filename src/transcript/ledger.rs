@@ -28,9 +28,7 @@ use crate::{
 pub struct CeremonyFiles {
     /// Name of the directory.
     pub directory: String,
-    /// `transcript.jsonl`.
     pub transcript: Vec<u8>,
-    /// `plan.toml`.
     pub plan: Vec<u8>,
     /// `attestations/*.json`, by name.
     pub attestations: Vec<(String, Vec<u8>)>,
@@ -138,7 +136,6 @@ pub struct Retired {
 /// What the verified ceremonies of a ledger add up to.
 #[derive(Clone, Debug)]
 pub struct LedgerState {
-    /// Production or rehearsal.
     pub mode: Mode,
     /// The ledger's nonce.
     pub nonce: Digest,
@@ -146,7 +143,6 @@ pub struct LedgerState {
     pub genesis: Digest,
     /// Every dealing that came into force, in their order; none before a genesis completed.
     pub deals: Vec<Deal>,
-    /// Targets by name.
     pub targets: BTreeMap<Name, TargetInForce>,
     /// Targets that the quorum retired.
     pub retired: BTreeMap<Name, Retired>,

@@ -20,9 +20,7 @@ use crate::{
 pub struct ParsedLine {
     /// SHA-256 of the line without its line feed.
     pub digest: Digest,
-    /// The envelope.
     pub envelope: Envelope,
-    /// The payload.
     pub entry: Entry<AnyEvent>,
 }
 

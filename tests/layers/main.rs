@@ -19,6 +19,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod circles;
+mod docs;
 mod source;
 mod wording;
 
@@ -246,23 +247,25 @@ fn contains(segments: &[String], names: &[&str]) -> bool {
     segments.windows(names.len()).any(|window| window.iter().zip(names).all(|(a, b)| a == b))
 }
 
-fn sources(directory: &Path, found: &mut Vec<Source>) {
+/// The files of Rust under a directory, by their names from the manifest's, with what is in them.
+fn texts(directory: &Path) -> Vec<(String, String)> {
     let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
+    let mut found = Vec::new();
     for path in entries {
         if path.is_dir() {
-            sources(&path, found);
+            found.extend(texts(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_str().unwrap();
-            found.push(Source::read(name, &fs::read_to_string(&path).unwrap()));
+            found.push((name.to_owned(), fs::read_to_string(&path).unwrap()));
         }
     }
+    found
 }
 
 fn crate_sources() -> Vec<Source> {
-    let mut found = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-    found
+    let files = texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    files.iter().map(|(file, text)| Source::read(file, text)).collect()
 }
 
 #[test]

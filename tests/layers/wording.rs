@@ -1,9 +1,8 @@
 //! What adapters may not say.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
+
+use crate::texts;
 
 /// Adapters whose errors are passed on for a whole operation.
 const STEPS: [&str; 3] = ["src/pkcs11", "src/practice", "src/command"];
@@ -11,15 +10,12 @@ const STEPS: [&str; 3] = ["src/pkcs11", "src/practice", "src/command"];
 /// What was done before or after a step is not for the step to say: a module may die in the look after a deletion.
 const CLAIMS: [&str; 3] = ["nothing was ", "was not changed", "nothing is changed"];
 
-fn files(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true if path.ends_with("tests") => {}
-            true => files(&path, found),
-            false => found.push(path),
-        }
-    }
+/// The files under these directories but those of tests.
+fn files(directories: &[&str]) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> = directories.iter().flat_map(|directory| texts(&root.join(directory))).collect();
+    files.retain(|(file, _)| !file.contains("/tests/"));
+    files
 }
 
 fn claims(text: &str) -> Vec<&str> {
@@ -31,14 +27,10 @@ fn claims(text: &str) -> Vec<&str> {
 
 #[test]
 fn a_step_says_nothing_of_the_whole_operation() {
-    let mut found = Vec::new();
-    for adapter in STEPS {
-        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(adapter), &mut found);
-    }
+    let found = files(&STEPS);
     assert!(found.len() > 30, "the adapters are not where they should be");
-    for file in found {
-        let text = fs::read_to_string(&file).unwrap();
-        assert_eq!(claims(&text), Vec::<&str>::new(), "{}", file.display());
+    for (file, text) in found {
+        assert_eq!(claims(&text), Vec::<&str>::new(), "{file}");
     }
     assert_eq!(claims("// nothing was changed\n\"nothing was changed; look\"").len(), 1);
 }
@@ -46,10 +38,7 @@ fn a_step_says_nothing_of_the_whole_operation() {
 /// What a return value means is asked for by its cause: its name is the adapter's, and one misspelled would match nothing.
 #[test]
 fn the_ceremony_spells_no_return_values() {
-    let mut found = Vec::new();
-    for layer in ["src/ceremony", "src/cli"] {
-        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(layer), &mut found);
-    }
-    let spells = |file: &&PathBuf| fs::read_to_string(file).unwrap().contains("CKR_");
-    assert_eq!(found.iter().find(spells), None);
+    let found = files(&["src/ceremony", "src/cli"]);
+    assert!(found.len() > 100, "the layers are not where they should be");
+    assert_eq!(found.iter().find(|(_, text)| text.contains("CKR_")), None);
 }

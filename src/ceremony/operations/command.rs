@@ -107,7 +107,6 @@ impl Performed for CommandOperation {
 }
 
 impl Acting<'_, '_> {
-    /// Runs the check.
     fn look_by_check(&mut self, check: &ProgramCheck) -> Option<u8> {
         let room = self.room();
         self.world.programs.check(&room, check).unwrap_or(None)

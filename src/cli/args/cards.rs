@@ -75,7 +75,6 @@ pub struct CardNew {
 /// `quorate card enroll`.
 #[derive(Args, Debug)]
 pub struct CardEnroll {
-    /// The card.
     #[command(flatten)]
     pub card: CardArgs,
     /// Whose card it is: the identifier that plans use.
@@ -133,7 +132,6 @@ pub struct CardDrill {
     /// Put a statement beside the ledger that was made elsewhere; no card. May be given again.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["card", "pin_file", "pin_fd", "head", "output"], value_hint = clap::ValueHint::FilePath)]
     pub import: Vec<PathBuf>,
-    /// Copies.
     #[command(flatten)]
     pub copies: CopyArgs,
 }

@@ -82,7 +82,6 @@ fn prove(card: &CardInventory, trust: &Trust) -> Result<Proof, AttestationError>
     Ok(proof)
 }
 
-/// In words.
 pub fn tell(card: &YubikeySeen, terminal: Terminal) {
     terminal.tell(&format!("Reader {}", card.reader));
     account::print(terminal, &card.rows());

@@ -5,7 +5,6 @@ use crate::piv::{CardInventory, SigningAlgorithm, Slot, SlotKey, TouchRule};
 /// What is to be done to a slot.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The key stays.
     Keep(SlotKey),
     /// A key is made in an empty slot.
     Make(Slot),

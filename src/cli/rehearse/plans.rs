@@ -7,12 +7,10 @@ use crate::{ceremony::Error, cli::propose::PlanFile, proposal::operations::Plan,
 /// A plan as it was written.
 pub struct Source {
     pub text: String,
-    /// The same, parsed.
     pub plan: Plan,
 }
 
 impl Source {
-    /// What it does.
     pub fn kind(&self) -> OperationKind {
         self.plan.kind()
     }

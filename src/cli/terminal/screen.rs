@@ -23,11 +23,9 @@ const NARROWEST: usize = 20;
 /// Rows of a screen that does not tell.
 const USUAL_ROWS: usize = 24;
 
-/// What is right.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// What somebody should look at.
 pub const CAUTION: Style = AnsiColor::Yellow.on_default().bold();
-/// What is wrong.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What is to be answered, or helps.
 pub const BOLD: Style = Style::new().bold();

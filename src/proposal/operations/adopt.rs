@@ -25,7 +25,6 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdoptOperation {
-    /// Which.
     pub target: Box<GenesisTarget>,
 }
 

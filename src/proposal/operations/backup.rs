@@ -27,7 +27,6 @@ pub(super) const FACTS: Facts = Facts {
 simple_plan! {
     /// `kind = "backup"`.
     BackupPlan {
-        /// Which target.
         target: Name,
         /// The file to write, outside the ledger; it must not exist.
         output: OutputPath,
@@ -43,11 +42,9 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackupOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was proposed.
     pub identity: TokenIdentity,
-    /// What is there.
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
     /// The file to write.

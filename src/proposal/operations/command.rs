@@ -31,25 +31,20 @@ pub(super) const FACTS: Facts = Facts {
 simple_plan! {
     /// `kind = "command"`.
     CommandPlan {
-        /// Which target.
         target: Name,
         /// After an update of its program: SHA-256 of the file that the quorum takes for it from now on.
         sha256: Option<Digest>,
-        /// Its arguments.
         #[serde(deserialize_with = "bounds::arguments")]
         arguments: Vec<String>,
-        /// Its environment.
         #[serde(default)]
         #[serde(deserialize_with = "bounds::variables")]
         environment: BTreeMap<String, String>,
         /// What it is handed.
         #[serde(deserialize_with = "bounds::handed")]
         credentials: Vec<HandedCredential>,
-        /// What it reads.
         #[serde(default)]
         #[serde(deserialize_with = "bounds::files")]
         inputs: Vec<InputTable>,
-        /// What it writes.
         #[serde(default)]
         #[serde(deserialize_with = "bounds::files")]
         outputs: Vec<OutputFile>,
@@ -67,11 +62,9 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was proposed.
     pub identity: TokenIdentity,
-    /// What is run.
     pub run: ProgramRun,
     /// What looks afterwards whether it was carried out.
     pub check: Option<ProgramCheck>,

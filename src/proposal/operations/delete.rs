@@ -28,7 +28,6 @@ pub(super) const FACTS: Facts = Facts { abilities: &[Ability::LogIn, Ability::De
 simple_plan! {
     /// `kind = "delete"`.
     DeletePlan {
-        /// Which target.
         target: Name,
         /// What to destroy; each entry must match exactly one object of the last inventory.
         #[serde(deserialize_with = "bounds::objects")]
@@ -43,11 +42,9 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was proposed.
     pub identity: TokenIdentity,
-    /// What is destroyed.
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
 }

@@ -33,7 +33,6 @@ pub struct GenesisPlan {
     pub title: Line,
     /// Hours from the proposal until approvals are no longer taken.
     pub expires_in_hours: u32,
-    /// Requirements and deviations.
     #[serde(default)]
     pub policy: PolicyTable,
     /// Those who hold shares.
@@ -46,13 +45,11 @@ pub struct GenesisPlan {
     #[serde(default)]
     #[serde(deserialize_with = "bounds::witnesses")]
     pub witnesses: Vec<MemberTable>,
-    /// What is split.
     #[serde(deserialize_with = "bounds::authorities")]
     pub authorities: Vec<AuthorityTable>,
     /// The authorities that each operation needs.
     #[serde(deserialize_with = "bounds::operations")]
     pub operations: BTreeMap<OperationKind, Vec<Name>>,
-    /// What is administered.
     #[serde(deserialize_with = "bounds::targets")]
     pub targets: Vec<TargetTable>,
 }
@@ -121,7 +118,6 @@ impl PolicyTable {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberTable {
-    /// Identifier.
     pub name: Name,
     /// As it is read aloud.
     pub full_name: Line,
@@ -134,9 +130,7 @@ pub struct MemberTable {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthorityTable {
-    /// Identifier.
     pub name: Name,
-    /// M.
     pub threshold: u8,
 }
 
@@ -144,7 +138,6 @@ pub struct AuthorityTable {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisOperation {
-    /// All of them.
     #[serde(deserialize_with = "bounds::targets")]
     pub targets: Vec<GenesisTarget>,
 }

@@ -21,7 +21,6 @@ pub(super) const FACTS: Facts = Facts { only_reads: true, ..Facts::LOGS_IN };
 simple_plan! {
     /// `kind = "inventory"`.
     InventoryPlan {
-        /// Which target.
         target: Name,
         /// Where the module moved to.
         module: Option<AbsolutePath>,
@@ -38,7 +37,6 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InventoryOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was proposed.
     pub identity: TokenIdentity,

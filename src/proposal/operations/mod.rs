@@ -28,7 +28,6 @@ macro_rules! enums {
 
         by_kind! {
         /// What is done, once, with everything that it touches pinned.
-        #[allow(missing_docs, reason = "each has a file that says it")]
         pub enum Operation {
             $($kind($payload),)*
         }
@@ -36,7 +35,6 @@ macro_rules! enums {
 
         /// A plan, parsed; names of files are not opened here.
         #[derive(Clone, Debug)]
-        #[allow(missing_docs, reason = "each has a file that says it")]
         pub enum Plan {
             $($kind(Box<$plan>),)*
         }
@@ -49,7 +47,6 @@ macro_rules! enums {
         }
 
         impl Operation {
-            /// Which operation.
             pub fn kind(&self) -> OperationKind {
                 match self {
                     $(Self::$kind(_) => OperationKind::$kind,)*

@@ -28,7 +28,6 @@ pub(super) const FACTS: Facts =
 simple_plan! {
     /// `kind = "reset"`.
     ResetPlan {
-        /// Which target.
         target: Name,
         /// Its serial number, once more.
         serial: Line,
@@ -43,14 +42,12 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResetOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// Everything that is known to be destroyed.
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
-    /// The label afterwards.
     pub new_label: TokenLabel,
 }
 

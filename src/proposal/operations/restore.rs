@@ -28,7 +28,6 @@ simple_plan! {
         target: Name,
         /// Number of the ceremony that made the backup.
         backup: u32,
-        /// The backup file.
         input: AbsolutePath,
         /// Whether to complete although some objects cannot be restored.
         #[serde(default)]
@@ -43,7 +42,6 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was proposed.
     pub identity: TokenIdentity,
@@ -51,7 +49,6 @@ pub struct RestoreOperation {
     pub backup: u32,
     /// SHA-256 of the backup file.
     pub sha256: Digest,
-    /// The backup file.
     pub input: AbsolutePath,
     /// Its contents, as that ceremony recorded them.
     #[serde(deserialize_with = "bounds::objects")]

@@ -17,7 +17,6 @@ pub(super) const FACTS: Facts = Facts { touches_target: false, ..Facts::WITHOUT_
 simple_plan! {
     /// `kind = "retire"`.
     RetirePlan {
-        /// Which target.
         target: Name,
         /// Its serial number, once more.
         serial: Line,
@@ -30,7 +29,6 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetireOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was last recorded.
     pub identity: TokenIdentity,

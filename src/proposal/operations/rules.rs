@@ -134,7 +134,6 @@ pub type Difference = &'static str;
 
 /// A proposal's operation beside the plan that it was made from. Both are signed.
 pub trait Planned {
-    /// The plan's table.
     type Plan;
 
     /// Whether it does what the plan says, field by field: a reader should not have to compare them.

@@ -26,27 +26,21 @@ pub(super) const FACTS: Facts = Facts { abilities: &[], ..Facts::LOGS_IN };
 simple_plan! {
     /// `kind = "use"`.
     UsePlan {
-        /// Which target.
         target: Name,
-        /// The program's file.
         program: AbsolutePath,
         /// SHA-256 of the program's file.
         sha256: Digest,
-        /// Its arguments.
         #[serde(deserialize_with = "bounds::arguments")]
         arguments: Vec<String>,
-        /// Its environment.
         #[serde(default)]
         #[serde(deserialize_with = "bounds::variables")]
         environment: BTreeMap<String, String>,
         /// How it is handed the user PIN.
         #[serde(deserialize_with = "bounds::handed")]
         credentials: Vec<HandedCredential>,
-        /// What it reads.
         #[serde(default)]
         #[serde(deserialize_with = "bounds::files")]
         inputs: Vec<InputTable>,
-        /// What it writes.
         #[serde(default)]
         #[serde(deserialize_with = "bounds::files")]
         outputs: Vec<OutputFile>,
@@ -68,11 +62,9 @@ simple_plan! {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UseOperation {
-    /// Which target.
     pub target: Name,
     /// Its identity when it was proposed.
     pub identity: TokenIdentity,
-    /// What is run.
     pub run: ProgramRun,
     /// Whether it may be run again where it is not known how an earlier run ended.
     pub repeatable: bool,

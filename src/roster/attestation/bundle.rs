@@ -4,7 +4,6 @@ use base64::Engine as _;
 
 use super::{certificate::Certificate, error::AttestationError, signature::SubjectKey};
 
-/// Longest file.
 pub const MAX_BUNDLE: usize = 256 * 1024;
 
 /// Most entries of a file.
@@ -13,7 +12,6 @@ const MAX_ENTRIES: usize = 32;
 /// The contents of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bundled {
-    /// A certificate.
     Certificate(Box<Certificate>),
     /// A public key: SubjectPublicKeyInfo in DER.
     PublicKey(Vec<u8>),
@@ -36,7 +34,6 @@ pub enum BundleError {
     Certificate(usize, Box<AttestationError>),
 }
 
-/// Reads a file.
 pub fn read(bytes: &[u8]) -> Result<Vec<Bundled>, BundleError> {
     if bytes.len() > MAX_BUNDLE {
         return Err(BundleError::TooLong);

@@ -133,7 +133,6 @@ impl Certificate {
         self.dates
     }
 
-    /// Its key.
     pub const fn key(&self) -> &SubjectKey {
         &self.key
     }

@@ -43,18 +43,15 @@ pub enum Marking {
 /// One certificate of a verified chain.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct Link {
-    /// Its name.
     pub subject: String,
     /// SHA-256 of the certificate.
     pub sha256: Digest,
     /// First instant of its validity.
     pub not_before: Timestamp,
-    /// Last instant.
     pub not_after: Timestamp,
 }
 
 impl VerifiedAttestation {
-    /// The attested key.
     pub const fn key(&self) -> &SubjectKey {
         &self.key
     }
@@ -69,7 +66,6 @@ impl VerifiedAttestation {
         self.slot
     }
 
-    /// The card's firmware.
     pub const fn firmware(&self) -> Firmware {
         self.firmware
     }

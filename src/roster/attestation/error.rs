@@ -6,7 +6,6 @@ use crate::encoding::{digest::Digest, text::Line, time::Timestamp};
 /// Why an attestation was refused.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AttestationError {
-    /// None is there.
     #[error("nothing attests its keys")]
     Missing,
     /// More or fewer certificates than an enrolment carries.
@@ -17,10 +16,8 @@ pub enum AttestationError {
     /// A soft card has no key that could attest anything.
     #[error("a soft card cannot attest its keys")]
     Soft,
-    /// Not a certificate.
     #[error("{which}: {problem}")]
     Malformed {
-        /// Which certificate.
         which: String,
         /// What is wrong with it.
         problem: String,
@@ -35,18 +32,12 @@ pub enum AttestationError {
     SlotAsCard(String),
     /// A certificate without the right to issue others.
     #[error("\"{subject}\" may not issue certificates: {reason}")]
-    NoAuthority {
-        /// Whose.
-        subject: String,
-        /// Why.
-        reason: &'static str,
-    },
+    NoAuthority { subject: String, reason: &'static str },
     /// The issuer is another one, or only its name fits.
     #[error("\"{subject}\" was not signed by \"{issuer}\"")]
     Signature {
         /// What was to be signed.
         subject: String,
-        /// By whom.
         issuer: String,
     },
     /// The chain breaks off.
@@ -54,17 +45,11 @@ pub enum AttestationError {
     Incomplete {
         /// The last certificate that is there.
         subject: String,
-        /// Who is missing.
         issuer: String,
     },
     /// The chain leads somewhere else.
     #[error("the chain leads to \"{subject}\", SHA-256 {digest}, which is not pinned")]
-    Unpinned {
-        /// Whose name.
-        subject: String,
-        /// Of its certificate.
-        digest: Digest,
-    },
+    Unpinned { subject: String, digest: Digest },
     /// More intermediates than there ever were, or more ways through them than are tried.
     #[error("the chain is longer than any that Yubico makes")]
     Length,
@@ -77,11 +62,8 @@ pub enum AttestationError {
     /// Out of its dates.
     #[error("\"{subject}\" is valid from {from} to {until}, not at {at}")]
     Dates {
-        /// Which certificate.
         subject: String,
-        /// First instant.
         from: Timestamp,
-        /// Last instant.
         until: Timestamp,
         /// When it was to count.
         at: Timestamp,
@@ -91,56 +73,32 @@ pub enum AttestationError {
     OtherKey(Slot, KeyUse),
     /// A key in a slot where it should not be.
     #[error("its {key} key is in slot {slot}: {wanted}")]
-    WrongSlot {
-        /// Which key.
-        key: KeyUse,
-        /// Where it is.
-        slot: Slot,
-        /// Where it belongs.
-        wanted: &'static str,
-    },
-    /// Another card.
+    WrongSlot { key: KeyUse, slot: Slot, wanted: &'static str },
     #[error("the attestation of slot {slot} is of card {found}, not of card {enrolled}")]
     OtherCard {
-        /// Which attestation.
         slot: Slot,
         /// The serial that it attests, or that there is none.
         found: String,
-        /// As enrolled.
         enrolled: Line,
     },
-    /// Too old.
     #[error("its firmware is {found}, and the policy asks for {wanted} or later")]
     Firmware {
-        /// What it has.
         found: Firmware,
         /// `min_firmware`.
         wanted: Firmware,
     },
     /// The PIN is not wanted for each use.
     #[error("its {key} key asks for the PIN: {found}; always is required")]
-    Pin {
-        /// Which key.
-        key: KeyUse,
-        /// The policy.
-        found: PinPolicy,
-    },
+    Pin { key: KeyUse, found: PinPolicy },
     /// A touch is not wanted for each use.
     #[error("its {key} key asks for a touch: {found}; always is required")]
-    Touch {
-        /// Which key.
-        key: KeyUse,
-        /// The policy.
-        found: TouchPolicy,
-    },
+    Touch { key: KeyUse, found: TouchPolicy },
 }
 
 /// What a card's key is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyUse {
-    /// Signs statements.
     Signing,
-    /// Opens shares.
     Share,
 }
 

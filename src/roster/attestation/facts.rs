@@ -32,7 +32,6 @@ impl Firmware {
         }
     }
 
-    /// The first number.
     pub const fn major(self) -> u8 {
         self.0
     }
@@ -62,11 +61,9 @@ spelled! { Firmware, str::parse; }
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PinPolicy {
-    /// Not at all.
     Never,
     /// Once after it was inserted.
     Once,
-    /// Before each use.
     Always,
     /// A fingerprint, once.
     MatchOnce,
@@ -103,9 +100,7 @@ impl fmt::Display for PinPolicy {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TouchPolicy {
-    /// Not at all.
     Never,
-    /// At each use.
     Always,
     /// At a use, which then counts for 15 seconds.
     Cached,
@@ -146,7 +141,6 @@ impl Slot {
         (slot.to_string() == text).then_some(slot)
     }
 
-    /// The number.
     pub const fn number(self) -> u8 {
         self.0
     }

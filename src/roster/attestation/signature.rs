@@ -32,11 +32,8 @@ const SIGNING_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
 /// The key of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectKey {
-    /// RSA.
     Rsa(Box<RsaPublicKey>),
-    /// NIST P-256.
     P256(Box<p256::ecdsa::VerifyingKey>),
-    /// NIST P-384.
     P384(Box<p384::ecdsa::VerifyingKey>),
     /// Ed25519: a slot's key only.
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
