@@ -1,16 +1,46 @@
 //! The copies of the ledger that the policy requires.
 
-use super::{Code, Error};
+use super::{Code, Error, mistakes::Mistakes};
 use crate::{
     encoding::dsse::Mode,
     ports::store::{Copies, LedgerStore},
     roster::Policy,
 };
 
+/// What there must be room for where a ceremony ends: an outcome that names the target's objects as the proposal did, and the last
+/// line.
+pub(super) const LAST_LINES: usize = 64 * 1024;
+
+/// Notes all that would stop a ceremony from being written, from the proposal to its last line. `proposal` is about how many
+/// bytes that has; none where it is not known.
+pub(super) fn check_new(
+    ledger: &mut dyn LedgerStore,
+    mode: Mode,
+    policy: Option<&Policy>,
+    proposal: usize,
+    mistakes: &mut Mistakes,
+) {
+    // The first line is the proposal in base64 twice. When it is replaced by a longer one, it is there twice.
+    let bytes = proposal.saturating_mul(2 * 3).saturating_add(LAST_LINES);
+    let obstacles = ledger.obstacles(u64::try_from(bytes).unwrap_or(u64::MAX));
+    match ledger.copies() {
+        Ok(copies) => drop(policy.map(|policy| mistakes.note(check_enough(copies, mode, policy)))),
+        // It was said already why they cannot be looked at.
+        Err(_) if !obstacles.is_empty() => {}
+        Err(error) => drop(mistakes.note::<()>(Err(error.into()))),
+    }
+    for obstacle in obstacles {
+        mistakes.note::<()>(Err(obstacle.into()));
+    }
+}
+
 /// Refuses if too few places have the ledger, or all are on one medium: when an operation is proposed, and again before a target is
 /// touched.
 pub(super) fn check(ledger: &mut dyn LedgerStore, mode: Mode, policy: &Policy) -> Result<Copies, Error> {
-    let copies = ledger.copies()?;
+    check_enough(ledger.copies()?, mode, policy)
+}
+
+fn check_enough(copies: Copies, mode: Mode, policy: &Policy) -> Result<Copies, Error> {
     if copies.count < policy.copies {
         return Err(Error::refused(
             format!(

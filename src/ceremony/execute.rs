@@ -343,10 +343,8 @@ fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
     ))
 }
 
-/// Room for the lines that are still to come: the approvals, an outcome that names the target's objects as the proposal did, and
-/// the last line. A disk that is full after the act would leave it without its outcome.
+/// Room for the lines that are still to come: the approvals, the outcome and the last line. A disk that is full after the act would leave it without its outcome.
 pub(super) fn check_room(world: &mut World<'_>, ceremony: &Ceremony, approvals: usize) -> Result<(), Error> {
-    const LAST_LINES: usize = 64 * 1024;
-    let bytes = approvals.saturating_add(LAST_LINES);
+    let bytes = approvals.saturating_add(copies::LAST_LINES);
     Ok(world.ledger.check_room(&ceremony.directory, u64::try_from(bytes).unwrap_or(u64::MAX))?)
 }

@@ -20,6 +20,7 @@ use crate::{
     account::acts::ProposalMade,
     encoding::{
         digest::Digest,
+        strict,
         text::{Line, Name},
         time::Timestamp,
     },
@@ -86,6 +87,20 @@ struct Substance {
     pins: FreshPins,
     new_roster: Option<RosterDocument>,
     roster: Arc<Roster>,
+}
+
+impl Substance {
+    /// Bytes in a proposal, about.
+    fn length(&self) -> usize {
+        let FreshPins { credentials, handovers } = &self.pins;
+        let parts = [
+            strict::write(&self.operation),
+            strict::write(credentials),
+            strict::write(handovers),
+            self.new_roster.as_ref().map(strict::write).unwrap_or_default(),
+        ];
+        parts.iter().map(Vec::len).sum()
+    }
 }
 
 /// Reports everything that is in the way of a plan at once, and what it will ask for. It needs no card, and writes
@@ -165,9 +180,8 @@ fn prepare(
         (Plan::Genesis(plan), _) => Some(plan.policy.policy()),
         (_, roster) => roster.map(|roster| roster.policy().clone()),
     };
-    if let Some(policy) = policy {
-        mistakes.note(residence::check(world.mode, &policy));
-        mistakes.note(copies::check(world.ledger, world.mode, &policy));
+    if let Some(policy) = &policy {
+        mistakes.note(residence::check(world.mode, policy));
     }
     let now = mistakes.note(moment(world, state, request.plan));
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
@@ -190,7 +204,10 @@ fn prepare(
             Err(Error::refused("there is no ledger there", "begin one with a plan of kind \"genesis\""))
         }
         (plan, Some(state)) => substance(world, state, plan),
-    })?;
+    });
+    let bytes = request.plan_text.len().saturating_add(substance.as_ref().map_or(0, Substance::length));
+    copies::check_new(world.ledger, world.mode, policy.as_ref(), bytes, mistakes);
+    let substance = substance?;
     mistakes.note(ability::check(world, state, &substance.operation));
     mistakes.note(present::check_given(state, &substance.operation, &request.present));
     Some(Prepared { now: now?, ledger, nonce, secrets, substance })
@@ -321,7 +338,8 @@ pub fn submit(
     let line = LineWriter::begin(world.mode, &secrets.signing)?.line(proposal.created, event);
     secrets.keep(world.station, (proposal.ledger, proposal.ceremony), digest, admin)?;
     let directory = proposal.directory();
-    world.create(&directory, proposal.plan.as_bytes(), &line)?;
+    let created = world.create(&directory, proposal.plan.as_bytes(), &line);
+    created.map_err(|error| in_spite_of(world, digest, error))?;
     let state = world.load()?;
     match state.open() {
         Some(open) if open.digest == digest => {}
@@ -333,6 +351,19 @@ pub fn submit(
         }
     }
     Ok(ProposalMade { ceremony: directory, proposal: digest, station, expires: proposal.expires })
+}
+
+/// What failed, with what was done in spite of it: a copy is written to after the ledger, and a name is in it before it is durable.
+fn in_spite_of(world: &mut World<'_>, proposal: Digest, mut error: Error) -> Error {
+    let state = world.load().ok();
+    if let Some(open) = state.as_ref().and_then(LedgerState::open).filter(|open| open.digest == proposal) {
+        error.message =
+            format!("{} is proposed and open, but not on every copy: {}", open.directory, error.message);
+        error.hint = "make that place usable; whichever command names it as --copy next brings it level. The ceremony goes on: \
+                      'quorate approve', then 'quorate execute'; or 'quorate abort' gives it up"
+            .into();
+    }
+    error
 }
 
 /// Whether the ledger was never written to, which tells a genesis from everything else.

@@ -54,8 +54,15 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut card = PresentedCard::once(terminal, &given)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
     let plan = PlanFile::read(&args.plan)?;
-    let _made = make_ledger(&plan.plan, &args.ledger)?;
-    let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
+    let opened = make_ledger(&plan.plan, &args.ledger).and_then(|made| {
+        let stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
+        Ok((made, stage))
+    });
+    let (_made, mut stage) = match opened {
+        Ok(opened) => opened,
+        // It may not be the only thing that is in the way.
+        Err(error) => return Err(look(args, global, &plan, handed_over).err().unwrap_or(error)),
+    };
     let brought = Brought { handed_over, present: Vec::new() };
     let proposed = stage.propose(&plan, &mut card, brought)?;
     tell(terminal, &proposed, &plan.plan, &args.ledger);
@@ -192,17 +199,9 @@ pub struct Brought {
 /// Says what is in the way of a plan, and what it will ask for.
 fn check(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let plan = PlanFile::read(&args.plan)?;
-    let mut handed_over = wiring::handed_over(&args.handed_over)?;
+    let handed_over = wiring::handed_over(&args.handed_over)?;
     let wanted = check_handed_over(&plan.plan, &handed_over)?;
-    for key in &wanted {
-        // It is for its owner to bring when the plan is proposed. Nothing that is made here is kept.
-        handed_over.insert(key.clone(), CredentialSecret::copy_of(b"?")?);
-    }
-    let mut wiring = Wiring::looking(global, &args.ledger, &args.copies.copies)?;
-    let mut world = wiring.world();
-    let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
-    let request = plan.request(Brought { handed_over, present: Vec::new() })?;
-    let Foreseen { open, present } = propose::check(&mut world, state.as_ref(), request)?;
+    let Foreseen { open, present } = look(args, global, &plan, handed_over)?;
     terminal.tell("Nothing is in the way of this plan.");
     if let Some(open) = &open {
         terminal.item(&format!("it can be proposed when {open} has ended"));
@@ -219,6 +218,24 @@ fn check(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Er
         hand_over: wanted.iter().map(|(target, role)| shown(target, role)).collect(),
         present: present.iter().map(|(target, role, _)| shown(target, role)).collect(),
     }))
+}
+
+/// All that is in the way of a plan, without a card and without writing.
+fn look(
+    args: &Propose,
+    global: &Global,
+    plan: &PlanFile<'_>,
+    mut handed_over: HandedCredentials,
+) -> Result<Foreseen, Error> {
+    for key in check_handed_over(&plan.plan, &handed_over)? {
+        // It is for its owner to bring when the plan is proposed. Nothing that is made here is kept.
+        handed_over.insert(key, CredentialSecret::copy_of(b"?")?);
+    }
+    let mut wiring = Wiring::looking(global, &args.ledger, &args.copies.copies)?;
+    let mut world = wiring.world();
+    let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
+    let request = plan.request(Brought { handed_over, present: Vec::new() })?;
+    propose::check(&mut world, state.as_ref(), request)
 }
 
 /// Refuses a card that is not an administrator's: of the roster that acts, or of a genesis's plan.

@@ -51,7 +51,7 @@ impl Mistake {
         if first.is_some() {
             return Ok(None);
         }
-        let near = storage::ledger::near(path);
+        let near = storage::near(path);
         let files = near.as_ref().and_then(|near| storage::ledger::files(near).ok());
         let first = files.as_ref().and_then(|files| ledger::first(&**files).ok().flatten());
         let what = format!("{shown} is not a ledger: no ceremony is in it");

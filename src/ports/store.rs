@@ -65,6 +65,10 @@ pub trait LedgerStore {
     /// as much again as its transcript has by now, and `bytes` on top. Copies are brought level with the ledger first.
     fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError>;
 
+    /// What is in the way of one more ceremony of about so many bytes, all of it: places that cannot be written to, have no room
+    /// for it and for what a copy is behind, or are not this ledger's. Nothing is written.
+    fn obstacles(&mut self, bytes: u64) -> Vec<StoreError>;
+
     /// Reads the transcript back from the ledger and from every copy, and states that the line with this
     /// digest is in each.
     fn prove_intent(

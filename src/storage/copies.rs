@@ -25,6 +25,9 @@ pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreErr
     let names = layout::ceremonies(ledger)?;
     let held: BTreeSet<String> = layout::ceremonies(copy)?.into_iter().collect();
     let known: BTreeSet<&String> = names.iter().collect();
+    if names.is_empty() && !held.is_empty() {
+        return Err(begun_before(ledger, copy));
+    }
     if let Some(alone) = held.iter().find(|name| !known.contains(name)) {
         if let Some(genesis) = names.first().filter(|first| held.contains(*first)) {
             refuse_another_quorum(ledger, copy, genesis)?;
@@ -47,6 +50,14 @@ pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreErr
         }
     }
     Ok(found)
+}
+
+/// A copy has a ledger in it, and its ledger is yet to begin.
+pub(super) fn begun_before(ledger: &Path, copy: &Path) -> StoreError {
+    let reason = format!("a ledger is in it, and there is none yet in {}", shown(ledger));
+    let hint = "nothing was written; to begin a ledger, name a copy that does not exist yet; to go on with the one that is there, \
+                name that as the ledger";
+    refused("opening the copy", copy, reason, hint)
 }
 
 /// Refuses a copy whose first line, the proposal of the genesis, is another one: it is neither older nor newer.
@@ -154,21 +165,20 @@ fn apart(ledger: &Path, copy: &Path, file: &Path, relation: &Relation) -> StoreE
     }
 }
 
-/// Refuses directories that are one, or lie in one another. Those that do not exist yet have a parent that does.
-pub(super) fn distinct(ledger: &Path, copies: &[PathBuf]) -> Result<(), StoreError> {
-    let mut places = vec![ledger];
-    for copy in copies {
-        for place in &places {
-            if overlap(place, copy).map_err(|e| failed("opening the copy", copy, &e))? {
+/// Refuses directories that are one, or lie in one another, each copy by itself. Those that do not exist yet have a parent that
+/// does.
+pub(super) fn distinct(ledger: &Path, copies: &[PathBuf]) -> impl Iterator<Item = Result<(), StoreError>> {
+    copies.iter().enumerate().map(move |(place, copy)| {
+        for other in std::iter::once(ledger).chain(copies.iter().take(place).map(PathBuf::as_path)) {
+            if overlap(other, copy).map_err(|e| failed("opening the copy", copy, &e))? {
                 let reason =
-                    format!("it is, contains or lies in {}, which it should be a copy of", shown(place));
+                    format!("it is, contains or lies in {}, which it should be a copy of", shown(other));
                 let hint = "name a directory of its own on another medium";
                 return Err(refused("opening the copy", copy, reason, hint));
             }
         }
-        places.push(copy);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn overlap(a: &Path, b: &Path) -> io::Result<bool> {

@@ -31,6 +31,10 @@ use crate::{
     transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
 
+/// With what every ledger begins.
+const FIRST: &str = "0000-genesis";
+/// Entries of a folder among which a ledger is looked for.
+const MAX_NEAR: usize = 1000;
 pub(super) const TRANSCRIPT: &str = "transcript.jsonl";
 /// Tells git to leave the files as they are.
 pub(super) const ATTRIBUTES: &str = ".gitattributes";
@@ -99,6 +103,20 @@ pub(super) fn beside_name(beside: Beside) -> &'static str {
         Beside::Attestations => "attestations",
         Beside::Drills => "drills",
     }
+}
+
+/// A ledger in or just above a directory that is not one itself: what a person meant who named the folder of a rehearsal, or a
+/// ceremony in a ledger.
+pub fn near(path: &Path) -> Option<PathBuf> {
+    let is_ledger = |path: &Path| path.join(FIRST).is_dir();
+    let absolute = std::path::absolute(path).ok()?;
+    if let Some(above) = absolute.parent().filter(|above| is_ledger(above)) {
+        return Some(above.to_owned());
+    }
+    let mut below: Vec<PathBuf> =
+        std::fs::read_dir(path).ok()?.take(MAX_NEAR).flatten().map(|entry| entry.path()).collect();
+    below.sort();
+    below.into_iter().find(|path| is_ledger(path))
 }
 
 /// All ceremonies, by number, each read when it is asked for.
@@ -174,10 +192,15 @@ pub(super) fn ceremony(
     })
 }
 
-/// Bytes of all that [`read`] would read.
-pub(super) fn length(ledger: &Path) -> Result<u64, StoreError> {
-    let mut bytes = 0_u64;
-    for name in ceremonies(ledger)? {
+/// Bytes of all that would be read of these ceremonies.
+pub(super) fn length(ledger: &Path, ceremonies: &[String]) -> Result<u64, StoreError> {
+    Ok(lengths(ledger, ceremonies)?.into_iter().fold(0, u64::saturating_add))
+}
+
+/// The same of each file.
+pub(super) fn lengths(ledger: &Path, ceremonies: &[String]) -> Result<Vec<u64>, StoreError> {
+    let mut lengths = Vec::new();
+    for name in ceremonies {
         let ceremony = ledger.join(name);
         let mut files = vec![ceremony.join(TRANSCRIPT), ceremony.join(PLAN)];
         for beside in [Beside::Approvals, Beside::Attestations, Beside::Drills] {
@@ -191,13 +214,13 @@ pub(super) fn length(ledger: &Path) -> Result<u64, StoreError> {
             match fs::symlink_metadata(&file) {
                 // What is longer is not read.
                 Ok(metadata) if metadata.len() > MAX_TRANSCRIPT => {}
-                Ok(metadata) => bytes = bytes.saturating_add(metadata.len()),
+                Ok(metadata) => lengths.push(metadata.len()),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(failed("looking at", &file, &e)),
             }
         }
     }
-    Ok(bytes)
+    Ok(lengths)
 }
 
 /// The directory of a ceremony, which must be there.
@@ -209,6 +232,13 @@ pub(super) fn ceremony_path(ledger: &Path, directory: &str) -> Result<PathBuf, S
     }
     real_directory(&path)?;
     Ok(path)
+}
+
+/// Whether nothing is in it but what crashed proposals left.
+pub(super) fn is_vacant(directory: &Path) -> Result<bool, StoreError> {
+    Ok(all_entries(directory)?
+        .iter()
+        .all(|name| name.to_str().is_some_and(|name| is_unfinished(name) || name == ATTRIBUTES)))
 }
 
 /// Refuses what is not a directory, or only by way of a link.

@@ -17,6 +17,7 @@ use super::{
     copies,
     fault::{failed, refused},
     layout::{self, Budget, Files, MAX_LEDGER, TRANSCRIPT, beside_name},
+    obstacles,
     writing::{self, Novelty},
 };
 use crate::{
@@ -27,12 +28,6 @@ use crate::{
     transcript::ledger::{CeremonyFiles, LedgerFiles as _},
 };
 
-/// With what every ledger begins.
-const FIRST: &str = "0000-genesis";
-
-/// Entries of a folder among which a ledger is looked for.
-const MAX_NEAR: usize = 1000;
-
 /// A ledger, to be read without locking or writing: for audits, and for media that are read-only.
 pub fn files(path: &Path) -> Result<Box<StoredFiles>, StoreError> {
     Ok(Box::new(Files::of(path)?))
@@ -42,20 +37,6 @@ pub fn files(path: &Path) -> Result<Box<StoredFiles>, StoreError> {
 pub fn read(path: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
     let files = Files::of(path)?;
     (0..files.directories().len()).map(|place| files.ceremony(place).map(Cow::into_owned)).collect()
-}
-
-/// A ledger in or just above a directory that is not one itself: what a person meant who named the folder of a rehearsal, or a
-/// ceremony in a ledger.
-pub fn near(path: &Path) -> Option<PathBuf> {
-    let is_ledger = |path: &Path| path.join(FIRST).is_dir();
-    let absolute = std::path::absolute(path).ok()?;
-    if let Some(above) = absolute.parent().filter(|above| is_ledger(above)) {
-        return Some(above.to_owned());
-    }
-    let mut below: Vec<PathBuf> =
-        std::fs::read_dir(path).ok()?.take(MAX_NEAR).flatten().map(|entry| entry.path()).collect();
-    below.sort();
-    below.into_iter().find(|path| is_ledger(path))
 }
 
 /// A ledger and its copies, locked against other writers until dropped.
@@ -92,10 +73,7 @@ impl LedgerDirectory {
             let made = durable::create_directory(path).map(|()| Some(Made(path.to_owned())));
             return made.map_err(|e| failed("creating", path, &e));
         }
-        if !is_vacant(path)? {
-            let hint = "name a directory that does not exist yet; to go on with a ledger, do not make one";
-            return Err(refused("creating the ledger", path, "the directory is not empty", hint));
-        }
+        obstacles::check_vacant(path)?;
         make_private(path);
         Ok(None)
     }
@@ -104,11 +82,11 @@ impl LedgerDirectory {
     pub fn open(path: impl Into<PathBuf>, copies: Vec<PathBuf>) -> Result<Self, StoreError> {
         let path = path.into();
         let ledger = LockedDirectory::lock(&path)?;
-        if layout::ceremonies(&path)?.is_empty() && !is_vacant(&path)? {
+        if layout::ceremonies(&path)?.is_empty() && !layout::is_vacant(&path)? {
             let hint = "name the directory with 0000-genesis in it";
             return Err(refused("opening", &path, "this is not a ledger", hint));
         }
-        copies::distinct(&path, &copies)?;
+        copies::distinct(&path, &copies).collect::<Result<(), _>>()?;
         let mut made = Vec::new();
         for copy in &copies {
             made.extend(prepare_copy(&path, copy)?);
@@ -124,7 +102,12 @@ impl LedgerDirectory {
         self.check_places()?;
         let mut late = Vec::new();
         for copy in &self.copies {
-            late.push((copy, copies::behind(&self.ledger.path, &copy.path)?));
+            let directories = copies::behind(&self.ledger.path, &copy.path)?;
+            if !directories.is_empty() {
+                let bytes = obstacles::weight(&self.ledger.path, &directories)?;
+                writing::check_free(obstacles::ROOM, &copy.path, bytes)?;
+            }
+            late.push((copy, directories));
         }
         for (copy, directories) in late {
             if !directories.is_empty() {
@@ -171,7 +154,7 @@ impl LedgerStore for LedgerDirectory {
         let path = self.ledger.path.join(directory);
         let transcript = extended(&path, Vec::new(), &[first_line.to_vec()])?;
         self.level_all()?;
-        let bytes = layout::length(&self.ledger.path)?;
+        let bytes = layout::length(&self.ledger.path, &layout::ceremonies(&self.ledger.path)?)?;
         if bytes > MAX_LEDGER / 2 {
             let reason = format!("the ledger has {bytes} bytes, too many for one more ceremony");
             return Err(refused("creating", &path, reason, "begin a new ledger with a genesis"));
@@ -238,6 +221,11 @@ impl LedgerStore for LedgerDirectory {
         self.check_writable(directory)?;
         self.level(directory)?;
         self.places().try_for_each(|place| writing::check_room(&place.path, directory, bytes))
+    }
+
+    /// Copies are level since the ledger was opened.
+    fn obstacles(&mut self, bytes: u64) -> Vec<StoreError> {
+        self.places().filter_map(|place| obstacles::ready(&place.path, bytes).err()).collect()
     }
 
     fn prove_intent(
@@ -323,21 +311,8 @@ fn prepare_copy(ledger: &Path, copy: &Path) -> Result<Option<Made>, StoreError> 
         let made = Access::like(ledger).and_then(|access| durable::create_directory_for(access, copy));
         return made.map(|()| Some(Made(copy.to_owned()))).map_err(|e| failed("creating the copy", copy, &e));
     }
-    if layout::ceremonies(copy)?.is_empty() && !is_vacant(copy)? {
-        let reason = "it is not empty, and there is no ledger in it";
-        let hint = "name a directory that does not exist yet, on that medium";
-        return Err(refused("opening the copy", copy, reason, hint));
-    }
+    obstacles::check_is_copy(copy)?;
     Ok(None)
-}
-
-/// Whether nothing is in it but what crashed proposals left.
-fn is_vacant(directory: &Path) -> Result<bool, StoreError> {
-    let rest = |name: &&String| layout::is_unfinished(name) || *name == layout::ATTRIBUTES;
-    let unfinished = layout::entries(directory)?.iter().filter(rest).count();
-    let all =
-        std::fs::read_dir(directory).map_err(|e| failed("reading the directory", directory, &e))?.count();
-    Ok(all == unfinished)
 }
 
 /// Mode 0700, where the file system has modes and the directory is ours; a medium without them is taken as it is.

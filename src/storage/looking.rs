@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    copies,
     fault::{failed, refused},
     layout::{self, Budget, Files},
+    obstacles,
 };
 use crate::{
     approval::intent::DurableIntent,
@@ -48,12 +48,8 @@ impl LedgerStore for LedgerView {
 
     /// As they will be: a copy that is yet to be made will be on the medium of the directory above it.
     fn copies(&mut self) -> Result<Copies, StoreError> {
-        copies::distinct(&self.ledger, &self.copies)?;
         let mut devices = vec![device(&self.ledger)?];
         for copy in &self.copies {
-            if layout::is_there(copy)? && layout::is_there(&self.ledger)? {
-                copies::behind(&self.ledger, copy)?;
-            }
             devices.push(device(copy)?);
         }
         let count = u8::try_from(devices.len()).unwrap_or(u8::MAX);
@@ -80,6 +76,10 @@ impl LedgerStore for LedgerView {
 
     fn check_room(&mut self, _: &str, _: u64) -> Result<(), StoreError> {
         self.only_looks()
+    }
+
+    fn obstacles(&mut self, bytes: u64) -> Vec<StoreError> {
+        obstacles::obstacles(&self.ledger, &self.copies, bytes)
     }
 
     fn prove_intent(&mut self, _: &str, _: Digest, _: Vec<Name>) -> Result<DurableIntent, StoreError> {

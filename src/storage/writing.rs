@@ -143,21 +143,30 @@ pub(super) fn check_writable(ledger: &Path, directory: &str) -> Result<(), Store
 }
 
 /// Whether a transcript could become twice as long and `more` bytes longer: on the disk, where the old one stays until the new one is whole, and
-/// under the limit that this process has on the size of files. A file system that does not know its size (0 blocks) is taken
-/// at its word when it is written to.
+/// under the limit that this process has on the size of files.
 pub(super) fn check_room(ledger: &Path, directory: &str, more: u64) -> Result<(), StoreError> {
     let path = layout::ceremony_path(ledger, directory)?.join(TRANSCRIPT);
     let length = fs::metadata(&path).map_err(|e| failed("looking at", &path, &e))?.len();
     let size = length.saturating_mul(2).saturating_add(more);
     let doing = "making sure of room for the outcome in";
-    let disk = rustix::fs::statvfs(ledger).map_err(|e| failed(doing, ledger, &e.into()))?;
-    if disk.f_blocks > 0 && disk.f_bavail.saturating_mul(disk.f_frsize) < size {
-        return Err(failed(doing, ledger, &io::ErrorKind::StorageFull.into()));
-    }
+    check_free(doing, ledger, size)?;
     match rustix::process::getrlimit(rustix::process::Resource::Fsize).current {
         Some(limit) if limit < size => Err(failed(doing, ledger, &io::ErrorKind::FileTooLarge.into())),
         _ => Ok(()),
     }
+}
+
+/// Whether the disk has so many bytes free. A file system that does not know its size (0 blocks) is taken at its word when it is
+/// written to.
+pub(super) fn check_free(doing: &str, directory: &Path, bytes: u64) -> Result<(), StoreError> {
+    let disk = rustix::fs::statvfs(directory).map_err(|e| failed(doing, directory, &e.into()))?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if disk.f_blocks == 0 || free >= bytes {
+        return Ok(());
+    }
+    let StoreError { what, reason, hint } = failed(doing, directory, &io::ErrorKind::StorageFull.into());
+    let reason = format!("{reason}: it takes {} KiB, and {} are free", bytes.div_ceil(1024), free / 1024);
+    Err(StoreError { what, reason, hint })
 }
 
 /// Replaces the plan, of which a copy had a part only.

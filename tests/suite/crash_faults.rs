@@ -1,7 +1,7 @@
 //! A disk that is full, read-only or broken at every call: one clear sentence, nothing half-written, and a later run succeeds.
 
 mod cleaning;
-mod media;
+pub mod media;
 mod output;
 mod program;
 
@@ -152,14 +152,14 @@ fn a_read_only_ledger_is_audited_and_not_written() {
 }
 
 /// Undone when dropped.
-struct ReadOnly {
+pub struct ReadOnly {
     place: std::path::PathBuf,
     mounted: bool,
 }
 
 impl ReadOnly {
     /// A bind mount, else the modes.
-    fn make(place: &std::path::Path) -> Option<Self> {
+    pub fn make(place: &std::path::Path) -> Option<Self> {
         let mount = |args: &[&str]| {
             Command::new("mount").args(args).arg(place).output().is_ok_and(|done| done.status.success())
         };

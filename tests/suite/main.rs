@@ -19,6 +19,7 @@ mod attacks_plans;
 mod attacks_record;
 mod attacks_targets;
 mod attestation;
+mod before_proposing;
 mod break_glass;
 mod card_drill;
 mod ceremony_softhsm;

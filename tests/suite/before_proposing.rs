@@ -1,0 +1,123 @@
+//! What is in the way of a plan is found before anybody signs: places that cannot be written to, or are not what they should be.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::crash_faults::ReadOnly;
+use crate::support::founded::{INVENTORY, genesis_text, practice_target, snapshot};
+use crate::support::quorum::{Quorum, Ran};
+
+fn founded() -> Quorum {
+    Quorum::of(5).everybody().practice().founded()
+}
+
+/// With and without the administrator's card, both find the same; nothing is written, and what is said of each thing is there.
+#[track_caller]
+fn in_the_way(quorum: &Quorum, args: &[&str], said: &[&str]) {
+    let before = snapshot(quorum.dir.path());
+    let check = quorum.run(&[&["propose", "--check"], args].concat());
+    let propose = quorum.run_with("frank", &[&["propose"], args].concat());
+    for ran in [check, propose] {
+        assert!(matches!(ran.code, Some(1 | 3)), "{:?}: {}", ran.code, ran.stderr);
+        let error = ran.error();
+        for words in said {
+            assert!(error.contains(words), "{words}: {error}");
+        }
+        if said.len() > 1 {
+            assert!(error.contains(&format!("{} things are in the way", said.len())), "{error}");
+        }
+    }
+    assert!(before == snapshot(quorum.dir.path()), "something was written");
+}
+
+/// A disk of so many KiB; none where this user may not mount one.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    fn make(place: &'a Path, kib: u32) -> Option<Self> {
+        fs::create_dir(place).unwrap();
+        let size = format!("size={kib}k");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place).output();
+        mounted.is_ok_and(|done| done.status.success()).then_some(Self(place))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_copy_that_could_not_be_written_is_found_with_all_else() {
+    let quorum = founded();
+    let (ledger, plan) = (quorum.at("ledger"), quorum.plan("look", INVENTORY));
+    let misspelt = quorum.plan("misspelt", &INVENTORY.replace("\"hsm\"", "\"hms\""));
+    // The folder in which the copies are.
+    fs::create_dir(quorum.path("media")).unwrap();
+    fs::rename(quorum.path("copy"), quorum.path("media/copy")).unwrap();
+    let (media, copy) = (quorum.at("media"), quorum.at("media/copy"));
+    let near = format!("there is one in {copy}");
+    in_the_way(&quorum, &[&misspelt, &ledger, "--copy", &media], &["no ledger in it", "did you mean hsm?"]);
+    let hinted = quorum.run(&["propose", "--check", &plan, &ledger, "--copy", &media]).expect(1);
+    assert!(hinted.json["error"]["hint"].as_str().unwrap().contains(&near), "{}", hinted.stderr);
+    // A medium that is not there, and one that is read-only.
+    let away = quorum.at("away/copy");
+    in_the_way(&quorum, &[&misspelt, &ledger, "--copy", &away], &["no such file", "did you mean hsm?"]);
+    fs::create_dir(quorum.path("fixed")).unwrap();
+    if let Some(_mounted) = ReadOnly::make(&quorum.path("fixed")) {
+        let fixed = quorum.at("fixed/copy");
+        let both = [misspelt.as_str(), &ledger, "--copy", &copy, "--copy", &fixed];
+        in_the_way(&quorum, &both, &["fixed: ", "did you mean hsm?"]);
+    } else {
+        println!("not tried: this user cannot make a directory read-only");
+    }
+    if let Some(_mounted) = ReadOnly::make(&quorum.path("ledger")) {
+        in_the_way(&quorum, &[&plan, &ledger, "--copy", &copy], &["ledger: "]);
+    }
+    let small = quorum.path("small");
+    if let Some(_mounted) = SmallDisk::make(&small, 64) {
+        let small = quorum.at("small/copy");
+        let said = ["no space left on the disk: it takes ", "did you mean hsm?"];
+        in_the_way(&quorum, &[&misspelt, &ledger, "--copy", &small], &said);
+    } else {
+        println!("not tried: this user cannot mount a disk");
+    }
+    quorum.run_with("frank", &["propose", &plan, &ledger, "--copy", &copy]).ok();
+}
+
+#[test]
+fn a_genesis_among_other_files_or_beside_another_ledger_is_refused_with_all_else() {
+    let quorum = Quorum::of(5).everybody().enrolled();
+    let target = practice_target(&quorum.path("tokens/hsm.token"));
+    let text = genesis_text(&quorum, &target);
+    let plan = quorum.plan("genesis", &text);
+    let other = founded();
+    let (taken, ledger, copy) = (quorum.at("files"), quorum.at("ledger"), quorum.at("copy"));
+    fs::write(quorum.path("files/notes"), "of somebody").unwrap();
+    in_the_way(&quorum, &[&plan, &taken], &["the directory is not empty", "the policy requires 2"]);
+    let foreign = other.at("ledger");
+    let said = format!("opening the copy {foreign}: a ledger is in it, and there is none yet in {ledger}");
+    in_the_way(&quorum, &[&plan, &ledger, "--copy", &foreign], &[&said]);
+    fs::create_dir(quorum.path("ledger")).unwrap();
+    in_the_way(&quorum, &[&plan, &ledger, "--copy", &foreign], &[&said]);
+    quorum.run_with("frank", &["propose", &plan, &ledger, "--copy", &copy]).ok();
+}
+
+/// The medium fails between the look and the write: what was done is said, and the next command is one that works.
+#[test]
+fn a_copy_that_fails_after_the_proposal_was_written_leaves_it_open_and_says_so() {
+    let quorum = founded();
+    let propose = quorum.step("propose", &[INVENTORY]);
+    let failed: Ran =
+        crate::crash_faults::media::spoiled(&quorum, ("fsync", libc::EIO), &quorum.at("copy"), &propose)
+            .expect(1);
+    let error = failed.error();
+    assert!(error.contains("0001-inventory is proposed and open, but not on every copy: "), "{error}");
+    assert!(error.contains("the medium fails"), "{error}");
+    let approve = failed.json["error"]["commands"][0].as_str().unwrap();
+    assert!(approve.starts_with("quorate approve "), "{approve}");
+    for name in ["alice", "bob", "carol"] {
+        quorum.approve(name).ok();
+    }
+    quorum.execute().ok();
+}
