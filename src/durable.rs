@@ -10,7 +10,7 @@ mod reading;
 mod writing;
 
 pub use destruction::{check_destroyable, destroy};
-pub use locking::{DirectoryLock, Identity};
+pub use locking::{DirectoryId, DirectoryLock};
 pub use names::{reason, sync_directory, sync_open_directory};
 pub use reading::{open_plain, read_limited, read_plain};
 pub use writing::{
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
         fs::rename(&old, &new).unwrap();
         create_directory(&old).unwrap();
-        assert_eq!(held.identity().unwrap(), Identity::of(&new).unwrap());
-        assert_ne!(held.identity().unwrap(), Identity::of(&old).unwrap());
+        assert_eq!(held.identity().unwrap(), DirectoryId::of(&new).unwrap());
+        assert_ne!(held.identity().unwrap(), DirectoryId::of(&old).unwrap());
     }
 }

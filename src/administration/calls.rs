@@ -1,6 +1,6 @@
 //! The calls that the administration of a token consists of, in the terms of PKCS#11 (v2.40, sections 5.4 to 5.7).
 
-use super::fault::{Fault, Outcome};
+use super::fault::{CallResult, Fault};
 use crate::{
     memory::Pin,
     ports::{cause::Cause, token::PinHolder},
@@ -50,7 +50,7 @@ impl TokenInfo {
     }
 
     /// Refuses PINs whose length the token says it does not take.
-    pub fn check_length(&self, pin: &Pin) -> Outcome<()> {
+    pub fn check_length(&self, pin: &Pin) -> CallResult<()> {
         let (min, max) = self.pin_length;
         let length = pin.expose().len();
         if length >= min && (max == 0 || length <= max) {
@@ -84,25 +84,25 @@ pub trait Module {
     type Slot: Copy;
 
     /// The one token that was selected.
-    fn selected(&self) -> Outcome<TokenSlot<Self::Slot>>;
+    fn selected(&self) -> CallResult<TokenSlot<Self::Slot>>;
 
     /// The one initialised token with this label.
-    fn labelled(&self, label: &TokenLabel) -> Outcome<TokenSlot<Self::Slot>>;
+    fn labelled(&self, label: &TokenLabel) -> CallResult<TokenSlot<Self::Slot>>;
 
     /// Whether there are initialised tokens with this label.
-    fn has_label(&self, label: &TokenLabel) -> Outcome<bool>;
+    fn has_label(&self, label: &TokenLabel) -> CallResult<bool>;
 
     /// C_GetTokenInfo.
-    fn info(&self, slot: Self::Slot) -> Outcome<TokenInfo>;
+    fn info(&self, slot: Self::Slot) -> CallResult<TokenInfo>;
 
     /// The objects that are visible without login.
-    fn public_objects(&self, slot: Self::Slot) -> Outcome<Vec<ObjectRecord>>;
+    fn public_objects(&self, slot: Self::Slot) -> CallResult<Vec<ObjectRecord>>;
 
     /// C_InitToken. On an initialised token it presents the SO PIN.
-    fn init_token(&self, slot: Self::Slot, so_pin: &Pin, label: &TokenLabel) -> Outcome<()>;
+    fn init_token(&self, slot: Self::Slot, so_pin: &Pin, label: &TokenLabel) -> CallResult<()>;
 
     /// C_OpenSession, to write. The session ends when it is dropped.
-    fn open(&self, slot: Self::Slot) -> Outcome<impl Session>;
+    fn open(&self, slot: Self::Slot) -> CallResult<impl Session>;
 }
 
 /// A session with a token.
@@ -111,28 +111,28 @@ pub trait Session {
     type Handle: Clone;
 
     /// C_GetTokenInfo of the session's token.
-    fn info(&self) -> Outcome<TokenInfo>;
+    fn info(&self) -> CallResult<TokenInfo>;
 
     /// C_Login, whatever it costs: everything but [`Session::login`] calls that.
-    fn present(&self, holder: PinHolder, pin: &Pin) -> Outcome<()>;
+    fn present(&self, holder: PinHolder, pin: &Pin) -> CallResult<()>;
 
     /// C_Logout.
-    fn logout(&self) -> Outcome<()>;
+    fn logout(&self) -> CallResult<()>;
 
     /// C_InitPIN, by the SO: objects stay usable.
-    fn init_pin(&self, new: &Pin) -> Outcome<()>;
+    fn init_pin(&self, new: &Pin) -> CallResult<()>;
 
     /// C_SetPIN for the one who is logged in; if nobody is, it would be the user's.
-    fn set_pin(&self, old: &Pin, new: &Pin) -> Outcome<()>;
+    fn set_pin(&self, old: &Pin, new: &Pin) -> CallResult<()>;
 
     /// The token objects that the session sees.
-    fn objects(&self) -> Outcome<Vec<Found<Self::Handle>>>;
+    fn objects(&self) -> CallResult<Vec<Found<Self::Handle>>>;
 
     /// C_DestroyObject on a token object.
-    fn destroy(&self, object: &Self::Handle) -> Outcome<()>;
+    fn destroy(&self, object: &Self::Handle) -> CallResult<()>;
 
     /// Logs in with one try, and with none where a wrong PIN would lock it.
-    fn login(&self, holder: PinHolder, pin: &Pin) -> Outcome<()> {
+    fn login(&self, holder: PinHolder, pin: &Pin) -> CallResult<()> {
         refuse_final_try(self.info()?.tries(holder), holder)?;
         self.present(holder, pin).map_err(|mut fault| {
             if fault.cause == Cause::PinLocked {
@@ -171,7 +171,7 @@ fn freed(holder: PinHolder) -> &'static str {
 }
 
 /// Stops before a try that could lock the token.
-pub(super) fn refuse_final_try(tries: Tries, holder: PinHolder) -> Outcome<()> {
+pub(super) fn refuse_final_try(tries: Tries, holder: PinHolder) -> CallResult<()> {
     let (message, hint) = match tries {
         Tries::Full | Tries::Low => return Ok(()),
         Tries::Final => (

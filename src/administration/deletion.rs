@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     calls::{Found, Module, Session, TokenSlot},
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
 };
 use crate::{
     encoding::text::Line,
     memory::Pin,
-    ports::token::{Deletion, LeftOut, PinHolder, Progress, Run},
+    ports::token::{Attempt, Deletion, LeftOut, PinHolder, Progress},
     proposal::{
         choice,
         identity::{Identity, matching},
@@ -22,9 +22,9 @@ pub fn delete(
     module: &impl Module,
     user_pin: &Pin,
     pinned: &[ObjectRecord],
-    run: Run,
+    run: Attempt,
     progress: &mut dyn Progress,
-) -> Outcome<Deletion> {
+) -> CallResult<Deletion> {
     let place = module.selected()?;
     let session = module.open(place.slot)?;
     session.login(PinHolder::User, user_pin)?;
@@ -43,13 +43,17 @@ fn records<H>(found: &[Found<H>]) -> Vec<ObjectRecord> {
 }
 
 /// The objects that the pinned records mean, or why it is not certain what they mean.
-fn choose<'a, H>(before: &'a [Found<H>], pinned: &[ObjectRecord], run: Run) -> Outcome<Vec<&'a Found<H>>> {
+fn choose<'a, H>(
+    before: &'a [Found<H>],
+    pinned: &[ObjectRecord],
+    run: Attempt,
+) -> CallResult<Vec<&'a Found<H>>> {
     let refuse = |message: String| {
         Fault::new("C_FindObjects", message, "find out who changed the objects since they were approved")
     };
     let choice = choice::choose(before.iter().map(|f| &f.record), pinned)
         .map_err(|doubt| refuse(doubt.to_string()))?;
-    if let (Some(missing), Run::First) = (choice.missing.first(), run) {
+    if let (Some(missing), Attempt::First) = (choice.missing.first(), run) {
         let other = before.iter().find(|f| f.record.resembles(missing) && !pinned.contains(&f.record));
         return Err(refuse(match other {
             Some(other) => format!("{missing} is not there as pinned; {} takes its place", other.record),
@@ -67,7 +71,7 @@ fn destroy<S: Session>(
     session: &S,
     doomed: &[&Found<S::Handle>],
     progress: &mut dyn Progress,
-) -> Outcome<Vec<Option<Fault>>> {
+) -> CallResult<Vec<Option<Fault>>> {
     let mut faults = Vec::new();
     for (done, found) in doomed.iter().enumerate() {
         progress.step("objects destroyed", done, doomed.len());
@@ -89,7 +93,7 @@ fn destroy<S: Session>(
 }
 
 /// An empty search proves nothing unless the token still answers as the one that was searched.
-fn still_there<M: Module>(module: &M, place: &TokenSlot<M::Slot>) -> Outcome<()> {
+fn still_there<M: Module>(module: &M, place: &TokenSlot<M::Slot>) -> CallResult<()> {
     let now = module.info(place.slot)?;
     let (is, was) = (&now.identity, &place.info.identity);
     if now.initialised && is == was {
@@ -112,7 +116,7 @@ fn account<'a, H>(
     doomed: &[&'a Found<H>],
     faults: &[Option<Fault>],
     after: &'a [ObjectRecord],
-) -> Outcome<Deletion> {
+) -> CallResult<Deletion> {
     let bystanders = matching(before, doomed.iter().map(|found| &found.record)).gone;
     let kept = matching(bystanders, after);
     if let Some(bystander) = kept.gone.first() {

@@ -24,7 +24,7 @@ pub struct Fault {
 }
 
 /// What came of a call.
-pub type Outcome<T> = Result<T, Fault>;
+pub type CallResult<T> = Result<T, Fault>;
 
 impl Fault {
     /// A refusal or a finding of the worker itself.

@@ -2,13 +2,13 @@
 
 use super::{
     calls::Session,
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
 };
 use crate::{memory::Pin, ports::token::PinHolder, proposal::credential::fresh_pin};
 
 /// After C_InitPIN: where the token requires a change of the new PIN, the SO sets another one, and the user changes that into
 /// the new one. After a crash the SO sets the user PIN again. Leaves somebody logged in.
-pub(super) fn satisfy(session: &impl Session, so_pin: &Pin, new: &Pin) -> Outcome<()> {
+pub(super) fn satisfy(session: &impl Session, so_pin: &Pin, new: &Pin) -> CallResult<()> {
     if !session.info()?.user_pin_to_be_changed {
         return Ok(());
     }

@@ -2,20 +2,20 @@
 
 use super::{
     calls::{Module, Session, TokenSlot},
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     forced_change,
 };
 use crate::{
     memory::Pin,
     ports::{
         cause::Cause,
-        token::{Condition, Effect, Installation, PinHolder, Run},
+        token::{Attempt, Condition, Effect, Installation, PinHolder},
     },
     proposal::{target::TokenIdentity, token_label::TokenLabel},
 };
 
 /// Makes the selected token the quorum's.
-pub fn install(module: &impl Module, installation: &Installation<'_>) -> Outcome<TokenIdentity> {
+pub fn install(module: &impl Module, installation: &Installation<'_>) -> CallResult<TokenIdentity> {
     match installation.condition {
         Condition::Empty { label } => on_empty(module, installation, label),
         Condition::InUse { present_so_pin } => take_over(module, installation, present_so_pin),
@@ -27,12 +27,12 @@ fn on_empty(
     module: &impl Module,
     installation: &Installation<'_>,
     label: &TokenLabel,
-) -> Outcome<TokenIdentity> {
+) -> CallResult<TokenIdentity> {
     let so_pin = installation.new_so_pin.ok_or_else(|| not_given("new SO PIN"))?;
     let user_pin = installation.new_user_pin.ok_or_else(|| not_given("new user PIN"))?;
     let place = match (installation.run, module.has_label(label)?) {
-        (Run::First, true) => return Err(label_taken(&module.labelled(label)?)),
-        (Run::Resumed, true) => module.labelled(label)?,
+        (Attempt::First, true) => return Err(label_taken(&module.labelled(label)?)),
+        (Attempt::Resumed, true) => module.labelled(label)?,
         (_, false) => {
             let place = module.selected()?;
             if place.info.initialised {
@@ -60,7 +60,7 @@ pub(super) fn take_over(
     module: &impl Module,
     installation: &Installation<'_>,
     present: Option<&Pin>,
-) -> Outcome<TokenIdentity> {
+) -> CallResult<TokenIdentity> {
     let (new_so_pin, new_user_pin) = (installation.new_so_pin, installation.new_user_pin);
     let place = module.selected()?;
     if !place.info.initialised {
@@ -84,11 +84,11 @@ fn replace_pins(
     session: &impl Session,
     installation: &Installation<'_>,
     present: Option<&Pin>,
-) -> Outcome<()> {
+) -> CallResult<()> {
     let officer = PinHolder::SecurityOfficer;
     let new_so_pin = installation.new_so_pin;
     // After a run that was cut off either may be in force: the one that was just handed over first, then the new one, each once.
-    let new_may_be_set = new_so_pin.filter(|_| installation.run == Run::Resumed);
+    let new_may_be_set = new_so_pin.filter(|_| installation.run == Attempt::Resumed);
     let logged_in = match (present, new_may_be_set) {
         (None, Some(new)) => session.login(officer, new).map(|()| None),
         (None, None) => Err(not_given("present SO PIN")),
@@ -124,7 +124,7 @@ pub(super) fn initialise<M: Module>(
     before: &TokenSlot<M::Slot>,
     so_pin: &Pin,
     label: &TokenLabel,
-) -> Outcome<TokenSlot<M::Slot>> {
+) -> CallResult<TokenSlot<M::Slot>> {
     let result = module.init_token(before.slot, so_pin, label);
     match (result, module.labelled(label)) {
         // Some show a user PIN at once, which nobody has set (tpm2-pkcs11): the SO sets one next, and it must open the token.
@@ -146,7 +146,7 @@ fn is_unchanged<M: Module>(module: &M, before: &TokenSlot<M::Slot>) -> bool {
 }
 
 /// C_InitPIN by the SO.
-fn set_user_pin(session: &impl Session, so_pin: &Pin, user_pin: &Pin) -> Outcome<()> {
+fn set_user_pin(session: &impl Session, so_pin: &Pin, user_pin: &Pin) -> CallResult<()> {
     session.login(PinHolder::SecurityOfficer, so_pin)?;
     session.init_pin(user_pin)?;
     forced_change::satisfy(session, so_pin, user_pin)?;
@@ -159,7 +159,7 @@ pub(super) fn prove_both<M: Module>(
     slot: M::Slot,
     so_pin: Option<&Pin>,
     user_pin: Option<&Pin>,
-) -> Outcome<()> {
+) -> CallResult<()> {
     for (holder, pin) in [(PinHolder::SecurityOfficer, so_pin), (PinHolder::User, user_pin)] {
         pin.map_or(Ok(()), |pin| prove(module, slot, holder, pin))?;
     }
@@ -167,14 +167,14 @@ pub(super) fn prove_both<M: Module>(
 }
 
 /// Logs in, and out again.
-pub(super) fn prove<M: Module>(module: &M, slot: M::Slot, holder: PinHolder, pin: &Pin) -> Outcome<()> {
+pub(super) fn prove<M: Module>(module: &M, slot: M::Slot, holder: PinHolder, pin: &Pin) -> CallResult<()> {
     let session = module.open(slot)?;
     session.login(holder, pin)?;
     session.logout()
 }
 
 /// The token as it is afterwards; `user_pin` is the one that was set, if any was.
-pub(super) fn settled<S>(place: TokenSlot<S>, user_pin: Option<&Pin>) -> Outcome<TokenIdentity> {
+pub(super) fn settled<S>(place: TokenSlot<S>, user_pin: Option<&Pin>) -> CallResult<TokenIdentity> {
     if user_pin.is_some() && !place.info.user_pin_set {
         return Err(Fault::new(
             "C_GetTokenInfo",

@@ -2,28 +2,32 @@
 
 use super::{
     calls::{Module, Session as _},
-    fault::Outcome,
+    fault::CallResult,
     installation::{prove, take_over},
 };
 use crate::{
     memory::Pin,
-    ports::token::{Condition, Installation, PinChange, PinHolder, Run},
+    ports::token::{Attempt, Condition, Installation, PinChange, PinHolder},
 };
 
 /// Changes PINs of a token in use, each old one presented once.
-pub fn change_pins(module: &impl Module, change: &PinChange<'_>) -> Outcome<()> {
+pub fn change_pins(module: &impl Module, change: &PinChange<'_>) -> CallResult<()> {
     match *change {
         PinChange::ByUser { present, new } => change_user_pin(module, present, new),
         PinChange::ByOfficer { present, new, user_pin } => {
             let condition = Condition::InUse { present_so_pin: Some(present) };
-            let installation =
-                Installation { run: Run::First, condition, new_so_pin: new, new_user_pin: Some(user_pin) };
+            let installation = Installation {
+                run: Attempt::First,
+                condition,
+                new_so_pin: new,
+                new_user_pin: Some(user_pin),
+            };
             take_over(module, &installation, Some(present)).map(drop)
         }
     }
 }
 
-fn change_user_pin(module: &impl Module, present: &Pin, new: &Pin) -> Outcome<()> {
+fn change_user_pin(module: &impl Module, present: &Pin, new: &Pin) -> CallResult<()> {
     let place = module.selected()?;
     place.info.check_length(new)?;
     let session = module.open(place.slot)?;
@@ -34,6 +38,6 @@ fn change_user_pin(module: &impl Module, present: &Pin, new: &Pin) -> Outcome<()
 }
 
 /// Logs in with one PIN, and out again.
-pub fn prove_pin(module: &impl Module, holder: PinHolder, pin: &Pin) -> Outcome<()> {
+pub fn prove_pin(module: &impl Module, holder: PinHolder, pin: &Pin) -> CallResult<()> {
     prove(module, module.selected()?.slot, holder, pin)
 }

@@ -6,7 +6,7 @@
 
 use super::{
     calls::{Module, Session, TokenSlot, refuse_final_try},
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     forced_change,
     installation::{initialise, label_taken, prove_both, settled},
 };
@@ -14,28 +14,28 @@ use crate::{
     memory::Pin,
     ports::{
         cause::Cause,
-        token::{PinHolder, Reset, Run},
+        token::{Attempt, PinHolder, Reset},
     },
     proposal::{target::TokenIdentity, token_label::TokenLabel},
 };
 
 /// Resets the selected token, or goes on with the one that has the new label already.
-pub fn reset(module: &impl Module, reset: &Reset<'_>) -> Outcome<TokenIdentity> {
+pub fn reset(module: &impl Module, reset: &Reset<'_>) -> CallResult<TokenIdentity> {
     let done = module.has_label(reset.new_label)?;
     let place = match (reset.run, done) {
-        (Run::First, true) => return Err(label_taken(&module.labelled(reset.new_label)?)),
-        (Run::Resumed, true) => relabelled(module, reset.new_label)?,
+        (Attempt::First, true) => return Err(label_taken(&module.labelled(reset.new_label)?)),
+        (Attempt::Resumed, true) => relabelled(module, reset.new_label)?,
         (_, false) => destroy_all(module, reset)?,
     };
     // After a C_InitToken of this run, the SO PIN is known; of an earlier run, it may be the new one.
-    let pins_from = if done { Run::Resumed } else { Run::First };
+    let pins_from = if done { Attempt::Resumed } else { Attempt::First };
     set_pins(&module.open(place.slot)?, pins_from, reset)?;
     prove_both(module, place.slot, Some(reset.new_so_pin), Some(reset.new_user_pin))?;
     settled(module.labelled(reset.new_label)?, Some(reset.new_user_pin))
 }
 
 /// The token that an earlier run initialised.
-fn relabelled<M: Module>(module: &M, new_label: &TokenLabel) -> Outcome<TokenSlot<M::Slot>> {
+fn relabelled<M: Module>(module: &M, new_label: &TokenLabel) -> CallResult<TokenSlot<M::Slot>> {
     let relabelled = module.labelled(new_label)?;
     match module.selected() {
         Ok(selected) if selected.info.identity.label != *new_label => Err(stranger(&selected, &relabelled)),
@@ -58,7 +58,7 @@ fn stranger<S>(to_reset: &TokenSlot<S>, other: &TokenSlot<S>) -> Fault {
 }
 
 /// C_InitToken. The SO PIN is tried here, once, by the call itself.
-fn destroy_all<M: Module>(module: &M, reset: &Reset<'_>) -> Outcome<TokenSlot<M::Slot>> {
+fn destroy_all<M: Module>(module: &M, reset: &Reset<'_>) -> CallResult<TokenSlot<M::Slot>> {
     let place = module.selected()?;
     if !place.info.initialised {
         return Err(Fault::new(
@@ -82,12 +82,12 @@ fn destroy_all<M: Module>(module: &M, reset: &Reset<'_>) -> Outcome<TokenSlot<M:
     Ok(place)
 }
 
-fn set_pins(session: &impl Session, run: Run, reset: &Reset<'_>) -> Outcome<()> {
+fn set_pins(session: &impl Session, run: Attempt, reset: &Reset<'_>) -> CallResult<()> {
     let (so_pin, new_so_pin) = (reset.so_pin, reset.new_so_pin);
     let same = so_pin.expose() == new_so_pin.expose();
     let is_new = match run {
-        Run::First => false,
-        Run::Resumed => !same && try_new(session, new_so_pin)?,
+        Attempt::First => false,
+        Attempt::Resumed => !same && try_new(session, new_so_pin)?,
     };
     if !is_new {
         session.login(PinHolder::SecurityOfficer, so_pin)?;
@@ -101,7 +101,7 @@ fn set_pins(session: &impl Session, run: Run, reset: &Reset<'_>) -> Outcome<()> 
 }
 
 /// After a crash: whether the new SO PIN is in force already.
-fn try_new(session: &impl Session, new_so_pin: &Pin) -> Outcome<bool> {
+fn try_new(session: &impl Session, new_so_pin: &Pin) -> CallResult<bool> {
     match session.login(PinHolder::SecurityOfficer, new_so_pin) {
         Ok(()) => Ok(true),
         Err(fault) if fault.cause == Cause::PinIncorrect => Ok(false),

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, panic::resume_unwind};
 
 use super::{
     calls::{Found, Module, Session, TokenInfo, TokenSlot},
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
 };
 use crate::{
     memory::Pin,
@@ -78,7 +78,7 @@ impl<'a, M> Recorder<'a, M> {
         &self.module
     }
 
-    fn note<T>(&self, call: &'static str, act: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    fn note<T>(&self, call: &'static str, act: impl FnOnce() -> CallResult<T>) -> CallResult<T> {
         let place = self.noted.borrow().len();
         self.noted.borrow_mut().push(call);
         if let Some((at, before)) = self.before
@@ -101,31 +101,31 @@ impl<'a, M> Recorder<'a, M> {
 impl<M: Module> Module for Recorder<'_, M> {
     type Slot = M::Slot;
 
-    fn selected(&self) -> Outcome<TokenSlot<M::Slot>> {
+    fn selected(&self) -> CallResult<TokenSlot<M::Slot>> {
         self.module.selected()
     }
 
-    fn labelled(&self, label: &TokenLabel) -> Outcome<TokenSlot<M::Slot>> {
+    fn labelled(&self, label: &TokenLabel) -> CallResult<TokenSlot<M::Slot>> {
         self.module.labelled(label)
     }
 
-    fn has_label(&self, label: &TokenLabel) -> Outcome<bool> {
+    fn has_label(&self, label: &TokenLabel) -> CallResult<bool> {
         self.module.has_label(label)
     }
 
-    fn info(&self, slot: M::Slot) -> Outcome<TokenInfo> {
+    fn info(&self, slot: M::Slot) -> CallResult<TokenInfo> {
         self.module.info(slot)
     }
 
-    fn public_objects(&self, slot: M::Slot) -> Outcome<Vec<ObjectRecord>> {
+    fn public_objects(&self, slot: M::Slot) -> CallResult<Vec<ObjectRecord>> {
         self.note("C_FindObjects", || self.module.public_objects(slot))
     }
 
-    fn init_token(&self, slot: M::Slot, so_pin: &Pin, label: &TokenLabel) -> Outcome<()> {
+    fn init_token(&self, slot: M::Slot, so_pin: &Pin, label: &TokenLabel) -> CallResult<()> {
         self.note("C_InitToken", || self.module.init_token(slot, so_pin, label))
     }
 
-    fn open(&self, slot: M::Slot) -> Outcome<impl Session> {
+    fn open(&self, slot: M::Slot) -> CallResult<impl Session> {
         Ok(Recorded { session: self.module.open(slot)?, recorder: self })
     }
 }
@@ -138,31 +138,31 @@ struct Recorded<'a, S, M> {
 impl<S: Session, M> Session for Recorded<'_, S, M> {
     type Handle = S::Handle;
 
-    fn info(&self) -> Outcome<TokenInfo> {
+    fn info(&self) -> CallResult<TokenInfo> {
         self.session.info()
     }
 
-    fn present(&self, holder: PinHolder, pin: &Pin) -> Outcome<()> {
+    fn present(&self, holder: PinHolder, pin: &Pin) -> CallResult<()> {
         self.recorder.note("C_Login", || self.session.present(holder, pin))
     }
 
-    fn logout(&self) -> Outcome<()> {
+    fn logout(&self) -> CallResult<()> {
         self.recorder.note("C_Logout", || self.session.logout())
     }
 
-    fn init_pin(&self, new: &Pin) -> Outcome<()> {
+    fn init_pin(&self, new: &Pin) -> CallResult<()> {
         self.recorder.note("C_InitPIN", || self.session.init_pin(new))
     }
 
-    fn set_pin(&self, old: &Pin, new: &Pin) -> Outcome<()> {
+    fn set_pin(&self, old: &Pin, new: &Pin) -> CallResult<()> {
         self.recorder.note("C_SetPIN", || self.session.set_pin(old, new))
     }
 
-    fn objects(&self) -> Outcome<Vec<Found<S::Handle>>> {
+    fn objects(&self) -> CallResult<Vec<Found<S::Handle>>> {
         self.recorder.note("C_FindObjects", || self.session.objects())
     }
 
-    fn destroy(&self, object: &S::Handle) -> Outcome<()> {
+    fn destroy(&self, object: &S::Handle) -> CallResult<()> {
         self.recorder.note("C_DestroyObject", || self.session.destroy(object))
     }
 }

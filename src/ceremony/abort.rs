@@ -20,7 +20,7 @@ use crate::{
 
 /// What an abort came to.
 #[derive(Clone, Debug)]
-pub struct Given {
+pub struct GivenUp {
     /// Directory of the ceremony.
     pub directory: String,
     pub head: Digest,
@@ -38,7 +38,7 @@ pub fn abort(
     card: &mut dyn UnlockedCard,
     inbox: &mut dyn Inbox,
     reason: Line,
-) -> Result<Given, Error> {
+) -> Result<GivenUp, Error> {
     let state = world.load()?;
     let ceremony = open_ceremony(&state, "abort")?.clone();
     if ceremony.intended.is_some() || ceremony.concluded.is_some() {
@@ -64,5 +64,5 @@ pub fn abort(
     let head = Digest::of(&line);
     world.append(&ceremony.directory, &[line])?;
     cleared.tried("the station's keys", world.station.destroy_all(state.nonce, ceremony.number()));
-    Ok(Given { directory: ceremony.directory, head, left: cleared.left })
+    Ok(GivenUp { directory: ceremony.directory, head, left: cleared.left })
 }

@@ -13,7 +13,7 @@ use crate::{
     memory::Pin,
     ports::{
         cause::Cause,
-        token::{Effect, PinChange, Run, Token, TokenError},
+        token::{Attempt, Effect, PinChange, Token, TokenError},
     },
     proposal::{
         credential,
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How an operation comes to log in as the user.
-pub(super) enum Access {
+pub(super) enum LoginAs {
     /// With one of these user PINs.
     User(Vec<PresentPin>),
     /// With a temporary user PIN, which the SO sets: an application's PIN is not the quorum's.
@@ -46,10 +46,10 @@ impl Acting<'_, '_> {
         ceremony: &Ceremony,
         target: &TargetInForce,
         authorities: &Authorities,
-    ) -> Result<Access, Error> {
+    ) -> Result<LoginAs, Error> {
         match target.target.reissued() {
-            Some(_) => self.present_pins(ceremony, target, Role::SoPin, authorities).map(Access::Officer),
-            None => self.present_pins(ceremony, target, Role::UserPin, authorities).map(Access::User),
+            Some(_) => self.present_pins(ceremony, target, Role::SoPin, authorities).map(LoginAs::Officer),
+            None => self.present_pins(ceremony, target, Role::UserPin, authorities).map(LoginAs::User),
         }
     }
 
@@ -67,7 +67,7 @@ impl Acting<'_, '_> {
         let proposal = &ceremony.proposal;
         let own = ceremony.number() == self.ceremony.number();
         let never_set = own && self.new_pin(name, role)? == NewPin::NeverSet;
-        let may_be_set = self.run == Run::Resumed && !proposal.operation.facts().sets_pins && !never_set;
+        let may_be_set = self.run == Attempt::Resumed && !proposal.operation.facts().sets_pins && !never_set;
         let set = proposal
             .credentials
             .iter()
@@ -90,16 +90,16 @@ impl Acting<'_, '_> {
 /// one than `identity`.
 pub(super) fn log_in(
     token: &mut dyn Token,
-    access: Access,
+    access: LoginAs,
     identity: &TokenIdentity,
     pins: &PinAuthorization,
 ) -> Result<Option<(LoggedIn, Inventory)>, TokenError> {
     let (logged_in, inventory) = match access {
-        Access::User(candidates) => {
+        LoginAs::User(candidates) => {
             let (user, inventory) = first_accepted(candidates, |pin| token.inventory(pin))?;
             (LoggedIn { user, officer: None }, inventory)
         }
-        Access::Officer(candidates) => {
+        LoginAs::Officer(candidates) => {
             let seen = token.observe()?;
             if seen.identity != *identity {
                 return Ok(None);

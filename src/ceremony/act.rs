@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     approval::{intent::DurableIntent, quorum::Quorum},
-    ports::token::Run,
+    ports::token::Attempt,
     transcript::outcome::Outcome,
 };
 
@@ -31,10 +31,10 @@ impl Acting<'_, '_> {
         // An earlier run may have done what this one could not: without a look nothing is known.
         let operation = &self.ceremony.proposal.operation;
         let unseen = acted.outcome == Outcome::Failed && acted.targets.is_empty();
-        if self.run == Run::Resumed && unseen && !operation.facts().only_reads {
+        if self.run == Attempt::Resumed && unseen && !operation.facts().only_reads {
             acted.outcome = Outcome::Indeterminate;
         }
-        if self.run == Run::First && !self.pins_touched && acted.pins.is_empty() {
+        if self.run == Attempt::First && !self.pins_touched && acted.pins.is_empty() {
             acted.pins = self.untouched_pins();
         }
         Ok(acted)

@@ -7,7 +7,7 @@ use crate::{
     account::advice::Advice,
     encoding::text::{Name, Summary},
     memory::{CredentialSecret, Pin},
-    ports::token::{Effect, Run, TokenError},
+    ports::token::{Attempt, Effect, TokenError},
     proposal::{
         program::ProgramRecord,
         target::{LeftOut, ObjectRecord, Role},
@@ -170,7 +170,7 @@ pub struct Acting<'a, 'w> {
     pub(super) state: &'a LedgerState,
     pub(super) ceremony: &'a Ceremony,
     pub(super) present: &'a PresentPins,
-    pub(super) run: Run,
+    pub(super) run: Attempt,
     /// Whether this is the last run, however it ends.
     pub(super) gives_up: bool,
     /// Whether this run came to change a PIN.

@@ -13,7 +13,7 @@ use crate::{
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
         clock::Clock,
-        store::{Beside, CustodianMemory, Decided, Decision, StationStore},
+        store::{Beside, CustodianMemory, Decision, RememberedDecision, StationStore},
     },
     proposal::disputed_times::DisputedTimes,
     roster::{Person, Standing},
@@ -98,8 +98,8 @@ pub struct Matter<'s> {
 
 impl Matter<'_> {
     /// What this machine remembers of the custodian's decision on it.
-    pub fn decided(&self, decision: Decision) -> Decided {
-        Decided { ceremony: self.ceremony.number(), proposal: self.ceremony.digest, decision }
+    pub fn decided(&self, decision: Decision) -> RememberedDecision {
+        RememberedDecision { ceremony: self.ceremony.number(), proposal: self.ceremony.digest, decision }
     }
 }
 
@@ -138,8 +138,11 @@ pub fn matter<'s>(
     }
     let seen = memory.seen(state.nonce, &custodian.name)?;
     // A rejection may be on its way as a file. The custodian may write that file again, and nothing else.
-    let remembered =
-        Decided { ceremony: ceremony.number(), proposal: ceremony.digest, decision: Decision::Rejection };
+    let remembered = RememberedDecision {
+        ceremony: ceremony.number(),
+        proposal: ceremony.digest,
+        decision: Decision::Rejection,
+    };
     if ceremony.rejecting().contains(&custodian.name)
         || (decision == Decision::Approval && seen.contains(&remembered))
     {
@@ -197,11 +200,11 @@ fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s 
 pub(super) fn continuity(
     state: &LedgerState,
     next: u32,
-    seen: &[Decided],
+    seen: &[RememberedDecision],
     who: &Name,
     paper: Pins,
 ) -> Result<Continuity, Error> {
-    for Decided { ceremony: number, proposal, .. } in seen {
+    for RememberedDecision { ceremony: number, proposal, .. } in seen {
         match state.ceremonies.number(*number) {
             Some(known) if known.digest == *proposal => {}
             Some(other) => {

@@ -18,7 +18,7 @@ use crate::{
     transcript::{
         finding::{Finding, Severity},
         ledger::{self, CeremonyFiles, LedgerFiles, LedgerState},
-        verification::{self, Compared, Pins},
+        verification::{self, CopiesCompared, Pins},
     },
 };
 
@@ -68,7 +68,7 @@ pub fn audit(
             return Ok(Audit { verdict: Verdict::NotALedger, reason, findings, state: None });
         }
     }
-    let Compared { mut findings, sizes } = verification::compare_copies(copies)?;
+    let CopiesCompared { mut findings, sizes } = verification::compare_copies(copies)?;
     let length = |(place, (_, files)): &(usize, &(String, Box<StoredFiles>))| {
         (files.directories().len(), sizes.get(*place).copied())
     };

@@ -41,7 +41,7 @@ pub(super) const FORMAT: &str = "quorate-backup-v1";
 
 /// What opens the token and the backup.
 #[derive(Clone, Copy)]
-pub(super) struct Keys<'a> {
+pub(super) struct BackupKeys<'a> {
     pub user_pin: &'a Pin,
     pub backup_key: &'a CredentialSecret,
     /// Opens the file: that of the backup key's authority.
@@ -55,11 +55,11 @@ impl Acting<'_, '_> {
         user_pin: &'k Pin,
         credentials: &'k Credentials,
         identity: &'k X25519Identity,
-    ) -> Result<Keys<'k>, Error> {
+    ) -> Result<BackupKeys<'k>, Error> {
         let source = self.backup_key(self.ceremony)?.sealed.target.clone();
         let key = credentials.get(&(source, Role::BackupKey));
         let backup_key = key.ok_or_else(|| Error::defect("there is no backup key"))?;
-        Ok(Keys { user_pin, backup_key, identity })
+        Ok(BackupKeys { user_pin, backup_key, identity })
     }
 }
 

@@ -32,7 +32,7 @@ const MOST_NAMED: usize = 5;
 const MOST_SHOWN: usize = 2000;
 
 /// What is known of a program's run.
-pub(super) enum Known {
+pub(super) enum RunFate {
     Ended(RunRecord),
     /// It was not started, now or before.
     NotStarted(TokenError),
@@ -40,7 +40,7 @@ pub(super) enum Known {
     Unknown(String),
 }
 
-impl Known {
+impl RunFate {
     /// The record, where there is one.
     pub(super) fn record(&self) -> Option<&RunRecord> {
         match self {
@@ -70,18 +70,18 @@ impl Acting<'_, '_> {
         secrets: &[Pin],
         before: &[u8],
         grant: Authorization,
-    ) -> Result<Known, Error> {
+    ) -> Result<RunFate, Error> {
         let (ledger, number) = (self.state.nonce, self.ceremony.number());
         let repeatable = self.ceremony.proposal.operation.is_repeatable();
         let kept = self.world.station.take(ledger, number, ENDED)?;
         if let Some(record) = kept.and_then(|bytes| strict::parse::<RunRecord>(&bytes).ok())
             && (record.is_success(run) || !repeatable)
         {
-            return Ok(Known::Ended(record));
+            return Ok(RunFate::Ended(record));
         }
         let earlier = self.world.station.take(ledger, number, STARTED)?.is_some();
         if earlier && !repeatable {
-            return Ok(Known::Unknown(
+            return Ok(RunFate::Unknown(
                 "an earlier run started it, or was about to, and it is never run twice".into(),
             ));
         }
@@ -92,21 +92,21 @@ impl Acting<'_, '_> {
         match self.world.programs.run(grant, &room, run, secrets) {
             Ok(record) => {
                 self.world.station.put(ledger, number, ENDED, &strict::write(&record))?;
-                Ok(Known::Ended(record))
+                Ok(RunFate::Ended(record))
             }
             Err(error) if error.effect == Effect::None && earlier => {
-                Ok(Known::Unknown(format!("an earlier run may have started it, this one did not: {error}")))
+                Ok(RunFate::Unknown(format!("an earlier run may have started it, this one did not: {error}")))
             }
             Err(error) if error.effect == Effect::None => {
                 self.world.station.destroy(ledger, number, STARTED)?;
-                Ok(Known::NotStarted(error))
+                Ok(RunFate::NotStarted(error))
             }
-            Err(error) => Ok(Known::Unknown(error.to_string())),
+            Err(error) => Ok(RunFate::Unknown(error.to_string())),
         }
     }
 
     /// What the operator can do, and what the program complained of.
-    pub(super) fn tell_more(&mut self, acted: &mut Acted, known: &Known, hint: Option<Advice>) {
+    pub(super) fn tell_more(&mut self, acted: &mut Acted, known: &RunFate, hint: Option<Advice>) {
         match (hint, self.ceremony.proposal.operation.is_repeatable()) {
             (Some(hint), _) => acted.advise(hint),
             (None, true) => {}
@@ -130,10 +130,10 @@ impl Acting<'_, '_> {
         &mut self,
         acted: &mut Acted,
         run: &ProgramRun,
-        known: &Known,
+        known: &RunFate,
         secrets: &[Pin],
     ) {
-        if acted.is_completed() || matches!(known, Known::NotStarted(_)) {
+        if acted.is_completed() || matches!(known, RunFate::NotStarted(_)) {
             return;
         }
         let room = self.room();
@@ -188,7 +188,7 @@ impl Acting<'_, '_> {
     }
 
     /// Moves the outputs to their places. A file that exists there is left if it is identical: an earlier run put it there.
-    pub(super) fn publish(&mut self, run: &ProgramRun, known: &Known) -> Result<(), Error> {
+    pub(super) fn publish(&mut self, run: &ProgramRun, known: &RunFate) -> Result<(), Error> {
         let Some(record) = known.record() else { return Ok(()) };
         for (output, written) in run.outputs.iter().zip(&record.outputs) {
             let there = self.world.artifacts.exists(&output.path);
@@ -235,16 +235,16 @@ impl Acting<'_, '_> {
 }
 
 /// The end of a run in words.
-pub(super) fn describe(run: &ProgramRun, known: &Known) -> String {
+pub(super) fn describe(run: &ProgramRun, known: &RunFate) -> String {
     match known {
-        Known::Ended(record) => {
+        RunFate::Ended(record) => {
             let outputs: Vec<&str> =
                 run.outputs.iter().filter(|_| record.is_success(run)).map(|o| o.path.as_str()).collect();
             let written =
                 if outputs.is_empty() { String::new() } else { format!("; wrote {}", outputs.join(", ")) };
             format!("{}{written}", record.describe(run))
         }
-        Known::NotStarted(error) => format!("it was not started: {error}"),
-        Known::Unknown(why) => format!("how it ended is not known: {why}"),
+        RunFate::NotStarted(error) => format!("it was not started: {error}"),
+        RunFate::Unknown(why) => format!("how it ended is not known: {why}"),
     }
 }

@@ -147,7 +147,7 @@ pub fn to_file(envelope: &Envelope) -> Vec<u8> {
 
 /// A drill that was put beside the ledger.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct StoredDrill {
     /// What its maker states.
     pub said: Drill,
     /// Its file, in the ledger.
@@ -161,14 +161,14 @@ pub fn keep(
     state: &LedgerState,
     files: &[(String, Vec<u8>)],
     clock: &dyn Clock,
-) -> Result<Vec<Kept>, Error> {
+) -> Result<Vec<StoredDrill>, Error> {
     let checked = files.iter().map(|(name, bytes)| placed(state, name, bytes, clock));
     let checked = checked.collect::<Result<Vec<_>, _>>()?;
     let mut kept = Vec::new();
     for (ceremony, envelope, said) in checked {
         let name = sign::beside_name(&said.person, &envelope);
         ledger.put_beside(&ceremony.directory, Beside::Drills, &name, &to_file(&envelope))?;
-        kept.push(Kept { said, file: format!("{}/drills/{name}", ceremony.directory) });
+        kept.push(StoredDrill { said, file: format!("{}/drills/{name}", ceremony.directory) });
     }
     Ok(kept)
 }

@@ -31,7 +31,7 @@ use crate::{
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
         store::{Beside, Decision, Inbox},
-        token::Run,
+        token::Attempt,
     },
     proposal::target::Role,
     transcript::{
@@ -44,7 +44,7 @@ use crate::{
 pub const USES: Uses = Uses { signs: 0, opens: 2 };
 
 /// What an operator brings to an execution besides the ledger.
-pub struct Request<'a> {
+pub struct ExecuteRequest<'a> {
     /// The administrator's card.
     pub card: &'a CardDescription,
     /// Approval files.
@@ -105,7 +105,7 @@ pub fn check_given<'p>(
 pub fn execute(
     world: &mut World<'_>,
     card: &mut dyn UnlockedCard,
-    request: Request<'_>,
+    request: ExecuteRequest<'_>,
 ) -> Result<Report, Error> {
     let state = world.load()?;
     let ceremony = open_ceremony(&state, "execute")?.clone();
@@ -134,10 +134,10 @@ pub fn execute(
             copies::check(world.ledger, world.mode, ceremony.roster.policy())?;
             check_room(world, &ceremony, 0)?;
             let intent = world.ledger.prove_intent(&ceremony.directory, *line, targets)?;
-            (quorum.0, intent, Run::Resumed, quorum.1)
+            (quorum.0, intent, Attempt::Resumed, quorum.1)
         }
         None => match begin(world, &state, &ceremony, collected, &mut lines)? {
-            Begun::Intended(quorum, intent, set_aside) => (quorum, intent, Run::First, set_aside),
+            Begun::Intended(quorum, intent, set_aside) => (quorum, intent, Attempt::First, set_aside),
             Begun::Unreachable(summary) => {
                 conclude::conclude(world, &ceremony, &mut lines, Acted::refused(&summary))?;
                 return conclude::close(world, &ceremony, &mut lines, request.inbox, persistence);

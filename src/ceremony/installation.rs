@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     approval::{authorization::Authorization, quorum::Authorities},
-    ports::token::{Condition, Effect, Installation, Run, Token, TokenError, Wanted},
+    ports::token::{Attempt, Condition, Effect, Installation, Token, TokenError, Wanted},
     proposal::{
         joining::{GenesisTarget, StartKind},
         place::Place,
@@ -109,11 +109,13 @@ impl Acting<'_, '_> {
             let known = self.known_so_pin(target).map_err(failed)?;
             let (run, present) = match (target.start, known) {
                 // Nothing was initialised yet: a token that has the label is another one.
-                (_, NewPin::NeverSet) => (Run::First, present),
+                (_, NewPin::NeverSet) => (Attempt::First, present),
                 (StartKind::Initialise, _) => (self.run, present),
-                (StartKind::TakeOver, NewPin::MayBeSet) => (Run::Resumed, present),
+                (StartKind::TakeOver, NewPin::MayBeSet) => (Attempt::Resumed, present),
                 // The one that was handed over is known to be no longer in force.
-                (StartKind::TakeOver, NewPin::Set) => (Run::Resumed, present.filter(|_| held_so.is_none())),
+                (StartKind::TakeOver, NewPin::Set) => {
+                    (Attempt::Resumed, present.filter(|_| held_so.is_none()))
+                }
             };
             let label = target.token_label();
             let installation = Installation {
@@ -161,14 +163,14 @@ impl Acting<'_, '_> {
         if recovers { Ok(NewPin::MayBeSet) } else { self.new_pin(&target.name, Role::SoPin) }
     }
 
-    fn start_token(&mut self, target: &GenesisTarget, run: Run) -> Result<Box<dyn Token>, TokenError> {
+    fn start_token(&mut self, target: &GenesisTarget, run: Attempt) -> Result<Box<dyn Token>, TokenError> {
         let pinned = target.identity.module_sha256;
         match (target.start, run) {
             (StartKind::TakeOver, _) => self.installed_token(target),
-            (StartKind::Initialise, Run::First) => {
+            (StartKind::Initialise, Attempt::First) => {
                 self.world.tokens.open(&target.name, &target.place, Wanted::Empty, pinned)
             }
-            (StartKind::Initialise, Run::Resumed) => {
+            (StartKind::Initialise, Attempt::Resumed) => {
                 let label = target.label.as_str();
                 if let Ok(mut token) =
                     self.world.tokens.open(&target.name, &target.place, Wanted::Labelled(label), pinned)

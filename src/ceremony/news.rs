@@ -3,7 +3,7 @@
 
 use super::acting::Acted;
 use crate::{
-    ports::token::Run,
+    ports::token::Attempt,
     proposal::{
         identity::{Matching, matching},
         operations::{DeleteOperation, Operation},
@@ -25,10 +25,10 @@ pub(super) fn since(
     recorded: &[ObjectRecord],
     before: &[ObjectRecord],
     operation: &Operation,
-    run: Run,
+    run: Attempt,
 ) -> News {
     let mut found = matching(recorded, before);
-    if run == Run::Resumed {
+    if run == Attempt::Resumed {
         found = without_own_work(found, operation);
     }
     let mut news = News { counted: Vec::new(), lines: Vec::new() };

@@ -16,7 +16,7 @@ use crate::{
     encoding::{text, time::Timestamp},
     ports::clock::Clock as _,
     roster::attestation::{
-        self, AttestationError, Authority, Bundled, Certificate, Firmware, Marking, SubjectKey, Trust,
+        self, AttestationError, Bundled, Certificate, Firmware, Marking, SubjectKey, Trust, TrustAnchor,
         VerifiedAttestation,
     },
     storage::SystemClock,
@@ -161,11 +161,11 @@ fn tell(
                 form_factor: attested.form_factor().map(|form| form.to_string()),
                 fips: attested.is_fips(),
                 authority: match attested.authority() {
-                    Authority::Yubico(name) => Some(name),
-                    Authority::Other => None,
+                    TrustAnchor::Yubico(name) => Some(name),
+                    TrustAnchor::Other => None,
                 },
                 chain: attested.chain().to_vec(),
-                card_is_marked: attested.marking() == Marking::Authority,
+                card_is_marked: attested.marking() == Marking::TrustAnchor,
             })
         }
         Err(refusal) => {
@@ -211,8 +211,8 @@ fn facts(attested: &VerifiedAttestation) -> Vec<String> {
         facts.push(format!("note          {UNMARKED}"));
     }
     facts.push(match attested.authority() {
-        Authority::Yubico(name) => format!("ends with     {name}, as Yubico published it"),
-        Authority::Other => "ends with     an authority that --trust named".into(),
+        TrustAnchor::Yubico(name) => format!("ends with     {name}, as Yubico published it"),
+        TrustAnchor::Other => "ends with     an authority that --trust named".into(),
     });
     facts
 }

@@ -1,6 +1,6 @@
 //! An enrolment in words, and what its certificates prove.
 
-use super::{proof::Proof, terminal::Terminal};
+use super::{proof::KeyOrigin, terminal::Terminal};
 use crate::{
     account::card::EnrolmentShown,
     roster::{
@@ -25,17 +25,17 @@ pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) 
     EnrolmentShown { enrolment: e.clone(), keyid: card.keyid(), attestation: proof.seen() }
 }
 
-fn prove(card: &EnrolledCard, trust: &Trust) -> Proof {
+fn prove(card: &EnrolledCard, trust: &Trust) -> KeyOrigin {
     match (card.enrolment().kind, card.attestation().next().is_some()) {
-        (CardKind::Soft, false) => return Proof::None("a soft card is a file"),
+        (CardKind::Soft, false) => return KeyOrigin::None("a soft card is a file"),
         (CardKind::Yubikey, false) => {
-            return Proof::None("production refuses the card unless the plan waives that");
+            return KeyOrigin::None("production refuses the card unless the plan waives that");
         }
         (_, true) => {}
     }
     // Which firmware is new enough, a plan says; here it is shown.
     match attestation::check_enrolled(card, trust, Firmware::new(0, 0, 0)) {
-        Ok(attested) => Proof::Verified {
+        Ok(attested) => KeyOrigin::Verified {
             facts: attested.to_string(),
             firmware: attested.signing().firmware(),
             authority: attested.signing().authority(),

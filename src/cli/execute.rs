@@ -17,7 +17,7 @@ use crate::{
     account::outcome::{Executed, FileAndReason},
     ceremony::{
         Error, Persistence, Report, SetAside, clearing,
-        execute::{self, Request},
+        execute::{self, ExecuteRequest},
         recognition, standing,
     },
     encoding::{digest::Digest, text::Name},
@@ -91,7 +91,7 @@ impl Stage {
             terminal.confirm("Execute it now?")?;
         }
         ask_present(terminal, &state, &mut present)?;
-        let request = Request { card: &description, inbox: &mut inbox, present, persistence };
+        let request = ExecuteRequest { card: &description, inbox: &mut inbox, present, persistence };
         let wiring = &mut self.wiring;
         let (executed, spent) =
             card.unlocked(terminal, &description, Some(&ceremony.roster), execute::USES, |card| {

@@ -20,7 +20,7 @@ use rustix::{
 
 /// What became of a descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Condition {
+enum StreamState {
     /// All was written so far.
     Sound,
     /// The reader went away.
@@ -29,8 +29,8 @@ enum Condition {
     Failed(Errno),
 }
 
-static STDOUT: Mutex<Condition> = Mutex::new(Condition::Sound);
-static STDERR: Mutex<Condition> = Mutex::new(Condition::Sound);
+static STDOUT: Mutex<StreamState> = Mutex::new(StreamState::Sound);
+static STDERR: Mutex<StreamState> = Mutex::new(StreamState::Sound);
 
 /// Writes to standard output.
 pub fn to_stdout(bytes: &[u8]) {
@@ -44,23 +44,23 @@ pub fn to_stderr(bytes: &[u8]) {
 
 /// What could not be written, in a sentence; none if all was, or if whoever read it went away.
 pub fn lost() -> Option<String> {
-    let failed = |name: &str, condition: &Mutex<Condition>| match *lock(condition) {
-        Condition::Failed(errno) => {
+    let failed = |name: &str, condition: &Mutex<StreamState>| match *lock(condition) {
+        StreamState::Failed(errno) => {
             let reason = crate::durable::reason(&io::Error::from(errno));
             Some(format!("not everything could be written to {name}: {reason}"))
         }
-        Condition::Sound | Condition::Unread => None,
+        StreamState::Sound | StreamState::Unread => None,
     };
     failed("standard output", &STDOUT).or_else(|| failed("standard error", &STDERR))
 }
 
-fn write(condition: &Mutex<Condition>, descriptor: BorrowedFd<'_>, bytes: &[u8]) {
+fn write(condition: &Mutex<StreamState>, descriptor: BorrowedFd<'_>, bytes: &[u8]) {
     let mut condition = lock(condition);
-    if *condition == Condition::Sound {
+    if *condition == StreamState::Sound {
         *condition = match write_all(descriptor, bytes) {
-            Ok(()) => Condition::Sound,
-            Err(Errno::PIPE) => Condition::Unread,
-            Err(errno) => Condition::Failed(errno),
+            Ok(()) => StreamState::Sound,
+            Err(Errno::PIPE) => StreamState::Unread,
+            Err(errno) => StreamState::Failed(errno),
         };
     }
 }
@@ -86,7 +86,7 @@ fn wait(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-fn lock(condition: &Mutex<Condition>) -> MutexGuard<'_, Condition> {
+fn lock(condition: &Mutex<StreamState>) -> MutexGuard<'_, StreamState> {
     condition.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -97,19 +97,19 @@ mod tests {
 
     #[test]
     fn what_a_full_disk_does_not_take_is_remembered() {
-        let condition = Mutex::new(Condition::Sound);
+        let condition = Mutex::new(StreamState::Sound);
         let full: OwnedFd = File::options().write(true).open("/dev/full").unwrap().into();
         write(&condition, full.as_fd(), b"a report");
-        assert_eq!(*condition.lock().unwrap(), Condition::Failed(Errno::NOSPC));
+        assert_eq!(*condition.lock().unwrap(), StreamState::Failed(Errno::NOSPC));
         // The rest is not written behind a gap.
         let null: OwnedFd = File::options().write(true).open("/dev/null").unwrap().into();
         write(&condition, null.as_fd(), b"more");
-        assert_eq!(*condition.lock().unwrap(), Condition::Failed(Errno::NOSPC));
+        assert_eq!(*condition.lock().unwrap(), StreamState::Failed(Errno::NOSPC));
     }
 
     #[test]
     fn a_pipe_that_is_not_ready_gets_all_of_it_and_one_that_is_closed_is_quiet() {
-        let condition = Mutex::new(Condition::Sound);
+        let condition = Mutex::new(StreamState::Sound);
         // Not for the children of other tests, which would keep it open.
         let (read, write_end) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         rustix::io::ioctl_fionbio(&write_end, true).unwrap();
@@ -121,11 +121,11 @@ mod tests {
         });
         write(&condition, write_end.as_fd(), &whole);
         assert!(reader.join().unwrap() == whole);
-        assert_eq!(*condition.lock().unwrap(), Condition::Sound);
+        assert_eq!(*condition.lock().unwrap(), StreamState::Sound);
         // A child of another test has the other end, too, from its fork until it runs a program of its own.
         for _ in 0..1000 {
             write(&condition, write_end.as_fd(), b"more");
-            if *condition.lock().unwrap() == Condition::Unread {
+            if *condition.lock().unwrap() == StreamState::Unread {
                 return;
             }
             thread::sleep(std::time::Duration::from_millis(10));

@@ -3,14 +3,14 @@
 use super::terminal::Terminal;
 use crate::{
     account::card::ProofSeen,
-    roster::attestation::{AttestationError, Authority, Firmware, Marking},
+    roster::attestation::{AttestationError, Firmware, Marking, TrustAnchor},
 };
 
 /// Of a card's certificate that says nothing of being an authority's.
 pub const UNMARKED: &str = "the card's own certificate is not marked as an authority's (some of firmware 4 and of the 5Ci with 5.2.4 are not); the pinned root itself signed it, and that counts. openssl refuses such a chain";
 
 /// What is known of where the keys of a card were made.
-pub enum Proof {
+pub enum KeyOrigin {
     /// Nothing attests them, and why that is so.
     None(&'static str),
     /// It checks out, up to an authority that is believed.
@@ -18,7 +18,7 @@ pub enum Proof {
         facts: String,
         firmware: Firmware,
         /// Where the chain ends.
-        authority: Authority,
+        authority: TrustAnchor,
         /// Of the card's own certificate.
         marking: Marking,
     },
@@ -28,7 +28,7 @@ pub enum Proof {
     Refused(AttestationError),
 }
 
-impl From<AttestationError> for Proof {
+impl From<AttestationError> for KeyOrigin {
     fn from(error: AttestationError) -> Self {
         match error {
             AttestationError::Incomplete { .. } => Self::Incomplete(error),
@@ -37,7 +37,7 @@ impl From<AttestationError> for Proof {
     }
 }
 
-impl Proof {
+impl KeyOrigin {
     /// Says it; `what` is what `quorate card show` was or would be asked for, as a shell takes it.
     pub fn tell(&self, what: &str, terminal: Terminal) {
         let more = |line: &str| terminal.item(&format!("              {line}"));
@@ -45,8 +45,8 @@ impl Proof {
             Self::None(why) => terminal.item(&format!("attestation   none: {why}")),
             Self::Verified { facts, firmware, authority, marking } => {
                 terminal.item(&match authority {
-                    Authority::Yubico(name) => format!("attestation   checks out, up to {name}"),
-                    Authority::Other => {
+                    TrustAnchor::Yubico(name) => format!("attestation   checks out, up to {name}"),
+                    TrustAnchor::Other => {
                         "attestation   checks out, up to an authority that --trust named".into()
                     }
                 });
@@ -78,7 +78,7 @@ impl Proof {
             Self::Refused(error) => ("refused", Some(error.to_string())),
         };
         let (firmware, authority) = match self {
-            Self::Verified { firmware, authority: Authority::Yubico(name), .. } => {
+            Self::Verified { firmware, authority: TrustAnchor::Yubico(name), .. } => {
                 (Some(*firmware), Some(*name))
             }
             Self::Verified { firmware, .. } => (Some(*firmware), None),

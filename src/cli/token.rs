@@ -18,8 +18,8 @@ use crate::{
     ceremony::{self, Error},
     encoding::{absolute_path::AbsolutePath, digest::Digest, text},
     pkcs11::{
-        Depth, Detail, MechanismReport, Meter, ModuleReport, Pkcs11Settings, Select, SlotReport, Waited,
-        Which, report,
+        AbsentTokens, Depth, Detail, MechanismReport, Meter, ModuleReport, Pkcs11Settings, Select,
+        SlotReport, Which, report,
     },
     ports::token::TokenError,
     proposal::{capability::Ability, place::Place},
@@ -52,7 +52,7 @@ fn settings(module: &Path, pinned: Option<Digest>, global: &Global) -> Result<Pk
         module_sha256: pinned,
         environment: Vec::new(),
         meter: Meter::default(),
-        waited: Waited::default(),
+        waited: AbsentTokens::default(),
         worker: None,
     })
 }

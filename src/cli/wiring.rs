@@ -25,7 +25,7 @@ use crate::{
     },
     memory::Pin,
     piv::PivCard,
-    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, Waited},
+    pkcs11::{AbsentTokens, Meter, Pkcs11Settings, Pkcs11Token, Select},
     ports::{
         card::{Attention, Card},
         cause::Cause,
@@ -142,7 +142,7 @@ pub fn tokens(global: &Global) -> Tokens {
     Tokens {
         time_limit: Duration::from_secs(global.module_timeout),
         meter: Meter::default(),
-        waited: Waited::default(),
+        waited: AbsentTokens::default(),
     }
 }
 
@@ -152,7 +152,7 @@ pub struct Tokens {
     time_limit: Duration,
     /// The time that went to modules.
     meter: Meter,
-    waited: Waited,
+    waited: AbsentTokens,
 }
 
 impl TokenSource for Tokens {

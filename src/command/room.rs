@@ -21,7 +21,7 @@ const SHORTEST_LOOKED_FOR: usize = 4;
 pub(super) struct Room(pub(super) PathBuf);
 
 /// A file as it was found, and whether a credential occurs in it.
-pub(super) struct Found {
+pub(super) struct FoundFile {
     pub(super) file: WrittenFile,
     pub(super) has_credential: bool,
 }
@@ -89,7 +89,7 @@ impl Room {
     }
 
     /// What a program left under its outputs' names: regular files with one name, nothing else.
-    pub(super) fn outputs(&self, run: &ProgramRun, secrets: &[Pin]) -> io::Result<Vec<Found>> {
+    pub(super) fn outputs(&self, run: &ProgramRun, secrets: &[Pin]) -> io::Result<Vec<FoundFile>> {
         let mut found = Vec::new();
         for output in run.outputs.iter().filter(|o| !is_stream(&o.name)) {
             if let Ok(file) = self.open(&output.name)? {
@@ -149,7 +149,7 @@ pub(super) enum Untaken {
 }
 
 /// Length, digest, and whether a credential occurs in it, however the reads fall.
-pub(super) fn measure(name: &Name, mut from: impl Read, secrets: &[Pin]) -> io::Result<Found> {
+pub(super) fn measure(name: &Name, mut from: impl Read, secrets: &[Pin]) -> io::Result<FoundFile> {
     let longest = secrets.iter().map(|secret| secret.expose().len()).max().unwrap_or(0);
     let (mut hasher, mut length, mut has_credential) = (Hasher::default(), 0_u64, false);
     let mut buffer = zeroize::Zeroizing::new(vec![0; 64 * 1024]);
@@ -159,7 +159,7 @@ pub(super) fn measure(name: &Name, mut from: impl Read, secrets: &[Pin]) -> io::
         let bytes = buffer.get(..read).unwrap_or_default();
         if bytes.is_empty() {
             let file = WrittenFile { name: name.clone(), length, sha256: hasher.finish() };
-            return Ok(Found { file, has_credential });
+            return Ok(FoundFile { file, has_credential });
         }
         hasher.update(bytes);
         length = length.saturating_add(bytes.len() as u64);

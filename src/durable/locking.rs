@@ -57,27 +57,27 @@ impl DirectoryLock {
     }
 
     /// The directory that is locked, wherever it was moved to.
-    pub fn identity(&self) -> io::Result<Identity> {
-        self._directory.metadata().map(|metadata| Identity::from(&metadata))
+    pub fn identity(&self) -> io::Result<DirectoryId> {
+        self._directory.metadata().map(|metadata| DirectoryId::from(&metadata))
     }
 }
 
 /// Which directory it is, whatever its path: device and inode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Identity {
+pub struct DirectoryId {
     /// The file system (st_dev).
     pub device: u64,
     pub inode: u64,
 }
 
-impl Identity {
+impl DirectoryId {
     /// Of what `path` leads to, through symbolic links.
     pub fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
 }
 
-impl From<&fs::Metadata> for Identity {
+impl From<&fs::Metadata> for DirectoryId {
     fn from(metadata: &fs::Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }

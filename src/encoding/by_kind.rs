@@ -147,7 +147,7 @@ mod tests {
 
     by_kind! {
     /// Two kinds.
-    pub enum Sample {
+    pub enum Listed {
         WithList {
             #[serde(deserialize_with = "bounds::handed")]
             list: Vec<u8>,
@@ -161,11 +161,11 @@ mod tests {
     #[test]
     fn it_is_read_as_it_is_written() {
         for (sample, text) in [
-            (Sample::WithList { list: vec![1, 2] }, r#"{"kind":"with-list","list":[1,2]}"#),
-            (Sample::WithNumber { number: 7 }, r#"{"kind":"with-number","number":7}"#),
+            (Listed::WithList { list: vec![1, 2] }, r#"{"kind":"with-list","list":[1,2]}"#),
+            (Listed::WithNumber { number: 7 }, r#"{"kind":"with-number","number":7}"#),
         ] {
             assert_eq!(strict::write(&sample), text.as_bytes());
-            assert_eq!(strict::parse::<Sample>(text.as_bytes()).unwrap(), sample);
+            assert_eq!(strict::parse::<Listed>(text.as_bytes()).unwrap(), sample);
         }
         for other in [
             "{}",
@@ -181,7 +181,7 @@ mod tests {
             r#"{"kind":"with-number","kind":"with-number","number":7}"#,
             r#"{"kind":"with-number","number":7,"list":[]}"#,
         ] {
-            assert!(strict::parse::<Sample>(other.as_bytes()).is_err(), "{other}");
+            assert!(strict::parse::<Listed>(other.as_bytes()).is_err(), "{other}");
         }
     }
 
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn reading_ends_at_the_bound() {
         let text = br#"{"kind":"with-list","list":[0,0,0,0,0,0,0,0,0,!"#;
-        let refused = strict::parse::<Sample>(text).unwrap_err().to_string();
+        let refused = strict::parse::<Listed>(text).unwrap_err().to_string();
         assert!(refused.contains("more than 8 entries"), "{refused}");
     }
 }

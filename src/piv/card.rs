@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     fault::Fault,
-    keys::Keys,
+    keys::CardKeys,
     reader,
     session::{Reference, Session, too_old},
     slots::SlotKey,
@@ -37,7 +37,7 @@ pub struct PivCard {
     attention: Arc<dyn Attention>,
     /// None after the card was released; then it is opened again.
     session: Option<Session>,
-    keys: Option<Keys>,
+    keys: Option<CardKeys>,
     tries: Option<(u32, Instant)>,
     /// Of the work that is being done.
     touches: Touches,
@@ -157,12 +157,12 @@ impl PivCard {
         }
     }
 
-    fn known_keys(&mut self, enrolled: &[EnrolledKeys]) -> Result<Keys, CardError> {
-        let keys = match Keys::find(self.connect()?, enrolled) {
+    fn known_keys(&mut self, enrolled: &[EnrolledKeys]) -> Result<CardKeys, CardError> {
+        let keys = match CardKeys::find(self.connect()?, enrolled) {
             // Nothing was changed yet, and no PIN presented: it is opened again, and asked once more.
             Err(CardError::Gone { how: Departure::Taken, .. }) => {
                 self.session = None;
-                Keys::find(self.connect()?, enrolled)?
+                CardKeys::find(self.connect()?, enrolled)?
             }
             found => found?,
         };

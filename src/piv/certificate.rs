@@ -28,13 +28,13 @@ const PLUGIN: &str = "age-plugin-yubikey";
 const PLUGIN_VERSION: &str = "0.5.1";
 
 /// The owner of the key, as a certificate names it.
-pub(super) struct Subject {
+pub(super) struct CertificateSubject {
     organization: &'static str,
     unit: &'static str,
     name: String,
 }
 
-impl Subject {
+impl CertificateSubject {
     /// As age-plugin-yubikey writes and looks for it.
     pub(super) fn share_key(name: &str) -> Self {
         Self { organization: PLUGIN, unit: PLUGIN_VERSION, name: name.to_owned() }
@@ -52,7 +52,7 @@ pub(super) struct Unsigned {
 }
 
 impl Unsigned {
-    pub(super) fn new(key: &SlotKey, subject: &Subject, serial: [u8; 16], now: Timestamp) -> Self {
+    pub(super) fn new(key: &SlotKey, subject: &CertificateSubject, serial: [u8; 16], now: Timestamp) -> Self {
         let algorithm = tlv(SEQUENCE, &[&tlv(OBJECT_IDENTIFIER, &[ECDSA_WITH_SHA256])]);
         let name = name(subject);
         let validity = tlv(SEQUENCE, &[&time(now), &tlv(GENERALIZED_TIME, &[b"99991231235959Z"])]);
@@ -136,7 +136,7 @@ pub(super) fn subject(certificate: &[u8]) -> Option<String> {
     Some(if parts.is_empty() { "nobody".into() } else { parts.join(", ") })
 }
 
-fn name(subject: &Subject) -> Vec<u8> {
+fn name(subject: &CertificateSubject) -> Vec<u8> {
     let part = |oid: &[u8], text: &str| {
         let pair = tlv(SEQUENCE, &[&tlv(OBJECT_IDENTIFIER, &[oid]), &tlv(UTF8_STRING, &[text.as_bytes()])]);
         tlv(SET, &[&pair])

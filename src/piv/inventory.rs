@@ -11,7 +11,7 @@ use super::{
     reader,
     record::{KeyRecord, RECORD},
     session::{Reference, Session, too_old},
-    slots::{Slot, SlotKey},
+    slots::{Slot, SlotKey, certificate_object},
     tlv::read_tlv,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub struct PinStanding {
 
 /// What is where the certificate of a key belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Beside {
+pub enum CertificateBeside {
     /// A certificate of the key.
     Certificate,
     Nothing,
@@ -51,7 +51,7 @@ pub struct CardInventory {
     pub firmware: String,
     pub reader: String,
     /// Keys, each with what is beside it.
-    pub keys: Vec<(SlotKey, Beside)>,
+    pub keys: Vec<(SlotKey, CertificateBeside)>,
     /// Slots with keys of a kind that is not known here: they are nobody's to overwrite.
     pub unknown: Vec<Slot>,
     pub pin: PinStanding,
@@ -91,12 +91,13 @@ impl CardInventory {
 
     /// Whether the certificate of its key is in this slot.
     pub fn has_certificate(&self, slot: Slot) -> bool {
-        self.keys.iter().any(|(key, beside)| key.slot == slot && *beside == Beside::Certificate)
+        self.keys.iter().any(|(key, beside)| key.slot == slot && *beside == CertificateBeside::Certificate)
     }
 
     /// Whether a certificate of whatever key is in this slot.
     pub fn holds_certificate(&self, slot: Slot) -> bool {
-        let beside = self.keys.iter().any(|(key, beside)| key.slot == slot && *beside != Beside::Nothing);
+        let beside =
+            self.keys.iter().any(|(key, beside)| key.slot == slot && *beside != CertificateBeside::Nothing);
         beside || self.lone.contains(&slot)
     }
 
@@ -171,14 +172,14 @@ impl CardInventory {
 }
 
 /// A reader, and what is in it.
-pub struct Seen {
+pub struct ReaderContents {
     pub reader: String,
     /// The card, or why there is none that can be used.
     pub card: Result<CardInventory, String>,
 }
 
 /// All readers. No reader at all is not an error.
-pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<Seen>, CardError> {
+pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<ReaderContents>, CardError> {
     let all = match reader::open_all(attention, |_| false) {
         Err(CardError::Absent { .. }) => Vec::new(),
         other => other?,
@@ -192,7 +193,7 @@ pub fn readers(attention: &Arc<dyn Attention>) -> Result<Vec<Seen>, CardError> {
             }
             Err(fault) => Err(reader::why(fault)),
         };
-        Seen { reader: found.name, card }
+        ReaderContents { reader: found.name, card }
     });
     Ok(seen.collect())
 }
@@ -297,7 +298,7 @@ fn read_slot(
     if key.is_none() && wanted == Certificates::UntilFree && !is_looked_at {
         return Ok(());
     }
-    let object = match session.object(slot.certificate_object()) {
+    let object = match session.object(certificate_object(slot)) {
         Err(Fault::Said(yubikey::Error::SizeError | yubikey::Error::ParseError)) => Some(Vec::new()),
         other => other?,
     };
@@ -312,9 +313,9 @@ fn read_slot(
         None => {}
         Some(key) => {
             let beside = match (object, certificate) {
-                (None, _) => Beside::Nothing,
-                (_, Some(der)) if certificate::is_of(&der, &key.spki) => Beside::Certificate,
-                _ => Beside::Other,
+                (None, _) => CertificateBeside::Nothing,
+                (_, Some(der)) if certificate::is_of(&der, &key.spki) => CertificateBeside::Certificate,
+                _ => CertificateBeside::Other,
             };
             found.keys.push((key, beside));
         }
@@ -339,7 +340,7 @@ fn recorded(session: &mut Session) -> Result<KeyRecord, Fault> {
 }
 
 pub(super) fn certificate_in(session: &mut Session, slot: Slot) -> Result<Option<Vec<u8>>, Fault> {
-    Ok(session.object(slot.certificate_object())?.and_then(|object| certificate::from_object(&object)))
+    Ok(session.object(certificate_object(slot))?.and_then(|object| certificate::from_object(&object)))
 }
 
 fn standing(session: &mut Session, of: Reference) -> Result<PinStanding, Fault> {

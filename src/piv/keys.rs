@@ -21,13 +21,13 @@ const NO_KEY: &str = "insert the card that was enrolled; if it is this one, its 
 
 /// The two keys that a ceremony uses.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Keys {
+pub(super) struct CardKeys {
     pub(super) signing: SlotKey,
     pub(super) public: PublicKey,
     pub(super) share: Option<(SlotKey, PivRecipient)>,
 }
 
-impl Keys {
+impl CardKeys {
     /// Looks for the keys with which a card of this serial was enrolled. Where there is no such enrolment, or its keys
     /// are not on the card, these are the key of slot 9c and the first of the retired slots that can be a share key: who
     /// asked will see that they are others. One APDU for each slot, and so two if the keys are where they were made on an

@@ -5,11 +5,11 @@ use std::time::Instant;
 use yubikey::piv::AlgorithmId;
 
 use super::{
-    certificate::{self, Subject, Unsigned},
-    inventory::{Beside, certificate_in},
+    certificate::{self, CertificateSubject, Unsigned},
+    inventory::{CertificateBeside, certificate_in},
     preparation::{Preparation, SigningAlgorithm, TouchRule},
     record::RECORD,
-    slots::{Slot, SlotKey},
+    slots::{Slot, SlotKey, certificate_object},
     unlocked::{signed, touch_fault},
 };
 use crate::{
@@ -52,13 +52,13 @@ impl Preparation {
         self.inventory.record.made(&key);
         self.keep_record()?;
         if !key.wants_certificate() && self.inventory.holds_certificate(slot) {
-            let removed = self.session()?.put_object(slot.certificate_object(), &mut []);
+            let removed = self.session()?.put_object(certificate_object(slot), &mut []);
             self.put(&format!("that the old certificate of slot {slot} goes"), removed)?;
         }
         self.inventory.lone.retain(|other| *other != slot);
         self.inventory.names.remove(&slot);
         self.inventory.keys.retain(|(other, _)| other.slot != slot);
-        self.inventory.keys.push((key.clone(), Beside::Nothing));
+        self.inventory.keys.push((key.clone(), CertificateBeside::Nothing));
         self.inventory.keys.sort_by_key(|(key, _)| key.slot);
         Ok(key)
     }
@@ -74,17 +74,20 @@ impl Preparation {
 
     /// Puts a self-signed certificate beside a key: one touch.
     pub fn certify(&mut self, key: &SlotKey, name: &str, now: Timestamp) -> Result<(), CardError> {
-        let subject =
-            if key.slot == Slot::SIGNING { Subject::signing_key(name) } else { Subject::share_key(name) };
+        let subject = if key.slot == Slot::SIGNING {
+            CertificateSubject::signing_key(name)
+        } else {
+            CertificateSubject::share_key(name)
+        };
         let mut serial = [0; 16];
         getrandom::fill(&mut serial).map_err(|_| self.refuse("no random numbers for its certificate"))?;
         let unsigned = Unsigned::new(key, &subject, serial, now);
         let signature = self.sign(key, unsigned.message())?;
         let mut object = certificate::object(&unsigned.finish(&signature));
-        let put = self.session()?.put_object(key.slot.certificate_object(), &mut object);
+        let put = self.session()?.put_object(certificate_object(key.slot), &mut object);
         self.put(&format!("the certificate of slot {}", key.slot), put)?;
         if let Some((_, beside)) = self.inventory.keys.iter_mut().find(|(other, _)| other.slot == key.slot) {
-            *beside = Beside::Certificate;
+            *beside = CertificateBeside::Certificate;
         }
         Ok(())
     }

@@ -32,6 +32,6 @@ mod tlv;
 mod unlocked;
 
 pub(crate) use card::PivCard;
-pub(crate) use inventory::{Beside, CardInventory, Seen, inventory, readers};
+pub(crate) use inventory::{CardInventory, CertificateBeside, ReaderContents, inventory, readers};
 pub(crate) use preparation::{ManagementKey, Preparation, SigningAlgorithm, TouchRule};
 pub(crate) use slots::{Slot, SlotKey};

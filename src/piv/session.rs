@@ -13,7 +13,7 @@ use yubikey::{
 
 use super::{
     fault::Fault,
-    slots::{Slot, SlotKey},
+    slots::{self, Slot, SlotKey},
 };
 use crate::{
     encoding::text::Line,
@@ -127,7 +127,7 @@ impl Session {
 
     /// Whose key is in a slot; none if it is empty.
     pub(super) fn key(&mut self, slot: Slot) -> Result<Option<SlotKey>, Fault> {
-        match self.call(Waiting::Answer, |card| piv::metadata(card, slot.id())) {
+        match self.call(Waiting::Answer, |card| piv::metadata(card, slots::id(slot))) {
             Ok(metadata) => Ok(Some(SlotKey::read(slot, &metadata)?)),
             Err(Fault::Said(Crate::NotFound)) => Ok(None),
             Err(fault) => Err(fault),
@@ -167,7 +167,7 @@ impl Session {
     }
 
     pub(super) fn sign(&mut self, waiting: Waiting, key: &SlotKey, input: &[u8]) -> Result<Vec<u8>, Fault> {
-        let (algorithm, id) = (key.algorithm, key.slot.id());
+        let (algorithm, id) = (key.algorithm, slots::id(key.slot));
         Ok(self.call(waiting, |card| piv::sign_data(card, input, algorithm, id))?.to_vec())
     }
 
@@ -178,7 +178,7 @@ impl Session {
         key: &SlotKey,
         point: &[u8],
     ) -> Result<LockedBytes, Fault> {
-        let id = key.slot.id();
+        let id = slots::id(key.slot);
         let shared = self.call(waiting, |card| piv::decrypt_data(card, point, AlgorithmId::EccP256, id))?;
         LockedBytes::copy_of(&shared).map_err(|_| Fault::Said(Crate::MemoryError))
     }
@@ -198,7 +198,7 @@ impl Session {
     }
 
     pub(super) fn attest(&mut self, slot: Slot) -> Result<Vec<u8>, Fault> {
-        Ok(self.call(Waiting::Answer, |card| piv::attest(card, slot.id()))?.to_vec())
+        Ok(self.call(Waiting::Answer, |card| piv::attest(card, slots::id(slot)))?.to_vec())
     }
 
     pub(super) fn generate(
@@ -208,7 +208,7 @@ impl Session {
         touch: TouchPolicy,
     ) -> Result<(), Fault> {
         self.call(Waiting::KeyGeneration, |card| {
-            piv::generate(card, slot.id(), algorithm, PinPolicy::Always, touch).map(drop)
+            piv::generate(card, slots::id(slot), algorithm, PinPolicy::Always, touch).map(drop)
         })
     }
 

@@ -1,7 +1,5 @@
 //! Slots of the PIV application, and what their metadata says.
 
-use std::fmt;
-
 use der::Encode as _;
 use ed25519_dalek::pkcs8::DecodePublicKey as _;
 use yubikey::{
@@ -10,68 +8,29 @@ use yubikey::{
 };
 
 use super::fault::Fault;
+pub(crate) use crate::roster::attestation::Slot;
 use crate::{roster::key::PublicKey, sealing::piv_p256::PivRecipient};
 
-/// A key's place: its number in SP 800-73, such as 0x9c.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Slot(u8);
-
-impl Slot {
-    /// Digital signature.
-    pub const SIGNING: Self = Self(0x9c);
-    /// The key that attests the others, made by Yubico.
-    pub const ATTESTING: Self = Self(0xf9);
-
-    /// The retired slots, where share keys are.
-    pub fn retired() -> impl Iterator<Item = Self> {
-        (0x82..=0x95).map(Self)
-    }
-
-    /// The slots in which people have keys.
-    pub fn all() -> impl Iterator<Item = Self> {
-        [0x9a, 0x9c, 0x9d, 0x9e].map(Self).into_iter().chain(Self::retired())
-    }
-
-    /// Whether a share key may be there.
-    pub fn is_retired(self) -> bool {
-        (0x82..=0x95).contains(&self.0)
-    }
-
-    pub(super) fn id(self) -> SlotId {
-        match self.0 {
-            0x9a => SlotId::Authentication,
-            0x9d => SlotId::KeyManagement,
-            0x9e => SlotId::CardAuthentication,
-            0xf9 => SlotId::Attestation,
-            retired => RetiredSlotId::try_from(retired).map_or(SlotId::Signature, SlotId::Retired),
-        }
-    }
-
-    /// The data object with the slot's certificate (SP 800-73-4, part 1, table 3; Yubico's for f9).
-    pub(super) fn certificate_object(self) -> u32 {
-        match self.0 {
-            0x9a => 0x005f_c105,
-            0x9d => 0x005f_c10b,
-            0x9e => 0x005f_c101,
-            0xf9 => 0x005f_ff01,
-            retired @ 0x82..=0x95 => 0x005f_c10d + u32::from(retired - 0x82),
-            _ => 0x005f_c10a,
-        }
+/// As the card's commands name it.
+pub(super) fn id(slot: Slot) -> SlotId {
+    match slot.number() {
+        0x9a => SlotId::Authentication,
+        0x9d => SlotId::KeyManagement,
+        0x9e => SlotId::CardAuthentication,
+        0xf9 => SlotId::Attestation,
+        retired => RetiredSlotId::try_from(retired).map_or(SlotId::Signature, SlotId::Retired),
     }
 }
 
-impl fmt::Display for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x}", self.0)
-    }
-}
-
-impl std::str::FromStr for Slot {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let slot = u8::from_str_radix(text, 16).ok().filter(|_| text.len() == 2).map(Self);
-        slot.filter(|slot| slot.is_retired()).ok_or_else(|| "want a retired slot, 82 to 95".into())
+/// The data object with the slot's certificate (SP 800-73-4, part 1, table 3; Yubico's for f9).
+pub(super) fn certificate_object(slot: Slot) -> u32 {
+    match slot.number() {
+        0x9a => 0x005f_c105,
+        0x9d => 0x005f_c10b,
+        0x9e => 0x005f_c101,
+        0xf9 => 0x005f_ff01,
+        retired @ 0x82..=0x95 => 0x005f_c10d + u32::from(retired - 0x82),
+        _ => 0x005f_c10a,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 use yubikey::{PinPolicy, piv::AlgorithmId};
 
-use super::{card::PivCard, fault::Fault, keys::Keys, slots::SlotKey};
+use super::{card::PivCard, fault::Fault, keys::CardKeys, slots::SlotKey};
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
@@ -29,7 +29,7 @@ pub(super) const TOUCH_PATIENCE: Duration = Duration::from_secs(5);
 /// types it once.
 pub(super) struct UnlockedPiv<'c> {
     card: &'c mut PivCard,
-    keys: Keys,
+    keys: CardKeys,
     pin: Pin,
     /// Whether the PIN was presented, and no key was used since.
     fresh: bool,
@@ -42,7 +42,7 @@ impl Drop for UnlockedPiv<'_> {
 }
 
 impl<'c> UnlockedPiv<'c> {
-    pub(super) fn new(card: &'c mut PivCard, keys: Keys, pin: Pin) -> Self {
+    pub(super) fn new(card: &'c mut PivCard, keys: CardKeys, pin: Pin) -> Self {
         Self { card, keys, pin, fresh: true }
     }
 

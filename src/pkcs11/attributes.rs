@@ -30,7 +30,7 @@ pub(super) enum Form {
 
 /// What an attribute is to its object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Part {
+pub(super) enum Weight {
     /// Without it, it would be another object, or a less protected one: it is never left out.
     Being,
     /// What it may do, and what may be done with it. A token that does not take it makes the object without it, and that is said.
@@ -39,23 +39,29 @@ pub(super) enum Part {
 
 /// An attribute that a backup keeps.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Row {
+pub(super) struct AttributeRow {
     pub(super) name: &'static str,
     pub(super) number: u64,
     pub(super) form: Form,
     /// p(rivate) P(ublic) s(ecret) c(ertificate) d(ata).
     classes: &'static str,
-    pub(super) part: Part,
+    pub(super) part: Weight,
 }
 
-const fn row(name: &'static str, number: u64, form: Form, classes: &'static str, part: Part) -> Row {
-    Row { name, number, form, classes, part }
+const fn row(
+    name: &'static str,
+    number: u64,
+    form: Form,
+    classes: &'static str,
+    part: Weight,
+) -> AttributeRow {
+    AttributeRow { name, number, form, classes, part }
 }
 
 use Form::{Bytes, Date, Flag, Number, Numbers, Template};
-use Part::{Being, Trait};
+use Weight::{Being, Trait};
 
-const KEPT: &[Row] = &[
+const KEPT: &[AttributeRow] = &[
     row("CKA_KEY_TYPE", 0x100, Number, "pPs", Being),
     row("CKA_ID", 0x102, Bytes, "pPsc", Being),
     row("CKA_LABEL", 0x003, Bytes, "pPscd", Being),
@@ -138,7 +144,7 @@ const STANDARD_DEFAULT: &[&str] = &[
 /// Longest template within a template.
 const MAX_DEPTH: usize = 4;
 
-impl Row {
+impl AttributeRow {
     fn is_of(&self, class: ObjectClass) -> bool {
         let letter = match class {
             ObjectClass::PrivateKey => 'p',
@@ -162,25 +168,25 @@ impl Row {
 }
 
 /// The attributes that a backup keeps of an object of this class.
-pub(super) fn kept(class: ObjectClass) -> impl Iterator<Item = &'static Row> {
+pub(super) fn kept(class: ObjectClass) -> impl Iterator<Item = &'static AttributeRow> {
     KEPT.iter().filter(move |row| row.is_of(class))
 }
 
 /// One attribute, its value as a backup has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Kept {
-    pub(super) row: &'static Row,
+pub(super) struct KeptAttribute {
+    pub(super) row: &'static AttributeRow,
     value: Vec<u8>,
 }
 
-impl Kept {
+impl KeptAttribute {
     /// From the host's form; none where it has no value.
-    pub(super) fn of_host(row: &'static Row, value: &[u8]) -> Option<Self> {
+    pub(super) fn of_host(row: &'static AttributeRow, value: &[u8]) -> Option<Self> {
         Some(Self { row, value: of_host(row.form, value)? }).filter(|kept| !kept.value.is_empty())
     }
 
     /// From the entries of a template; none where it has none.
-    pub(super) fn of_template(row: &'static Row, entries: &[(u64, Vec<u8>)]) -> Option<Self> {
+    pub(super) fn of_template(row: &'static AttributeRow, entries: &[(u64, Vec<u8>)]) -> Option<Self> {
         let mut value = Vec::new();
         for (number, entry) in entries {
             let entry = of_host(form_within(*number), entry)?;
@@ -292,13 +298,13 @@ fn entries(mut value: &[u8]) -> Option<Vec<(u64, &[u8])>> {
 }
 
 /// Names and hex.
-pub(super) fn write(attributes: &[Kept]) -> BTreeMap<String, String> {
+pub(super) fn write(attributes: &[KeptAttribute]) -> BTreeMap<String, String> {
     let written = attributes.iter();
     written.map(|kept| (kept.row.name.to_owned(), base16ct::lower::encode_string(&kept.value))).collect()
 }
 
 /// The attributes that the names and hex stand for; none if one is not kept for this class or misspelled.
-pub(super) fn parse(class: ObjectClass, written: &BTreeMap<String, String>) -> Option<Vec<Kept>> {
+pub(super) fn parse(class: ObjectClass, written: &BTreeMap<String, String>) -> Option<Vec<KeptAttribute>> {
     let known = kept(class).filter(|row| written.contains_key(row.name)).count();
     let others = usize::from(written.contains_key(PUBLIC_KEY_INFO));
     if written.len() != known.checked_add(others)? {
@@ -307,7 +313,7 @@ pub(super) fn parse(class: ObjectClass, written: &BTreeMap<String, String>) -> O
     kept(class)
         .filter_map(|row| Some((row, written.get(row.name)?)))
         .map(|(row, hex)| {
-            let kept = Kept { row, value: base16ct::lower::decode_vec(hex).ok()? };
+            let kept = KeptAttribute { row, value: base16ct::lower::decode_vec(hex).ok()? };
             kept.told(&mut Vec::new()).map(|_| kept)
         })
         .collect()
@@ -317,7 +323,7 @@ pub(super) fn parse(class: ObjectClass, written: &BTreeMap<String, String>) -> O
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> &'static Row {
+    fn named(name: &str) -> &'static AttributeRow {
         KEPT.iter().find(|row| row.name == name).unwrap()
     }
 
@@ -325,13 +331,14 @@ mod tests {
     fn attributes_go_round_and_none_slips_in() {
         let ulong = |n: std::ffi::c_ulong| n.to_ne_bytes().to_vec();
         let original = vec![
-            Kept::of_host(named("CKA_KEY_TYPE"), &ulong(3)).unwrap(),
-            Kept::of_host(named("CKA_ID"), &[1]).unwrap(),
-            Kept::of_host(named("CKA_LABEL"), b"root").unwrap(),
-            Kept::of_host(named("CKA_COPYABLE"), &[0]).unwrap(),
-            Kept::of_host(named("CKA_SIGN"), &[1]).unwrap(),
-            Kept::of_host(named("CKA_ALLOWED_MECHANISMS"), &[ulong(0x1041), ulong(0x1044)].concat()).unwrap(),
-            Kept::of_template(
+            KeptAttribute::of_host(named("CKA_KEY_TYPE"), &ulong(3)).unwrap(),
+            KeptAttribute::of_host(named("CKA_ID"), &[1]).unwrap(),
+            KeptAttribute::of_host(named("CKA_LABEL"), b"root").unwrap(),
+            KeptAttribute::of_host(named("CKA_COPYABLE"), &[0]).unwrap(),
+            KeptAttribute::of_host(named("CKA_SIGN"), &[1]).unwrap(),
+            KeptAttribute::of_host(named("CKA_ALLOWED_MECHANISMS"), &[ulong(0x1041), ulong(0x1044)].concat())
+                .unwrap(),
+            KeptAttribute::of_template(
                 named("CKA_UNWRAP_TEMPLATE"),
                 &[(0x100, ulong(0x1f)), (0x162, vec![0]), (0x102, vec![7, 7])],
             )
@@ -357,7 +364,7 @@ mod tests {
 
     #[test]
     fn what_is_not_shown_counts_as_its_default() {
-        let flag = |name: &str, value| Kept::of_host(named(name), &[value]).unwrap();
+        let flag = |name: &str, value| KeptAttribute::of_host(named(name), &[value]).unwrap();
         for (kept, as_if) in [
             (flag("CKA_COPYABLE", 1), true),
             (flag("CKA_COPYABLE", 0), false),
@@ -368,6 +375,6 @@ mod tests {
             assert!(kept.is_shown_by(std::slice::from_ref(&kept)));
         }
         assert!(!flag("CKA_SIGN_RECOVER", 0).is_shown_by(&[flag("CKA_SIGN_RECOVER", 1)]));
-        assert!(Kept::of_host(named("CKA_START_DATE"), &[0; 8]).is_none(), "no date");
+        assert!(KeptAttribute::of_host(named("CKA_START_DATE"), &[0; 8]).is_none(), "no date");
     }
 }

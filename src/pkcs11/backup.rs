@@ -4,7 +4,7 @@ use cryptoki::object::ObjectHandle;
 
 use super::{
     attributes,
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     making::{self, By, Original},
     module::Module,
     objects::{self, Found},
@@ -30,7 +30,7 @@ pub(super) fn backup(
     select: &Select,
     user_pin: &Pin,
     backup_key: &CredentialSecret,
-) -> Outcome<Export> {
+) -> CallResult<Export> {
     let place = slots::find(module, select)?;
     let session = Session::to_write(module, place.slot)?;
     session.login(PinHolder::User, user_pin)?;
@@ -65,7 +65,7 @@ fn is_key(class: ObjectClass) -> bool {
 /// An entry, and the attributes that a copy made of it here does not keep.
 type Entry = (BackupEntry, Vec<&'static str>);
 
-fn entry(session: &Session<'_>, prover: Option<Prover<'_, '_>>, found: &Found) -> Outcome<Entry> {
+fn entry(session: &Session<'_>, prover: Option<Prover<'_, '_>>, found: &Found) -> CallResult<Entry> {
     let read = shown::read(session, found.handle, found.record.class)?;
     let original = Original { class: found.record.class, attributes: &read, spki: found.known_spki() };
     match prover {
@@ -75,7 +75,7 @@ fn entry(session: &Session<'_>, prover: Option<Prover<'_, '_>>, found: &Found) -
 }
 
 /// What is public, as it is: if the token makes an object of exactly this.
-fn copied(session: &Session<'_>, found: &Found, original: Original<'_>) -> Outcome<Entry> {
+fn copied(session: &Session<'_>, found: &Found, original: Original<'_>) -> CallResult<Entry> {
     let read = original.attributes;
     if found.record.class == ObjectClass::Data && read.iter().any(|kept| kept.is_set("CKA_PRIVATE")) {
         return Err(Fault::new(
@@ -103,7 +103,7 @@ fn copy_of(
     found: &Found,
     original: Original<'_>,
     copy: ObjectHandle,
-) -> Outcome<Vec<&'static str>> {
+) -> CallResult<Vec<&'static str>> {
     let record = &found.record;
     let now = objects::one(session, record.class, copy)?.record;
     if now.key_type != record.key_type || now.value_sha256 != record.value_sha256 {
@@ -118,7 +118,7 @@ fn copy_of(
 
 /// A key under the backup key. It is unwrapped again at once, into a session object that must prove to
 /// be the key: what cannot be restored is not a backup.
-fn wrapped(prover: Prover<'_, '_>, found: &Found, original: Original<'_>) -> Outcome<Entry> {
+fn wrapped(prover: Prover<'_, '_>, found: &Found, original: Original<'_>) -> CallResult<Entry> {
     let Prover { session, wrapper, .. } = prover;
     let record = &found.record;
     if record.extractable == Some(false) {
@@ -162,7 +162,7 @@ fn wrapped(prover: Prover<'_, '_>, found: &Found, original: Original<'_>) -> Out
 }
 
 /// What the key may have been wrapped to in this way, or why it was not.
-fn blobs(wrapper: &Wrapper<'_, '_>, way: Way, found: &Found) -> Vec<(Way, Outcome<Vec<u8>>)> {
+fn blobs(wrapper: &Wrapper<'_, '_>, way: Way, found: &Found) -> Vec<(Way, CallResult<Vec<u8>>)> {
     match wrapper.wrap(way, found.handle) {
         Ok(blobs) if blobs.is_empty() => vec![(way, Err(making::nothing_wrapped()))],
         Ok(blobs) => blobs.into_iter().map(|blob| (way, Ok(blob))).collect(),

@@ -2,7 +2,7 @@
 
 use cryptoki::error::{Error, RvError};
 
-pub(super) use crate::administration::fault::{Fault, Outcome};
+pub(super) use crate::administration::fault::{CallResult, Fault};
 use crate::{encoding::text::printable, ports::cause::Cause};
 
 /// A call that failed.

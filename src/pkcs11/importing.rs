@@ -14,7 +14,7 @@ use rsa::{RsaPublicKey, pkcs8::DecodePublicKey as _};
 use zeroize::Zeroize as _;
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     public_key,
     session::Session,
 };
@@ -53,7 +53,7 @@ impl<'s, 'm> Importer<'s, 'm> {
         kind: KeyType,
         value: &[u8],
         more: &[Attribute],
-    ) -> Outcome<ObjectHandle> {
+    ) -> CallResult<ObjectHandle> {
         let mut template = vec![
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(kind),
@@ -85,7 +85,7 @@ impl<'s, 'm> Importer<'s, 'm> {
     }
 
     /// Makes the pair and finds the hash by the first key.
-    fn under_oaep(&mut self, value: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
+    fn under_oaep(&mut self, value: &[u8], template: &[Attribute]) -> CallResult<ObjectHandle> {
         let (private, public) = passing_pair(self.session)?;
         let mut oaep = Oaep { private, public, hash: Hash::Sha256 };
         let key = match oaep.unwrap(self.session, value, template) {
@@ -101,7 +101,7 @@ impl<'s, 'm> Importer<'s, 'm> {
 }
 
 /// C_CreateObject with the value; our copy is wiped.
-fn in_clear(session: &Session<'_>, value: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
+fn in_clear(session: &Session<'_>, value: &[u8], template: &[Attribute]) -> CallResult<ObjectHandle> {
     let mut whole = template.to_vec();
     whole.push(Attribute::Value(value.to_vec()));
     let result = session.call("C_CreateObject", |s| s.create_object(&whole));
@@ -115,7 +115,12 @@ fn in_clear(session: &Session<'_>, value: &[u8], template: &[Attribute]) -> Outc
 
 impl Oaep {
     /// C_UnwrapKey of what the host has encrypted.
-    fn unwrap(&self, session: &Session<'_>, value: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
+    fn unwrap(
+        &self,
+        session: &Session<'_>,
+        value: &[u8],
+        template: &[Attribute],
+    ) -> CallResult<ObjectHandle> {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let (encrypted, hash, mgf) = match self.hash {
             Hash::Sha256 => (
@@ -136,7 +141,7 @@ impl Oaep {
 }
 
 /// A pair of this session that unwraps and does nothing else.
-fn passing_pair(session: &Session<'_>) -> Outcome<(ObjectHandle, RsaPublicKey)> {
+fn passing_pair(session: &Session<'_>) -> CallResult<(ObjectHandle, RsaPublicKey)> {
     let public = [
         Attribute::Token(false),
         Attribute::ModulusBits(RSA_BITS.into()),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     protocol::{self, Answer, Job, Message, SecretRole},
 };
 use crate::{
@@ -36,13 +36,13 @@ impl Secrets {
         self.pins.iter().find(|(r, _)| *r == role).map(|(_, pin)| pin)
     }
 
-    pub(super) fn need(&self, role: SecretRole) -> Outcome<&Pin> {
+    pub(super) fn need(&self, role: SecretRole) -> CallResult<&Pin> {
         self.pin(role).ok_or_else(|| {
             Fault::new("open", format!("no {role:?} was given"), "give every PIN that this operation needs")
         })
     }
 
-    pub(super) fn need_backup_key(&self) -> Outcome<&CredentialSecret> {
+    pub(super) fn need_backup_key(&self) -> CallResult<&CredentialSecret> {
         self.backup_key.as_ref().ok_or_else(|| {
             Fault::new("open", "no backup key was given", "give the backup key of this target")
         })
@@ -79,12 +79,12 @@ impl ParentLink {
     }
 
     /// Says which function is called next. With the parent gone nothing more is called.
-    pub(super) fn announce(&self, function: &str) -> Outcome<()> {
+    pub(super) fn announce(&self, function: &str) -> CallResult<()> {
         self.send(&Message::Calling(function.to_owned()))
     }
 
     /// Says, once, that the next call may change the token.
-    pub(super) fn changing(&self) -> Outcome<()> {
+    pub(super) fn changing(&self) -> CallResult<()> {
         if !self.changing.replace(true) {
             self.send(&Message::Changing)?;
         }
@@ -112,12 +112,12 @@ impl ParentLink {
     }
 
     /// Tells how far it has come.
-    pub(super) fn progress(&self, what: &str, done: usize, total: usize) -> Outcome<()> {
+    pub(super) fn progress(&self, what: &str, done: usize, total: usize) -> CallResult<()> {
         self.send(&Message::Progress { what: what.to_owned(), done, total })
     }
 
     /// Sends a message and waits for its answer.
-    pub(super) fn ask(&self, message: &Message) -> Outcome<Answer> {
+    pub(super) fn ask(&self, message: &Message) -> CallResult<Answer> {
         self.send(message)?;
         match protocol::read_json(&mut *self.stream.borrow_mut()) {
             Ok(Some(answer)) => Ok(answer),
@@ -125,7 +125,7 @@ impl ParentLink {
         }
     }
 
-    pub(super) fn send(&self, message: &Message) -> Outcome<()> {
+    pub(super) fn send(&self, message: &Message) -> CallResult<()> {
         protocol::write_json(&mut *self.stream.borrow_mut(), message).map_err(|_| gone())
     }
 }

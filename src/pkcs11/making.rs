@@ -6,8 +6,8 @@
 use cryptoki::object::ObjectHandle;
 
 use super::{
-    attributes::{Kept, Part},
-    fault::{Fault, Outcome},
+    attributes::{KeptAttribute, Weight},
+    fault::{CallResult, Fault},
     session::Session,
     shown,
     template::{self, Home, Template},
@@ -19,7 +19,7 @@ use crate::proposal::target::ObjectClass;
 #[derive(Clone, Copy)]
 pub(super) struct Original<'a> {
     pub(super) class: ObjectClass,
-    pub(super) attributes: &'a [Kept],
+    pub(super) attributes: &'a [KeptAttribute],
     /// The public half of a private key.
     pub(super) spki: Option<&'a [u8]>,
 }
@@ -37,14 +37,15 @@ pub(super) enum By<'a, 'm> {
 pub(super) struct Trial<'a> {
     pub(super) handle: ObjectHandle,
     /// The attributes with which the token takes it.
-    taken: Vec<&'a Kept>,
+    taken: Vec<&'a KeptAttribute>,
 }
 
 impl<'a> Original<'a> {
     /// The object in the session. A token that does not take all attributes at once is offered them one by one; the fault is
     /// that of an object with nothing but what it cannot be without.
-    pub(super) fn try_out(self, session: &Session<'_>, by: By<'_, '_>) -> Outcome<Trial<'a>> {
-        let all: Vec<&Kept> = self.attributes.iter().filter(|kept| !kept.is_made_unasked()).collect();
+    pub(super) fn try_out(self, session: &Session<'_>, by: By<'_, '_>) -> CallResult<Trial<'a>> {
+        let all: Vec<&KeptAttribute> =
+            self.attributes.iter().filter(|kept| !kept.is_made_unasked()).collect();
         match self.make(session, by, Home::Session, &all) {
             Ok(handle) if self.differing(session, handle)?.is_empty() => {
                 return Ok(Trial { handle, taken: all });
@@ -81,13 +82,17 @@ impl<'a> Original<'a> {
         session: &Session<'_>,
         by: By<'_, '_>,
         trial: &Trial<'_>,
-    ) -> Outcome<ObjectHandle> {
+    ) -> CallResult<ObjectHandle> {
         session.module().link().changing()?;
         self.make(session, by, Home::Token, &trial.taken)
     }
 
     /// Names of the attributes that the object in the token or session does not show as the original did.
-    pub(super) fn differing(self, session: &Session<'_>, object: ObjectHandle) -> Outcome<Vec<&'static str>> {
+    pub(super) fn differing(
+        self,
+        session: &Session<'_>,
+        object: ObjectHandle,
+    ) -> CallResult<Vec<&'static str>> {
         let shown = shown::read(session, object, self.class)?;
         let lost = self.attributes.iter().filter(|kept| !kept.is_shown_by(&shown));
         Ok(lost.map(|kept| kept.row.name).collect())
@@ -96,7 +101,7 @@ impl<'a> Original<'a> {
     /// One of these attributes that it would be another object without.
     pub(super) fn being_of(self, names: &[&str]) -> Option<&'static str> {
         let mut own = self.attributes.iter().map(|kept| kept.row);
-        own.find(|row| row.part == Part::Being && names.contains(&row.name)).map(|row| row.name)
+        own.find(|row| row.part == Weight::Being && names.contains(&row.name)).map(|row| row.name)
     }
 
     fn make(
@@ -104,8 +109,8 @@ impl<'a> Original<'a> {
         session: &Session<'_>,
         by: By<'_, '_>,
         home: Home,
-        attributes: &[&Kept],
-    ) -> Outcome<ObjectHandle> {
+        attributes: &[&KeptAttribute],
+    ) -> CallResult<ObjectHandle> {
         let template = Template::new(self.class, home, attributes.iter().copied(), self.spki);
         match by {
             By::Copying => session.call("C_CreateObject", |s| s.create_object(template.attributes())),

@@ -54,7 +54,9 @@ mod worker;
 mod wrapping;
 
 pub(crate) use reported::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, Which};
-pub use settings::{ALLOWED_PREFIXES, ALLOWED_VARIABLES, Meter, Pkcs11Settings, Select, Waited, is_allowed};
+pub use settings::{
+    ALLOWED_PREFIXES, ALLOWED_VARIABLES, AbsentTokens, Meter, Pkcs11Settings, Select, is_allowed,
+};
 pub use token::{Pkcs11Token, list, report};
 pub use worker::worker_main;
 

@@ -11,7 +11,7 @@ use cryptoki::{
 use secrecy::SecretString;
 
 use super::{
-    fault::{Fault, Outcome, of_call},
+    fault::{CallResult, Fault, of_call},
     link::ParentLink,
     raw::Functions,
 };
@@ -42,7 +42,11 @@ const MOVED: &str =
 
 impl<'l> Module<'l> {
     /// Loads the file if it is a module for this machine and, where a digest is pinned, that very file.
-    pub(super) fn load(link: &'l ParentLink, path: &AbsolutePath, pinned: Option<Digest>) -> Outcome<Self> {
+    pub(super) fn load(
+        link: &'l ParentLink,
+        path: &AbsolutePath,
+        pinned: Option<Digest>,
+    ) -> CallResult<Self> {
         let path: &Path = path.as_ref();
         link.announce("open")?;
         let (sha256, before) = examine(path).map_err(|fault| match pinned {
@@ -78,7 +82,7 @@ impl<'l> Module<'l> {
 
     /// C_Initialize. NSS softoken has to be told where its files are, in a field that the standard reserves, and older ones do not
     /// look for NSS_LIB_PARAMS themselves: a module that refuses the standard's arguments is given that, if it is set.
-    fn initialize(&self) -> Outcome<()> {
+    fn initialize(&self) -> CallResult<()> {
         let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         let refused = match self.call("C_Initialize", |p| p.initialize(arguments)) {
             Err(fault) if fault.cause == Cause::ArgumentsBad => fault,
@@ -110,7 +114,7 @@ impl<'l> Module<'l> {
         &self,
         function: &str,
         call: impl FnOnce(&Pkcs11) -> cryptoki::error::Result<T>,
-    ) -> Outcome<T> {
+    ) -> CallResult<T> {
         self.link.announce(function)?;
         self.link.timed(|| call(&self.pkcs11)).map_err(|e| of_call(function, &e))
     }
@@ -120,11 +124,11 @@ impl<'l> Module<'l> {
         self.pkcs11.is_fn_supported(function)
     }
 
-    pub(super) fn slots_with_token(&self) -> Outcome<Vec<Slot>> {
+    pub(super) fn slots_with_token(&self) -> CallResult<Vec<Slot>> {
         self.call("C_GetSlotList", Pkcs11::get_slots_with_token)
     }
 
-    pub(super) fn token_info(&self, slot: Slot) -> Outcome<TokenInfo> {
+    pub(super) fn token_info(&self, slot: Slot) -> CallResult<TokenInfo> {
         self.call("C_GetTokenInfo", |p| match (p.get_token_info(slot), &self.functions) {
             // The clock of some tokens does not tell the time in sixteen digits (opencryptoki): it is not needed.
             (Err(Error::ParseInt(_) | Error::Utf8(_)), Some(functions)) => functions.token_info(slot),
@@ -133,7 +137,7 @@ impl<'l> Module<'l> {
     }
 
     /// The numbers of all mechanisms that the token lists.
-    pub(super) fn mechanisms(&self, slot: Slot) -> Outcome<Vec<u64>> {
+    pub(super) fn mechanisms(&self, slot: Slot) -> CallResult<Vec<u64>> {
         self.call("C_GetMechanismList", |p| match self.functions.as_ref().map(|f| f.mechanisms(slot)) {
             Some(Ok(numbers)) => Ok(numbers),
             // Some proxies keep a state for each function list that they give away: the second one is not initialised.
@@ -142,7 +146,7 @@ impl<'l> Module<'l> {
     }
 
     /// What the token says of one of them.
-    pub(super) fn mechanism_info(&self, slot: Slot, number: u64) -> Outcome<MechanismInfo> {
+    pub(super) fn mechanism_info(&self, slot: Slot, number: u64) -> CallResult<MechanismInfo> {
         self.call("C_GetMechanismInfo", |p| match (MechanismType::try_from(number), &self.functions) {
             (Err(_), Some(functions)) => functions.mechanism_info(slot, number),
             (named, _) => p.get_mechanism_info(slot, named?),
@@ -163,7 +167,7 @@ impl<'l> Module<'l> {
 }
 
 /// The PIN in the type that cryptoki takes, which wipes itself when dropped.
-pub(super) fn auth_pin(pin: &Pin) -> Outcome<SecretString> {
+pub(super) fn auth_pin(pin: &Pin) -> CallResult<SecretString> {
     match std::str::from_utf8(pin.expose()) {
         Ok(text) => Ok(SecretString::from(text.to_owned())),
         Err(_) => Err(Fault::new("open", "the PIN is not UTF-8 text", "save it as UTF-8; no try was spent")),
@@ -178,7 +182,7 @@ fn identity_of(path: &Path) -> std::io::Result<FileIdentity> {
     Ok((meta.dev(), meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec()))
 }
 
-fn examine(path: &Path) -> Outcome<(Digest, FileIdentity)> {
+fn examine(path: &Path) -> CallResult<(Digest, FileIdentity)> {
     let failed = |e: std::io::Error| {
         Fault::new(
             "open",
@@ -204,7 +208,7 @@ fn examine(path: &Path) -> Outcome<(Digest, FileIdentity)> {
 }
 
 /// Class, byte order and machine must be those of this very program (System V ABI, ELF header).
-fn check_elf(path: &Path, header: &[u8]) -> Outcome<()> {
+fn check_elf(path: &Path, header: &[u8]) -> CallResult<()> {
     let refuse = |what: &str| {
         Err(Fault::new(
             "open",

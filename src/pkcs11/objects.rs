@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass as Ck, ObjectHandle};
 
-use super::{fault::Outcome, public_key, session::Session};
+use super::{fault::CallResult, public_key, session::Session};
 use crate::{
     encoding::{digest::Digest, text::Line},
     proposal::target::{ObjectClass, ObjectRecord, PublicKeyEvidence},
@@ -43,7 +43,7 @@ pub(super) const CLASSES: [(ObjectClass, Ck); 5] = [
 ];
 
 /// All token objects that this session sees, sorted by record.
-pub(super) fn all(session: &Session<'_>) -> Outcome<Vec<Found>> {
+pub(super) fn all(session: &Session<'_>) -> CallResult<Vec<Found>> {
     let mut found = Vec::new();
     for (class, ck) in CLASSES {
         for handle in session.find(&[Attribute::Class(ck), Attribute::Token(true)])? {
@@ -74,7 +74,7 @@ pub(super) fn records(found: &[Found]) -> Vec<ObjectRecord> {
 }
 
 /// One object by its handle, without what other objects say of it.
-pub(super) fn one(session: &Session<'_>, class: ObjectClass, handle: ObjectHandle) -> Outcome<Found> {
+pub(super) fn one(session: &Session<'_>, class: ObjectClass, handle: ObjectHandle) -> CallResult<Found> {
     let attributes = Attributes(session.attributes(handle, wanted(class))?);
     let key_type = match class {
         ObjectClass::Data => "data".to_owned(),

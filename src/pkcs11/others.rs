@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ffi::c_ulong};
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 
 use super::{
-    fault::Outcome,
+    fault::CallResult,
     objects::Found,
     raw::{Asked, Shown},
     session::Session,
@@ -32,7 +32,7 @@ const NAMED: &[(c_ulong, &str)] = &[
 const PASSED_OVER: &[c_ulong] = &[0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x07, 0x09, 0x0a, 0xce53_4354];
 
 /// Those beside `known`, each with the reason why it is left out.
-pub(super) fn left_out(session: &Session<'_>, known: &[Found]) -> Outcome<Vec<LeftOut>> {
+pub(super) fn left_out(session: &Session<'_>, known: &[Found]) -> CallResult<Vec<LeftOut>> {
     let known: BTreeSet<u64> = known.iter().map(|found| found.handle.handle()).collect();
     let mut left_out = Vec::new();
     for handle in unsorted(session)?.into_iter().filter(|handle| !known.contains(&handle.handle())) {
@@ -55,7 +55,7 @@ pub(super) fn left_out(session: &Session<'_>, known: &[Found]) -> Outcome<Vec<Le
 }
 
 /// All token objects; where the module requires a class, those of the classes that have a name here.
-fn unsorted(session: &Session<'_>) -> Outcome<Vec<ObjectHandle>> {
+fn unsorted(session: &Session<'_>) -> CallResult<Vec<ObjectHandle>> {
     match session.find(&[Attribute::Token(true)]) {
         Err(fault) if !fault.is_fatal() => {}
         other => return other,
@@ -74,7 +74,7 @@ fn unsorted(session: &Session<'_>) -> Outcome<Vec<ObjectHandle>> {
 }
 
 /// CKA_CLASS as a number, for which the crate cryptoki need not have a name.
-fn class(session: &Session<'_>, object: ObjectHandle) -> Outcome<Option<c_ulong>> {
+fn class(session: &Session<'_>, object: ObjectHandle) -> CallResult<Option<c_ulong>> {
     let asked = [Asked { kind: CKA_CLASS, is_template: false }];
     let shown = match session.module().functions() {
         None => return Ok(None),
@@ -90,7 +90,7 @@ fn class(session: &Session<'_>, object: ObjectHandle) -> Outcome<Option<c_ulong>
     }
 }
 
-fn record(session: &Session<'_>, object: ObjectHandle, key_type: String) -> Outcome<ObjectRecord> {
+fn record(session: &Session<'_>, object: ObjectHandle, key_type: String) -> CallResult<ObjectRecord> {
     let (mut id, mut label) = (String::new(), Line::lossy(""));
     for attribute in session.attributes(object, &[AttributeType::Id, AttributeType::Label])? {
         match attribute {

@@ -13,10 +13,10 @@ use cryptoki::{
 };
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     module::Module,
     session::Session,
-    slots::TokenSlot,
+    slots::OccupiedSlot,
     token_info::{self, trimmed},
     wrapping::Way,
 };
@@ -77,7 +77,7 @@ impl Lacks {
 }
 
 /// What cannot be done with this token; sorted.
-pub(super) fn lacks(module: &Module<'_>, place: &TokenSlot) -> Outcome<Vec<Lack>> {
+pub(super) fn lacks(module: &Module<'_>, place: &OccupiedSlot) -> CallResult<Vec<Lack>> {
     let mut lacks = Lacks::default();
     for (function, name, abilities) in NEEDED {
         if !module.has(*function) {
@@ -106,7 +106,7 @@ fn hint_without(function: &str) -> &'static str {
 }
 
 /// CK_TOKEN_INFO flags (PKCS#11 v2.40, table 6). Those of PINs mean nothing on an empty token.
-fn by_flags(place: &TokenSlot, lacks: &mut Lacks) {
+fn by_flags(place: &OccupiedSlot, lacks: &mut Lacks) {
     let info = &place.info;
     if info.protected_authentication_path() {
         let reason = "PINs are typed at the token itself: one that the quorum holds cannot be given to it";
@@ -154,7 +154,7 @@ fn by_flags(place: &TokenSlot, lacks: &mut Lacks) {
 }
 
 /// What was seen, and cannot be probed, because only the act shows it. Only here a module is known by its name.
-fn by_experience(module: &Module<'_>, lacks: &mut Lacks) -> Outcome<()> {
+fn by_experience(module: &Module<'_>, lacks: &mut Lacks) -> CallResult<()> {
     let library = match module.call("C_GetInfo", Pkcs11::get_library_info) {
         Ok(library) => library,
         Err(fault) if fault.function == "worker" => return Err(fault),
@@ -190,7 +190,7 @@ fn by_experience(module: &Module<'_>, lacks: &mut Lacks) -> Outcome<()> {
 }
 
 /// Without a standard way to wrap keys there is no backup.
-fn by_mechanisms(module: &Module<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outcome<()> {
+fn by_mechanisms(module: &Module<'_>, place: &OccupiedSlot, lacks: &mut Lacks) -> CallResult<()> {
     let listed = match module.mechanisms(place.slot) {
         Ok(listed) => listed,
         Err(fault) if fault.function == "worker" => return Err(fault),
@@ -213,7 +213,7 @@ fn by_mechanisms(module: &Module<'_>, place: &TokenSlot, lacks: &mut Lacks) -> O
 }
 
 /// Calls that a conforming module answers without a login, on objects that vanish with the session.
-fn by_trial(module: &Module<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outcome<()> {
+fn by_trial(module: &Module<'_>, place: &OccupiedSlot, lacks: &mut Lacks) -> CallResult<()> {
     let session = match Session::to_read(module, place.slot) {
         Ok(session) => session,
         Err(fault) if fault.function == "worker" => return Err(fault),
@@ -229,7 +229,7 @@ fn by_trial(module: &Module<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outcom
 
 /// C_InitPIN where it can do nothing: by nobody, in a read-only session, with a PIN of a wrong length. A module that has
 /// no SO (or manages PINs elsewhere) says CKR_FUNCTION_NOT_SUPPORTED.
-fn has_a_so(session: &Session<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outcome<()> {
+fn has_a_so(session: &Session<'_>, place: &OccupiedSlot, lacks: &mut Lacks) -> CallResult<()> {
     let state = session.call("C_GetSessionInfo", |s| s.get_session_info());
     if !state.is_ok_and(|info| matches!(info.session_state(), SessionState::RoPublic)) {
         return Ok(());
@@ -261,7 +261,7 @@ fn has_a_so(session: &Session<'_>, place: &TokenSlot, lacks: &mut Lacks) -> Outc
 }
 
 /// Whether the module can make and destroy objects at all.
-fn makes_objects(session: &Session<'_>, lacks: &mut Lacks) -> Outcome<()> {
+fn makes_objects(session: &Session<'_>, lacks: &mut Lacks) -> CallResult<()> {
     let template = [
         Attribute::Class(ObjectClass::DATA),
         Attribute::Token(false),
@@ -276,7 +276,7 @@ fn makes_objects(session: &Session<'_>, lacks: &mut Lacks) -> Outcome<()> {
     }
 }
 
-fn discard(session: &Session<'_>, object: ObjectHandle, lacks: &mut Lacks) -> Outcome<()> {
+fn discard(session: &Session<'_>, object: ObjectHandle, lacks: &mut Lacks) -> CallResult<()> {
     match session.call("C_DestroyObject", |s| s.destroy_object(object)) {
         Ok(()) => Ok(()),
         Err(fault) => unsupported(fault, "C_DestroyObject", &[Ability::Delete], BY_VENDOR, lacks),
@@ -284,7 +284,7 @@ fn discard(session: &Session<'_>, object: ObjectHandle, lacks: &mut Lacks) -> Ou
 }
 
 /// A throw-away key under a throw-away key, where the token makes such keys without a login.
-fn wraps_keys(session: &Session<'_>, lacks: &mut Lacks) -> Outcome<()> {
+fn wraps_keys(session: &Session<'_>, lacks: &mut Lacks) -> CallResult<()> {
     let backs_up = &[Ability::Backup, Ability::Restore];
     let make = |more: &[Attribute]| {
         let mut template =
@@ -325,7 +325,7 @@ fn unsupported(
     abilities: &[Ability],
     hint: &str,
     lacks: &mut Lacks,
-) -> Outcome<()> {
+) -> CallResult<()> {
     if fault.function == "worker" {
         return Err(fault);
     }

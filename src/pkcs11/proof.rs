@@ -3,10 +3,10 @@
 use cryptoki::object::ObjectHandle;
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     objects,
     session::Session,
-    signature::{self, Verdict},
+    signature::{self, Signs},
     wrapping::{Way, Wrapper},
 };
 use crate::{
@@ -32,7 +32,7 @@ pub(super) fn check(
     blob: &[u8],
     record: &ObjectRecord,
     spki: Option<&[u8]>,
-) -> Outcome<()> {
+) -> CallResult<()> {
     let Prover { session, wrapper, user_pin } = prover;
     let now = objects::one(session, record.class, key)?.record;
     if !same_type(record, &now) {
@@ -59,16 +59,14 @@ pub(super) fn check(
         Some(spki) if record.class == ObjectClass::PrivateKey => {
             signature::check(session, user_pin, key, &record.key_type, spki)?
         }
-        _ => Verdict::NotAsked,
+        _ => Signs::NotAsked,
     };
     match (signed, same_bytes) {
-        (Verdict::Wrong, _) => {
-            Err(wrong(record, "its signature does not verify with the recorded public key"))
-        }
+        (Signs::Wrong, _) => Err(wrong(record, "its signature does not verify with the recorded public key")),
         // Another vendor's token may write a private key in other words (PKCS#8 leaves some open).
-        (Verdict::Verified, _) | (Verdict::NotAsked, Ok(true)) => Ok(()),
-        (Verdict::NotAsked, Ok(false)) => Err(wrong(record, "wrapped again, it gives other bytes")),
-        (Verdict::NotAsked, Err(fault)) => {
+        (Signs::Verified, _) | (Signs::NotAsked, Ok(true)) => Ok(()),
+        (Signs::NotAsked, Ok(false)) => Err(wrong(record, "wrapped again, it gives other bytes")),
+        (Signs::NotAsked, Err(fault)) => {
             let why = "it signs nothing that can be verified here, and cannot be wrapped again to compare";
             Err(wrong(record, &format!("{why} ({})", fault.line())))
         }

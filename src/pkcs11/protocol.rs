@@ -14,7 +14,7 @@ use super::{
 use crate::{
     encoding::{absolute_path::AbsolutePath, bounds, digest::Digest},
     memory::LockedBytes,
-    ports::token::{Deletion, Export, PinHolder, Restoration, Run, TokenError},
+    ports::token::{Attempt, Deletion, Export, PinHolder, Restoration, TokenError},
     proposal::{
         capability::Lack,
         target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
@@ -52,16 +52,16 @@ pub(super) enum Request {
     Inventory,
     /// `label` is given for an empty token.
     Install {
-        run: Run,
+        run: Attempt,
         label: Option<TokenLabel>,
     },
     Delete {
-        run: Run,
+        run: Attempt,
         #[serde(deserialize_with = "bounds::objects")]
         objects: Vec<ObjectRecord>,
     },
     Reset {
-        run: Run,
+        run: Attempt,
         new_label: TokenLabel,
     },
     ChangePins {

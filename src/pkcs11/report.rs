@@ -7,11 +7,11 @@ use cryptoki::{
 };
 
 use super::{
-    fault::Outcome,
+    fault::CallResult,
     module::Module,
     probe,
     reported::{Depth, Detail, MechanismReport, ModuleReport, SlotReport, TokenReport, Which},
-    slots::{self, TokenSlot},
+    slots::{self, OccupiedSlot},
     token_info::{self, trimmed},
     wrapping::Way,
 };
@@ -33,7 +33,7 @@ const OF_INTEREST: &[MechanismType] = &[
 ];
 
 /// Looks at a module, and at those of its tokens that are meant.
-pub(super) fn report(module: &Module<'_>, which: &Which, depth: Depth) -> Outcome<ModuleReport> {
+pub(super) fn report(module: &Module<'_>, which: &Which, depth: Depth) -> CallResult<ModuleReport> {
     let library = module.call("C_GetInfo", Pkcs11::get_library_info).map_or_else(
         |_| String::new(),
         |info| {
@@ -68,13 +68,13 @@ pub(super) fn report(module: &Module<'_>, which: &Which, depth: Depth) -> Outcom
     Ok(ModuleReport { sha256: module.sha256(), library: Line::lossy(&library), slots: reports })
 }
 
-fn is_meant(place: &TokenSlot, which: &Which) -> bool {
+fn is_meant(place: &OccupiedSlot, which: &Which) -> bool {
     which.slot.is_none_or(|slot| slot == place.slot.id())
         && which.label.as_ref().is_none_or(|label| *label == place.label())
         && which.serial.as_ref().is_none_or(|serial| *serial == place.serial())
 }
 
-fn token(module: &Module<'_>, place: &TokenSlot, depth: Depth) -> Outcome<TokenReport> {
+fn token(module: &Module<'_>, place: &OccupiedSlot, depth: Depth) -> CallResult<TokenReport> {
     let info = &place.info;
     Ok(TokenReport {
         identity: place.identity(module),
@@ -94,7 +94,7 @@ fn token(module: &Module<'_>, place: &TokenSlot, depth: Depth) -> Outcome<TokenR
     })
 }
 
-fn detail(module: &Module<'_>, place: &TokenSlot) -> Outcome<Detail> {
+fn detail(module: &Module<'_>, place: &OccupiedSlot) -> CallResult<Detail> {
     let listed = module.mechanisms(place.slot).unwrap_or_default();
     let wraps = Way::ALL.map(|way| (way.number(), way.mechanism_name().to_owned()));
     let others = OF_INTEREST.iter().map(|kind| (**kind, kind.to_string()));

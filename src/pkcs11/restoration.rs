@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     attributes::{self, PUBLIC_KEY_INFO},
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     making::{self, By, Original},
     module::Module,
     objects::{self, Found},
@@ -34,7 +34,7 @@ pub(super) fn restore(
     user_pin: &Pin,
     backup_key: &CredentialSecret,
     total: usize,
-) -> Outcome<Restoration> {
+) -> CallResult<Restoration> {
     let place = slots::find(module, select)?;
     let session = Session::to_write(module, place.slot)?;
     session.login(PinHolder::User, user_pin)?;
@@ -42,7 +42,7 @@ pub(super) fn restore(
     let before = objects::all(&session)?;
     let mut standing = Present::of(&before);
     let prover = Prover { session: &session, wrapper: &wrapper, user_pin };
-    let mut work = Work::default();
+    let mut work = Progress::default();
     while let Answer::Entry(Some(entry)) = module.link().ask(&Message::WantEntry)? {
         module.link().progress("objects restored", work.done(), total)?;
         work.take(prover, &mut standing, *entry, Turn::First)?;
@@ -51,7 +51,7 @@ pub(super) fn restore(
         module.link().progress("objects restored", work.done(), total)?;
         work.take(prover, &mut standing, entry, Turn::Last)?;
     }
-    let Work { made, mut restoration, .. } = work;
+    let Progress { made, mut restoration, .. } = work;
     module.link().progress("objects restored", total, total)?;
     // Public halves are known only now that all objects are back.
     let after = objects::records(&objects::all(&session)?);
@@ -72,14 +72,14 @@ pub(super) fn restore(
 
 /// How far a restoration is.
 #[derive(Default)]
-struct Work {
+struct Progress {
     /// What is there, and the names of what it has lost.
     made: Vec<(ObjectRecord, Vec<&'static str>)>,
     postponed: Vec<BackupEntry>,
     restoration: Restoration,
 }
 
-impl Work {
+impl Progress {
     fn done(&self) -> usize {
         self.made.len().saturating_add(self.restoration.left_out.len())
     }
@@ -90,7 +90,7 @@ impl Work {
         standing: &mut Present<'_>,
         entry: BackupEntry,
         turn: Turn,
-    ) -> Outcome<()> {
+    ) -> CallResult<()> {
         match one(prover, standing, &entry, turn) {
             Ok(Some(lost)) => self.made.push((entry.object, lost)),
             Ok(None) => self.postponed.push(entry),
@@ -154,7 +154,7 @@ fn one(
     standing: &mut Present<'_>,
     entry: &BackupEntry,
     turn: Turn,
-) -> Outcome<Option<Vec<&'static str>>> {
+) -> CallResult<Option<Vec<&'static str>>> {
     let record = &entry.object;
     let own = attributes::parse(record.class, &entry.attributes)
         .ok_or_else(|| refusal(record, "its attributes in the backup are not of this format"))?;
@@ -174,7 +174,7 @@ fn copy(
     entry: &BackupEntry,
     original: Original<'_>,
     turn: Turn,
-) -> Outcome<Option<Vec<&'static str>>> {
+) -> CallResult<Option<Vec<&'static str>>> {
     let record = &entry.object;
     if entry.mechanism != "copy" {
         return Err(refusal(record, "its mechanism in the backup is unknown"));
@@ -215,7 +215,7 @@ fn key(
     entry: &BackupEntry,
     original: Original<'_>,
     turn: Turn,
-) -> Outcome<Option<Vec<&'static str>>> {
+) -> CallResult<Option<Vec<&'static str>>> {
     let Prover { session, wrapper, .. } = prover;
     let record = &entry.object;
     let wrapping = Wrapping::of_name(&entry.mechanism)
@@ -278,7 +278,7 @@ fn could_be(record: &ObjectRecord, found: &ObjectRecord) -> bool {
 
 /// The objects as they are now. Those that look alike are there as often as they were restored, no more and no less: only
 /// by its public half is one of them known, where the token shows it.
-fn found_again(wanted: &[ObjectRecord], after: &[ObjectRecord]) -> Vec<Outcome<ObjectRecord>> {
+fn found_again(wanted: &[ObjectRecord], after: &[ObjectRecord]) -> Vec<CallResult<ObjectRecord>> {
     let found = made_again(wanted, after);
     let copies: HashMap<*const ObjectRecord, &ObjectRecord> =
         found.same.into_iter().map(|(record, copy)| (std::ptr::from_ref(record), copy)).collect();

@@ -8,7 +8,7 @@ use cryptoki::{
 };
 
 use super::{
-    fault::{Fault, Outcome, of_call},
+    fault::{CallResult, Fault, of_call},
     module::{Module, auth_pin},
 };
 use crate::memory::Pin;
@@ -25,13 +25,13 @@ pub(super) struct Session<'m> {
 
 impl<'m> Session<'m> {
     /// A read-only session, for looking.
-    pub(super) fn to_read(module: &'m Module<'_>, slot: Slot) -> Outcome<Self> {
+    pub(super) fn to_read(module: &'m Module<'_>, slot: Slot) -> CallResult<Self> {
         let inner = module.call("C_OpenSession", |p| p.open_ro_session_no_drop(slot))?;
         Ok(Self { inner: Some(inner), slot, module })
     }
 
     /// A read-write session.
-    pub(super) fn to_write(module: &'m Module<'_>, slot: Slot) -> Outcome<Self> {
+    pub(super) fn to_write(module: &'m Module<'_>, slot: Slot) -> CallResult<Self> {
         let inner = module.call("C_OpenSession", |p| p.open_rw_session_no_drop(slot))?;
         Ok(Self { inner: Some(inner), slot, module })
     }
@@ -49,7 +49,7 @@ impl<'m> Session<'m> {
         &self,
         function: &str,
         call: impl FnOnce(&cryptoki::session::Session) -> cryptoki::error::Result<T>,
-    ) -> Outcome<T> {
+    ) -> CallResult<T> {
         self.module.link().announce(function)?;
         match &self.inner {
             Some(session) => self.module.link().timed(|| call(session)).map_err(|e| of_call(function, &e)),
@@ -62,19 +62,19 @@ impl<'m> Session<'m> {
         &self,
         function: &str,
         call: impl FnOnce(&cryptoki::session::Session) -> cryptoki::error::Result<T>,
-    ) -> Outcome<T> {
+    ) -> CallResult<T> {
         self.module.link().changing()?;
         self.call(function, call)
     }
 
     /// C_InitPIN with nobody logged in, to be refused: not announced as a change.
-    pub(super) fn init_pin_as_nobody(&self, pin: &Pin) -> Outcome<()> {
+    pub(super) fn init_pin_as_nobody(&self, pin: &Pin) -> CallResult<()> {
         let pin = auth_pin(pin)?;
         self.call("C_InitPIN", |s| s.init_pin(&pin))
     }
 
     /// C_FindObjects, one handle a call: a module may return fewer than it was asked for before the end.
-    pub(super) fn find(&self, template: &[Attribute]) -> Outcome<Vec<ObjectHandle>> {
+    pub(super) fn find(&self, template: &[Attribute]) -> CallResult<Vec<ObjectHandle>> {
         let handles = self.call("C_FindObjects", |s| {
             let iterator = s.iter_objects_with_cache_size(template, NonZeroUsize::MIN)?;
             iterator.take(MAX_OBJECTS).collect::<cryptoki::error::Result<Vec<_>>>()
@@ -94,7 +94,7 @@ impl<'m> Session<'m> {
         &self,
         object: ObjectHandle,
         types: &[AttributeType],
-    ) -> Outcome<Vec<Attribute>> {
+    ) -> CallResult<Vec<Attribute>> {
         match self.call("C_GetAttributeValue", |s| s.get_attributes(object, types)) {
             Err(fault) if !fault.is_fatal() => {}
             other => return other,

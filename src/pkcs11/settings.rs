@@ -28,7 +28,7 @@ pub struct Pkcs11Settings {
     /// Counts the time that goes to the module.
     pub meter: Meter,
     /// The tokens that were waited for in vain.
-    pub waited: Waited,
+    pub waited: AbsentTokens,
     /// The program that runs as the module's process; this very program where none is given.
     pub worker: Option<PathBuf>,
 }
@@ -57,9 +57,9 @@ impl Meter {
 /// The tokens that stayed away while they were waited for: a program waits once for each of them, and again only after it has
 /// seen it. Its clones know them together.
 #[derive(Clone, Debug, Default)]
-pub struct Waited(Arc<Mutex<Vec<(PathBuf, Select)>>>);
+pub struct AbsentTokens(Arc<Mutex<Vec<(PathBuf, Select)>>>);
 
-impl Waited {
+impl AbsentTokens {
     pub(super) fn in_vain(&self, module: &Path, select: &Select) -> bool {
         self.tokens().iter().any(|(path, token)| path == module && token == select)
     }

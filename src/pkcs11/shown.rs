@@ -6,16 +6,20 @@ use cryptoki::{
 };
 
 use super::{
-    attributes::{self, Form, Kept, Row},
-    fault::Outcome,
+    attributes::{self, AttributeRow, Form, KeptAttribute},
+    fault::CallResult,
     raw::{Asked, Functions, Shown},
     session::Session,
 };
 use crate::proposal::target::ObjectClass;
 
 /// The attributes that the object has and shows: all at once, or one by one where the module refuses that.
-pub(super) fn read(session: &Session<'_>, object: ObjectHandle, class: ObjectClass) -> Outcome<Vec<Kept>> {
-    let rows: Vec<&'static Row> = attributes::kept(class).collect();
+pub(super) fn read(
+    session: &Session<'_>,
+    object: ObjectHandle,
+    class: ObjectClass,
+) -> CallResult<Vec<KeptAttribute>> {
+    let rows: Vec<&'static AttributeRow> = attributes::kept(class).collect();
     match some(session, object, &rows) {
         Err(fault) if !fault.is_fatal() => {}
         other => return other,
@@ -31,7 +35,11 @@ pub(super) fn read(session: &Session<'_>, object: ObjectHandle, class: ObjectCla
     Ok(shown)
 }
 
-fn some(session: &Session<'_>, object: ObjectHandle, rows: &[&'static Row]) -> Outcome<Vec<Kept>> {
+fn some(
+    session: &Session<'_>,
+    object: ObjectHandle,
+    rows: &[&'static AttributeRow],
+) -> CallResult<Vec<KeptAttribute>> {
     let functions = session.module().functions();
     session.call("C_GetAttributeValue", |s| {
         match functions.map(|functions| by_number(functions, s, object, rows)) {
@@ -46,8 +54,8 @@ fn by_number(
     functions: &Functions,
     session: &cryptoki::session::Session,
     object: ObjectHandle,
-    rows: &[&'static Row],
-) -> Result<Vec<Kept>> {
+    rows: &[&'static AttributeRow],
+) -> Result<Vec<KeptAttribute>> {
     let asked: Vec<Asked> =
         rows.iter().map(|row| Asked { kind: row.number, is_template: row.form == Form::Template }).collect();
     let shown = functions.attributes(session, object, &asked)?;
@@ -55,8 +63,8 @@ fn by_number(
     Ok(shown
         .iter()
         .filter_map(|(number, shown)| match shown {
-            Shown::Value(value) => Kept::of_host(row(*number)?, value),
-            Shown::Template(entries) => Kept::of_template(row(*number)?, entries),
+            Shown::Value(value) => KeptAttribute::of_host(row(*number)?, value),
+            Shown::Template(entries) => KeptAttribute::of_template(row(*number)?, entries),
         })
         .collect())
 }
@@ -65,9 +73,9 @@ fn by_number(
 fn by_name(
     session: &cryptoki::session::Session,
     object: ObjectHandle,
-    rows: &[&'static Row],
-) -> Result<Vec<Kept>> {
-    let known: Vec<(&'static Row, AttributeType)> = rows
+    rows: &[&'static AttributeRow],
+) -> Result<Vec<KeptAttribute>> {
+    let known: Vec<(&'static AttributeRow, AttributeType)> = rows
         .iter()
         .filter(|row| row.form != Form::Template)
         .filter_map(|row| Some((*row, AttributeType::try_from(row.number).ok()?)))
@@ -78,7 +86,7 @@ fn by_name(
         .iter()
         .filter_map(|attribute| {
             let (row, _) = known.iter().find(|(_, kind)| *kind == attribute.attribute_type())?;
-            Kept::of_host(row, &host_form(attribute)?)
+            KeptAttribute::of_host(row, &host_form(attribute)?)
         })
         .collect())
 }

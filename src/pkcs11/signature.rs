@@ -15,13 +15,13 @@ use rsa::{RsaPublicKey, pkcs8::DecodePublicKey as _};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     module::auth_pin,
     session::Session,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
+pub(super) enum Signs {
     Verified,
     Wrong,
     /// The key does not sign, or token and host have no way of signing in common.
@@ -29,7 +29,7 @@ pub(super) enum Verdict {
 }
 
 /// A way of signing a message: what the token is given, and whether what it returns verifies.
-struct Way {
+struct SigningWay {
     mechanism: Mechanism<'static>,
     /// The message, or its hash where the mechanism takes that.
     given: Vec<u8>,
@@ -37,8 +37,8 @@ struct Way {
 }
 
 /// The ways of a key type, best first. CKM_ECDSA comes before its hashing variants, which not all tokens have.
-fn ways(key_type: &str, message: &[u8]) -> Vec<Way> {
-    let way = |mechanism, given: &[u8], verifies| Way { mechanism, given: given.to_vec(), verifies };
+fn ways(key_type: &str, message: &[u8]) -> Vec<SigningWay> {
+    let way = |mechanism, given: &[u8], verifies| SigningWay { mechanism, given: given.to_vec(), verifies };
     match key_type {
         "ec-p256" => vec![
             way(Mechanism::Ecdsa, &Sha256::digest(message), verify_p256 as fn(&_, &_, &_) -> _),
@@ -87,14 +87,14 @@ pub(super) fn check(
     key: ObjectHandle,
     key_type: &str,
     spki: &[u8],
-) -> Outcome<Verdict> {
+) -> CallResult<Signs> {
     let may = session.attributes(key, &[AttributeType::Sign, AttributeType::AlwaysAuthenticate])?;
     if !may.contains(&Attribute::Sign(true)) {
-        return Ok(Verdict::NotAsked);
+        return Ok(Signs::NotAsked);
     }
     let each_time = may.contains(&Attribute::AlwaysAuthenticate(true));
     if each_time && session.module().functions().is_none() {
-        return Ok(Verdict::NotAsked);
+        return Ok(Signs::NotAsked);
     }
     let message = [b"quorate: this token has the key ", spki].concat();
     for way in ways(key_type, &message) {
@@ -105,20 +105,25 @@ pub(super) fn check(
         match signed {
             Ok(signature) => {
                 return Ok(match (way.verifies)(spki, &message, &signature) {
-                    Some(()) => Verdict::Verified,
-                    None => Verdict::Wrong,
+                    Some(()) => Signs::Verified,
+                    None => Signs::Wrong,
                 });
             }
             Err(fault) if NOT_SO.contains(&fault.cause) => {}
             Err(fault) => return Err(fault),
         }
     }
-    Ok(Verdict::NotAsked)
+    Ok(Signs::NotAsked)
 }
 
 /// CKA_ALWAYS_AUTHENTICATE: C_SignInit, C_Login as CKU_CONTEXT_SPECIFIC, then the signature. The PIN is the one that was
 /// good a moment ago.
-fn sign_with_pin(session: &Session<'_>, user_pin: &Pin, key: ObjectHandle, way: &Way) -> Outcome<Vec<u8>> {
+fn sign_with_pin(
+    session: &Session<'_>,
+    user_pin: &Pin,
+    key: ObjectHandle,
+    way: &SigningWay,
+) -> CallResult<Vec<u8>> {
     let pin = auth_pin(user_pin)?;
     session.call("C_SignInit", |s| s.sign_init(&way.mechanism, key))?;
     session.call("C_Login", |s| s.login(UserType::ContextSpecific, Some(&pin))).map_err(|fault| Fault {

@@ -3,7 +3,7 @@
 use cryptoki::slot::{Slot, TokenInfo};
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     module::Module,
     objects,
     reported::ListedSlot,
@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// A token in its slot.
-pub(super) struct TokenSlot {
+pub(super) struct OccupiedSlot {
     pub(super) slot: Slot,
     pub(super) info: TokenInfo,
 }
 
-impl TokenSlot {
+impl OccupiedSlot {
     pub(super) fn serial(&self) -> String {
         trimmed(self.info.serial_number())
     }
@@ -71,19 +71,19 @@ impl TokenSlot {
 }
 
 /// The token in a slot.
-pub(super) fn look(module: &Module<'_>, slot: Slot) -> Outcome<TokenSlot> {
-    Ok(TokenSlot { slot, info: module.token_info(slot)? })
+pub(super) fn look(module: &Module<'_>, slot: Slot) -> CallResult<OccupiedSlot> {
+    Ok(OccupiedSlot { slot, info: module.token_info(slot)? })
 }
 
 /// A slot whose token cannot be read.
 pub(super) type Unreadable = (Slot, Fault);
 
 /// All tokens that can be read, and the faults of those that cannot.
-pub(super) fn places(module: &Module<'_>) -> Outcome<(Vec<TokenSlot>, Vec<Unreadable>)> {
+pub(super) fn places(module: &Module<'_>) -> CallResult<(Vec<OccupiedSlot>, Vec<Unreadable>)> {
     let (mut places, mut faults) = (Vec::new(), Vec::new());
     for slot in module.slots_with_token()? {
         match module.token_info(slot) {
-            Ok(info) => places.push(TokenSlot { slot, info }),
+            Ok(info) => places.push(OccupiedSlot { slot, info }),
             Err(fault) if fault.function == "worker" => return Err(fault),
             Err(fault) => faults.push((slot, fault)),
         }
@@ -92,9 +92,9 @@ pub(super) fn places(module: &Module<'_>) -> Outcome<(Vec<TokenSlot>, Vec<Unread
 }
 
 /// The tokens that answer to `select`; for an uninitialised one, the first.
-pub(super) fn candidates(module: &Module<'_>, select: &Select) -> Outcome<Vec<TokenSlot>> {
+pub(super) fn candidates(module: &Module<'_>, select: &Select) -> CallResult<Vec<OccupiedSlot>> {
     let (places, _) = places(module)?;
-    let mut found: Vec<TokenSlot> = places.into_iter().filter(|place| place.answers_to(select)).collect();
+    let mut found: Vec<OccupiedSlot> = places.into_iter().filter(|place| place.answers_to(select)).collect();
     if matches!(select, Select::EmptySlot { .. }) {
         found.truncate(1);
     }
@@ -102,7 +102,7 @@ pub(super) fn candidates(module: &Module<'_>, select: &Select) -> Outcome<Vec<To
 }
 
 /// The one token that answers to `select`.
-pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<TokenSlot> {
+pub(super) fn find(module: &Module<'_>, select: &Select) -> CallResult<OccupiedSlot> {
     let mut found = candidates(module, select)?;
     match (found.pop(), found.is_empty()) {
         (Some(place), true) => Ok(place),
@@ -123,7 +123,7 @@ pub(super) fn find(module: &Module<'_>, select: &Select) -> Outcome<TokenSlot> {
     }
 }
 
-fn absent(select: &Select, places: &[TokenSlot], faults: &[Unreadable]) -> Fault {
+fn absent(select: &Select, places: &[OccupiedSlot], faults: &[Unreadable]) -> Fault {
     let mut there: Vec<String> = places
         .iter()
         .filter(|place| place.info.token_initialized())
@@ -140,12 +140,12 @@ fn absent(select: &Select, places: &[TokenSlot], faults: &[Unreadable]) -> Fault
 }
 
 /// What the token shows without login.
-pub(super) fn observe(module: &Module<'_>, place: &TokenSlot) -> Outcome<Observation> {
+pub(super) fn observe(module: &Module<'_>, place: &OccupiedSlot) -> CallResult<Observation> {
     Ok(place.shown(module).observation(public_objects(module, place)?))
 }
 
 /// The objects that are visible without login; none on an uninitialised token.
-pub(super) fn public_objects(module: &Module<'_>, place: &TokenSlot) -> Outcome<Vec<ObjectRecord>> {
+pub(super) fn public_objects(module: &Module<'_>, place: &OccupiedSlot) -> CallResult<Vec<ObjectRecord>> {
     if !place.info.token_initialized() {
         return Ok(Vec::new());
     }
@@ -154,7 +154,7 @@ pub(super) fn public_objects(module: &Module<'_>, place: &TokenSlot) -> Outcome<
 }
 
 /// Every slot that has a token.
-pub(super) fn list(module: &Module<'_>) -> Outcome<Vec<ListedSlot>> {
+pub(super) fn list(module: &Module<'_>) -> CallResult<Vec<ListedSlot>> {
     let (places, faults) = places(module)?;
     let mut slots: Vec<ListedSlot> = places
         .iter()

@@ -3,7 +3,7 @@
 use cryptoki::object::{Attribute, AttributeType, ObjectClass as Ck};
 
 use super::{
-    attributes::{Kept, Part},
+    attributes::{KeptAttribute, Weight},
     objects, public_key,
 };
 use crate::proposal::target::ObjectClass;
@@ -33,7 +33,7 @@ impl Template {
     pub(super) fn new<'k>(
         class: ObjectClass,
         home: Home,
-        own: impl IntoIterator<Item = &'k Kept>,
+        own: impl IntoIterator<Item = &'k KeptAttribute>,
         spki: Option<&[u8]>,
     ) -> Self {
         let ck = objects::CLASSES.iter().find(|(c, _)| *c == class).map_or(Ck::DATA, |(_, ck)| *ck);
@@ -58,6 +58,6 @@ impl Template {
 }
 
 /// What an object cannot be without, apart from what a token may not take.
-pub(super) fn parts(own: &[Kept]) -> (Vec<&Kept>, Vec<&Kept>) {
-    own.iter().partition(|kept| kept.row.part == Part::Being)
+pub(super) fn parts(own: &[KeptAttribute]) -> (Vec<&KeptAttribute>, Vec<&KeptAttribute>) {
+    own.iter().partition(|kept| kept.row.part == Weight::Being)
 }

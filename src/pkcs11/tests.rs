@@ -21,12 +21,12 @@ use std::{
 
 use softhsm::{FaultyModule, MODULE, SO_PIN, SoftHsm, TIME_LIMIT, USER_PIN};
 
-use super::{Meter, Pkcs11Settings, Pkcs11Token, Select, Waited};
+use super::{AbsentTokens, Meter, Pkcs11Settings, Pkcs11Token, Select};
 use crate::{
     approval::authorization::Authorization,
     encoding::text::Name,
     memory::Pin,
-    ports::token::{Condition, Installation, Reset, Run, Silent, Target as _, Token, TokenError},
+    ports::token::{Attempt, Condition, Installation, Reset, Silent, Target as _, Token, TokenError},
     proposal::target::{Inventory, ObjectRecord},
 };
 
@@ -77,7 +77,7 @@ fn settings(hsm: &SoftHsm, module: &Path, select: Select) -> Pkcs11Settings {
         module_sha256: None,
         environment: hsm.environment().into_iter().chain([this_program()]).collect(),
         meter: Meter::default(),
-        waited: Waited::default(),
+        waited: AbsentTokens::default(),
         worker: Some(worker()),
     }
 }
@@ -102,7 +102,7 @@ fn labelled(inventory: &Inventory, label: &str) -> Vec<ObjectRecord> {
 
 fn install(
     token: &mut Pkcs11Token,
-    run: Run,
+    run: Attempt,
     condition: Condition<'_>,
     so: Option<&str>,
     user: Option<&str>,
@@ -112,7 +112,13 @@ fn install(
     token.install(right(), &installation)
 }
 
-fn reset(token: &mut Pkcs11Token, run: Run, so: &str, label: &str, new_so: &str) -> Result<(), TokenError> {
+fn reset(
+    token: &mut Pkcs11Token,
+    run: Attempt,
+    so: &str,
+    label: &str,
+    new_so: &str,
+) -> Result<(), TokenError> {
     let (so_pin, new_so_pin, new_user_pin) = (pin(so), pin(new_so), pin("user-after-reset"));
     let reset = Reset {
         run,

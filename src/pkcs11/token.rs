@@ -16,8 +16,8 @@ use crate::{
     ports::{
         cause::Cause,
         token::{
-            BackupSink, BackupSource, Condition, Deletion, Effect, Export, Installation, PinChange,
-            PinHolder, Progress, Reset, Restoration, Run, Silent, Target, Token, TokenError,
+            Attempt, BackupSink, BackupSource, Condition, Deletion, Effect, Export, Installation, PinChange,
+            PinHolder, Progress, Reset, Restoration, Silent, Target, Token, TokenError,
         },
     },
     proposal::{
@@ -173,7 +173,7 @@ impl Token for Pkcs11Token {
         authorization: Authorization,
         user_pin: &Pin,
         objects: &[ObjectRecord],
-        run: Run,
+        run: Attempt,
         progress: &mut dyn Progress,
     ) -> Result<Deletion, TokenError> {
         admit(authorization.target(), &self.name)?;

@@ -5,7 +5,7 @@ use std::io;
 use super::{
     backup,
     calls::Selected,
-    fault::Outcome,
+    fault::CallResult,
     link::{ParentLink, Secrets},
     module::Module,
     objects, probe,
@@ -43,7 +43,7 @@ pub fn worker_main() -> io::Result<()> {
     Ok(())
 }
 
-fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> Outcome<Reply> {
+fn perform(module: &Module<'_>, job: &Job, secrets: &Secrets) -> CallResult<Reply> {
     let select = &job.select;
     let selected = Selected { module, select };
     match &job.request {

@@ -4,7 +4,7 @@
 //! is wrapped with each and unwrapped on the host; a mechanism counts as the RFC's if the bytes come back.
 
 use super::{
-    fault::{Fault, Outcome},
+    fault::{CallResult, Fault},
     importing::Importer,
     raw,
     session::Session,
@@ -117,7 +117,7 @@ pub(super) struct Wrapper<'s, 'm> {
 
 impl<'s, 'm> Wrapper<'s, 'm> {
     /// Brings the backup key into the session and tries the mechanisms.
-    pub(super) fn new(session: &'s Session<'m>, backup_key: &CredentialSecret) -> Outcome<Self> {
+    pub(super) fn new(session: &'s Session<'m>, backup_key: &CredentialSecret) -> CallResult<Self> {
         let host_key: &[u8; 32] = backup_key.expose().try_into().map_err(|_| {
             Fault::new("open", "the backup key has not 32 bytes", "give the backup key of this target")
         })?;
@@ -161,7 +161,7 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         way: Way,
         host_key: &[u8; 32],
         length: usize,
-    ) -> Outcome<bool> {
+    ) -> CallResult<bool> {
         let mut known = vec![0; length];
         getrandom::fill(&mut known).map_err(|e| {
             Fault::new("worker", format!("no random numbers: {e}"), "run the same command again")
@@ -196,19 +196,19 @@ impl<'s, 'm> Wrapper<'s, 'm> {
 
     /// C_WrapKey: what it may have wrapped to, most likely first. cryptoki 0.12 returns the whole buffer, which some modules ask
     /// for larger than what they fill; the token itself unwraps the right one only.
-    pub(super) fn wrap(&self, way: Way, key: ObjectHandle) -> Outcome<Vec<Vec<u8>>> {
+    pub(super) fn wrap(&self, way: Way, key: ObjectHandle) -> CallResult<Vec<Vec<u8>>> {
         let blob = self.wrap_raw(way, key)?;
         Ok(candidates(&blob).map(<[u8]>::to_vec).collect())
     }
 
     /// Whether the key wraps to these very bytes: both RFCs are deterministic.
-    pub(super) fn wraps_to(&self, way: Way, key: ObjectHandle, blob: &[u8]) -> Outcome<bool> {
+    pub(super) fn wraps_to(&self, way: Way, key: ObjectHandle, blob: &[u8]) -> CallResult<bool> {
         let again = self.wrap_raw(way, key)?;
         Ok(again.strip_prefix(blob).is_some_and(|rest| rest.iter().all(|b| *b == 0)))
     }
 
     /// C_UnwrapKey; one that makes a token object is announced as a change by its caller.
-    pub(super) fn unwrap(&self, way: Way, blob: &[u8], template: &Template) -> Outcome<ObjectHandle> {
+    pub(super) fn unwrap(&self, way: Way, blob: &[u8], template: &Template) -> CallResult<ObjectHandle> {
         let refusal = match self.unwrap_as(way, blob, template.attributes()) {
             Err(fault) if WANTS_MORE.contains(&fault.cause) => fault,
             other => return other,
@@ -220,7 +220,7 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         }
     }
 
-    fn unwrap_as(&self, way: Way, blob: &[u8], template: &[Attribute]) -> Outcome<ObjectHandle> {
+    fn unwrap_as(&self, way: Way, blob: &[u8], template: &[Attribute]) -> CallResult<ObjectHandle> {
         let functions = self.session.module().functions();
         self.session.call("C_UnwrapKey", |s| match (way.mechanism(), functions) {
             (Some(mechanism), _) => s.unwrap_key(&mechanism, self.key, blob, template),
@@ -229,7 +229,7 @@ impl<'s, 'm> Wrapper<'s, 'm> {
         })
     }
 
-    fn wrap_raw(&self, way: Way, key: ObjectHandle) -> Outcome<Vec<u8>> {
+    fn wrap_raw(&self, way: Way, key: ObjectHandle) -> CallResult<Vec<u8>> {
         let functions = self.session.module().functions();
         self.session.call("C_WrapKey", |s| match (way.mechanism(), functions) {
             (Some(mechanism), _) => s.wrap_key(&mechanism, self.key, key),

@@ -141,8 +141,9 @@ impl std::fmt::Display for Decision {
 }
 
 /// A decision that a custodian made, as their own machine remembers it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Decided {
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RememberedDecision {
     /// Number of the ceremony.
     pub ceremony: u32,
     /// Digest of the proposal.
@@ -153,9 +154,14 @@ pub struct Decided {
 /// What a custodian remembers of a ledger on their own machine.
 pub trait CustodianMemory {
     /// The decisions that they made, in their order.
-    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<Decided>, StoreError>;
+    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<RememberedDecision>, StoreError>;
 
-    fn remember(&mut self, ledger: Digest, custodian: &Name, decided: Decided) -> Result<(), StoreError>;
+    fn remember(
+        &mut self,
+        ledger: Digest,
+        custodian: &Name,
+        decided: RememberedDecision,
+    ) -> Result<(), StoreError>;
 }
 
 /// Approval files that were handed over.

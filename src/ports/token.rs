@@ -58,7 +58,7 @@ pub trait Token: Target {
         authorization: Authorization,
         user_pin: &Pin,
         objects: &[ObjectRecord],
-        run: Run,
+        run: Attempt,
         progress: &mut dyn Progress,
     ) -> Result<Deletion, TokenError>;
 
@@ -125,7 +125,7 @@ pub enum Wanted<'a> {
 /// First run of an intent, or again after a crash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Run {
+pub enum Attempt {
     /// Nothing was tried yet.
     First,
     /// An earlier process may have done all, some or none of it.
@@ -135,7 +135,7 @@ pub enum Run {
 /// How a genesis makes a target the quorum's.
 pub struct Installation<'a> {
     /// First run or again.
-    pub run: Run,
+    pub run: Attempt,
     /// Empty, or in use.
     pub condition: Condition<'a>,
     /// The SO PIN that the quorum will hold; none where it keeps out of it.
@@ -200,7 +200,7 @@ pub enum PinChange<'a> {
 /// What a reset sets.
 pub struct Reset<'a> {
     /// First run or again.
-    pub run: Run,
+    pub run: Attempt,
     /// The SO PIN in force.
     pub so_pin: &'a Pin,
     /// The label that tells the reset token from the old one.

@@ -4,7 +4,7 @@ use super::device::{Device, Session};
 use crate::{
     administration::{
         self, Found, TokenInfo, TokenSlot,
-        fault::{Fault, Outcome},
+        fault::{CallResult, Fault},
     },
     memory::Pin,
     ports::{
@@ -17,11 +17,11 @@ use crate::{
 impl administration::Module for Device {
     type Slot = ();
 
-    fn selected(&self) -> Outcome<TokenSlot<()>> {
+    fn selected(&self) -> CallResult<TokenSlot<()>> {
         Ok(TokenSlot { slot: (), info: self.read()?.info() })
     }
 
-    fn labelled(&self, label: &TokenLabel) -> Outcome<TokenSlot<()>> {
+    fn labelled(&self, label: &TokenLabel) -> CallResult<TokenSlot<()>> {
         let place = self.selected()?;
         if answers_to(&place.info, label) {
             return Ok(place);
@@ -31,23 +31,23 @@ impl administration::Module for Device {
         Err(Fault { cause: Cause::TokenAbsent, ..fault })
     }
 
-    fn has_label(&self, label: &TokenLabel) -> Outcome<bool> {
+    fn has_label(&self, label: &TokenLabel) -> CallResult<bool> {
         Ok(answers_to(&self.info(())?, label))
     }
 
-    fn info(&self, (): ()) -> Outcome<TokenInfo> {
+    fn info(&self, (): ()) -> CallResult<TokenInfo> {
         Ok(self.read()?.info())
     }
 
-    fn public_objects(&self, (): ()) -> Outcome<Vec<ObjectRecord>> {
+    fn public_objects(&self, (): ()) -> CallResult<Vec<ObjectRecord>> {
         Ok(self.read()?.public_objects())
     }
 
-    fn init_token(&self, (): (), so_pin: &Pin, label: &TokenLabel) -> Outcome<()> {
+    fn init_token(&self, (): (), so_pin: &Pin, label: &TokenLabel) -> CallResult<()> {
         Ok(Device::init_token(self, so_pin, label)?)
     }
 
-    fn open(&self, (): ()) -> Outcome<impl administration::Session> {
+    fn open(&self, (): ()) -> CallResult<impl administration::Session> {
         Ok(Session::of(self))
     }
 }
@@ -60,33 +60,33 @@ impl administration::Session for Session<'_> {
     /// The whole record: of objects that nothing tells apart, any.
     type Handle = ObjectRecord;
 
-    fn info(&self) -> Outcome<TokenInfo> {
+    fn info(&self) -> CallResult<TokenInfo> {
         Ok(self.device().read()?.info())
     }
 
-    fn present(&self, holder: PinHolder, pin: &Pin) -> Outcome<()> {
+    fn present(&self, holder: PinHolder, pin: &Pin) -> CallResult<()> {
         Ok(self.log_in(holder, pin)?)
     }
 
-    fn logout(&self) -> Outcome<()> {
+    fn logout(&self) -> CallResult<()> {
         self.log_out();
         Ok(())
     }
 
-    fn init_pin(&self, new: &Pin) -> Outcome<()> {
+    fn init_pin(&self, new: &Pin) -> CallResult<()> {
         Ok(self.set_user_pin(new)?)
     }
 
-    fn set_pin(&self, old: &Pin, new: &Pin) -> Outcome<()> {
+    fn set_pin(&self, old: &Pin, new: &Pin) -> CallResult<()> {
         Ok(self.set_own_pin(old, new)?)
     }
 
-    fn objects(&self) -> Outcome<Vec<Found<ObjectRecord>>> {
+    fn objects(&self) -> CallResult<Vec<Found<ObjectRecord>>> {
         let records = self.read()?.records().into_iter();
         Ok(records.map(|record| Found { handle: record.clone(), record }).collect())
     }
 
-    fn destroy(&self, object: &ObjectRecord) -> Outcome<()> {
+    fn destroy(&self, object: &ObjectRecord) -> CallResult<()> {
         Ok(self.update(|state| {
             let place = state.objects.iter().position(|stored| stored.record == *object);
             let gone = || {

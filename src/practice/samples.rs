@@ -62,7 +62,7 @@ fn generate(
     let failed = |reason: String| {
         TokenError::before("C_GenerateKey", Cause::TemplateInconsistent, reason, "give another label or id")
     };
-    let name = Name {
+    let name = Naming {
         label: Line::lossy(label),
         label_sha256: Line::new(label).is_err().then(|| Digest::of(label.as_bytes())),
         id: base16ct::lower::encode_string(id),
@@ -76,7 +76,7 @@ fn generate(
         Sample::Aes256 => key(session, KeyKind::Aes256, &name, extractable)?,
         Sample::Certificate(value) => vec![value_object(ObjectClass::Certificate, "x509", &name, value)],
         Sample::Data(value) => {
-            let name = Name { id: String::new(), ..name };
+            let name = Naming { id: String::new(), ..name };
             vec![value_object(ObjectClass::Data, "data", &name, value)]
         }
     };
@@ -87,13 +87,13 @@ fn generate(
     })
 }
 
-struct Name {
+struct Naming {
     label: Line,
     label_sha256: Option<Digest>,
     id: String,
 }
 
-impl Name {
+impl Naming {
     fn record(&self, class: ObjectClass, key_type: &str) -> ObjectRecord {
         ObjectRecord {
             class,
@@ -114,7 +114,7 @@ impl Name {
 fn key(
     session: &Session<'_>,
     kind: KeyKind,
-    name: &Name,
+    name: &Naming,
     extractable: Extractable,
 ) -> Result<Vec<Stored>, TokenError> {
     let failed = |reason: String| {
@@ -149,7 +149,7 @@ fn key(
     ])
 }
 
-fn value_object(class: ObjectClass, key_type: &str, name: &Name, value: &[u8]) -> Stored {
+fn value_object(class: ObjectClass, key_type: &str, name: &Naming, value: &[u8]) -> Stored {
     let record = ObjectRecord { value_sha256: Some(Digest::of(value)), ..name.record(class, key_type) };
     Stored { record, attributes: BTreeMap::new(), content: Content::Public(Base64(value.to_vec())) }
 }

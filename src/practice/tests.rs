@@ -13,8 +13,8 @@ use crate::{
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::token::{
-        BackupSink, BackupSource, Condition, Deletion, Effect, Installation, LeftOut, Reset, Restoration,
-        Run, Silent, Target as _, Token as _, TokenError,
+        Attempt, BackupSink, BackupSource, Condition, Deletion, Effect, Installation, LeftOut, Reset,
+        Restoration, Silent, Target as _, Token as _, TokenError,
     },
     proposal::target::{BackupEntry, ObjectClass, ObjectRecord, Tries},
 };
@@ -79,7 +79,7 @@ impl Bench {
         objects.into_iter().find(|o| o.class == class && o.label.as_str() == label).unwrap()
     }
 
-    fn delete(&mut self, objects: &[ObjectRecord], run: Run) -> Result<Deletion, TokenError> {
+    fn delete(&mut self, objects: &[ObjectRecord], run: Attempt) -> Result<Deletion, TokenError> {
         self.token.delete(allowed(), &pin(USER_PIN), objects, run, &mut Silent)
     }
 

@@ -12,15 +12,15 @@ use super::{
     state::State,
 };
 use crate::{
-    administration::{self, Session as _, admit, fault::Outcome},
+    administration::{self, Session as _, admit, fault::CallResult},
     approval::authorization::{Authorization, PinAuthorization},
     encoding::text::{Line, Name},
     memory::{CredentialSecret, Pin},
     ports::{
         cause::Cause,
         token::{
-            BackupSink, BackupSource, Condition, Deletion, Export, Installation, PinChange, PinHolder,
-            Progress, Reset, Restoration, Run, Target, Token, TokenError,
+            Attempt, BackupSink, BackupSource, Condition, Deletion, Export, Installation, PinChange,
+            PinHolder, Progress, Reset, Restoration, Target, Token, TokenError,
         },
     },
     proposal::{
@@ -69,7 +69,7 @@ impl PracticeToken {
     /// Initialises an empty token, as somebody would have before any quorum: for the rehearsal of a take-over.
     pub fn initialise(&mut self, label: &TokenLabel, so_pin: &Pin, user_pin: &Pin) -> Result<(), TokenError> {
         let installation = Installation {
-            run: Run::First,
+            run: Attempt::First,
             condition: Condition::Empty { label },
             new_so_pin: Some(so_pin),
             new_user_pin: Some(user_pin),
@@ -77,7 +77,7 @@ impl PracticeToken {
         self.perform(|device| administration::install(device, &installation)).map(drop)
     }
 
-    fn perform<T>(&self, act: impl FnOnce(&Device) -> Outcome<T>) -> Result<T, TokenError> {
+    fn perform<T>(&self, act: impl FnOnce(&Device) -> CallResult<T>) -> Result<T, TokenError> {
         let device = Device::at(&self.path);
         act(&device).map_err(|fault| fault.into_error(device.has_changed()))
     }
@@ -135,7 +135,7 @@ impl Token for PracticeToken {
         authorization: Authorization,
         user_pin: &Pin,
         objects: &[ObjectRecord],
-        run: Run,
+        run: Attempt,
         progress: &mut dyn Progress,
     ) -> Result<Deletion, TokenError> {
         admit(authorization.target(), &self.name)?;

@@ -41,7 +41,7 @@ pub trait Headed {
 }
 
 /// What a plan of one kind must fulfil beyond its shape.
-pub trait Table: Headed {
+pub trait PlanTable: Headed {
     /// Refuses what cannot be meant, with an error that says what to change.
     fn check(&self) -> Result<(), PlanError> {
         Ok(())

@@ -78,7 +78,7 @@ impl PivRecipient {
     }
 
     /// The ephemeral share and the body of a stanza that may be for this key; none if it is for another.
-    fn read(&self, stanza: &Stanza) -> Option<Result<(Share, Vec<u8>), age::DecryptError>> {
+    fn read(&self, stanza: &Stanza) -> Option<Result<(EphemeralShare, Vec<u8>), age::DecryptError>> {
         if stanza.tag != PIV_P256 {
             return None;
         }
@@ -93,7 +93,7 @@ impl PivRecipient {
         }
         let Ok(compressed) = <[u8; POINT]>::try_from(ephemeral) else { return invalid() };
         let Ok(key) = p256::PublicKey::from_sec1_bytes(&compressed) else { return invalid() };
-        Some(Ok((Share { key, compressed }, stanza.body.clone())))
+        Some(Ok((EphemeralShare { key, compressed }, stanza.body.clone())))
     }
 }
 
@@ -118,7 +118,7 @@ impl FromStr for PivRecipient {
 }
 
 /// A sender's ephemeral share.
-struct Share {
+struct EphemeralShare {
     key: p256::PublicKey,
     compressed: [u8; POINT],
 }
@@ -192,34 +192,34 @@ pub fn open_on_card<E>(
     max_len: usize,
     multiply: impl FnOnce(&[u8]) -> Result<LockedBytes, E>,
 ) -> Result<LockedBytes, OpenError<E>> {
-    let identity = CardIdentity { recipient, card: RefCell::new(Card::Waiting(multiply)) };
+    let identity = CardIdentity { recipient, card: RefCell::new(CardState::Waiting(multiply)) };
     let opened = single::open_with(&identity, sealed, max_len);
     match identity.card.into_inner() {
-        Card::Failed(error) => Err(OpenError::Card(error)),
+        CardState::Failed(error) => Err(OpenError::Card(error)),
         _ => Ok(opened?),
     }
 }
 
 struct CardIdentity<'r, E, M> {
     recipient: &'r PivRecipient,
-    card: RefCell<Card<E, M>>,
+    card: RefCell<CardState<E, M>>,
 }
 
-enum Card<E, M> {
+enum CardState<E, M> {
     Waiting(M),
     Asked,
     Failed(E),
 }
 
 impl<E, M: FnOnce(&[u8]) -> Result<LockedBytes, E>> CardIdentity<'_, E, M> {
-    fn multiply(&self, share: &Share) -> Result<LockedBytes, age::DecryptError> {
+    fn multiply(&self, share: &EphemeralShare) -> Result<LockedBytes, age::DecryptError> {
         let failed = || age::DecryptError::DecryptionFailed;
-        let Card::Waiting(multiply) = self.card.replace(Card::Asked) else { return Err(failed()) };
+        let CardState::Waiting(multiply) = self.card.replace(CardState::Asked) else { return Err(failed()) };
         match multiply(share.key.to_sec1_point(false).as_bytes()) {
             Ok(shared) if shared.len() == 32 => Ok(shared),
             Ok(_) => Err(failed()),
             Err(error) => {
-                self.card.replace(Card::Failed(error));
+                self.card.replace(CardState::Failed(error));
                 Err(failed())
             }
         }

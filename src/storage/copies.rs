@@ -11,7 +11,7 @@ use super::{
     layout::{self, Budget, PLAN, TRANSCRIPT, beside_name},
     writing,
 };
-use crate::{durable::Identity, ports::store::StoreError, transcript::ledger::CeremonyFiles};
+use crate::{durable::DirectoryId, ports::store::StoreError, transcript::ledger::CeremonyFiles};
 
 /// What a copy that is not equal is to the ledger.
 #[derive(PartialEq, Eq, Debug)]
@@ -189,9 +189,9 @@ fn overlap(a: &Path, b: &Path) -> io::Result<bool> {
 /// through bind mounts.
 pub(super) fn lies_in(inner: &Path, outer: &Path) -> io::Result<bool> {
     let (inner, outer) = (canonical(inner)?, canonical(outer)?);
-    Ok(match Identity::of(&outer) {
+    Ok(match DirectoryId::of(&outer) {
         Ok(identity) => {
-            inner.ancestors().any(|above| Identity::of(above).is_ok_and(|found| found == identity))
+            inner.ancestors().any(|above| DirectoryId::of(above).is_ok_and(|found| found == identity))
         }
         Err(_) => inner.starts_with(outer),
     })

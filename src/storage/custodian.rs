@@ -16,7 +16,7 @@ use super::{
 use crate::{
     durable::{self, DirectoryLock},
     encoding::{digest::Digest, strict, text::Name},
-    ports::store::{CustodianMemory, Decided, Decision, StoreError},
+    ports::store::{CustodianMemory, RememberedDecision, StoreError},
 };
 
 /// How long a concurrent write is waited for.
@@ -33,15 +33,7 @@ pub struct CustodianDirectory {
 struct Memory {
     ledger: Digest,
     custodian: Name,
-    seen: Vec<Seen>,
-}
-
-#[derive(Serialize, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-struct Seen {
-    ceremony: u32,
-    proposal: Digest,
-    decision: Decision,
+    seen: Vec<RememberedDecision>,
 }
 
 impl CustodianDirectory {
@@ -56,23 +48,24 @@ impl CustodianDirectory {
 }
 
 impl CustodianMemory for CustodianDirectory {
-    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<Decided>, StoreError> {
-        let memory = read(&self.path(ledger, custodian), ledger, custodian)?;
-        let decided = |Seen { ceremony, proposal, decision }: Seen| Decided { ceremony, proposal, decision };
-        Ok(memory.seen.into_iter().map(decided).collect())
+    fn seen(&self, ledger: Digest, custodian: &Name) -> Result<Vec<RememberedDecision>, StoreError> {
+        Ok(read(&self.path(ledger, custodian), ledger, custodian)?.seen)
     }
 
-    fn remember(&mut self, ledger: Digest, custodian: &Name, decided: Decided) -> Result<(), StoreError> {
+    fn remember(
+        &mut self,
+        ledger: Digest,
+        custodian: &Name,
+        decided: RememberedDecision,
+    ) -> Result<(), StoreError> {
         let path = self.path(ledger, custodian);
         let writing = |e: io::Error| failed("writing", &path, &e);
         let _lock = DirectoryLock::acquire(&path, PATIENCE).map_err(writing)?;
         let mut memory = read(&path, ledger, custodian)?;
-        let Decided { ceremony, proposal, decision } = decided;
-        let seen = Seen { ceremony, proposal, decision };
-        if memory.seen.contains(&seen) {
+        if memory.seen.contains(&decided) {
             return Ok(());
         }
-        memory.seen.push(seen);
+        memory.seen.push(decided);
         let bytes = strict::write(&memory);
         if bytes.len() > strict::MAX_DOCUMENT {
             let hint = "move it away, and give the last head on paper to the next approval";
@@ -102,6 +95,7 @@ fn read(path: &Path, ledger: Digest, custodian: &Name) -> Result<Memory, StoreEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::store::Decision;
     use std::fs;
 
     fn memory() -> (tempfile::TempDir, CustodianDirectory, Digest, Name) {
@@ -111,8 +105,8 @@ mod tests {
         (dir, memory, Digest::of(b"ledger"), Name::new("alice").unwrap())
     }
 
-    fn decided(ceremony: u32, proposal: &str, decision: Decision) -> Decided {
-        Decided { ceremony, proposal: Digest::of(proposal.as_bytes()), decision }
+    fn decided(ceremony: u32, proposal: &str, decision: Decision) -> RememberedDecision {
+        RememberedDecision { ceremony, proposal: Digest::of(proposal.as_bytes()), decision }
     }
 
     #[test]

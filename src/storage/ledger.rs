@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     approval::intent::DurableIntent,
-    durable::{self, Access, DirectoryLock, Identity},
+    durable::{self, Access, DirectoryId, DirectoryLock},
     encoding::{digest::Digest, text::Name},
     ports::store::{Beside, Copies, LedgerStore, StoreError, StoredFiles},
     transcript::ledger::{CeremonyFiles, LedgerFiles as _},
@@ -273,7 +273,7 @@ impl LockedDirectory {
 
     /// Whether the path still leads to the directory that is locked: a medium can be pulled and another mounted.
     fn check(&self) -> Result<(), StoreError> {
-        if self.identity()? == Identity::of(&self.path).map_err(|e| failed("opening", &self.path, &e))? {
+        if self.identity()? == DirectoryId::of(&self.path).map_err(|e| failed("opening", &self.path, &e))? {
             return Ok(());
         }
         let reason =
@@ -281,7 +281,7 @@ impl LockedDirectory {
         Err(refused("opening", &self.path, reason, "put the medium back, then run the same command again"))
     }
 
-    fn identity(&self) -> Result<Identity, StoreError> {
+    fn identity(&self) -> Result<DirectoryId, StoreError> {
         self.lock.identity().map_err(|e| failed("looking at", &self.path, &e))
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     approval::intent::DurableIntent,
-    durable::Identity,
+    durable::DirectoryId,
     encoding::{digest::Digest, text::Name},
     ports::store::{Beside, Copies, LedgerStore, StoreError, StoredFiles},
     transcript::ledger::CeremonyFiles,
@@ -91,5 +91,5 @@ fn device(path: &Path) -> Result<u64, StoreError> {
     let absolute = std::path::absolute(path).map_err(|e| failed("looking at", path, &e))?;
     let place = if layout::is_there(&absolute)? { Some(absolute.as_path()) } else { absolute.parent() };
     let place = place.unwrap_or(Path::new("/"));
-    Ok(Identity::of(place).map_err(|e| failed("looking at", place, &e))?.device)
+    Ok(DirectoryId::of(place).map_err(|e| failed("looking at", place, &e))?.device)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ceremonies::{OtherHead, SaidBy},
+    ceremonies::{HeadStatement, OtherHead},
     context::Context,
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
@@ -63,8 +63,10 @@ impl LedgerState {
                 "{person} signed {told}: lines were cut off, this is an old copy, or it was written anew"
             );
             let finding = match said_by {
-                SaidBy::Attestation => Finding::new(Severity::Objection, "attestation-other-head", message),
-                SaidBy::Drill => Finding::new(Severity::Objection, "drill-other-head", message),
+                HeadStatement::Attestation => {
+                    Finding::new(Severity::Objection, "attestation-other-head", message)
+                }
+                HeadStatement::Drill => Finding::new(Severity::Objection, "drill-other-head", message),
             };
             Some(finding.of(&beside.directory))
         })
@@ -163,7 +165,7 @@ fn attestation(
     }
     if (said.ceremony, said.head) != (ceremony.number(), ceremony.last_line) {
         let person = said.person.clone();
-        let (said_by, number, head) = (SaidBy::Attestation, said.ceremony, said.head);
+        let (said_by, number, head) = (HeadStatement::Attestation, said.ceremony, said.head);
         ceremony.other_heads.push(OtherHead { said_by, person, ceremony: number, head });
         return Err("it attests another head".into());
     }

@@ -43,7 +43,7 @@ pub enum End {
 /// What a member signed about a head of this ledger that is not that of the ceremony beside which it lies.
 #[derive(Clone, Debug)]
 pub struct OtherHead {
-    pub(super) said_by: SaidBy,
+    pub(super) said_by: HeadStatement,
     pub(super) person: Name,
     pub(super) ceremony: u32,
     pub(super) head: Digest,
@@ -51,7 +51,7 @@ pub struct OtherHead {
 
 /// The statement that names a head.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum SaidBy {
+pub(super) enum HeadStatement {
     Attestation,
     Drill,
 }

@@ -1,7 +1,7 @@
 //! Drills: beside the transcript, so that they do not move the head. A bad one breaks nothing, and does not count.
 
 use super::{
-    ceremonies::{OtherHead, SaidBy},
+    ceremonies::{HeadStatement, OtherHead},
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, Deal, LedgerState},
 };
@@ -64,7 +64,7 @@ fn of_other_head(
     let signed = claimed.verify(state.roster()?, signatures).ok()?;
     let said = signed.statement();
     let person = said.person.clone();
-    Some(OtherHead { said_by: SaidBy::Drill, person, ceremony: said.ceremony, head: said.head })
+    Some(OtherHead { said_by: HeadStatement::Drill, person, ceremony: said.ceremony, head: said.head })
 }
 
 /// Checks one: made in this ledger after this ceremony, for the roster that `state` has in force, by that card.

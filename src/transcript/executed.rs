@@ -13,7 +13,7 @@ use crate::{
     approval::quorum::Tally,
     encoding::{dsse::Mode, text::Name},
     proposal::{
-        operations::{Operation, record::Claims, rules::End},
+        operations::{Operation, record::Claims, rules::Recorded},
         target::Role,
     },
 };
@@ -100,7 +100,7 @@ pub(super) fn check_concluded(
     }
     let acted_on = state.map_or(own, |state| state.acted_on(own));
     let completed = concluded.outcome == Outcome::Completed;
-    let end = if completed { End::Completed } else { End::Other };
+    let end = if completed { Recorded::Completed } else { Recorded::Other };
     for target in &concluded.targets {
         let found = target.inventory.as_ref().map(|inventory| &inventory.identity);
         if found.is_some_and(|found| !acted_on.may_be(&target.name, found, end)) {

@@ -161,7 +161,7 @@ fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerS
 }
 
 /// Copies of one ledger, held against one another.
-pub struct Compared {
+pub struct CopiesCompared {
     /// Forks and copies that are behind.
     pub findings: Vec<Finding>,
     /// Of each copy the bytes of its transcripts.
@@ -170,7 +170,9 @@ pub struct Compared {
 
 /// Compares the transcripts of several copies of one ledger, each with each: where two of them differ although neither
 /// is the beginning of the other, there is a fork.
-pub fn compare_copies<L: LedgerFiles + ?Sized>(copies: &[(String, Box<L>)]) -> Result<Compared, L::Error> {
+pub fn compare_copies<L: LedgerFiles + ?Sized>(
+    copies: &[(String, Box<L>)],
+) -> Result<CopiesCompared, L::Error> {
     let counts: Vec<usize> = copies.iter().map(|(_, files)| files.directories().len()).collect();
     let mut pairs: Vec<Pair> = (0..copies.len())
         .flat_map(|one| {
@@ -194,7 +196,7 @@ pub fn compare_copies<L: LedgerFiles + ?Sized>(copies: &[(String, Box<L>)]) -> R
         }
     }
     let findings = pairs.iter().filter_map(|pair| pair.finding(copies, &sizes)).collect();
-    Ok(Compared { findings, sizes })
+    Ok(CopiesCompared { findings, sizes })
 }
 
 /// Whether two tellings of one ceremony differ, and neither is the beginning of the other.

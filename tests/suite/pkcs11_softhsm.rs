@@ -6,7 +6,7 @@ use crate::support::softhsm::{FaultyModule, MODULE, SoftHsm, TIME_LIMIT, USER_PI
 use quorate::{
     encoding::{digest::Digest, text::Name},
     memory::Pin,
-    pkcs11::{Meter, Pkcs11Settings, Pkcs11Token, Select, Waited, list},
+    pkcs11::{AbsentTokens, Meter, Pkcs11Settings, Pkcs11Token, Select, list},
     ports::{
         cause::Cause,
         token::{Effect, Target as _, Token as _},
@@ -22,7 +22,7 @@ fn settings(hsm: &SoftHsm, label: &str) -> Pkcs11Settings {
         module_sha256: None,
         environment: hsm.environment(),
         meter: Meter::default(),
-        waited: Waited::default(),
+        waited: AbsentTokens::default(),
         worker: Some(PathBuf::from(env!("CARGO_BIN_EXE_quorate"))),
     }
 }

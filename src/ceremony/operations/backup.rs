@@ -7,7 +7,7 @@ use crate::{
     ceremony::{
         Error, World,
         acting::{Acted, Acting},
-        backup::{Counted, Entries, Header, Keys, header, without_all},
+        backup::{BackupKeys, Counted, Entries, Header, header, without_all},
         fresh_pins::{self, FreshPins},
         operations::performed::{Performed, Proposing},
         pinning,
@@ -18,7 +18,7 @@ use crate::{
         output_path::OutputPath,
         strict,
     },
-    ports::token::{BackupSink, Export, Run},
+    ports::token::{Attempt, BackupSink, Export},
     proposal::{
         choice,
         operations::{BackupOperation, BackupPlan},
@@ -152,7 +152,7 @@ fn export(
     operation: &BackupOperation,
     acting: &mut Acting<'_, '_>,
     session: Session<'_>,
-    keys: Keys<'_>,
+    keys: BackupKeys<'_>,
 ) -> Result<Acted, Error> {
     let (name, output) = (&operation.target, &operation.output);
     let what = format!("backup of {name}");
@@ -160,7 +160,7 @@ fn export(
     let header = header(acting, name);
     if acting.world.artifacts.exists(output) {
         // Ours if it opens and names this very proposal: published just before a crash.
-        if acting.run == Run::First || !is_ours(acting, output, keys.identity, &header) {
+        if acting.run == Attempt::First || !is_ours(acting, output, keys.identity, &header) {
             return Ok(failed(&format!("{output} exists and is not this ceremony's: it is not overwritten")));
         }
         acting.world.artifacts.remove(output)?;

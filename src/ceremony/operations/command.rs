@@ -5,7 +5,7 @@ use crate::{
     ceremony::{
         Error, World,
         acting::{Acted, Acting},
-        commanding::{Known, describe},
+        commanding::{RunFate, describe},
         fresh_pins::FreshPins,
         operations::performed::{Performed, Proposing},
         pinning,
@@ -87,7 +87,7 @@ impl Performed for CommandOperation {
         let known = acting.run_once(&self.run, &secrets, b"{}", grant)?;
         let what = format!("command on {}", self.target);
         let mut acted = match &known {
-            Known::NotStarted(error) => {
+            RunFate::NotStarted(error) => {
                 let mut acted = Acted::from_error(&what, error);
                 acted.program = Some(ProgramRecord::default());
                 acted
@@ -117,7 +117,7 @@ impl Acting<'_, '_> {
         &mut self,
         what: &str,
         run: &ProgramRun,
-        known: &Known,
+        known: &RunFate,
         checked: Option<Option<u8>>,
     ) -> Acted {
         let success = known.record().is_some_and(|record| record.is_success(run));

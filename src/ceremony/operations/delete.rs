@@ -11,7 +11,7 @@ use crate::{
     },
     encoding::text::Name,
     memory::Pin,
-    ports::token::{Deletion, Effect, Run, Token, TokenError},
+    ports::token::{Attempt, Deletion, Effect, Token, TokenError},
     proposal::{
         choice,
         identity::matching,
@@ -116,12 +116,12 @@ fn judge(
     result: &Result<Deletion, TokenError>,
     objects: &[ObjectRecord],
     (recorded, before, after): (&[ObjectRecord], &Inventory, &Inventory),
-    run: Run,
+    run: Attempt,
 ) -> Acted {
-    let untouched = matches!(result, Err(error) if error.effect == Effect::None) && run == Run::First;
+    let untouched = matches!(result, Err(error) if error.effect == Effect::None) && run == Attempt::First;
     let left = choice::survivors(recorded, objects, &after.objects);
     let mut gone = if untouched { Vec::new() } else { matching(objects, left).gone };
-    if run == Run::First {
+    if run == Attempt::First {
         gone = matching(gone, &before.objects).same.into_iter().map(|(pinned, _)| pinned).collect();
     }
     let found = matching(objects, &after.objects).same;
@@ -147,7 +147,7 @@ fn judge(
     } else if have == total {
         let summary = format!("all {total} objects are gone, but the token reported{reason}");
         Acted::new(Outcome::Indeterminate, format!("{what}: {summary}"))
-    } else if let Some(doubtful) = contradicted.filter(|_| run == Run::Resumed) {
+    } else if let Some(doubtful) = contradicted.filter(|_| run == Attempt::Resumed) {
         let summary = format!("whether {doubtful} is the one that was approved is not known{reason}");
         Acted::new(Outcome::Indeterminate, format!("{what}: {summary}"))
     } else if have == 0 {

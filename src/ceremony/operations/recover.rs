@@ -10,7 +10,7 @@ use crate::{
         operations::performed::{Performed, Proposing},
         pinning,
     },
-    ports::token::{Run, Wanted},
+    ports::token::{Attempt, Wanted},
     proposal::{
         choice,
         operations::{DeleteOperation, Operation, RecoverOperation, RecoverPlan, ResetOperation},
@@ -73,7 +73,7 @@ impl Acting<'_, '_> {
         if lost.kind() == OperationKind::Recover {
             return only_closed("as indeterminate; what it was to recover is to be recovered again");
         }
-        self.run = Run::Resumed;
+        self.run = Attempt::Resumed;
         let mut acted = match &lost.proposal.operation {
             operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
                 let credentials = self.open_credentials(lost, authorities)?;

@@ -14,7 +14,7 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::{
         cause::Cause,
-        token::{Effect, PinHolder, Reset, Run, Token, TokenError, Wanted},
+        token::{Attempt, Effect, PinHolder, Reset, Token, TokenError, Wanted},
     },
     proposal::{
         joining::CredentialRule,
@@ -198,7 +198,7 @@ impl Acting<'_, '_> {
         let (serial, label) = (target.identity.serial.as_str(), target.identity.label.as_str());
         let before = Wanted::Token { serial, label };
         let mut token = self.world.tokens.open(name, place, before, pinned);
-        if self.run == Run::First || token.as_mut().is_ok_and(|t| t.observe().is_ok()) {
+        if self.run == Attempt::First || token.as_mut().is_ok_and(|t| t.observe().is_ok()) {
             return token;
         }
         let mut relabelled =
@@ -222,7 +222,7 @@ impl Acting<'_, '_> {
         {
             return Ok(only);
         }
-        if self.run == Run::Resumed && token.observe()?.identity.label == *new_label {
+        if self.run == Attempt::Resumed && token.observe()?.identity.label == *new_label {
             let pin = Pin::copy_of(new_so_pin.expose()).map_err(|error| {
                 TokenError::before("C_Login", Cause::Unnamed, error.to_string(), "run the same command again")
             })?;

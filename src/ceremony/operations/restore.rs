@@ -5,7 +5,7 @@ use crate::{
     ceremony::{
         Error, World,
         acting::{Acted, Acting},
-        backup::{self, Entries, FORMAT, Keys, without_all},
+        backup::{self, BackupKeys, Entries, FORMAT, without_all},
         fresh_pins::{self, FreshPins},
         operations::performed::{Performed, Proposing},
         pinning,
@@ -77,7 +77,7 @@ fn restore(
     wanted: &RestoreOperation,
     acting: &mut Acting<'_, '_>,
     session: Session<'_>,
-    keys: Keys<'_>,
+    keys: BackupKeys<'_>,
 ) -> Result<Acted, Error> {
     let name = &wanted.target;
     let what = format!("restore onto {name}");

@@ -6,7 +6,7 @@ use crate::{
     ceremony::{
         Error, World,
         acting::{Acted, Acting},
-        commanding::{Known, describe},
+        commanding::{RunFate, describe},
         fresh_pins::{self, FreshPins},
         operations::performed::{Performed, Proposing},
         pinning,
@@ -80,7 +80,7 @@ fn run_in(
     let before = kept.as_ref().unwrap_or(before);
     let known = acting.run_once(&operation.run, &secrets, &strict::write(before), grant)?;
     let record = ProgramRecord { run: known.record().cloned(), check_exit_code: None };
-    if let Known::NotStarted(error) = &known {
+    if let RunFate::NotStarted(error) = &known {
         let mut acted = Acted::from_error(&what, error);
         acted.targets = vec![TargetState { name: name.clone(), inventory: Some(before.clone()) }];
         acted.program = Some(record);

@@ -91,7 +91,7 @@ pub struct CardEnroll {
     #[arg(long, conflicts_with = "witness", help_heading = "Options for YubiKeys")]
     pub administrator: bool,
     /// The retired slot of the share key, 82 to 95 [default: the first that is free].
-    #[arg(long, value_name = "SLOT", help_heading = "Options for YubiKeys")]
+    #[arg(long, value_name = "SLOT", value_parser = retired_slot, help_heading = "Options for YubiKeys")]
     pub slot: Option<Slot>,
     /// When the keys that are made require a touch; production requires it always.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = TouchArg::Always, help_heading = "Options for YubiKeys")]
@@ -156,4 +156,9 @@ pub struct CardShow {
     /// Which authorities are believed of the attestation on a YubiKey or in an enrolment.
     #[command(flatten)]
     pub trust: TrustArgs,
+}
+
+fn retired_slot(text: &str) -> Result<Slot, &'static str> {
+    let slot = Slot::parse(&text.to_ascii_lowercase()).filter(|slot| slot.is_retired());
+    slot.ok_or("want a retired slot, 82 to 95")
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ceremony::Error,
-    piv::{Beside, CardInventory, Slot, SlotKey},
+    piv::{CardInventory, CertificateBeside, Slot, SlotKey},
 };
 
 /// Asks a person about each key that would serve and was not made here, and about each certificate of another key that
@@ -63,7 +63,8 @@ fn adopt(key: &SlotKey, card: &CardInventory, terminal: Terminal) -> Result<(), 
 
 fn overwrite(key: &SlotKey, card: &CardInventory, terminal: Terminal) -> Result<(), Error> {
     let slot = key.slot;
-    let is_other = card.keys.iter().any(|(other, beside)| other.slot == slot && *beside == Beside::Other);
+    let is_other =
+        card.keys.iter().any(|(other, beside)| other.slot == slot && *beside == CertificateBeside::Other);
     let Some(name) = card.names.get(&slot).filter(|_| is_other) else { return Ok(()) };
     let found = format!("slot {slot} of card {} has a certificate of another key: \"{name}\"", card.serial);
     if terminal.asks_nobody() {

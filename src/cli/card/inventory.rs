@@ -1,10 +1,10 @@
 //! `quorate card list`, and `quorate card show` of a YubiKey: what is on it, read without a PIN.
 
-use super::super::{account, done::Done, proof::Proof, terminal::Terminal, wiring};
+use super::super::{account, done::Done, proof::KeyOrigin, terminal::Terminal, wiring};
 use crate::{
     account::card::{PinRulesSeen, ReaderSeen, Readers, SlotNamed, SlotSeen, YubikeySeen},
     ceremony::Error,
-    piv::{self, Beside, CardInventory, Seen, Slot, SlotKey},
+    piv::{self, CardInventory, CertificateBeside, ReaderContents, Slot, SlotKey},
     ports::clock::Clock as _,
     roster::{
         attestation::{self, AttestationError, Certificate, KeyUse, SubjectKey, Trust},
@@ -22,7 +22,7 @@ pub fn list(terminal: Terminal) -> Result<Done, Error> {
         terminal.tell("No smart card reader is there.");
     }
     let mut readers = Vec::new();
-    for Seen { reader, card } in seen {
+    for ReaderContents { reader, card } in seen {
         let (card, reason) = match card {
             Ok(card) => (Some(self::seen(&card)), None),
             Err(reason) => (None, Some(reason)),
@@ -44,15 +44,15 @@ pub fn show(serial: Option<u32>, trust: &Trust, terminal: Terminal) -> Result<Do
     let card = piv::inventory(serial, &wiring::attention(terminal))?;
     let mut seen = seen(&card);
     tell(&seen, terminal);
-    let proof = prove(&card, trust).unwrap_or_else(Proof::from);
+    let proof = prove(&card, trust).unwrap_or_else(KeyOrigin::from);
     proof.tell(&format!("yubikey:{}", card.serial), terminal);
     seen.attestation = Some(proof.seen());
     Ok(Done::ok(seen))
 }
 
 /// Each key that a ceremony uses is attested by the card, now. Policies and firmware are shown, not judged.
-fn prove(card: &CardInventory, trust: &Trust) -> Result<Proof, AttestationError> {
-    let none = || Proof::None("nothing attests its keys");
+fn prove(card: &CardInventory, trust: &Trust) -> Result<KeyOrigin, AttestationError> {
+    let none = || KeyOrigin::None("nothing attests its keys");
     let Some((device, keys)) = &card.attestation else { return Ok(none()) };
     let device = Certificate::from_der(device)?;
     let mut proof = none();
@@ -72,7 +72,7 @@ fn prove(card: &CardInventory, trust: &Trust) -> Result<Proof, AttestationError>
         }
         let plural = if keys.len() > 1 { "keys" } else { "key" };
         let form = attested.form_factor().map_or_else(String::new, |form| format!(" ({form})"));
-        proof = Proof::Verified {
+        proof = KeyOrigin::Verified {
             facts: format!("its {plural} were made on the card{form}, firmware {}", attested.firmware()),
             firmware: attested.firmware(),
             authority: attested.authority(),
@@ -122,7 +122,7 @@ pub fn seen(card: &CardInventory) -> YubikeySeen {
     }
 }
 
-fn slot(card: &CardInventory, key: &SlotKey, beside: Beside) -> SlotSeen {
+fn slot(card: &CardInventory, key: &SlotKey, beside: CertificateBeside) -> SlotSeen {
     SlotSeen {
         slot: key.slot.to_string(),
         algorithm: key.algorithm(),
@@ -134,11 +134,11 @@ fn slot(card: &CardInventory, key: &SlotKey, beside: Beside) -> SlotSeen {
             (_, true) => Some("share key"),
             _ => None,
         },
-        certificate: beside == Beside::Certificate,
+        certificate: beside == CertificateBeside::Certificate,
         beside: match beside {
-            Beside::Certificate => "certificate",
-            Beside::Nothing => "no certificate",
-            Beside::Other => "something else than its certificate",
+            CertificateBeside::Certificate => "certificate",
+            CertificateBeside::Nothing => "no certificate",
+            CertificateBeside::Other => "something else than its certificate",
         },
         certificate_name: card.names.get(&key.slot).cloned(),
         made_by_quorate: card.is_made_here(key),

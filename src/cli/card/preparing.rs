@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A card that is ready, and what attests it.
-pub struct Prepared {
+pub struct PreparedCard {
     /// Its PIN, for the enrolment's signature.
     pub pin: Pin,
     /// Its number, so that nothing else is taken for it.
@@ -37,7 +37,7 @@ pub struct Prepared {
     pub attestation: Vec<Vec<u8>>,
 }
 
-impl Prepared {
+impl PreparedCard {
     /// Refuses another card that was put in its place meanwhile, under its number: it would get the PIN.
     pub fn check(&self, found: &CardDescription) -> Result<(), Error> {
         let EnrolledKeys { signing_key, share_recipient, .. } = &self.keys;
@@ -53,7 +53,7 @@ impl Prepared {
 }
 
 /// Makes a YubiKey ready.
-pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Result<Prepared, Error> {
+pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Result<PreparedCard, Error> {
     let mut card = Preparation::open(serial, &wiring::attention(terminal))?;
     inventory::tell(&inventory::seen(card.inventory()), terminal);
     let steps = plan(args, &card, terminal)?;
@@ -90,7 +90,7 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         })?,
         share_recipient: keys.get(1).and_then(SlotKey::recipient).map(ShareRecipient::Piv),
     };
-    Ok(Prepared { pin, serial, keys, touches: card.touches(), attestation })
+    Ok(PreparedCard { pin, serial, keys, touches: card.touches(), attestation })
 }
 
 fn announce(steps: &Steps, management: Option<&ManagementKey>, card: &mut Preparation, terminal: Terminal) {

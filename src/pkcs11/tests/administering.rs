@@ -31,7 +31,7 @@ fn each_algorithm_makes_its_calls_in_order() {
     let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
     install(
         &mut token,
-        Run::First,
+        Attempt::First,
         Condition::Empty { label: &"ca".parse().unwrap() },
         Some(SO_PIN),
         Some(USER_PIN),
@@ -41,13 +41,13 @@ fn each_algorithm_makes_its_calls_in_order() {
 
     module.behave();
     let condition = Condition::InUse { present_so_pin: Some(&so) };
-    install(&mut token, Run::First, condition, Some("so-pin-2"), Some(USER_PIN)).unwrap();
+    install(&mut token, Attempt::First, condition, Some("so-pin-2"), Some(USER_PIN)).unwrap();
     assert_eq!(noted(&module), then_looked_at(TAKE_OVER));
 
     hsm.make_key("ca", "EC:prime256v1", "old", "01");
     let pair = token.inventory(&user).unwrap().objects;
     module.behave();
-    token.delete(right(), &user, &pair, Run::First, &mut Silent).unwrap();
+    token.delete(right(), &user, &pair, Attempt::First, &mut Silent).unwrap();
     assert_eq!(noted(&module), DELETION);
 
     module.behave();
@@ -58,7 +58,7 @@ fn each_algorithm_makes_its_calls_in_order() {
 
     module.behave();
     let reset = Reset {
-        run: Run::First,
+        run: Attempt::First,
         so_pin: &new_so,
         new_label: &"ca-2".parse().unwrap(),
         new_so_pin: &so,

@@ -5,7 +5,7 @@ use crate::{encoding::digest::Digest, ports::token::Effect, proposal::target::Ob
 
 fn delete(
     token: &mut Pkcs11Token,
-    run: Run,
+    run: Attempt,
     pinned: &[ObjectRecord],
 ) -> Result<crate::ports::token::Deletion, TokenError> {
     token.delete(right(), &pin(USER_PIN), pinned, run, &mut Silent)
@@ -27,21 +27,21 @@ fn three_keys() -> (SoftHsm, Vec<ObjectRecord>) {
 fn the_pinned_pair_goes_and_nothing_else() {
     let (hsm, pinned) = three_keys();
     let mut token = token(&hsm, by_label("ca"));
-    let deletion = delete(&mut token, Run::First, &pinned).unwrap();
+    let deletion = delete(&mut token, Attempt::First, &pinned).unwrap();
     assert_eq!(deletion.destroyed, pinned);
     assert!(deletion.already_gone.is_empty() && deletion.remaining.is_empty());
     assert_eq!(hsm.count("ca", USER_PIN, "old"), 0);
     assert_eq!((hsm.count("ca", USER_PIN, "new"), hsm.count("ca", USER_PIN, "wrap")), (2, 1));
     // A first run expects them; a resumed one finds its work done.
-    assert_eq!(delete(&mut token, Run::First, &pinned).unwrap_err().effect, Effect::None);
-    assert_eq!(delete(&mut token, Run::Resumed, &pinned).unwrap().already_gone, pinned);
+    assert_eq!(delete(&mut token, Attempt::First, &pinned).unwrap_err().effect, Effect::None);
+    assert_eq!(delete(&mut token, Attempt::Resumed, &pinned).unwrap().already_gone, pinned);
 }
 
 #[test]
 fn a_private_key_alone_loses_its_public_half_and_nothing_is_missed() {
     let (hsm, pinned) = three_keys();
     let public: Vec<_> = pinned.iter().filter(|o| o.class == ObjectClass::PublicKey).cloned().collect();
-    let deletion = delete(&mut token(&hsm, by_label("ca")), Run::First, &public).unwrap();
+    let deletion = delete(&mut token(&hsm, by_label("ca")), Attempt::First, &public).unwrap();
     assert_eq!(deletion.destroyed, public);
     assert_eq!(hsm.count("ca", USER_PIN, "old"), 1);
 }
@@ -51,8 +51,8 @@ fn a_private_key_whose_public_object_went_in_a_crashed_run_is_recognised() {
     let (hsm, pinned) = three_keys();
     hsm.user("ca", USER_PIN, &["--delete-object", "--type", "pubkey", "--id", "01"]);
     let mut token = token(&hsm, by_label("ca"));
-    assert_eq!(delete(&mut token, Run::First, &pinned).unwrap_err().effect, Effect::None);
-    let deletion = delete(&mut token, Run::Resumed, &pinned).unwrap();
+    assert_eq!(delete(&mut token, Attempt::First, &pinned).unwrap_err().effect, Effect::None);
+    let deletion = delete(&mut token, Attempt::Resumed, &pinned).unwrap();
     assert_eq!((deletion.destroyed.len(), deletion.already_gone.len()), (1, 1));
     assert_eq!(hsm.count("ca", USER_PIN, "old"), 0);
 }
@@ -70,12 +70,12 @@ fn twins_go_together_or_not_at_all() {
     let inventory = token.inventory(&pin(USER_PIN)).unwrap();
     let pinned = labelled(&inventory, "new");
     assert_eq!(pinned.len(), 3);
-    let error = delete(&mut token, Run::First, &pinned[1..2]).unwrap_err();
+    let error = delete(&mut token, Attempt::First, &pinned[1..2]).unwrap_err();
     assert_eq!(error.effect, Effect::None);
     assert!(error.message.contains("2 times, 1 of them approved"), "{error}");
     assert_eq!(hsm.count("ca", USER_PIN, "new"), 3);
     // Both of them, and the private key stays.
-    assert_eq!(delete(&mut token, Run::First, &pinned[1..]).unwrap().destroyed, pinned[1..]);
+    assert_eq!(delete(&mut token, Attempt::First, &pinned[1..]).unwrap().destroyed, pinned[1..]);
     assert_eq!(hsm.count("ca", USER_PIN, "new"), 1);
 }
 
@@ -85,7 +85,7 @@ fn a_replaced_object_is_refused() {
     hsm.user("ca", USER_PIN, &["--delete-object", "--type", "privkey", "--id", "01"]);
     hsm.user("ca", USER_PIN, &["--delete-object", "--type", "pubkey", "--id", "01"]);
     hsm.make_key("ca", "EC:prime256v1", "old", "01");
-    for run in [Run::First, Run::Resumed] {
+    for run in [Attempt::First, Attempt::Resumed] {
         let error = delete(&mut token(&hsm, by_label("ca")), run, &pinned).unwrap_err();
         assert_eq!(error.effect, Effect::None);
         assert!(error.message.contains("is not there as pinned"), "{error}");
@@ -97,7 +97,7 @@ fn a_replaced_object_is_refused() {
 fn an_added_look_alike_stays() {
     let (hsm, pinned) = three_keys();
     hsm.make_key("ca", "EC:prime256v1", "old", "77");
-    let deletion = delete(&mut token(&hsm, by_label("ca")), Run::First, &pinned).unwrap();
+    let deletion = delete(&mut token(&hsm, by_label("ca")), Attempt::First, &pinned).unwrap();
     assert_eq!(deletion.destroyed, pinned);
     assert_eq!(hsm.count("ca", USER_PIN, "old"), 2);
 }
@@ -134,10 +134,10 @@ fn another_token_with_the_same_label_is_not_touched() {
     let (hsm, pinned) = three_keys();
     let serial = hsm.serial("ca");
     hsm.init_token("ca");
-    let error = delete(&mut token(&hsm, by_label("ca")), Run::First, &pinned).unwrap_err();
+    let error = delete(&mut token(&hsm, by_label("ca")), Attempt::First, &pinned).unwrap_err();
     assert!(error.message.contains("2 tokens answer"), "{error}");
     let by_serial = Select::Serial { serial: serial.clone(), label: "ca".to_owned() };
-    assert_eq!(delete(&mut token(&hsm, by_serial), Run::First, &pinned).unwrap().destroyed.len(), 2);
+    assert_eq!(delete(&mut token(&hsm, by_serial), Attempt::First, &pinned).unwrap().destroyed.len(), 2);
     // The label alone, with another serial, is another token.
     let other = Select::Serial { serial: "0123456789abcdef".to_owned(), label: "ca".to_owned() };
     let error = token(&hsm, other).observe().unwrap_err();
@@ -150,7 +150,8 @@ fn errors_before_and_after_the_effect_are_told_apart_by_looking() {
         let (hsm, pinned) = three_keys();
         let module = faulty(&hsm);
         module.order("C_DestroyObject", 2, kind);
-        let deletion = delete(&mut faulty_token(&hsm, &module, by_label("ca")), Run::First, &pinned).unwrap();
+        let deletion =
+            delete(&mut faulty_token(&hsm, &module, by_label("ca")), Attempt::First, &pinned).unwrap();
         assert_eq!(deletion.destroyed.len(), if gone { 2 } else { 1 }, "{kind}");
         assert_eq!(deletion.remaining.len(), if gone { 0 } else { 1 });
         if let Some(left) = deletion.remaining.first() {
@@ -158,7 +159,8 @@ fn errors_before_and_after_the_effect_are_told_apart_by_looking() {
         }
         assert_eq!(hsm.count("ca", USER_PIN, "old"), deletion.remaining.len());
         module.behave();
-        let again = delete(&mut faulty_token(&hsm, &module, by_label("ca")), Run::Resumed, &pinned).unwrap();
+        let again =
+            delete(&mut faulty_token(&hsm, &module, by_label("ca")), Attempt::Resumed, &pinned).unwrap();
         assert_eq!(again.destroyed.len() + again.already_gone.len(), 2);
         assert_eq!(hsm.count("ca", USER_PIN, "old"), 0);
     }
@@ -171,11 +173,13 @@ fn a_token_that_vanishes_is_not_a_token_without_objects() {
     let aside = hsm.dir.path().join("aside");
     module.script(&format!("mkdir {0} && mv {1}/* {0}/", aside.display(), hsm.tokens().display()));
     module.order("C_DestroyObject", 1, "remove");
-    let error = delete(&mut faulty_token(&hsm, &module, by_label("ca")), Run::First, &pinned).unwrap_err();
+    let error =
+        delete(&mut faulty_token(&hsm, &module, by_label("ca")), Attempt::First, &pinned).unwrap_err();
     assert_eq!(error.effect, Effect::Unknown, "{error}");
     // And a resumed run on the missing token says so, instead of "already gone".
     module.behave();
-    let error = delete(&mut faulty_token(&hsm, &module, by_label("ca")), Run::Resumed, &pinned).unwrap_err();
+    let error =
+        delete(&mut faulty_token(&hsm, &module, by_label("ca")), Attempt::Resumed, &pinned).unwrap_err();
     assert_eq!(error.effect, Effect::None, "{error}");
     assert!(error.message.contains("no token \"ca\""), "{error}");
 }
@@ -184,7 +188,8 @@ fn a_token_that_vanishes_is_not_a_token_without_objects() {
 fn an_authorisation_for_another_target_is_refused() {
     let (hsm, pinned) = three_keys();
     let other = Authorization::for_test(Name::new("other").unwrap());
-    let result = token(&hsm, by_label("ca")).delete(other, &pin(USER_PIN), &pinned, Run::First, &mut Silent);
+    let result =
+        token(&hsm, by_label("ca")).delete(other, &pin(USER_PIN), &pinned, Attempt::First, &mut Silent);
     assert_eq!(result.unwrap_err().function, "authorization");
     assert_eq!(hsm.count("ca", USER_PIN, "old"), 2);
 }

@@ -14,7 +14,7 @@ fn deletion_under(kind: &str, function: &str) -> TokenError {
     let mut settings = settings(&hsm, &module.path, by_label("ca"));
     settings.time_limit = Duration::from_secs(1);
     let mut token = Pkcs11Token::open(name(), settings).unwrap();
-    token.delete(right(), &pin(USER_PIN), &pinned, Run::First, &mut Silent).unwrap_err()
+    token.delete(right(), &pin(USER_PIN), &pinned, Attempt::First, &mut Silent).unwrap_err()
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn an_empty_slot_becomes_a_token_with_both_new_pins() {
     assert!(!token.observe().unwrap().initialised);
     install(
         &mut token,
-        Run::First,
+        Attempt::First,
         Condition::Empty { label: &"root".parse().unwrap() },
         Some(NEW_SO),
         Some(NEW_USER),
@@ -40,7 +40,7 @@ fn a_label_that_is_taken_is_refused_before_anything() {
     let mut token = token(&hsm, Select::EmptySlot { slot: None });
     let error = install(
         &mut token,
-        Run::First,
+        Attempt::First,
         Condition::Empty { label: &"root".parse().unwrap() },
         Some(NEW_SO),
         Some(NEW_USER),
@@ -52,7 +52,7 @@ fn a_label_that_is_taken_is_refused_before_anything() {
     let mut token = super::token(&hsm, by_label("root"));
     let error = install(
         &mut token,
-        Run::First,
+        Attempt::First,
         Condition::Empty { label: &"other".parse().unwrap() },
         Some(NEW_SO),
         Some(NEW_USER),
@@ -72,13 +72,13 @@ fn a_crash_between_the_calls_is_taken_up_again() {
         let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
         module.order(function, nth, kind);
         let condition = Condition::Empty { label: &"root".parse().unwrap() };
-        let error = install(&mut token, Run::First, condition, Some(NEW_SO), Some(NEW_USER)).unwrap_err();
+        let error = install(&mut token, Attempt::First, condition, Some(NEW_SO), Some(NEW_USER)).unwrap_err();
         assert_eq!(error.effect, Effect::Unknown, "{error}");
         assert!(error.message.contains("signal 11") && error.message.contains(function), "{error}");
         module.behave();
         let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
         let condition = Condition::Empty { label: &"root".parse().unwrap() };
-        install(&mut token, Run::Resumed, condition, Some(NEW_SO), Some(NEW_USER)).unwrap();
+        install(&mut token, Attempt::Resumed, condition, Some(NEW_SO), Some(NEW_USER)).unwrap();
         assert!(hsm.can_log_in("root", "so", NEW_SO) && hsm.can_log_in("root", "user", NEW_USER));
     }
 }
@@ -91,7 +91,7 @@ fn an_error_that_follows_a_done_initialisation_is_seen_through() {
     module.order("C_InitToken", 1, "late-error");
     install(
         &mut token,
-        Run::First,
+        Attempt::First,
         Condition::Empty { label: &"root".parse().unwrap() },
         Some(NEW_SO),
         Some(NEW_USER),
@@ -103,7 +103,7 @@ fn an_error_that_follows_a_done_initialisation_is_seen_through() {
     module.order("C_InitToken", 1, "error");
     let error = install(
         &mut token,
-        Run::First,
+        Attempt::First,
         Condition::Empty { label: &"two".parse().unwrap() },
         Some(NEW_SO),
         Some(NEW_USER),
@@ -118,12 +118,12 @@ fn a_token_in_use_is_taken_over_and_keeps_its_objects() {
     hsm.make_key("ca", "EC:prime256v1", "root", "01");
     let mut token = token(&hsm, Select::Serial { serial: hsm.serial("ca"), label: "ca".to_owned() });
     let present = pin(SO_PIN);
-    install(&mut token, Run::First, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    install(&mut token, Attempt::First, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
     assert!(!hsm.can_log_in("ca", "so", SO_PIN) && !hsm.can_log_in("ca", "user", USER_PIN));
     assert!(hsm.can_log_in("ca", "so", NEW_SO));
     assert_eq!(hsm.count("ca", NEW_USER, "root"), 2);
     // Again after a crash: the new PIN holds, which is no error.
-    install(&mut token, Run::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    install(&mut token, Attempt::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
     assert!(hsm.can_log_in("ca", "user", NEW_USER));
 }
 
@@ -134,19 +134,20 @@ fn after_a_crash_the_present_pin_is_tried_first_then_the_new_one() {
     let mut token = faulty_token(&hsm, &module, by_label("ca"));
     let present = pin(SO_PIN);
     module.order("C_SetPIN", 1, "crash");
-    let error = install(&mut token, Run::First, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap_err();
+    let error =
+        install(&mut token, Attempt::First, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap_err();
     assert_eq!(error.effect, Effect::Unknown);
     module.behave();
-    install(&mut token, Run::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    install(&mut token, Attempt::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
     // Present (right), then the proof of both new ones.
     assert_eq!(module.calls("C_Login"), 3);
     module.behave();
-    install(&mut token, Run::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    install(&mut token, Attempt::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
     // Present (wrong by now), new (right), then the proof.
     assert_eq!(module.calls("C_Login"), 4);
     module.behave();
     let set = Condition::InUse { present_so_pin: None };
-    install(&mut token, Run::Resumed, set, Some(NEW_SO), Some(NEW_USER)).unwrap();
+    install(&mut token, Attempt::Resumed, set, Some(NEW_SO), Some(NEW_USER)).unwrap();
     assert_eq!(module.calls("C_Login"), 3);
     assert!(hsm.can_log_in("ca", "so", NEW_SO) && hsm.can_log_in("ca", "user", NEW_USER));
 }
@@ -155,7 +156,8 @@ fn after_a_crash_the_present_pin_is_tried_first_then_the_new_one() {
 fn only_the_user_pin_is_set_where_the_quorum_keeps_out_of_the_so_pin() {
     let hsm = SoftHsm::with_token("ca");
     let present = pin(SO_PIN);
-    install(&mut token(&hsm, by_label("ca")), Run::First, in_use(&present), None, Some(NEW_USER)).unwrap();
+    install(&mut token(&hsm, by_label("ca")), Attempt::First, in_use(&present), None, Some(NEW_USER))
+        .unwrap();
     assert!(hsm.can_log_in("ca", "so", SO_PIN) && hsm.can_log_in("ca", "user", NEW_USER));
 }
 
@@ -165,7 +167,8 @@ fn a_wrong_present_pin_costs_one_try_and_no_more() {
     let module = faulty(&hsm);
     let mut token = faulty_token(&hsm, &module, by_label("ca"));
     let wrong = pin("not-the-so-pin");
-    let error = install(&mut token, Run::First, in_use(&wrong), Some(NEW_SO), Some(NEW_USER)).unwrap_err();
+    let error =
+        install(&mut token, Attempt::First, in_use(&wrong), Some(NEW_SO), Some(NEW_USER)).unwrap_err();
     assert_eq!((error.cause, error.effect), (Cause::PinIncorrect, Effect::None));
     assert!(error.hint.contains("tried once and not again"), "{}", error.hint);
     assert_eq!(module.calls("C_Login"), 1);
@@ -180,7 +183,7 @@ fn a_pin_that_the_token_cannot_take_is_refused_before_anything() {
     let long = "9".repeat(300);
     let error = install(
         &mut token,
-        Run::First,
+        Attempt::First,
         Condition::Empty { label: &"x".parse().unwrap() },
         Some(&long),
         Some(NEW_USER),

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     administration::{
         self, Module,
-        fault::{Fault, Outcome},
+        fault::{CallResult, Fault},
         tests::{CHANGE_BY_USER, DELETION, INITIALISATION, Mishap, RESET, Recorder, TAKE_OVER},
     },
     ports::{
@@ -41,7 +41,7 @@ impl Operation {
         if self == Self::Initialise { Bench::empty() } else { Bench::seeded() }
     }
 
-    fn run(self, module: &impl Module, run: Run) -> Outcome<()> {
+    fn run(self, module: &impl Module, run: Attempt) -> CallResult<()> {
         let (so, new_so, new_user) = (pin(SO_PIN), pin(NEW_SO), pin(NEW_USER));
         let condition = match self {
             Self::Initialise => Condition::Empty { label: &"issuer".parse().unwrap() },
@@ -84,14 +84,14 @@ fn each_algorithm_makes_its_calls_in_order() {
     for operation in Operation::ALL {
         let mut bench = operation.bench();
         let recorder = Recorder::of(device(&bench));
-        operation.run(&recorder, Run::First).unwrap();
+        operation.run(&recorder, Attempt::First).unwrap();
         assert_eq!(recorder.noted(), operation.calls(), "{operation:?}");
         operation.check(&mut bench, "at once");
     }
     let mut bench = Bench::seeded();
     let recorder = Recorder::of(device(&bench));
     let pair = bench.objects()[..2].to_vec();
-    administration::delete(&recorder, &pin(USER_PIN), &pair, Run::First, &mut Silent).unwrap();
+    administration::delete(&recorder, &pin(USER_PIN), &pair, Attempt::First, &mut Silent).unwrap();
     assert_eq!(recorder.noted(), DELETION);
     let recorder = Recorder::of(device(&bench));
     let (present, new) = (pin(USER_PIN), pin(NEW_USER));
@@ -108,10 +108,10 @@ fn every_crash_is_taken_up_again() {
                 let when = format!("{mishap:?} at {place}");
                 let mut bench = operation.bench();
                 let recorder = Recorder::of(device(&bench)).with(place, mishap);
-                let run = AssertUnwindSafe(|| operation.run(&recorder, Run::First));
+                let run = AssertUnwindSafe(|| operation.run(&recorder, Attempt::First));
                 assert!(catch_unwind(run).is_err(), "{operation:?} {when}");
                 operation
-                    .run(&device(&bench), Run::Resumed)
+                    .run(&device(&bench), Attempt::Resumed)
                     .unwrap_or_else(|fault| panic!("{operation:?} {when}: {}", fault.line()));
                 operation.check(&mut bench, &when);
             }
@@ -123,11 +123,11 @@ fn every_crash_is_taken_up_again() {
 fn an_error_of_an_initialisation_is_seen_through() {
     for operation in [Operation::Initialise, Operation::Reset] {
         let mut bench = operation.bench();
-        operation.run(&Recorder::of(device(&bench)).with(0, Mishap::LateError), Run::First).unwrap();
+        operation.run(&Recorder::of(device(&bench)).with(0, Mishap::LateError), Attempt::First).unwrap();
         operation.check(&mut bench, "after a late error");
         let bench = operation.bench();
         let recorder = Recorder::of(device(&bench)).with(0, Mishap::Error(&Cause::DeviceError));
-        let fault = operation.run(&recorder, Run::First).unwrap_err();
+        let fault = operation.run(&recorder, Attempt::First).unwrap_err();
         assert_eq!(fault.effect, Some(Effect::None), "{operation:?}");
     }
 }
@@ -136,10 +136,10 @@ fn an_error_of_an_initialisation_is_seen_through() {
 fn a_take_over_without_c_set_pin_has_changed_nothing() {
     let bench = Bench::seeded();
     let recorder = Recorder::of(device(&bench)).with(1, Mishap::Error(&Cause::FunctionNotSupported));
-    let fault = Operation::TakeOver.run(&recorder, Run::First).unwrap_err();
+    let fault = Operation::TakeOver.run(&recorder, Attempt::First).unwrap_err();
     assert_eq!(fault.effect, Some(Effect::None));
     let recorder = Recorder::of(device(&bench)).with(2, Mishap::Error(&Cause::FunctionNotSupported));
-    let fault = Operation::TakeOver.run(&recorder, Run::First).unwrap_err();
+    let fault = Operation::TakeOver.run(&recorder, Attempt::First).unwrap_err();
     assert_eq!(effect(fault, recorder.module()), Effect::Unknown, "the SO PIN is new by then");
 }
 
@@ -150,7 +150,7 @@ fn a_failed_destroy_counts_by_what_is_found_afterwards() {
         let pair = bench.objects()[..2].to_vec();
         let recorder = Recorder::of(device(&bench)).with(3, mishap);
         let user = pin(USER_PIN);
-        let deletion = administration::delete(&recorder, &user, &pair, Run::First, &mut Silent).unwrap();
+        let deletion = administration::delete(&recorder, &user, &pair, Attempt::First, &mut Silent).unwrap();
         assert_eq!((deletion.destroyed.len(), deletion.remaining.len()), (gone, 2 - gone), "{mishap:?}");
         let reasons: Vec<_> = deletion.remaining.iter().map(|left| left.reason.to_string()).collect();
         assert!(reasons.iter().all(|reason| reason.contains("CKR_DEVICE_ERROR")), "{reasons:?}");
@@ -168,6 +168,6 @@ fn what_goes_with_its_token_was_not_deleted() {
         let replace = || away.init_token(&so, &"another".parse().unwrap()).unwrap();
         let recorder = Recorder::of(device(&bench)).meanwhile(place, &replace);
         let user = pin(USER_PIN);
-        assert!(administration::delete(&recorder, &user, &pair, Run::First, &mut Silent).is_err());
+        assert!(administration::delete(&recorder, &user, &pair, Attempt::First, &mut Silent).is_err());
     }
 }

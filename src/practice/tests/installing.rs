@@ -10,7 +10,7 @@ use crate::{
 
 fn install(
     bench: &mut Bench,
-    run: Run,
+    run: Attempt,
     condition: Condition<'_>,
     so: &str,
     user: &str,
@@ -20,7 +20,7 @@ fn install(
     bench.token.install(allowed(), &installation)
 }
 
-fn reset(bench: &mut Bench, run: Run, so: &str) -> Result<(), TokenError> {
+fn reset(bench: &mut Bench, run: Attempt, so: &str) -> Result<(), TokenError> {
     let (so, new_so, new_user) = (pin(so), pin("so-pin-2"), pin("user-pin-2"));
     let reset = Reset {
         run,
@@ -92,22 +92,22 @@ fn an_empty_token_is_installed_once() {
     let mut bench = Bench::empty();
     let label = "issuer".parse().unwrap();
     let condition = || Condition::Empty { label: &label };
-    install(&mut bench, Run::First, condition(), "new-so", USER_PIN).unwrap();
+    install(&mut bench, Attempt::First, condition(), "new-so", USER_PIN).unwrap();
     assert!(bench.objects().is_empty());
-    let again = install(&mut bench, Run::First, condition(), "new-so", USER_PIN).unwrap_err();
+    let again = install(&mut bench, Attempt::First, condition(), "new-so", USER_PIN).unwrap_err();
     assert_eq!(again.effect, Effect::None);
     // Resumed after all of it: nothing to do.
-    install(&mut bench, Run::Resumed, condition(), "new-so", USER_PIN).unwrap();
+    install(&mut bench, Attempt::Resumed, condition(), "new-so", USER_PIN).unwrap();
     // Resumed on what somebody else did.
     let foreign = install(
         &mut bench,
-        Run::Resumed,
+        Attempt::Resumed,
         Condition::Empty { label: &"x".parse().unwrap() },
         "new-so",
         USER_PIN,
     );
     assert!(foreign.unwrap_err().message.contains("is initialised; an empty one was expected"));
-    let stranger = install(&mut bench, Run::Resumed, condition(), "other-so", USER_PIN);
+    let stranger = install(&mut bench, Attempt::Resumed, condition(), "other-so", USER_PIN);
     assert_eq!(stranger.unwrap_err().cause, Cause::PinIncorrect);
 }
 
@@ -120,21 +120,21 @@ fn a_token_in_use_is_taken_over_with_its_objects() {
     let wrong = pin("not-this");
     let refused = install(
         &mut bench,
-        Run::First,
+        Attempt::First,
         Condition::InUse { present_so_pin: Some(&wrong) },
         "new-so",
         "new-user",
     );
     assert_eq!(refused.unwrap_err().effect, Effect::None);
     let without =
-        install(&mut bench, Run::First, Condition::InUse { present_so_pin: None }, "new-so", "new-user");
+        install(&mut bench, Attempt::First, Condition::InUse { present_so_pin: None }, "new-so", "new-user");
     assert_eq!(without.unwrap_err().effect, Effect::None);
-    install(&mut bench, Run::First, condition(), "new-so", "new-user").unwrap();
+    install(&mut bench, Attempt::First, condition(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.inventory(&pin("new-user")).unwrap().objects, before);
     assert_eq!(try_pin(&bench, User, USER_PIN).unwrap_err().cause, Cause::PinIncorrect);
     try_pin(&bench, SecurityOfficer, "new-so").unwrap();
     // Resumed after all of it, where the present PIN no longer holds.
-    install(&mut bench, Run::Resumed, condition(), "new-so", "new-user").unwrap();
+    install(&mut bench, Attempt::Resumed, condition(), "new-so", "new-user").unwrap();
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Full);
 }
 
@@ -147,7 +147,7 @@ fn a_resumed_take_over_stops_before_the_last_try() {
     let present = pin("not-this");
     let condition = Condition::InUse { present_so_pin: Some(&present) };
     // Two tries are left: the present PIN takes one, and the new one is not tried.
-    let stopped = install(&mut bench, Run::Resumed, condition, "new-so", "new-user").unwrap_err();
+    let stopped = install(&mut bench, Attempt::Resumed, condition, "new-so", "new-user").unwrap_err();
     assert!(stopped.message.contains("not spent"), "{stopped}");
     assert_eq!(bench.token.observe().unwrap().so_tries, Tries::Final);
 }
@@ -165,9 +165,9 @@ fn a_reset_leaves_the_serial_and_nothing_else() {
     let mut bench = Bench::seeded();
     let serial = bench.token.observe().unwrap().identity.serial;
     let old_file = fs::read_to_string(&bench.path).unwrap();
-    assert_eq!(reset(&mut bench, Run::First, "not-this").unwrap_err().effect, Effect::None);
+    assert_eq!(reset(&mut bench, Attempt::First, "not-this").unwrap_err().effect, Effect::None);
     assert_eq!(bench.objects().len(), 8);
-    reset(&mut bench, Run::First, SO_PIN).unwrap();
+    reset(&mut bench, Attempt::First, SO_PIN).unwrap();
     let seen = bench.token.observe().unwrap();
     assert_eq!((seen.identity.serial, seen.identity.label.as_str()), (serial, "reset-1"));
     assert!(seen.public_objects.is_empty());
@@ -178,8 +178,8 @@ fn a_reset_leaves_the_serial_and_nothing_else() {
     };
     assert_ne!(master(&old_file), master(&fs::read_to_string(&bench.path).unwrap()));
     // Resumed after all of it; and once more in earnest, which could not be told from the first.
-    reset(&mut bench, Run::Resumed, SO_PIN).unwrap();
-    assert_eq!(reset(&mut bench, Run::First, "so-pin-2").unwrap_err().effect, Effect::None);
+    reset(&mut bench, Attempt::Resumed, SO_PIN).unwrap();
+    assert_eq!(reset(&mut bench, Attempt::First, "so-pin-2").unwrap_err().effect, Effect::None);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_session_is_void_once_the_token_was_initialised_anew() {
     let mut bench = Bench::seeded();
     let device = Device::at(&bench.path);
     let session = session(&device, User, USER_PIN);
-    reset(&mut bench, Run::First, SO_PIN).unwrap();
+    reset(&mut bench, Attempt::First, SO_PIN).unwrap();
     assert_eq!(session.read().err().unwrap().cause, Cause::SessionHandleInvalid);
     assert!(session.update(|_| Ok(())).is_err());
 }
@@ -202,13 +202,13 @@ fn an_authorization_for_another_target_does_nothing() {
     let before_after_login = fs::read(&bench.path).unwrap();
     assert_eq!(before.len(), before_after_login.len());
     let installation = Installation {
-        run: Run::First,
+        run: Attempt::First,
         condition: Condition::InUse { present_so_pin: Some(&so) },
         new_so_pin: Some(&user),
         new_user_pin: None,
     };
     let reset = Reset {
-        run: Run::First,
+        run: Attempt::First,
         so_pin: &so,
         new_label: &"x".parse().unwrap(),
         new_so_pin: &so,
@@ -217,7 +217,7 @@ fn an_authorization_for_another_target_does_nothing() {
     let mut shelf = Shelf::default();
     let token = &mut bench.token;
     assert!(token.install(foreign(), &installation).is_err());
-    assert!(token.delete(foreign(), &user, &objects, Run::First, &mut Silent).is_err());
+    assert!(token.delete(foreign(), &user, &objects, Attempt::First, &mut Silent).is_err());
     assert!(token.reset(foreign(), &reset).is_err());
     assert!(token.backup(foreign(), &user, &backup_key(), &mut shelf, &mut Silent).is_err());
     assert!(token.restore(foreign(), &user, &backup_key(), &mut shelf, &mut Silent).is_err());

@@ -23,14 +23,14 @@ fn exactly_the_named_objects_are_destroyed() {
         bench.object(ObjectClass::SecretKey, "archive-kek"),
     ];
     let before = bench.objects();
-    let deletion = bench.delete(&wanted, Run::First).unwrap();
+    let deletion = bench.delete(&wanted, Attempt::First).unwrap();
     assert_eq!(deletion, Deletion { destroyed: wanted.clone(), ..Deletion::default() });
     let after = bench.objects();
     assert_eq!(after.len(), before.len() - 3);
     assert!(wanted.iter().all(|record| !after.contains(record)));
     // Again: an error in a first run, known in a resumed one.
-    assert_eq!(bench.delete(&wanted, Run::First).unwrap_err().effect, Effect::None);
-    let resumed = bench.delete(&wanted, Run::Resumed).unwrap();
+    assert_eq!(bench.delete(&wanted, Attempt::First).unwrap_err().effect, Effect::None);
+    let resumed = bench.delete(&wanted, Attempt::Resumed).unwrap();
     assert_eq!(resumed, Deletion { already_gone: wanted, ..Deletion::default() });
 }
 
@@ -39,8 +39,8 @@ fn a_resumed_deletion_tells_what_it_did_from_what_was_done() {
     let mut bench = Bench::seeded();
     let first = bench.object(ObjectClass::PrivateKey, "document-signing");
     let second = bench.object(ObjectClass::SecretKey, "archive-kek");
-    bench.delete(std::slice::from_ref(&first), Run::First).unwrap();
-    let resumed = bench.delete(&[first.clone(), second.clone()], Run::Resumed).unwrap();
+    bench.delete(std::slice::from_ref(&first), Attempt::First).unwrap();
+    let resumed = bench.delete(&[first.clone(), second.clone()], Attempt::Resumed).unwrap();
     assert_eq!((resumed.destroyed, resumed.already_gone), (vec![second], vec![first]));
 }
 
@@ -52,9 +52,12 @@ fn an_object_goes_alone_and_what_resembles_it_stays() {
         let mut bench = Bench::seeded();
         let victim = bench.object(ObjectClass::PrivateKey, "document-signing");
         let twin = bench.token.generate(&user, Sample::Ed25519, label, &[id], Extractable::Yes).unwrap();
-        let deletion = bench.delete(std::slice::from_ref(&victim), Run::First).unwrap();
+        let deletion = bench.delete(std::slice::from_ref(&victim), Attempt::First).unwrap();
         assert_eq!(deletion.destroyed, std::slice::from_ref(&victim));
-        assert_eq!(bench.delete(std::slice::from_ref(&victim), Run::Resumed).unwrap().already_gone, [victim]);
+        assert_eq!(
+            bench.delete(std::slice::from_ref(&victim), Attempt::Resumed).unwrap().already_gone,
+            [victim]
+        );
         assert!(twin.iter().all(|record| bench.objects().contains(record)));
     }
 }
@@ -67,10 +70,10 @@ fn twins_go_together_or_not_at_all() {
         bench.token.generate(&user, Sample::Data(b"same"), "notes", &[], Extractable::Yes).unwrap();
     }
     let record = bench.object(ObjectClass::Data, "notes");
-    assert_eq!(bench.delete(std::slice::from_ref(&record), Run::First).unwrap_err().effect, Effect::None);
+    assert_eq!(bench.delete(std::slice::from_ref(&record), Attempt::First).unwrap_err().effect, Effect::None);
     assert_eq!(bench.objects().len(), 2);
     let both = [record.clone(), record];
-    assert_eq!(bench.delete(&both, Run::First).unwrap().destroyed, both);
+    assert_eq!(bench.delete(&both, Attempt::First).unwrap().destroyed, both);
     assert!(bench.objects().is_empty());
 }
 
@@ -83,8 +86,14 @@ fn a_record_that_differs_in_anything_is_not_the_object() {
     let mut relabelled = honest.clone();
     relabelled.key_type = "ed25519".into();
     for record in [other, relabelled] {
-        assert_eq!(bench.delete(std::slice::from_ref(&record), Run::First).unwrap_err().effect, Effect::None);
-        assert_eq!(bench.delete(std::slice::from_ref(&record), Run::Resumed).unwrap().already_gone, [record]);
+        assert_eq!(
+            bench.delete(std::slice::from_ref(&record), Attempt::First).unwrap_err().effect,
+            Effect::None
+        );
+        assert_eq!(
+            bench.delete(std::slice::from_ref(&record), Attempt::Resumed).unwrap().already_gone,
+            [record]
+        );
     }
     assert!(bench.objects().contains(&honest));
 }

@@ -16,7 +16,7 @@ fn position(entries: &[BackupEntry], class: ObjectClass, label: &str) -> usize {
 fn reset(bench: &mut Bench) {
     let (so, user) = (pin(SO_PIN), pin(USER_PIN));
     let reset = Reset {
-        run: Run::First,
+        run: Attempt::First,
         so_pin: &so,
         new_label: &"reset-1".parse().unwrap(),
         new_so_pin: &so,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::rules::{Difference, Facts, Payload, Planned, same};
 use crate::proposal::{
     joining::GenesisTarget,
-    plan::{Table, simple_plan},
+    plan::{PlanTable, simple_plan},
     plan_error::PlanError,
     sections::Section,
     target_table::TargetTable,
@@ -28,7 +28,7 @@ pub struct AdoptOperation {
     pub target: Box<GenesisTarget>,
 }
 
-impl Table for AdoptPlan {
+impl PlanTable for AdoptPlan {
     fn check(&self) -> Result<(), PlanError> {
         if self.target.place.is_program() {
             return Err(PlanError::new(

@@ -11,7 +11,7 @@ use crate::{
     proposal::{
         capability::Ability,
         identity::is_same_set,
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         sections::{Section, token},
         target::{ObjectClass, ObjectRecord, TokenIdentity},
     },
@@ -53,7 +53,7 @@ pub struct BackupOperation {
     pub allow_partial: bool,
 }
 
-impl Table for BackupPlan {
+impl PlanTable for BackupPlan {
     fn keeps_pins(&self) -> bool {
         self.keep_pins
     }

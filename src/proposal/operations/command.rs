@@ -12,7 +12,7 @@ use crate::{
     encoding::{absolute_path::AbsolutePath, bounds, digest::Digest, text::Name},
     proposal::{
         place::Place,
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         plan_error::PlanError,
         program::{HandedCredential, OutputFile, ProgramCheck, ProgramRun},
         program_briefing,
@@ -93,7 +93,7 @@ impl CommandPlan {
     }
 }
 
-impl Table for CommandPlan {
+impl PlanTable for CommandPlan {
     fn check(&self) -> Result<(), PlanError> {
         let pinned = self.sha256.unwrap_or(UNPINNED);
         let checked =

@@ -15,7 +15,7 @@ use crate::{
         capability::Ability,
         choice::survivors,
         identity::is_among,
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         plan_error::PlanError,
         sections::{Section, object, token},
         selection::{ObjectSelector, select},
@@ -49,7 +49,7 @@ pub struct DeleteOperation {
     pub objects: Vec<ObjectRecord>,
 }
 
-impl Table for DeletePlan {
+impl PlanTable for DeletePlan {
     fn check(&self) -> Result<(), PlanError> {
         if self.objects.is_empty() {
             return Err(PlanError::new("objects is empty: name at least one object to delete"));

@@ -13,7 +13,7 @@ use crate::{
     },
     proposal::{
         joining::GenesisTarget,
-        plan::{Headed, Heading, Table},
+        plan::{Headed, Heading, PlanTable},
         plan_error::PlanError,
         sections::Section,
         target_table::TargetTable,
@@ -149,7 +149,7 @@ impl Headed for GenesisPlan {
     }
 }
 
-impl Table for GenesisPlan {
+impl PlanTable for GenesisPlan {
     fn check(&self) -> Result<(), PlanError> {
         for (what, empty) in [
             ("custodians", self.custodians.is_empty()),

@@ -10,7 +10,7 @@ use crate::{
     encoding::{absolute_path::AbsolutePath, digest::Digest, text::Name},
     proposal::{
         place::{ModuleChange, Place},
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         sections::{Section, pinned, token},
         target::TokenIdentity,
     },
@@ -44,7 +44,7 @@ pub struct InventoryOperation {
     pub module: Option<ModuleChange>,
 }
 
-impl Table for InventoryPlan {
+impl PlanTable for InventoryPlan {
     fn keeps_pins(&self) -> bool {
         self.keep_pins
     }

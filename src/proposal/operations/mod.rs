@@ -8,7 +8,7 @@ pub mod rules;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    plan::{Heading, Table, all_shown, from_toml},
+    plan::{Heading, PlanTable, all_shown, from_toml},
     plan_error::PlanError,
     sections::Section,
     target::ObjectRecord,
@@ -79,7 +79,7 @@ macro_rules! enums {
                 }
             }
 
-            fn table(&self) -> &dyn Table {
+            fn table(&self) -> &dyn PlanTable {
                 match self {
                     $(Self::$kind(plan) => plan.as_ref(),)*
                 }

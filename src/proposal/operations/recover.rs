@@ -6,7 +6,7 @@ use super::rules::{Difference, Facts, Payload, Planned, same};
 use crate::{
     encoding::{digest::Digest, text::Line},
     proposal::{
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         sections::Section,
     },
     roster::OperationKind,
@@ -36,7 +36,7 @@ pub struct RecoverOperation {
     pub intended: bool,
 }
 
-impl Table for RecoverPlan {}
+impl PlanTable for RecoverPlan {}
 
 impl Payload for RecoverOperation {}
 

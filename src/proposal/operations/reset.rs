@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     record::{Claims, OnRecord},
-    rules::{Difference, End, Facts, Payload, Planned, same},
+    rules::{Difference, Facts, Payload, Planned, Recorded, same},
 };
 use crate::{
     encoding::{
@@ -14,7 +14,7 @@ use crate::{
     proposal::{
         capability::Ability,
         joining::GenesisTarget,
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         plan_error::PlanError,
         sections::{Section, token},
         target::{ObjectRecord, Role, TokenIdentity},
@@ -51,7 +51,7 @@ pub struct ResetOperation {
     pub new_label: TokenLabel,
 }
 
-impl Table for ResetPlan {
+impl PlanTable for ResetPlan {
     fn check(&self) -> Result<(), PlanError> {
         if self.label == self.new_label {
             return Err(PlanError::new("new_label is the present label: a reset is recognised by a new one"));
@@ -81,10 +81,10 @@ impl Payload for ResetOperation {
     }
 
     /// A reset that completed gave it a new label, and may have given it another serial number.
-    fn may_be(&self, _: &Name, found: &TokenIdentity, end: End) -> bool {
+    fn may_be(&self, _: &Name, found: &TokenIdentity, end: Recorded) -> bool {
         match end {
-            End::Completed => found.label == self.new_label && found.is_same_device(&self.identity),
-            End::Other => *found == self.identity,
+            Recorded::Completed => found.label == self.new_label && found.is_same_device(&self.identity),
+            Recorded::Other => *found == self.identity,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     proposal::{
         capability::Ability,
         identity::{made_again, matching},
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         sections::{Section, token},
         target::{ObjectRecord, TokenIdentity},
     },
@@ -57,7 +57,7 @@ pub struct RestoreOperation {
     pub allow_partial: bool,
 }
 
-impl Table for RestorePlan {
+impl PlanTable for RestorePlan {
     fn keeps_pins(&self) -> bool {
         self.keep_pins
     }

@@ -6,7 +6,7 @@ use super::rules::{Difference, Facts, Payload, Planned, same};
 use crate::{
     encoding::text::{Line, Name},
     proposal::{
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         sections::{Section, token},
         target::TokenIdentity,
     },
@@ -34,7 +34,7 @@ pub struct RetireOperation {
     pub identity: TokenIdentity,
 }
 
-impl Table for RetirePlan {}
+impl PlanTable for RetirePlan {}
 
 impl Payload for RetireOperation {
     fn target(&self) -> Option<(&Name, &TokenIdentity)> {

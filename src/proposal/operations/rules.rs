@@ -101,7 +101,7 @@ pub trait Payload {
     }
 
     /// Whether the target that is seen afterwards may be the one that was pinned.
-    fn may_be(&self, name: &Name, found: &TokenIdentity, _: End) -> bool {
+    fn may_be(&self, name: &Name, found: &TokenIdentity, _: Recorded) -> bool {
         match self.installs().iter().find(|target| target.name == *name) {
             Some(joined) => joined.may_be(found),
             None => self.target().is_some_and(|(_, pinned)| pinned == found),
@@ -122,7 +122,7 @@ pub trait Payload {
 
 /// How an operation is recorded to have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
+pub enum Recorded {
     /// All of it was seen to be done.
     Completed,
     /// Anything else.

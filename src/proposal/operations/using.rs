@@ -11,7 +11,7 @@ use super::{
 use crate::{
     encoding::{absolute_path::AbsolutePath, bounds, digest::Digest, text::Name},
     proposal::{
-        plan::{Table, simple_plan},
+        plan::{PlanTable, simple_plan},
         plan_error::PlanError,
         program::{HandedCredential, OutputFile, ProgramRun},
         program_briefing,
@@ -88,7 +88,7 @@ impl UsePlan {
     }
 }
 
-impl Table for UsePlan {
+impl PlanTable for UsePlan {
     fn check(&self) -> Result<(), PlanError> {
         self.run(&|input| input.sha256.unwrap_or(UNPINNED)).check().map_err(PlanError::new)?;
         match self.credentials.as_slice() {

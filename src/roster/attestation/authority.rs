@@ -95,19 +95,19 @@ impl Trust {
     }
 
     /// The name of a pinned authority; none if the certificate is not pinned.
-    pub(super) fn pinned(&self, certificate: &Certificate) -> Option<Authority> {
+    pub(super) fn pinned(&self, certificate: &Certificate) -> Option<TrustAnchor> {
         let digest = certificate.digest();
         let hex = digest.to_string();
         match YUBICO.iter().find(|(known, _)| *known == hex) {
-            Some((_, name)) => Some(Authority::Yubico(name)),
-            None => self.pins.contains(&digest).then_some(Authority::Other),
+            Some((_, name)) => Some(TrustAnchor::Yubico(name)),
+            None => self.pins.contains(&digest).then_some(TrustAnchor::Other),
         }
     }
 }
 
 /// Who ends a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Authority {
+pub enum TrustAnchor {
     /// One of [`YUBICO`], with its name.
     Yubico(&'static str),
     /// One that was pinned by the caller.

@@ -1,7 +1,7 @@
 //! The one shape of a chain, walked from the slot's attestation up to a pinned authority.
 
 use super::{
-    authority::{Authority, Trust},
+    authority::{Trust, TrustAnchor},
     certificate::Certificate,
     error::AttestationError,
     facts::{Firmware, FormFactor, PinPolicy, Slot, TouchPolicy},
@@ -27,7 +27,7 @@ pub struct VerifiedAttestation {
     form_factor: Option<FormFactor>,
     fips: bool,
     chain: Vec<Link>,
-    authority: Authority,
+    authority: TrustAnchor,
     marking: Marking,
 }
 
@@ -35,7 +35,7 @@ pub struct VerifiedAttestation {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Marking {
     /// Its basic constraints say CA.
-    Authority,
+    TrustAnchor,
     /// They do not, or it has none: what counts is that the pinned root itself signed it.
     RootOnly,
 }
@@ -106,7 +106,7 @@ impl VerifiedAttestation {
     }
 
     /// Who ends it.
-    pub const fn authority(&self) -> Authority {
+    pub const fn authority(&self) -> TrustAnchor {
         self.authority
     }
 }
@@ -173,7 +173,7 @@ fn may_attest(card: &Certificate, above: usize) -> Option<Marking> {
     }
     let by_root = |allowed: bool| (above == 1 && allowed).then_some(Marking::RootOnly);
     match extensions.constraints {
-        Some((true, _)) => Some(Marking::Authority),
+        Some((true, _)) => Some(Marking::TrustAnchor),
         Some((false, _)) => by_root(extensions.firmware.is_some_and(|firmware| firmware.major() == 4)),
         None => by_root(extensions.firmware.is_some()),
     }
@@ -236,7 +236,7 @@ struct Walk<'t> {
 impl<'t> Walk<'t> {
     /// Finds a way from `child`, with `below` intermediates between it and the card, to a pinned authority. Pinned
     /// ones are tried first; where no way is found, the error is about the one that came furthest.
-    fn up(&mut self, child: &Certificate, below: u8) -> Result<Authority, AttestationError> {
+    fn up(&mut self, child: &Certificate, below: u8) -> Result<TrustAnchor, AttestationError> {
         let trust = self.trust;
         let named: Vec<&'t Certificate> =
             trust.certificates().filter(|candidate| child.names(candidate)).collect();
@@ -276,7 +276,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Goes on through an intermediate.
-    fn through(&mut self, candidate: &'t Certificate, below: u8) -> Result<Authority, AttestationError> {
+    fn through(&mut self, candidate: &'t Certificate, below: u8) -> Result<TrustAnchor, AttestationError> {
         // The card's own certificate is an authority's, too, and counts for the length of the path.
         let beneath = below.saturating_add(1);
         let no_authority =

@@ -83,7 +83,7 @@ pub fn check(
     let signing = verify(&signing)?;
     let share = share.as_ref().map(verify).transpose()?;
 
-    if signing.slot() != Slot::SIGNATURE {
+    if signing.slot() != Slot::SIGNING {
         let (key, slot) = (KeyUse::Signing, signing.slot());
         return Err(AttestationError::WrongSlot { key, slot, wanted: "9c is for it" });
     }

@@ -128,15 +128,27 @@ impl fmt::Display for TouchPolicy {
 }
 
 /// A slot of the PIV application (SP 800-73), spelled as two hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Slot(u8);
 
 impl Slot {
     /// Digital signature: where a card of a quorum has its signing key.
-    pub const SIGNATURE: Self = Self(0x9c);
+    pub const SIGNING: Self = Self(0x9c);
+    /// The key that attests the others, made by Yubico.
+    pub const ATTESTING: Self = Self(0xf9);
+
+    /// 82 to 95, for retired decryption keys: where a card of a quorum has its share key.
+    pub fn retired() -> impl Iterator<Item = Self> {
+        (0x82..=0x95).map(Self)
+    }
+
+    /// The slots in which people have keys.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [0x9a, 0x9c, 0x9d, 0x9e].map(Self).into_iter().chain(Self::retired())
+    }
 
     /// From its two hex digits in lower case.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let slot = Self(u8::from_str_radix(text, 16).ok()?);
         (slot.to_string() == text).then_some(slot)
     }
@@ -145,7 +157,7 @@ impl Slot {
         self.0
     }
 
-    /// 82 to 95, for retired decryption keys: where a card of a quorum has its share key.
+    /// Whether it is one of [`Self::retired`].
     pub const fn is_retired(self) -> bool {
         matches!(self.0, 0x82..=0x95)
     }

@@ -25,7 +25,7 @@ mod error;
 mod facts;
 mod signature;
 
-pub use authority::{Authority, Trust, YUBICO};
+pub use authority::{Trust, TrustAnchor, YUBICO};
 pub use bundle::{BundleError, Bundled, MAX_BUNDLE, read as read_bundle};
 pub use certificate::Certificate;
 pub use chain::{Link, Marking, VerifiedAttestation, verify, verify_among};

@@ -21,7 +21,7 @@ fn another_file_system_is_another_medium() {
     let memory = Path::new("/dev/shm");
     let fixture = Fixture::new();
     let Ok(other) = tempfile::tempdir_in(memory) else { return };
-    if Identity::of(other.path()).unwrap().device == Identity::of(fixture.dir.path()).unwrap().device {
+    if DirectoryId::of(other.path()).unwrap().device == DirectoryId::of(fixture.dir.path()).unwrap().device {
         return;
     }
     let mut ledger = LedgerDirectory::open(fixture.path("ledger"), vec![other.path().join("copy")]).unwrap();
