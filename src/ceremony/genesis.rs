@@ -5,6 +5,7 @@ use super::{
     dealing::{self, Members, Terms},
     fresh_pins::FreshPins,
     joining::{check_reach, make_credentials, observe_target},
+    mistakes::Mistakes,
     program_proposal::{HandedCredentials, program_credentials},
     station::StationSecrets,
 };
@@ -15,33 +16,37 @@ use crate::{
     roster::Roster,
 };
 
-/// What a genesis deals.
-pub struct Dealt {
-    /// The roster with commitments and sealed shares.
-    pub roster: Roster,
-    /// The targets as they are now.
-    pub targets: Vec<GenesisTarget>,
-    /// The credentials that the quorum will hold, and what goes to applications.
-    pub(super) pins: FreshPins,
-}
+/// A target that is to join, as it is now.
+type Joining = (GenesisTarget, Observation);
 
-/// Deals, and makes the credentials, all sealed.
-pub fn deal(
+/// The targets as they are now; none where something is in the way of one.
+pub(super) fn targets(
     plan: &GenesisPlan,
-    (members, handed_over): (Members, &HandedCredentials),
     mode: Mode,
-    ledger: Digest,
-    station: &StationSecrets,
     tokens: &mut dyn TokenSource,
-    rng: &mut impl rand_core::CryptoRng,
-) -> Result<Dealt, Error> {
+    mistakes: &mut Mistakes,
+) -> Option<Vec<Joining>> {
     let policy = plan.policy.policy();
     let mut targets = Vec::new();
     for table in &plan.targets {
-        let joining = observe_target(table, &policy, mode, tokens)?;
-        check_distinct(&targets, &joining.0)?;
-        targets.push(joining);
+        let joining = observe_target(table, &policy, mode, tokens).and_then(|joining| {
+            check_distinct(&targets, &joining.0)?;
+            Ok(joining)
+        });
+        targets.extend(mistakes.note(joining));
     }
+    (targets.len() == plan.targets.len()).then_some(targets)
+}
+
+/// Deals: the roster with commitments and sealed shares.
+pub(super) fn deal(
+    plan: &GenesisPlan,
+    members: Members,
+    mode: Mode,
+    ledger: Digest,
+    station: &StationSecrets,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<Roster, Error> {
     let terms = Terms {
         mode,
         ledger,
@@ -50,23 +55,33 @@ pub fn deal(
         members,
         authorities: plan.authorities.iter().map(|table| (table.name.clone(), table.threshold)).collect(),
         operations: plan.operations.clone(),
-        policy,
+        policy: plan.policy.policy(),
     };
-    let roster = dealing::deal(terms, rng)?;
-    check_reach(&roster, &targets)?;
+    dealing::deal(terms, rng)
+}
+
+/// The credentials that the quorum will hold, and what goes to applications, all sealed.
+pub(super) fn credentials(
+    plan: &GenesisPlan,
+    targets: &[Joining],
+    handed_over: &HandedCredentials,
+    roster: &Roster,
+    rng: &mut impl rand_core::CryptoRng,
+) -> Result<FreshPins, Error> {
+    check_reach(roster, targets)?;
     let mut pins = FreshPins::default();
-    for target in &targets {
+    for target in targets {
         if matches!(target.0.place, Place::Command { .. }) {
-            pins.credentials.extend(program_credentials(plan, &target.0, &roster, handed_over, rng)?);
+            pins.credentials.extend(program_credentials(plan, &target.0, roster, handed_over, rng)?);
             continue;
         }
-        make_credentials(target, &|_| 1, &roster, rng, &mut pins)?;
+        make_credentials(target, &|_| 1, roster, rng, &mut pins)?;
     }
-    Ok(Dealt { roster, targets: targets.into_iter().map(|(target, _)| target).collect(), pins })
+    Ok(pins)
 }
 
 /// A token joins once: under two names its PINs would be set twice.
-fn check_distinct(targets: &[(GenesisTarget, Observation)], joining: &GenesisTarget) -> Result<(), Error> {
+fn check_distinct(targets: &[Joining], joining: &GenesisTarget) -> Result<(), Error> {
     match targets.iter().find(|(target, _)| target.is_same_token(joining)) {
         None => Ok(()),
         Some((twin, _)) => Err(Error::refused(

@@ -4,22 +4,31 @@ use super::{Code, Error, ErrorKind};
 
 /// Errors that do not depend on one another.
 #[derive(Default)]
-pub(super) struct Mistakes(Vec<Error>);
+#[must_use = "what is in the way is forgotten"]
+pub struct Mistakes(Vec<Error>);
 
 impl Mistakes {
     /// Keeps the error, if it is one.
-    pub(super) fn note<T>(&mut self, tried: Result<T, Error>) -> Option<T> {
+    pub fn note<T>(&mut self, tried: Result<T, Error>) -> Option<T> {
         tried.map_err(|error| self.0.push(error)).ok()
     }
 
+    /// Whether none was noted yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Refuses if there was any; several are listed, each with its own advice.
-    pub(super) fn settle(mut self) -> Result<(), Error> {
+    pub fn settle(mut self) -> Result<(), Error> {
         if self.0.len() < 2 {
             return self.0.pop().map_or(Ok(()), Err);
         }
         let refuses = self.0.iter().any(|error| error.kind == ErrorKind::Refused);
-        let listed = self.0.iter().flat_map(|error| {
-            let hint = (!error.hint.is_empty()).then(|| format!("    hint: {}", error.hint));
+        let next = self.0.iter().skip(1).map(Some).chain([None]);
+        let listed = self.0.iter().zip(next).flat_map(|(error, next)| {
+            // One hint for all that follow one another and have it.
+            let is_told = !error.hint.is_empty() && next.is_none_or(|next| next.hint != error.hint);
+            let hint = is_told.then(|| format!("    hint: {}", error.hint));
             let facts = error.details.iter().map(|fact| format!("    {fact}"));
             std::iter::once(format!("- {}", error.message)).chain(facts).chain(hint)
         });

@@ -51,6 +51,7 @@ pub use code::{Code, ErrorKind};
 pub(crate) use collect::SetAside;
 pub(crate) use conclude::{Persistence, Report};
 pub(crate) use error::Error;
+pub(crate) use mistakes::Mistakes;
 pub(crate) use pinning::target;
 pub(crate) use program_proposal::{HandedCredentials, handed_over_needed};
 

@@ -47,6 +47,8 @@ pub struct Request<'a> {
     pub plan: &'a Plan,
     /// At genesis: the people whose enrolments the plan names.
     pub members: Members,
+    /// What is wrong with the plan, and with the enrolments that it names.
+    pub mistakes: Mistakes,
     /// At genesis: the credentials that must be handed over.
     pub handed_over: HandedCredentials,
     /// The PINs that were given for its execution.
@@ -109,14 +111,14 @@ impl Substance {
 pub fn check(
     world: &mut World<'_>,
     state: Option<&LedgerState>,
-    request: Request<'_>,
+    mut request: Request<'_>,
 ) -> Result<Foreseen, Error> {
     let open = state.and_then(LedgerState::pending).filter(|_| !matches!(request.plan, Plan::Recover(_)));
-    let mut mistakes = Mistakes::default();
+    let mut mistakes = std::mem::take(&mut request.mistakes);
+    let prepared = prepare(world, state, &request, &mut mistakes);
     if open.is_none() {
         mistakes.note(check_open(state, request.plan));
     }
-    let prepared = prepare(world, state, &request, &mut mistakes);
     mistakes.settle()?;
     let present = prepared.map(|prepared| present::needed(state, &prepared.substance.operation));
     Ok(Foreseen { open: open.map(|open| open.directory.clone()), present: present.unwrap_or_default() })
@@ -127,12 +129,12 @@ pub fn check(
 pub fn draft(
     world: &mut World<'_>,
     state: Option<&LedgerState>,
-    request: Request<'_>,
+    mut request: Request<'_>,
     card: &CardDescription,
 ) -> Result<Draft, Error> {
-    let mut mistakes = Mistakes::default();
-    mistakes.note(check_open(state, request.plan));
+    let mut mistakes = std::mem::take(&mut request.mistakes);
     let prepared = prepare(world, state, &request, &mut mistakes);
+    mistakes.note(check_open(state, request.plan));
     let proposer = prepared.as_ref().and_then(|prepared| {
         mistakes.note(recognition::administrator(&prepared.substance.roster, card, "propose"))
     });
@@ -180,10 +182,7 @@ fn prepare(
         (Plan::Genesis(plan), _) => Some(plan.policy.policy()),
         (_, roster) => roster.map(|roster| roster.policy().clone()),
     };
-    if let Some(policy) = &policy {
-        mistakes.note(residence::check(world.mode, policy));
-    }
-    let now = mistakes.note(moment(world, state, request.plan));
+    let now = moment(world, state, request.plan);
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let mut nonce = || {
         let mut bytes = [0; 32];
@@ -193,18 +192,24 @@ fn prepare(
     let ledger = state.map_or_else(&mut nonce, |s| s.nonce);
     let nonce = nonce();
     let secrets = mistakes.note(StationSecrets::fresh(&mut rng))?;
-    let at = now.unwrap_or_else(|| world.clock.now());
-    let substance = mistakes.note(match (request.plan, state) {
-        (Plan::Genesis(plan), None) => begin(world, (plan, request), ledger, &secrets, at),
-        (Plan::Genesis(_), Some(_)) => Err(Error::refused(
+    let at = now.as_ref().map_or_else(|_| world.clock.now(), |now| *now);
+    let substance = match (request.plan, state) {
+        (Plan::Genesis(_), Some(_)) => mistakes.note(Err(Error::refused(
             "this ledger already has a genesis",
             "begin another ledger: name a directory that does not exist yet",
-        )),
-        (_, None) => {
-            Err(Error::refused("there is no ledger there", "begin one with a plan of kind \"genesis\""))
-        }
-        (plan, Some(state)) => substance(world, state, plan),
-    });
+        ))),
+        (Plan::Genesis(plan), None) => begin(world, (plan, request), ledger, (&secrets, at), mistakes),
+        (_, None) => mistakes.note(Err(Error::refused(
+            "there is no ledger there",
+            "begin one with a plan of kind \"genesis\"",
+        ))),
+        (plan, Some(state)) if mistakes.is_empty() => mistakes.note(substance(world, state, plan)),
+        (_, Some(_)) => None,
+    };
+    let now = mistakes.note(now);
+    if let Some(policy) = &policy {
+        mistakes.note(residence::check(world.mode, policy));
+    }
     let bytes = request.plan_text.len().saturating_add(substance.as_ref().map_or(0, Substance::length));
     copies::check_new(world.ledger, world.mode, policy.as_ref(), bytes, mistakes);
     let substance = substance?;
@@ -213,24 +218,33 @@ fn prepare(
     Some(Prepared { now: now?, ledger, nonce, secrets, substance })
 }
 
-/// A genesis: it deals.
+/// A genesis: it deals, unless something is wrong with its plan.
 fn begin(
     world: &mut World<'_>,
     (plan, request): (&GenesisPlan, &Request<'_>),
     ledger: Digest,
-    secrets: &StationSecrets,
-    now: Timestamp,
-) -> Result<Substance, Error> {
+    (secrets, now): (&StationSecrets, Timestamp),
+    mistakes: &mut Mistakes,
+) -> Option<Substance> {
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let people = (request.members.clone(), &request.handed_over);
-    let dealt = genesis::deal(plan, people, world.mode, ledger, secrets, world.tokens, &mut rng)?;
-    let dated = dealt.roster.check_attestation_dates(now);
-    dated.map_err(|error| Error::refused(error.to_string(), error.hint()))?;
-    Ok(Substance {
-        operation: Operation::Genesis(GenesisOperation { targets: dealt.targets }),
-        pins: dealt.pins,
-        new_roster: Some(dealt.roster.document().clone()),
-        roster: Arc::new(dealt.roster),
+    let is_sound = mistakes.is_empty();
+    let targets = genesis::targets(plan, world.mode, world.tokens, mistakes);
+    if !is_sound {
+        return None;
+    }
+    let members = request.members.clone();
+    let roster = mistakes.note(genesis::deal(plan, members, world.mode, ledger, secrets, &mut rng))?;
+    let dated = roster.check_attestation_dates(now);
+    mistakes.note(dated.map_err(|error| Error::refused(error.to_string(), error.hint())));
+    let targets = targets?;
+    let pins = genesis::credentials(plan, &targets, &request.handed_over, &roster, &mut rng);
+    let pins = mistakes.note(pins)?;
+    let targets = targets.into_iter().map(|(target, _)| target).collect();
+    Some(Substance {
+        operation: Operation::Genesis(GenesisOperation { targets }),
+        pins,
+        new_roster: Some(roster.document().clone()),
+        roster: Arc::new(roster),
     })
 }
 

@@ -18,6 +18,7 @@ mod execute;
 mod exit;
 mod handed;
 mod invocation;
+mod members;
 mod output;
 mod output_file;
 mod proof;

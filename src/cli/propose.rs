@@ -6,6 +6,7 @@ use super::{
     args::{CardArgs, Global, Propose},
     done::Done,
     invocation::Invocation,
+    members,
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
@@ -17,15 +18,14 @@ use crate::{
         advice::Command,
     },
     ceremony::{
-        Code, Error, HandedCredentials, handed_over_needed,
+        Code, Error, HandedCredentials, Mistakes, handed_over_needed,
         propose::{self, Draft, Foreseen, Members, Request},
         recognition,
     },
     encoding::{
         bounds,
         digest::Digest,
-        spelling,
-        strict::{self, Base64},
+        spelling, strict,
         text::{self, Name},
     },
     memory::CredentialSecret,
@@ -33,17 +33,8 @@ use crate::{
         card::{CardDescription, EnrolledKeys, Uses},
         store::StationStore as _,
     },
-    proposal::{
-        briefing::briefing,
-        operations::genesis::MemberTable,
-        operations::{GenesisPlan, Plan},
-        target::Role,
-    },
-    roster::{
-        Member,
-        attestation::{self, Bundled},
-        card::EnrolledCard,
-    },
+    proposal::{briefing::briefing, operations::Plan, plan_error::PlanError, target::Role},
+    roster::card::EnrolledCard,
     storage::{LedgerDirectory, ledger::Made},
     transcript::ledger::LedgerState,
 };
@@ -77,11 +68,14 @@ impl Stage {
         &mut self,
         plan: &PlanFile<'_>,
         card: &mut PresentedCard,
-        mut brought: Brought,
+        brought: Brought,
     ) -> Result<ProposalMade, Error> {
         let terminal = self.terminal;
-        ask_handed_over(terminal, &plan.plan, &mut brought.handed_over)?;
-        let draft = self.draft(plan, card, brought)?;
+        let mut request = plan.request(brought);
+        if request.mistakes.is_empty() {
+            ask_handed_over(terminal, &plan.plan, &mut request.handed_over)?;
+        }
+        let draft = self.draft(request, card)?;
         let description = card.describe(&recognition::enrolled_in(&draft.roster))?;
         terminal.confirm("Sign this proposal?")?;
         let roster = draft.roster.clone();
@@ -92,13 +86,7 @@ impl Stage {
     }
 
     /// Makes the draft and shows its briefing.
-    fn draft(
-        &mut self,
-        file: &PlanFile<'_>,
-        card: &mut PresentedCard,
-        brought: Brought,
-    ) -> Result<Draft, Error> {
-        let request = file.request(brought)?;
+    fn draft(&mut self, request: Request<'_>, card: &mut PresentedCard) -> Result<Draft, Error> {
         let is_empty = propose::is_empty(self.wiring.ledger.as_mut())?;
         let state = if is_empty { None } else { Some(self.state()?) };
         let mut enrolled = request.members.enrolled();
@@ -162,29 +150,47 @@ pub struct PlanFile<'a> {
 }
 
 impl<'a> PlanFile<'a> {
-    /// Reads and checks it.
+    /// Reads it.
     pub fn read(path: &'a Path) -> Result<Self, Error> {
         let bytes = wiring::read_file(path, bounds::PLAN)?;
+        let plan = Plan::proposed(&bytes).map_err(|error| mistaken(path, error))?;
         let shown = text::printable(&path.to_string_lossy());
-        let plan = Plan::proposed(&bytes).map_err(|e| {
-            Error::refused(format!("{shown}: {e}"), "see quorate-plan(5), and the examples in ceremonies/")
-                .coded(Code::Plan)
-                .with(e.excerpt)
-        })?;
         let text =
             String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;
         Ok(Self { path, text, plan })
     }
 
+    /// What is wrong with it, whatever it names.
+    pub fn mistakes(&self) -> Mistakes {
+        let mut mistakes = Mistakes::default();
+        for error in self.plan.mistakes() {
+            mistakes.note::<()>(Err(mistaken(self.path, error)));
+        }
+        mistakes
+    }
+
     /// With the enrolments that lie beside it.
-    fn request(&self, brought: Brought) -> Result<Request<'_>, Error> {
+    fn request(&self, brought: Brought) -> Request<'_> {
+        let mut mistakes = self.mistakes();
         let members = match &self.plan {
-            Plan::Genesis(genesis) => members(genesis, self.path.parent().unwrap_or(Path::new(".")))?,
+            Plan::Genesis(genesis) => members::read(genesis, self.base(), &mut mistakes),
             _ => Members::default(),
         };
         let Brought { handed_over, present } = brought;
-        Ok(Request { plan_text: &self.text, plan: &self.plan, members, handed_over, present })
+        Request { plan_text: &self.text, plan: &self.plan, members, mistakes, handed_over, present }
     }
+
+    /// The directory from which its enrolments are named.
+    fn base(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+}
+
+fn mistaken(plan: &Path, error: PlanError) -> Error {
+    let shown = text::printable(&plan.to_string_lossy());
+    Error::refused(format!("{shown}: {error}"), "see quorate-plan(5), and the examples in ceremonies/")
+        .coded(Code::Plan)
+        .with(error.excerpt)
 }
 
 /// What comes with a plan.
@@ -234,29 +240,25 @@ fn look(
     let mut wiring = Wiring::looking(global, &args.ledger, &args.copies.copies)?;
     let mut world = wiring.world();
     let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
-    let request = plan.request(Brought { handed_over, present: Vec::new() })?;
+    let request = plan.request(Brought { handed_over, present: Vec::new() });
     propose::check(&mut world, state.as_ref(), request)
 }
 
 /// Refuses a card that is not an administrator's: of the roster that acts, or of a genesis's plan.
 pub fn check_administrator(
-    PlanFile { path, plan, .. }: &PlanFile<'_>,
+    file: &PlanFile<'_>,
     state: Option<&LedgerState>,
     card: &mut PresentedCard,
 ) -> Result<(), Error> {
     let roster = match state {
         Some(state) => match state.open() {
             Some(open) => open.roster.clone(),
-            None => propose::acting_roster(state, plan)?,
+            None => propose::acting_roster(state, &file.plan)?,
         },
         None => {
-            let Plan::Genesis(genesis) = plan else { return Ok(()) };
-            let base = path.parent().unwrap_or(Path::new("."));
-            let members: Vec<Member> =
-                genesis.administrators.iter().map(|table| member(table, base)).collect::<Result<_, _>>()?;
-            let files = members.iter().flat_map(|member| &member.cards);
+            let Plan::Genesis(genesis) = &file.plan else { return Ok(()) };
             let cards: Vec<EnrolledCard> =
-                files.filter_map(|file| EnrolledCard::from_file(file.clone()).ok()).collect();
+                genesis.administrators.iter().flat_map(|table| members::cards(table, file.base())).collect();
             let keys: Vec<EnrolledKeys> =
                 cards.iter().map(|card| EnrolledKeys::from(card.enrolment())).collect();
             let card = card.describe(&keys)?;
@@ -319,67 +321,6 @@ fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedCredential
         }
     }
     Ok(())
-}
-
-fn members(plan: &GenesisPlan, base: &Path) -> Result<Members, Error> {
-    let load = |tables: &[MemberTable]| {
-        tables.iter().map(|table| member(table, base)).collect::<Result<Vec<_>, _>>()
-    };
-    Ok(Members {
-        custodians: load(&plan.custodians)?,
-        administrators: load(&plan.administrators)?,
-        witnesses: load(&plan.witnesses)?,
-        attestation_certificates: match plan.policy.attestation_certificates() {
-            Some(file) => authorities(&base.join(file))?,
-            None => Vec::new(),
-        },
-    })
-}
-
-/// The certificates of a file, by which the attestations of cards are completed.
-fn authorities(path: &Path) -> Result<Vec<Base64>, Error> {
-    let shown = text::printable(&path.to_string_lossy());
-    let refused = |what: String| {
-        Error::refused(
-            format!("{shown}: {what}"),
-            "name a file with the certificates of Yubico's authorities, in PEM",
-        )
-    };
-    let entries = attestation::read_bundle(&wiring::read_file(path, attestation::MAX_BUNDLE)?)
-        .map_err(|error| refused(error.to_string()))?;
-    let certificate = |entry: &Bundled| match entry {
-        Bundled::Certificate(certificate) => Ok(Base64(certificate.der().to_vec())),
-        Bundled::PublicKey(_) => Err(refused("it has a public key in it".into())),
-    };
-    entries.iter().map(certificate).collect()
-}
-
-fn member(table: &MemberTable, base: &Path) -> Result<Member, Error> {
-    let mut cards = Vec::new();
-    for file in &table.enrolments {
-        let path = base.join(file);
-        let shown = text::printable(&path.to_string_lossy());
-        let bytes = wiring::read_file(&path, 64 * 1024)?;
-        let card = EnrolledCard::parse(&bytes).map_err(|e| {
-            Error::refused(
-                format!("{}: {shown}: {e}", table.name),
-                "name the file that 'quorate card enroll' wrote",
-            )
-        })?;
-        if card.enrolment().full_name != table.full_name {
-            return Err(Error::refused(
-                format!(
-                    "{}: {shown} was enrolled by \"{}\", the plan says \"{}\"",
-                    table.name,
-                    card.enrolment().full_name,
-                    table.full_name
-                ),
-                "make the plan's full_name the one that was enrolled",
-            ));
-        }
-        cards.push(card.file().clone());
-    }
-    Ok(Member { name: table.name.clone(), full_name: table.full_name.clone(), cards })
 }
 
 /// Says what was proposed, and what of it goes on paper.

@@ -47,6 +47,11 @@ pub trait PlanTable: Headed {
         Ok(())
     }
 
+    /// All that cannot be meant, where more can be said than the first of it.
+    fn mistakes(&self) -> Vec<PlanError> {
+        self.check().err().into_iter().collect()
+    }
+
     /// Whether it leaves a held user PIN as it is, although its target has seen it.
     fn keeps_pins(&self) -> bool {
         false

@@ -1,7 +1,7 @@
 //! Why a plan was refused.
 
 /// Why a plan was refused, with the place in the file.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{}{message}", self.place())]
 pub struct PlanError {
     /// Line, from 1, where one is known.

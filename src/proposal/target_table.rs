@@ -8,7 +8,6 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::{
     joining::{GenesisTarget, StartKind},
     place::Place,
-    plan_error::PlanError,
     target::{Custody, Role},
     token_label::TokenLabel,
 };
@@ -92,15 +91,10 @@ impl TargetTable {
             })
     }
 
-    /// Refuses credentials of authorities that do not exist.
-    pub(super) fn check_authorities(&self, known: &dyn Fn(&Name) -> bool) -> Result<(), PlanError> {
-        match self.credentials.iter().find(|(_, rule)| !known(&rule.authority)) {
-            None => Ok(()),
-            Some((role, rule)) => Err(PlanError::new(format!(
-                "target {}: credentials.{role}: there is no authority {}",
-                self.name, rule.authority
-            ))),
-        }
+    /// The authorities to which its credentials are sealed, with the places that name them.
+    pub(super) fn named_authorities(&self) -> impl Iterator<Item = (String, &Name)> {
+        let place = |role: &Role| format!("target {}: credentials.{role}", self.name);
+        self.credentials.iter().map(move |(role, rule)| (place(role), &rule.authority))
     }
 }
 

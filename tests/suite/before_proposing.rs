@@ -121,3 +121,33 @@ fn a_copy_that_fails_after_the_proposal_was_written_leaves_it_open_and_says_so()
     }
     quorum.execute().ok();
 }
+
+/// Whoever writes the plan of a genesis is told of all their mistakes at once.
+#[test]
+fn the_mistakes_of_a_genesis_are_listed_at_once() {
+    let quorum = Quorum::of(5).everybody().enrolled();
+    let text = genesis_text(&quorum, &practice_target(&quorum.path("tokens/hsm.token")));
+    let mut wrong = text.clone();
+    for (right, instead) in [
+        ("\"Alice Example\"", "\"Alicia Example\""),
+        ("\"Carol Example\"", "\"Carola Example\""),
+        ("enrolments/dave.json", "enrolments/david.json"),
+        ("so-pin = { authority = \"security-officer\"", "so-pin = { authority = \"security-oficer\""),
+        ("delete = [\"crypto-officer\"]", "delete = [\"crypto-oficer\"]"),
+    ] {
+        assert!(wrong.contains(right), "{right}: {wrong}");
+        wrong = wrong.replace(right, instead);
+    }
+    let (plan, ledger) = (quorum.plan("wrong", &wrong), quorum.at("ledger"));
+    let said = [
+        "Alicia Example",
+        "Carola Example",
+        "david.json: no such file",
+        "no authority security-oficer; did you mean security-officer?",
+        "no authority crypto-oficer; did you mean crypto-officer?",
+        "the policy requires 2",
+    ];
+    in_the_way(&quorum, &[&plan, &ledger], &said);
+    let good = quorum.plan("genesis", &text);
+    quorum.run_with("frank", &["propose", &good, &ledger, "--copy", &quorum.at("copy")]).ok();
+}

@@ -55,7 +55,9 @@ pub fn plans(paths: &[PathBuf]) -> Result<Vec<Source>, Error> {
 
 /// Reads a plan that the operator named.
 fn operator_plan(path: &Path) -> Result<Source, Error> {
-    let PlanFile { text, plan, .. } = PlanFile::read(path)?;
+    let file = PlanFile::read(path)?;
+    file.mistakes().settle()?;
+    let PlanFile { text, plan, .. } = file;
     Ok(Source { text, plan })
 }
 

@@ -1,6 +1,6 @@
 //! Makes a quorum: its people, their authorities, the policy, and the targets that join.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::{
     encoding::{
         bounds,
         digest::Digest,
+        spelling,
         text::{Line, Name},
     },
     proposal::{
@@ -150,7 +151,8 @@ impl Headed for GenesisPlan {
 }
 
 impl PlanTable for GenesisPlan {
-    fn check(&self) -> Result<(), PlanError> {
+    fn mistakes(&self) -> Vec<PlanError> {
+        let mut found = Vec::new();
         for (what, empty) in [
             ("custodians", self.custodians.is_empty()),
             ("administrators", self.administrators.is_empty()),
@@ -158,50 +160,45 @@ impl PlanTable for GenesisPlan {
             ("targets", self.targets.is_empty()),
         ] {
             if empty {
-                return Err(PlanError::new(format!("{what} is empty")));
+                found.push(PlanError::new(format!("{what} is empty")));
             }
         }
         let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
-        for person in people.clone() {
-            if person.enrolments.is_empty() {
-                return Err(PlanError::new(format!("{}: enrolments is empty", person.name)));
-            }
-        }
-        distinct("person", people.map(|p| &p.name))?;
-        distinct("authority", self.authorities.iter().map(|a| &a.name))?;
-        distinct("target", self.targets.iter().map(|t| &t.name))?;
+        let without = people.clone().filter(|person| person.enrolments.is_empty());
+        found.extend(without.map(|person| PlanError::new(format!("{}: enrolments is empty", person.name))));
+        found.extend(twice("person", people.map(|p| &p.name)));
+        found.extend(twice("authority", self.authorities.iter().map(|a| &a.name)));
+        found.extend(twice("target", self.targets.iter().map(|t| &t.name)));
         for authority in &self.authorities {
             let (m, n) = (authority.threshold, self.custodians.len());
             if m < 2 || usize::from(m) > n {
-                return Err(PlanError::new(format!(
+                found.push(PlanError::new(format!(
                     "authority {}: threshold {m} is not between 2 and the {n} custodians",
                     authority.name
                 )));
             }
         }
-        let known = |name: &Name| self.authorities.iter().any(|a| a.name == *name);
-        for target in &self.targets {
-            target.check_authorities(&known)?;
-        }
-        for (operation, authorities) in &self.operations {
-            if let Some(unknown) = authorities.iter().find(|a| !known(a)) {
-                return Err(PlanError::new(format!(
-                    "operations.{operation}: there is no authority {unknown}"
-                )));
+        let credentials = self.targets.iter().flat_map(TargetTable::named_authorities);
+        let operations = self.operations.iter().flat_map(|(operation, authorities)| {
+            authorities.iter().map(move |name| (format!("operations.{operation}"), name))
+        });
+        let known = || self.authorities.iter().map(|authority| authority.name.as_str());
+        for (place, name) in credentials.chain(operations) {
+            if known().all(|known| known != name.as_str()) {
+                let meant = spelling::nearest(name.as_str(), known());
+                let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+                found.push(PlanError::new(format!("{place}: there is no authority {name}{meant}")));
             }
         }
-        Ok(())
+        found
     }
 }
 
-fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a Name>) -> Result<(), PlanError> {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(PlanError::new(format!("{what} {name} is named twice")));
-        }
-    }
-    Ok(())
+fn twice<'a>(what: &'a str, names: impl Iterator<Item = &'a Name>) -> impl Iterator<Item = PlanError> {
+    let mut seen = BTreeSet::new();
+    names
+        .filter(move |name| !seen.insert(*name))
+        .map(move |name| PlanError::new(format!("{what} {name} is named twice")))
 }
 
 impl Payload for GenesisOperation {

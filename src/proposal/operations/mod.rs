@@ -143,6 +143,12 @@ struct KindOnly {
 impl Plan {
     /// Parses a plan. Unknown fields, missing ones and wrong types are errors with line and column.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanError> {
+        let plan = Self::shaped(bytes)?;
+        plan.mistakes().into_iter().next().map_or(Ok(plan), Err)
+    }
+
+    /// A plan that may have [mistakes](Self::mistakes).
+    fn shaped(bytes: &[u8]) -> Result<Self, PlanError> {
         if bytes.len() > bounds::PLAN {
             return Err(PlanError::new(format!(
                 "{} bytes, more than the {} of the longest plan",
@@ -152,17 +158,20 @@ impl Plan {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| PlanError::new("not UTF-8 text"))?;
         let KindOnly { kind } = from_toml(text)?;
-        let plan = Self::read(kind, text)?;
-        plan.heading().check()?;
-        plan.table().check()?;
+        Self::read(kind, text)
+    }
+
+    /// Parses a plan that is to be proposed: one that is what it looks like. A ledger may have others. What it must fulfil beyond
+    /// its shape is for the caller to ask, so that all of it can be said at once.
+    pub fn proposed(bytes: &[u8]) -> Result<Self, PlanError> {
+        let plan = Self::shaped(bytes)?;
+        all_shown(&String::from_utf8_lossy(bytes))?;
         Ok(plan)
     }
 
-    /// Parses a plan that is to be proposed: one that is what it looks like. A ledger may have others.
-    pub fn proposed(bytes: &[u8]) -> Result<Self, PlanError> {
-        let plan = Self::parse(bytes)?;
-        all_shown(&String::from_utf8_lossy(bytes))?;
-        Ok(plan)
+    /// What cannot be meant.
+    pub fn mistakes(&self) -> Vec<PlanError> {
+        self.heading().check().err().into_iter().chain(self.table().mistakes()).collect()
     }
 
     /// Title and times.
