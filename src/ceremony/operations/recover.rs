@@ -8,6 +8,7 @@ use crate::{
         acting::{Acted, Acting},
         fresh_pins::FreshPins,
         operations::performed::{Performed, Proposing},
+        pin_marks::NewPin,
         pinning,
     },
     ports::token::{Attempt, Wanted},
@@ -87,6 +88,8 @@ impl Acting<'_, '_> {
                 let credentials = self.open_credentials(lost, authorities)?;
                 let taken_in = pinning::target(self.state, target)?;
                 let so_pins = self.present_pins(lost, taken_in, Role::SoPin, authorities)?;
+                // What the lost station came to do is not known.
+                self.mark_pin(target, Role::SoPin, NewPin::MayBeSet)?;
                 self.reset(target, taken_in, new_label, so_pins, &credentials, grant)?
             }
             _ => return self.look(&closes, lost, authorities, grants),

@@ -8,6 +8,7 @@ use crate::{
         acting::{Acted, Acting, Credentials, PresentPin},
         fresh_pins::{self, FreshPins, held_pin, seal_credential},
         operations::performed::{Performed, Proposing},
+        pin_marks::NewPin,
         pinning,
     },
     encoding::text::Name,
@@ -144,30 +145,50 @@ impl Acting<'_, '_> {
         let what = format!("reset of {name}");
         let new_so_pin = self.pin(credentials, name, Role::SoPin)?;
         let new_user_pin = self.pin(credentials, name, Role::UserPin)?;
-        let done = self.token_to_reset(name, target, new_label).and_then(|mut token| {
-            let so_pin = self.which_holds(token.as_mut(), so_pins, (new_label, &new_so_pin))?;
-            let reset = Reset {
-                run: self.run,
-                so_pin: &so_pin.pin,
-                new_label,
-                new_so_pin: &new_so_pin,
-                new_user_pin: &new_user_pin,
-            };
-            token.reset(grant, &reset)
+        let known = self.new_pin(name, Role::SoPin)?;
+        // No run came as far as initialising: a token that has the new label is another one.
+        let run = if known == NewPin::NeverSet { Attempt::First } else { self.run };
+        let found = self.token_to_reset(name, target, new_label, run).and_then(|mut token| {
+            let so_pin = which_holds(token.as_mut(), so_pins, run, (new_label, &new_so_pin))?;
+            Ok((token, so_pin.pin))
         });
-        // What has the new label without this run having changed anything may be another token: it is not presented the new PIN.
-        let result = match done {
-            Err(error) if error.effect == Effect::None => return Ok(Acted::from_error(&what, &error)),
-            done => done,
+        let done = match found {
+            Ok((mut token, so_pin)) => {
+                self.mark_pin(name, Role::SoPin, NewPin::MayBeSet)?;
+                let (so_pin, new_so_pin, new_user_pin) = (&so_pin, &new_so_pin, &new_user_pin);
+                token.reset(grant, &Reset { run, so_pin, new_label, new_so_pin, new_user_pin })
+            }
+            Err(error) => Err(error),
         };
+        match done {
+            // What has the new label without this run having changed anything may be another token: it is not presented the new PIN.
+            Err(error) if error.effect == Effect::None => {
+                if known == NewPin::NeverSet {
+                    self.mark_pin(name, Role::SoPin, known)?;
+                }
+                Ok(Acted::from_error(&what, &error))
+            }
+            done => Ok(self.look_at_reset(&what, (name, target), new_label, &new_user_pin, done)),
+        }
+    }
+
+    /// What the token with the new label shows after a reset that changed something, or may have.
+    fn look_at_reset(
+        &mut self,
+        what: &str,
+        (name, target): (&Name, &TargetInForce),
+        new_label: &TokenLabel,
+        new_user_pin: &Pin,
+        result: Result<(), TokenError>,
+    ) -> Acted {
         let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let labelled = Wanted::Labelled(new_label.as_str());
         let looked = self
             .world
             .tokens
             .open(name, place, labelled, pinned)
-            .and_then(|mut token| token.inventory(&new_user_pin));
-        Ok(match (looked, result) {
+            .and_then(|mut token| token.inventory(new_user_pin));
+        match (looked, result) {
             (Ok(after), Ok(()))
                 if after.objects.is_empty() && after.identity.is_same_device(&target.identity) =>
             {
@@ -181,10 +202,10 @@ impl Acting<'_, '_> {
                 format!("{what}: what answers afterwards is not a reset token"),
             ),
             // The user PIN is in force; only another run can tell whether the SO PIN is.
-            (Ok(_), Err(error)) => Acted::after_error(&what, &error),
-            (Err(_), Err(error)) => Acted::from_error(&what, &error),
-            (Err(error), Ok(())) => Acted::after_error(&what, &error),
-        })
+            (Ok(_), Err(error)) => Acted::after_error(what, &error),
+            (Err(_), Err(error)) => Acted::from_error(what, &error),
+            (Err(error), Ok(())) => Acted::after_error(what, &error),
+        }
     }
 
     /// The token as it was, or, after a crash and only if that is gone, the one that has the new label already.
@@ -193,12 +214,13 @@ impl Acting<'_, '_> {
         name: &Name,
         target: &TargetInForce,
         new_label: &TokenLabel,
+        run: Attempt,
     ) -> Result<Box<dyn Token>, TokenError> {
         let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let (serial, label) = (target.identity.serial.as_str(), target.identity.label.as_str());
         let before = Wanted::Token { serial, label };
         let mut token = self.world.tokens.open(name, place, before, pinned);
-        if self.run == Attempt::First || token.as_mut().is_ok_and(|t| t.observe().is_ok()) {
+        if run == Attempt::First || token.as_mut().is_ok_and(|t| t.observe().is_ok()) {
             return token;
         }
         let mut relabelled =
@@ -208,27 +230,27 @@ impl Acting<'_, '_> {
             _ => token,
         }
     }
+}
 
-    /// The SO PIN that is in force. If there is only one candidate, the reset itself tries it, and the new one on a token that an earlier run
-    /// has given its new label.
-    fn which_holds(
-        &self,
-        token: &mut dyn Token,
-        mut so_pins: Vec<PresentPin>,
-        (new_label, new_so_pin): (&TokenLabel, &Pin),
-    ) -> Result<PresentPin, TokenError> {
-        if so_pins.len() == 1
-            && let Some(only) = so_pins.pop()
-        {
-            return Ok(only);
-        }
-        if self.run == Attempt::Resumed && token.observe()?.identity.label == *new_label {
-            let pin = Pin::copy_of(new_so_pin.expose()).map_err(|error| {
-                TokenError::before("C_Login", Cause::Unnamed, error.to_string(), "run the same command again")
-            })?;
-            so_pins.insert(0, PresentPin { version: None, pin });
-        }
-        let accepted = first_accepted(so_pins, |pin| token.prove_pin(PinHolder::SecurityOfficer, pin))?;
-        Ok(accepted.0)
+/// The SO PIN that is in force. If there is only one candidate, the reset itself tries it, and the new one on a token that an earlier run
+/// has given its new label.
+fn which_holds(
+    token: &mut dyn Token,
+    mut so_pins: Vec<PresentPin>,
+    run: Attempt,
+    (new_label, new_so_pin): (&TokenLabel, &Pin),
+) -> Result<PresentPin, TokenError> {
+    if so_pins.len() == 1
+        && let Some(only) = so_pins.pop()
+    {
+        return Ok(only);
     }
+    if run == Attempt::Resumed && token.observe()?.identity.label == *new_label {
+        let pin = Pin::copy_of(new_so_pin.expose()).map_err(|error| {
+            TokenError::before("C_Login", Cause::Unnamed, error.to_string(), "run the same command again")
+        })?;
+        so_pins.insert(0, PresentPin { version: None, pin });
+    }
+    let accepted = first_accepted(so_pins, |pin| token.prove_pin(PinHolder::SecurityOfficer, pin))?;
+    Ok(accepted.0)
 }

@@ -126,8 +126,8 @@ fn a_reset_does_not_go_on_with_a_stranger_that_has_the_new_label() {
     quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
     let serial = quorum.hsm().serial("lab");
     quorum.approved(&reset(&serial, "lab", "other"), FOUR);
-    module.order("C_InitToken", 1, "error");
-    quorum.execute().expect(4);
+    module.order("C_InitToken", 1, "crash");
+    quorum.execute().expect(5);
     module.behave();
     quorum.hsm().init_token("other");
     let stranger = quorum.hsm().serial("other");
@@ -143,6 +143,28 @@ fn a_reset_does_not_go_on_with_a_stranger_that_has_the_new_label() {
     quorum.hsm().delete_token(&stranger);
     quorum.execute().ok();
     assert_eq!(quorum.hsm().serial("other"), serial);
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+/// The same while the token that is to be reset is away: the station knows that it was not initialised.
+#[test]
+fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
+    let (quorum, module) = behind_a_module();
+    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    let serial = quorum.hsm().serial("lab");
+    quorum.approved(&reset(&serial, "lab", "other"), FOUR);
+    module.order("C_InitToken", 1, "error");
+    quorum.execute().expect(4);
+    module.behave();
+    quorum.unplug();
+    quorum.hsm().init_token("other");
+    let stranger = quorum.hsm().serial("other");
+    let refused = quorum.execute().expect(5).stderr;
+    assert!(refused.contains(&format!("take the token with serial {stranger} out")), "{refused}");
+    let listed = quorum.hsm().tool(&["--list-token-slots"]);
+    assert!(!listed.contains("count low"), "{listed}");
+    quorum.plug_in();
+    quorum.execute().ok();
     quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
