@@ -5,12 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use super::Error;
 use crate::{
     account::{
         ceremony::CeremonyBrief,
         verdict::{Audited, Verdict},
     },
-    encoding::dsse::Mode,
+    encoding::{digest::Digest, dsse::Mode},
     ports::{
         clock::Clock,
         store::{StoreError, StoredFiles},
@@ -53,14 +54,19 @@ impl Audit {
     }
 }
 
+/// A copy of a ledger with its name.
+type NamedCopy<'a> = (&'a str, &'a StoredFiles);
+
 /// Audits one ledger, given as one or more copies with their names. The longest copy is the one that is judged. No more than
 /// one ceremony of each copy is in memory, besides what it adds to the state.
+///
+/// Ledgers of several quorums are refused, unless the pin of the genesis tells which one is meant.
 pub fn audit(
     copies: &[(String, Box<StoredFiles>)],
     mode: Mode,
     pins: Pins,
     clock: &dyn Clock,
-) -> Result<Audit, StoreError> {
+) -> Result<Audit, Error> {
     for (name, files) in copies {
         if let Some(finding) = verification::foreign(ledger::first(&**files)?.as_deref(), mode) {
             let reason = Some(format!("{name}: {}", finding.message));
@@ -68,8 +74,9 @@ pub fn audit(
             return Ok(Audit { verdict: Verdict::NotALedger, reason, findings, state: None });
         }
     }
-    let CopiesCompared { mut findings, sizes } = verification::compare_copies(copies)?;
-    let length = |(place, (_, files)): &(usize, &(String, Box<StoredFiles>))| {
+    let OneQuorum { copies, mut paper } = OneQuorum::of(copies, mode, pins.genesis)?;
+    let CopiesCompared { mut findings, sizes } = verification::compare_copies(&copies)?;
+    let length = |(place, (_, files)): &(usize, &NamedCopy<'_>)| {
         (files.directories().len(), sizes.get(*place).copied())
     };
     // Of several equally long copies, the one that was named first.
@@ -79,18 +86,17 @@ pub fn audit(
         return Ok(Audit { verdict: Verdict::NotALedger, reason, findings, state: None });
     };
     let others = || copies.iter().enumerate().filter(|(place, _)| *place != judged).map(|(_, other)| other);
-    let whole = WithStatements::of(&**files, others().map(|(_, other)| &**other));
+    let whole = WithStatements::of(*files, others().map(|(_, other)| *other));
     let verified = verification::verify_files(&whole, mode)?;
     let whole = verified.findings.iter().all(|f| f.severity != Severity::Error);
     findings.extend(verified.findings);
     for (name, other) in others() {
-        let broken = verification::verify_files(&**other, mode)?.findings;
+        let broken = verification::verify_files(*other, mode)?.findings;
         findings.extend(broken.into_iter().filter(|f| f.severity == Severity::Error).map(|mut f| {
             f.message = format!("in the copy {}: {}", crate::encoding::text::printable(name), f.message);
             f
         }));
     }
-    let mut paper = Vec::new();
     if let Some(state) = &verified.state {
         findings.extend(verification::remarks(state, clock.now()));
         // Where verification stops early, the head of the rest is not known.
@@ -102,6 +108,55 @@ pub fn audit(
     findings.extend(paper);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(Audit { verdict, reason, findings, state: verified.state })
+}
+
+/// The copies that begin with one genesis.
+struct OneQuorum<'a> {
+    copies: Vec<NamedCopy<'a>>,
+    /// Of the copies that begin with another one than that on the auditor's paper.
+    paper: Vec<Finding>,
+}
+
+impl<'a> OneQuorum<'a> {
+    /// A copy of which not even the genesis can be followed may be of any quorum: it stays, and is broken.
+    fn of(copies: &'a [(String, Box<StoredFiles>)], mode: Mode, pin: Option<Digest>) -> Result<Self, Error> {
+        let mut genesis = Vec::new();
+        for (_, files) in copies.iter().filter(|_| copies.len() > 1) {
+            let first = ledger::first(&**files)?;
+            let state = first.and_then(|first| verification::verify(&[first.into_owned()], mode).state);
+            genesis.push(state.map(|state| state.genesis));
+        }
+        let distinct: BTreeSet<Digest> = genesis.iter().copied().flatten().collect();
+        let copies = copies.iter().map(|(name, files)| (name.as_str(), &**files));
+        if distinct.len() < 2 {
+            return Ok(Self { copies: copies.collect(), paper: Vec::new() });
+        }
+        let Some(pin) = pin.filter(|pin| distinct.contains(pin)) else {
+            let begins = |((name, _), genesis): (NamedCopy<'_>, &Option<Digest>)| match genesis {
+                Some(genesis) => format!("{name} begins with {genesis}"),
+                None => format!("{name}: its genesis cannot be followed"),
+            };
+            return Err(Error::usage(
+                "these are not copies of one ledger: they begin with different geneses, so that they are of several quorums, or all but one are forged",
+                "audit the copies of one quorum at a time, with its genesis fingerprint from paper (--genesis)",
+            )
+            .with(copies.zip(&genesis).map(begins).collect()));
+        };
+        let mut ours = Self { copies: Vec::new(), paper: Vec::new() };
+        for ((name, files), genesis) in copies.zip(genesis) {
+            match genesis.filter(|genesis| *genesis != pin) {
+                None => ours.copies.push((name, files)),
+                Some(other) => ours.paper.push(Finding::error(
+                    "genesis-mismatch",
+                    format!(
+                        "{name} begins with another genesis than the one that you gave, {other}: it is the ledger of another quorum, or forged, and \
+                         was left out"
+                    ),
+                )),
+            }
+        }
+        Ok(ours)
+    }
 }
 
 /// The verdict with its reason: the worst first. `paper` is what was found about the auditor's own numbers.

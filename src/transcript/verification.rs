@@ -170,9 +170,7 @@ pub struct CopiesCompared {
 
 /// Compares the transcripts of several copies of one ledger, each with each: where two of them differ although neither
 /// is the beginning of the other, there is a fork.
-pub fn compare_copies<L: LedgerFiles + ?Sized>(
-    copies: &[(String, Box<L>)],
-) -> Result<CopiesCompared, L::Error> {
+pub fn compare_copies<L: LedgerFiles + ?Sized>(copies: &[(&str, &L)]) -> Result<CopiesCompared, L::Error> {
     let counts: Vec<usize> = copies.iter().map(|(_, files)| files.directories().len()).collect();
     let mut pairs: Vec<Pair> = (0..copies.len())
         .flat_map(|one| {
@@ -181,7 +179,7 @@ pub fn compare_copies<L: LedgerFiles + ?Sized>(
         .collect();
     let mut sizes = vec![0_usize; copies.len()];
     for place in 0..counts.iter().copied().max().filter(|_| !pairs.is_empty()).unwrap_or(0) {
-        let of_copy = |((_, files), count): (&(String, Box<L>), &usize)| {
+        let of_copy = |((_, files), count): (&(&str, &L), &usize)| {
             if place < *count { files.ceremony(place).map(Cow::into_owned).map(Some) } else { Ok(None) }
         };
         let read: Vec<Option<CeremonyFiles>> =
@@ -213,8 +211,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn finding<L>(&self, copies: &[(String, L)], sizes: &[usize]) -> Option<Finding> {
-        let (first_name, name) = (&copies.get(self.one)?.0, &copies.get(self.other)?.0);
+    fn finding<L: ?Sized>(&self, copies: &[(&str, &L)], sizes: &[usize]) -> Option<Finding> {
+        let (first_name, name) = (copies.get(self.one)?.0, copies.get(self.other)?.0);
         if let Some(directory) = &self.fork {
             let message = format!("{first_name} and {name} differ from here on");
             return Some(Finding::error("ledger-forked", message).of(directory));

@@ -217,8 +217,7 @@ fn copies_are_one_ledger_or_a_fork() {
         forge
     };
     let compared = |copies: &[(&str, &Forge)]| -> Vec<String> {
-        let boxed = |forge: &Forge| forge.files.clone().into_boxed_slice();
-        let copies: Vec<_> = copies.iter().map(|(name, forge)| ((*name).to_owned(), boxed(forge))).collect();
+        let copies: Vec<_> = copies.iter().map(|(name, forge)| (*name, &*forge.files)).collect();
         let Ok(compared) = compare_copies(&copies);
         compared.findings.iter().map(ToString::to_string).collect()
     };

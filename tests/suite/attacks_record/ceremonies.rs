@@ -2,8 +2,9 @@
 
 use std::{fs, path::Path};
 
-use super::{audit, codes, copy, copy_tree, pinned, rehearse, rehearsed, split};
+use super::{Rehearsed, audit, codes, copy, copy_tree, pinned, rehearse, rehearsed, split};
 use crate::support::forge::Forge;
+use quorate::encoding::digest::Digest;
 
 #[test]
 fn the_honest_ledger_is_verified_with_both_pins_only() {
@@ -139,9 +140,48 @@ fn a_ledger_made_from_nothing_is_as_good_as_its_pins() {
     assert_eq!(codes(&done, "error"), ["genesis-mismatch"]);
     let done = audit(&[&other.ledger], &["--head", &rehearsed().head]).expect(3);
     assert_eq!(codes(&done, "error"), ["head-mismatch"]);
-    // The two together are no copies of one ledger.
-    let done = audit(&[&rehearsed().ledger, &other.ledger], &[]).expect(3);
-    assert!(codes(&done, "error").contains(&"ledger-forked".to_owned()));
+}
+
+#[test]
+fn two_geneses_are_two_quorums_and_only_the_pin_tells_which_is_meant() {
+    let (honest, other) = (rehearsed(), rehearse());
+    let begins = |of: &Rehearsed| format!("{} begins with {}", of.ledger.display(), of.genesis);
+    let foreign = Digest::of(b"a third genesis").to_string();
+    for pins in [&[][..], &["--head", &honest.head], &["--genesis", &foreign]] {
+        let done = audit(&[&honest.ledger, &other.ledger], pins).expect(2);
+        assert_eq!(done.json["verdict"], serde_json::Value::Null);
+        for of in [honest, &other] {
+            assert!(done.error().contains(&begins(of)), "{}", done.error());
+        }
+    }
+    let pins = ["--genesis", honest.genesis.as_str(), "--head", honest.head.as_str()];
+    for order in [[&honest.ledger, &other.ledger], [&other.ledger, &honest.ledger]] {
+        let done = audit(&order.map(|p| p.as_path()), &pins).expect(3);
+        assert_eq!(
+            (done.text("verdict"), done.text("genesis")),
+            ("not-your-paper".into(), honest.genesis.clone())
+        );
+        assert_eq!(codes(&done, "error"), ["genesis-mismatch"]);
+        let expected = format!(
+            "{} begins with another genesis than the one that you gave, {}: it is the ledger of another quorum, or forged",
+            other.ledger.display(),
+            other.genesis
+        );
+        assert!(done.text("reason").contains(&expected), "{}", done.json);
+    }
+    // What is left out does not hide what is wrong with the rest: one genesis with two endings is a fork.
+    let (_dir, forked) = copy();
+    let mut lines = split(&honest.files[4].transcript);
+    let last = lines.pop().unwrap();
+    let changed = String::from_utf8(last.to_vec()).unwrap().replacen("\"sig\":\"", "\"sig\":\"A", 1);
+    fs::write(forked.join("0004-restore/transcript.jsonl"), [&lines.concat(), changed.as_bytes()].concat())
+        .unwrap();
+    let done = audit(&[&honest.ledger, &forked, &other.ledger], &pins).expect(3);
+    assert_eq!(done.text("verdict"), "broken");
+    let found = codes(&done, "error");
+    for code in ["ledger-forked", "genesis-mismatch"] {
+        assert!(found.contains(&code.to_owned()), "{found:?}");
+    }
 }
 
 #[test]
@@ -153,5 +193,5 @@ fn a_ledger_that_goes_on_after_the_head_is_refused() {
 
 fn head_of(number: usize) -> String {
     let line = split(&rehearsed().files[number].transcript).pop().unwrap();
-    quorate::encoding::digest::Digest::of(line.trim_ascii_end()).to_string()
+    Digest::of(line.trim_ascii_end()).to_string()
 }
