@@ -92,7 +92,12 @@ pub fn ahead(
         heard.hear(open, state.mode, brought);
         let recorded: BTreeSet<&Name> = open.approvals.iter().map(|a| &a.statement().custodian).collect();
         let new = heard.approvals.iter().filter(|said| said.time > now && !recorded.contains(&said.person));
-        found.extend(new.map(|said| approval_ahead(open, &said.person, said.time, now)));
+        for finding in new.map(|said| approval_ahead(open, &said.person, said.time, now)) {
+            // It may lie beside the transcript, too.
+            if !found.contains(&finding) {
+                found.push(finding);
+            }
+        }
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ use super::{
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
 };
 use crate::{
-    approval::statement::{ApprovalFile, Attestation, Rejection, Signed},
+    approval::statement::{Approval, ApprovalFile, Attestation, Rejection, Signed},
     encoding::{
         dsse::Envelope,
         text::{self, Name},
@@ -92,13 +92,13 @@ pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, context: &Con
             }
         }
     }
-    rejections_beside(files, ceremony, context, &mut findings);
+    decisions_beside(files, ceremony, context, &mut findings);
     findings
 }
 
 /// A rejection beside the transcript counts although the station did not record it: at the next execution if the
-/// ceremony is open, and as a finding if it has acted.
-fn rejections_beside(
+/// ceremony is open, and as a finding if it has acted. An approval there is only kept for its time.
+fn decisions_beside(
     files: &CeremonyFiles,
     ceremony: &mut Ceremony,
     context: &Context<'_>,
@@ -111,6 +111,16 @@ fn rejections_beside(
                 .push(text::printable(&format!("approvals/{name}: it is not an approval or a rejection")));
             continue;
         };
+        if ceremony.end.is_none()
+            && let Ok(signed) = context.statement::<Approval>(envelope.clone(), &ceremony.roster)
+        {
+            let said = signed.statement();
+            let is_known = ceremony.approvals.iter().any(|a| a.statement().custodian == said.custodian);
+            if said.proposal == ceremony.digest && !is_known {
+                ceremony.unrecorded_approvals.push(signed);
+            }
+            continue;
+        }
         let Ok(signed) = context.statement::<Rejection>(envelope, &ceremony.roster) else { continue };
         let said = signed.statement();
         let known = ceremony.rejections.iter().chain(&ceremony.unrecorded);

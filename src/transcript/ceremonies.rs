@@ -93,6 +93,8 @@ pub struct Ceremony {
     pub finished_by: Option<u32>,
     /// Valid rejections beside the transcript that are not in it.
     pub unrecorded: Vec<Signed<Rejection>>,
+    /// Valid approvals beside the transcript that are not in it, while it is open. They do not count.
+    pub unrecorded_approvals: Vec<Signed<Approval>>,
     /// Valid attestations of its head.
     pub attestations: Vec<Signed<Attestation>>,
     /// What members signed about other heads, and lies beside this one.

@@ -96,6 +96,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         end: None,
         finished_by: None,
         unrecorded: Vec::new(),
+        unrecorded_approvals: Vec::new(),
         attestations: Vec::new(),
         other_heads: Vec::new(),
         unread: files.unread.clone(),

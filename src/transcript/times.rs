@@ -64,7 +64,7 @@ impl LedgerState {
         (past > JUMP).then_some((past / (24 * 3600), last))
     }
 
-    /// Lines and recorded approvals that are ahead of the reader's clock, and that no quorum has disputed.
+    /// Lines, and approvals in them or beside them, that are ahead of the reader's clock and that no quorum has disputed.
     pub fn ahead(&self, now: Timestamp) -> Vec<Finding> {
         let ahead =
             self.ceremonies.iter().filter(|c| c.times.1 > now && !self.disputed.contains_key(&c.number()));
@@ -79,8 +79,8 @@ impl LedgerState {
         });
         let approvals = self.ceremonies.iter().filter(|c| !self.disputed.contains_key(&c.number())).flat_map(
             |ceremony| {
-                let said =
-                    ceremony.approvals.iter().map(Signed::statement).filter(move |said| said.time > now);
+                let all = ceremony.approvals.iter().chain(&ceremony.unrecorded_approvals);
+                let said = all.map(Signed::statement).filter(move |said| said.time > now);
                 said.map(move |said| approval_ahead(ceremony, &said.custodian, said.time, now))
             },
         );

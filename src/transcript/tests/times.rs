@@ -99,6 +99,33 @@ fn remarks(forge: &Forge, code: &str, severity: Severity) -> usize {
     found.iter().filter(|f| f.code == code && f.severity == severity).count()
 }
 
+/// Handed over into the folder of an open ceremony, and not recorded yet. Where it is recorded, or cannot be any more, it is not told
+/// a second time.
+#[test]
+fn an_approval_beside_the_transcript_that_is_ahead_is_warned_of() {
+    let (forge, proposal) = (Forge::new(), Forge::new().inventory());
+    let (time_of, digest) = (time(reading().unix() + HOUR), Digest::of(b"another proposal"));
+    let said = Approval { time: time_of, ..forge.approval(&proposal, "alice") };
+    let of_other = Approval { proposal: digest, ..said.clone() };
+    let warned = |said: &Approval, by: &str, drive: &dyn Fn(&Forge, &mut Transcript)| {
+        let mut forge = with(&forge, &proposal, drive);
+        let handed_over = forge.sign(by, said).write();
+        forge.files[1].approvals.push(("0.json".into(), handed_over));
+        let found = verification::remarks(&forge.state(), reading()).into_iter();
+        found.filter(|f| f.code == "time-ahead").map(|f| f.message).collect::<Vec<_>>()
+    };
+    let [told] = &warned(&said, "alice", &|_, _| {})[..] else { panic!("it is not told once") };
+    assert!(told.starts_with(&format!("alice's approval says {time_of}")), "{told}");
+    assert_eq!(warned(&forge.approval(&proposal, "alice"), "alice", &|_, _| {}), [""; 0]);
+    assert_eq!(warned(&of_other, "alice", &|_, _| {}), [""; 0]);
+    assert_eq!(warned(&said, "mallory", &|_, _| {}), [""; 0]);
+    assert_eq!(warned(&said, "alice", &|forge, lines| forge.approve(lines, &proposal, &["alice"])), [""; 0]);
+    let aborted = |forge: &Forge, lines: &mut Transcript| {
+        lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
+    };
+    assert_eq!(warned(&said, "alice", &aborted), [""; 0]);
+}
+
 /// A ledger that rested for longer than quorums usually do: an operator is asked whether the clock is right.
 #[test]
 fn a_clock_far_past_the_last_line_is_asked_about() {

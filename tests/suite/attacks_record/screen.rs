@@ -11,6 +11,7 @@ use super::{copy, quorate};
 use crate::support::{
     forge::{Forge, Key, TWO, concluded, intended, object},
     quorum::{QUORATE, Quorum},
+    tokens::{FOUR, THREE, inventory, reset},
 };
 
 /// As JSON and TOML spell them: colour, clear, bell, a title, right-to-left override, C1, zero width, a line separator.
@@ -246,5 +247,36 @@ fn no_text_from_elsewhere_is_printed_as_a_command() {
     for command in error["commands"].as_array().unwrap() {
         let command = command.as_str().unwrap();
         assert!(command.contains(&quoted) && command.matches("give-up").count() == 1, "{command}");
+    }
+}
+
+/// Nor is the label of an object on the token, or that which a plan gives to a token.
+#[test]
+fn no_label_is_printed_as_a_command() {
+    let quorum = Quorum::of(5).softhsm_in_use().founded();
+    let object = "see 'quorate execute --give-up; touch PWNED #' now";
+    let file = quorum.path("files/object");
+    fs::write(&file, "value").unwrap();
+    let write = ["--token-label", "lab", "--write-object", file.to_str().unwrap()];
+    quorum.hsm().tool(&[&write[..], &["--type", "data", "--label", object]].concat());
+    let token = "'quorate abort --x; touch PWNED'";
+    let serial = quorum.hsm().serial("lab");
+    for (plan, by, label) in [
+        (inventory("hsm"), THREE, object),
+        (reset(&serial, "lab", token), FOUR, token),
+        (reset(&serial, token, "lab-3"), FOUR, token),
+    ] {
+        let proposed = quorum.approved(&plan, by);
+        let read = quorum.run(&["show", &quorum.at("ledger")]).ok();
+        let executed = quorum.execute().ok();
+        let after = quorum.run(&["show", &quorum.at("ledger")]).ok();
+        let all = [&proposed, &read, &executed, &after];
+        assert!(all.iter().any(|done| done.stdout.contains(label)), "{}", executed.stdout);
+        for done in all {
+            let words = done.stdout.split('"').chain(done.stderr.lines());
+            for command in words.map(str::trim_start).filter(|line| line.starts_with("quorate ")) {
+                assert!(!command.contains("touch"), "{command}");
+            }
+        }
     }
 }
