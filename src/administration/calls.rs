@@ -21,9 +21,7 @@ pub struct TokenInfo {
     pub user_pin_to_be_changed: bool,
     /// Shortest and longest PIN in bytes; a longest of 0 means no limit.
     pub pin_length: (usize, usize),
-    /// The tries left for the SO PIN.
     pub so_tries: Tries,
-    /// The same for the user PIN.
     pub user_tries: Tries,
 }
 
@@ -74,7 +72,6 @@ pub struct TokenSlot<S> {
 pub struct Found<H> {
     /// CK_OBJECT_HANDLE.
     pub handle: H,
-    /// What the object shows about itself.
     pub record: ObjectRecord,
 }
 
@@ -83,7 +80,6 @@ pub trait Module {
     /// CK_SLOT_ID.
     type Slot: Copy;
 
-    /// The one token that was selected.
     fn selected(&self) -> CallResult<TokenSlot<Self::Slot>>;
 
     /// The one initialised token with this label.
@@ -95,7 +91,6 @@ pub trait Module {
     /// C_GetTokenInfo.
     fn info(&self, slot: Self::Slot) -> CallResult<TokenInfo>;
 
-    /// The objects that are visible without login.
     fn public_objects(&self, slot: Self::Slot) -> CallResult<Vec<ObjectRecord>>;
 
     /// C_InitToken. On an initialised token it presents the SO PIN.
@@ -125,7 +120,6 @@ pub trait Session {
     /// C_SetPIN for the one who is logged in; if nobody is, it would be the user's.
     fn set_pin(&self, old: &Pin, new: &Pin) -> CallResult<()>;
 
-    /// The token objects that the session sees.
     fn objects(&self) -> CallResult<Vec<Found<Self::Handle>>>;
 
     /// C_DestroyObject on a token object.

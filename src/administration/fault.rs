@@ -17,7 +17,6 @@ pub struct Fault {
     pub cause: Cause,
     /// One sentence.
     pub message: String,
-    /// What to do next.
     pub hint: String,
     /// Known where looking again has shown it; else it follows from the calls that were made.
     pub effect: Option<Effect>,

@@ -166,7 +166,6 @@ pub(super) fn prove_both<M: Module>(
     Ok(())
 }
 
-/// Logs in, and out again.
 pub(super) fn prove<M: Module>(module: &M, slot: M::Slot, holder: PinHolder, pin: &Pin) -> CallResult<()> {
     let session = module.open(slot)?;
     session.login(holder, pin)?;

@@ -25,7 +25,6 @@ impl Authorization {
         Self::grant(target, Digest::of(b"test"))
     }
 
-    /// The target on which it is good.
     pub fn target(&self) -> &Name {
         &self.target
     }
@@ -50,7 +49,6 @@ pub struct PinAuthorization {
 }
 
 impl PinAuthorization {
-    /// The target on which it is good.
     pub fn target(&self) -> &Name {
         &self.target
     }

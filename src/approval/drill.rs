@@ -29,7 +29,6 @@ pub struct Drill {
     /// The dealing id.
     pub dealing: Digest,
     pub person: Name,
-    /// Serial of the card that signs.
     pub serial: Line,
     /// The authorities whose shares it opened: all of them, in the roster's order, or none if it holds no share.
     #[serde(deserialize_with = "bounds::authorities")]

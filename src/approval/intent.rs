@@ -18,12 +18,10 @@ impl DurableIntent {
         Self { line, targets }
     }
 
-    /// SHA-256 of the line.
     pub fn line(&self) -> Digest {
         self.line
     }
 
-    /// The targets that will be touched.
     pub fn targets(&self) -> &[Name] {
         &self.targets
     }

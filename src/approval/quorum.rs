@@ -58,7 +58,6 @@ impl Tally {
         Self { counts, reachable }
     }
 
-    /// Whether there is a quorum.
     pub fn is_quorum(&self) -> bool {
         !self.counts.is_empty() && self.counts.iter().all(|count| count.have >= count.needed)
     }
@@ -190,7 +189,6 @@ pub struct Authorities {
 }
 
 impl Authorities {
-    /// The secret of one of them.
     pub fn secret(&self, dealing: Digest, authority: &Name) -> Option<&AuthoritySecret> {
         self.secrets.get(&(dealing, authority.clone()))
     }

@@ -18,7 +18,6 @@ use crate::{
 pub trait Statement: Serialize + DeserializeOwned {
     /// For example `approval`.
     const EVENT: &'static str;
-    /// Those who may make it.
     const BY: &'static [Standing];
     /// The person who says that they made it.
     fn author(&self) -> &Name;
@@ -28,7 +27,6 @@ pub trait Statement: Serialize + DeserializeOwned {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// SHA-256 of the proposal.
     pub proposal: Digest,
     /// SHA-256 of the roster that they verified; at genesis this confirms it.
     pub roster: Digest,
@@ -43,7 +41,6 @@ pub struct Approval {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
-    /// SHA-256 of the proposal.
     pub proposal: Digest,
     pub custodian: Name,
     pub reason: Line,
@@ -54,7 +51,6 @@ pub struct Rejection {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Abort {
-    /// SHA-256 of the proposal.
     pub proposal: Digest,
     pub administrator: Name,
     pub reason: Line,
@@ -67,7 +63,6 @@ pub struct Abort {
 pub struct Attestation {
     /// The ledger's nonce.
     pub ledger: Digest,
-    /// Number of the ceremony.
     pub ceremony: u32,
     /// SHA-256 of its last line.
     pub head: Digest,
@@ -133,40 +128,21 @@ pub struct Signed<S> {
 pub enum StatementError {
     /// A statement of another type, or of the other mode.
     #[error("a statement of type {found:?}, where {wanted:?} is wanted")]
-    Type {
-        /// The type that it has.
-        found: String,
-        /// The type that it should have.
-        wanted: String,
-    },
-    /// Not a document of this format.
+    Type { found: String, wanted: String },
     #[error("not a {event}: {source}")]
-    Document {
-        /// What it should be.
-        event: &'static str,
-        source: StrictError,
-    },
+    Document { event: &'static str, source: StrictError },
     /// The author does not belong to the roster in this capacity.
     #[error("{author} is not {wanted} of this quorum")]
-    Author {
-        /// Who says that they made it.
-        author: Name,
-        wanted: String,
-    },
+    Author { author: Name, wanted: String },
     /// None of the author's cards has the key that signed.
     #[error("signed by a key ({keyid}) that is on none of {author}'s cards")]
     Card {
-        /// Who says that they made it.
         author: Name,
         /// First hex digits of the key.
         keyid: String,
     },
     #[error("{author}: {source}")]
-    Signature {
-        /// Who says that they made it.
-        author: Name,
-        source: KeyError,
-    },
+    Signature { author: Name, source: KeyError },
 }
 
 /// A statement that was read. Who signed it is not known yet.
@@ -185,7 +161,6 @@ impl<S: Statement> Claimed<S> {
         &self.statement
     }
 
-    /// Checks author and signature.
     pub fn verify(self, roster: &Roster, signatures: &Signatures<'_>) -> Result<Signed<S>, StatementError> {
         let Self { statement, envelope } = self;
         let author = statement.author();
@@ -207,7 +182,6 @@ impl<S: Statement> Signed<S> {
         &self.statement
     }
 
-    /// What was stated, alone.
     pub fn into_statement(self) -> S {
         self.statement
     }
@@ -221,7 +195,6 @@ impl<S: Statement> Signed<S> {
         self.card
     }
 
-    /// SHA-256 of the payload.
     pub fn digest(&self) -> Digest {
         self.envelope.payload_digest()
     }

@@ -21,7 +21,6 @@ use crate::{
 /// What an abort came to.
 #[derive(Clone, Debug)]
 pub struct GivenUp {
-    /// Directory of the ceremony.
     pub directory: String,
     pub head: Digest,
     /// What could not be destroyed, and must be destroyed by hand.

@@ -25,7 +25,6 @@ use crate::{
 
 /// How an operation comes to log in as the user.
 pub(super) enum LoginAs {
-    /// With one of these user PINs.
     User(Vec<PresentPin>),
     /// With a temporary user PIN, which the SO sets: an application's PIN is not the quorum's.
     Officer(Vec<PresentPin>),

@@ -31,7 +31,6 @@ pub enum Continuity {
     Genesis,
     /// It contains the proposals that they remember on this machine.
     Remembered {
-        /// How many of them.
         proposals: usize,
     },
     /// The head of its last ceremony that ended is the one that they brought on paper.
@@ -39,7 +38,6 @@ pub enum Continuity {
     /// No ceremony of it has ended, and its genesis is the one that they brought on paper. This does not prove that the
     /// ledger was not cut back to its genesis.
     Origin(Digest),
-    /// Nothing of it is known here.
     Unknown,
 }
 
@@ -90,7 +88,6 @@ pub struct Matter<'s> {
     pub state: &'s LedgerState,
     /// The open ceremony.
     pub ceremony: &'s Ceremony,
-    /// The person who decides.
     pub custodian: &'s Person,
     /// How the ledger is known to be whole.
     pub continuity: Continuity,

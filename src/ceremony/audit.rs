@@ -36,7 +36,6 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// What is reported of it.
     pub fn account(self, mode: Mode) -> Audited {
         let state = self.state.as_ref();
         let ceremonies = || state.into_iter().flat_map(|state| state.ceremonies.iter());

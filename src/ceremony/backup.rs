@@ -169,7 +169,6 @@ impl BackupSource for Entries {
     }
 }
 
-/// SHA-256 of a file.
 pub(super) fn hash(mut file: Box<dyn Read>) -> Result<Digest, Error> {
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 64 * 1024];

@@ -33,7 +33,6 @@ macro_rules! codes {
             /// All, with what they mean.
             pub const ALL: &[(Self, &'static str)] = &[$((Self::$name, $meaning),)*];
 
-            /// As it is printed.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*

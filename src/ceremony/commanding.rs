@@ -41,7 +41,6 @@ pub(super) enum RunFate {
 }
 
 impl RunFate {
-    /// The record, where there is one.
     pub(super) fn record(&self) -> Option<&RunRecord> {
         match self {
             Self::Ended(record) => Some(record),
@@ -234,7 +233,6 @@ impl Acting<'_, '_> {
     }
 }
 
-/// The end of a run in words.
 pub(super) fn describe(run: &ProgramRun, known: &RunFate) -> String {
     match known {
         RunFate::Ended(record) => {

@@ -32,10 +32,8 @@ impl Persistence {
 /// How an execution ended.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Directory of the ceremony.
     pub directory: String,
     pub number: u32,
-    /// Which of the four outcomes.
     pub outcome: Outcome,
     pub head: Digest,
     pub concluded: Concluded,

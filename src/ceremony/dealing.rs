@@ -42,7 +42,6 @@ pub(super) struct Terms {
     pub(super) mode: Mode,
     pub(super) ledger: Digest,
     pub(super) epoch: u32,
-    /// The station that deals.
     pub(super) station: StationKeys,
     pub(super) members: Members,
     /// Thresholds by the name of the authority, in their order.

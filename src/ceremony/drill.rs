@@ -30,11 +30,8 @@ use crate::{
 /// What a drill is of, after everything public was verified.
 pub struct Subject<'s> {
     pub state: &'s LedgerState,
-    /// The ceremony whose head is named.
     pub last: &'s Ceremony,
-    /// The roster in force.
     pub roster: &'s Roster,
-    /// The person who has the card.
     pub person: &'s Person,
     /// The authorities whose shares are opened; none if they hold no share.
     pub authorities: Vec<Name>,

@@ -24,7 +24,6 @@ pub enum Holder {
 
 /// An enrolment that is not signed yet.
 pub struct Enrolling {
-    /// What the card signs.
     pub enrolment: Enrolment,
     attestation: Vec<Base64>,
 }

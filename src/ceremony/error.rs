@@ -17,7 +17,6 @@ pub struct Error {
     pub code: Code,
     /// One sentence.
     pub message: String,
-    /// What to do next.
     pub hint: Advice,
     /// More facts, a line each.
     pub details: Vec<String>,

@@ -112,7 +112,6 @@ fn pin_length(
     }
 }
 
-/// Seals a credential to its authority.
 pub fn seal_credential(
     roster: &Roster,
     target: &Name,

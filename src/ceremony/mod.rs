@@ -74,13 +74,10 @@ use crate::{
 /// What a ceremony needs of the world.
 pub struct World<'a> {
     pub mode: Mode,
-    /// The ledger and its copies.
     pub ledger: &'a mut dyn LedgerStore,
     /// What was verified of the ledger.
     pub known: &'a mut Known,
-    /// The station's own secrets.
     pub station: &'a mut dyn StationStore,
-    /// Where tokens are found.
     pub tokens: &'a mut dyn TokenSource,
     /// Where backups go.
     pub artifacts: &'a mut dyn Artifacts,

@@ -13,7 +13,6 @@ use crate::{
     transcript::ledger::{LedgerState, TargetInForce},
 };
 
-/// The target of this name.
 pub fn target<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s TargetInForce, Error> {
     state.targets.get(name).ok_or_else(|| {
         if let Some(retired) = state.retired.get(name) {
@@ -175,7 +174,6 @@ pub(super) fn token<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s Targe
     }
 }
 
-/// The objects of the last inventory.
 pub(super) fn recorded(target: &TargetInForce) -> Vec<ObjectRecord> {
     target.inventory.as_ref().map(|i| i.objects.clone()).unwrap_or_default()
 }

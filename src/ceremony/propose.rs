@@ -42,7 +42,6 @@ use crate::{
 
 /// What is to be proposed.
 pub struct Request<'a> {
-    /// The plan file's text.
     pub plan_text: &'a str,
     pub plan: &'a Plan,
     /// At genesis: the people whose enrolments the plan names.
@@ -65,9 +64,7 @@ pub struct Foreseen {
 
 /// A proposal that is not signed yet, with the station's new secrets.
 pub struct Draft {
-    /// What will be signed.
     pub proposal: Proposal,
-    /// The plan that it was made from.
     pub plan: Plan,
     /// The roster whose people act.
     pub roster: Arc<Roster>,

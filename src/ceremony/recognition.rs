@@ -15,7 +15,6 @@ pub fn enrolled(state: &LedgerState) -> Vec<EnrolledKeys> {
     acting.chain(state.roster().map(|roster| &**roster)).flat_map(enrolled_in).collect()
 }
 
-/// The keys of a roster's cards.
 pub fn enrolled_in(roster: &Roster) -> Vec<EnrolledKeys> {
     let cards = roster.people().iter().flat_map(|person| &person.cards);
     cards.map(|card| EnrolledKeys::from(card.enrolment())).collect()

@@ -18,9 +18,7 @@ use crate::{
 pub(super) struct Session<'a> {
     pub(super) token: &'a mut dyn Token,
     pub(super) name: &'a Name,
-    /// The user PIN that logged in.
     pub(super) user_pin: &'a Pin,
-    /// What was there before.
     pub(super) before: Inventory,
     /// What the proposal carries, and the backup key.
     pub(super) credentials: &'a Credentials,

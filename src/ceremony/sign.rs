@@ -28,7 +28,6 @@ pub(super) fn beside_name(who: &Name, statement: &Envelope) -> String {
     format!("{who}-{}.json", statement.payload_digest().short())
 }
 
-/// Has a card sign a statement.
 pub fn statement<S: Statement>(
     card: &mut dyn UnlockedCard,
     key: &PublicKey,
@@ -61,7 +60,6 @@ impl LineWriter {
         Self::new(mode, seed, 0, None, Timestamp::EPOCH)
     }
 
-    /// Goes on with a ceremony's transcript.
     pub fn resume(mode: Mode, seed: &Arc<StationSecret>, ceremony: &Ceremony) -> Result<Self, Error> {
         Self::new(mode, seed, ceremony.lines, Some(ceremony.last_line), ceremony.times.1)
     }
@@ -91,7 +89,6 @@ impl LineWriter {
         line
     }
 
-    /// Digest of the last line.
     pub fn last(&self) -> Option<Digest> {
         self.prev
     }

@@ -194,7 +194,6 @@ fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> N
     NextStep { people, ..step("approve", reason) }
 }
 
-/// No ceremony is open.
 fn between(state: &LedgerState) -> NextStep {
     let recover = |lost: &Ceremony, why: &str| {
         let reason = Advice::from(format!("{} {why}. ", lost.directory))

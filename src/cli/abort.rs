@@ -16,7 +16,6 @@ use crate::{
     storage::FileInbox,
 };
 
-/// Gives the open proposal up.
 pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reason = Line::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;

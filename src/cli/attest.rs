@@ -20,7 +20,6 @@ use crate::{
     transcript::ledger::Ceremony,
 };
 
-/// Signs the head of the last ceremony.
 pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let said = args.disagree.as_ref().or(args.remark.as_ref()).map(String::as_str).unwrap_or_default();
     let remark = Line::new(said).map_err(|e| Error::usage(e.to_string(), "give one line of plain text"))?;

@@ -30,7 +30,6 @@ struct Given {
     keys: Vec<SubjectKey>,
 }
 
-/// Verifies every attestation that the files have.
 pub fn run(args: &CardAttestation, terminal: Terminal) -> Result<Done, Error> {
     let mut given = Given::default();
     for path in &args.files {
@@ -181,7 +180,6 @@ fn tell(
     }
 }
 
-/// A verified attestation in words.
 fn facts(attested: &VerifiedAttestation) -> Vec<String> {
     let mut card = attested.serial().map_or_else(|| "without a serial".to_owned(), |n| format!("serial {n}"));
     card.extend(attested.form_factor().map(|form| format!(", {form}")));

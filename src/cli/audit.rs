@@ -19,7 +19,6 @@ use crate::{
     transcript::verification::Pins,
 };
 
-/// Audits a ledger and its copies.
 pub fn run(args: &Audit, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let pins = Pins {
         genesis: wiring::paper("--genesis", args.genesis.as_ref())?,

@@ -39,7 +39,6 @@ use crate::{
     storage::SystemClock,
 };
 
-/// Runs one of them.
 pub fn run(verb: &CardVerb, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     match verb {
         CardVerb::New(args) => new(args, terminal),
@@ -75,7 +74,6 @@ fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
     Ok(Done::ok(seen))
 }
 
-/// The account of a card.
 fn seen(description: CardDescription) -> CardSeen {
     CardSeen {
         kind: description.kind,

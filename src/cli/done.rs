@@ -10,7 +10,6 @@ pub struct Done {
 }
 
 impl Done {
-    /// With an exit code of its own.
     pub fn new(exit: Exit, account: impl Account + 'static) -> Self {
         let json = move |exit| object(&account, exit);
         Self { exit, json: Box::new(json) }
@@ -21,7 +20,6 @@ impl Done {
         Self::new(Exit::Done, account)
     }
 
-    /// The one object of `--json`.
     pub fn json(&self) -> String {
         (self.json)(self.exit.code())
     }

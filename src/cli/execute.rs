@@ -28,7 +28,6 @@ use crate::{
     transcript::{ledger::LedgerState, outcome::Outcome},
 };
 
-/// Executes the open ceremony.
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reviewed = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
     let mut card = PresentedCard::once(terminal, &args.card)?;
@@ -120,7 +119,6 @@ fn ask_present(
     Ok(())
 }
 
-/// Says how it ended.
 pub fn tell(terminal: Terminal, number: u32, executed: &Executed, next: &Invocation) {
     tell_left(terminal, &executed.left);
     account::tell(terminal, next, &executed.passages(number));
@@ -136,7 +134,6 @@ pub fn tell_left(terminal: Terminal, left: &[FileAndReason]) {
     }
 }
 
-/// Says what comes after a ceremony.
 pub fn tell_next(terminal: Terminal, outcome: Outcome, next: &Invocation) {
     match outcome {
         Outcome::Completed => next.tell(
@@ -152,7 +149,6 @@ pub fn tell_next(terminal: Terminal, outcome: Outcome, next: &Invocation) {
     }
 }
 
-/// The account of an execution.
 pub fn executed(report: Report, spent: Spent) -> Executed {
     let concluded = report.concluded;
     let aside = |aside: SetAside| FileAndReason { file: aside.file, reason: aside.reason };

@@ -115,7 +115,6 @@ fn read_line(number: u32) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// Reads to the end.
 fn read_all(number: u32) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = std::fs::File::from(descriptors::handed_over(number)?);
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET.saturating_add(1)));

@@ -54,7 +54,6 @@ impl Invocation {
         Self { copies_missing: places.saturating_sub(1), ..Self::at(global, ledger, &[]) }
     }
 
-    /// Of the command line that runs.
     pub fn of(cli: &Cli) -> Self {
         let global = &cli.global;
         let none = Path::new("");
@@ -94,7 +93,6 @@ impl Invocation {
         self
     }
 
-    /// With the administrator's card.
     #[must_use]
     pub fn by(mut self, card: Option<&CardPlace>) -> Self {
         self.card = card.cloned();

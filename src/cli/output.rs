@@ -21,9 +21,7 @@ use rustix::{
 /// What became of a descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum StreamState {
-    /// All was written so far.
     Sound,
-    /// The reader went away.
     Unread,
     /// It failed; nothing more is written to it, so that nobody takes the rest for the whole.
     Failed(Errno),
@@ -32,12 +30,10 @@ enum StreamState {
 static STDOUT: Mutex<StreamState> = Mutex::new(StreamState::Sound);
 static STDERR: Mutex<StreamState> = Mutex::new(StreamState::Sound);
 
-/// Writes to standard output.
 pub fn to_stdout(bytes: &[u8]) {
     write(&STDOUT, io::stdout().as_fd(), bytes);
 }
 
-/// Writes to standard error.
 pub fn to_stderr(bytes: &[u8]) {
     write(&STDERR, io::stderr().as_fd(), bytes);
 }

@@ -24,7 +24,6 @@ pub enum KeyOrigin {
     },
     /// It may check out, but the certificate of an authority is not at hand.
     Incomplete(AttestationError),
-    /// It does not check out.
     Refused(AttestationError),
 }
 

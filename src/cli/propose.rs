@@ -85,7 +85,6 @@ impl Stage {
         })
     }
 
-    /// Makes the draft and shows its briefing.
     fn draft(&mut self, request: Request<'_>, card: &mut PresentedCard) -> Result<Draft, Error> {
         let is_empty = propose::is_empty(self.wiring.ledger.as_mut())?;
         let state = if is_empty { None } else { Some(self.state()?) };

@@ -17,7 +17,6 @@ use crate::{
     },
 };
 
-/// Reads and verifies a ledger.
 pub fn ledger(path: &Path, global: &Global) -> Result<LedgerState, Error> {
     let files = storage::ledger::files(path)?;
     let mode = wiring::mode(global);

@@ -34,7 +34,6 @@ use crate::{
 };
 use cast::Cast;
 
-/// Plays the plans and audits the ledger.
 pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
     let started = std::time::Instant::now();
     let dir = folder(args)?;

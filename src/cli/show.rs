@@ -37,7 +37,6 @@ use crate::{
     },
 };
 
-/// Shows a ledger's ceremony, or a file.
 pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     if args.what.is_dir() {
         let state = reading::ledger(&args.what, global)?;

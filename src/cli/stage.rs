@@ -29,16 +29,12 @@ pub enum Lead {
 
 /// The station and its ledger.
 pub struct Stage {
-    /// Where it is told.
     pub terminal: Terminal,
-    /// What leads through it.
     pub lead: Lead,
-    /// Everything behind the ports.
     pub wiring: Wiring,
 }
 
 impl Stage {
-    /// Opens the ledger and its copies.
     pub fn open(
         terminal: Terminal,
         lead: Lead,
@@ -49,7 +45,6 @@ impl Stage {
         Ok(Self { terminal, lead, wiring: Wiring::open(global, ledger, copies)? })
     }
 
-    /// The ledger as it is now.
     pub fn state(&mut self) -> Result<LedgerState, Error> {
         self.wiring.world().load()
     }
@@ -82,7 +77,6 @@ impl Stage {
 pub struct Needed {
     /// All custodians, in the order of the roster.
     pub custodians: Vec<Name>,
-    /// How many of them.
     pub count: usize,
     /// Those whose approvals are here already.
     pub approved: BTreeSet<Name>,

@@ -99,7 +99,6 @@ impl Terminal {
         }
     }
 
-    /// A finding of an audit.
     pub fn finding(self, finding: &str) {
         self.print(&labelled(CAUTION, &wrap(finding, 0)));
     }
@@ -114,7 +113,6 @@ impl Terminal {
         self.print(&labelled(style, &text::printable(verdict)));
     }
 
-    /// The one object of `--json`.
     pub fn result(self, object: &dyn Fn() -> String) {
         if self.json {
             to_stdout(&text::escape_json(&object()));

@@ -25,7 +25,6 @@ use crate::{
     proposal::{capability::Ability, place::Place},
 };
 
-/// Runs one of the two.
 pub fn run(verb: &TokenVerb, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     match verb {
         TokenVerb::List(args) => list(args, global, terminal),

@@ -66,7 +66,6 @@ enum PinSource {
 }
 
 impl PresentedCard {
-    /// For the one step of a verb.
     pub fn once(terminal: Terminal, given: &CardArgs) -> Result<Self, Error> {
         let CardArgs { card: place, pin } = given;
         let kept = Self::kept(terminal, place, pin.clone(), pin.final_try())?;

@@ -24,7 +24,6 @@ use crate::account::{
 pub struct VerbTable {
     /// As it is typed: `card new`.
     pub verb: &'static str,
-    /// How it can end.
     pub exits: &'static [Exit],
     /// What `--json` prints, with the occasion; an empty one is always.
     pub accounts: &'static [(&'static str, fn() -> Object)],
@@ -33,7 +32,6 @@ pub struct VerbTable {
 /// What every verb prints after an error.
 pub const FAILED: (&str, fn() -> Object) = ("after an error", Failed::object);
 
-/// Meaning of an exit code.
 pub const fn meaning(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "Completed, or verified.",
@@ -141,7 +139,6 @@ impl VerbTable {
         self.accounts.iter().chain([&FAILED]).map(|(when, object)| (*when, object())).collect()
     }
 
-    /// The JSON Schema of what it prints.
     pub fn schema(&self) -> serde_json::Value {
         schema::of_verb(self.verb, &self.objects())
     }

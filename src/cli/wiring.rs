@@ -42,12 +42,9 @@ use crate::{
 /// Everything behind the ports, owned.
 pub struct Wiring {
     mode: Mode,
-    /// The ledger and its copies.
     pub ledger: Box<dyn LedgerStore>,
-    /// What was verified of it.
     pub known: Known,
     pub station: storage::StationDirectory,
-    /// What a custodian remembers.
     pub memory: storage::CustodianDirectory,
     pub clock: storage::SystemClock,
     tokens: Tokens,
@@ -101,7 +98,6 @@ impl Wiring {
         &self.tokens.meter
     }
 
-    /// As the ceremony sees it.
     pub fn world(&mut self) -> World<'_> {
         World {
             mode: self.mode,
@@ -132,7 +128,6 @@ pub fn state_root(global: &Global, ledgers: &[&Path]) -> Result<storage::StateRo
     Ok(storage::StateRoot::open(&path, ledgers)?)
 }
 
-/// What custodians remember on this machine.
 pub fn memory(global: &Global, ledgers: &[&Path]) -> Result<storage::CustodianDirectory, Error> {
     Ok(storage::CustodianDirectory::new(&state_root(global, ledgers)?)?)
 }
@@ -150,7 +145,6 @@ pub fn tokens(global: &Global) -> Tokens {
 pub struct Tokens {
     /// One PKCS#11 call may take this long.
     time_limit: Duration,
-    /// The time that went to modules.
     meter: Meter,
     waited: AbsentTokens,
 }

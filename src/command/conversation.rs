@@ -33,12 +33,10 @@ impl<'a> Conversation<'a> {
         Self { answers, given: 0, heard: Zeroizing::new(Vec::new()), asked_since: None }
     }
 
-    /// How many credentials were typed.
     pub(super) fn given(&self) -> usize {
         self.given
     }
 
-    /// Takes in what the program wrote.
     pub(super) fn hear(&mut self, bytes: &[u8]) {
         self.heard.extend_from_slice(bytes);
         self.asked_since = None;

@@ -18,7 +18,6 @@ use crate::{
     proposal::program::{LONGEST_FILE, ProgramRun, is_stream},
 };
 
-/// The most entries that are listed.
 const MOST_LISTED: usize = 40;
 /// The most entries that are looked through, and how deep.
 const MOST_ENTRIES: usize = 10_000;

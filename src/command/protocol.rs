@@ -19,7 +19,6 @@ pub(super) struct Job {
     /// What follows; `\u{0}N\u{0}` means the number of the descriptor that is handed on as number N, from 0.
     #[serde(deserialize_with = "bounds::arguments")]
     pub arguments: Vec<String>,
-    /// All of its environment.
     pub environment: BTreeMap<String, String>,
     /// Where it works.
     pub directory: String,
@@ -39,7 +38,6 @@ pub(super) enum Message {
     /// It ended, and nothing of it is left.
     Ended {
         exit_code: Option<u8>,
-        /// The signal that ended it.
         signal: Option<u8>,
         /// Processes that it had left behind, killed.
         left_behind: u32,

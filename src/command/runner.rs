@@ -68,7 +68,6 @@ struct Streams {
     errors: Option<OwnedFd>,
 }
 
-/// Runs it to its end.
 pub(super) fn run(launch: Launch<'_>) -> Result<Ran, TokenError> {
     let unstarted = |e: io::Error| {
         TokenError::before("program", Cause::Unnamed, format!("it cannot be started: {e}"), NOT_STARTED)

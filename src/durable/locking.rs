@@ -65,7 +65,6 @@ impl DirectoryLock {
 /// Which directory it is, whatever its path: device and inode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DirectoryId {
-    /// The file system (st_dev).
     pub device: u64,
     pub inode: u64,
 }

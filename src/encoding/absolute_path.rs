@@ -18,7 +18,6 @@ pub struct AbsolutePath(String);
 /// A text that is not such a path.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PathError {
-    /// It has so many bytes.
     #[error("{0} bytes, more than the {max} of a path", max = bounds::PATH)]
     TooLong(usize),
     /// It is relative, leads upwards or cannot be shown.

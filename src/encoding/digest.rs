@@ -25,7 +25,6 @@ pub enum DigestError {
 }
 
 impl Digest {
-    /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -123,7 +122,6 @@ impl Hasher {
         self.0.update(bytes);
     }
 
-    /// The digest of everything that was added.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }

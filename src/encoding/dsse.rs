@@ -64,7 +64,6 @@ pub struct Signature {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// The media type of the payload.
     #[serde(rename = "payloadType")]
     #[serde(deserialize_with = "bounds::payload_type")]
     pub payload_type: String,
@@ -91,7 +90,6 @@ impl Envelope {
         strict::write(self)
     }
 
-    /// The bytes that the signature covers.
     pub fn signed_bytes(&self) -> Vec<u8> {
         pae(&self.payload_type, &self.payload.0)
     }

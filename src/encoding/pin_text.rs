@@ -9,7 +9,6 @@ pub enum Flaw {
     /// A NUL: UTF-16 text has them between ASCII characters.
     #[error("it has a NUL byte, as text in UTF-16 has")]
     Nul,
-    /// Another control character.
     #[error("it has a control character")]
     Control,
     /// Not UTF-8: typed or saved in another encoding.
@@ -18,7 +17,6 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// What to do about it.
     pub fn hint(self) -> &'static str {
         match self {
             Self::ByteOrderMark => "save it as UTF-8 without a byte order mark",

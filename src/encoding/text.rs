@@ -136,7 +136,6 @@ pub type Summary = Prose<4000>;
 /// A text that is not a [`Line`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LineError {
-    /// More characters than are allowed.
     #[error("{0} characters, more than the {1} that are allowed")]
     TooLong(usize, usize),
     /// Control, format or bidirectional characters.
@@ -145,7 +144,6 @@ pub enum LineError {
 }
 
 impl<const MAX: usize> Prose<MAX> {
-    /// Checks length and characters.
     pub fn new(text: &str) -> Result<Self, LineError> {
         let length = text.chars().count();
         if length > MAX {

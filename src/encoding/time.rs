@@ -21,12 +21,10 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
-    /// From seconds since the epoch.
     pub fn from_unix(seconds: u64) -> Result<Self, TimestampError> {
         if seconds > END_OF_9999 { Err(TimestampError) } else { Ok(Self(seconds)) }
     }
 
-    /// Seconds since the epoch.
     pub const fn unix(self) -> u64 {
         self.0
     }

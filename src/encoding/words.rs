@@ -68,7 +68,6 @@ const LONGEST_QUOTE: usize = 24;
 /// Why words are not bytes. Places are counted from 1, as people count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordsError {
-    /// The word is in neither list.
     #[error("word {place}, \"{word}\", is not a PGP word{}", did_you_mean(.near))]
     Unknown {
         /// The word, its printable ASCII only and cut short.
@@ -83,7 +82,6 @@ pub enum WordsError {
         "word {place}, \"{word}\", cannot be here: a word was dropped, doubled or swapped at or before it"
     )]
     OutOfStep {
-        /// The word as the list spells it.
         word: &'static str,
         /// Its place, from 1.
         place: usize,

@@ -28,12 +28,10 @@ pub struct Hardening(());
 /// Why the process may not handle secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum HardeningError {
-    /// A system call failed.
     #[error("{call} failed: {source}")]
     Call {
         /// The call and its argument, as the manual names them.
         call: &'static str,
-        /// What the kernel said.
         source: io::Error,
     },
     /// The kernel took a setting, and does not show it.
@@ -58,7 +56,6 @@ pub enum HardeningError {
 }
 
 impl HardeningError {
-    /// What the operator can do.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Swap { .. } => "raise the limit of locked memory, or turn swap off (swapoff -a)",

@@ -21,18 +21,15 @@ use zeroize::Zeroize;
 /// Why a locked buffer cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
-    /// The kernel refused to lock memory.
     #[error("cannot lock {bytes} bytes of memory for a secret: {source}")]
     Lock {
         /// Bytes asked for.
         bytes: usize,
-        /// What the kernel said.
         source: io::Error,
     },
 }
 
 impl MemoryError {
-    /// What the operator can do.
     pub fn hint(&self) -> &'static str {
         "raise the limit of locked memory (ulimit -l says what it is): sudo prlimit --pid $$ --memlock=unlimited in this \
          shell, /etc/security/limits.d for a login, LimitMEMLOCK=infinity for a service, --ulimit memlock=-1:-1 for a \
@@ -136,7 +133,6 @@ impl LockedBytes {
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
-    /// The bytes, to be filled in.
     pub fn expose_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `expose`, and the exclusive borrow of self excludes any other slice.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
@@ -146,7 +142,6 @@ impl LockedBytes {
         self.len
     }
 
-    /// Whether there is no byte.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

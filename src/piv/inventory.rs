@@ -36,7 +36,6 @@ pub struct PinStanding {
 /// What is where the certificate of a key belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CertificateBeside {
-    /// A certificate of the key.
     Certificate,
     Nothing,
     /// A certificate of another key, or what is none.
@@ -79,7 +78,6 @@ pub struct CardInventory {
 }
 
 impl CardInventory {
-    /// The key in this slot.
     pub fn key(&self, slot: Slot) -> Option<&SlotKey> {
         self.keys.iter().map(|(key, _)| key).find(|key| key.slot == slot)
     }
@@ -279,7 +277,6 @@ pub(super) fn read(session: &mut Session, wanted: Certificates) -> Result<CardIn
     Ok(inventory)
 }
 
-/// What is in one slot.
 fn read_slot(
     session: &mut Session,
     slot: Slot,

@@ -54,7 +54,6 @@ impl From<TouchRule> for TouchPolicy {
 
 /// Where the management key is kept.
 pub enum ManagementKey {
-    /// The card, under its PIN.
     UnderPin,
     Operator(ManagementSecret),
 }
@@ -114,12 +113,10 @@ impl Preparation {
         })
     }
 
-    /// What is on it.
     pub fn inventory(&self) -> &CardInventory {
         &self.inventory
     }
 
-    /// Whether its firmware has Ed25519.
     pub fn has_ed25519(&self) -> bool {
         self.session.as_ref().is_some_and(|s| {
             let version = s.firmware();
@@ -201,7 +198,6 @@ impl Preparation {
         refuse_delivered(pin)
     }
 
-    /// The same for a PUK.
     pub fn check_new_puk(&self, puk: &Pin) -> Result<(), CardError> {
         self.check_new(puk)?;
         if puk.expose() != DELIVERED_PUK && puk.expose() != DELIVERED_PIN {
@@ -374,7 +370,6 @@ impl Preparation {
         self.put(UNDER_PIN, flagged)
     }
 
-    /// Whose card it is.
     pub fn serial(&self) -> &Line {
         &self.inventory.serial
     }

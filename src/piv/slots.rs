@@ -119,7 +119,6 @@ impl SlotKey {
         }
     }
 
-    /// When the card requires the PIN.
     pub fn pin_policy(&self) -> &'static str {
         match self.pin {
             PinPolicy::Default => "default",
@@ -129,7 +128,6 @@ impl SlotKey {
         }
     }
 
-    /// When the card requires a touch.
     pub fn touch_policy(&self) -> &'static str {
         match self.touch {
             TouchPolicy::Default => "default",
@@ -139,7 +137,6 @@ impl SlotKey {
         }
     }
 
-    /// Where the key comes from.
     pub fn origin(&self) -> &'static str {
         if self.generated { "generated" } else { "imported" }
     }

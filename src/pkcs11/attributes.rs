@@ -141,7 +141,6 @@ const STANDARD_DEFAULT: &[&str] = &[
     "CKA_WRAP_WITH_TRUSTED",
 ];
 
-/// Longest template within a template.
 const MAX_DEPTH: usize = 4;
 
 impl AttributeRow {

@@ -20,7 +20,6 @@ use crate::proposal::target::ObjectClass;
 pub(super) struct Original<'a> {
     pub(super) class: ObjectClass,
     pub(super) attributes: &'a [KeptAttribute],
-    /// The public half of a private key.
     pub(super) spki: Option<&'a [u8]>,
 }
 

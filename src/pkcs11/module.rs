@@ -104,7 +104,6 @@ impl<'l> Module<'l> {
         self.link
     }
 
-    /// SHA-256 of the module's file.
     pub(super) fn sha256(&self) -> Digest {
         self.sha256
     }

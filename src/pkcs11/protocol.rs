@@ -90,7 +90,6 @@ pub(super) enum SecretRole {
 /// What the worker says.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Message {
-    /// This function is called next.
     Calling(String),
     /// From the next call on, the token may be changed.
     Changing,
@@ -156,7 +155,6 @@ impl Reply {
     }
 }
 
-/// Writes one JSON frame.
 pub(super) fn write_json<T: Serialize>(to: &mut impl Write, value: &T) -> io::Result<()> {
     let bytes = serde_json::to_vec(value).map_err(io::Error::other)?;
     write_frame(to, &bytes)

@@ -43,7 +43,6 @@ pub enum Depth {
 /// A module and its tokens.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ModuleReport {
-    /// SHA-256 of its file.
     pub sha256: Digest,
     /// What it says of itself: maker, description, version, and the standard's version; empty where it says nothing.
     pub library: Line,
@@ -57,7 +56,6 @@ pub struct ModuleReport {
 pub struct SlotReport {
     /// Its number now; it moves.
     pub slot: u64,
-    /// What the slot says of itself.
     pub description: Line,
     /// The token in it, or why it could not be read.
     pub token: Result<TokenReport, TokenError>,
@@ -67,16 +65,13 @@ pub struct SlotReport {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TokenReport {
     pub identity: TokenIdentity,
-    /// Versions of hardware and firmware.
     pub versions: Line,
     /// CK_TOKEN_INFO flags in words.
     #[serde(deserialize_with = "bounds::slots")]
     pub flags: Vec<String>,
     /// Shortest and longest PIN; a longest of 0 means no limit.
     pub pin_length: (usize, usize),
-    /// The tries left for the SO PIN.
     pub so_tries: Tries,
-    /// The same for the user PIN.
     pub user_tries: Tries,
     /// What was found by looking closer; none in a summary.
     pub detail: Option<Detail>,
@@ -85,10 +80,8 @@ pub struct TokenReport {
 /// What is found by looking closer.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Detail {
-    /// The mechanisms that matter to a quorum.
     #[serde(deserialize_with = "bounds::slots")]
     pub mechanisms: Vec<MechanismReport>,
-    /// How many mechanisms the token lists.
     pub mechanisms_listed: usize,
     /// What cannot be done with it, as far as that shows without a login.
     #[serde(deserialize_with = "bounds::slots")]

@@ -17,7 +17,6 @@ use crate::encoding::{absolute_path::AbsolutePath, digest::Digest};
 #[derive(Clone, Debug)]
 pub struct Pkcs11Settings {
     pub module: AbsolutePath,
-    /// The token in it.
     pub select: Select,
     /// How long one PKCS#11 call may take. Calls that write PINs get twice as long.
     pub time_limit: Duration,

@@ -70,7 +70,6 @@ impl OccupiedSlot {
     }
 }
 
-/// The token in a slot.
 pub(super) fn look(module: &Module<'_>, slot: Slot) -> CallResult<OccupiedSlot> {
     Ok(OccupiedSlot { slot, info: module.token_info(slot)? })
 }
@@ -153,7 +152,6 @@ pub(super) fn public_objects(module: &Module<'_>, place: &OccupiedSlot) -> CallR
     Ok(objects::records(&objects::all(&session)?))
 }
 
-/// Every slot that has a token.
 pub(super) fn list(module: &Module<'_>) -> CallResult<Vec<ListedSlot>> {
     let (places, faults) = places(module)?;
     let mut slots: Vec<ListedSlot> = places

@@ -14,9 +14,7 @@ const NSS_DB: u64 = 0xd5a0_db00;
 /// Where a copy is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Home {
-    /// In the token, to stay.
     Token,
-    /// In the session, with which it vanishes.
     Session,
 }
 

@@ -9,7 +9,6 @@ pub(super) fn so_tries(info: &TokenInfo) -> Tries {
     tries(info, info.so_pin_locked(), info.so_pin_final_try(), info.so_pin_count_low())
 }
 
-/// The user PIN's tries.
 pub(super) fn user_tries(info: &TokenInfo) -> Tries {
     let set = info.user_pin_initialized();
     tries(

@@ -14,7 +14,6 @@ pub struct CardDescription {
     pub kind: CardKind,
     /// Serial number: decimal on hardware, 32 hex digits on a soft card.
     pub serial: Line,
-    /// The key that signs.
     pub signing_key: PublicKey,
     /// The recipient to which shares are sealed (`age1…`); witnesses' cards may have none.
     pub share_recipient: Option<ShareRecipient>,
@@ -30,9 +29,7 @@ pub use crate::roster::card::CardKind;
 /// The keys with which a card was enrolled. It is known by them, wherever on the card they are.
 #[derive(Clone, Debug)]
 pub struct EnrolledKeys {
-    /// Serial of the card.
     pub serial: Line,
-    /// The key that signs.
     pub signing_key: PublicKey,
     /// The recipient to which shares are sealed; none for a witness.
     pub share_recipient: Option<ShareRecipient>,
@@ -119,7 +116,6 @@ pub enum Waiting {
         /// Of how many.
         of: u32,
         work: Work,
-        /// How the card is connected.
         contact: Contact,
     },
 }
@@ -140,7 +136,6 @@ impl Waiting {
 pub enum Contact {
     /// By USB: its light blinks while it waits for a touch.
     Usb,
-    /// In the field of an NFC reader.
     Field,
 }
 
@@ -150,7 +145,6 @@ pub enum Work {
     Sign,
     /// Opening what is sealed to the card.
     Open,
-    /// Proving the management key.
     Manage,
 }
 
@@ -174,7 +168,6 @@ impl Uses {
 /// Whether a card may be tried when one wrong PIN would block it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FinalTry {
-    /// Stop before the last try.
     Keep,
     /// The operator asked for it and confirmed.
     Spend,

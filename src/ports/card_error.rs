@@ -104,90 +104,40 @@ impl NoService {
 pub enum CardError {
     /// There is no such card, file or reader.
     #[error("{place}: {reason}")]
-    Absent {
-        /// Where it was looked for.
-        place: String,
-        /// Why it is not there.
-        reason: String,
-    },
+    Absent { place: String, reason: String },
     /// What is there is not a card, or damaged.
     #[error("{place}: not a readable card: {reason}")]
-    Unreadable {
-        /// Where it was found.
-        place: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Unreadable { place: String, reason: String },
     /// No PIN of this card looks like this; no try was spent.
     #[error("{reason}")]
-    PinForm {
-        /// What a PIN looks like.
-        reason: String,
-    },
+    PinForm { reason: String },
     /// The PIN was wrong; one try was spent.
     #[error("wrong PIN for card {serial}: {tries_left} {} left", if *tries_left == 1 { "try" } else { "tries" })]
-    WrongPin {
-        /// Serial of the card.
-        serial: Line,
-        tries_left: u32,
-    },
+    WrongPin { serial: Line, tries_left: u32 },
     /// One try is left and was not spent.
     #[error("card {serial} has one PIN try left; it was not spent")]
-    FinalTry {
-        /// Serial of the card.
-        serial: Line,
-    },
-    /// No try is left.
+    FinalTry { serial: Line },
     #[error("card {serial} is blocked: no PIN try left")]
-    Blocked {
-        /// Serial of the card.
-        serial: Line,
-        /// What can be done about it.
-        rescue: Rescue,
-    },
+    Blocked { serial: Line, rescue: Rescue },
     /// The sealed file is not for this card, is damaged, or has more than one recipient.
     #[error("card {serial} cannot open it: {reason}")]
-    Sealed {
-        /// Serial of the card.
-        serial: Line,
-        reason: String,
-    },
-    /// The card cannot serve as it is.
+    Sealed { serial: Line, reason: String },
     #[error("card {serial} cannot serve: {reason}")]
-    Unfit {
-        /// Serial of the card.
-        serial: Line,
-        reason: String,
-        /// What to do about that.
-        next: &'static str,
-    },
+    Unfit { serial: Line, reason: String, next: &'static str },
     /// More than one card is there, and none was named.
     #[error("{} YubiKeys are there: {}", found.len(), found.join(", "))]
     Several {
         /// Each with its reader.
         found: Vec<String>,
     },
-    /// The smart card service is not there.
     #[error("the smart card service (pcscd) cannot be used: {reason}")]
     NoService { reason: NoService },
     /// A card is there that cannot be used as it is, and does not say which it is.
     #[error("{place}: {reason}")]
-    Odd {
-        place: String,
-        /// What is odd about it.
-        reason: String,
-        /// What to do about that.
-        next: &'static str,
-    },
+    Odd { place: String, reason: String, next: &'static str },
     /// It has rules for a new PIN or PUK, and this one breaks them. No try was spent.
     #[error("card {serial} did not take the new {what}: its own rules refuse it{}", if *is_pin_set { "; its PIN is the new one already" } else { "; nothing was changed" })]
-    NewPin {
-        /// Serial of the card.
-        serial: Line,
-        what: &'static str,
-        /// Whether the PIN was changed before.
-        is_pin_set: bool,
-    },
+    NewPin { serial: Line, what: &'static str, is_pin_set: bool },
     /// Another program has the card for itself.
     #[error("{place} is held by another program")]
     Busy {
@@ -196,38 +146,16 @@ pub enum CardError {
     },
     /// The card was there, and is not any more.
     #[error("card {serial} went away: {how}")]
-    Gone {
-        /// Serial of the card.
-        serial: Line,
-        how: Departure,
-    },
+    Gone { serial: Line, how: Departure },
     #[error("card {serial} was not touched in time")]
-    NotTouched {
-        /// Serial of the card.
-        serial: Line,
-    },
-    /// It took no more.
+    NotTouched { serial: Line },
     #[error("card {serial} did not take {what}: it may be full")]
-    Full {
-        /// Serial of the card.
-        serial: Line,
-        /// What was to be put on it.
-        what: String,
-    },
+    Full { serial: Line, what: String },
     /// The file of a soft card could not be read, locked or written: its medium, and not the card.
     #[error("{place}: {reason}")]
-    Medium {
-        place: String,
-        /// What the system said.
-        reason: String,
-    },
-    /// The card or the reader failed.
+    Medium { place: String, reason: String },
     #[error("card {serial}: {reason}")]
-    Failed {
-        /// Serial of the card.
-        serial: Line,
-        reason: String,
-    },
+    Failed { serial: Line, reason: String },
 }
 
 impl CardError {

@@ -21,7 +21,6 @@ pub struct StoreError {
     /// Which file or directory, and what was done with it.
     pub what: String,
     pub reason: String,
-    /// What to do next.
     pub hint: String,
 }
 
@@ -34,10 +33,8 @@ pub trait LedgerStore {
     /// not among them.
     fn read(&mut self) -> Result<Box<StoredFiles>, StoreError>;
 
-    /// Whether no ceremony is in it.
     fn is_empty(&mut self) -> Result<bool, StoreError>;
 
-    /// The files of one ceremony.
     fn ceremony(&mut self, directory: &str) -> Result<CeremonyFiles, StoreError>;
 
     /// Makes a ceremony appear with plan and first line, all at once, on the ledger and on every copy.
@@ -144,9 +141,7 @@ impl std::fmt::Display for Decision {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RememberedDecision {
-    /// Number of the ceremony.
     pub ceremony: u32,
-    /// Digest of the proposal.
     pub proposal: Digest,
     pub decision: Decision,
 }
@@ -178,10 +173,8 @@ pub trait Inbox {
 
 /// Large files at places that a plan names: backups.
 pub trait Artifacts {
-    /// Opens an existing file.
     fn open(&mut self, path: &AbsolutePath) -> Result<Box<dyn Read>, StoreError>;
 
-    /// Whether something exists there.
     fn exists(&mut self, path: &OutputPath) -> bool;
 
     /// Whether a file there would lie in the ledger or in a copy of it.

@@ -112,14 +112,16 @@ pub trait TokenSource {
 /// Which of the tokens at a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wanted<'a> {
-    /// One that was never initialised.
     Empty,
     /// The one with this label: what an interrupted initialisation or reset may have left.
     Labelled(&'a str),
     /// One with this label where none should be: a single look tells.
     Namesake(&'a str),
     /// The one with this serial number and this label.
-    Token { serial: &'a str, label: &'a str },
+    Token {
+        serial: &'a str,
+        label: &'a str,
+    },
 }
 
 /// First run of an intent, or again after a crash.
@@ -134,9 +136,7 @@ pub enum Attempt {
 
 /// How a genesis makes a target the quorum's.
 pub struct Installation<'a> {
-    /// First run or again.
     pub run: Attempt,
-    /// Empty, or in use.
     pub condition: Condition<'a>,
     /// The SO PIN that the quorum will hold; none where it keeps out of it.
     pub new_so_pin: Option<&'a Pin>,
@@ -151,7 +151,6 @@ pub enum Condition<'a> {
         /// CK_TOKEN_INFO label.
         label: &'a TokenLabel,
     },
-    /// A token in use.
     InUse {
         /// The SO PIN in force; needed to change it, or to set a user PIN.
         present_so_pin: Option<&'a Pin>,
@@ -183,31 +182,19 @@ pub enum PinChange<'a> {
     ByUser {
         /// The user PIN in force.
         present: &'a Pin,
-        /// The one in force afterwards.
         new: &'a Pin,
     },
     /// C_InitPIN by the security officer, after C_SetPIN of their own PIN if a new one is given.
-    ByOfficer {
-        /// The SO PIN in force.
-        present: &'a Pin,
-        /// The one in force afterwards.
-        new: Option<&'a Pin>,
-        /// The user PIN in force afterwards.
-        user_pin: &'a Pin,
-    },
+    ByOfficer { present: &'a Pin, new: Option<&'a Pin>, user_pin: &'a Pin },
 }
 
 /// What a reset sets.
 pub struct Reset<'a> {
-    /// First run or again.
     pub run: Attempt,
-    /// The SO PIN in force.
     pub so_pin: &'a Pin,
     /// The label that tells the reset token from the old one.
     pub new_label: &'a TokenLabel,
-    /// The SO PIN in force afterwards.
     pub new_so_pin: &'a Pin,
-    /// The user PIN in force afterwards.
     pub new_user_pin: &'a Pin,
 }
 
@@ -257,13 +244,11 @@ pub struct Restoration {
 
 /// Where a backup goes, entry by entry.
 pub trait BackupSink {
-    /// Takes the next entry.
     fn entry(&mut self, entry: BackupEntry) -> Result<(), std::io::Error>;
 }
 
 /// Where a restore comes from, entry by entry.
 pub trait BackupSource {
-    /// How many entries there are in all.
     fn count(&self) -> usize;
 
     /// The next entry; none at the end. An error ends the restore.
@@ -306,7 +291,6 @@ pub struct TokenError {
     pub cause: Cause,
     /// One sentence.
     pub message: String,
-    /// What to do next.
     pub hint: String,
 }
 

@@ -168,7 +168,6 @@ impl<'d> Session<'d> {
         }
     }
 
-    /// The state as it is now.
     pub(super) fn read(&self) -> Result<State, TokenError> {
         let state = self.device.read()?;
         self.logged_in("session", |login| match state.master == login.generation {
@@ -232,7 +231,6 @@ impl<'d> Session<'d> {
         Ok(Content::Sealed(Base64(sealed)))
     }
 
-    /// Opens an object's secret.
     pub(super) fn unseal(&self, sealed: &Base64) -> Result<LockedBytes, TokenError> {
         let identity = self.logged_in("unseal", |login| identity(&login.master))?;
         single::open_with(&identity, &sealed.0, 32)

@@ -27,7 +27,6 @@ pub(super) enum KeyKind {
 }
 
 impl KeyKind {
-    /// As object records spell it.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::P256 => "ec-p256",
@@ -115,7 +114,6 @@ impl Material {
         self.secret.expose()
     }
 
-    /// The public half of a pair.
     pub(super) fn public_key(&self) -> Result<Option<PublicKey>, String> {
         let key = match self.kind {
             KeyKind::P256 => PublicKey::from_p256(*self.p256()?.verifying_key()),

@@ -78,7 +78,6 @@ pub(super) enum Content {
 }
 
 impl State {
-    /// A token that was never initialised.
     pub(super) fn empty(serial: Line) -> Self {
         Self {
             format: Format::V1,
@@ -156,7 +155,6 @@ impl State {
         }
     }
 
-    /// The objects that are visible without login.
     pub(super) fn public_objects(&self) -> Vec<ObjectRecord> {
         let private = [ObjectClass::PrivateKey, ObjectClass::SecretKey];
         let mut public = self.records();
@@ -171,7 +169,6 @@ impl State {
         }
     }
 
-    /// All objects' records, sorted.
     pub(super) fn records(&self) -> Vec<ObjectRecord> {
         let mut records: Vec<_> = self.objects.iter().map(|object| object.record.clone()).collect();
         records.sort();

@@ -15,7 +15,6 @@ const KW: &str = "aes-key-wrap";
 /// Public values, not wrapped.
 pub(super) const COPY: &str = "copy";
 
-/// Wraps `plain` under the backup key.
 pub(super) fn wrap(backup_key: &CredentialSecret, plain: &[u8]) -> Result<Vec<u8>, String> {
     let kek = KwpAes256::new_from_slice(backup_key.expose()).map_err(|_| NOT_A_KEY)?;
     let mut wrapped = vec![0; plain.len().next_multiple_of(8) + 8];

@@ -8,7 +8,6 @@ use super::{
     },
 };
 
-/// Compares a proposal with its plan.
 pub fn check(plan: &Plan, proposal: &Proposal) -> Result<(), Difference> {
     let heading = plan.heading();
     same(*heading.title == proposal.title, "title")?;

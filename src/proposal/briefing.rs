@@ -19,7 +19,6 @@ use crate::{
 /// The ceremony that a recovery names. Its last line, which the recovery pins, depends on this proposal.
 #[derive(Clone, Copy, Debug)]
 pub struct Recovered<'a> {
-    /// What it was to do.
     pub proposal: &'a Proposal,
     pub plan: &'a Plan,
     /// Whether it had ended before, and only its PINs are taken up again.

@@ -68,7 +68,6 @@ pub struct Lack {
     pub ability: Ability,
     /// Why, in a sentence without a full stop.
     pub reason: Line,
-    /// What can be done instead.
     pub hint: Line,
 }
 

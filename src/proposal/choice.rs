@@ -27,13 +27,7 @@ pub enum Doubt {
     #[error(
         "{object} is in the token {there} times, {approved} of them approved, and nothing tells them apart"
     )]
-    Ambiguous {
-        object: Box<ObjectRecord>,
-        /// How often it is there.
-        there: usize,
-        /// How often it was approved.
-        approved: usize,
-    },
+    Ambiguous { object: Box<ObjectRecord>, there: usize, approved: usize },
 }
 
 /// Finds each approved object in a token's list. Objects that nothing tells apart are meant together, as often as they were

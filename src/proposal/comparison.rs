@@ -27,9 +27,7 @@ pub struct Compared {
 #[serde(rename_all = "kebab-case")]
 pub enum Sameness {
     Same,
-    /// On the one token only.
     OnlyInOne,
-    /// On the other token only.
     OnlyInOther,
     /// Something else goes by its id or label on the other token.
     Differs,

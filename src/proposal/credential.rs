@@ -25,9 +25,7 @@ pub const MAX_SECRET: usize = 4096;
 pub struct CredentialName {
     /// The ledger's nonce.
     pub ledger: Digest,
-    /// The authority that can open it.
     pub authority: Name,
-    /// The target that it opens.
     pub target: Name,
     pub role: Role,
     /// Counts the credentials of one target and role, from 1.
@@ -38,29 +36,14 @@ pub struct CredentialName {
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("the sealed {role} of {target} cannot be opened: {source}")]
-    Seal {
-        /// As what it opens the target.
-        role: Role,
-        target: Name,
-        source: SealError,
-    },
+    Seal { role: Role, target: Name, source: SealError },
     #[error("the sealed {role} of {target}: {source}")]
-    Document {
-        /// As what it opens the target.
-        role: Role,
-        target: Name,
-        source: DocumentError,
-    },
+    Document { role: Role, target: Name, source: DocumentError },
     /// A good credential, but for something else.
     #[error(
         "the sealed {role} of {target} was made for something else (another ledger, target, role or version)"
     )]
-    Other {
-        /// As what it should open the target.
-        role: Role,
-        /// Which target it should open.
-        target: Name,
-    },
+    Other { role: Role, target: Name },
 }
 
 impl CredentialName {

@@ -76,7 +76,6 @@ impl DisputedTimes {
         created.minus(BEHIND)
     }
 
-    /// Described for those who approve.
     pub(super) fn in_words(&self, created: Timestamp) -> Vec<String> {
         let each = self
             .ceremonies

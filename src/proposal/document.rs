@@ -38,11 +38,8 @@ pub struct Proposal {
     pub predecessor: Option<Digest>,
     /// 32 random bytes.
     pub nonce: Digest,
-    /// What it is for.
     pub title: Line,
-    /// The administrator who signs.
     pub proposer: Name,
-    /// When it was made.
     pub created: Timestamp,
     /// Approvals after this do not count.
     pub expires: Timestamp,
@@ -56,7 +53,6 @@ pub struct Proposal {
     /// At genesis: the roster that comes into force.
     pub new_roster: Option<RosterDocument>,
     pub operation: Operation,
-    /// Credentials made for it.
     #[serde(deserialize_with = "bounds::credentials")]
     pub credentials: Vec<SealedCredential>,
     /// Reissued PINs for their applications.

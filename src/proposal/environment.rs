@@ -18,7 +18,6 @@ pub struct EnvironmentReading {
     pub binary_sha256: Option<Digest>,
     /// Release of the kernel, as uname(2) gives it.
     pub kernel: Option<Line>,
-    /// Name of the host.
     pub hostname: Option<Line>,
     /// Network interfaces that are administratively up (IFF_UP), loopback left out, sorted.
     #[serde(deserialize_with = "bounds::reported")]

@@ -82,7 +82,6 @@ impl ObjectRecord {
         (self.class, &self.id, &self.label, self.label_sha256)
     }
 
-    /// Whether CKA_LABEL is this text.
     pub fn is_labelled(&self, text: &str) -> bool {
         match self.label_sha256 {
             Some(digest) => Digest::of(text.as_bytes()) == digest,

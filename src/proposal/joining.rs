@@ -20,7 +20,6 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartKind {
-    /// An empty token, to be initialised.
     Initialise,
     /// A token in use, whose present PINs are asked for at execute.
     TakeOver,
@@ -30,11 +29,8 @@ pub enum StartKind {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialRule {
-    /// As what it opens the target.
     pub role: Role,
-    /// Which authority it belongs to.
     pub authority: Name,
-    /// How it is kept.
     pub custody: Custody,
     /// Of a reissued PIN: the application's age recipient.
     pub recipient: Option<X25519Recipient>,
@@ -64,13 +60,10 @@ impl CredentialRule {
 pub struct GenesisTarget {
     pub name: Name,
     pub place: Place,
-    /// Empty, or in use.
     pub start: StartKind,
     /// Its identity when it was proposed; serial and label are empty on an empty token.
     pub identity: TokenIdentity,
-    /// The label that it has afterwards.
     pub label: Line,
-    /// What the quorum keeps.
     #[serde(deserialize_with = "bounds::roles")]
     pub credentials: Vec<CredentialRule>,
 }
@@ -99,7 +92,6 @@ impl GenesisTarget {
         self.label.clone().try_into()
     }
 
-    /// The rule for a role.
     pub fn rule(&self, role: Role) -> Option<&CredentialRule> {
         self.credentials.iter().find(|rule| rule.role == role)
     }

@@ -42,9 +42,7 @@ impl Place {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModuleChange {
-    /// The file on record.
     pub old_path: AbsolutePath,
-    /// Its SHA-256 on record.
     pub old_sha256: Option<Digest>,
     /// The file that is loaded for this operation; on record once it completed.
     pub new_path: AbsolutePath,

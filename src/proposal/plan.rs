@@ -11,7 +11,6 @@ use crate::encoding::{
 /// What every plan begins with.
 #[derive(Clone, Copy, Debug)]
 pub struct Heading<'a> {
-    /// What it is for.
     pub title: &'a Line,
     /// Hours from the proposal until approvals are no longer taken.
     pub expires_in_hours: u32,
@@ -67,7 +66,6 @@ macro_rules! simple_plan {
         pub struct $name {
             #[serde(rename = "kind")]
             _kind: $crate::roster::OperationKind,
-            /// What it is for.
             pub title: $crate::encoding::text::Line,
             /// Hours from the proposal until approvals are no longer taken.
             pub expires_in_hours: u32,

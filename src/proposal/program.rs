@@ -36,7 +36,6 @@ pub struct ProgramRun {
     /// Files that it reads: copies of them.
     #[serde(deserialize_with = "bounds::files")]
     pub inputs: Vec<PinnedInput>,
-    /// Files that it writes.
     #[serde(deserialize_with = "bounds::files")]
     pub outputs: Vec<OutputFile>,
     /// It is killed after so many seconds.
@@ -47,7 +46,6 @@ pub struct ProgramRun {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HandedCredential {
-    /// Which credential of the target.
     pub role: Role,
     pub to: Handing,
     /// The prompt at which it is typed; none for the other ways.
@@ -117,11 +115,8 @@ pub struct ProgramRecord {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// The code with which it ended.
     pub exit_code: Option<u8>,
-    /// The signal that ended it.
     pub signal: Option<u8>,
-    /// Why it was killed.
     pub stopped: Option<Stopped>,
     /// How many credentials it took: read from standard input, from their descriptors, or typed at their prompts.
     pub handed: u32,
@@ -131,7 +126,6 @@ pub struct RunRecord {
     pub credential_written: bool,
     /// What it printed on standard output, or at its terminal.
     pub stdout: Option<WrittenFile>,
-    /// What it printed on standard error.
     pub stderr: Option<WrittenFile>,
     /// The outputs that it wrote, in the order of the proposal.
     #[serde(deserialize_with = "bounds::files")]
@@ -142,9 +136,7 @@ pub struct RunRecord {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stopped {
-    /// It took longer than it may.
     TimeLimit,
-    /// It wrote more than is kept.
     OutputLimit,
     /// It asked for a credential at a terminal that echoes.
     Echo,
@@ -178,7 +170,6 @@ impl RunRecord {
             && written.eq(run.outputs.iter().map(|o| &o.name))
     }
 
-    /// Describes how it ended.
     pub fn describe(&self, run: &ProgramRun) -> String {
         let mut text = match (self.stopped, self.signal, self.exit_code) {
             (Some(Stopped::TimeLimit), ..) => {

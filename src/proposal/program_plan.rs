@@ -19,7 +19,6 @@ pub struct InputTable {
 /// A placeholder for a digest that is not known yet; it is never compared.
 pub(super) const UNPINNED: Digest = Digest::from_bytes([0; 32]);
 
-/// Inputs with their digests.
 pub(super) fn pinned(tables: &[InputTable], of: &dyn Fn(&InputTable) -> Digest) -> Vec<PinnedInput> {
     let pin = |t: &InputTable| PinnedInput { name: t.name.clone(), path: t.path.clone(), sha256: of(t) };
     tables.iter().map(pin).collect()

@@ -12,9 +12,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedCredential {
-    /// Which authority opens it.
     pub authority: Name,
-    /// Which target it opens.
     pub target: Name,
     pub role: Role,
     /// Counts from 1.
@@ -32,9 +30,7 @@ pub struct SealedCredential {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedHandover {
-    /// Which target it opens.
     pub target: Name,
-    /// The application's age recipient.
     pub recipient: X25519Recipient,
     /// As of the same PIN sealed to its authority.
     pub version: u32,

@@ -25,7 +25,6 @@ impl Section {
         Self::new(heading, lines)
     }
 
-    /// Objects, as they are on record.
     pub(super) fn of_objects(heading: &str, objects: &[ObjectRecord]) -> Self {
         Self::listed(heading, objects.iter().map(object).collect())
     }

@@ -47,7 +47,6 @@ impl ObjectSelector {
         text.iter().any(|text| text.is_some()) || digests.iter().any(Option::is_some)
     }
 
-    /// Whether it fits this object.
     pub fn means(&self, object: &ObjectRecord) -> bool {
         let text =
             |wanted: &Option<String>, is: Option<&str>| wanted.as_deref().is_none_or(|w| is == Some(w));
@@ -64,7 +63,6 @@ impl ObjectSelector {
             && (self.extractable.is_none() || self.extractable == object.extractable)
     }
 
-    /// How many objects it means.
     pub fn count(&self) -> usize {
         self.count.map_or(1, |count| usize::try_from(count.get()).unwrap_or(usize::MAX))
     }
@@ -138,26 +136,21 @@ impl Field {
 #[derive(Debug)]
 pub enum Misfit {
     Nothing {
-        /// Number of the entry.
         entry: usize,
     },
     /// It fits objects that can be told apart.
     Several {
-        /// Number of the entry.
         entry: usize,
         objects: Vec<ObjectRecord>,
     },
     /// It fits several objects that nothing on record tells apart, and its count is another number.
     Twins {
-        /// Number of the entry.
         entry: usize,
         object: Box<ObjectRecord>,
-        /// How many there are.
         there: usize,
     },
     /// An earlier entry means it, too.
     Twice {
-        /// Number of the entry.
         entry: usize,
         object: Box<ObjectRecord>,
     },

@@ -160,7 +160,6 @@ pub struct ObjectRecord {
 pub struct PublicKeyEvidence {
     /// `public-key` or `certificate`: the class of the object of the same CKA_ID that shows it.
     pub source: ObjectClass,
-    /// SHA-256 of its SubjectPublicKeyInfo.
     pub public_key_sha256: Digest,
 }
 
@@ -187,9 +186,7 @@ pub struct Observation {
     pub pin_length: (usize, usize),
     /// The tries left for the SO PIN and for the user PIN, as far as the flags tell.
     pub so_tries: Tries,
-    /// The same for the user PIN.
     pub user_tries: Tries,
-    /// The objects that are visible without login.
     #[serde(deserialize_with = "bounds::objects")]
     pub public_objects: Vec<ObjectRecord>,
 }
@@ -211,7 +208,6 @@ pub enum Tries {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
-    /// The token they are in.
     pub identity: TokenIdentity,
     /// All objects with CKA_TOKEN true of the five classes, sorted.
     #[serde(deserialize_with = "bounds::objects")]

@@ -25,7 +25,6 @@ use crate::{
 pub struct TargetTable {
     pub name: Name,
     pub place: Place,
-    /// In what state it joins.
     pub start: JoiningAs,
     /// Which credentials the quorum keeps, and how.
     pub credentials: BTreeMap<Role, CredentialTable>,
@@ -35,20 +34,20 @@ pub struct TargetTable {
 #[derive(Clone, Debug)]
 pub enum JoiningAs {
     Empty {
-        /// The label that it gets.
         label: TokenLabel,
     },
     /// A token in use, with the label and serial number that it reports.
-    InUse { label: TokenLabel, serial: Line },
+    InUse {
+        label: TokenLabel,
+        serial: Line,
+    },
     /// A program, with which nothing is done when it joins.
     Program {
-        /// SHA-256 of its file.
         sha256: Digest,
     },
 }
 
 impl TargetTable {
-    /// As a proposal has it.
     pub fn start(&self) -> StartKind {
         match self.start {
             JoiningAs::Empty { .. } => StartKind::Initialise,
@@ -148,9 +147,7 @@ enum TargetKind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialTable {
-    /// Which authority it belongs to.
     pub authority: Name,
-    /// How it is kept.
     pub custody: Custody,
     /// `reissued`: the application's age recipient (X25519), to which each new PIN is sealed.
     pub recipient: Option<X25519Recipient>,

@@ -44,14 +44,11 @@ impl std::fmt::Display for CardKind {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Enrolment {
-    /// The person who holds the card.
     pub holder: Name,
     /// The person's name as it is read aloud.
     pub full_name: Line,
-    /// What kind of card.
     pub kind: CardKind,
     pub serial: Line,
-    /// The key that signs.
     pub signing_key: PublicKey,
     /// The recipient to which shares are sealed; none on a witness's card.
     pub share_recipient: Option<ShareRecipient>,
@@ -93,10 +90,8 @@ pub struct EnrolledCard {
 /// Why an enrolment was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EnrolmentError {
-    /// Not an enrolment document.
     #[error("not an enrolment: {0}")]
     Document(#[from] StrictError),
-    /// A statement of another type.
     #[error("not an enrolment but a statement of type {0:?}")]
     Type(String),
     /// Not signed by the card that it describes.

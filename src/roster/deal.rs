@@ -92,7 +92,6 @@ impl DealHeader {
         Digest::of(&strict::write(self))
     }
 
-    /// The authority of this name.
     pub fn authority(&self, name: &Name) -> Option<&Authority> {
         self.authorities.iter().find(|a| a.name == *name)
     }

@@ -14,10 +14,8 @@ use crate::encoding::{
 /// Why a roster was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RosterError {
-    /// A person is listed twice.
     #[error("{0} is listed twice: a person belongs to a quorum once, in one capacity")]
     PersonTwice(String),
-    /// A full name with blanks around it.
     #[error("the full name \"{0}\" is empty, or has a blank at an end")]
     NameBlanks(Line),
     /// A serial number that its card does not spell so.
@@ -25,33 +23,15 @@ pub enum RosterError {
     SerialSpelling { person: Name, kind: CardKind, serial: Line },
     /// One card for two people, or twice for one.
     #[error("card serial {serial} is listed twice ({first} and {second})")]
-    SerialTwice {
-        serial: String,
-        /// Who has it first.
-        first: Name,
-        /// Who has it again.
-        second: Name,
-    },
-    /// One key in two places.
+    SerialTwice { serial: String, first: Name, second: Name },
     #[error(
         "a key of {second} is listed twice, maybe in another spelling (first with {first}): each key has one role"
     )]
-    KeyTwice {
-        /// Where it is first.
-        first: String,
-        /// Where it is again.
-        second: String,
-    },
-    /// A card's enrolment is bad.
+    KeyTwice { first: String, second: String },
     #[error("{person}: {source}")]
     Enrolment { person: Name, source: EnrolmentError },
-    /// The enrolment names another holder.
     #[error("a card listed for {person} was enrolled by {holder}")]
-    OtherHolder {
-        /// For whom it is listed.
-        person: Name,
-        holder: Name,
-    },
+    OtherHolder { person: Name, holder: Name },
     /// The enrolment gives the person another full name than the roster does.
     #[error("{listed} was enrolled under another name: {enrolled}")]
     OtherName {
@@ -59,10 +39,8 @@ pub enum RosterError {
         listed: Line,
         enrolled: Line,
     },
-    /// No card at all.
     #[error("{0} has no card")]
     NoCard(Name),
-    /// The card cannot hold a share.
     #[error("{person}'s card {serial} has no share key")]
     NoShareKey { person: Name, serial: Line },
     /// Production requires hardware.
@@ -80,27 +58,22 @@ pub enum RosterError {
     /// What came with the enrolment does not attest the card's keys.
     #[error("{person}'s yubikey card {serial}: {source}")]
     Attestation { person: Name, serial: Line, source: Box<AttestationError> },
-    /// The policy's certificates of authorities.
     #[error("policy.attestation.certificates: {0}")]
     AttestationCertificates(AttestationError),
     /// Rehearsals require soft cards.
     #[error("{person}'s card is a {kind} card: a rehearsal takes soft cards only")]
     HardCard { person: Name, kind: CardKind },
-    /// Too few or too many custodians.
     #[error("{0} custodians: a quorum has 2 to {CUSTODIANS}")]
     CustodianCount(usize),
     #[error("no administrator: nobody could propose a ceremony")]
     NoAdministrator,
-    /// A threshold under 2 or over N.
     #[error("authority {authority}: threshold {threshold} is not between 2 and the {custodians} custodians")]
     Threshold { authority: Name, threshold: u8, custodians: usize },
     /// Two authorities of one name or with one key, or none.
     #[error("authorities: {0}")]
     Authorities(String),
-    /// The operations table does not fit.
     #[error("operation {operation}: {reason}")]
     Operation { operation: OperationKind, reason: String },
-    /// The number of copies makes no sense.
     #[error("policy.copies is {0}: 1 to 9 are possible")]
     Copies(u8),
     /// The time between two drills makes no sense.
@@ -115,7 +88,6 @@ pub enum RosterError {
 }
 
 impl RosterError {
-    /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Attestation { source, .. } => source.hint(),

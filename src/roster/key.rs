@@ -28,13 +28,11 @@ enum Kind {
 /// Why a key or a signature was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
-    /// Neither Ed25519 nor P-256 as SPKI PEM.
     #[error("not an Ed25519 or P-256 public key in SPKI PEM")]
     Encoding,
     /// A key that verifies forged signatures (small order).
     #[error("a weak Ed25519 key (small order)")]
     Weak,
-    /// The signature names another key.
     #[error("signed by key {found}, not by key {wanted}")]
     OtherKey {
         /// First hex digits of the key asked about.
@@ -67,7 +65,6 @@ impl PublicKey {
         Self::of(&key, Kind::Ed25519(Box::new(key)))
     }
 
-    /// From a decoded P-256 key.
     pub fn from_p256(key: p256::ecdsa::VerifyingKey) -> Result<Self, KeyError> {
         Self::of(&key, Kind::P256(Box::new(key)))
     }

@@ -21,7 +21,6 @@ use crate::encoding::{
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Member {
-    /// Identifier, unique in the quorum.
     pub name: Name,
     /// As it is read aloud.
     pub full_name: Line,

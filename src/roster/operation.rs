@@ -74,14 +74,12 @@ macro_rules! names {
         impl OperationKind {
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
 
-            /// As in plans, directories and roster.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)*
                 }
             }
 
-            /// Which authorities decide on it.
             pub const fn governing(self) -> Governing {
                 match self {
                     $(Self::$kind => Governing::$governing,)*

@@ -53,7 +53,6 @@ pub struct Person {
 }
 
 impl Person {
-    /// The card with this signing key.
     pub fn card(&self, keyid: Digest) -> Option<&EnrolledCard> {
         self.cards.iter().find(|card| card.keyid() == keyid)
     }

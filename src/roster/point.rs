@@ -34,7 +34,6 @@ impl KeyPoint {
         Self::Curve25519(*recipient.point())
     }
 
-    /// Of a card's share key.
     pub fn of_share_key(recipient: &ShareRecipient) -> Self {
         match recipient {
             ShareRecipient::Piv(recipient) => Self::of_p256(recipient.key()),

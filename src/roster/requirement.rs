@@ -45,12 +45,10 @@ impl<'r> Requirement<'r> {
         &self.parts
     }
 
-    /// The authorities, in their order.
     pub fn authorities(&self) -> impl Iterator<Item = &'r Authority> {
         self.parts.iter().map(|part| part.authority)
     }
 
-    /// Whether an authority is required.
     pub fn has(&self, authority: &Name) -> bool {
         self.authorities().any(|required| required.name == *authority)
     }

@@ -65,17 +65,14 @@ impl Roster {
         Ok(roster)
     }
 
-    /// SHA-256 of the roster's bytes.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// SHA-256 of the deal header.
     pub fn dealing_id(&self) -> Digest {
         self.dealing_id
     }
 
-    /// The roster as it is written.
     pub fn document(&self) -> &RosterDocument {
         &self.document
     }
@@ -97,12 +94,10 @@ impl Roster {
         self.people.iter().filter(|p| p.standing == Standing::Custodian)
     }
 
-    /// The person of this name.
     pub fn person(&self, name: &Name) -> Option<&Person> {
         self.people.iter().find(|p| p.name == *name)
     }
 
-    /// The custodian of this name.
     pub fn custodian(&self, name: &Name) -> Option<&Person> {
         self.person(name).filter(|p| p.standing == Standing::Custodian)
     }

@@ -5,7 +5,6 @@ use crate::memory::{LockedBytes, MemoryError};
 /// Why an opened file is not what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// Not a document of this kind.
     #[error("what was sealed is not a {0}")]
     Title(&'static str),
     /// A line is missing, doubled, out of order or misspelled.
@@ -42,7 +41,6 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Begins with the title line.
     pub fn new(bytes: &'a [u8], title: &'static str) -> Result<Self, DocumentError> {
         let mut reader = Self { rest: bytes };
         if reader.line() == Some(title.as_bytes()) { Ok(reader) } else { Err(DocumentError::Title(title)) }
@@ -82,7 +80,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What was not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }

@@ -26,7 +26,6 @@ pub enum ReleaseError {
     Other,
 }
 
-/// Seals share documents to a station's recipient.
 pub fn seal(
     proposal: Digest,
     custodian: &Name,

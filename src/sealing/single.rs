@@ -29,7 +29,6 @@ const NONCE: usize = 16;
 /// Why something was not sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// No stanza is for this identity.
     #[error("it is not sealed to this key")]
     NotOurs,
     /// Somebody else could open it, too.
@@ -41,7 +40,6 @@ pub enum SealError {
     /// Not an age file, cut short, or changed.
     #[error("it is damaged, or not an age file")]
     Damaged,
-    /// Longer than what belongs there.
     #[error("it is longer than the {limit} bytes that are allowed")]
     TooLong {
         /// Most bytes of plaintext.
@@ -49,10 +47,7 @@ pub enum SealError {
     },
     /// A recipient that is misspelled, or for which everybody could open.
     #[error("not an X25519 recipient: {reason}")]
-    Recipient {
-        /// What is wrong with it.
-        reason: &'static str,
-    },
+    Recipient { reason: &'static str },
     /// The recipient, or the card behind the identity, failed.
     #[error("{reason}")]
     Failed { reason: String },

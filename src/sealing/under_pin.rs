@@ -20,7 +20,6 @@ impl WorkFactor {
     pub const PRACTICE: Self = Self(11);
 }
 
-/// Seals `secret` under `pin`.
 pub fn seal(pin: &Pin, work: WorkFactor, secret: &[u8]) -> Result<Vec<u8>, SealError> {
     let mut recipient = age::scrypt::Recipient::new(passphrase(pin)?);
     recipient.set_work_factor(work.0);

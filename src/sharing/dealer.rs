@@ -32,7 +32,6 @@ pub struct DealtShare {
 pub enum DealError {
     #[error(transparent)]
     Memory(#[from] MemoryError),
-    /// No such authority in the header.
     #[error("no authority {0} in the deal header")]
     NoAuthority(Name),
     /// A quorum of the shares just dealt did not give the secret back.

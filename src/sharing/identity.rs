@@ -38,7 +38,6 @@ pub fn age_identity(secret: &AuthoritySecret) -> Result<X25519Identity, SealErro
     single::x25519_identity(bytes)
 }
 
-/// The `age1…` recipient of these bytes.
 pub fn recipient(secret: &AuthoritySecret) -> Result<X25519Recipient, SealError> {
     X25519Recipient::of(&age_identity(secret)?)
 }

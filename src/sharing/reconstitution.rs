@@ -21,7 +21,6 @@ pub enum ReconstitutionError {
         found: usize,
         wanted: u8,
     },
-    /// The library refused.
     #[error("{0}: the shares do not combine")]
     Combine(Name),
     /// The result is not a clamped X25519 scalar: it cannot be what was dealt.

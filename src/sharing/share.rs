@@ -34,7 +34,6 @@ pub struct Share {
 pub enum ShareError {
     #[error("{0}")]
     Document(#[from] DocumentError),
-    /// Of an older or newer dealing.
     #[error("{custodian}'s share of {authority} belongs to epoch {found}, this roster is at epoch {wanted}")]
     Epoch { custodian: Name, authority: Name, found: u32, wanted: u32 },
     /// Of another ledger, mode, membership or threshold.

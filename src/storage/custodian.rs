@@ -37,7 +37,6 @@ struct Memory {
 }
 
 impl CustodianDirectory {
-    /// In this state directory.
     pub fn new(root: &StateRoot) -> Result<Self, StoreError> {
         Ok(Self { custodians: root.directory("custodians")? })
     }

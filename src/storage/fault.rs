@@ -4,7 +4,6 @@ use std::{io, path::Path};
 
 use crate::{encoding::text, ports::store::StoreError};
 
-/// A path as it can be shown.
 pub(super) fn shown(path: &Path) -> String {
     text::printable(&path.to_string_lossy())
 }

@@ -31,16 +31,13 @@ use crate::{
     transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
 
-/// With what every ledger begins.
 const FIRST: &str = "0000-genesis";
 /// Entries of a folder among which a ledger is looked for.
 const MAX_NEAR: usize = 1000;
 pub(super) const TRANSCRIPT: &str = "transcript.jsonl";
 /// Tells git to leave the files as they are.
 pub(super) const ATTRIBUTES: &str = ".gitattributes";
-/// The plan as it was proposed.
 pub(super) const PLAN: &str = "plan.toml";
-/// Longest transcript that is read or written.
 pub(super) const MAX_TRANSCRIPT: u64 = 256 << 20;
 pub(super) const MAX_PLAN: u64 = 1 << 20;
 /// All statements of one kind beside one transcript.
@@ -169,7 +166,6 @@ pub(super) fn ceremonies(ledger: &Path) -> Result<Vec<String>, StoreError> {
     Ok(found.into_iter().map(|(_, name)| name).collect())
 }
 
-/// The files of one ceremony.
 pub(super) fn ceremony(
     ledger: &Path,
     directory: &str,

@@ -31,7 +31,6 @@ pub struct StationDirectory {
 }
 
 impl StationDirectory {
-    /// In this state directory.
     pub fn new(root: &StateRoot) -> Result<Self, StoreError> {
         Ok(Self { stations: root.directory("stations")?, whose: root.whose() })
     }

@@ -90,7 +90,6 @@ fn build(hidden: &Path, files: &CeremonyFiles, access: Access) -> Result<(), Sto
 /// Statements by their files' names.
 pub(super) type Statements = [(String, Vec<u8>)];
 
-/// The statements of each kind.
 pub(super) fn besides(files: &CeremonyFiles) -> [(Beside, &Statements); 3] {
     [
         (Beside::Approvals, &files.approvals),
@@ -174,7 +173,6 @@ pub(super) fn plan(ledger: &Path, directory: &str, bytes: &[u8]) -> Result<(), S
     replace(ledger, &layout::ceremony_path(ledger, directory)?.join(PLAN), bytes, MAX_PLAN)
 }
 
-/// Puts a statement beside the transcript.
 pub(super) fn statement(
     ledger: &Path,
     directory: &str,
@@ -213,9 +211,7 @@ fn clear_temporary(directory: &Path) -> Result<(), StoreError> {
 /// What a new statement is to those that lie there.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Novelty {
-    /// It is to be written.
     New,
-    /// It is there, with the same bytes.
     Held,
 }
 

@@ -27,13 +27,10 @@ use crate::{
 /// How a ceremony ended.
 #[derive(Clone, Debug)]
 pub enum End {
-    /// Its `closed` line was written.
     Closed,
     /// An administrator gave it up.
     Aborted(Box<Signed<Abort>>),
-    /// A later ceremony closed it.
     Recovered {
-        /// Number of that ceremony.
         by: u32,
         /// `refused` or `indeterminate`.
         outcome: Outcome,
@@ -59,7 +56,6 @@ pub(super) enum HeadStatement {
 /// One ceremony whose lines were all verified.
 #[derive(Clone, Debug)]
 pub struct Ceremony {
-    /// Name of its directory.
     pub directory: String,
     pub proposal: Proposal,
     /// Its plan, with which the proposal agrees.
@@ -84,7 +80,6 @@ pub struct Ceremony {
     pub had_quorum: bool,
     /// Times of earlier ceremonies that its plan disputes.
     pub disputes: Option<DisputedTimes>,
-    /// Attempts that did not complete.
     pub attempts: Vec<Attempted>,
     pub concluded: Option<Concluded>,
     /// How it ended; none while it is open.
@@ -130,7 +125,6 @@ impl Ceremony {
         self.proposal.operation.kind()
     }
 
-    /// Number in the ledger.
     pub fn number(&self) -> u32 {
         self.proposal.ceremony
     }
@@ -195,7 +189,6 @@ impl Ceremonies {
         self.all.len()
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
@@ -204,7 +197,6 @@ impl Ceremonies {
         self.all.last().map(|ceremony| &**ceremony)
     }
 
-    /// The one with this number.
     pub fn number(&self, number: u32) -> Option<&Ceremony> {
         self.all.get(usize::try_from(number).ok()?).map(|ceremony| &**ceremony)
     }
@@ -229,7 +221,6 @@ impl Ceremonies {
         self.versions.get(&(target.clone(), role)).copied().unwrap_or(0)
     }
 
-    /// Adds the next one.
     pub(super) fn push(&mut self, ceremony: Ceremony) {
         let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         if ceremony.end.is_none() {

@@ -153,7 +153,6 @@ impl std::fmt::Display for Proof {
 /// What is known of one card.
 #[derive(Clone, Debug)]
 pub struct CardStanding<'s> {
-    /// The person who has it.
     pub person: &'s Person,
     pub card: &'s EnrolledCard,
     /// When it was last seen to work, and the evidence; none if never.

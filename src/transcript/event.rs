@@ -35,7 +35,6 @@ pub struct Entry<E> {
 
 /// A payload of a transcript line.
 pub trait Event: Serialize + DeserializeOwned {
-    /// As in the payload type.
     const NAME: &'static str;
 }
 
@@ -58,7 +57,6 @@ event! { "proposed",
     Proposed {
         /// The ledger's nonce.
         ledger: Digest,
-        /// Number of the ceremony.
         ceremony: u32,
         /// Head of the ceremony before it; none at genesis.
         predecessor: Option<Digest>,
@@ -69,15 +67,12 @@ event! { "proposed",
     }
 }
 event! { "approved",
-    /// An approval that came with valid shares.
     Approved {
-        /// Signed by the custodian's card.
         approval: Envelope,
     }
 }
 event! { "rejected",
     Rejected {
-        /// Signed by the custodian's card.
         rejection: Envelope,
     }
 }
@@ -108,9 +103,7 @@ event! { "attempted",
     }
 }
 event! { "concluded",
-    /// The outcome of the operation.
     Concluded {
-        /// Which of the four outcomes.
         outcome: Outcome,
         /// One sentence: what was seen.
         summary: Summary,
@@ -180,9 +173,7 @@ pub struct TargetState {
 #[serde(deny_unknown_fields)]
 pub struct PinInForce {
     pub target: Name,
-    /// The user's, or the SO's.
     pub role: Role,
-    /// Version of the sealed credential.
     pub version: u32,
 }
 
@@ -190,9 +181,7 @@ pub struct PinInForce {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HandedOver {
-    /// Which target it opens.
     pub target: Name,
-    /// The application's age recipient.
     pub recipient: X25519Recipient,
     /// Version of the PIN.
     pub version: u32,
@@ -210,9 +199,7 @@ pub struct BackupRecord {
     pub key_version: u32,
     /// SHA-256 of the file.
     pub sha256: Digest,
-    /// Its length in bytes.
     pub length: u64,
-    /// What is in it.
     #[serde(deserialize_with = "bounds::objects")]
     pub entries: Vec<BackedUp>,
 }
@@ -240,7 +227,6 @@ pub enum AnyEvent {
 }
 
 impl AnyEvent {
-    /// As in the payload type.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Proposed(_) => Proposed::NAME,

@@ -68,7 +68,6 @@ pub trait LedgerFiles {
     /// Why a ceremony could not be read.
     type Error;
 
-    /// The ceremonies' directories, by number.
     fn directories(&self) -> Vec<&str>;
 
     /// The files of the ceremony at a place in that list. Read twice, they may differ: nobody else need have locked them.
@@ -118,7 +117,6 @@ pub struct KeptCredential {
 /// A dealing that came into force. The next one retires it, but what was sealed to its authorities stays sealed to them.
 #[derive(Clone, Debug)]
 pub struct Deal {
-    /// Those who hold its shares.
     pub roster: Arc<Roster>,
     /// Number of the ceremony that brought it into force.
     pub by: u32,
@@ -144,7 +142,6 @@ pub struct LedgerState {
     /// Every dealing that came into force, in their order; none before a genesis completed.
     pub deals: Vec<Deal>,
     pub targets: BTreeMap<Name, TargetInForce>,
-    /// Targets that the quorum retired.
     pub retired: BTreeMap<Name, Retired>,
     /// Backups by the number of the ceremony that made them.
     pub backups: BTreeMap<u32, BackupRecord>,
@@ -166,12 +163,10 @@ impl LedgerState {
         self.ceremonies.last_open()
     }
 
-    /// The dealing in force.
     pub fn deal(&self) -> Option<&Deal> {
         self.deals.last()
     }
 
-    /// The roster in force.
     pub fn roster(&self) -> Option<&Arc<Roster>> {
         self.deal().map(|deal| &deal.roster)
     }

@@ -77,7 +77,6 @@ pub fn claimed_mode(transcript: &[u8]) -> Option<Mode> {
 pub struct LinePlace {
     /// Place that it must have.
     pub seq: u32,
-    /// Digest of the line before it.
     pub prev: Option<Digest>,
     /// Time of the line before it, in this ceremony or the one before.
     pub not_before: Option<Timestamp>,

@@ -71,7 +71,6 @@ impl LedgerState {
     }
 }
 
-/// Modules that were moved or updated.
 pub(super) fn remarks(state: &LedgerState) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ceremony in &state.ceremonies {

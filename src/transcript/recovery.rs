@@ -21,7 +21,6 @@ use crate::{
 /// A recovery, resolved: everything that depends on what is recovered follows from these two.
 #[derive(Clone, Copy, Debug)]
 pub struct Recovery<'s> {
-    /// The ceremony that it names.
     pub lost: &'s Ceremony,
     /// What is still to be done of that ceremony.
     pub rest: Rest,
@@ -49,7 +48,6 @@ impl<'s> Recovery<'s> {
         (self.rest != Rest::Nothing).then_some(&self.lost.proposal)
     }
 
-    /// The targets that it touches.
     pub fn touches(&self) -> Vec<&'s Name> {
         self.unfinished().map(|proposal| proposal.operation.touches()).unwrap_or_default()
     }

@@ -141,7 +141,6 @@ fn check_place(file: &CeremonyFiles, number: u32) -> Result<(), Finding> {
     Ok(())
 }
 
-/// Adds a verified ceremony to the state.
 fn extend(state: Option<LedgerState>, ceremony: Ceremony, mode: Mode) -> LedgerState {
     let mut state = state.unwrap_or_else(|| LedgerState {
         mode,
@@ -339,7 +338,6 @@ fn remarks_on(ceremony: &Ceremony, mode: Mode, findings: &mut Vec<Finding>) {
 /// The pins that an auditor brings from outside.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pins {
-    /// Fingerprint of the genesis.
     pub genesis: Option<Digest>,
     /// Head of the last ceremony, from paper.
     pub head: Option<Digest>,

@@ -15,7 +15,6 @@ use crate::{
     storage::SystemClock,
 };
 
-/// Every reader with what is in it.
 pub fn list(terminal: Terminal) -> Result<Done, Error> {
     let seen = piv::readers(&wiring::attention(terminal))?;
     if seen.is_empty() {
@@ -87,7 +86,6 @@ pub fn tell(card: &YubikeySeen, terminal: Terminal) {
     account::print(terminal, &card.rows());
 }
 
-/// The account of a card.
 pub fn seen(card: &CardInventory) -> YubikeySeen {
     let signing = card.signing_key().and_then(SlotKey::signing_key);
     let name =

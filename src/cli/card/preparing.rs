@@ -29,7 +29,6 @@ pub struct PreparedCard {
     pub pin: Pin,
     /// Its number, so that nothing else is taken for it.
     pub serial: Option<u32>,
-    /// The keys that were made or found.
     pub keys: EnrolledKeys,
     /// Touches that were asked for; the signature of the enrolment costs the last ones.
     pub touches: Touches,
@@ -52,7 +51,6 @@ impl PreparedCard {
     }
 }
 
-/// Makes a YubiKey ready.
 pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Result<PreparedCard, Error> {
     let mut card = Preparation::open(serial, &wiring::attention(terminal))?;
     inventory::tell(&inventory::seen(card.inventory()), terminal);

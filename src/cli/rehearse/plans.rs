@@ -53,7 +53,6 @@ pub fn plans(paths: &[PathBuf]) -> Result<Vec<Source>, Error> {
     ))
 }
 
-/// Reads a plan that the operator named.
 fn operator_plan(path: &Path) -> Result<Source, Error> {
     let file = PlanFile::read(path)?;
     file.mistakes().settle()?;

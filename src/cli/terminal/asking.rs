@@ -167,7 +167,6 @@ impl Terminal {
         })
     }
 
-    /// A new PIN, typed twice.
     pub fn new_pin(self, prompt: &str) -> Result<Pin, Error> {
         loop {
             let pin = self.pin(prompt)?;
@@ -210,7 +209,6 @@ fn yes_or_no(answer: &str) -> Option<bool> {
     }
 }
 
-/// A line that is typed and seen.
 fn visible_line(prompt: &str) -> Result<String, Error> {
     let line = hidden::typed(prompt, Echo::Shown)?.ok_or_else(no_answer)?;
     Ok(String::from_utf8_lossy(line.expose()).into_owned())

@@ -63,12 +63,10 @@ fn fit(line: &str, stream: &impl RawStream) -> String {
     if choice == ColorChoice::Never { strip_str(line).to_string() } else { line.to_owned() }
 }
 
-/// A line on standard output.
 pub fn to_stdout(line: &str) {
     output::to_stdout(fit(&format!("{line}\n"), &std::io::stdout()).as_bytes());
 }
 
-/// A line on standard error.
 pub fn to_stderr(line: &str) {
     output::to_stderr(fit(&format!("{line}\n"), &std::io::stderr()).as_bytes());
 }
@@ -101,7 +99,6 @@ pub fn persons_screen() -> Option<File> {
     ["/dev/tty", "/proc/self/fd/0"].into_iter().find_map(|path| open(path).ok()).filter(File::is_terminal)
 }
 
-/// How many rows the screen has.
 pub fn rows() -> usize {
     match tcgetwinsize(std::io::stdin()) {
         Ok(size) if size.ws_row > 0 => size.ws_row.into(),

@@ -16,7 +16,6 @@ use cryptoki_sys::{CK_ATTRIBUTE, CK_ATTRIBUTE_TYPE, CK_BYTE, CK_ULONG, CK_UNAVAI
 
 use super::{Functions, bounded};
 
-/// Longest value of one attribute.
 const MAX_VALUE: usize = 1 << 24;
 
 /// More entries than any template has.
@@ -34,7 +33,6 @@ pub(in super::super) enum Shown {
 #[derive(Clone, Copy)]
 pub(in super::super) struct Asked {
     pub(in super::super) kind: CK_ATTRIBUTE_TYPE,
-    /// Its value is a template.
     pub(in super::super) is_template: bool,
 }
 

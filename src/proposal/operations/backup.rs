@@ -43,11 +43,9 @@ simple_plan! {
 #[serde(deny_unknown_fields)]
 pub struct BackupOperation {
     pub target: Name,
-    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,
-    /// The file to write.
     pub output: OutputPath,
     /// Whether it completes although some objects cannot be exported.
     pub allow_partial: bool,

@@ -39,7 +39,6 @@ simple_plan! {
         #[serde(default)]
         #[serde(deserialize_with = "bounds::variables")]
         environment: BTreeMap<String, String>,
-        /// What it is handed.
         #[serde(deserialize_with = "bounds::handed")]
         credentials: Vec<HandedCredential>,
         #[serde(default)]
@@ -63,7 +62,6 @@ simple_plan! {
 #[serde(deny_unknown_fields)]
 pub struct CommandOperation {
     pub target: Name,
-    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     pub run: ProgramRun,
     /// What looks afterwards whether it was carried out.

@@ -43,7 +43,6 @@ simple_plan! {
 #[serde(deny_unknown_fields)]
 pub struct DeleteOperation {
     pub target: Name,
-    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     #[serde(deserialize_with = "bounds::objects")]
     pub objects: Vec<ObjectRecord>,

@@ -30,7 +30,6 @@ pub(super) const FACTS: Facts = Facts { sets_pins: true, ..Facts::WITHOUT_LOGIN 
 pub struct GenesisPlan {
     #[serde(rename = "kind")]
     _kind: OperationKind,
-    /// What it is for.
     pub title: Line,
     /// Hours from the proposal until approvals are no longer taken.
     pub expires_in_hours: u32,

@@ -22,7 +22,6 @@ simple_plan! {
     /// `kind = "inventory"`.
     InventoryPlan {
         target: Name,
-        /// Where the module moved to.
         module: Option<AbsolutePath>,
         /// SHA-256 of the file that the quorum takes for its module from now on; with `module` alone, that of the file as it
         /// lies there when it is proposed.
@@ -38,7 +37,6 @@ simple_plan! {
 #[serde(deny_unknown_fields)]
 pub struct InventoryOperation {
     pub target: Name,
-    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// Another file for its module.
     pub module: Option<ModuleChange>,

@@ -72,7 +72,6 @@ macro_rules! enums {
                 })
             }
 
-            /// What the plan does.
             pub fn kind(&self) -> OperationKind {
                 match self {
                     $(Self::$kind(_) => OperationKind::$kind,)*

@@ -24,9 +24,7 @@ pub struct OnRecord<'a> {
 
 /// What the record of an end claims to have been done, and shows of the targets.
 pub struct Claims<'a> {
-    /// Objects that were deleted.
     pub deleted: &'a [ObjectRecord],
-    /// Objects that were made again.
     pub restored: &'a [ObjectRecord],
     /// Objects that could not be treated.
     pub left_out: &'a [LeftOut],
@@ -39,7 +37,6 @@ pub struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// What was seen of a target afterwards.
     pub fn seen(&self, name: &Name) -> Option<&Inventory> {
         self.seen.iter().find(|(seen, _)| *seen == name).map(|(_, inventory)| *inventory)
     }

@@ -30,7 +30,6 @@ pub struct RecoverOperation {
     pub ceremony: u32,
     /// SHA-256 of its last line: the predecessor of this ceremony.
     pub last_line: Digest,
-    /// What that ceremony was to do.
     pub interrupted: OperationKind,
     /// Whether its intent had been written: then its outcome is unknown.
     pub intended: bool,

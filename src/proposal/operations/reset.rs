@@ -43,7 +43,6 @@ simple_plan! {
 #[serde(deny_unknown_fields)]
 pub struct ResetOperation {
     pub target: Name,
-    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// Everything that is known to be destroyed.
     #[serde(deserialize_with = "bounds::objects")]

@@ -24,7 +24,6 @@ pub(super) const FACTS: Facts = Facts { abilities: &[Ability::LogIn, Ability::Re
 simple_plan! {
     /// `kind = "restore"`.
     RestorePlan {
-        /// Which target receives the objects.
         target: Name,
         /// Number of the ceremony that made the backup.
         backup: u32,
@@ -43,11 +42,9 @@ simple_plan! {
 #[serde(deny_unknown_fields)]
 pub struct RestoreOperation {
     pub target: Name,
-    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     /// The ceremony that made the backup.
     pub backup: u32,
-    /// SHA-256 of the backup file.
     pub sha256: Digest,
     pub input: AbsolutePath,
     /// Its contents, as that ceremony recorded them.

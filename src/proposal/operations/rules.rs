@@ -65,7 +65,6 @@ pub trait Payload {
         &[]
     }
 
-    /// The program that it runs.
     fn program(&self) -> Option<&ProgramRun> {
         None
     }

@@ -28,7 +28,6 @@ simple_plan! {
     UsePlan {
         target: Name,
         program: AbsolutePath,
-        /// SHA-256 of the program's file.
         sha256: Digest,
         #[serde(deserialize_with = "bounds::arguments")]
         arguments: Vec<String>,
@@ -63,7 +62,6 @@ simple_plan! {
 #[serde(deny_unknown_fields)]
 pub struct UseOperation {
     pub target: Name,
-    /// Its identity when it was proposed.
     pub identity: TokenIdentity,
     pub run: ProgramRun,
     /// Whether it may be run again where it is not known how an earlier run ended.

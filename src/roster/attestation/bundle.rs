@@ -29,7 +29,6 @@ pub enum BundleError {
     /// Nothing useful.
     #[error("neither PEM nor a certificate in DER")]
     Neither,
-    /// A certificate that cannot be read.
     #[error("entry {0}: {1}")]
     Certificate(usize, Box<AttestationError>),
 }

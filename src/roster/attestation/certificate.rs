@@ -60,7 +60,6 @@ pub(super) struct Extensions {
 }
 
 impl Certificate {
-    /// Reads a certificate in DER.
     pub fn from_der(der: &[u8]) -> Result<Self, AttestationError> {
         let which = || format!("a certificate of {} bytes", der.len());
         let malformed =
@@ -113,7 +112,6 @@ impl Certificate {
         &self.der
     }
 
-    /// SHA-256 of the certificate.
     pub const fn digest(&self) -> Digest {
         self.digest
     }

@@ -44,7 +44,6 @@ pub enum Marking {
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct Link {
     pub subject: String,
-    /// SHA-256 of the certificate.
     pub sha256: Digest,
     /// First instant of its validity.
     pub not_before: Timestamp,
@@ -56,12 +55,10 @@ impl VerifiedAttestation {
         &self.key
     }
 
-    /// SHA-256 of its SubjectPublicKeyInfo.
     pub const fn key_digest(&self) -> Digest {
         self.key_digest
     }
 
-    /// Where on the card it is.
     pub const fn slot(&self) -> Slot {
         self.slot
     }
@@ -75,12 +72,10 @@ impl VerifiedAttestation {
         self.serial
     }
 
-    /// When the PIN is wanted.
     pub const fn pin_policy(&self) -> PinPolicy {
         self.policies.0
     }
 
-    /// When a touch is wanted.
     pub const fn touch_policy(&self) -> TouchPolicy {
         self.policies.1
     }

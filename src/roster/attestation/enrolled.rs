@@ -22,7 +22,6 @@ pub struct AttestedCard {
 }
 
 impl AttestedCard {
-    /// The attestation of the signing key.
     pub const fn signing(&self) -> &VerifiedAttestation {
         &self.signing
     }

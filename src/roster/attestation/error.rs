@@ -17,12 +17,7 @@ pub enum AttestationError {
     #[error("a soft card cannot attest its keys")]
     Soft,
     #[error("{which}: {problem}")]
-    Malformed {
-        which: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A certificate that attests no key.
+    Malformed { which: String, problem: String },
     #[error("\"{0}\" is not an attestation of a slot's key: {1}")]
     NoAttestation(String, &'static str),
     /// The attestation of a slot's key in the place of the card's own certificate.
@@ -35,31 +30,23 @@ pub enum AttestationError {
     NoAuthority { subject: String, reason: &'static str },
     /// The issuer is another one, or only its name fits.
     #[error("\"{subject}\" was not signed by \"{issuer}\"")]
-    Signature {
-        /// What was to be signed.
-        subject: String,
-        issuer: String,
-    },
-    /// The chain breaks off.
+    Signature { subject: String, issuer: String },
     #[error("the chain breaks off at \"{subject}\": the certificate of its issuer \"{issuer}\" is not there")]
     Incomplete {
         /// The last certificate that is there.
         subject: String,
         issuer: String,
     },
-    /// The chain leads somewhere else.
     #[error("the chain leads to \"{subject}\", SHA-256 {digest}, which is not pinned")]
     Unpinned { subject: String, digest: Digest },
     /// More intermediates than there ever were, or more ways through them than are tried.
     #[error("the chain is longer than any that Yubico makes")]
     Length,
-    /// More signatures than are checked.
     #[error("more than {0} signatures of certificates would have to be checked")]
     Checks(u32),
     /// An extension that has to be understood, and is not.
     #[error("\"{0}\" has a critical extension that is not understood")]
     CriticalExtension(String),
-    /// Out of its dates.
     #[error("\"{subject}\" is valid from {from} to {until}, not at {at}")]
     Dates {
         subject: String,
@@ -68,7 +55,6 @@ pub enum AttestationError {
         /// When it was to count.
         at: Timestamp,
     },
-    /// An attestation of some other key.
     #[error("the attestation of slot {0} is of another key than the card's {1} key")]
     OtherKey(Slot, KeyUse),
     /// A key in a slot where it should not be.
@@ -112,7 +98,6 @@ impl std::fmt::Display for KeyUse {
 }
 
 impl AttestationError {
-    /// What to do about it.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Missing | Self::Count(_) | Self::Soft => {

@@ -19,7 +19,6 @@ impl Firmware {
     /// The first firmware whose ECDSA does not leak its keys to who takes the card apart (EUCLEAK, 2024).
     pub const WITHOUT_EUCLEAK: Self = Self(5, 7, 0);
 
-    /// Major, minor and patch.
     pub const fn new(major: u8, minor: u8, patch: u8) -> Self {
         Self(major, minor, patch)
     }
@@ -62,7 +61,6 @@ spelled! { Firmware, str::parse; }
 #[serde(rename_all = "kebab-case")]
 pub enum PinPolicy {
     Never,
-    /// Once after it was inserted.
     Once,
     Always,
     /// A fingerprint, once.
@@ -157,7 +155,6 @@ impl Slot {
         self.0
     }
 
-    /// Whether it is one of [`Self::retired`].
     pub const fn is_retired(self) -> bool {
         matches!(self.0, 0x82..=0x95)
     }
@@ -184,7 +181,6 @@ impl FormFactor {
         Self(byte)
     }
 
-    /// Of the FIPS series.
     pub const fn is_fips(self) -> bool {
         self.0 & 0x80 != 0
     }

@@ -42,7 +42,6 @@ pub enum SubjectKey {
 }
 
 impl SubjectKey {
-    /// From a SubjectPublicKeyInfo in DER.
     pub fn from_spki(spki: &[u8]) -> Result<Self, &'static str> {
         let unreadable = "its public key cannot be read";
         let info = SubjectPublicKeyInfoRef::from_der(spki).map_err(|_| unreadable)?;
