@@ -19,6 +19,7 @@ mod modules;
 mod on_record;
 mod order;
 mod outcomes;
+mod plans;
 mod practice;
 mod programs;
 mod proposals;
