@@ -111,7 +111,7 @@ mutants: build-needs ## Leave out each rule of the verifier in turn, which a tes
 # Where test vectors are written; it must not exist.
 VECTORS ?= $(target_dir)/vectors
 
-vectors: build-needs ## Write ledgers, lines, approvals and shares, with their defects in an index, to VECTORS, and read them
+vectors: build-needs ## Write ledgers, lines, approvals, shares and backups, with their defects in an index, to VECTORS, and read them
 	mkdir -p "$$(dirname '$(VECTORS)')" && mkdir '$(VECTORS)'
 	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --package quorate --lib -- transcript::tests
 	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --test suite attacks_record::vectors

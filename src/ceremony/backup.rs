@@ -22,22 +22,22 @@ use crate::{
     ports::token::BackupSource,
     proposal::target::{BackupEntry, LeftOut, Role},
     sealing::x25519::X25519Identity,
-    transcript::event::BackedUp,
+    transcript::{event::BackedUp, ledger::LedgerState},
 };
 
 /// First line of a backup.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Header {
+pub(super) struct Header {
     #[serde(deserialize_with = "bounds::algorithm")]
-    pub format: String,
-    pub ledger: Digest,
-    pub ceremony: u32,
-    pub proposal: Digest,
-    pub target: Name,
+    format: String,
+    ledger: Digest,
+    ceremony: u32,
+    proposal: Digest,
+    target: Name,
 }
 
-pub(super) const FORMAT: &str = "quorate-backup-v1";
+const FORMAT: &str = "quorate-backup-v1";
 
 /// What opens the token and the backup.
 #[derive(Clone, Copy)]
@@ -103,13 +103,32 @@ pub(super) fn header(acting: &Acting<'_, '_>, name: &Name) -> Header {
 }
 
 /// The entries of a backup, each compared with the manifest that its ceremony recorded.
-pub(super) struct Entries {
+pub struct Entries {
     lines: BufReader<Box<dyn Read>>,
-    pub(super) manifest: Vec<BackedUp>,
+    manifest: Vec<BackedUp>,
     next: usize,
 }
 
 impl Entries {
+    /// Opens the backup that a ceremony of this ledger recorded. That the whole file has the recorded digest is for the caller to see:
+    /// here it is only what it says of itself, and each entry what was recorded of it.
+    ///
+    /// # Errors
+    /// If `identity`, that of the backup key's authority, does not open it, or it is of another ledger or ceremony.
+    pub fn recorded(
+        file: Box<dyn Read>,
+        identity: &X25519Identity,
+        (state, ceremony): (&LedgerState, u32),
+    ) -> std::io::Result<Self> {
+        let (header, mut entries) = Self::open(file, identity)?;
+        if header.format != FORMAT || header.ledger != state.nonce || header.ceremony != ceremony {
+            return Err(std::io::Error::other("the backup is of another ledger or ceremony"));
+        }
+        entries.manifest =
+            state.backups.get(&ceremony).map(|record| record.entries.clone()).unwrap_or_default();
+        Ok(entries)
+    }
+
     pub(super) fn open(file: Box<dyn Read>, identity: &X25519Identity) -> std::io::Result<(Header, Self)> {
         let other = |e: &dyn std::fmt::Display| std::io::Error::other(e.to_string());
         let decryptor = age::Decryptor::new(file).map_err(|e| other(&e))?;

@@ -10,7 +10,7 @@ mod acting;
 pub(crate) mod approve;
 pub(crate) mod attest;
 pub(crate) mod audit;
-mod backup;
+pub mod backup;
 pub(crate) mod clearing;
 mod code;
 mod collect;

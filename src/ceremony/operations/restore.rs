@@ -5,7 +5,7 @@ use crate::{
     ceremony::{
         Error, World,
         acting::{Acted, Acting},
-        backup::{self, BackupKeys, Entries, FORMAT, without_all},
+        backup::{self, BackupKeys, Entries, without_all},
         fresh_pins::{self, FreshPins},
         operations::performed::{Performed, Proposing},
         pinning,
@@ -90,17 +90,11 @@ fn restore(
             wanted.input
         )));
     }
-    let record = acting.state.backups.get(&wanted.backup);
-    let manifest = record.map(|r| r.entries.clone()).unwrap_or_default();
-    let (header, mut entries) =
-        match Entries::open(acting.world.artifacts.open(&wanted.input)?, keys.identity) {
-            Ok(opened) => opened,
-            Err(error) => return Ok(failed(&error)),
-        };
-    if header.format != FORMAT || header.ledger != acting.state.nonce || header.ceremony != wanted.backup {
-        return Ok(failed(&"the backup is of another ledger or ceremony"));
-    }
-    entries.manifest = manifest;
+    let file = acting.world.artifacts.open(&wanted.input)?;
+    let mut entries = match Entries::recorded(file, keys.identity, (acting.state, wanted.backup)) {
+        Ok(entries) => entries,
+        Err(error) => return Ok(failed(&error)),
+    };
     let result = session.token.restore(
         session.grant,
         keys.user_pin,

@@ -4,59 +4,23 @@ use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operations::{BackupOperation, Operation, RestoreOperation},
+        operations::{Operation, RestoreOperation},
         target::{LeftOut, ObjectClass, ObjectRecord},
     },
     transcript::{
-        event::{BackedUp, BackupRecord, Closed, Concluded},
+        event::{BackedUp, BackupRecord, Concluded},
         outcome::Outcome,
     },
 };
 
-use super::forge::{ALL, Forge, concluded, identity, intended, name, object, text};
+use super::forge::{
+    Forge, backed_up as backup, backup as proposal, concluded, held_by_all as with, identity, name, object,
+    text,
+};
 use super::{forged, honest};
 
 fn left(object: ObjectRecord) -> LeftOut {
     LeftOut { object, reason: text("it cannot be exported") }
-}
-
-fn with(mut forge: Forge, proposal: &Proposal, told: Concluded) -> Forge {
-    let mut lines = forge.begin(proposal);
-    forge.approve(&mut lines, proposal, &ALL);
-    lines.add(intended(&ALL)).add(told).add(Closed { releases_destroyed: 4 });
-    forge.push(proposal, &lines);
-    forge
-}
-
-fn proposal(forge: &Forge, allow_partial: bool) -> Proposal {
-    let plan = format!(
-        "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"/b.age\"\n\
-         allow_partial = {allow_partial}\nkeep_pins = true\n"
-    );
-    let operation = Operation::Backup(BackupOperation {
-        target: name("hsm"),
-        identity: identity(),
-        objects: forge.state().recorded(&name("hsm")).to_vec(),
-        output: "/b.age".parse().unwrap(),
-        allow_partial,
-    });
-    forge.other("Backup", &plan, operation)
-}
-
-fn backup(allow_partial: bool, change: impl FnOnce(&mut Concluded)) -> Forge {
-    let forge = Forge::new();
-    let proposal = proposal(&forge, allow_partial);
-    let mut told = concluded(Outcome::Completed, &[], &forge.objects());
-    let entry = |object| BackedUp { object, sha256: Digest::of(b"entry") };
-    told.backup = Some(BackupRecord {
-        target: name("hsm"),
-        key_version: 1,
-        sha256: Digest::of(b"backup"),
-        length: 1,
-        entries: forge.state().recorded(&name("hsm")).iter().cloned().map(entry).collect(),
-    });
-    change(&mut told);
-    with(forge, &proposal, told)
 }
 
 fn entries(told: &mut Concluded) -> &mut Vec<BackedUp> {

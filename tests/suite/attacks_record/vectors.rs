@@ -2,6 +2,7 @@
 //! library tests as well; without them it makes three.
 
 mod approvals;
+mod backups;
 mod lines;
 mod shares;
 
@@ -47,8 +48,9 @@ fn the_program_finds_what_the_index_says() {
     lines::make(&dir);
     approvals::make(&dir);
     shares::make(&dir);
+    backups::make(&dir);
     let index: Vec<Value> = serde_json::from_slice(&fs::read(dir.join("index.json")).unwrap()).unwrap();
-    for kind in ["ledger", "line", "approval", "share"] {
+    for kind in ["ledger", "line", "approval", "share", "backup"] {
         let of_kind = || index.iter().filter(|vector| vector["kind"] == kind);
         assert!(of_kind().any(|v| v["errors"] == json!([])), "no honest {kind}");
         assert!(of_kind().any(|v| v["errors"] != json!([])), "no dishonest {kind}");
@@ -60,6 +62,7 @@ fn the_program_finds_what_the_index_says() {
             "line" => assert_eq!(told(lines::read(vector, &file)), vector["errors"], "{vector}"),
             "approval" => assert_eq!(told(approvals::read(vector, &dir)), vector["errors"], "{vector}"),
             "share" => assert_eq!(told(shares::read(vector, &dir)), vector["errors"], "{vector}"),
+            "backup" => assert_eq!(told(backups::read(vector, &dir)), vector["errors"], "{vector}"),
             other => panic!("{other}"),
         }
     }

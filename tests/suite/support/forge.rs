@@ -6,6 +6,8 @@
 
 #[path = "forge/adopting.rs"]
 mod adopting;
+#[path = "forge/backing_up.rs"]
+mod backing_up;
 #[path = "forge/parts.rs"]
 mod parts;
 #[path = "forge/vectors.rs"]
@@ -14,6 +16,7 @@ pub mod vectors;
 use std::{fs, path::Path, sync::OnceLock};
 
 pub use adopting::*;
+pub use backing_up::*;
 pub use parts::*;
 use quorate::{
     approval::statement::{Abort, Approval, Attestation, Rejection, Statement},

@@ -1,5 +1,5 @@
-//! Test vectors: ledgers, lines, approvals and shares in files of their own, named by their defects, and an index of what is to
-//! be found in each.
+//! Test vectors: ledgers, lines, approvals, shares and backups in files of their own, named by their defects, and an index of what
+//! is to be found in each.
 
 use std::{env, fs, path::Path, sync::Mutex, thread};
 
