@@ -15,7 +15,13 @@ fn main() -> ExitCode {
         Some(pkcs11::WORKER_VERB) => pkcs11::worker_main,
         Some(command::SUPERVISOR_VERB) => command::supervisor_main,
         Some(command::LAUNCHER_VERB) => command::launcher_main,
-        _ => return cli::main().into(),
+        _ => {
+            let exit = cli::main();
+            if exit == cli::Exit::Interrupted {
+                memory::held::end_as_interrupted();
+            }
+            return exit.into();
+        }
     };
     match hidden() {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Incomplete,
     /// The command is incomplete, or contradicts itself.
     Usage,
+    /// Somebody pressed Ctrl-C where they were asked something.
+    Interrupted,
     /// What the verification of a ledger excludes: quorate contradicts itself.
     Defect,
 }
@@ -52,6 +54,7 @@ codes! {
     Defect = "defect": "a defect of quorate: it met a state that the verification of the ledger excludes",
     NotConfirmed = "not-confirmed": "a question was answered with no",
     NoAnswer = "no-answer": "the input ended where an answer was expected",
+    Interrupted = "interrupted": "somebody pressed Ctrl-C where an answer was expected",
     NobodyToAsk = "nobody-to-ask": "a question or a PIN, and no terminal",
     LedgerInvalid = "ledger-invalid": "the ledger does not verify",
     Storage = "storage": "a file, folder or medium cannot be read or written",
@@ -107,20 +110,9 @@ impl Code {
             ErrorKind::Indeterminate => Self::Indeterminate,
             ErrorKind::Incomplete => Self::Incomplete,
             ErrorKind::Usage => Self::Usage,
+            ErrorKind::Interrupted => Self::Interrupted,
             ErrorKind::Defect => Self::Defect,
         }
-    }
-
-    /// Whether a person who sees this error may still be about to type a PIN, into whatever prompt comes next.
-    pub const fn is_about_a_pin(self) -> bool {
-        matches!(
-            self,
-            Self::CardPinForm
-                | Self::CardPinWrong
-                | Self::CardFinalTry
-                | Self::CardBlocked
-                | Self::PinMissing
-        )
     }
 }
 

@@ -56,6 +56,11 @@ impl Error {
         Self::new(ErrorKind::Usage, message, hint)
     }
 
+    /// Somebody pressed Ctrl-C.
+    pub fn interrupted(message: impl Into<String>, hint: impl Into<Advice>) -> Self {
+        Self::new(ErrorKind::Interrupted, message, hint)
+    }
+
     /// A state that a verified ledger excludes.
     pub fn defect(message: impl Into<String>) -> Self {
         Self::new(
@@ -70,6 +75,11 @@ impl Error {
     pub fn coded(mut self, code: Code) -> Self {
         self.code = code;
         self
+    }
+
+    /// Whether nobody answers any more: the input ended, or somebody pressed Ctrl-C.
+    pub fn ends_questions(&self) -> bool {
+        matches!(self.code, Code::NoAnswer | Code::Interrupted)
     }
 
     pub fn with(mut self, details: Vec<String>) -> Self {

@@ -131,7 +131,7 @@ impl DecidingPlace<'_, '_> {
         let (ceremony, custodian) = (matter.ceremony, matter.custodian);
         execute::check_proposal(ceremony, reviewed)?;
         self.destination.check(&matter, decision)?;
-        self.brief(&matter);
+        self.brief(&matter)?;
         terminal.findings(&self.destination.ahead(state)?);
         check_continuity(terminal, state, &matter.continuity)?;
         let verb = match answer {
@@ -150,7 +150,7 @@ impl DecidingPlace<'_, '_> {
     }
 
     /// The whole briefing; or where it was shown before and may have left the screen, what a custodian compares.
-    fn brief(&self, matter: &Matter<'_>) {
+    fn brief(&self, matter: &Matter<'_>) -> Result<(), Error> {
         let (ceremony, proposal) = (matter.ceremony, &matter.ceremony.proposal);
         match self.lead {
             Lead::Verb => {
@@ -160,12 +160,13 @@ impl DecidingPlace<'_, '_> {
                     ceremony.digest,
                     &ceremony.roster,
                     lost,
-                ));
+                ))
             }
             Lead::Run => {
                 self.terminal.tell("");
                 self.terminal.digest("Digest of the proposal that is briefed above", ceremony.digest);
                 self.terminal.digest("Station fingerprint", proposal.station.keys.fingerprint());
+                Ok(())
             }
         }
     }

@@ -60,9 +60,8 @@ fn new(args: &CardNew, terminal: Terminal) -> Result<Done, Error> {
     check_free(path)?;
     let pin = match unlocking::read_pin(&args.pin)? {
         Some(pin) => pin,
-        None => secrets::choose(terminal, "PIN for the new card (6 to 64 characters)", |pin| {
-            Ok(SoftCard::check_new_pin(pin)?)
-        })?,
+        None => terminal
+            .new_pin("PIN for the new card (6 to 64 characters)", |pin| Ok(SoftCard::check_new_pin(pin)?))?,
     };
     let mut card = SoftCard::create(path, &pin, SystemClock.now())?;
     let seen = seen(card.describe(&[])?);

@@ -21,6 +21,8 @@ pub enum Exit {
     Indeterminate,
     /// 6: too few approvals yet, or an audit that finds nothing wrong and is not pinned.
     Incomplete,
+    /// 130: somebody pressed Ctrl-C.
+    Interrupted,
 }
 
 impl Exit {
@@ -33,6 +35,7 @@ impl Exit {
             Self::Failed => 4,
             Self::Indeterminate => 5,
             Self::Incomplete => 6,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -52,6 +55,7 @@ impl From<ErrorKind> for Exit {
             ErrorKind::Failed => Self::Failed,
             ErrorKind::Indeterminate => Self::Indeterminate,
             ErrorKind::Incomplete => Self::Incomplete,
+            ErrorKind::Interrupted => Self::Interrupted,
         }
     }
 }

@@ -97,7 +97,7 @@ impl Stage {
         let draft = propose::draft(&mut self.wiring.world(), state.as_ref(), request, &description)?;
         let digest = Digest::of(&strict::write(&draft.proposal));
         let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
-        self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &draft.roster, lost));
+        self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &draft.roster, lost))?;
         Ok(draft)
     }
 
@@ -129,7 +129,7 @@ impl Stage {
         }
         self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
         let lost = state.recovered_by(&open.proposal);
-        self.terminal.briefing(&briefing((&open.proposal, &open.plan), open.digest, &open.roster, lost));
+        self.terminal.briefing(&briefing((&open.proposal, &open.plan), open.digest, &open.roster, lost))?;
         Ok(Some(ProposalMade {
             ceremony: open.directory.clone(),
             proposal: open.digest,
@@ -315,7 +315,7 @@ fn ask_handed_over(terminal: Terminal, plan: &Plan, given: &mut HandedCredential
     for (target, role) in missing {
         if terminal.is_interactive() {
             terminal.tell(&format!("{target}, {role}: its owner hands it over to the quorum"));
-            let typed = terminal.new_pin(&format!("{role} of {target}"))?;
+            let typed = terminal.new_pin(&format!("{role} of {target}"), |_| Ok(()))?;
             given.insert((target, role), CredentialSecret::copy_of(typed.expose())?);
         }
     }

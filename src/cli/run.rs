@@ -1,10 +1,11 @@
 //! `quorate run`: a whole ceremony at one station, guided.
 
+mod attestation;
 mod paper;
 mod table;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     account::acts::Led,
-    ceremony::{self, Code, Error, Persistence, Report, attest::Opinion},
+    ceremony::{self, Code, Error, ErrorKind, Persistence, Report},
     encoding::text::Name,
     memory::Pin,
     ports::card::FinalTry,
@@ -30,7 +31,8 @@ use crate::{
     storage,
     transcript::{known::Known, ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
-use table::{GIVE, TRY, Table, Waited, instead};
+use attestation::Approved;
+use table::{GIVE, TRY, Table};
 
 /// Leads through a plan, or goes on with its ceremony where it is open already.
 pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Error> {
@@ -104,7 +106,7 @@ fn lead(
         }
     };
     terminal.heading("Approvals");
-    let (approved, mut people) = approvals(&mut stage, table, paper)?;
+    let mut people = approvals(&mut stage, table, paper)?;
 
     terminal.heading("Execution");
     let (report, spent) = execute(&mut stage, table, &mut admin, present)?;
@@ -114,15 +116,18 @@ fn lead(
 
     if executed.outcome == Outcome::Completed {
         terminal.heading("Attestation");
-        if let Err(mut error) = attest(&mut stage, table, &mut people, &approved) {
+        if let Err(mut error) = attestation::attest(&mut stage, table, &mut people) {
             // The same command would begin another ceremony.
             error.hint =
                 "the ceremony has ended all the same; 'quorate attest' takes attestations later".into();
+            if error.kind == ErrorKind::Interrupted {
+                return Err(error);
+            }
             terminal.complain(&table.next.explain(error));
         }
     }
     tell_next(terminal, executed.outcome, &table.next);
-    let approved = approved.into_iter().collect();
+    let approved = people.into_iter().map(|approved| approved.who).collect();
     Ok(Done::new(executed.outcome.into(), Led { proposed, approved, executed }))
 }
 
@@ -160,8 +165,8 @@ fn execute(
     mut present: BTreeMap<(Name, Role), Pin>,
 ) -> Result<(Report, Spent), Error> {
     loop {
-        let tried = match table.wait_for(admin, "the administrator")? {
-            Waited::There => stage.execute(
+        let tried = if table.wait_for(admin, "the administrator").map_err(unfinished)? {
+            stage.execute(
                 admin,
                 Execution {
                     reviewed: None,
@@ -169,114 +174,129 @@ fn execute(
                     present: std::mem::take(&mut present),
                     persistence: Persistence::GoOn,
                 },
-            ),
-            Waited::Skipped => Err(Error::problem("the administrator's card is not in", "")),
+            )
+        } else {
+            Err(Error::problem("the administrator's card is not in", ""))
         };
         let kind = tried.as_ref().err().map(|error| error.kind);
-        match (table.forgives(tried, TRY)?, kind) {
-            (Some(report), _) => return Ok(report),
-            // It may have been a PIN that was wrong.
-            (None, kind) if !table.terminal.person_says_yes_unseen("Try the execution again?")? => {
-                let mut error = Error::problem(
-                    "the ceremony was not executed to its end",
-                    "'quorate status' says what is known of it; 'quorate execute' or the same command again goes on",
-                );
-                error.kind = kind.unwrap_or(error.kind);
-                error.code = Code::of_kind(error.kind);
-                return Err(error);
+        match table.forgives(tried, TRY).map_err(unfinished)? {
+            Some(report) => return Ok(report),
+            None if !table.terminal.person_says_yes("Try the execution again?").map_err(unfinished)? => {
+                let kind = kind.unwrap_or(ErrorKind::Problem);
+                return Err(unfinished(Error {
+                    kind,
+                    code: Code::of_kind(kind),
+                    ..Error::problem("the ceremony was not executed to its end", "")
+                }));
             }
-            (None, _) => {}
+            None => {}
         }
     }
 }
 
-/// Those who approved attest the head. The ceremony has ended: anyone who cannot, or does not wish to, ends nothing.
-fn attest(
-    stage: &mut Stage,
-    table: &Table<'_>,
-    people: &mut [(Name, PresentedCard)],
-    approved: &BTreeSet<Name>,
-) -> Result<(), Error> {
-    let terminal = table.terminal;
-    let here: Vec<&str> = people.iter().map(|(who, _)| who.as_str()).collect();
-    let before: Vec<&str> = approved.iter().map(Name::as_str).filter(|who| !here.contains(who)).collect();
-    if !before.is_empty() {
-        terminal.tell(&format!(
-            "Approved before, so that the card is not at hand here: {}. Each attests with 'quorate attest'.",
-            before.join(", ")
-        ));
+/// The execution may have begun.
+fn unfinished(mut error: Error) -> Error {
+    if error.ends_questions() || error.hint.is_empty() {
+        error.hint =
+            "'quorate status' says what is known of it; 'quorate execute' or the same command again goes on"
+                .into();
     }
-    let question = match (here.as_slice(), before.as_slice()) {
-        ([], _) => return Ok(()),
-        (_, []) => "Do all who approved attest this head?".to_owned(),
-        (here, _) => format!("Is this head attested now by {}?", here.join(" and ")),
-    };
-    if !terminal.answer(&question)? {
-        return Ok(());
-    }
-    for (who, card) in people {
-        loop {
-            if table.asks && matches!(table.wait_for(card, who.as_str())?, Waited::Skipped) {
-                break;
-            }
-            match stage.attest(card, Opinion::agreement()) {
-                Ok(attested) => {
-                    terminal.tell(&format!("{} attested the head.", attested.person));
-                    break;
-                }
-                Err(error) if error.code == Code::NoAnswer => return Err(error),
-                Err(error) => terminal.complain(&table.next.explain(instead(error, TRY))),
-            }
-            if !table.asks
-                || !terminal.person_says_yes_unseen(&format!("{who} has not attested. Try again?"))?
-            {
-                break;
-            }
-        }
-    }
-    Ok(())
+    error
 }
 
 /// Custodians approve, one card after the other, until there is a quorum. If no card is left before, the ceremony stays
-/// open: the administrator's card is not asked for what cannot be done yet.
-fn approvals(
-    stage: &mut Stage,
-    table: &mut Table<'_>,
-    paper: Pins,
-) -> Result<(BTreeSet<Name>, Vec<(Name, PresentedCard)>), Error> {
+/// open: the administrator's card is not asked for what cannot be done yet. Gives all who approved, with the cards that were given.
+fn approvals(stage: &mut Stage, table: &mut Table<'_>, paper: Pins) -> Result<Vec<Approved>, Error> {
     let needed = stage.needed()?;
-    let mut people = Vec::new();
-    let mut approved = needed.approved.clone();
-    while !needed.has_begun && !needed.is_met(&approved) {
-        let missing: Vec<&str> =
-            needed.custodians.iter().filter(|n| !approved.contains(*n)).map(|n| n.as_str()).collect();
-        let standing = format!("{} of {} have approved", approved.len(), needed.count);
+    let mut people: Vec<Approved> =
+        needed.approved.iter().map(|who| Approved { who: who.clone(), card: None }).collect();
+    while !needed.has_begun && people.len() < needed.count {
+        let missing: Vec<&str> = needed
+            .custodians
+            .iter()
+            .filter(|who| people.iter().all(|approved| approved.who != **who))
+            .map(|who| who.as_str())
+            .collect();
+        let standing = format!("{} of {} have approved", people.len(), needed.count);
         stage.terminal.tell(&format!("{standing}. Not yet: {}.", missing.join(", ")));
-        let next = table.next("Next card (yubikey:SERIAL, soft:FILE, done)");
-        let Some(next) = table.forgives(next, GIVE)? else { continue };
-        let Some(mut card) = next else {
-            if table.stops()? {
-                return Err(left_open(&standing, &missing));
-            }
-            continue;
-        };
-        let tried = stage.approve(&mut card, paper);
-        let Some(who) = table.forgives(tried, GIVE)? else { continue };
-        stage.terminal.tell(&format!("{who} approved."));
-        if approved.insert(who.clone()) {
-            people.push((who, card));
+        match next_approval(stage, table, &mut people, paper) {
+            Ok(More::Come) => {}
+            Ok(More::DoNotCome) => return Err(left_open(None, &standing, &missing)),
+            Err(error) if error.ends_questions() => return Err(left_open(Some(error), &standing, &missing)),
+            Err(error) => return Err(error),
         }
     }
-    Ok((approved, people))
+    if !needed.has_begun {
+        stage.terminal.confirm("All approvals are there. Execute now?").map_err(not_executed)?;
+    }
+    Ok(people)
 }
 
-fn left_open(standing: &str, missing: &[&str]) -> Error {
-    Error::incomplete(
+/// Whether more cards come.
+enum More {
+    Come,
+    DoNotCome,
+}
+
+/// The next card approves, or is kept for later if its holder has approved before.
+fn next_approval(
+    stage: &mut Stage,
+    table: &mut Table<'_>,
+    people: &mut Vec<Approved>,
+    paper: Pins,
+) -> Result<More, Error> {
+    let next = table.next("Next card (yubikey:SERIAL, soft:FILE, done)");
+    let Some(next) = table.forgives(next, GIVE)? else { return Ok(More::Come) };
+    let Some(mut card) = next else {
+        return Ok(if table.stops()? { More::DoNotCome } else { More::Come });
+    };
+    let holder = stage.holder(&mut card);
+    let Some(who) = table.forgives(holder, GIVE)? else { return Ok(More::Come) };
+    if let Some(before) = people.iter_mut().find(|approved| approved.who == who) {
+        stage.terminal.tell(&format!("{who} has approved before."));
+        before.card = Some(card);
+        return Ok(More::Come);
+    }
+    let tried = stage.approve(&mut card, paper);
+    if let Some(who) = table.forgives(tried, GIVE)? {
+        stage.terminal.tell(&format!("{who} approved."));
+        people.push(Approved { who, card: Some(card) });
+    }
+    Ok(More::Come)
+}
+
+/// Too few approved, because nobody came any more, or for this reason.
+fn left_open(why: Option<Error>, standing: &str, missing: &[&str]) -> Error {
+    let left = Error::incomplete(
         format!("{standing}: the ceremony stays open, and nothing was tried"),
         "those who are missing run 'quorate approve', then you 'quorate execute', or the same command again; \
          'quorate abort' gives it up",
     )
-    .with(vec![format!("not yet: {}", missing.join(", "))])
+    .with(vec![format!("not yet: {}", missing.join(", "))]);
+    match why {
+        Some(Error { kind: ErrorKind::Interrupted, code, .. }) => Error {
+            kind: ErrorKind::Interrupted,
+            code,
+            message: format!("interrupted: {}", left.message),
+            ..left
+        },
+        _ => left,
+    }
+}
+
+/// All approved, and then somebody did not go on.
+fn not_executed(error: Error) -> Error {
+    let how = match error.code {
+        Code::NotConfirmed => "not confirmed",
+        Code::Interrupted => "interrupted",
+        Code::NoAnswer => "no answer was given",
+        _ => return error,
+    };
+    Error {
+        message: format!("{how}: the ceremony stays open, and nothing was tried"),
+        hint: "'quorate execute' or the same command again goes on; 'quorate abort' gives it up".into(),
+        ..error
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args::Global, terminal::Terminal, wiring::Wiring};
+use super::{args::Global, terminal::Terminal, unlocking::PresentedCard, wiring::Wiring};
 use crate::{
-    ceremony::{Error, execute, standing},
+    ceremony::{Error, execute, recognition, standing},
     encoding::text::Name,
     ports::clock::Clock as _,
     proposal::target::Role,
@@ -49,6 +49,14 @@ impl Stage {
         self.wiring.world().load()
     }
 
+    /// Whose card it is, by the roster that decides on the last ceremony.
+    pub fn holder(&mut self, card: &mut PresentedCard) -> Result<Name, Error> {
+        let state = self.state()?;
+        let description = card.describe(&recognition::enrolled(&state))?;
+        let last = state.ceremonies.last().ok_or_else(|| Error::defect("the ledger has no ceremony"))?;
+        recognition::holder(&last.roster, &description).map(|person| person.name.clone())
+    }
+
     /// Asks where this machine's clock is far past the ledger's last line: what is written now may bind all that follows.
     pub fn ask_clock(&self, state: &LedgerState) -> Result<(), Error> {
         let now = self.wiring.clock.now();
@@ -84,11 +92,4 @@ pub struct Needed {
     pub has_begun: bool,
     /// PINs that the quorum does not have, with the reason.
     pub present: Vec<(Name, Role, String)>,
-}
-
-impl Needed {
-    /// Whether those who approved are enough.
-    pub fn is_met(&self, approved: &BTreeSet<Name>) -> bool {
-        approved.len() >= self.count
-    }
 }

@@ -297,8 +297,7 @@ pub fn settle_final_try(
     match checked {
         Ok(()) => Ok(FinalTry::Keep),
         Err(CardError::FinalTry { .. }) if allowed == FinalTry::Spend => {
-            // A wrong PIN may have come before.
-            terminal.confirm_unseen(&format!(
+            terminal.confirm(&format!(
                 "One try is left for {whose}: a wrong PIN blocks it. Spend the last try?"
             ))?;
             Ok(FinalTry::Spend)

@@ -47,10 +47,11 @@ pub const fn meaning(exit: Exit) -> &'static str {
         Exit::Incomplete => {
             "Too few approvals yet, with the ledger untouched; or an audit that checks out but was not given both numbers, or whose last ceremony has begun to act and has not ended."
         }
+        Exit::Interrupted => INTERRUPTED.1,
     }
 }
 
-/// What a shell reports of a command that Ctrl-C ended; no command returns it.
+/// What a shell reports of a command that Ctrl-C ended: the signal ends it, after it said what it leaves.
 pub const INTERRUPTED: (u8, &str) = (
     130,
     "Interrupted by Ctrl-C (SIGINT), as a shell reports it; of another signal it is 128 and the signal's number. What was \

@@ -1,4 +1,4 @@
-//! Signals that are held back while a secret is typed.
+//! Signals that are held back while somebody types.
 //!
 //! A prompt that turned the terminal's echo off must turn it on again before a signal ends or stops the process, and off
 //! again when it goes on. Nothing is handled and no disposition changes: the signals are blocked, read from a signalfd
@@ -24,6 +24,8 @@ const HELD: [libc::c_int; 6] =
 pub enum Held {
     /// The process went on after it was stopped.
     Continued,
+    /// Ctrl-C, where the process was not started to ignore it: it is to end, and may say first what it leaves.
+    Interrupted,
     /// It is to end or to stop: this number.
     Raised(i32),
 }
@@ -41,7 +43,19 @@ impl HeldSignals {
     /// # Errors
     /// Where the process may open no more descriptors.
     pub fn hold() -> io::Result<Self> {
-        let held = set(&HELD)?;
+        Self::holding(&HELD)
+    }
+
+    /// From now on, Ctrl-C alone.
+    ///
+    /// # Errors
+    /// Where the process may open no more descriptors.
+    pub fn interrupt() -> io::Result<Self> {
+        Self::holding(&[libc::SIGINT])
+    }
+
+    fn holding(signals: &[libc::c_int]) -> io::Result<Self> {
+        let held = set(signals)?;
         // SAFETY: the set is initialised; the call returns a new descriptor or -1.
         let descriptor = unsafe { libc::signalfd(-1, &held, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         if descriptor < 0 {
@@ -66,7 +80,11 @@ impl HeldSignals {
             Ok(read) if read == length => {
                 // SAFETY: all of it was written; it is plain numbers, for which each bit pattern is valid.
                 let number = unsafe { info.assume_init() }.ssi_signo.cast_signed();
-                Ok(Some(if number == libc::SIGCONT { Held::Continued } else { Held::Raised(number) }))
+                Ok(Some(match number {
+                    libc::SIGCONT => Held::Continued,
+                    libc::SIGINT if !is_ignored(number)? => Held::Interrupted,
+                    number => Held::Raised(number),
+                }))
             }
             Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(_) => match io::Error::last_os_error() {
@@ -104,6 +122,22 @@ impl Drop for HeldSignals {
         // With a mask that the kernel gave it does not fail.
         let _ = mask(libc::SIG_SETMASK, &self.before);
     }
+}
+
+/// Ends the process as Ctrl-C does where nothing holds it back, so that the shell's loop or script ends too.
+pub fn end_as_interrupted() {
+    // SAFETY: takes no pointer. Nothing handles the signal; where it is ignored, this does nothing.
+    let _ = unsafe { libc::raise(libc::SIGINT) };
+}
+
+fn is_ignored(signal: libc::c_int) -> io::Result<bool> {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action only the present one is written, which is plain numbers.
+    if unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: written by the call.
+    Ok(unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN)
 }
 
 fn set(signals: &[libc::c_int]) -> io::Result<libc::sigset_t> {

@@ -57,7 +57,7 @@ fn a_custodian_approves() {
         ["approve", &ledger, "--card", "yubikey", "--head", &head, "-o", &output, "--state-dir", &state];
     // They type their PIN once, however many keys use it.
     let turns = [
-        ("Approve this proposal as Bob Example? [y/N]", "y"),
+        ("Approve this proposal as Bob Example? [yes/no]", "y"),
         ("PIN of Bob Example's yubikey card 10000002 (3 tries left)", PIN),
     ];
     let (code, said) = converse(&table, &args, &turns);
@@ -80,7 +80,7 @@ fn a_custodian_approves() {
 }
 
 const NEXT: &str = "Next card (yubikey:SERIAL, soft:FILE, done)";
-const AS_ALICE: &str = "Approve this proposal as Alice Example? [y/N]";
+const AS_ALICE: &str = "Approve this proposal as Alice Example? [yes/no]";
 
 /// A table at which nothing is open, a plan, and the command that leads through it.
 fn run_anew(table: &Table, more: &[&str]) -> Vec<String> {
@@ -113,12 +113,12 @@ fn a_ceremony_at_one_table_forgives() {
     looks_away(&table.alice, 4, 6);
     let turns = [
         ("Administrator's card (yubikey:SERIAL, soft:FILE) [yubikey]", FRANK),
-        ("Sign this proposal? [y/N]", "y"),
+        ("Sign this proposal? [yes/no]", "y"),
         ("PIN of Frank Example's yubikey card 10000004 (3 tries left)", "00000000"),
         ("PIN of Frank Example's yubikey card 10000004 (2 tries left)", PIN),
         // Enough, says somebody, and thinks again.
         (NEXT, "done"),
-        ("Stop here, and leave the ceremony open? [y/N]", "n"),
+        ("Stop here, and leave the ceremony open? [yes/no]", "n"),
         // Two are in, and Enter alone names none.
         (NEXT, ""),
         (NEXT, ALICE),
@@ -130,14 +130,15 @@ fn a_ceremony_at_one_table_forgives() {
         (AS_ALICE, "y"),
         ("PIN of Alice Example's yubikey card 10000001 (2 tries left)", PIN),
         (NEXT, BOB),
-        ("Approve this proposal as Bob Example? [y/N]", "y"),
+        ("Approve this proposal as Bob Example? [yes/no]", "y"),
         ("PIN of Bob Example's yubikey card 10000002 (3 tries left)", PIN),
         (NEXT, &carol),
-        ("Approve this proposal as Carol Example? [y/N]", "y"),
+        ("Approve this proposal as Carol Example? [yes/no]", "y"),
         ("PIN of Carol Example's soft card", "carol-123456"),
-        ("Try the execution again? [y/N]", "y"),
-        ("Do all who approved attest this head? [y/N]", "y"),
-        ("alice has not attested. Try again? [y/N]", "y"),
+        ("All approvals are there. Execute now? [yes/no]", "y"),
+        ("Try the execution again? [yes/no]", "y"),
+        ("Do all who approved attest this head? [yes/no]", "y"),
+        ("alice has not attested. Try again? [yes/no]", "y"),
     ];
     let (code, said) = converse(&table, &args.iter().map(String::as_str).collect::<Vec<_>>(), &turns);
     assert_eq!(code, 0, "{said}");
@@ -181,18 +182,18 @@ fn a_ceremony_that_lacks_people_stays_open() {
     let admin = table.quorum.card(ADMIN, "");
     let turns = [
         ("Administrator's card (yubikey:SERIAL, soft:FILE) [yubikey]", admin.as_str()),
-        ("Sign this proposal? [y/N]", "y"),
+        ("Sign this proposal? [yes/no]", "y"),
         ("PIN of Frank Example's soft card", "frank-123456"),
         // The last try is spent only if somebody says so.
         (NEXT, ""),
         (AS_ALICE, "y"),
-        ("Spend the last try? [y/N]", "n"),
+        ("Spend the last try? [yes/no]", "n"),
         (NEXT, ""),
         (AS_ALICE, "y"),
-        ("Spend the last try? [y/N]", "y"),
+        ("Spend the last try? [yes/no]", "y"),
         ("PIN of Alice Example's yubikey card 10000001 (1 try left)", PIN),
         (NEXT, "done"),
-        ("Stop here, and leave the ceremony open? [y/N]", "y"),
+        ("Stop here, and leave the ceremony open? [yes/no]", "y"),
     ];
     let (code, said) = converse(&table, &args.iter().map(String::as_str).collect::<Vec<_>>(), &turns);
     assert_eq!(code, 6, "{said}");
@@ -261,17 +262,14 @@ fn a_new_pin_is_asked_for_until_it_is_one() {
         ("New PIN for card 10000009 (6 to 8 characters)", "New PUK for card 10000009, which unblocks it");
     let again = "The same again";
     let turns = [
-        ("Make card 10000009 ready? [y/N]", "y"),
+        ("Make card 10000009 ready? [yes/no]", "y"),
         (pin, "123456"),
-        (again, "123456"),
         (pin, "1234"),
-        (again, "1234"),
         (pin, PIN),
         (again, "27182817"),
         ("the two differ, once more", PIN),
         (again, PIN),
         (puk, PIN),
-        (again, PIN),
         (puk, PUK),
         (again, PUK),
     ];
@@ -308,7 +306,7 @@ fn the_pin_of_a_card_that_is_enrolled_is_asked_for_again() {
         [&name[..], &[output]].concat()
     };
     let (pin, puk, again) = ("New PIN for card 10000009", "New PUK for card 10000009", "The same again");
-    let ready = ("Make card 10000009 ready? [y/N]", "y");
+    let ready = ("Make card 10000009 ready? [yes/no]", "y");
     let made = [ready, (pin, PIN), (again, PIN), (puk, PUK), (again, PUK)];
     let (code, said) = converse(&table, &enroll(&first), &made);
     assert_eq!(code, 0, "{said}");

@@ -263,11 +263,11 @@ fn confirm(steps: &Steps, card: &CardInventory, terminal: Terminal) -> Result<()
     if replaced.is_empty() {
         return terminal.confirm(&format!("Make card {} ready?", card.serial));
     }
-    let wanted = format!("{} {}", card.serial, replaced.join(" "));
-    let typed = terminal.ask(&format!(
-        "What is sealed to a key that is destroyed is lost, and so is a certificate. Type \"{wanted}\" (serial and slot) to go on"
-    ))?;
-    if typed.trim() == wanted {
+    let words = format!("{} {}", card.serial, replaced.join(" "));
+    let question = format!(
+        "What is sealed to a key that is destroyed is lost, and so is a certificate. Type \"{words}\" (serial and slot) to go on"
+    );
+    if terminal.types(&question, &words)? {
         return Ok(());
     }
     Err(Error::refused("not confirmed: nothing was done", "type serial and slot as they are shown"))

@@ -41,7 +41,7 @@ pub(super) fn pin(
     }
     if card.pin.is_default {
         let prompt = format!("New PIN for card {} ({})", card.serial, length(card));
-        let pin = choose(terminal, &prompt, |pin| Ok(preparation.check_new_pin(pin)?))?;
+        let pin = terminal.new_pin(&prompt, |pin| Ok(preparation.check_new_pin(pin)?))?;
         return Ok((pin, None));
     }
     let whose = format!("card {}", card.serial);
@@ -82,24 +82,6 @@ fn length(card: &CardInventory) -> &'static str {
     if card.pin_rules.wants_eight { "8 characters" } else { "6 to 8 characters" }
 }
 
-/// A new PIN or PUK that is typed, as often as it takes.
-pub(super) fn choose(
-    terminal: Terminal,
-    prompt: &str,
-    check: impl Fn(&Pin) -> Result<(), Error>,
-) -> Result<Pin, Error> {
-    loop {
-        let chosen = terminal.new_pin(prompt)?;
-        match check(&chosen) {
-            Ok(()) => return Ok(chosen),
-            Err(mut error) => {
-                error.hint = "type another one; Enter alone gives up".into();
-                terminal.complain(&error);
-            }
-        }
-    }
-}
-
 pub(super) fn puk(
     args: &CardEnroll,
     preparation: &Preparation,
@@ -129,7 +111,7 @@ pub(super) fn puk(
         ));
     }
     let prompt = format!("New PUK for card {}, which unblocks it ({})", card.serial, length(card));
-    choose(terminal, &prompt, check).map(Some)
+    terminal.new_pin(&prompt, check).map(Some)
 }
 
 /// The management key is needed only if something is written that needs it.

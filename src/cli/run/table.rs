@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    ceremony::{Code, Error},
+    ceremony::Error,
     cli::{
         args::{CardPlace, PinArgs},
         invocation::Invocation,
@@ -12,14 +12,6 @@ use crate::{
     },
     ports::card::FinalTry,
 };
-
-/// What came of waiting for a card.
-pub enum Waited {
-    /// It is in.
-    There,
-    /// Its holder goes without.
-    Skipped,
-}
 
 /// The cards, as they are given or asked for.
 pub struct Table<'a> {
@@ -57,13 +49,10 @@ impl Table<'_> {
         let place = match self.places.next() {
             Some(place) => place.clone(),
             None if self.asks => {
-                let typed = self.terminal.ask_or(whose, "yubikey")?;
-                if typed.trim() == "done" {
-                    return Ok(None);
+                match self.terminal.place(whose, "yubikey", &["yubikey:", "soft:", DONE], answer)? {
+                    Some(place) => place,
+                    None => return Ok(None),
                 }
-                typed.trim().parse().map_err(|e: String| {
-                    Error::usage(e, "for example yubikey, yubikey:12345678 or soft:alice.card")
-                })?
             }
             None => return Ok(None),
         };
@@ -77,15 +66,15 @@ impl Table<'_> {
         if self.asks { self.terminal.person_says_yes(question) } else { Ok(true) }
     }
 
-    /// Waits until this card is in a reader again: where there is one reader, each takes their card out after their turn.
-    pub fn wait_for(&self, card: &mut PresentedCard, whose: &str) -> Result<Waited, Error> {
+    /// Waits until this card is in a reader again, unless its holder goes without: where there is one reader, each takes their
+    /// card out after their turn.
+    pub fn wait_for(&self, card: &mut PresentedCard, whose: &str) -> Result<bool, Error> {
         while self.forgives(card.look(), GIVE)?.is_none() {
-            let answer = self.terminal.ask(&format!("Put the card of {whose} in and type yes, or skip"))?;
-            if answer.trim().eq_ignore_ascii_case("skip") {
-                return Ok(Waited::Skipped);
+            if !self.terminal.goes_on(&format!("Is the card of {whose} in?"))? {
+                return Ok(false);
             }
         }
-        Ok(Waited::There)
+        Ok(true)
     }
 
     /// Whether the person at the table is given another try. A wrong PIN or a wrong card must not end a ceremony. `again`: what
@@ -93,18 +82,31 @@ impl Table<'_> {
     pub fn forgives<T>(&self, tried: Result<T, Error>, again: &str) -> Result<Option<T>, Error> {
         match tried {
             Ok(value) => Ok(Some(value)),
-            // Where the input has ended, asking again would never end.
-            Err(error) if self.asks && error.code != Code::NoAnswer => {
-                let code = error.code;
+            // Where nobody answers any more, asking again would never end.
+            Err(error) if self.asks && !error.ends_questions() => {
                 self.terminal.complain(&self.next.explain(instead(error, again)));
-                if code.is_about_a_pin() {
-                    self.terminal.settle()?;
-                }
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
+}
+
+/// Says that no more cards come.
+const DONE: &str = "done";
+
+/// The place of a card, or none where no more come. What is not one may be a PIN, so that it is not repeated.
+fn answer(typed: &str) -> Result<Option<CardPlace>, Error> {
+    if typed == DONE {
+        return Ok(None);
+    }
+    let place = typed.parse().map_err(|error: String| {
+        Error::usage(
+            format!("that is not a card: {error}"),
+            "for example yubikey, yubikey:12345678 or soft:alice.card",
+        )
+    })?;
+    Ok(Some(place))
 }
 
 /// What a person does who is given another try, where a hint speaks of the whole command.

@@ -1,19 +1,17 @@
-//! Questions at the terminal: each is answered by a line, read as the terminal gives it.
+//! Questions at the terminal: each is answered by a line.
 //!
-//! Only `y` or `yes` is yes and only `n` or `no` is no; anything else, Enter alone too, asks again. The end of the input
-//! (Ctrl-D) is not an answer. No escape sequence but that of colour is written, where the terminal takes it, and the terminal's
-//! mode stays as it is, so that a `dumb` terminal can be asked, and an interrupt leaves nothing behind. Only text with a usual answer, such as the place of a
-//! card, can be edited as it is typed, by dialoguer, where the terminal can do that.
+//! What is typed is not shown, since at any prompt somebody may type a PIN: a word that answers the question is shown once it was
+//! read, and nothing else ever is. Only `y` or `yes` is yes and only `n` or `no` is no; anything else, Enter alone too, asks again. The end of the input
+//! (Ctrl-D) is not an answer. No escape sequence but that of colour is written, where the terminal takes it, so that a `dumb` terminal
+//! can be asked. Only the place of a card is seen as it is typed, and can be edited by dialoguer, where the terminal can do that: once it began as one.
 
 use std::io::IsTerminal as _;
 
-use rustix::termios::{QueueSelector, tcflush};
-
 use super::{
     Terminal,
-    hidden::{self, Echo, unreadable},
+    hidden::{self, Begun, unreadable},
     pages,
-    screen::{BOLD, painted, persons_screen, rows},
+    screen::{BOLD, painted, persons_screen, rows, show_person},
 };
 use crate::{
     ceremony::{Code, Error},
@@ -28,19 +26,21 @@ const LONGEST_PROMPT: usize = 68;
 
 impl Terminal {
     /// A briefing that is decided on: a screen at a time where a person reads it, so that nothing runs off the top.
-    pub fn briefing(self, sections: &[Section]) {
+    pub fn briefing(self, sections: &[Section]) -> Result<(), Error> {
         if self.yes || self.json || !self.is_interactive() || !std::io::stdout().is_terminal() {
-            return self.sections(sections);
+            self.sections(sections);
+            return Ok(());
         }
         let pages = pages(sections, rows().saturating_sub(2).max(8));
         for (number, page) in pages.iter().enumerate() {
             self.print(if number == 0 { page } else { page.trim_start_matches('\n') });
             if number.saturating_add(1) < pages.len() {
                 let page = number.saturating_add(1);
-                turn_page(&format!("-- page {page} of {}: Enter goes on --", pages.len()));
+                wait_for_enter(&format!("-- page {page} of {}: Enter goes on --", pages.len()))?;
             }
         }
         self.print("");
+        Ok(())
     }
 
     /// Whether somebody can be asked: they type at a terminal, and there is one to show them the question.
@@ -59,12 +59,6 @@ impl Terminal {
         if self.yes { Ok(()) } else { self.ask_person(question) }
     }
 
-    /// The same where a PIN was just expected: what is typed is not shown, lest it be the PIN.
-    pub fn confirm_unseen(self, question: &str) -> Result<(), Error> {
-        all_was_shown()?;
-        if self.yes || self.yes_or_no(question, Echo::Hidden)? { Ok(()) } else { Err(denied()) }
-    }
-
     /// Goes on only if a person at the terminal says so; `--yes` does not count.
     pub fn ask_person(self, question: &str) -> Result<(), Error> {
         all_was_shown()?;
@@ -78,28 +72,33 @@ impl Terminal {
 
     /// The same for a person at the terminal alone: `--yes` would answer it for ever.
     pub fn person_says_yes(self, question: &str) -> Result<bool, Error> {
-        self.yes_or_no(question, Echo::Shown)
-    }
-
-    /// The same where the person may have a PIN in mind.
-    pub fn person_says_yes_unseen(self, question: &str) -> Result<bool, Error> {
-        self.yes_or_no(question, Echo::Hidden)
-    }
-
-    fn yes_or_no(self, question: &str, echo: Echo) -> Result<bool, Error> {
         if !self.is_interactive() {
             return Err(nobody(question));
         }
-        let prompt = format!("{} ", painted(BOLD, &format!("{} [y/N]", self.prompt(question))));
-        // What was typed before a question was seen does not answer it.
-        let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+        Ok(self.choose(question, ["yes", "no"])? == "yes")
+    }
+
+    /// One of two words, or its first letter. What was typed before the question was seen does not answer it.
+    fn choose(self, question: &str, words: [&'static str; 2]) -> Result<&'static str, Error> {
+        let [one, other] = words;
+        let prompt = format!("{} ", painted(BOLD, &format!("{} [{one}/{other}]", self.prompt(question))));
         loop {
-            let typed = hidden::typed(&prompt, echo)?.ok_or_else(no_answer)?;
-            match yes_or_no(&String::from_utf8_lossy(typed.expose())) {
-                Some(answer) => return Ok(answer),
-                None => self.notice("Please type yes or no, and Enter."),
+            let typed = hidden::before_line_end(&prompt)?.ok_or_else(no_answer)?;
+            let chosen = chosen(&String::from_utf8_lossy(typed.expose()), words);
+            show_person(&format!("{}\n", chosen.unwrap_or_default()));
+            match chosen {
+                Some(word) => return Ok(word),
+                None => self.notice(&format!("Please type {one} or {other}, and Enter.")),
             }
         }
+    }
+
+    /// Whether somebody goes on, and does not skip this.
+    pub fn goes_on(self, question: &str) -> Result<bool, Error> {
+        if !self.is_interactive() {
+            return Err(unasked(question));
+        }
+        Ok(self.choose(question, ["yes", "skip"])? == "yes")
     }
 
     /// What is shown before the cursor. Of a prompt that is longer than a line, all but the last sentence is told before.
@@ -114,32 +113,45 @@ impl Terminal {
         }
     }
 
-    /// A line of text that is not empty.
-    pub fn ask(self, question: &str) -> Result<String, Error> {
+    /// These words, typed as they are.
+    pub fn types(self, question: &str, words: &str) -> Result<bool, Error> {
         if !self.is_interactive() {
             return Err(unasked(question));
         }
         let prompt = format!("{}: ", painted(BOLD, &self.prompt(question)));
-        loop {
-            let line = visible_line(&prompt)?;
-            if !line.trim().is_empty() {
-                return Ok(line);
-            }
-        }
+        let typed = hidden::before_line_end(&prompt)?.ok_or_else(no_answer)?;
+        let types = typed.expose().trim_ascii() == words.as_bytes();
+        show_person(&format!("{}\n", if types { words } else { "" }));
+        Ok(types)
     }
 
-    /// The same, with what Enter alone stands for.
-    pub fn ask_or(self, question: &str, usual: &str) -> Result<String, Error> {
+    /// The place of a card, or another answer that begins with one of these words; `usual` is what Enter alone stands for.
+    /// Nothing is shown, now or later, of a line that begins with something else.
+    pub fn place<T>(
+        self,
+        question: &str,
+        usual: &str,
+        words: &[&str],
+        parse: impl Fn(&str) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         if !self.is_interactive() {
             return Err(unasked(question));
         }
         let question = text::printable(question);
-        if can_edit() {
-            let input = dialoguer::Input::<String>::new().with_prompt(question).default(usual.to_owned());
-            return input.interact_text().map_err(unreadable);
-        }
-        let line = visible_line(&format!("{question} [{usual}]: "))?;
-        Ok(if line.trim().is_empty() { usual.to_owned() } else { line })
+        let prompt = format!("{question} [{usual}]: ");
+        let (typed, shown) = if can_edit() {
+            match hidden::begun(&prompt, words)?.ok_or_else(no_answer)? {
+                Begun::Word(word) => (edited(&question, usual, &word)?, prompt.as_str()),
+                Begun::Line(line) => (line_text(&line), ""),
+            }
+        } else {
+            (line_text(&hidden::before_line_end(&prompt)?.ok_or_else(no_answer)?), "")
+        };
+        let typed = if typed.trim().is_empty() { usual } else { typed.trim() };
+        let parsed = parse(typed);
+        let answer = if parsed.is_ok() { text::printable(typed) } else { String::new() };
+        show_person(&format!("{shown}{answer}\n"));
+        parsed
     }
 
     /// A PIN, not echoed; none if Enter alone gives up. What cannot be a PIN costs no try and is asked for again.
@@ -167,9 +179,15 @@ impl Terminal {
         })
     }
 
-    pub fn new_pin(self, prompt: &str) -> Result<Pin, Error> {
+    /// A new PIN, typed twice, as often as it takes. One that `check` refuses is refused before it is typed again.
+    pub fn new_pin(self, prompt: &str, check: impl Fn(&Pin) -> Result<(), Error>) -> Result<Pin, Error> {
         loop {
             let pin = self.pin(prompt)?;
+            if let Err(mut error) = check(&pin) {
+                error.hint = "type another one; Enter alone gives up".into();
+                self.complain(&error);
+                continue;
+            }
             let again = hidden::line("The same again: ")?.ok_or_else(no_answer)?;
             if again.expose() == pin.expose() {
                 return Ok(pin);
@@ -177,17 +195,12 @@ impl Terminal {
             self.notice("the two differ, once more");
         }
     }
+}
 
-    /// Waits for Enter where a PIN was just expected and a prompt that shows what is typed comes next. Anything else that is
-    /// typed, a PIN for example, is not shown, and waits again.
-    pub fn settle(self) -> Result<(), Error> {
-        while !hidden::line("-- no PIN is asked for now: Enter goes on --")?
-            .ok_or_else(no_answer)?
-            .expose()
-            .is_empty()
-        {}
-        Ok(())
-    }
+/// Waits for Enter alone. Anything else that is typed, a PIN for example, is not shown, and waits again.
+fn wait_for_enter(prompt: &str) -> Result<(), Error> {
+    while !hidden::line(prompt)?.ok_or_else(no_answer)?.expose().is_empty() {}
+    Ok(())
 }
 
 /// Whether a line can be edited on the screen: dialoguer moves the cursor by escape sequences, on standard error.
@@ -196,22 +209,23 @@ fn can_edit() -> bool {
     named && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// A page was read. Without an answer here there is none to the question that follows either.
-fn turn_page(prompt: &str) {
-    let _ = visible_line(&format!("{prompt}\n"));
+fn chosen<'w>(answer: &str, words: [&'w str; 2]) -> Option<&'w str> {
+    let answer = answer.trim().to_lowercase();
+    words.into_iter().find(|word| *word == answer || (answer.len() == 1 && word.starts_with(&answer)))
 }
 
-fn yes_or_no(answer: &str) -> Option<bool> {
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Some(true),
-        "n" | "no" => Some(false),
-        _ => None,
-    }
+/// A line that began with this word, edited on the screen. The prompt is written once more over itself, and the line is taken
+/// away when it has ended.
+fn edited(question: &str, usual: &str, word: &str) -> Result<String, Error> {
+    show_person("\r");
+    hidden::interruptible(|| {
+        let input = dialoguer::Input::<String>::new().with_prompt(question).default(usual.to_owned());
+        input.with_initial_text(word).report(false).interact_text().map_err(unreadable)
+    })
 }
 
-fn visible_line(prompt: &str) -> Result<String, Error> {
-    let line = hidden::typed(prompt, Echo::Shown)?.ok_or_else(no_answer)?;
-    Ok(String::from_utf8_lossy(line.expose()).into_owned())
+fn line_text(line: &Pin) -> String {
+    String::from_utf8_lossy(line.expose()).into_owned()
 }
 
 /// Nobody decides on what could not be shown.
@@ -261,14 +275,15 @@ mod tests {
 
     #[test]
     fn only_yes_is_yes_and_only_no_is_no() {
+        let words = ["yes", "no"];
         for yes in ["y", "Y", "yes", "YES", " yes "] {
-            assert_eq!(yes_or_no(yes), Some(true), "{yes}");
+            assert_eq!(chosen(yes, words), Some("yes"), "{yes}");
         }
         for no in ["n", "N", "no", "No"] {
-            assert_eq!(yes_or_no(no), Some(false), "{no}");
+            assert_eq!(chosen(no, words), Some("no"), "{no}");
         }
         for other in ["", "deny", "no way", "not yet", "maybe", "yn", "ny", "yes!", "any", "\u{1b}[Ay"] {
-            assert_eq!(yes_or_no(other), None, "{other}");
+            assert_eq!(chosen(other, words), None, "{other}");
         }
     }
 }

@@ -10,22 +10,29 @@ use crate::support::{
 
 /// Runs a script of expect; gives its exit code and all that stood on the screen.
 #[track_caller]
-fn at_terminal(quorum: &Quorum, script: &str) -> (i32, String) {
-    let start = "set timeout 120\nset stty_init {rows 500 columns 100}\n\
+pub fn at_terminal(quorum: &Quorum, script: &str) -> (i32, String) {
+    let (code, said) = at_terminal_of("dumb", 500, quorum, script);
+    // Not even where the terminal could: what is asked needs no escape sequence.
+    assert!(!said.contains('\u{1b}'), "an escape sequence: {said:?}");
+    (code, said)
+}
+
+/// The same at a terminal of this kind with so many rows.
+#[track_caller]
+pub fn at_terminal_of(name: &str, rows: usize, quorum: &Quorum, script: &str) -> (i32, String) {
+    let start = "set timeout 120\n\
                  proc hidden {} { global spawn_out\n while {![string match {* -echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
                  proc shown {} { global spawn_out\n while {![string match {* echo *} [exec stty -a < $spawn_out(slave,name)]]} { after 20 } }\n\
                  proc upto {text} { expect {\n -ex $text {}\n eof { puts \"ended before <$text>\"; exit 90 }\n timeout { puts \"no <$text>\"; exit 91 }\n } }\n\
                  proc ended {} { expect {\n eof {}\n timeout { exit 92 }\n }\n set how [wait]\n \
                  if {[llength $how] > 4} { exit 130 }\n exit [lindex $how 3] }\n";
     let output = Command::new("expect")
-        .args(["-c", &format!("{start}{script}")])
-        .env("TERM", "dumb")
+        .args(["-c", &format!("set stty_init {{rows {rows} columns 100}}\n{start}{script}")])
+        .envs([("TERM", name), ("NO_COLOR", "1")])
         .current_dir(quorum.dir.path())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    // Not even where the terminal could: what is asked needs no escape sequence.
-    assert!(!said.contains('\u{1b}'), "an escape sequence: {said:?}");
     (output.status.code().unwrap(), said)
 }
 
@@ -45,21 +52,23 @@ fn a_question_is_a_line() {
     // None of these is a yes, though most have a y or an n in them, and none of them is a no that ends it.
     let mut script = abort(&quorum);
     for answer in ["deny", "no way", "not yet", "maybe", "", "yn"] {
-        script += &format!("upto {{? [y/N] }}\nsend -- {{{answer}\r}}\nupto {{Please type yes or no}}\n")
+        script += &format!("upto {{? [yes/no] }}\nsend -- {{{answer}\r}}\nupto {{Please type yes or no}}\n")
             .replace("\\r", "\r");
     }
     // Ctrl-D is not an answer: it ends, and nothing was done.
-    let (code, said) = at_terminal(&quorum, &format!("{script}upto {{? [y/N] }}\nsend \"\\004\"\nended\n"));
+    let (code, said) =
+        at_terminal(&quorum, &format!("{script}upto {{? [yes/no] }}\nsend \"\\004\"\nended\n"));
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("no answer was given"), "{said}");
     let (code, said) =
-        at_terminal(&quorum, &format!("{}upto {{? [y/N] }}\nsend \"NO\\r\"\nended\n", abort(&quorum)));
+        at_terminal(&quorum, &format!("{}upto {{? [yes/no] }}\nsend \"NO\\r\"\nended\n", abort(&quorum)));
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("not confirmed"), "{said}");
     assert_eq!(fs::read(quorum.transcript("0001-inventory-inventory")).unwrap_or_default(), before);
     assert!(!quorum.run(&["status", &quorum.at("ledger")]).ok().json["open"].is_null());
     // What was typed before the question stood there does not answer it either; yes does.
-    let turns = "upto {? [y/N] }\nsend \"yes\\r\"\nupto {PIN of}\nhidden\nsend \"frank-123456\\r\"\nended\n";
+    let turns =
+        "upto {? [yes/no] }\nsend \"yes\\r\"\nupto {PIN of}\nhidden\nsend \"frank-123456\\r\"\nended\n";
     let (code, said) = at_terminal(&quorum, &format!("{}{turns}", abort(&quorum)));
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains("frank-123456"), "{said}");
@@ -229,13 +238,13 @@ fn run_proposes_nothing_in_a_ledger_that_may_be_an_old_copy() {
 #[test]
 fn the_pin_of_a_new_card_is_asked_for_until_it_is_one() {
     let quorum = Quorum::bare();
-    let twice = |pin: &str| {
-        format!("hidden\nsend \"{pin}\\r\"\nupto {{The same again: }}\nhidden\nsend \"{pin}\\r\"\n")
-    };
+    let once = |pin: &str| format!("hidden\nsend \"{pin}\\r\"\n");
     let script = format!(
-        "spawn -noecho {QUORATE} card new \"soft:tim's new.card\"\nupto {{PIN for}}\n{}upto {{type another one; Enter alone gives up}}\nupto {{PIN for}}\n{}ended\n",
-        twice("27!"),
-        twice("27!828")
+        "spawn -noecho {QUORATE} card new \"soft:tim's new.card\"\nupto {{PIN for}}\n{}upto {{type another one; Enter alone gives up}}\nupto {{PIN for}}\n{}\
+         upto {{The same again: }}\n{}ended\n",
+        once("27!"),
+        once("27!828"),
+        once("27!828")
     );
     let (code, said) = at_terminal(&quorum, &script);
     assert_eq!(code, 0, "{said}");
@@ -305,7 +314,7 @@ fn run_asks_before_it_begins_another_ceremony_of_a_plan_that_has_just_ended() {
     let script = format!(
         "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\nupto {{Administrator's card}}\n\
          send \"{}\\r\"\nupto {{0001-inventory was this very plan, and ended: completed}}\n\
-         upto {{Begin another ceremony of it? [y/N] }}\nsend \"n\\r\"\nended\n",
+         upto {{Begin another ceremony of it? [yes/no] }}\nsend \"n\\r\"\nended\n",
         quorum.at("ledger"),
         quorum.at("copy"),
         quorum.at("state-station"),
@@ -357,7 +366,7 @@ fn a_question_that_was_stopped_is_asked_again() {
     let command = abort(&quorum).replace("spawn -noecho ", "").replace('\n', "");
     let script = format!(
         "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {{READY> }}\n\
-         send \"{command}\\r\"\nupto {{? [y/N] }}\nsend \"yes\\032\"\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{? [y/N] }}\n\
+         send \"{command}\\r\"\nupto {{? [yes/no] }}\nsend \"yes\\032\"\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{? [yes/no] }}\n\
          send \"n\\r\"\nupto {{READY> }}\nsend \"exit\\r\"\nended\n"
     );
     let (_, said) = at_terminal(&quorum, &script);
@@ -376,52 +385,4 @@ fn a_ledger_that_is_in_use_is_found_before_a_pin_is_asked_for() {
     let args = ["approve", &ledger, "--head", &head, "--card", &card, "--pin-file", &missing];
     let ran = quorum.run(&args).expect(1);
     assert!(ran.error().contains("another quorate is working on this ledger"), "{}", ran.error());
-}
-
-/// `run` on a terminal, interrupted and taken up again: what it asks and says at the end is about those who are there.
-#[test]
-fn run_at_a_terminal_ends_with_those_who_are_there() {
-    let quorum = Quorum::of(5).everybody().practice().founded();
-    let plan = quorum.plan("inventory", INVENTORY);
-    let (ledger, copy, state) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("state-station"));
-    let start = format!(
-        "spawn -noecho {QUORATE} run {plan} {ledger} --copy {copy} --state-dir {state} --head {}\nupto {{Administrator's card}}\n\
-         send \"{}\\r\"\n",
-        quorum.head().unwrap(),
-        quorum.card(ADMIN, "")
-    );
-    let approves = |who: &str, full: &str| {
-        format!(
-            "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as {full}}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\n\
-             send \"{who}-123456\\r\"\n",
-            quorum.card(who, "")
-        )
-    };
-    // Whoever gave up typing a PIN may still type it: it is not shown.
-    let gives_up = format!(
-        "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as Bob}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"\\r\"\n\
-         upto {{Enter goes on --}}\nhidden\nsend \"bob-123456\\r\"\nupto {{Enter goes on --}}\nhidden\nsend \"\\r\"\n",
-        quorum.card("bob", "")
-    );
-    let first = format!(
-        "{start}upto {{Sign this proposal}}\nsend \"y\\r\"\nupto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\n{}{gives_up}\
-         upto {{Next card}}\nsend \"done\\r\"\nupto {{Stop here}}\nsend \"y\\r\"\nended\n",
-        approves("alice", "Alice")
-    );
-    let (code, said) = at_terminal(&quorum, &first);
-    assert_eq!(code, 6, "{said}");
-    assert!(!said.contains("bob-123456"), "{said}");
-    // The administrator's card was typed, and stands in the command.
-    let card = format!("--card {} --copy", quorum.card(ADMIN, ""));
-    assert!(said.contains(&card), "{said}");
-    let second = format!(
-        "{start}{}{}upto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\nupto {{Approved before}}\n\
-         upto {{attested now by bob and carol? [y/N]}}\nsend \"\\004\"\nended\n",
-        approves("bob", "Bob"),
-        approves("carol", "Carol")
-    );
-    let (code, said) = at_terminal(&quorum, &second);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("at hand here: alice."), "{said}");
-    assert!(said.contains("the ceremony has ended all the same") && !said.contains("same command"), "{said}");
 }

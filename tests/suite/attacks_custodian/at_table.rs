@@ -1,0 +1,227 @@
+//! `run` at a terminal: what is asked at a table, that nothing shows a PIN, and that whoever leaves is told how it goes on.
+
+use super::{
+    ADMIN, INVENTORY,
+    terminal::{at_terminal, at_terminal_of},
+};
+use crate::support::quorum::{QUORATE, Quorum};
+
+fn founded() -> Quorum {
+    Quorum::of(5).everybody().practice().founded()
+}
+
+/// The command, and the administrator's card at its first prompt.
+fn start(quorum: &Quorum) -> String {
+    let plan = quorum.plan("inventory", INVENTORY);
+    format!(
+        "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\n\
+         upto {{Administrator's card}}\nsend \"{}\\r\"\n",
+        quorum.at("ledger"),
+        quorum.at("copy"),
+        quorum.at("state-station"),
+        quorum.head().unwrap(),
+        quorum.card(ADMIN, "")
+    )
+}
+
+/// Frank's PIN at its prompt.
+const SIGNED: &str = "upto {PIN of}\nsend \"frank-123456\\r\"\n";
+const PROPOSED: &str = "upto {Sign this proposal? [yes/no]}\nsend \"y\\r\"\n";
+const EXECUTED: &str = "upto {Execute now? [yes/no]}\nsend \"yes\\r\"\n";
+
+fn approves(quorum: &Quorum, who: &str) -> String {
+    format!(
+        "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as}}\nsend \"y\\r\"\nupto {{PIN of}}\n\
+         send \"{who}-123456\\r\"\nupto {{{who} approved.}}\n",
+        quorum.card(who, "")
+    )
+}
+
+fn attests(quorum: &Quorum, who: &str) -> String {
+    format!(
+        "upto {{Card of {who} (}}\nsend \"{}\\r\"\nupto {{PIN of}}\nsend \"{who}-123456\\r\"\n\
+         upto {{{who} attested the head.}}\n",
+        quorum.card(who, "")
+    )
+}
+
+/// `run`, in which alice approves and then somebody leaves in this way.
+fn left(quorum: &Quorum, leave: &str) -> (i32, String) {
+    let alice = approves(quorum, "alice");
+    at_terminal(quorum, &format!("{}{PROPOSED}{SIGNED}{alice}{leave}ended\n", start(quorum)))
+}
+
+/// A PIN is typed wherever anything is asked: it is never shown, and answers nothing.
+#[test]
+fn a_pin_at_a_wrong_prompt_is_not_shown() {
+    let quorum = founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    let first = format!(
+        "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\n",
+        quorum.at("ledger"),
+        quorum.at("copy"),
+        quorum.at("state-station"),
+        quorum.head().unwrap()
+    );
+    for (name, pin) in
+        [("dumb", "27!828"), ("xterm", "27!828"), ("xterm", "s27!828"), ("xterm", "done27!828")]
+    {
+        let wrong = format!("after 50\nsend \"{pin}\\r\"\n");
+        let script = format!(
+            "{first}upto {{soft:FILE) [yubikey]: }}\n{wrong}upto {{that is not a card}}\n\
+             upto {{soft:FILE) [yubikey]: }}\nsend \"{}\\r\"\n\
+             upto {{Enter goes on --}}\n{wrong}upto {{Enter goes on --}}\nsend \"\\r\"\n\
+             expect {{\n -ex {{Enter goes on --}} {{ send \"\\r\"; exp_continue }}\n -ex {{[yes/no]}} {{}}\n}}\n\
+             {wrong}upto {{Please type yes or no}}\nupto {{[yes/no]}}\nsend \"no\\r\"\nended\n",
+            quorum.card(ADMIN, "")
+        );
+        let (code, said) = at_terminal_of(name, 24, &quorum, &script);
+        assert_eq!(code, 3, "{name} {pin}: {said}");
+        assert!(!said.contains("27!"), "{name} {pin}: {said}");
+        // What answered is shown, once.
+        assert!(said.contains("[yes/no] no"), "{name}: {said}");
+        assert!(said.contains(&quorum.card(ADMIN, "")), "{name}: {said}");
+    }
+}
+
+/// Ctrl-C and Ctrl-D at a card's prompt say what `done` says: the ceremony is open, and how it goes on.
+#[test]
+fn whoever_leaves_is_told_how_it_goes_on() {
+    for (leave, code, how) in [
+        ("upto {soft:FILE, done)}\nsend \"\\003\"\n", 130, "interrupted: 1 of 3 have approved"),
+        ("upto {soft:FILE, done)}\nsend \"\\004\"\n", 6, "error: 1 of 3 have approved"),
+        (
+            "upto {soft:FILE, done)}\nsend \"done\\r\"\nupto {Stop here}\nsend \"y\\r\"\n",
+            6,
+            "error: 1 of 3 have approved",
+        ),
+        (
+            "upto {soft:FILE, done)}\nsend \"done\\r\"\nupto {Stop here}\nsend \"\\003\"\n",
+            130,
+            "interrupted: 1 of 3 have approved",
+        ),
+    ] {
+        let quorum = founded();
+        let (ended, said) = left(&quorum, leave);
+        assert_eq!(ended, code, "{said}");
+        assert!(said.contains(how) && said.contains("the ceremony stays open"), "{said}");
+        // The administrator's card was typed, and stands in the commands.
+        let (ledger, card) = (quorum.at("ledger"), quorum.card(ADMIN, ""));
+        for command in [
+            format!("  quorate approve {ledger} --card CARD"),
+            format!("  quorate execute {ledger} --card {card} --copy {}", quorum.at("copy")),
+            format!("  quorate abort {ledger} --card {card} --reason TEXT"),
+        ] {
+            assert!(said.contains(&command), "{command}: {said}");
+        }
+    }
+    // The same where the terminal lets the answer be edited, before and after it has begun.
+    for typed in ["\\003", "soft:\\003"] {
+        let quorum = founded();
+        let script = format!(
+            "{}{PROPOSED}{SIGNED}upto {{soft:FILE, done)}}\nafter 50\nsend \"{typed}\"\nended\n",
+            start(&quorum)
+        );
+        let (ended, said) = at_terminal_of("xterm", 500, &quorum, &script);
+        assert_eq!(ended, 130, "{said}");
+        assert!(
+            said.contains("interrupted: 0 of 3 have approved") && said.contains("  quorate abort"),
+            "{said}"
+        );
+    }
+}
+
+/// The last question comes when all approvals are there, and no to it leaves the ceremony as it is.
+#[test]
+fn nothing_is_executed_before_somebody_says_so() {
+    let quorum = founded();
+    let three = ["alice", "bob", "carol"].map(|who| approves(&quorum, who)).concat();
+    let script = format!(
+        "{}{PROPOSED}{SIGNED}{three}upto {{All approvals are there.}}\nupto {{Execute now? [yes/no]}}\nsend \"no\\r\"\nended\n",
+        start(&quorum)
+    );
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("not confirmed: the ceremony stays open, and nothing was tried"), "{said}");
+    assert!(said.contains("  quorate execute ") && said.contains("  quorate abort "), "{said}");
+    let status = quorum.run(&["status", &quorum.at("ledger")]).ok();
+    assert_eq!(status.json["next"]["verb"], "execute", "{}", status.stdout);
+    let (code, said) = at_terminal(
+        &quorum,
+        &format!(
+            "{}{EXECUTED}{SIGNED}upto {{attest this head? [yes/no]}}\nsend \"no\\r\"\nended\n",
+            start(&quorum)
+        ),
+    );
+    assert_eq!(code, 0, "{said}");
+}
+
+/// `run`, interrupted and taken up again: those who approved before give their cards once more, and all attest.
+#[test]
+fn those_who_approved_before_an_interruption_attest_too() {
+    let quorum = founded();
+    // Whoever gave up typing a PIN may still type it: it is not shown.
+    let gives_up = format!(
+        "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as Bob}}\nsend \"y\\r\"\nupto {{PIN of}}\nsend \"\\r\"\n\
+         upto {{Next card}}\nsend \"bob-123456\\r\"\nupto {{that is not a card}}\n\
+         upto {{soft:FILE, done)}}\nsend \"done\\r\"\nupto {{Stop here}}\nsend \"y\\r\"\n",
+        quorum.card("bob", "")
+    );
+    let (code, said) = left(&quorum, &gives_up);
+    assert_eq!(code, 6, "{said}");
+    assert!(!said.contains("bob-123456"), "{said}");
+    let again = start(&quorum);
+    let two = ["bob", "carol"].map(|who| approves(&quorum, who)).concat();
+    // Another's card is not taken for it.
+    let wrong = format!(
+        "upto {{Card of alice (}}\nsend \"{}\\r\"\nupto {{that is the card of bob, not of alice}}\n",
+        quorum.card("bob", "")
+    );
+    let script = format!(
+        "{again}{two}{EXECUTED}{SIGNED}upto {{Do all who approved attest this head? [yes/no]}}\nsend \"y\\r\"\n{wrong}{}\
+         upto {{bob attested}}\nupto {{carol attested}}\nended\n",
+        attests(&quorum, "alice")
+    );
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 0, "{said}");
+    let audit = quorum.run(&["audit", &quorum.at("ledger")]).expect(6);
+    assert_eq!(audit.json["record"][1]["attested"].as_array().map(Vec::len), Some(3), "{}", audit.json);
+}
+
+/// Where the cards are given, the same command again takes all of them: those that approved before attest.
+#[test]
+fn the_same_cards_again_are_as_good_as_without_a_cut() {
+    let quorum = founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
+    let run = |people: &[&str]| {
+        let cards: Vec<String> = people.iter().flat_map(|who| quorum.with_card(who)).collect();
+        let args = ["run", &plan, &ledger, "--copy", &copy, "--head", &head];
+        quorum.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
+    };
+    run(&[ADMIN, "alice", "bob"]).expect(6);
+    let done = run(&[ADMIN, "alice", "bob", "carol"]).ok();
+    assert!(done.stderr.contains("alice has approved before."), "{}", done.stderr);
+    for who in ["alice", "bob", "carol"] {
+        assert!(done.stderr.contains(&format!("{who} attested the head.")), "{who}: {}", done.stderr);
+    }
+}
+
+/// The ceremony has ended when it is attested: whoever does not answer then changes nothing.
+#[test]
+fn no_answer_to_the_last_question_does_not_undo_a_ceremony() {
+    for (leave, code) in [("\\004", 0), ("\\003", 130)] {
+        let quorum = founded();
+        let three = ["alice", "bob", "carol"].map(|who| approves(&quorum, who)).concat();
+        let script = format!(
+            "{}{PROPOSED}{SIGNED}{three}{EXECUTED}upto {{attest this head? [yes/no]}}\nsend \"{leave}\"\nended\n",
+            start(&quorum)
+        );
+        let (ended, said) = at_terminal(&quorum, &script);
+        assert_eq!(ended, code, "{said}");
+        assert!(
+            said.contains("the ceremony has ended all the same") && !said.contains("same command"),
+            "{said}"
+        );
+    }
+}
