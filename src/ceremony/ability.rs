@@ -6,7 +6,6 @@ use crate::{
     ports::token::{Target, Wanted},
     proposal::{
         capability::{self, Ability},
-        joining::StartKind,
         operations::{BackupOperation, Operation},
         target::{ObjectClass, ObjectRecord},
     },
@@ -21,15 +20,9 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     if !operation.installs().is_empty() {
         for target in operation.installs() {
-            let wanted = match target.start {
-                StartKind::Initialise => Wanted::Empty,
-                StartKind::TakeOver => Wanted::Token {
-                    serial: target.identity.serial.as_str(),
-                    label: target.identity.label.as_str(),
-                },
-            };
             let pinned = target.identity.module_sha256;
-            let mut token = world.tokens.target(&target.name, &target.place, wanted, pinned)?;
+            let mut token =
+                world.tokens.target(&target.name, &target.place, Wanted::joining(target), pinned)?;
             refuse(&target.name, token.as_mut(), &capability::wanted_at_genesis(target))?;
         }
         return Ok(());
@@ -37,7 +30,7 @@ pub(super) fn check(
     let wanted = operation.facts().abilities;
     let Some((name, identity)) = operation.target().filter(|_| !wanted.is_empty()) else { return Ok(()) };
     let Some(target) = state.and_then(|s| s.targets.get(name)) else { return Ok(()) };
-    let which = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
+    let which = Wanted::known(identity);
     let place = target.as_approved(operation).target.place;
     let mut token = world.tokens.open(name, &place, which, identity.module_sha256)?;
     refuse(name, token.as_mut(), wanted)?;

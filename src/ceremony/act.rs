@@ -4,7 +4,7 @@
 
 use super::{
     Error, ErrorKind,
-    acting::{Acted, Acting},
+    acting::{Acted, Acting, Granted},
     operations::performed,
 };
 use crate::{
@@ -49,6 +49,6 @@ impl Acting<'_, '_> {
             )
         })?;
         let operation = performed(&self.ceremony.proposal.operation);
-        operation.perform(self, authorities, &mut grants.into_iter())
+        operation.perform(self, Granted { authorities, grants: grants.into_iter() })
     }
 }

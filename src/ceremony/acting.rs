@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Code, Error, ErrorKind, World, collect::SetAside, present::PresentPins};
 use crate::{
     account::advice::Advice,
+    approval::{authorization::Authorization, quorum::Authorities},
     encoding::text::{Name, Summary},
     memory::{CredentialSecret, Pin},
     ports::token::{Attempt, Effect, TokenError},
@@ -161,6 +162,23 @@ impl Acted {
             pins: self.pins,
             handovers: self.handovers,
         }
+    }
+}
+
+/// Authorizations: one for each target that the intent names, in its order.
+pub(super) type Grants = std::vec::IntoIter<Authorization>;
+
+/// What the quorum gives an operation.
+pub(super) struct Granted {
+    /// The authorities' secrets: opened with, then wiped, before the target is touched.
+    pub(super) authorities: Authorities,
+    pub(super) grants: Grants,
+}
+
+impl Granted {
+    /// The authorization for the one target of an operation.
+    pub(super) fn one(&mut self) -> Result<Authorization, Error> {
+        self.grants.next().ok_or_else(|| Error::defect("the intent names no target"))
     }
 }
 

@@ -2,11 +2,10 @@
 
 use super::{
     Error,
-    acting::{Acted, Acting, Credentials},
+    acting::{Acted, Acting, Credentials, Granted, Grants},
     pin_marks::NewPin,
 };
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ports::token::{Attempt, Condition, Effect, Installation, Token, TokenError, Wanted},
     proposal::{
         joining::{GenesisTarget, StartKind},
@@ -18,15 +17,11 @@ use crate::{
 
 impl Acting<'_, '_> {
     /// What a genesis or an adoption does: it opens the new credentials, installs them, and hands over what goes to others.
-    pub(super) fn let_join(
-        &mut self,
-        targets: &[GenesisTarget],
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
+    pub(super) fn let_join(&mut self, targets: &[GenesisTarget], granted: Granted) -> Result<Acted, Error> {
+        let Granted { authorities, mut grants } = granted;
         let credentials = self.open_credentials(self.ceremony, &authorities)?;
         drop(authorities);
-        let mut acted = self.install_all(targets, &credentials, grants);
+        let mut acted = self.install_all(targets, &credentials, &mut grants);
         acted.hand_over(self.ceremony);
         Ok(acted)
     }
@@ -36,7 +31,7 @@ impl Acting<'_, '_> {
         &mut self,
         targets: &[GenesisTarget],
         credentials: &Credentials,
-        grants: &mut dyn Iterator<Item = Authorization>,
+        grants: &mut Grants,
     ) -> Acted {
         let mut states = Vec::new();
         for target in targets {
@@ -76,7 +71,7 @@ impl Acting<'_, '_> {
         &mut self,
         target: &GenesisTarget,
         credentials: &Credentials,
-        grants: &mut dyn Iterator<Item = Authorization>,
+        grants: &mut Grants,
     ) -> Result<Inventory, Acted> {
         let what = format!("{} of {}", self.ceremony.kind(), target.name);
         if matches!(target.place, Place::Command { .. }) {

@@ -58,9 +58,7 @@ fn look(
     target: &TargetInForce,
     pinned: Option<Digest>,
 ) -> Result<Observation, Error> {
-    let wanted =
-        Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() };
-    Ok(tokens.target(name, &target.target.place, wanted, pinned)?.observe()?)
+    Ok(tokens.target(name, &target.target.place, Wanted::known(&target.identity), pinned)?.observe()?)
 }
 
 fn refuse_another(name: &Name, known: &TokenIdentity, found: &TokenIdentity) -> Result<(), Error> {

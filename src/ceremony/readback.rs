@@ -49,14 +49,9 @@ pub(super) fn look(
 }
 
 fn look_at_genesis(world: &mut World<'_>, target: &GenesisTarget) -> Result<TokenIdentity, Error> {
-    let wanted = match target.start {
-        StartKind::Initialise => Wanted::Empty,
-        StartKind::TakeOver => {
-            Wanted::Token { serial: target.identity.serial.as_str(), label: target.identity.label.as_str() }
-        }
-    };
     let pinned = target.identity.module_sha256;
-    let found = world.tokens.target(&target.name, &target.place, wanted, pinned)?.observe()?;
+    let found =
+        world.tokens.target(&target.name, &target.place, Wanted::joining(target), pinned)?.observe()?;
     if found.identity != target.identity || found.initialised != (target.start == StartKind::TakeOver) {
         return Err(changed(&target.name));
     }

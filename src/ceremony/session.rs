@@ -2,11 +2,11 @@
 
 use super::{
     Error, access,
-    acting::{Acted, Acting, Credentials},
+    acting::{Acted, Acting, Credentials, Granted},
     news, pinning,
 };
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
+    approval::authorization::Authorization,
     encoding::text::Name,
     memory::Pin,
     ports::token::{Token, Wanted},
@@ -26,33 +26,24 @@ pub(super) struct Session<'a> {
 }
 
 impl Acting<'_, '_> {
-    /// The authorization for the one target of an operation.
-    pub(super) fn one_grant(
-        &self,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Authorization, Error> {
-        grants.next().ok_or_else(|| Error::defect("the intent names no target"))
-    }
-
     /// Logs in, has the operation done, and changes the PIN that the target has seen.
     pub(super) fn logged_in(
         &mut self,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
+        mut granted: Granted,
         operate: impl FnOnce(&mut Self, Session<'_>) -> Result<Acted, Error>,
     ) -> Result<Acted, Error> {
         let operation = &self.ceremony.proposal.operation;
         let Some((name, identity)) = operation.target() else {
             return Err(Error::defect("the proposal names no target"));
         };
-        let credentials = self.open_credentials(self.ceremony, &authorities)?;
-        let grant = self.one_grant(grants)?;
+        let credentials = self.open_credentials(self.ceremony, &granted.authorities)?;
+        let grant = granted.one()?;
         let target = pinning::target(self.state, name)?;
-        let access = self.access(self.ceremony, target, &authorities)?;
-        drop(authorities);
+        let access = self.access(self.ceremony, target, &granted.authorities)?;
+        drop(granted);
         let renewed = self.renewed(self.ceremony, target, &credentials)?;
         let what = format!("{} on {name}", operation.kind());
-        let wanted = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
+        let wanted = Wanted::known(identity);
         let place = target.as_approved(operation).target.place;
         let opened = self.world.tokens.open(name, &place, wanted, identity.module_sha256);
         let mut token = match opened {

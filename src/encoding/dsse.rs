@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     bounds,
     digest::Digest,
-    strict::{self, Base64, StrictError},
+    strict::{self, Base64, StrictError, worded},
 };
 
 /// Whether a ledger is in earnest. It is part of every signed payload type.
@@ -20,6 +20,8 @@ pub enum Mode {
     /// A rehearsal; production refuses everything that was signed in one.
     Rehearsal,
 }
+
+worded!(Mode);
 
 impl Mode {
     /// `application/vnd.quorate.<event>.v1+json`, or the rehearsal's twin of it.
@@ -37,15 +39,6 @@ impl Mode {
             Some(event) => Some((Self::Rehearsal, event)),
             None => Some((Self::Production, rest.strip_prefix('.')?)),
         }
-    }
-}
-
-impl std::fmt::Display for Mode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Production => "production",
-            Self::Rehearsal => "rehearsal",
-        })
     }
 }
 

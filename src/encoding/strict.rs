@@ -107,6 +107,18 @@ macro_rules! spelled {
 }
 pub(crate) use spelled;
 
+/// Shows enums of plain variants by the words with which they are serialised, so that there is one list of words.
+macro_rules! worded {
+    ($($of:ty),+) => {$(
+        impl std::fmt::Display for $of {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                serde::Serialize::serialize(self, f)
+            }
+        }
+    )+};
+}
+pub(crate) use worded;
+
 /// Bytes spelled in JSON as standard base64 with padding (RFC 4648, section 4).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Base64(pub Vec<u8>);

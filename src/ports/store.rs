@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     approval::intent::DurableIntent,
-    encoding::{absolute_path::AbsolutePath, digest::Digest, output_path::OutputPath, text::Name},
+    encoding::{
+        absolute_path::AbsolutePath, digest::Digest, output_path::OutputPath, strict::worded, text::Name,
+    },
     transcript::ledger::{CeremonyFiles, LedgerFiles},
 };
 
@@ -128,14 +130,7 @@ pub enum Decision {
     Rejection,
 }
 
-impl std::fmt::Display for Decision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Approval => "approval",
-            Self::Rejection => "rejection",
-        })
-    }
-}
+worded!(Decision);
 
 /// A decision that a custodian made, as their own machine remembers it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -10,8 +10,9 @@ use crate::{
     memory::{CredentialSecret, Pin},
     proposal::{
         capability::Lack,
+        joining::{GenesisTarget, StartKind},
         place::Place,
-        target::{BackupEntry, Inventory, ObjectRecord, Observation},
+        target::{BackupEntry, Inventory, ObjectRecord, Observation, TokenIdentity},
         token_label::TokenLabel,
     },
 };
@@ -122,6 +123,21 @@ pub enum Wanted<'a> {
         serial: &'a str,
         label: &'a str,
     },
+}
+
+impl<'a> Wanted<'a> {
+    /// The token that is known as this one.
+    pub fn known(identity: &'a TokenIdentity) -> Self {
+        Self::Token { serial: identity.serial.as_str(), label: identity.label.as_str() }
+    }
+
+    /// The token that is to become the quorum's, before anything was done with it.
+    pub fn joining(target: &'a GenesisTarget) -> Self {
+        match target.start {
+            StartKind::Initialise => Self::Empty,
+            StartKind::TakeOver => Self::known(&target.identity),
+        }
+    }
 }
 
 /// First run of an intent, or again after a crash.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::{bounds, digest::Digest, text::Line};
+use crate::encoding::{bounds, digest::Digest, strict::worded, text::Line};
 
 /// What identifies a token: read when proposing, and again before acting.
 ///
@@ -57,20 +57,6 @@ impl Role {
     }
 }
 
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::SoPin => "so-pin",
-            Self::UserPin => "user-pin",
-            Self::BackupKey => "backup-key",
-            Self::Secret => "secret",
-            Self::SecondSecret => "second-secret",
-            Self::ThirdSecret => "third-secret",
-            Self::FourthSecret => "fourth-secret",
-        })
-    }
-}
-
 /// How a credential is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,16 +68,6 @@ pub enum Custody {
     /// An application uses it, and the quorum, which has the SO PIN, replaces it in each ceremony: a temporary one
     /// for the operation, then a fresh one sealed to the application's recipient.
     Reissued,
-}
-
-impl std::fmt::Display for Custody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Held => "held",
-            Self::Borrowed => "borrowed",
-            Self::Reissued => "reissued",
-        })
-    }
 }
 
 /// CKA_CLASS of the objects that a quorum cares about.
@@ -107,18 +83,7 @@ pub enum ObjectClass {
     Other,
 }
 
-impl std::fmt::Display for ObjectClass {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::PrivateKey => "private-key",
-            Self::PublicKey => "public-key",
-            Self::SecretKey => "secret-key",
-            Self::Certificate => "certificate",
-            Self::Data => "data",
-            Self::Other => "other",
-        })
-    }
-}
+worded!(Role, Custody, ObjectClass);
 
 /// One token object (CKA_TOKEN true): what it says of itself, and what lies beside it.
 ///

@@ -11,7 +11,7 @@ use crate::{
         bounds,
         digest::Digest,
         dsse::Envelope,
-        strict::{self, Base64, StrictError},
+        strict::{self, Base64, StrictError, worded},
         text::{Line, Name},
         time::Timestamp,
     },
@@ -31,14 +31,7 @@ pub enum CardKind {
     Yubikey,
 }
 
-impl std::fmt::Display for CardKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Soft => "soft",
-            Self::Yubikey => "yubikey",
-        })
-    }
-}
+worded!(CardKind);
 
 /// What a card's holder states about it, signed by the card itself.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::strict::worded;
+
 /// The four ends of a ceremony.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -16,13 +18,4 @@ pub enum Outcome {
     Indeterminate,
 }
 
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Completed => "completed",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Indeterminate => "indeterminate",
-        })
-    }
-}
+worded!(Outcome);

@@ -1,13 +1,12 @@
 //! An adoption: another target joins the quorum after its genesis.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
         fresh_pins::FreshPins,
         joining::{check_reach, make_credentials, observe_target},
-        operations::performed::{Performed, Proposing},
+        operations::performed::{Performed, Pinned, Proposing},
     },
     proposal::{
         joining::CredentialRule,
@@ -18,10 +17,7 @@ use crate::{
 };
 
 /// Another target, with its new credentials: as a genesis does it, sealed to the authorities in force.
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &AdoptPlan,
-) -> Result<(AdoptOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &AdoptPlan) -> Pinned<AdoptOperation> {
     let (state, roster) = (proposing.state, &*proposing.roster);
     let name = &plan.target.name;
     if let Some(rule) =
@@ -58,13 +54,8 @@ pub(super) fn propose(
 }
 
 impl Performed for AdoptOperation {
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
-        acting.let_join(self.installs(), authorities, grants)
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {
+        acting.let_join(self.installs(), granted)
     }
 }
 

@@ -3,13 +3,12 @@
 use std::io::Write;
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error, World,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
         backup::{BackupKeys, Counted, Entries, Header, header, without_all},
-        fresh_pins::{self, FreshPins},
-        operations::performed::{Performed, Proposing},
+        fresh_pins,
+        operations::performed::{Performed, Pinned, Proposing},
         pinning,
         session::Session,
     },
@@ -32,10 +31,7 @@ use crate::{
     },
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &BackupPlan,
-) -> Result<(BackupOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &BackupPlan) -> Pinned<BackupOperation> {
     let target = pinning::token(proposing.state, &plan.target)?;
     need_backup_key(target)?;
     let seen = pinning::observe(proposing.world.tokens, &plan.target, target)?;
@@ -67,14 +63,9 @@ impl Performed for BackupOperation {
         pinning::check_output(world, &self.output)
     }
 
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
-        let identity = acting.backup_identity(&authorities)?;
-        acting.logged_in(authorities, grants, |acting, session| {
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {
+        let identity = acting.backup_identity(&granted.authorities)?;
+        acting.logged_in(granted, |acting, session| {
             if let Some(why) = uncertain(self, &session.before.objects) {
                 let mut acted = Acted::new(Outcome::Failed, format!("backup on {}: {why}", self.target));
                 acted.advise(

@@ -1,13 +1,12 @@
 //! A command: the program of a target is handed its credentials.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error, World,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
         commanding::{RunFate, describe},
         fresh_pins::FreshPins,
-        operations::performed::{Performed, Proposing},
+        operations::performed::{Performed, Pinned, Proposing},
         pinning,
         program_proposal::{check_run, digest_of, digests},
     },
@@ -22,10 +21,7 @@ use crate::{
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &CommandPlan,
-) -> Result<(CommandOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &CommandPlan) -> Pinned<CommandOperation> {
     let mut target = pinning::target(proposing.state, &plan.target)?.clone();
     let Place::Command { program } = target.target.place.clone() else {
         return Err(Error::refused(
@@ -73,17 +69,12 @@ impl Performed for CommandOperation {
         check_run(world, &self.run, self.check.as_ref())
     }
 
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
+    fn perform(&self, acting: &mut Acting<'_, '_>, mut granted: Granted) -> Result<Acted, Error> {
         let target = pinning::target(acting.state, &self.target)?;
-        let credentials = acting.open_credentials(acting.ceremony, &authorities)?;
-        let grant = acting.one_grant(grants)?;
-        let secrets = acting.program_secrets(target, &credentials, &authorities)?;
-        drop(authorities);
+        let credentials = acting.open_credentials(acting.ceremony, &granted.authorities)?;
+        let grant = granted.one()?;
+        let secrets = acting.program_secrets(target, &credentials, &granted.authorities)?;
+        drop(granted);
         let known = acting.run_once(&self.run, &secrets, b"{}", grant)?;
         let what = format!("command on {}", self.target);
         let mut acted = match &known {

@@ -1,12 +1,12 @@
 //! A deletion in the act. What counts is what is seen afterwards, and that the key is nowhere under another name.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
+    approval::authorization::Authorization,
     ceremony::{
         Error, World,
-        acting::{Acted, Acting},
-        fresh_pins::{self, FreshPins},
-        operations::performed::{Performed, Proposing},
+        acting::{Acted, Acting, Granted},
+        fresh_pins,
+        operations::performed::{Performed, Pinned, Proposing},
         pinning,
     },
     encoding::text::Name,
@@ -21,10 +21,7 @@ use crate::{
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &DeletePlan,
-) -> Result<(DeleteOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &DeletePlan) -> Pinned<DeleteOperation> {
     let target = pinning::token(proposing.state, &plan.target)?;
     let seen = pinning::observe(proposing.world.tokens, &plan.target, target)?;
     let objects = pinning::select(&plan.target, target, &plan.objects)?;
@@ -37,13 +34,8 @@ impl Performed for DeleteOperation {
         check_public_objects(&self.target, &self.objects, &seen.public_objects)
     }
 
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
-        acting.logged_in(authorities, grants, |acting, session| {
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {
+        acting.logged_in(granted, |acting, session| {
             let (name, user_pin, before) = (session.name, session.user_pin, &session.before);
             Ok(acting.delete(session.token, name, user_pin, &self.objects, before, session.grant))
         })

@@ -1,12 +1,11 @@
 //! An inventory: the token is read, nothing is changed.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error,
-        acting::{Acted, Acting},
-        fresh_pins::{self, FreshPins},
-        operations::performed::{Performed, Proposing},
+        acting::{Acted, Acting, Granted},
+        fresh_pins,
+        operations::performed::{Performed, Pinned, Proposing},
         pinning,
         session::Session,
     },
@@ -14,10 +13,7 @@ use crate::{
     transcript::{event::TargetState, outcome::Outcome},
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &InventoryPlan,
-) -> Result<(InventoryOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &InventoryPlan) -> Pinned<InventoryOperation> {
     let target = pinning::token(proposing.state, &plan.target)?;
     let (seen, module) = pinning::observe_for_inventory(proposing.world.tokens, target, plan)?;
     let pins = fresh_pins::renewal(proposing.state, &proposing.roster, target, &seen, plan.keep_pins)?;
@@ -25,13 +21,8 @@ pub(super) fn propose(
 }
 
 impl Performed for InventoryOperation {
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
-        acting.logged_in(authorities, grants, |_, session| {
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {
+        acting.logged_in(granted, |_, session| {
             let Session { name, before, .. } = session;
             let summary = format!("{name} has {} objects", before.objects.len());
             let mut acted = Acted::new(Outcome::Completed, summary);

@@ -4,22 +4,17 @@
 
 mod performed;
 
-use super::{Error, fresh_pins::FreshPins};
 use crate::{
     proposal::operations::{Operation, Plan},
     roster::operations,
 };
-pub(super) use performed::{Performed, Proposing};
+pub(super) use performed::{Performed, Pinned, Proposing};
 
 macro_rules! dispatch {
     ($($kind:ident $module:ident $payload:ident $plan:ident $name:literal $governing:ident;)*) => {
         $(mod $module;)*
 
-        /// What a plan does, with everything that it touches pinned, and the new PINs that it makes.
-        pub(super) fn propose(
-            proposing: &mut Proposing<'_, '_>,
-            plan: &Plan,
-        ) -> Result<(Operation, FreshPins), Error> {
+        pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &Plan) -> Pinned<Operation> {
             match plan {
                 $(Plan::$kind(plan) => {
                     let (operation, pins) = $module::propose(proposing, plan)?;

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error, World,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
+        fresh_pins::FreshPins,
     },
     proposal::target::Observation,
     roster::Roster,
     transcript::ledger::{LedgerState, TargetInForce},
 };
+
+/// What a plan does, with everything that it touches pinned, and the new PINs that it makes.
+pub(in crate::ceremony) type Pinned<Operation> = Result<(Operation, FreshPins), Error>;
 
 /// What a proposal is made with.
 pub(in crate::ceremony) struct Proposing<'a, 'w> {
@@ -29,10 +32,5 @@ pub(in crate::ceremony) trait Performed {
     }
 
     /// Opens what it needs, wipes the authorities, acts and looks.
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error>;
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error>;
 }

@@ -2,12 +2,11 @@
 //! was closed while its target was gone.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error, access,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
         fresh_pins::FreshPins,
-        operations::performed::{Performed, Proposing},
+        operations::performed::{Performed, Pinned, Proposing},
         pin_marks::NewPin,
         pinning,
     },
@@ -21,10 +20,7 @@ use crate::{
     transcript::{event::TargetState, ledger::Ceremony, outcome::Outcome, recovery::Recovery},
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &RecoverPlan,
-) -> Result<(RecoverOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &RecoverPlan) -> Pinned<RecoverOperation> {
     let lost = proposing
         .state
         .recoverable(plan.ceremony)
@@ -39,26 +35,16 @@ pub(super) fn propose(
 }
 
 impl Performed for RecoverOperation {
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {
         let recovery = acting.state.recovery(&acting.ceremony.proposal.operation);
         let recovery = recovery.ok_or_else(|| Error::defect("the lost ceremony is not in the ledger"))?;
-        acting.recover(recovery, &authorities, grants)
+        acting.recover(recovery, granted)
     }
 }
 
 impl Acting<'_, '_> {
     /// Ends the ceremony of a lost station, and completes its change of PINs.
-    fn recover(
-        &mut self,
-        recovery: Recovery<'_>,
-        authorities: &Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
+    fn recover(&mut self, recovery: Recovery<'_>, mut granted: Granted) -> Result<Acted, Error> {
         let lost = recovery.lost;
         let closes = format!("ceremony {} ({})", lost.number(), lost.kind());
         let only_closed = |how: &str| Ok(Acted::new(Outcome::Completed, format!("{closes} is closed {how}")));
@@ -77,22 +63,22 @@ impl Acting<'_, '_> {
         self.run = Attempt::Resumed;
         let mut acted = match &lost.proposal.operation {
             operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
-                let credentials = self.open_credentials(lost, authorities)?;
-                self.install_all(operation.installs(), &credentials, grants)
+                let credentials = self.open_credentials(lost, &granted.authorities)?;
+                self.install_all(operation.installs(), &credentials, &mut granted.grants)
             }
             Operation::Retire(_) => {
                 return only_closed("as indeterminate; a target that is to leave is to be retired again");
             }
             Operation::Reset(ResetOperation { target, new_label, .. }) => {
-                let grant = self.one_grant(grants)?;
-                let credentials = self.open_credentials(lost, authorities)?;
+                let grant = granted.one()?;
+                let credentials = self.open_credentials(lost, &granted.authorities)?;
                 let taken_in = pinning::target(self.state, target)?;
-                let so_pins = self.present_pins(lost, taken_in, Role::SoPin, authorities)?;
+                let so_pins = self.present_pins(lost, taken_in, Role::SoPin, &granted.authorities)?;
                 // What the lost station came to do is not known.
                 self.mark_pin(target, Role::SoPin, NewPin::MayBeSet)?;
                 self.reset(target, taken_in, new_label, so_pins, &credentials, grant)?
             }
-            _ => return self.look(&closes, lost, authorities, grants),
+            _ => return self.look(&closes, lost, granted),
         };
         acted.hand_over(lost);
         // If it was closed before, only its PINs were left to do.
@@ -103,26 +89,21 @@ impl Acting<'_, '_> {
 
     /// Everything else is only looked at; a change of a PIN is completed. A target that cannot be looked at does not
     /// keep the ceremony open.
-    fn look(
-        &mut self,
-        closes: &str,
-        lost: &Ceremony,
-        authorities: &Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
+    fn look(&mut self, closes: &str, lost: &Ceremony, granted: Granted) -> Result<Acted, Error> {
         let operation = &lost.proposal.operation;
         let Some((name, identity)) = operation.target() else {
             return Err(Error::defect("the lost ceremony names no target"));
         };
         let target = pinning::target(self.state, name)?;
-        let wanted = Wanted::Token { serial: identity.serial.as_str(), label: identity.label.as_str() };
+        let wanted = Wanted::known(identity);
         let mut acted = Acted::new(Outcome::Completed, format!("{closes} is closed as indeterminate"));
         let mut blind = |reason: &str| {
             acted.summary = format!("{}; {name} cannot be looked at: {reason}", acted.summary);
             acted.targets = vec![TargetState { name: name.clone(), inventory: None }];
         };
-        let granted = grants.next().map(|grant| grant.for_pins());
-        let (access, pins) = match (self.access(lost, target, authorities), granted) {
+        let Granted { authorities, mut grants } = granted;
+        let pins = grants.next().map(|grant| grant.for_pins());
+        let (access, pins) = match (self.access(lost, target, &authorities), pins) {
             (Ok(access), Some(pins)) => (access, pins),
             (Err(error), _) => {
                 blind(&error.message);
@@ -151,7 +132,7 @@ impl Acting<'_, '_> {
         acted.summary =
             format!("{}; {}", acted.summary, observed(operation, &inventory, self.state.recorded(name)));
         acted.targets = vec![TargetState { name: name.clone(), inventory: Some(inventory) }];
-        let credentials = self.open_credentials(lost, authorities).unwrap_or_default();
+        let credentials = self.open_credentials(lost, &authorities).unwrap_or_default();
         let renewed = self.renewed(lost, target, &credentials)?;
         acted = self.renew(token.as_mut(), target, &present, renewed, &pins, acted);
         acted.outcome = Outcome::Completed;

@@ -1,13 +1,13 @@
 //! A reset: everything goes, label and PINs are new.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
+    approval::authorization::Authorization,
     ceremony::{
         Error, World,
         access::first_accepted,
-        acting::{Acted, Acting, Credentials, PresentPin},
+        acting::{Acted, Acting, Credentials, Granted, PresentPin},
         fresh_pins::{self, FreshPins, held_pin, seal_credential},
-        operations::performed::{Performed, Proposing},
+        operations::performed::{Performed, Pinned, Proposing},
         pin_marks::NewPin,
         pinning,
     },
@@ -29,10 +29,7 @@ use crate::{
 };
 
 /// Both new PINs are made and sealed here.
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &ResetPlan,
-) -> Result<(ResetOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &ResetPlan) -> Pinned<ResetOperation> {
     let (state, roster) = (proposing.state, &*proposing.roster);
     let target = pinning::token(state, &plan.target)?;
     let observation = pinning::observe(proposing.world.tokens, &plan.target, target)?;
@@ -114,17 +111,12 @@ impl Performed for ResetOperation {
         Ok(())
     }
 
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
-        let credentials = acting.open_credentials(acting.ceremony, &authorities)?;
-        let grant = acting.one_grant(grants)?;
+    fn perform(&self, acting: &mut Acting<'_, '_>, mut granted: Granted) -> Result<Acted, Error> {
+        let credentials = acting.open_credentials(acting.ceremony, &granted.authorities)?;
+        let grant = granted.one()?;
         let target = pinning::target(acting.state, &self.target)?;
-        let so_pins = acting.present_pins(acting.ceremony, target, Role::SoPin, &authorities)?;
-        drop(authorities);
+        let so_pins = acting.present_pins(acting.ceremony, target, Role::SoPin, &granted.authorities)?;
+        drop(granted);
         let mut acted = acting.reset(&self.target, target, &self.new_label, so_pins, &credentials, grant)?;
         acted.hand_over(acting.ceremony);
         Ok(acted)

@@ -1,13 +1,12 @@
 //! A restore: the objects of a backup are made again, and each is proven.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error, World,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
         backup::{self, BackupKeys, Entries, without_all},
-        fresh_pins::{self, FreshPins},
-        operations::performed::{Performed, Proposing},
+        fresh_pins,
+        operations::performed::{Performed, Pinned, Proposing},
         pinning,
         session::Session,
     },
@@ -21,10 +20,7 @@ use crate::{
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &RestorePlan,
-) -> Result<(RestoreOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &RestorePlan) -> Pinned<RestoreOperation> {
     let target = pinning::token(proposing.state, &plan.target)?;
     let seen = pinning::observe(proposing.world.tokens, &plan.target, target)?;
     let record = proposing.state.backups.get(&plan.backup).ok_or_else(|| {
@@ -59,14 +55,9 @@ impl Performed for RestoreOperation {
         ))
     }
 
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
-        let identity = acting.backup_identity(&authorities)?;
-        acting.logged_in(authorities, grants, |acting, session| {
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {
+        let identity = acting.backup_identity(&granted.authorities)?;
+        acting.logged_in(granted, |acting, session| {
             let keys = acting.backup_keys(session.user_pin, session.credentials, &identity)?;
             restore(self, acting, session, keys)
         })

@@ -1,22 +1,18 @@
 //! A target leaves the quorum. It is not touched, and need not be there any more.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
         fresh_pins::FreshPins,
-        operations::performed::{Performed, Proposing},
+        operations::performed::{Performed, Pinned, Proposing},
         pinning,
     },
     proposal::operations::{RetireOperation, RetirePlan},
     transcript::outcome::Outcome,
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &RetirePlan,
-) -> Result<(RetireOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &RetirePlan) -> Pinned<RetireOperation> {
     let identity = &pinning::target(proposing.state, &plan.target)?.identity;
     if identity.serial != plan.serial || identity.label != plan.label {
         return Err(Error::refused(
@@ -32,12 +28,7 @@ pub(super) fn propose(
 }
 
 impl Performed for RetireOperation {
-    fn perform(
-        &self,
-        _: &mut Acting<'_, '_>,
-        _: Authorities,
-        _: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
+    fn perform(&self, _: &mut Acting<'_, '_>, _: Granted) -> Result<Acted, Error> {
         let summary = format!("{} no longer belongs to the quorum; it was not touched", self.target);
         Ok(Acted::new(Outcome::Completed, summary))
     }

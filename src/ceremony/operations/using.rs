@@ -2,13 +2,12 @@
 //! after.
 
 use crate::{
-    approval::{authorization::Authorization, quorum::Authorities},
     ceremony::{
         Error, World,
-        acting::{Acted, Acting},
+        acting::{Acted, Acting, Granted},
         commanding::{RunFate, describe},
-        fresh_pins::{self, FreshPins},
-        operations::performed::{Performed, Proposing},
+        fresh_pins,
+        operations::performed::{Performed, Pinned, Proposing},
         pinning,
         program_proposal::{check_run, digest_of, digests},
         session::Session,
@@ -23,10 +22,7 @@ use crate::{
     transcript::{event::TargetState, ledger::TargetInForce, outcome::Outcome},
 };
 
-pub(super) fn propose(
-    proposing: &mut Proposing<'_, '_>,
-    plan: &UsePlan,
-) -> Result<(UseOperation, FreshPins), Error> {
+pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &UsePlan) -> Pinned<UseOperation> {
     let target = pinning::token(proposing.state, &plan.target)?;
     if target.target.rule(Role::UserPin).is_none_or(|rule| rule.custody != Custody::Held) {
         return Err(Error::refused(
@@ -55,13 +51,8 @@ impl Performed for UseOperation {
         check_run(world, &self.run, None)
     }
 
-    fn perform(
-        &self,
-        acting: &mut Acting<'_, '_>,
-        authorities: Authorities,
-        grants: &mut dyn Iterator<Item = Authorization>,
-    ) -> Result<Acted, Error> {
-        acting.logged_in(authorities, grants, |acting, session| run_in(self, acting, session))
+    fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {
+        acting.logged_in(granted, |acting, session| run_in(self, acting, session))
     }
 }
 

@@ -63,10 +63,7 @@ impl Payload for BackupOperation {
     }
 
     fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
-        if self.objects == record.objects {
-            return Ok(());
-        }
-        Err(format!("the objects of {} are not those on record", self.target))
+        record.has_all(&self.objects)
     }
 
     fn may_list(&self, claims: &Claims<'_>) -> bool {

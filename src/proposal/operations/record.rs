@@ -22,6 +22,16 @@ pub struct OnRecord<'a> {
     pub has_backup: &'a dyn Fn(u32, Digest, &[ObjectRecord]) -> bool,
 }
 
+impl OnRecord<'_> {
+    /// Refuses an operation that names other objects of its target than those of the last inventory.
+    pub(super) fn has_all(&self, objects: &[ObjectRecord]) -> Result<(), String> {
+        if objects == self.objects {
+            return Ok(());
+        }
+        Err(format!("the objects of {} are not those on record", self.target.name))
+    }
+}
+
 /// What the record of an end claims to have been done, and shows of the targets.
 pub struct Claims<'a> {
     pub deleted: &'a [ObjectRecord],

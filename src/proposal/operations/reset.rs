@@ -65,10 +65,7 @@ impl Payload for ResetOperation {
     }
 
     fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
-        if self.objects == record.objects {
-            return Ok(());
-        }
-        Err(format!("the objects of {} are not those on record", self.target))
+        record.has_all(&self.objects)
     }
 
     /// Both PINs, and the user PIN also for the authority of the SO PIN, which sets it.

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
-use crate::encoding::strict::spelled;
+use crate::encoding::strict::{spelled, worded};
 
 /// A firmware's version.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,18 +82,6 @@ impl PinPolicy {
     }
 }
 
-impl fmt::Display for PinPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Never => "never",
-            Self::Once => "once",
-            Self::Always => "always",
-            Self::MatchOnce => "match-once",
-            Self::MatchAlways => "match-always",
-        })
-    }
-}
-
 /// When a card requires a touch for a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -104,6 +92,8 @@ pub enum TouchPolicy {
     Cached,
 }
 
+worded!(PinPolicy, TouchPolicy);
+
 impl TouchPolicy {
     pub(super) const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
@@ -112,16 +102,6 @@ impl TouchPolicy {
             3 => Some(Self::Cached),
             _ => None,
         }
-    }
-}
-
-impl fmt::Display for TouchPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Never => "never",
-            Self::Always => "always",
-            Self::Cached => "cached",
-        })
     }
 }
 
