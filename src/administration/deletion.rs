@@ -28,6 +28,7 @@ pub fn delete(
     let place = module.selected()?;
     let session = module.open(place.slot)?;
     session.login(PinHolder::User, user_pin)?;
+    // Not before the login: private and secret keys are invisible until then, and would pass for gone.
     let before = session.objects()?;
     let doomed = choose(&before, pinned, run)?;
     // Before anything is said to be gone, the token must still be the one that was searched.

@@ -45,6 +45,7 @@ fn on_empty(
                     "an installation on a token in use takes it over instead of initialising it",
                 ));
             }
+            // Before C_InitToken: a PIN that is refused after it leaves a token that is initialised and has no user PIN.
             place.info.check_length(so_pin)?;
             place.info.check_length(user_pin)?;
             initialise(module, &place, so_pin, label)?

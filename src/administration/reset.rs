@@ -69,6 +69,7 @@ fn destroy_all<M: Module>(module: &M, reset: &Reset<'_>) -> CallResult<TokenSlot
     }
     place.info.check_length(reset.new_so_pin)?;
     place.info.check_length(reset.new_user_pin)?;
+    // C_InitToken presents the SO PIN itself, past `Session::login`, which would have stopped before the last try.
     refuse_final_try(place.info.so_tries, PinHolder::SecurityOfficer)?;
     let place = initialise(module, &place, reset.so_pin, reset.new_label)?;
     let left = module.public_objects(place.slot)?;

@@ -137,6 +137,7 @@ impl Quorum {
             quorum.shares.insert((dealing, authority.name.clone()), (authority.clone(), Vec::new()));
         }
         for participant in participants {
+            // The rule of the count once more: exactly those who were counted lend their shares.
             let known = requirement.custodians().any(|name| *name == participant.custodian);
             if !known
                 || rejecting.contains(&participant.custodian)
@@ -168,6 +169,7 @@ impl Quorum {
         self,
         intent: &DurableIntent,
     ) -> Result<(Authorities, Vec<Authorization>), ReconstitutionError> {
+        // Every authority before the first grant: where one of them does not come out, nothing is granted.
         let mut secrets = BTreeMap::new();
         for (key, (authority, shares)) in self.shares {
             secrets.insert(key, reconstitute(&authority, shares)?);

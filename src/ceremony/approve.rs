@@ -291,6 +291,7 @@ fn approve(
     let roster = &ceremony.roster;
     let who = &matter.custodian.name;
     let keyid = description.signing_key.keyid();
+    // The shares before the signature: a share that is not valid leaves no approval behind.
     let mut documents: Vec<LockedBytes> = Vec::new();
     for authority in ceremony.requirement().authorities() {
         let share = opening::open_share(roster, &authority.name, who, keyid, card)?;
@@ -304,6 +305,7 @@ fn approve(
         roster: roster.digest(),
         custodian: who.clone(),
         release: Digest::of(&release),
+        // Read again: this is the time that the custodian states, and reading and touching took a while.
         time: own_clock(clock, matter.state, ceremony)?,
     };
     let statement = sign::statement(card, &description.signing_key, matter.state.mode, &approval)?;

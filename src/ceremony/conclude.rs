@@ -70,6 +70,8 @@ pub(super) fn close(
     inbox: &mut dyn Inbox,
     persistence: Persistence,
 ) -> Result<Report, Error> {
+    // The identity goes before `closed` is written: after a crash in between, the ceremony is open and this is done again. The
+    // other way round a closed ceremony could have releases that can still be opened.
     let mut cleared = clearing::clear(world, ceremony, inbox);
     let state = world.load()?;
     let current = state.open().ok_or_else(|| {
@@ -88,6 +90,7 @@ pub(super) fn close(
     let line = lines.line(world.clock.now(), Closed { releases_destroyed: cleared.destroyed });
     let head = Digest::of(&line);
     world.append(&ceremony.directory, &[line])?;
+    // The signing key last of all: it made the line above.
     cleared.tried("the station's keys", world.station.destroy_all(state.nonce, ceremony.number()));
     Ok(Report {
         directory: ceremony.directory.clone(),

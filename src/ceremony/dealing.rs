@@ -70,6 +70,7 @@ pub(super) fn deal(terms: Terms, rng: &mut impl rand_core::CryptoRng) -> Result<
         authorities,
         station: terms.station,
     };
+    // After the header is whole: each share is bound to its digest, and so to every threshold, custodian and recipient.
     let (commitments, sealed_shares) = deal_shares(&header, &secrets, rng)?;
     let document = RosterDocument {
         custodians: members.custodians,

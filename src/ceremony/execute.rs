@@ -118,11 +118,13 @@ pub fn execute(
     let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
     let persistence = request.persistence;
     check_keeping(&ceremony, persistence)?;
+    // The act is over and on record: what is left to do needs no shares and no PINs.
     if ceremony.concluded.is_some() {
         return conclude::close(world, &ceremony, &mut lines, request.inbox, persistence);
     }
     check_present(&state, &ceremony, &request.present)?;
     if ceremony.intended.is_none() {
+        // Only while a refusal costs nothing: once the target may have been touched, the outcome comes first.
         clearing::check(&ceremony, request.inbox)?;
     }
     present::check_lengths(world.tokens, &state, &ceremony, &request.present)?;
@@ -130,6 +132,7 @@ pub fn execute(
     let (quorum, intent, run, set_aside) = match &ceremony.intended {
         Some((intended, line)) => {
             let quorum = establish(&ceremony, collected)?;
+            // A copy may have been taken away since the intent was written: it is proven again on each before the target is touched.
             let targets = intended.targets.iter().map(|t| t.name.clone()).collect();
             copies::check(world.ledger, world.mode, ceremony.roster.policy())?;
             check_room(world, &ceremony, 0)?;
@@ -286,6 +289,7 @@ fn begin(
         return Ok(Begun::Unreachable(summary));
     }
     let now = world.now(Some(state))?;
+    // Not before the rejections were looked at: how it ended is what people said, not what the clock says.
     if now > ceremony.proposal.expires {
         return Err(Error::refused(
             format!("the proposal expired at {}", ceremony.proposal.expires),
@@ -294,6 +298,7 @@ fn begin(
         .coded(Code::Expired));
     }
     let (quorum, set_aside) = establish(ceremony, collected)?;
+    // After the count: no target is asked for anything on behalf of too few.
     let targets = readback::look(world, state, ceremony)?;
     let copies = copies::check(world.ledger, world.mode, ceremony.roster.policy())?;
     check_room(world, ceremony, approvals.iter().map(|(_, file)| file.len()).sum())?;

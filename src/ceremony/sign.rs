@@ -38,6 +38,7 @@ pub fn statement<S: Statement>(
     let payload = strict::write(statement);
     let signature = card.sign(&pae(&payload_type, &payload))?;
     let envelope = Envelope::new(payload_type, payload, key.keyid(), signature);
+    // A card that signs with another key, or something else, is found out here and not by the one who audits.
     key.verify_envelope(&envelope).map_err(|error| {
         Error::problem(format!("the card made a signature that does not verify: {error}"), "use another card")
     })?;

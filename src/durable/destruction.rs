@@ -61,6 +61,7 @@ fn overwrite_and_unlink(path: &Path) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     io::copy(&mut io::repeat(0).take(metadata.len()), &mut file)?;
+    // Zeros on disk before the name goes: the system need not write what belongs to no file any more.
     file.sync_all()?;
     fs::remove_file(path)
 }

@@ -134,6 +134,7 @@ pub fn replace_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> 
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    // Synced before it is renamed: else a power cut can leave the name with an empty file behind it.
     let renamed = file
         .write_all(bytes)
         .and_then(|()| access.give(&file))

@@ -118,6 +118,7 @@ pub(super) fn signed(
             let der = raw(&Sha256::digest(message))?;
             let signature = p256::ecdsa::Signature::from_der(&der)
                 .map_err(|_| refuse("it gave something that is not an ECDSA signature".into()))?;
+            // With s, its negative verifies too: only the low one is accepted, so that a statement has one signature.
             signature.normalize_s().to_der().as_bytes().to_vec()
         }
     };

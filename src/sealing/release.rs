@@ -53,6 +53,7 @@ pub fn open(
 ) -> Result<LockedBytes, ReleaseError> {
     let plaintext = single::open_with(identity, sealed, bounds::RELEASE)?;
     let mut reader = Reader::new(plaintext.expose(), TITLE)?;
+    // age files have no sender: anybody can seal to the station, or bring a release of an earlier proposal.
     let same =
         reader.field("proposal")? == proposal.to_string() && reader.field("custodian")? == custodian.as_str();
     if !same {

@@ -117,6 +117,7 @@ pub fn open_with(
     sealed: &[u8],
     max_len: usize,
 ) -> Result<LockedBytes, SealError> {
+    // By the size of the file, before anything costs a person a touch or the machine an scrypt.
     let length = plaintext_length(sealed)?;
     if length > max_len {
         return Err(SealError::TooLong { limit: max_len });
@@ -130,6 +131,7 @@ pub fn open_with(
 }
 
 fn open(identity: &dyn age::Identity, sealed: &[u8], length: usize) -> Result<LockedBytes, SealError> {
+    // Counted again where the file is opened: the first count was for the error, this one decides.
     let single = SingleRecipient(identity);
     let mut reader = age::Decryptor::new_buffered(sealed)
         .map_err(|_| SealError::Damaged)?

@@ -29,6 +29,7 @@ pub fn seal(pin: &Pin, work: WorkFactor, secret: &[u8]) -> Result<Vec<u8>, SealE
 /// Opens what was sealed under `pin` with at most this work. [`SealError::NotOurs`] is a wrong PIN.
 pub fn open(pin: &Pin, work: WorkFactor, sealed: &[u8], max_len: usize) -> Result<LockedBytes, SealError> {
     let mut identity = age::scrypt::Identity::new(passphrase(pin)?);
+    // The file names its own cost: more than ours is refused instead of paid.
     identity.set_max_work_factor(work.0);
     single::open_with(&identity, sealed, max_len)
 }

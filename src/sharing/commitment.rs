@@ -32,6 +32,7 @@ pub fn commitment(name: &ShareName, secret: &ShareSecret) -> Digest {
             DOMAIN,
             name.dealing.as_bytes(),
             &name.epoch.to_be_bytes(),
+            // By digests, so that each part has a fixed length and no two names can run into each other.
             Digest::of(name.authority.as_str().as_bytes()).as_bytes(),
             Digest::of(name.custodian.as_str().as_bytes()).as_bytes(),
             &[name.index, name.threshold],

@@ -62,6 +62,7 @@ fn split(
     let n = header.custodians.len();
     let shares: Vec<sharks::Share> =
         Sharks(entry.threshold).dealer_rng(secret.expose(), rng).take(n).collect();
+    // Before any share leaves: one that cannot be combined would show only when its authority is needed.
     try_out(&shares, entry.threshold, secret)
         .ok_or(DealError::Trial { authority: authority.clone(), threshold: entry.threshold })?;
     let dealing = header.dealing_id();
@@ -80,6 +81,7 @@ fn split(
             index,
             threshold: entry.threshold,
         };
+        // The library chooses the points: an index that is not the point of its share would give a wrong secret.
         if header.index_of(&custodian.name) != Some(index) {
             return Err(DealError::Trial { authority: authority.clone(), threshold: entry.threshold });
         }
@@ -98,6 +100,7 @@ fn try_out(shares: &[sharks::Share], threshold: u8, secret: &AuthoritySecret) ->
         values.push(bytes.get(1..)?.try_into().ok()?);
         bytes.zeroize();
     }
+    // The proof is our own arithmetic; the trials show that the library, which will combine the shares, agrees with it.
     let proven = is_codeword(secret, &values, threshold);
     values.zeroize();
     if proven { try_subsets(shares, threshold, secret) } else { None }

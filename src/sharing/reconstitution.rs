@@ -47,6 +47,8 @@ pub fn reconstitute(
         .collect();
     indexes.sort_unstable();
     indexes.dedup();
+    // The library takes a share at 0, which is the secret itself, and answers a share that it is given twice with a wrong
+    // secret and no error. Exactly M: it uses whatever it is given.
     if indexes.len() != usize::from(authority.threshold) || shares.len() != indexes.len() {
         return Err(ReconstitutionError::Count {
             authority: name(),

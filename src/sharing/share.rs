@@ -94,6 +94,7 @@ impl UnverifiedShare {
     pub fn verify(self, roster: &Roster, authority: &Name, custodian: &Name) -> Result<Share, ShareError> {
         let (custodian, authority) = (custodian.clone(), authority.clone());
         let deal = roster.deal();
+        // The dealing id covers the epoch too; it comes first so that the owner of an older card is told that it is older.
         if self.name.epoch != deal.epoch {
             return Err(ShareError::Epoch {
                 custodian,
@@ -113,6 +114,7 @@ impl UnverifiedShare {
         if self.secret.expose().len() != 32 {
             return Err(ShareError::Length { custodian, authority, length: self.secret.expose().len() });
         }
+        // Not in constant time: the commitment is public, and anybody who can choose the share knows it.
         if roster.commitment(&authority, &custodian) != Some(commitment(&self.name, &self.secret)) {
             return Err(ShareError::Commitment { custodian, authority });
         }

@@ -135,6 +135,7 @@ impl SoftCard {
             self.check_halves(&file, &kept.secrets)?;
             return LockedBytes::copy_of(kept.secrets.expose()).map_err(|e| self.failed(e));
         }
+        // On disk before the PIN is tried: a process that is killed in between has lost a try, and has not gained one.
         file.tries_left = file.tries_left.saturating_sub(1);
         self.write(&file)?;
         let secrets = match under_pin::open(pin, WorkFactor::CARD, &file.sealed.0, 64) {
