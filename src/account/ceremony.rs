@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Passage, Row, counted, keys::account, listed};
 use crate::{
     approval::{
-        quorum::Tally,
+        quorum::{Count, Tally},
         statement::{Approval, Attestation, Rejection, Signed},
     },
     encoding::{
@@ -158,8 +158,9 @@ impl CeremonyBrief {
         ];
         let said = |people: &[SaidBy]| by_date(people.iter().map(|said| (&said.person, said.time)));
         if !self.approved.is_empty() {
-            let takes = listed(self.required.iter().map(|r| format!("{} takes {}", r.authority, r.needed)));
-            rows.push(Row::Detail(format!("approved by {} ({takes})", said(&self.approved))));
+            let needed =
+                listed(self.required.iter().map(|r| format!("{}: {} needed", r.authority, r.needed)));
+            rows.push(Row::Detail(format!("approved by {} ({needed})", said(&self.approved))));
         }
         if !self.rejected.is_empty() {
             rows.push(Row::Detail(format!("rejected by {}", said(&self.rejected))));
@@ -170,9 +171,9 @@ impl CeremonyBrief {
         };
         match (attested(true), self.attestations_needed) {
             (by, Some(needed)) if by.is_empty() => {
-                rows.push(Row::Detail(format!("attested by nobody (it takes {needed})")));
+                rows.push(Row::Detail(format!("attested by nobody ({needed} needed)")));
             }
-            (by, Some(needed)) => rows.push(Row::Detail(format!("attested by {by} (it takes {needed})"))),
+            (by, Some(needed)) => rows.push(Row::Detail(format!("attested by {by} ({needed} needed)"))),
             (by, None) if by.is_empty() => {}
             (by, None) => rows.push(Row::Detail(format!("attested by {by}"))),
         }
@@ -284,7 +285,7 @@ fn outcome_rows(concluded: &Concluded) -> Vec<Row> {
 
 /// A count as an account tells it.
 pub fn required(tally: &Tally) -> Vec<Required> {
-    let one = |count: &crate::approval::quorum::Count| Required {
+    let one = |count: &Count| Required {
         authority: count.authority.clone(),
         needed: count.needed,
         have: count.have,
@@ -294,5 +295,9 @@ pub fn required(tally: &Tally) -> Vec<Required> {
 
 /// `crypto-officer 2 of 3, security-officer 2 of 4`.
 pub fn in_words(required: &[Required]) -> String {
-    listed(required.iter().map(|r| format!("{} {} of {}", r.authority, r.have, r.needed)))
+    listed(required.iter().map(|Required { authority, needed, have }| Count {
+        authority: authority.clone(),
+        needed: *needed,
+        have: *have,
+    }))
 }

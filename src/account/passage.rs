@@ -21,7 +21,7 @@ pub enum Row {
     Line(String),
     /// A finding, which begins with its severity and a colon.
     Finding(String),
-    /// What all of it comes to, on one line that begins with the verdict and a colon.
+    /// What all of it comes to, which begins with the verdict and a colon.
     Verdict(Tone, String),
     /// One of several things.
     Item(String),

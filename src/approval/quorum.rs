@@ -27,6 +27,17 @@ pub struct Count {
     pub have: usize,
 }
 
+/// `crypto-officer 2 of 3`; where more did than are needed, `crypto-officer 4, 3 needed`.
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { authority, needed, have } = self;
+        match have > needed {
+            true => write!(f, "{authority} {have}, {needed} needed"),
+            false => write!(f, "{authority} {have} of {needed}"),
+        }
+    }
+}
+
 /// The result of counting.
 #[must_use = "a count that nobody looks at decides nothing"]
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,8 +75,7 @@ impl Tally {
 
     /// `crypto-officer 2 of 3, security-officer 2 of 4`.
     pub fn describe(&self) -> String {
-        let parts = self.counts.iter().map(|c| format!("{} {} of {}", c.authority, c.have, c.needed));
-        parts.collect::<Vec<_>>().join(", ")
+        self.counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     wiring::{self, Wiring},
 };
 use crate::{
-    account::acts::Decided,
+    account::{acts::Decided, counted},
     approval::statement::ApprovalFile,
     ceremony::{
         self, Code, Error,
@@ -279,9 +279,8 @@ pub fn check_continuity(
              that ended, or have the paper of one, this ledger was cut back: reject.",
         ),
         Continuity::Remembered { proposals } => {
-            terminal.tell(&format!(
-                "The ledger contains the {proposals} earlier decision(s) that this machine remembers."
-            ));
+            let decisions = counted(*proposals, "earlier decision", "earlier decisions");
+            terminal.tell(&format!("The ledger contains the {decisions} that this machine remembers."));
         }
         Continuity::Head(_) => terminal.tell("The last ceremony that ended has the head that you gave."),
         Continuity::Unknown => unknown(terminal, state)?,

@@ -38,9 +38,12 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
         (true, false) => Persistence::GiveUp,
         (true, true) => Persistence::GiveUpAndKeep,
     };
-    let (report, spent) =
-        stage.execute(&mut card, Execution { reviewed, files: &args.files, present, persistence })?;
-    let next = Invocation::at(global, &args.ledger, &args.copies.copies).by(Some(&args.card.card));
+    let next = Invocation::at(global, &args.ledger, &args.copies.copies)
+        .requiring_copies(&stage.state()?)
+        .by(Some(&args.card.card));
+    let (report, spent) = stage
+        .execute(&mut card, Execution { reviewed, files: &args.files, present, persistence })
+        .map_err(|error| next.explain(error))?;
     let number = report.number;
     let executed = executed(report, spent);
     tell(terminal, number, &executed, &next);

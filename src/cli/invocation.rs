@@ -46,12 +46,18 @@ impl Invocation {
         }
     }
 
-    /// For a ledger that is only read, so that where its copies are is not known: a place for each that the policy requires is
-    /// left to be filled in.
+    /// For a ledger that is only read, so that where its copies are is not known.
     pub fn reading(global: &Global, ledger: &Path, state: &LedgerState) -> Self {
+        Self::at(global, ledger, &[]).requiring_copies(state)
+    }
+
+    /// A place for each copy that the policy requires and that was not given is left to be filled in.
+    #[must_use]
+    pub fn requiring_copies(mut self, state: &LedgerState) -> Self {
         let roster = state.open().map(|open| &open.roster).or(state.roster());
         let places = roster.map_or(1, |roster| usize::from(roster.policy().copies));
-        Self { copies_missing: places.saturating_sub(1), ..Self::at(global, ledger, &[]) }
+        self.copies_missing = places.saturating_sub(1).saturating_sub(self.copies.len());
+        self
     }
 
     pub fn of(cli: &Cli) -> Self {
@@ -149,9 +155,7 @@ impl Invocation {
         }
         if takes.copies {
             out.extend(self.copies.iter().flat_map(|copy| ["--copy".into(), shell(copy.as_os_str())]));
-            if matches!(verb, "propose" | "run" | "execute") {
-                out.extend((0..self.copies_missing).flat_map(|_| ["--copy".into(), "DIR".into()]));
-            }
+            out.extend((0..self.copies_missing).flat_map(|_| ["--copy".into(), "DIR".into()]));
         }
         if let Some(state) = &self.state_dir {
             out.extend(["--state-dir".into(), shell(state.as_os_str())]);

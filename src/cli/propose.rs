@@ -328,7 +328,7 @@ pub fn tell(terminal: Terminal, proposed: &ProposalMade, plan: &Plan, ledger: &P
     terminal.tell(&format!("Proposed: {ledger}/{}", proposed.ceremony));
     if matches!(plan, Plan::Genesis(_)) {
         terminal.digest(
-            "Genesis fingerprint (write it down: it is the pin of every later audit)",
+            "Genesis fingerprint (write it down: every later audit is given it with --genesis)",
             proposed.proposal,
         );
         terminal.digest("Station fingerprint (each custodian compares it in person)", proposed.station);

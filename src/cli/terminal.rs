@@ -103,14 +103,16 @@ impl Terminal {
         self.print(&labelled(CAUTION, &wrap(finding, 0)));
     }
 
-    /// What all of it comes to, on one line.
+    /// What all of it comes to: on one line for those who search for it, wrapped where a person reads it.
     pub fn verdict(self, tone: Tone, verdict: &str) {
         let style = match tone {
             Tone::Good => GOOD,
             Tone::Caution => CAUTION,
             Tone::Bad => BAD,
         };
-        self.print(&labelled(style, &text::printable(verdict)));
+        let verdict =
+            if std::io::stdout().is_terminal() { wrap(verdict, 0) } else { text::printable(verdict) };
+        self.print(&labelled(style, &verdict));
     }
 
     pub fn result(self, object: &dyn Fn() -> String) {

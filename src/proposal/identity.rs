@@ -102,7 +102,8 @@ impl ObjectRecord {
         tell("check_value", self.check_value.clone());
         tell("unique_id", self.unique_id.as_ref().map(ToString::to_string));
         tell("value_sha256", self.value_sha256.map(|d| d.to_string()));
-        tell("extractable", self.extractable.map(|e| e.to_string()));
+        // One that does not come out is called so where it is named.
+        tell("extractable", self.extractable.filter(|comes_out| *comes_out).map(|e| e.to_string()));
         told.join(", ")
     }
 }

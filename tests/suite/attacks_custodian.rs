@@ -53,7 +53,8 @@ fn an_old_copy_of_the_ledger_is_refused() {
     abort(&quorum);
     quorum.propose(INVENTORY).ok();
     // Her machine remembers ceremony 1 and finds it in the ledger as it is now: no head is needed.
-    on_own_machine(&quorum, "approve", "alice", "ledger", &[]).ok();
+    let again = on_own_machine(&quorum, "approve", "alice", "ledger", &[]).ok();
+    assert!(again.stderr.contains("contains the 1 earlier decision that this machine"), "{}", again.stderr);
     fs::remove_file(quorum.path(OUTPUT)).unwrap();
     let newer = "it is an old copy";
     refused(&quorum, on_own_machine(&quorum, "approve", "alice", "old", &[]), newer);

@@ -134,6 +134,10 @@ fn an_approval_that_the_station_keeps_and_that_is_damaged_does_not_count() {
     assert_eq!(open["set_aside"][0]["file"], "approval-of-alice");
     let refused = quorum.execute().expect(6);
     assert!(refused.error().contains("crypto-officer 1 of 3"), "{}", refused.stderr);
+    // Where no copy was given, the command has a place for the one that the policy requires.
+    let alone = quorum.run_with(ADMIN, &["execute", &quorum.at("ledger")]).expect(6);
+    let next = alone.json["error"]["commands"].to_string();
+    assert!(next.contains("quorate execute ") && next.contains(" --copy DIR "), "{next}");
 }
 
 #[test]
@@ -151,10 +155,13 @@ fn people_and_dates_are_named_wherever_a_ceremony_is_told() {
     assert_eq!(genesis["attestations_needed"], 4);
     let date = genesis["approved"][0]["time"].as_str().unwrap().split('T').next().unwrap();
     let told = |ran: Ran| ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let attest = quorum.run(&["status", &ledger]).ok().stderr;
+    let attest = attest.lines().find(|line| line.starts_with("  quorate attest ")).unwrap().to_owned();
+    assert!(attest.contains(" --card CARD --copy DIR"), "{attest}");
     for prose in [told(quorum.run(&["audit", &ledger])), told(quorum.run(&["status", &ledger]))] {
         let people = format!("approved by alice, bob, carol, dave, erin on {date}");
         assert!(prose.contains(&people), "{people}: {prose}");
-        assert!(prose.contains(&format!("attested by alice on {date} (it takes 4)")), "{prose}");
+        assert!(prose.contains(&format!("attested by alice on {date} (4 needed)")), "{prose}");
     }
     let shown = quorum.run(&["show", &ledger]).ok();
     assert_eq!(shown.json["not_attested"], json!(["bob", "carol", "dave", "erin", ADMIN]));

@@ -152,3 +152,13 @@ fn a_quorum_stays_reachable_while_enough_have_not_rejected() {
     let tally = Tally::count(&command, &people(&[1, 2, 3, 4, 5]), &BTreeSet::new());
     assert_eq!((tally.counts.len(), tally.is_quorum(), tally.reachable), (0, false, false));
 }
+
+#[test]
+fn more_than_are_needed_are_not_so_many_of_fewer() {
+    let dealing = dealing();
+    let requirement = dealing.roster.requirement(OperationKind::Delete);
+    let tally =
+        |custodians: &[u8]| Tally::count(&requirement, &people(custodians), &BTreeSet::new()).describe();
+    assert_eq!(tally(&[1]), "crypto-officer 1 of 3, security-officer 1 of 2");
+    assert_eq!(tally(&[1, 2, 3, 4]), "crypto-officer 4, 3 needed, security-officer 4, 2 needed");
+}

@@ -32,6 +32,8 @@ fn a_record_in_words_marks_what_cannot_leave_and_says_once_that_its_label_is_cut
     assert_eq!(key().to_string(), "private-key \"root\" id 01 (ec-p256)");
     let staying = ObjectRecord { extractable: Some(false), ..key() };
     assert_eq!(staying.to_string(), "private-key \"root\" id 01 (ec-p256, not extractable)");
+    assert_eq!(staying.particulars(), "");
+    assert_eq!(ObjectRecord { extractable: Some(true), ..key() }.particulars(), "extractable true");
     for (label, shown) in
         [("a".repeat(201), format!("{}…", "a".repeat(199))), ("\u{1b}".into(), "\u{fffd}…".into())]
     {

@@ -289,8 +289,11 @@ fn colour_goes_where_it_is_taken_and_lines_are_as_wide_as_the_terminal() {
     for (name, no_colour, option) in [("dumb", "", "auto"), ("xterm", "1", "auto"), ("xterm", "", "never")] {
         let screen = on_screen(&quorum, name, no_colour, &["audit", &ledger, "--color", option]);
         assert!(screen.contains("INCOMPLETE: ") && !screen.contains('\u{1b}'), "{name} {option}: {screen:?}");
+        // The verdict is as wide as the rest.
+        let verdict = &screen[screen.rfind("INCOMPLETE: ").unwrap()..];
+        assert!(verdict.lines().all(|line| line.trim_end().len() <= 38), "{screen}");
     }
-    // Only what cannot be broken is wider, and what stays on one line.
+    // Only what cannot be broken is wider.
     let status = on_screen(&quorum, "dumb", "", &["status", &ledger]);
     let prose =
         status.lines().filter(|line| line.starts_with("  proposed by") || line.starts_with("    at "));
