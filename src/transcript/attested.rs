@@ -34,7 +34,7 @@ impl Ceremony {
         let said = || self.attestations.iter().map(Signed::statement);
         let disagreeing: BTreeSet<&Name> = said().filter(|a| !a.agrees).map(|a| &a.person).collect();
         let agreeing: BTreeSet<&Name> = said()
-            .filter(|a| a.agrees && !disagreeing.contains(&a.person))
+            .filter(|a| !disagreeing.contains(&a.person))
             .map(|a| &a.person)
             .filter(|person| self.roster.custodian(person).is_some())
             .collect();

@@ -223,9 +223,6 @@ impl Ceremonies {
 
     pub(super) fn push(&mut self, ceremony: Ceremony) {
         let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        if ceremony.end.is_none() {
-            self.open.insert(number);
-        }
         if ceremony.had_quorum {
             self.agreed.push(number);
         }
@@ -234,7 +231,16 @@ impl Ceremonies {
             let version = self.versions.entry((credential.target.clone(), credential.role)).or_default();
             *version = credential.version.max(*version);
         }
+        self.note_end(number, &ceremony);
         self.all.push(Arc::new(ceremony));
+    }
+
+    fn note_end(&mut self, number: u32, ceremony: &Ceremony) {
+        if ceremony.end.is_none() {
+            self.open.insert(number);
+        } else {
+            self.open.remove(&number);
+        }
     }
 
     /// Changes how one ended, or what is beside it, and returns it.
@@ -244,12 +250,10 @@ impl Ceremonies {
         change: impl FnOnce(&mut Ceremony),
     ) -> Option<Arc<Ceremony>> {
         let shared = self.all.get_mut(usize::try_from(number).ok()?)?;
-        let ceremony = Arc::make_mut(shared);
-        change(ceremony);
-        if ceremony.end.is_some() {
-            self.open.remove(&number);
-        }
-        Some(Arc::clone(shared))
+        change(Arc::make_mut(shared));
+        let changed = Arc::clone(shared);
+        self.note_end(number, &changed);
+        Some(changed)
     }
 }
 

@@ -39,7 +39,6 @@ pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony,
         };
         line::verify(&parsed, &link, &ceremony.proposal.station.keys.signing_key, context.signatures, at)?;
         advance(&mut ceremony, &parsed, context).map_err(|f| Finding { line: Some(at), ..f })?;
-        ceremony.note_quorum(&parsed.entry.event);
         ceremony.lines = ceremony.lines.saturating_add(1);
         ceremony.last_line = parsed.digest;
         ceremony.times.1 = parsed.entry.time;
@@ -131,6 +130,8 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
                 return Err(Finding::error("approval-twice", message));
             }
             ceremony.approvals.push(signed);
+            // A later rejection does not undo that they agreed about the time.
+            ceremony.had_quorum = executed::is_agreed(ceremony);
             Ok(())
         }
         AnyEvent::Rejected(Rejected { rejection }) if before_intent => {

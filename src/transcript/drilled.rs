@@ -214,8 +214,8 @@ fn proofs<'s>(
         if ceremony.roster.digest() != roster.digest() {
             return found;
         }
-        // Its shares were verified at the station before the intent was written.
-        if ceremony.kind() == OperationKind::Genesis && ceremony.intended.is_some() {
+        // Its roster is in force, so its intent was written, and before that the shares were verified at the station.
+        if ceremony.kind() == OperationKind::Genesis {
             let approvals = ceremony.approvals.iter().filter(|a| a.card() == keyid);
             found.extend(approvals.map(|a| (a.statement().time, Proof::Approval)));
         }

@@ -57,7 +57,6 @@ impl CeremonyFiles {
                 take(bytes);
             });
         }
-        take(&self.unread.len().to_be_bytes());
         self.unread.iter().for_each(|unread| take(unread.as_bytes()));
         hasher.finish()
     }

@@ -5,8 +5,6 @@
 //! had a quorum are one administrator's word, and bind nobody.
 
 use super::{
-    event::AnyEvent,
-    executed,
     finding::{Finding, Severity},
     ledger::{Ceremony, LedgerState},
 };
@@ -18,20 +16,6 @@ use crate::{
 
 /// A question is asked if the clock is this far past the last line: 400 days. A quorum that meets once a year is not.
 const JUMP: u64 = 400 * 24 * 3600;
-
-impl Ceremony {
-    /// Notes that it has a quorum, once enough custodians are on record. A later rejection does not undo that they agreed
-    /// about the time.
-    pub(super) fn note_quorum(&mut self, event: &AnyEvent) {
-        if self.had_quorum || !matches!(event, AnyEvent::Approved(_)) {
-            return;
-        }
-        // Counted only if it can be one: a transcript can have very many lines.
-        if self.requirement().at_least().is_some_and(|least| self.approvals.len() >= least) {
-            self.had_quorum = executed::is_agreed(self);
-        }
-    }
-}
 
 impl LedgerState {
     /// The ceremony whose last line the first line of the next one must not precede; `disputing` is what the next one's plan
@@ -48,8 +32,9 @@ impl LedgerState {
         until.find(|ceremony| self.binds(ceremony))
     }
 
+    /// Whether the lines of one that had a quorum are a floor.
     fn binds(&self, ceremony: &Ceremony) -> bool {
-        ceremony.had_quorum && !self.disputed.contains_key(&ceremony.number())
+        !self.disputed.contains_key(&ceremony.number())
     }
 
     /// The ceremony whose last line binds the next line: the open one, or else the floor.

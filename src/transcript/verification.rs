@@ -198,8 +198,8 @@ pub fn compare_copies<L: LedgerFiles + ?Sized>(copies: &[(&str, &L)]) -> Result<
 
 /// Whether two tellings of one ceremony differ, and neither is the beginning of the other.
 fn forks(a: &CeremonyFiles, b: &CeremonyFiles) -> bool {
-    let (short, long) = if a.transcript.len() <= b.transcript.len() { (a, b) } else { (b, a) };
-    a.directory != b.directory || !long.transcript.starts_with(&short.transcript)
+    let is_beginning = |a: &CeremonyFiles, b: &CeremonyFiles| b.transcript.starts_with(&a.transcript);
+    a.directory != b.directory || !(is_beginning(a, b) || is_beginning(b, a))
 }
 
 /// Two copies by their places, and the directory from which on they are different.
