@@ -81,6 +81,8 @@ fn one_who_does_not_agree_is_shown_with_his_reason() {
     let found = findings(&[("alice", "alice", AS_IS), ("bob", "bob", AS_IS), ("grace", "grace", DISAGREES)]);
     let said: Vec<_> = found.iter().map(|f| (f.code, f.severity)).collect();
     assert_eq!(said, [("attestation-disagrees", Severity::Objection)]);
+    // Once, however often they say it.
+    assert_eq!(count(&findings(&[("bob", "bob", DISAGREES); 2]), "attestation-disagrees"), 1);
     assert!(found[0].message.contains("grace") && found[0].message.contains("it smoked"));
 }
 
@@ -177,6 +179,16 @@ fn an_attestation_of_a_head_that_was_cut_off_is_an_objection() {
     let of_aborted = gone.sign("alice", &gone.attestation(&other, &lines, "alice", true)).write();
     gone.files[1].attestations.push(("alice.json".into(), of_aborted));
     assert_eq!(objections(&gone), []);
+    // Nobody honest signs a head that is not the last.
+    let mut open = whole.clone();
+    open.files[1].transcript.truncate(ends[ends.len() - 2]);
+    let of_open = Attestation {
+        head: open.state().open().unwrap().last_line,
+        ..whole.attestation(&proposal, &lines, "alice", true)
+    };
+    let of_open = open.sign("alice", &of_open).write();
+    open.files[0].attestations.push(("alice.json".into(), of_open));
+    assert_eq!(objections(&open), [("attestation-other-head", Some("0000-genesis".into()), cut.into())]);
     // The ledger has it, in another place.
     assert_eq!(beside(whole.clone(), 0), []);
     assert_eq!(beside(whole, 1), []);
@@ -276,7 +288,13 @@ fn what_lies_beside_and_is_not_a_rejection_of_this_counts_nothing() {
     let state = forge.state();
     assert!(state.ceremonies.number(1).unwrap().unrecorded.is_empty());
     // What is not a statement at all is named: it may have been meant as one.
-    let told: Vec<_> = state.unread().into_iter().map(|f| (f.code, f.severity, f.message)).collect();
+    let mut told = verification::remarks(&state, reading());
+    told.retain(|f| f.ceremony.as_deref() == Some("0001-delete"));
+    let told: Vec<_> = told
+        .into_iter()
+        .map(|f| (f.code, f.severity, f.message))
+        .filter(|f| f.0 == "statement-unread")
+        .collect();
     let message = "approvals/3.json: it is not an approval or a rejection".to_owned();
     assert_eq!(told, [("statement-unread", Severity::Warning, message)]);
 }

@@ -1,11 +1,13 @@
 //! Whole ceremonies taken out, exchanged, renamed, and taken from a ledger of the other mode.
 
+use std::borrow::Cow;
+
 use crate::{
     encoding::dsse::Mode,
     proposal::document::Proposal,
     transcript::{
         event::{Aborted, Closed},
-        ledger::CeremonyFiles,
+        ledger::{self, CeremonyFiles},
     },
 };
 
@@ -139,6 +141,11 @@ fn a_ledger_is_of_one_mode() {
     ] {
         finds(files, read_as, &format!("mode-mismatch: this is {expected}"));
     }
+    // It shows in the first ceremony alone.
+    let first =
+        |files: &[CeremonyFiles]| ledger::first(files).map(|first| first.map(Cow::into_owned)).unwrap();
+    assert_eq!(first(&[]), None);
+    assert_eq!(first(&rehearsal().files).as_ref(), rehearsal().files.first());
     // A whole ceremony of it.
     let mut forge = Forge::new();
     forge.files.push(rehearsal().files[1].clone());

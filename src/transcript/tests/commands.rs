@@ -18,11 +18,12 @@ use crate::{
     transcript::{
         event::{Closed, Concluded, Intended, ObservedTarget, TargetState},
         outcome::Outcome,
+        verification,
     },
 };
 
 use super::{
-    forge::{ALL, Forge, TWO, concluded, credential, identity, intended, name, proposed, text},
+    forge::{ALL, Forge, TWO, concluded, credential, identity, intended, name, proposed, reading, text},
     forged, honest,
     programs::good,
 };
@@ -190,6 +191,20 @@ fn a_program_is_a_target_and_is_handed_its_own_credential() {
     honest(&told(&plan, command(writing(), Some(check())), Outcome::Completed, Some(good()), Some(0)));
 }
 
+#[test]
+fn a_program_that_wrote_its_credential_is_told() {
+    let warnings = |seen: RunRecord| -> Vec<String> {
+        let state = told(PLAN, command(run(), None), Outcome::Indeterminate, Some(seen), None).state();
+        let found = verification::remarks(&state, reading()).into_iter();
+        found.filter(|f| f.code == "credential-written").map(|f| f.message).collect()
+    };
+    assert_eq!(warnings(succeeded()), Vec::<String>::new());
+    assert_eq!(
+        warnings(leaked()),
+        ["a program wrote a credential that it was handed; what it wrote was not kept"]
+    );
+}
+
 /// The check says what became of it, whatever the run itself looked like; only of files that it was to write it says nothing.
 #[test]
 fn a_command_ends_as_its_check_saw() {
@@ -338,7 +353,10 @@ fn another_file_for_the_program_stands_in_the_plan() {
         ..command(ProgramRun { sha256: digest(0x55), ..run() }, None)
     };
     let naming = |byte| PLAN.replace("arguments", &format!("sha256 = \"{}\"\narguments", digest(byte)));
-    only_proposed(&naming(0x55), operation()).state();
+    let state = only_proposed(&naming(0x55), operation()).state();
+    let on_record = &state.targets[&name("signer")];
+    let as_approved = on_record.as_approved(&Operation::Command(operation()));
+    assert_eq!((on_record.identity.clone(), as_approved.identity), (signer(), updated.clone()));
     forged(
         &only_proposed(PLAN, operation()),
         "operation: signer is not pinned as the token that the ledger has on record",

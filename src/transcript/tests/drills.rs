@@ -1,13 +1,16 @@
 //! Drills beside a ceremony: which of them count, and what is known of a card.
 
+use std::sync::Arc;
+
 use crate::{
     approval::drill::Drill,
     encoding::{digest::Digest, dsse::Mode, strict, time::Timestamp},
+    roster::Roster,
     transcript::{
         drilled::{self, MAX_DRILL, Proof},
         event::Closed,
         finding::Severity,
-        ledger::LedgerState,
+        ledger::{Deal, LedgerState},
         outcome::Outcome,
         verification,
     },
@@ -79,7 +82,13 @@ fn everybody_s_honest_drill_counts() {
     beside(&forge, forge.sign("alice-spare", &spare).write()).unwrap();
     // Not before the head that it names, and at that very time.
     let at_the_head = Drill { time: forge.state().floor(None).unwrap().times.1, ..drill(&forge, "alice") };
-    beside(&forge, forge.sign("alice", &at_the_head).write()).unwrap();
+    let at_the_head = forge.sign("alice", &at_the_head).write();
+    beside(&forge, at_the_head.clone()).unwrap();
+    // What came later does not make it worse.
+    let mut longer = forge.clone();
+    longer.complete_delete();
+    let state = longer.state();
+    assert!(drilled::check(&at_the_head, &state, state.ceremonies.number(0).unwrap()).is_ok());
 }
 
 #[test]
@@ -97,6 +106,14 @@ fn a_drill_is_of_this_ledger_this_head_and_the_roster_in_force() {
     let drill = Drill { ceremony: 1, head: open, ..drill(&Forge::new(), "alice") };
     forge.files[1].drills = vec![("it.json".into(), forge.sign("alice", &drill).write())];
     assert_eq!(forge.verify().findings[0].message, "it.json: it names another head");
+    assert_eq!(objections(&forge), []);
+}
+
+/// The objections to a ledger: code and words.
+fn objections(forge: &Forge) -> Vec<(&'static str, String)> {
+    let mut found = verification::remarks(&forge.state(), reading());
+    found.retain(|f| f.severity == Severity::Objection);
+    found.into_iter().map(|f| (f.code, f.message)).collect()
 }
 
 /// What names a head that the ledger does not have is evidence against it; what lies in the wrong place is not.
@@ -105,18 +122,19 @@ fn a_drill_of_a_head_that_is_gone_is_an_objection() {
     let mut forge = Forge::new();
     let (_, lines) = forge.complete_delete();
     let later = Drill { ceremony: 1, head: lines.head(), ..drill(&Forge::new(), "alice") };
-    let objections = |mut forge: Forge, card: &str| {
-        forge.files[0].drills = vec![("it.json".into(), forge.sign(card, &later).write())];
-        let mut found = verification::remarks(&forge.state(), reading());
-        found.retain(|f| f.severity == Severity::Objection);
-        found.into_iter().map(|f| (f.code, f.message)).collect::<Vec<_>>()
+    let beside_genesis = |forge: &Forge, card: &str, drill: &Drill| {
+        let mut forge = forge.clone();
+        forge.files[0].drills = vec![("it.json".into(), forge.sign(card, drill).write())];
+        objections(&forge)
     };
-    assert_eq!(objections(forge.clone(), "alice"), []);
+    assert_eq!(beside_genesis(&forge, "alice", &later), []);
     forge.files.pop();
     let message = "alice signed the head of ceremony 1, which this ledger does not have: lines were cut off, this is an old \
                    copy, or it was written anew";
-    assert_eq!(objections(forge.clone(), "alice"), [("drill-other-head", message.into())]);
-    assert_eq!(objections(forge, "mallory"), []);
+    assert_eq!(beside_genesis(&forge, "alice", &later), [("drill-other-head", message.into())]);
+    assert_eq!(beside_genesis(&forge, "mallory", &later), []);
+    let of_another_ledger = Drill { ledger: Digest::of(b"another"), ..later };
+    assert_eq!(beside_genesis(&forge, "alice", &of_another_ledger), []);
 }
 
 #[test]
@@ -208,6 +226,7 @@ fn a_card_is_known_to_work_by_what_it_did_last() {
     assert_eq!((bob, dave), (known(approved, Proof::Approval), known(approved, Proof::Approval)));
     assert_eq!(frank, known(delete.created, Proof::Proposal));
     assert_eq!(grace, known(attested.time, Proof::Attestation));
+    assert_eq!(told(by_alice.time)[0].0, Some((by_alice.time, Proof::Drill)));
     // On the last day nothing is overdue, and what is still to come is not known.
     let due = approved.plus(10 * day);
     assert!(!told(due)[2].2);
@@ -238,4 +257,34 @@ fn without_a_policy_no_drill_is_due() {
     let drills = drilled::standing(&state, reading());
     assert_eq!(drills.cards.len(), 7);
     assert!(drills.cards.iter().all(|card| card.due.is_none() && !card.is_overdue));
+}
+
+/// What does not count is not forgotten: somebody may have meant it.
+#[test]
+fn a_drill_that_is_set_aside_is_named() {
+    let mut forge = Forge::new();
+    forge.files[0].drills = vec![("it.json".into(), b"{}".to_vec())];
+    let state = forge.state();
+    let drills = drilled::standing(&state, reading());
+    let reason = "0000-genesis: it.json: missing field";
+    assert!(
+        matches!(drills.set_aside.as_slice(), [one] if one.starts_with(reason)),
+        "{:?}",
+        drills.set_aside
+    );
+}
+
+/// Whoever opened a share of an earlier dealing has not opened one of this.
+#[test]
+fn only_what_was_seen_since_its_dealing_says_that_a_card_works() {
+    let mut forge = Forge::new();
+    forge.files[0].drills = vec![("it.json".into(), forge.sign("alice", &drill(&forge, "alice")).write())];
+    let mut state = forge.state();
+    let of = |state: &LedgerState| -> Vec<Option<Proof>> {
+        drilled::standing(state, reading()).cards.iter().map(|card| card.last.map(|(_, by)| by)).collect()
+    };
+    assert_eq!(of(&state)[0], Some(Proof::Drill));
+    let document = roster_document(forge.mode, forge.nonce, "station-9");
+    state.deals.push(Deal { roster: Arc::new(Roster::validate(document).unwrap()), by: 0 });
+    assert_eq!(of(&state), [None; 7]);
 }

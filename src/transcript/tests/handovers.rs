@@ -17,8 +17,10 @@ use crate::{
     },
 };
 
-use super::forge::{ALL, Forge, concluded, credential, intended, name, object, recipient, sealed_to};
-use super::{forged, honest};
+use super::forge::{
+    ALL, Forge, concluded, credential, intended, name, object, proposed, recipient, sealed_to, text,
+};
+use super::{forged, honest, taken_up_again::hold, targets::retire};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -291,4 +293,59 @@ fn a_genesis_hands_over_as_well() {
         p.handovers = vec![handover(1, "mallory")];
     };
     forged(&genesis_with(&other, &|_| {}), "plan-mismatch: the proposal differs from its plan: targets");
+}
+
+/// Nothing logs in to a target that is retired.
+#[test]
+fn a_retirement_hands_nothing_over() {
+    drop(proposed(founded(), &retire(&founded())).state());
+}
+
+/// The SO PIN may have the version that the user PIN had before.
+#[test]
+fn the_version_that_is_handed_over_is_that_of_the_user_pin() {
+    let mut forge = founded();
+    let mut first = delete(&forge);
+    first.plan = first.plan.replace("target =", "keep_pins = true\ntarget =");
+    first.credentials.remove(0);
+    let mut told = concluded(Outcome::Failed, &[], &forge.objects());
+    told.handovers = first.handovers.iter().map(HandedOver::of).collect();
+    hold(&mut forge, &first, &THREE, told);
+    let mut second = delete(&forge);
+    second.credentials[1].version = 3;
+    second.handovers = vec![handover(3, "application")];
+    drop(proposed(forge.clone(), &second).state());
+    second.handovers[0].version = 2;
+    forged(
+        &proposed(forge, &second),
+        "handover: the user-pin of hsm that is handed over is not the one that is",
+    );
+}
+
+/// Two targets, each with an application.
+#[test]
+fn each_target_hands_over_its_own_pin() {
+    let forge = empty();
+    let mut proposal = genesis(&forge);
+    let spare = proposal.plan[proposal.plan.find("[[targets]]").unwrap()..].to_owned();
+    let spare = spare.replace("\"hsm\"", "\"spare\"").replace("\"lab\"", "\"spare\"").replace("0001", "0002");
+    let spare = spare.lines().filter(|line| !line.starts_with("backup-key")).collect::<Vec<_>>().join("\n");
+    proposal.plan += &spare;
+    let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation else { panic!() };
+    let mut twin = targets[0].clone();
+    twin.credentials.pop();
+    (twin.name, twin.label) = (name("spare"), text("spare"));
+    (twin.identity.label, twin.identity.serial) = (text("spare"), text("0002"));
+    targets.push(twin);
+    for role in [Role::SoPin, Role::UserPin] {
+        let mut of_spare = credential(role, "security-officer", 1);
+        of_spare.target = name("spare");
+        proposal.credentials.push(of_spare);
+    }
+    let mut of_spare = handover(1, "application");
+    of_spare.target = name("spare");
+    proposal.handovers.push(of_spare);
+    drop(proposed(forge.clone(), &proposal).state());
+    proposal.handovers.remove(0);
+    forged(&proposed(forge, &proposal), "handover: the user-pin of hsm is to be handed over once");
 }

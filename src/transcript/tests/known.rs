@@ -1,7 +1,9 @@
 //! What a process keeps of a ledger that it verified: it is taken over only where the files are the ones that were verified.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    encoding::dsse::Mode,
+    encoding::{digest::Digest, dsse::Mode},
     transcript::{
         known::Known,
         ledger::{CeremonyFiles, LedgerState},
@@ -63,6 +65,9 @@ fn a_ledger_that_changed_is_verified_from_the_genesis_on() {
         }
     }
     let mut known = Known::default();
+    known.verify(honest.as_slice(), MODE).unwrap().sound().unwrap();
+    known.verify(&honest[..0], MODE).unwrap();
+    assert_eq!(known.last(MODE), None);
     for (files, mode) in changed {
         known.verify(honest.as_slice(), MODE).unwrap().sound().unwrap();
         let (kept, fresh) = (known.verify(files.as_slice(), mode).unwrap(), verify(&files, mode));
@@ -87,6 +92,8 @@ fn what_comes_next_is_verified_after_what_is_known() {
     ];
     let mut known = Known::default();
     assert_eq!(known.last(MODE), None);
+    drop(known.verify_next(&honest[..1], MODE).sound().unwrap());
+    assert_eq!((known.last(MODE), known.last(OTHER)), (Some("0000-genesis"), None));
     for place in 1..honest.len() {
         for change in kinds {
             let mut longer = honest[..=place].to_vec();
@@ -110,4 +117,41 @@ fn what_comes_next_is_verified_after_what_is_known() {
             assert_eq!(next.sound().is_ok(), fresh.sound().is_ok());
         }
     }
+}
+
+/// Which files were verified is known by one digest of them: of every name, every byte, and where each begins.
+#[test]
+fn no_two_ceremonies_on_disk_have_one_digest() {
+    let beside = |name: &str, bytes: &str| vec![(name.to_owned(), bytes.as_bytes().to_vec())];
+    let of = |directory: &str, transcript: &str, plan: &str| CeremonyFiles {
+        directory: directory.into(),
+        transcript: transcript.into(),
+        plan: plan.into(),
+        ..CeremonyFiles::default()
+    };
+    let unread = |said: &[&str]| CeremonyFiles {
+        unread: said.iter().map(ToString::to_string).collect(),
+        ..CeremonyFiles::default()
+    };
+    let mut all = vec![
+        of("", "", ""),
+        of("a", "", ""),
+        of("", "a", ""),
+        of("", "", "a"),
+        of("ab", "", ""),
+        of("a", "b", ""),
+        unread(&["a"]),
+        unread(&["ab"]),
+        unread(&["a", "b"]),
+    ];
+    for (name, bytes) in [("a", "b"), ("a", "c"), ("c", "b"), ("ab", ""), ("", "ab")] {
+        let statement = || beside(name, bytes);
+        all.extend([
+            CeremonyFiles { attestations: statement(), ..CeremonyFiles::default() },
+            CeremonyFiles { approvals: statement(), ..CeremonyFiles::default() },
+            CeremonyFiles { drills: statement(), ..CeremonyFiles::default() },
+        ]);
+    }
+    let digests: BTreeSet<Digest> = all.iter().map(CeremonyFiles::digest).collect();
+    assert_eq!(digests.len(), all.len());
 }

@@ -264,3 +264,18 @@ fn its_briefing_gives_both_paths_and_both_digests() {
     assert!(lines.contains(&format!("on record: {OLD}, SHA-256 {old}")), "{lines}");
     assert!(lines.contains(&format!("from then on: {NEW}, SHA-256 {new}")), "{lines}");
 }
+
+#[test]
+fn an_operation_finds_its_target_behind_the_file_that_was_approved_with_it() {
+    let forge = Forge::new();
+    let state = forge.state();
+    let behind_which = |operation: &Operation| {
+        let target = state.targets[&name("hsm")].as_approved(operation);
+        let Place::Pkcs11 { module, .. } = target.target.place else { panic!("not behind a module") };
+        (module.to_string(), target.identity.module_sha256)
+    };
+    assert_eq!(behind_which(&moves(&forge).operation), on_record(NEW, &behind()));
+    assert_eq!(behind_which(&forge.delete().operation), on_record(OLD, &identity()));
+    let in_place = InventoryOperation { target: name("hsm"), identity: behind(), module: None };
+    assert_eq!(behind_which(&Operation::Inventory(in_place)), on_record(OLD, &behind()));
+}

@@ -2,7 +2,7 @@
 
 use crate::{
     approval::statement::Abort,
-    encoding::{digest::Digest, strict},
+    encoding::{digest::Digest, dsse::Mode, strict},
     proposal::document::Proposal,
     transcript::{
         event::{Aborted, Attempted, Closed, Concluded, Intended, Rejected},
@@ -50,8 +50,8 @@ fn the_intent_is_for_the_target_with_copies_and_in_time() {
 
 #[test]
 fn copies_lie_on_one_file_system_where_the_policy_allows_it() {
-    let genesis = |allowed: bool, same_medium: bool| {
-        let mut forge = Forge::new();
+    let genesis = |mode: Mode, allowed: bool, same_medium: bool| {
+        let mut forge = Forge::of(mode);
         forge.files.clear();
         let mut proposal = forge.genesis();
         let says = format!("allow_same_medium = {allowed}");
@@ -65,10 +65,14 @@ fn copies_lie_on_one_file_system_where_the_policy_allows_it() {
         forge.push(&proposal, &lines);
         forge
     };
+    let production = Mode::Production;
     for (allowed, same_medium) in [(true, true), (true, false), (false, false)] {
-        drop(genesis(allowed, same_medium).state());
+        drop(genesis(production, allowed, same_medium).state());
     }
-    forged(&genesis(false, true), "copies: the copies were on one file system, which the policy refuses");
+    let refused = "copies: the copies were on one file system, which the policy refuses";
+    forged(&genesis(production, false, true), refused);
+    // A rehearsal has one machine.
+    drop(genesis(Mode::Rehearsal, false, true).state());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
     },
     proposal::{
         document::Proposal,
-        operations::{GenesisOperation, Operation},
+        operations::{AdoptOperation, GenesisOperation, Operation},
         place::Place,
     },
     roster::{
@@ -21,9 +21,10 @@ use crate::{
         key::PublicKey,
     },
     sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
+    transcript::{event::Closed, outcome::Outcome},
 };
 
-use super::forge::{Forge, text};
+use super::forge::{ALL, Forge, adopt, concluded, intended, proposed, text};
 use super::{forged, honest};
 
 /// The key of a hardware card: an administrator's has no other kind.
@@ -73,6 +74,16 @@ fn give_hardware_cards(document: &mut RosterDocument) -> BTreeMap<Digest, String
     serials
 }
 
+/// Puts the token of a genesis into a file.
+fn in_a_file(genesis: &mut Proposal) {
+    let module = "kind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n";
+    assert!(genesis.plan.contains(module));
+    genesis.plan = genesis.plan.replace(module, "kind = \"practice\"\npath = \"/nowhere/hsm.token\"\n");
+    if let Operation::Genesis(GenesisOperation { targets }) = &mut genesis.operation {
+        targets[0].place = Place::Practice { path: "/nowhere/hsm.token".parse().unwrap() };
+    }
+}
+
 /// A genesis on hardware cards only, with its token in a file or behind a module.
 fn genesis(is_practice: bool) -> Forge {
     let mut forge = Forge::empty(Mode::Production, "ledger");
@@ -88,12 +99,7 @@ fn genesis(is_practice: bool) -> Forge {
         "allow_soft_cards = false\nrequire_attestation = false\nrequire_locked_memory = false\n",
     );
     if is_practice {
-        let module = "kind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n";
-        assert!(proposal.plan.contains(module));
-        proposal.plan = proposal.plan.replace(module, "kind = \"practice\"\npath = \"/nowhere/hsm.token\"\n");
-        if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
-            targets[0].place = Place::Practice { path: "/nowhere/hsm.token".parse().unwrap() };
-        }
+        in_a_file(&mut proposal);
     }
     let serial = &serials[&frank.signing_key.keyid()];
     let envelope = signed(serial, forge.mode.payload_type("proposal"), strict::write(&proposal));
@@ -104,13 +110,15 @@ fn genesis(is_practice: bool) -> Forge {
 
 /// The same in a quorum whose policy allows soft cards.
 fn allowed(mode: Mode) -> Forge {
+    with_policy(mode, |_| {})
+}
+
+/// The same with another policy.
+fn with_policy(mode: Mode, change: fn(&mut Proposal)) -> Forge {
     let mut forge = Forge::empty(mode, "ledger");
-    let mut proposal: Proposal = forge.genesis();
-    let module = "kind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n";
-    proposal.plan = proposal.plan.replace(module, "kind = \"practice\"\npath = \"/nowhere/hsm.token\"\n");
-    if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
-        targets[0].place = Place::Practice { path: "/nowhere/hsm.token".parse().unwrap() };
-    }
+    let mut proposal = forge.genesis();
+    in_a_file(&mut proposal);
+    change(&mut proposal);
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);
     forge
@@ -122,4 +130,37 @@ fn a_quorum_of_hardware_cards_has_no_practice_token() {
     forged(&genesis(true), "operation: hsm: a practice token in production, which the policy refuses");
     drop(honest(&allowed(Mode::Production)));
     drop(honest(&allowed(Mode::Rehearsal)));
+    // A rehearsal has soft cards and practice tokens, whatever the policy of production will be.
+    let strict: fn(&mut Proposal) = |genesis| {
+        let document = genesis.new_roster.as_mut().unwrap();
+        document.policy.allow_soft_cards = false;
+        genesis.roster = Digest::of(&strict::write(document));
+        let policy = "allow_soft_cards = false\nrequire_locked_memory = false\n";
+        genesis.plan = genesis.plan.replace("allow_soft_cards = true\n", policy);
+    };
+    drop(honest(&with_policy(Mode::Rehearsal, strict)));
+}
+
+/// It has no serial number that tells it from another: it is its file.
+#[test]
+fn a_practice_token_is_the_file_that_it_is_in() {
+    let adopted = |path: &str| {
+        let mut forge = Forge::empty(Mode::Rehearsal, "ledger");
+        let mut genesis = forge.genesis();
+        in_a_file(&mut genesis);
+        let mut lines = forge.begin(&genesis);
+        forge.approve(&mut lines, &genesis, &ALL);
+        lines.add(intended(&ALL)).add(concluded(Outcome::Completed, &[], &forge.objects()));
+        lines.add(Closed { releases_destroyed: 4 });
+        forge.push(&genesis, &lines);
+        let mut proposal = adopt(&forge, "spare");
+        let module = "kind = \"pkcs11\"\nmodule = \"/nowhere/module.so\"\n";
+        proposal.plan = proposal.plan.replace(module, &format!("kind = \"practice\"\npath = \"{path}\"\n"));
+        if let Operation::Adopt(AdoptOperation { target }) = &mut proposal.operation {
+            target.place = Place::Practice { path: path.parse().unwrap() };
+        }
+        proposed(forge, &proposal)
+    };
+    drop(honest(&adopted("/nowhere/spare.token")));
+    forged(&adopted("/nowhere/hsm.token"), "operation: spare is the same token as hsm");
 }

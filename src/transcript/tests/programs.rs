@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::forge::{Forge, TWO, concluded, identity, intended, name, object};
-use super::forged;
+use super::{forged, inventories::told_of_objects, taken_up_again::hold};
 
 const PLAN: &str = "kind = \"use\"\ntitle = \"Sign\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"/usr/bin/signer\"\n\
     sha256 = \"2222222222222222222222222222222222222222222222222222222222222222\"\narguments = [\"{input:document}\"]\n\
@@ -89,13 +89,13 @@ fn told(outcome: Outcome, program: Option<ProgramRecord>) -> Forge {
     forge
 }
 
-fn seen(run: RunRecord) -> Option<ProgramRecord> {
+fn seen_of(run: RunRecord) -> Option<ProgramRecord> {
     Some(ProgramRecord { run: Some(run), check_exit_code: None })
 }
 
 #[test]
 fn only_a_run_that_was_seen_to_succeed_is_completed() {
-    told(Outcome::Completed, seen(good())).state();
+    told(Outcome::Completed, seen_of(good())).state();
     for run in [
         RunRecord { exit_code: Some(1), ..good() },
         RunRecord { exit_code: None, ..good() },
@@ -107,13 +107,13 @@ fn only_a_run_that_was_seen_to_succeed_is_completed() {
         RunRecord { credential_written: true, stdout: None, stderr: None, outputs: Vec::new(), ..good() },
     ] {
         // It may have been so, and then it did not complete, nor did it fail.
-        told(Outcome::Indeterminate, seen(run.clone())).state();
+        told(Outcome::Indeterminate, seen_of(run.clone())).state();
         forged(
-            &told(Outcome::Completed, seen(run.clone())),
+            &told(Outcome::Completed, seen_of(run.clone())),
             "outcome: completed, but what was seen of its program does not say so",
         );
         forged(
-            &told(Outcome::Failed, seen(run)),
+            &told(Outcome::Failed, seen_of(run)),
             "outcome: failed, but its program ran, and nothing saw that it was not carried out",
         );
     }
@@ -142,7 +142,7 @@ fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
         RunRecord { stopped: Some(Stopped::TimeLimit), exit_code: None, signal: Some(9), ..good() },
     ] {
         forged(
-            &told(Outcome::Indeterminate, seen(run)),
+            &told(Outcome::Indeterminate, seen_of(run)),
             "outcome: what it reports about its program cannot have been seen",
         );
     }
@@ -154,7 +154,7 @@ fn what_cannot_have_been_seen_of_a_program_is_not_believed() {
     let mut lines = forge.begin(&proposal);
     forge.approve(&mut lines, &proposal, &TWO);
     let done = concluded(Outcome::Completed, &[object("old", "01")], &[object("keep", "02")]);
-    lines.add(intended(&TWO)).add(Concluded { program: seen(good()), ..done });
+    lines.add(intended(&TWO)).add(Concluded { program: seen_of(good()), ..done });
     forge.push(&proposal, &lines);
     forged(&forge, "outcome: it reports a program, and none was to be run");
 }
@@ -220,4 +220,19 @@ fn a_token_takes_no_commands() {
     let lines = forge.begin(&proposal);
     forge.push(&proposal, &lines);
     forged(&forge, "operation: hsm is a program or a token, and the operation is of the other kind");
+}
+
+/// Whether that is to be expected of it, its plan says.
+#[test]
+fn objects_that_a_program_changed_are_told_unless_its_plan_lets_it() {
+    for (may_change_objects, told) in [(false, &["objects-gone"][..]), (true, &[])] {
+        let mut forge = Forge::new();
+        let Operation::Use(operation) = using(run()) else { panic!() };
+        let allows = format!("keep_pins = true\nmay_change_objects = {may_change_objects}\n");
+        let operation = Operation::Use(UseOperation { may_change_objects, ..operation });
+        let proposal = forge.other("Sign", &PLAN.replace("keep_pins = true\n", &allows), operation);
+        let seen = concluded(Outcome::Indeterminate, &[], &[object("keep", "02")]);
+        hold(&mut forge, &proposal, &TWO, Concluded { program: seen_of(good()), ..seen });
+        assert_eq!(told_of_objects(&forge), told);
+    }
 }

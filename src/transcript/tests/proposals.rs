@@ -138,6 +138,10 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
         },
         "plan-mismatch: the proposal differs from its plan: kind",
     );
+    delete(
+        |p| p.plan += "[[objects]]\nclass = \"private-key\"\nid = \"02\"\n",
+        "plan-mismatch: the proposal differs from its plan: objects",
+    );
     // Two objects where the plan names one.
     let both = |p: &mut Proposal| {
         if let Operation::Delete(DeleteOperation { objects, .. }) = &mut p.operation {

@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-use super::forge::{Forge, TWO, Transcript, concluded, identity, intended, name, object, text};
-use super::forged;
+use super::forge::{ALL, Forge, TWO, Transcript, concluded, identity, intended, name, object, text};
+use super::{forged, targets::retire};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -67,7 +67,33 @@ fn a_quorum_recovers_and_the_outcome_is_what_is_known() {
         let state = forge.state();
         assert_eq!(state.ceremonies.number(1).unwrap().outcome(), Some(outcome));
         assert!(state.pending().is_none());
+        // Its own end is not that of an earlier ceremony.
+        let has_ended = |recovery: &Proposal| state.recovered_by(recovery).unwrap().has_ended;
+        assert!(!has_ended(&proposal));
+        assert!(has_ended(&Proposal { ceremony: 3, ..proposal }));
     }
+}
+
+/// What sets no PINs is not made up for: a target leaves the quorum only where that is seen to its end.
+#[test]
+fn a_retirement_that_was_lost_retires_nothing() {
+    let mut forge = Forge::new();
+    let proposal = retire(&forge);
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &THREE);
+    lines.add(recovering(&THREE, false));
+    forge.push(&proposal, &lines);
+    let mut recovery = forge.recover(1, lines.head(), true);
+    if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
+        *interrupted = OperationKind::Retire;
+    }
+    let forge = with(forge, &recovery, |forge, lines| {
+        forge.approve(lines, &recovery, &THREE);
+        lines.add(recovering(&THREE, false)).add(untouched(Outcome::Completed));
+        lines.add(Closed { releases_destroyed: 3 });
+    });
+    let state = forge.state();
+    assert!(state.targets.contains_key(&name("hsm")) && state.retired.is_empty());
 }
 
 /// Who answers is not known before it is looked at; but what goes on record as the target is the token that was pinned.
@@ -216,6 +242,30 @@ fn a_recovery_that_was_given_up_or_refused_ends_nothing() {
         let again = forge.recover(1, last, true);
         drop(with(forge, &again, |_, _| {}).state());
     }
+}
+
+/// The station of the recovery may be lost as well, before it acted.
+#[test]
+fn a_genesis_lends_its_roster_through_a_recovery_that_was_lost() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let genesis = forge.genesis();
+    let mut lines = forge.begin(&genesis);
+    forge.approve(&mut lines, &genesis, &ALL);
+    lines.add(intended(&ALL));
+    forge.push(&genesis, &lines);
+    let mut last = lines.head();
+    for (lost, kind) in [(0, OperationKind::Genesis), (1, OperationKind::Recover)] {
+        let mut recovery = forge.recover(lost, last, lost == 0);
+        recovery.roster = genesis.roster;
+        if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
+            *interrupted = kind;
+        }
+        let lines = forge.begin(&recovery);
+        last = lines.head();
+        forge.push(&recovery, &lines);
+    }
+    assert_eq!(forge.state().ceremonies.number(2).unwrap().roster.digest(), genesis.roster);
 }
 
 #[test]

@@ -11,7 +11,9 @@ use crate::{
     },
 };
 
-use super::forge::{ALL, Forge, TWO, Transcript, concluded, credential, intended, object, proposed, reading};
+use super::forge::{
+    ALL, Forge, TWO, Transcript, concluded, credential, intended, object, proposed, reading, text,
+};
 use super::handovers;
 
 /// The remarks on a ledger of this code.
@@ -58,6 +60,7 @@ fn what_has_not_ended_is_told() {
         ("ceremony-open: ceremony 1 is open", "ceremony-unfinished: it has begun to act");
     let only_proposed = proposed(Forge::new(), &Forge::new().delete());
     says(&only_proposed, Severity::Note, open);
+    assert_eq!(only_proposed.state().open().unwrap().standing(), text("open"));
     assert!(said(&only_proposed, "ceremony-unfinished").is_empty());
     let acting = deletion(|lines| {
         lines.add(intended(&TWO));
@@ -66,6 +69,7 @@ fn what_has_not_ended_is_told() {
     says(&acting, Severity::Warning, unfinished);
     let mut ended = Forge::new();
     ended.complete_delete();
+    assert!(ended.state().open().is_none());
     assert!(said(&ended, "ceremony-open").is_empty() && said(&ended, "ceremony-unfinished").is_empty());
 }
 
@@ -229,6 +233,7 @@ fn copies_are_one_ledger_or_a_fork() {
     };
     assert_eq!(compared(&[("a", &alice), ("b", &alice)]), Vec::<String>::new());
     assert_eq!(compared(&[("a", &alice), ("b", &both)]), [behind("a", "b")]);
+    assert_eq!(compared(&[("a", &both), ("b", &alice)]), [behind("b", "a")]);
     assert_eq!(compared(&[("a", &both), ("b", &genesis)]), [behind("b", "a")]);
     assert_eq!(compared(&[("a", &alice), ("b", &bob)]), [forked("a", "b")]);
     // One that is behind both does not hide it.
@@ -237,6 +242,15 @@ fn copies_are_one_ledger_or_a_fork() {
     let mut renamed = alice.clone();
     renamed.files[1].directory = "0001-deleted".into();
     assert_eq!(compared(&[("a", &alice), ("b", &renamed)]), [forked("a", "b")]);
+    // Nor does what both have after it.
+    let (mut one, mut other) = (alice.clone(), bob);
+    for forge in [&mut one, &mut other] {
+        forge.files.push(genesis.files[0].clone());
+    }
+    assert_eq!(compared(&[("a", &one), ("b", &other)]), [forked("a", "b")]);
+    // What is compared with nothing is not read.
+    let Ok(alone) = compare_copies(&[("alone", &*alice.files)]);
+    assert_eq!((alone.findings, alone.sizes), (Vec::new(), vec![0]));
 }
 
 #[test]

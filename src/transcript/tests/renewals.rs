@@ -2,7 +2,12 @@
 //! quorum out of its own token.
 
 use crate::{
-    proposal::{document::Proposal, target::Role},
+    encoding::dsse::Mode,
+    proposal::{
+        document::Proposal,
+        operations::{GenesisOperation, Operation},
+        target::{Custody, Role},
+    },
     transcript::{
         event::{Closed, Concluded, PinInForce, Rejected},
         ledger::LedgerState,
@@ -10,8 +15,8 @@ use crate::{
     },
 };
 
-use super::forge::{Forge, TWO, adopted, concluded, credential, intended, name, object};
-use super::forged;
+use super::forge::{ALL, Forge, TWO, adopted, concluded, credential, intended, name, object, proposed};
+use super::{forged, taken_up_again::hold};
 
 fn pin(role: Role, version: u32) -> PinInForce {
     PinInForce { target: name("hsm"), role, version }
@@ -213,4 +218,26 @@ fn a_proposal_renews_what_its_plan_says() {
         &propose(&|p| p.plan = p.plan.replace("target =", "keep_pins = true\ntarget =")),
         "credential: the user-pin of hsm for crypto-officer is not one that this",
     );
+}
+
+/// What its owner keeps is not the quorum's to change.
+#[test]
+fn a_borrowed_pin_is_not_renewed() {
+    let mut forge = Forge::empty(Mode::Production, "ledger");
+    let mut genesis = forge.genesis();
+    let user_pin = "user-pin = { authority = \"crypto-officer\", custody = ";
+    genesis.plan = genesis.plan.replace(&format!("{user_pin}\"held\""), &format!("{user_pin}\"borrowed\""));
+    if let Operation::Genesis(GenesisOperation { targets }) = &mut genesis.operation {
+        targets[0].credentials[1].custody = Custody::Borrowed;
+    }
+    genesis.credentials.remove(1);
+    let told = concluded(Outcome::Completed, &[], &forge.objects());
+    hold(&mut forge, &genesis, &ALL, told);
+    let mut proposal = forge.renewing_delete(1);
+    forged(
+        &proposed(forge.clone(), &proposal),
+        "credential: the user-pin of hsm for crypto-officer is not one that this",
+    );
+    proposal.credentials.clear();
+    drop(proposed(forge, &proposal).state());
 }

@@ -12,7 +12,10 @@ use crate::{
         recipient::{ShareRecipient, X25519Recipient},
         single,
     },
-    transcript::event::{Aborted, Approved},
+    transcript::{
+        ceremonies::Ceremonies,
+        event::{Aborted, Approved},
+    },
 };
 use sha2::Digest as _;
 
@@ -176,7 +179,8 @@ fn ceremonies_share_the_roster_in_force() {
     }
     let state = forge.state();
     let in_force = state.roster().unwrap();
-    assert_eq!(state.ceremonies.len(), 4);
+    assert_eq!((state.ceremonies.len(), state.ceremonies.is_empty()), (4, false));
+    assert!(Ceremonies::default().is_empty());
     assert!(state.ceremonies.iter().all(|ceremony| Arc::ptr_eq(&ceremony.roster, in_force)));
 }
 

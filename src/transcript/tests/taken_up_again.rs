@@ -4,21 +4,22 @@ use crate::{
     encoding::digest::Digest,
     proposal::{
         document::Proposal,
-        operations::{Operation, RecoverOperation, ResetOperation},
-        target::{Custody, Role},
+        operations::{AdoptOperation, InventoryOperation, Operation, RecoverOperation, ResetOperation},
+        target::{Custody, Inventory, Role},
     },
     roster::OperationKind,
     transcript::{
-        event::{Aborted, Closed, Concluded, PinInForce},
+        event::{Aborted, Closed, Concluded, ObservedTarget, PinInForce, TargetState},
         outcome::Outcome,
         verification,
     },
 };
 
 use super::forge::{
-    ALL, Forge, TWO, Transcript, concluded, credential, identity, intended, name, object, seen, text,
+    ALL, Forge, TWO, Transcript, adopt, adopted, concluded, credential, identity, intended, name, object,
+    seen, text,
 };
-use super::forged;
+use super::{forged, targets::retire};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -47,14 +48,14 @@ fn untouched(outcome: Outcome) -> Concluded {
 }
 
 /// The token after the reset.
-fn empty(outcome: Outcome) -> Concluded {
+pub(super) fn empty(outcome: Outcome) -> Concluded {
     let mut told = concluded(outcome, &[], &[]);
     told.targets[0].inventory.as_mut().unwrap().identity.label = text("lab-2");
     told
 }
 
 /// A ceremony from its proposal to its last line. Its head.
-fn hold(forge: &mut Forge, proposal: &Proposal, by: &[&str], told: Concluded) -> Digest {
+pub(super) fn hold(forge: &mut Forge, proposal: &Proposal, by: &[&str], told: Concluded) -> Digest {
     let mut lines = forge.begin(proposal);
     forge.approve(&mut lines, proposal, by);
     lines.add(intended(by)).add(told).add(Closed { releases_destroyed: 3 });
@@ -270,4 +271,76 @@ fn a_genesis_is_taken_up_again_by_its_own_people() {
     assert_eq!(state.targets[&name("hsm")].credentials[&Role::UserPin][0].sealed.version, 1);
     forge.complete_delete();
     drop(forge.state());
+}
+
+/// While it is open, it is told as that.
+#[test]
+fn an_open_reset_is_not_unsettled() {
+    let mut forge = Forge::new();
+    let proposal = reset(&forge);
+    let mut lines = forge.begin(&proposal);
+    forge.approve(&mut lines, &proposal, &THREE);
+    lines.add(intended(&THREE));
+    forge.push(&proposal, &lines);
+    assert_eq!((remarks(&forge, "pins-unsettled"), remarks(&forge, "ceremony-unfinished")), (0, 1));
+}
+
+/// What is done with another token says nothing of this one; when it leaves the quorum, nobody asks.
+#[test]
+fn a_reset_stays_unsettled_until_its_own_target_is_seen_or_retired() {
+    let mut forge = adopted(|_| {});
+    let proposal = reset(&forge);
+    hold(&mut forge, &proposal, &THREE, untouched(Outcome::Indeterminate));
+    let spare = || forge.state().targets[&name("spare")].identity.clone();
+    let mut look = forge.inventory();
+    look.plan = look.plan.replace("\"hsm\"", "\"spare\"");
+    look.operation =
+        Operation::Inventory(InventoryOperation { target: name("spare"), identity: spare(), module: None });
+    let mut lines = forge.begin(&look);
+    forge.approve(&mut lines, &look, &TWO);
+    let mut intent = intended(&TWO);
+    intent.targets = vec![ObservedTarget { name: name("spare"), identity: spare() }];
+    lines.add(intent).add(untouched(Outcome::Failed)).add(Closed { releases_destroyed: 2 });
+    forge.push(&look, &lines);
+    assert_eq!(remarks(&forge, "pins-unsettled"), 1);
+    let retirement = retire(&forge);
+    let mut lines = forge.begin(&retirement);
+    forge.approve(&mut lines, &retirement, &THREE);
+    let mut intent = intended(&THREE);
+    intent.targets.clear();
+    lines.add(intent).add(untouched(Outcome::Completed)).add(Closed { releases_destroyed: 3 });
+    forge.push(&retirement, &lines);
+    assert_eq!(remarks(&forge, "pins-unsettled"), 0);
+}
+
+/// The token of an adoption that ended in doubt is the quorum's as soon as another one completed, under whatever name.
+#[test]
+fn an_adoption_is_unsettled_until_its_token_or_its_name_is_the_quorums() {
+    let adopting = |forge: &mut Forge, as_name: &str, serial: &str, outcome: Outcome| {
+        let mut proposal = adopt(forge, as_name);
+        proposal.plan = proposal.plan.replace("0002", serial);
+        let Operation::Adopt(AdoptOperation { target }) = &mut proposal.operation else { panic!() };
+        target.identity.serial = text(serial);
+        let identity = target.identity.clone();
+        let mut lines = forge.begin(&proposal);
+        forge.approve(&mut lines, &proposal, &THREE);
+        let mut intent = intended(&THREE);
+        intent.targets = vec![ObservedTarget { name: name(as_name), identity: identity.clone() }];
+        let inventory = Some(Inventory { identity, objects: Vec::new() });
+        let mut told = untouched(outcome);
+        if outcome == Outcome::Completed {
+            told.targets = vec![TargetState { name: name(as_name), inventory }];
+        }
+        lines.add(intent).add(told).add(Closed { releases_destroyed: 3 });
+        forge.push(&proposal, &lines);
+    };
+    for (as_name, serial, left) in
+        [("spare", "0002", 0), ("other", "0002", 0), ("spare", "0003", 0), ("other", "0003", 1)]
+    {
+        let mut forge = Forge::new();
+        adopting(&mut forge, "spare", "0002", Outcome::Indeterminate);
+        assert_eq!(remarks(&forge, "pins-unsettled"), 1);
+        adopting(&mut forge, as_name, serial, Outcome::Completed);
+        assert_eq!(remarks(&forge, "pins-unsettled"), left, "{as_name} {serial}");
+    }
 }

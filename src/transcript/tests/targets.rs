@@ -4,24 +4,27 @@
 use crate::{
     proposal::{
         document::Proposal,
+        joining::StartKind,
         operations::{AdoptOperation, GenesisOperation, Operation, RetireOperation},
         place::Place,
         target::{Custody, Role},
     },
     transcript::{
         event::{Closed, Concluded, PinInForce},
+        finding::Severity,
         outcome::Outcome,
+        verification,
     },
 };
 
 use super::forge::{
-    Forge, TWO, adopt, adopted, concluded, credential, identity, intended, name, proposed, text,
+    Forge, TWO, adopt, adopted, concluded, credential, identity, intended, name, proposed, reading, text,
 };
 use super::{forged, honest};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
-fn retire(forge: &Forge) -> Proposal {
+pub(super) fn retire(forge: &Forge) -> Proposal {
     let plan = "kind = \"retire\"\ntitle = \"Retire\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nserial = \"0001\"\nlabel = \"lab\"\n";
     let operation = Operation::Retire(RetireOperation { target: name("hsm"), identity: identity() });
     forge.other("Retire", plan, operation)
@@ -48,6 +51,11 @@ fn a_retired_target_is_in_no_operation_any_more() {
     let state = forge.state();
     assert!(state.targets.is_empty());
     assert_eq!(state.retired[&name("hsm")].by, 1);
+    let told = verification::remarks(&state, reading());
+    let retired = told.iter().find(|f| f.code == "target-retired").unwrap();
+    let words =
+        "hsm was retired by ceremony 1: its credentials in this ledger still open it, unless it was reset";
+    assert_eq!((retired.severity, retired.message.as_str()), (Severity::Note, words));
     // What it was sealed is still there, for its backups.
     assert!(state.any_target(&name("hsm")).is_some());
     forged(&proposed(forge.clone(), &forge.inventory()), "operation: hsm is not a target of this quorum");
@@ -177,6 +185,39 @@ fn only_a_new_target_joins_with_new_credentials() {
         &proposed(forge.clone(), &adopt(&forge, "hsm")),
         "operation: hsm is the name of a target that the quorum has or had",
     );
+}
+
+/// Empty tokens of one make can look alike: only one in use is known by its identity.
+#[test]
+fn an_empty_token_that_looks_like_one_in_use_joins() {
+    let forge = Forge::new();
+    let mut proposal = adopt(&forge, "spare");
+    proposal.plan = proposal
+        .plan
+        .replace("\"take-over\"", "\"initialise\"")
+        .replace("label = \"spare\"", "label = \"lab\"")
+        .replace("serial = \"0002\"\n", "");
+    if let Operation::Adopt(AdoptOperation { target }) = &mut proposal.operation {
+        target.start = StartKind::Initialise;
+        target.place = Place::Pkcs11 { module: "/nowhere/module.so".parse().unwrap(), slot: Some(3) };
+        (target.identity, target.label) = (identity(), text("lab"));
+    }
+    proposal.plan = proposal.plan.replace("module.so\"\n", "module.so\"\nslot = 3\n");
+    drop(proposed(forge, &proposal).state());
+}
+
+#[test]
+fn a_program_joins_in_a_genesis_only() {
+    let forge = Forge::new();
+    let mut proposal = adopt(&forge, "spare");
+    let digest = identity().module_sha256.unwrap();
+    proposal.plan = format!(
+        "kind = \"adopt\"\ntitle = \"Adopt\"\nexpires_in_hours = 1\n[target]\nname = \"spare\"\nkind = \"command\"\n\
+         program = \"/usr/bin/signer\"\nsha256 = \"{digest}\"\n[target.credentials]\n\
+         secret = {{ authority = \"crypto-officer\", custody = \"held\" }}\n"
+    );
+    let words = "a program becomes a target in a genesis only: an adoption takes a token";
+    forged(&proposed(forge, &proposal), &format!("plan: its plan is not valid: {words}"));
 }
 
 /// A genesis that takes one token in under two names: to the quorum, and to somebody who knows its user PIN.

@@ -158,6 +158,35 @@ fn the_next_line_follows_the_open_ceremony_or_else_the_floor() {
     assert_eq!(latest(&given_up), Some(2));
 }
 
+/// One of two clocks is wrong, and a quorum may have said which.
+#[test]
+fn an_approval_that_is_ahead_of_the_reader_is_told_unless_its_time_is_disputed() {
+    let told = |forge: &Forge, now: Timestamp| -> Vec<(Option<String>, String)> {
+        let found = forge.state().ahead(now).into_iter();
+        let approvals = found.filter(|f| f.message.contains("'s approval says"));
+        approvals.map(|f| (f.ceremony, format!("{} {}: {}", f.severity, f.code, f.message))).collect()
+    };
+    let forge = jumped();
+    let approved = forge.state().ceremonies.number(1).unwrap().approvals[0].statement().time;
+    assert_eq!(told(&forge, approved), []);
+    // Nor is a line ahead that says the same as the reader's clock.
+    assert_eq!(
+        (forge.state().ahead(time(RECORDED)), forge.state().ahead(time(RECORDED - 1)).len()),
+        (Vec::new(), 1)
+    );
+    let now = approved.minus(1);
+    let ahead = TWO.map(|who| {
+        let words = format!(
+            "{who}'s approval says {approved}, and this machine's clock {now}: one of the two clocks is wrong"
+        );
+        (Some("0001-inventory".to_owned()), format!("warning time-ahead: {words}"))
+    });
+    assert_eq!(told(&forge, now), ahead);
+    let disputed = complete(&forge, &honest_dispute(&forge));
+    let left: Vec<_> = told(&disputed, now).into_iter().filter_map(|(ceremony, _)| ceremony).collect();
+    assert_eq!(left, ["0002-inventory"; 2]);
+}
+
 /// One administrator and a clock: nobody else has agreed to it.
 #[test]
 fn what_never_had_a_quorum_does_not_freeze_the_ledger() {
@@ -226,6 +255,19 @@ fn a_quorum_goes_on_after_a_time_that_cannot_be() {
     });
     forged(&next(&given_up), BACKWARDS);
     drop(with(&given_up, &honest_dispute(&given_up), |_, _| {}).state());
+}
+
+/// What one quorum disputed binds nobody when the next one disputes that quorum's own time.
+#[test]
+fn a_time_stays_disputed_although_the_quorum_that_disputed_it_was_wrong_itself() {
+    let forge = jumped();
+    let wrong = forge.now() + 30 * 24 * HOUR;
+    let proposal = disputing(&forge, wrong, &[(1, RECORDED)]);
+    let proposal = Proposal { created: time(wrong), expires: time(wrong + HOUR), ..proposal };
+    let forge = complete(&forge, &proposal);
+    forged(&next(&forge), BACKWARDS);
+    let recorded = forge.state().ceremonies.number(2).unwrap().times.1.unix();
+    drop(with(&forge, &disputing(&forge, forge.now(), &[(2, recorded)]), |_, _| {}).state());
 }
 
 /// A ceremony that acted on that clock and is still open: a recovery may dispute it as well.
@@ -313,6 +355,9 @@ fn only_times_that_are_on_record_and_ahead_are_disputed() {
     let ended = honest.state().ceremonies.number(0).unwrap().times.1.unix();
     let proposal = disputing(&honest, ended - 1, &[(0, ended)]);
     forged(&with(&honest, &proposal, |_, _| {}), "disputed-times: the last line of ceremony 0 is not ahead");
+    let at_once = disputing(&forge, RECORDED - 1, &[(1, RECORDED)]);
+    let at_once = Proposal { created: time(RECORDED), expires: time(RECORDED + HOUR), ..at_once };
+    forged(&with(&forge, &at_once, |_, _| {}), "disputed-times: the last line of ceremony 1 is not ahead");
     // Naming one of two leaves the other.
     let proposal = inventory_at(&forge, RECORDED + 60);
     let twice = complete(&forge, &proposal);
