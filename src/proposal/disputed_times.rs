@@ -115,11 +115,37 @@ mod tests {
         let both = one(1, FAR) + &one(3, FAR);
         assert_eq!(parsed(NOW, &both).unwrap().heading().disputed_times.unwrap().ceremonies.len(), 2);
         let many: String = (0..256).map(|n| one(n, FAR)).collect();
-        for bad in [String::new(), one(1, FAR) + &one(1, FAR), one(3, FAR) + &one(1, FAR), many] {
-            assert!(parsed(NOW, &bad).is_err(), "{bad}");
+        for (bad, words) in [
+            (String::new(), "ceremonies is empty: name at least one"),
+            (one(1, FAR) + &one(1, FAR), "ceremonies are named in their order, each once"),
+            (one(3, FAR) + &one(1, FAR), "ceremonies are named in their order, each once"),
+            (many, "255"),
+            (one(1, NOW), "nothing to dispute"),
+            (one(1, FAR) + &one(3, "2026-11-27T21:59:59Z"), "nothing to dispute"),
+        ] {
+            let error = parsed(NOW, &bad).unwrap_err();
+            assert!(error.contains(words), "{words}: {error}");
         }
-        assert!(parsed(NOW, &one(1, NOW)).unwrap_err().contains("nothing to dispute"));
         assert!(parsed("tomorrow", &both).is_err());
+        let disputed = parsed(NOW, &both).unwrap().heading().disputed_times.unwrap().clone();
+        assert_eq!([0, 1, 2, 3].map(|number| disputed.names(number)), [false, true, false, true]);
+    }
+
+    #[test]
+    fn those_who_decide_are_told_both_clocks_and_what_is_disputed() {
+        let plan = parsed(NOW, &(one(1, FAR) + &one(3, "2027-01-01T00:00:00Z"))).unwrap();
+        let disputed = plan.heading().disputed_times.unwrap();
+        let earlier = Timestamp::parse("2027-01-01T00:00:00Z").unwrap();
+        assert_eq!(disputed.first_recorded(), Some(earlier));
+        let told = disputed.in_words(Timestamp::parse("2026-11-27T23:00:00Z").unwrap()).join("\n");
+        for words in [
+            "ceremony 1: its last line says 9998-01-01T00:00:00Z",
+            "ceremony 3: its last line says 2027-01-01T00:00:00Z",
+            "this plan says that it is 2026-11-27T22:00:00Z, this station's clock said 2026-11-27T23:00:00Z",
+            "compare both with a clock of YOUR OWN",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
     }
 
     #[test]

@@ -152,3 +152,90 @@ impl GenesisTarget {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::{absolute_path::AbsolutePath, digest::Digest};
+
+    fn identity(serial: &str) -> TokenIdentity {
+        TokenIdentity {
+            manufacturer: Line::lossy("maker"),
+            model: Line::lossy("model"),
+            serial: Line::lossy(serial),
+            label: Line::lossy("lab"),
+            module_sha256: Some(Digest::of(b"module")),
+        }
+    }
+
+    fn target(start: StartKind, serial: &str, place: Place, label: &str) -> GenesisTarget {
+        let name = Name::new("hsm").unwrap();
+        let label = Line::lossy(label);
+        GenesisTarget { name, place, start, identity: identity(serial), label, credentials: Vec::new() }
+    }
+
+    fn behind(slot: u64) -> Place {
+        Place::Pkcs11 { module: path("/m.so"), slot: Some(slot) }
+    }
+
+    fn path(text: &str) -> AbsolutePath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_token_under_two_names_is_seen() {
+        use StartKind::{Initialise, TakeOver};
+        let in_file = |text: &str| Place::Practice { path: path(text) };
+        let one = target(TakeOver, "1", behind(1), "a");
+        for (same, other) in [
+            // In use, and it shows the same.
+            (true, target(TakeOver, "1", behind(2), "b")),
+            (false, target(TakeOver, "2", behind(2), "a")),
+            (false, target(TakeOver, "2", behind(1), "b")),
+            // What is empty shows too little.
+            (false, target(Initialise, "1", behind(2), "a")),
+            // In one place under one label.
+            (true, target(Initialise, "2", behind(1), "a")),
+            (true, target(TakeOver, "2", behind(1), "a")),
+            (false, target(TakeOver, "2", in_file("/a"), "b")),
+        ] {
+            assert_eq!((one.is_same_token(&other), other.is_same_token(&one)), (same, same), "{other:?}");
+        }
+        let empty = target(Initialise, "1", behind(1), "a");
+        assert!(!empty.is_same_token(&target(Initialise, "1", behind(2), "a")));
+        // A practice token is its file.
+        let practice = target(TakeOver, "1", in_file("/a"), "a");
+        assert!(practice.is_same_token(&target(TakeOver, "2", in_file("/a"), "b")));
+        assert!(!practice.is_same_token(&target(TakeOver, "1", in_file("/b"), "a")));
+    }
+
+    #[test]
+    fn an_empty_token_has_its_label_afterwards_and_one_in_use_is_as_it_was() {
+        let (in_use, empty) = (
+            target(StartKind::TakeOver, "1", behind(1), "new"),
+            target(StartKind::Initialise, "1", behind(1), "new"),
+        );
+        let labelled = |serial: &str| TokenIdentity { label: Line::lossy("new"), ..identity(serial) };
+        let other_make = TokenIdentity { model: Line::lossy("other"), ..labelled("1") };
+        for (found, of_in_use, of_empty) in [
+            (identity("1"), true, false),
+            (identity("2"), false, false),
+            (labelled("1"), false, true),
+            (labelled("2"), false, true),
+            (other_make, false, false),
+        ] {
+            assert_eq!((in_use.may_be(&found), empty.may_be(&found)), (of_in_use, of_empty), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_pin_is_as_short_as_its_readers_take_it_unless_the_plan_says_otherwise() {
+        let longest = |role, pin_length| {
+            let (authority, custody) = (Name::new("officer").unwrap(), Custody::Held);
+            CredentialRule { role, authority, custody, recipient: None, pin_length }.longest_pin()
+        };
+        assert_eq!(longest(Role::UserPin, None), Some(USER_PIN_LENGTH));
+        assert_eq!(longest(Role::SoPin, None), None);
+        assert_eq!((longest(Role::UserPin, Some(8)), longest(Role::SoPin, Some(8))), (Some(8), Some(8)));
+    }
+}

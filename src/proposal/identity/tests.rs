@@ -141,3 +141,61 @@ fn a_long_list_of_one_name_is_compared_like_any_other() {
     let untold = vec![key(); 5_000];
     assert_eq!(made_again(&old, &untold).same.len(), 5_000);
 }
+
+#[test]
+fn one_more_word_about_a_key_and_it_is_not_known_by_its_name_only() {
+    assert!(key().is_known_by_name_only() && beside(b"a").is_known_by_name_only());
+    let digest = Some(Digest::of(b"a"));
+    for (told, particulars) in [
+        (
+            ObjectRecord { public_key_sha256: digest, ..key() },
+            format!("public_key_sha256 {}", Digest::of(b"a")),
+        ),
+        (ObjectRecord { value_sha256: digest, ..key() }, format!("value_sha256 {}", Digest::of(b"a"))),
+        (ObjectRecord { check_value: Some("aabbcc".into()), ..key() }, "check_value aabbcc".to_owned()),
+        (ObjectRecord { unique_id: Some(Line::lossy("u1")), ..key() }, "unique_id u1".to_owned()),
+    ] {
+        assert!(!told.is_known_by_name_only(), "{told:?}");
+        assert_eq!(told.particulars(), format!("{particulars}, extractable true"));
+    }
+    let cut = ObjectRecord { label_sha256: digest, ..key() };
+    assert!(cut.is_known_by_name_only());
+    assert_eq!(cut.particulars(), format!("label_sha256 {}, extractable true", Digest::of(b"a")));
+}
+
+#[test]
+fn what_a_person_could_mistake_has_the_same_class_and_the_same_id_or_label() {
+    let of = |id: &str, label: &str| record(ObjectClass::PrivateKey, id, label);
+    for (one, other, alike) in [
+        (of("01", "root"), of("01", "other"), true),
+        (of("01", "root"), of("02", "root"), true),
+        (of("01", "root"), of("02", "other"), false),
+        (of("", "root"), of("", "other"), false),
+        (of("01", ""), of("02", ""), false),
+        (of("", "root"), of("", "root"), true),
+        (of("01", ""), of("01", ""), true),
+        (of("01", "root"), record(ObjectClass::PublicKey, "01", "root"), false),
+    ] {
+        assert_eq!((one.resembles(&other), other.resembles(&one)), (alike, alike), "{one} {other}");
+    }
+}
+
+#[test]
+fn a_label_that_was_cut_is_compared_as_a_whole() {
+    let cut = |whole: &str| ObjectRecord { label_sha256: Some(Digest::of(whole.as_bytes())), ..key() };
+    assert!(key().is_labelled("root") && !key().is_labelled("other"));
+    assert!(cut("root and more").is_labelled("root and more") && !cut("root and more").is_labelled("root"));
+}
+
+#[test]
+fn what_meets_an_empty_list_came_or_went() {
+    assert_eq!(counts(&[key()], &[]), (0, 0, 1, 0));
+    assert_eq!(counts(&[], &[key()]), (0, 0, 0, 1));
+    assert_eq!(counts(&[], &[]), (0, 0, 0, 0));
+    assert!(is_same_set(&[], &[]) && !is_same_set(&[], &[key()]) && !is_same_set(&[key()], &[]));
+    assert!(is_among(&[], &[]) && is_among(&[], &[key()]) && !is_among(&[key()], &[]));
+    // A public half, a unique id: what is found beside the key is known, what it says itself is known better.
+    assert_eq!(beside(b"a").known_half(), Some(Digest::of(b"a")));
+    let own = ObjectRecord { public_key_sha256: Some(Digest::of(b"own")), ..beside(b"a") };
+    assert_eq!((own.known_half(), key().known_half()), (Some(Digest::of(b"own")), None));
+}

@@ -236,6 +236,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_has_its_bound_and_its_hours() {
+        let refused = |text: &str| Plan::parse(text.as_bytes()).unwrap_err().to_string();
+        let longest =
+            format!("{} bytes, more than the {} of the longest plan", bounds::PLAN + 1, bounds::PLAN);
+        assert_eq!(refused(&" ".repeat(bounds::PLAN + 1)), longest);
+        assert!(refused(&" ".repeat(bounds::PLAN)).contains("missing field `kind`"));
+        let objects = "[[objects]]\nclass = \"data\"\nlabel = \"x\"\n";
+        let endless = format!("{DELETE}{objects}").replace("_hours = 1", "_hours = 0");
+        assert!(refused(&endless).contains("expires_in_hours"), "{}", refused(&endless));
+    }
+
+    #[test]
     fn empty_lists_are_refused() {
         let error = Plan::parse(format!("{DELETE}objects = []\n").as_bytes()).unwrap_err();
         assert!(error.message.contains("objects is empty"));

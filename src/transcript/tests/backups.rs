@@ -23,6 +23,13 @@ fn left(object: ObjectRecord) -> LeftOut {
     LeftOut { object, reason: text("it cannot be exported") }
 }
 
+const NOT_RENEWED: &str = "credential: the user-pin of hsm for crypto-officer is missing";
+
+/// The plan changes the PIN that the token and its module see.
+fn without_keep_pins(proposal: &mut Proposal) {
+    proposal.plan = proposal.plan.replace("keep_pins = true\n", "");
+}
+
 fn entries(told: &mut Concluded) -> &mut Vec<BackedUp> {
     &mut told.backup.as_mut().unwrap().entries
 }
@@ -84,6 +91,17 @@ fn a_backup_is_what_its_plan_says() {
         proposal.plan = proposal.plan.replacen(says, other, 1);
         forged(&with(forge, &proposal, concluded(Outcome::Completed, &[], &[])), expected);
     }
+}
+
+#[test]
+fn a_backup_renews_the_pin_unless_its_plan_keeps_it() {
+    let forge = Forge::new();
+    let mut proposal = proposal(&forge, false);
+    without_keep_pins(&mut proposal);
+    forged(&with(forge, &proposal, concluded(Outcome::Completed, &[], &[])), NOT_RENEWED);
+    let mut looks = Forge::new().inventory();
+    without_keep_pins(&mut looks);
+    forged(&with(Forge::new(), &looks, concluded(Outcome::Completed, &[], &[])), NOT_RENEWED);
 }
 
 #[test]
@@ -207,4 +225,14 @@ fn a_restore_is_of_a_backup_that_is_on_record() {
     );
     let elsewhere = |proposal: &mut Proposal| proposal.plan = proposal.plan.replace("/b.age", "/c.age");
     forged(&restore(false, elsewhere, |_| {}), "plan-mismatch: the proposal differs from its plan: input");
+    let of_another =
+        |proposal: &mut Proposal| proposal.plan = proposal.plan.replace("backup = 1", "backup = 0");
+    forged(&restore(false, of_another, |_| {}), "plan-mismatch: the proposal differs from its plan: backup");
+    let onto_another =
+        |proposal: &mut Proposal| proposal.plan = proposal.plan.replace("\"hsm\"", "\"other\"");
+    forged(
+        &restore(false, onto_another, |_| {}),
+        "plan-mismatch: the proposal differs from its plan: target",
+    );
+    forged(&restore(false, without_keep_pins, |_| {}), NOT_RENEWED);
 }

@@ -7,7 +7,7 @@ use crate::{
     proposal::{
         document::Proposal,
         joining::{CredentialRule, GenesisTarget, StartKind},
-        operations::{CommandOperation, GenesisOperation, Operation},
+        operations::{CommandOperation, GenesisOperation, Operation, UseOperation},
         place::Place,
         program::{
             HandedCredential, Handing, OutputFile, ProgramCheck, ProgramRecord, ProgramRun, RunRecord,
@@ -377,4 +377,22 @@ fn another_file_for_the_program_stands_in_the_plan() {
         ),
         "operation: signer is not pinned as the token that the ledger has on record",
     );
+}
+
+#[test]
+fn only_what_its_plan_lets_is_run_again_or_looked_at() {
+    let told = |operation: Operation| (operation.is_repeatable(), operation.program_check().is_some());
+    for repeatable in [true, false] {
+        let operation = CommandOperation { repeatable, ..command(run(), None) };
+        assert_eq!(told(Operation::Command(operation)), (repeatable, false));
+        let operation = UseOperation { repeatable, ..using() };
+        assert_eq!(told(Operation::Use(operation)), (repeatable, false));
+    }
+    assert_eq!(told(Operation::Command(command(run(), Some(check())))), (false, true));
+    assert_eq!(told(Forge::new().delete().operation), (false, false));
+}
+
+fn using() -> UseOperation {
+    let (target, identity) = (name("hsm"), identity());
+    UseOperation { target, identity, run: run(), repeatable: false, may_change_objects: false }
 }

@@ -105,6 +105,12 @@ fn the_module_is_moved_as_the_plan_says_and_from_where_it_is() {
         &with(&|text, _, _| *text = text.replace(&field, &pinned)),
         "plan-mismatch: the proposal differs from its plan: module_sha256",
     );
+    forged(
+        &with(&|text, _, _| *text = text.replace("\"hsm\"", "\"other\"")),
+        "plan-mismatch: the proposal differs from its plan: target",
+    );
+    // The same file in another place.
+    drop(with(&|_, found, _| *found = identity()).state());
     // Announced, and not done.
     forged(
         &with(&|_, _, module| *module = None),

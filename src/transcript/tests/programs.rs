@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::forge::{Forge, TWO, concluded, identity, intended, name, object};
-use super::{forged, inventories::told_of_objects, taken_up_again::hold};
+use super::{forged, handovers, inventories::told_of_objects, taken_up_again::hold};
 
 const PLAN: &str = "kind = \"use\"\ntitle = \"Sign\"\nexpires_in_hours = 1\ntarget = \"hsm\"\nprogram = \"/usr/bin/signer\"\n\
     sha256 = \"2222222222222222222222222222222222222222222222222222222222222222\"\narguments = [\"{input:document}\"]\n\
@@ -235,4 +235,28 @@ fn objects_that_a_program_changed_are_told_unless_its_plan_lets_it() {
         hold(&mut forge, &proposal, &TWO, Concluded { program: seen_of(good()), ..seen });
         assert_eq!(told_of_objects(&forge), told);
     }
+}
+
+#[test]
+fn a_use_hands_over_the_held_user_pin_and_nothing_else() {
+    let with = |forge: Forge, plan: &str, expected: &str| {
+        let proposal = forge.other("Sign", plan, using(run()));
+        let mut forge = forge;
+        let lines = forge.begin(&proposal);
+        forge.push(&proposal, &lines);
+        forged(&forge, expected);
+    };
+    let handed = "[[credentials]]\nrole = \"user-pin\"\nto = \"stdin\"\n";
+    let no_other =
+        "plan: its plan is not valid: credentials: a use hands over the user-pin, once, and nothing else";
+    let so_pin = handed.replace("user-pin", "so-pin");
+    with(Forge::new(), &PLAN.replace(handed, &so_pin), no_other);
+    let endless = PLAN.replace("_seconds = 60", "_seconds = 0");
+    with(Forge::new(), &endless, "plan: its plan is not valid: time_limit_seconds is 0");
+    let elsewhere = PLAN.replace("\"hsm\"", "\"other\"");
+    with(Forge::new(), &elsewhere, "plan-mismatch: the proposal differs from its plan: target");
+    let renewing = PLAN.replace("keep_pins = true\n", "");
+    with(Forge::new(), &renewing, "credential: the user-pin of hsm for crypto-officer is missing");
+    // An application's PIN is not the quorum's to hand over.
+    with(handovers::founded(), PLAN, "operation: a use hands over the held user-pin, and nothing else");
 }

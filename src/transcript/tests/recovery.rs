@@ -220,6 +220,14 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
     forged(&with(forge, &proposal, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
 }
 
+#[test]
+fn what_is_recovered_is_what_the_plan_names() {
+    let (forge, last) = lost(true);
+    let mut proposal = forge.recover(1, last, true);
+    proposal.plan = proposal.plan.replace("ceremony = 1", "ceremony = 0");
+    forged(&with(forge, &proposal, |_, _| {}), "plan-mismatch: the proposal differs from its plan: ceremony");
+}
+
 /// A recovery that came to nothing must not clear the way.
 #[test]
 fn a_recovery_that_was_given_up_or_refused_ends_nothing() {

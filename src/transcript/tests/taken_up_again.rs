@@ -108,11 +108,42 @@ fn a_reset_is_complete_when_its_token_is_empty_under_its_new_label() {
         &told(|c| c.targets[0].inventory.as_mut().unwrap().identity.label = text("lab")),
         "outcome: the target is a different token afterwards",
     );
+    // It may have another serial number afterwards, and is of the same make.
+    drop(told(|c| c.targets[0].inventory.as_mut().unwrap().identity.serial = text("0009")).state());
+    forged(
+        &told(|c| c.targets[0].inventory.as_mut().unwrap().identity.model = text("other")),
+        "outcome: the target is a different token afterwards",
+    );
     forged(&told(|c| c.targets.clear()), "outcome: completed, but the target was not looked at afterwards");
     forged(
         &told(|c| c.deleted.push(object("old", "01"))),
         "outcome: it lists what the operation was not to do",
     );
+}
+
+#[test]
+fn a_reset_is_what_its_plan_says() {
+    for (says, other, expected) in [
+        ("\"hsm\"", "\"other\"", "plan-mismatch: the proposal differs from its plan: target"),
+        ("\"0001\"", "\"0009\"", "plan-mismatch: the proposal differs from its plan: serial or label"),
+        (
+            "\nlabel = \"lab\"",
+            "\nlabel = \"lob\"",
+            "plan-mismatch: the proposal differs from its plan: serial or label",
+        ),
+        ("\"lab-2\"", "\"lab-3\"", "plan-mismatch: the proposal differs from its plan: new_label"),
+        (
+            "\"lab-2\"",
+            "\"lab\"",
+            "plan: its plan is not valid: new_label is the present label: a reset is recognised by",
+        ),
+    ] {
+        let forge = Forge::new();
+        let mut proposal = reset(&forge);
+        assert!(proposal.plan.contains(says), "{says}");
+        proposal.plan = proposal.plan.replacen(says, other, 1);
+        forged(&only_begun(forge, &proposal), expected);
+    }
 }
 
 #[test]

@@ -98,6 +98,10 @@ fn the_target_that_leaves_is_the_one_that_was_named() {
         &with(&|p| p.operation = other("0002", "hsm")),
         "plan-mismatch: the proposal differs from its plan: serial or label",
     );
+    forged(
+        &with(&|p| p.plan = p.plan.replace("\"lab\"", "\"lob\"")),
+        "plan-mismatch: the proposal differs from its plan: serial or label",
+    );
     let renamed = |p: &mut Proposal| {
         p.plan = p.plan.replace("0001", "0002");
         p.operation = other("0002", "hsm");
