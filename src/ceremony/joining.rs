@@ -9,7 +9,7 @@ use crate::{
     memory::{CredentialSecret, LockedBytes},
     ports::token::{TokenSource, Wanted},
     proposal::{
-        joining::{CredentialRule, GenesisTarget, StartKind},
+        joining::{GenesisTarget, StartKind},
         operations::facts,
         target::{Custody, Observation, Role},
         target_table::{JoiningAs, TargetTable},
@@ -55,24 +55,13 @@ pub(super) fn observe_target(
             "choose another label, one that tells the new token from the old one",
         ));
     }
-    let credentials = table
-        .credentials
-        .iter()
-        .map(|(role, rule)| CredentialRule {
-            role: *role,
-            authority: rule.authority.clone(),
-            custody: rule.custody,
-            recipient: rule.recipient.clone(),
-            pin_length: rule.pin_length,
-        })
-        .collect();
     let target = GenesisTarget {
         name: table.name.clone(),
         place,
         start: table.start(),
         identity: observation.identity.clone(),
         label,
-        credentials,
+        credentials: table.credentials.clone(),
     };
     Ok((target, observation))
 }

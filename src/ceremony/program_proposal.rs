@@ -20,7 +20,6 @@ use crate::{
         program_plan::InputTable,
         sealed::SealedCredential,
         target::{Custody, Role},
-        target_table::{CredentialSource, TargetTable},
     },
     roster::Roster,
 };
@@ -34,11 +33,8 @@ const LONGEST: usize = 4000;
 /// The credentials that are to be handed over when a plan is proposed.
 pub fn handed_over_needed(plan: &Plan) -> Vec<(Name, Role)> {
     let Plan::Genesis(plan) = plan else { return Vec::new() };
-    let of = |table: &TargetTable| -> Vec<(Name, Role)> {
-        let wanted = table.credentials.iter().filter(|(_, rule)| rule.source == CredentialSource::HandedOver);
-        wanted.map(|(role, _)| (table.name.clone(), *role)).collect()
-    };
-    plan.targets.iter().flat_map(of).collect()
+    let roles = plan.targets.iter().flat_map(|table| table.handed_over.iter().map(move |role| (table, role)));
+    roles.map(|(table, role)| (table.name.clone(), *role)).collect()
 }
 
 /// The held credentials of the programs of a genesis, sealed.
@@ -52,16 +48,13 @@ pub(super) fn program_credentials(
     let held = target.credentials.iter().filter(|rule| rule.custody == Custody::Held);
     held.map(|rule| {
         let table = plan.targets.iter().find(|table| table.name == target.name);
-        let source = table.and_then(|table| table.credentials.get(&rule.role)).map(|rule| rule.source);
         let seal =
             |bits, secret: &CredentialSecret| seal_credential(roster, &target.name, rule, 1, bits, secret);
-        match source {
-            Some(CredentialSource::HandedOver) => seal(0, handed(&target.name, rule, handed_over)?),
-            _ => {
-                let fresh = fresh_pin(0, 0, rng)?;
-                seal(fresh.bits, &fresh.secret)
-            }
+        if table.is_some_and(|table| table.handed_over.contains(&rule.role)) {
+            return seal(0, handed(&target.name, rule, handed_over)?);
         }
+        let fresh = fresh_pin(0, 0, rng)?;
+        seal(fresh.bits, &fresh.secret)
     })
     .collect()
 }

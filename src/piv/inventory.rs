@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use yubikey::{MgmAlgorithmId, PinPolicy, piv::SlotAlgorithmId};
+use yubikey::{MgmAlgorithmId, piv::SlotAlgorithmId};
 
 use super::{
     certificate,
@@ -164,8 +164,8 @@ impl CardInventory {
         let certified = !key.wants_certificate() || self.has_certificate(key.slot);
         lacks(!certified, &format!("the {what} in slot {} has no certificate of its own", key.slot));
         lacks(!key.generated, &format!("the {what} was imported: nothing attests it"));
-        lacks(key.pin != PinPolicy::Always, &format!("the {what} does not want the PIN for each use"));
-        lacks(key.touch_policy() != "always", &format!("the {what} does not want a touch for each use"));
+        lacks(!key.requires_pin(), &format!("the {what} does not want the PIN for each use"));
+        lacks(!key.requires_touch(), &format!("the {what} does not want a touch for each use"));
     }
 }
 

@@ -7,7 +7,7 @@ use yubikey::piv::AlgorithmId;
 use super::{
     certificate::{self, CertificateSubject, Unsigned},
     inventory::{CertificateBeside, certificate_in},
-    preparation::{Preparation, SigningAlgorithm, TouchRule},
+    preparation::{Preparation, SigningAlgorithm},
     record::RECORD,
     slots::{Slot, SlotKey, certificate_object},
     unlocked::{signed, touch_fault},
@@ -15,13 +15,14 @@ use super::{
 use crate::{
     encoding::time::Timestamp,
     ports::card::{CardError, Departure, Waiting, Work},
+    roster::attestation::TouchPolicy,
 };
 
 impl Preparation {
     pub fn make_signing_key(
         &mut self,
         algorithm: SigningAlgorithm,
-        touch: TouchRule,
+        touch: TouchPolicy,
     ) -> Result<SlotKey, CardError> {
         let algorithm = match algorithm {
             SigningAlgorithm::Ed25519 => AlgorithmId::Ed25519,
@@ -30,7 +31,7 @@ impl Preparation {
         self.make_key(Slot::SIGNING, algorithm, touch)
     }
 
-    pub fn make_share_key(&mut self, slot: Slot, touch: TouchRule) -> Result<SlotKey, CardError> {
+    pub fn make_share_key(&mut self, slot: Slot, touch: TouchPolicy) -> Result<SlotKey, CardError> {
         self.make_key(slot, AlgorithmId::EccP256, touch)
     }
 
@@ -38,7 +39,7 @@ impl Preparation {
         &mut self,
         slot: Slot,
         algorithm: AlgorithmId,
-        touch: TouchRule,
+        touch: TouchPolicy,
     ) -> Result<SlotKey, CardError> {
         self.inventory.record.begin(slot);
         self.keep_record()?;

@@ -33,5 +33,5 @@ mod unlocked;
 
 pub(crate) use card::PivCard;
 pub(crate) use inventory::{CardInventory, CertificateBeside, ReaderContents, inventory, readers};
-pub(crate) use preparation::{ManagementKey, Preparation, SigningAlgorithm, TouchRule};
+pub(crate) use preparation::{ManagementKey, Preparation, SigningAlgorithm};
 pub(crate) use slots::{Slot, SlotKey};

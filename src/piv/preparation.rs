@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Instant};
 
 use getrandom::SysRng;
-use yubikey::{MgmAlgorithmId, MgmKey, TouchPolicy};
+use yubikey::{MgmAlgorithmId, MgmKey};
 
 use super::{
     card::check_pin,
@@ -19,6 +19,7 @@ use crate::{
     encoding::text::Line,
     memory::{ManagementSecret, Pin},
     ports::card::{Attention, CardError, Departure, FinalTry, Rescue, Touches, Waiting, Work},
+    roster::attestation::TouchPolicy,
 };
 
 /// What every card is delivered with. Tried only where the card itself says that they are unchanged: a wrong one costs a try.
@@ -32,22 +33,12 @@ const UNDER_PIN: &str = "its management key under the PIN";
 /// The data object that can be read only with the PIN; Yubico's tools keep the management key there, `88 { 89 { key } }`.
 const PRINTED: u32 = 0x005f_c109;
 
-/// When a key requires a touch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TouchRule {
-    /// For each use: production.
-    Always,
-    /// For the first use within 15 seconds.
-    Cached,
-    Never,
-}
-
-impl From<TouchRule> for TouchPolicy {
-    fn from(rule: TouchRule) -> Self {
-        match rule {
-            TouchRule::Always => Self::Always,
-            TouchRule::Cached => Self::Cached,
-            TouchRule::Never => Self::Never,
+impl From<TouchPolicy> for yubikey::TouchPolicy {
+    fn from(policy: TouchPolicy) -> Self {
+        match policy {
+            TouchPolicy::Always => Self::Always,
+            TouchPolicy::Cached => Self::Cached,
+            TouchPolicy::Never => Self::Never,
         }
     }
 }

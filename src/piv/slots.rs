@@ -44,7 +44,7 @@ pub struct SlotKey {
     pub(super) pin: PinPolicy,
     pub(super) touch: TouchPolicy,
     /// Whether it was made on the card and never was outside.
-    pub(super) generated: bool,
+    pub generated: bool,
 }
 
 impl SlotKey {
@@ -90,7 +90,7 @@ impl SlotKey {
     /// Whether it can be the share key: on P-256, in a retired slot, and the card requires the PIN for each use. Other
     /// identities of age-plugin-yubikey want it once.
     pub fn serves_shares(&self) -> bool {
-        self.slot.is_retired() && self.algorithm == AlgorithmId::EccP256 && self.pin == PinPolicy::Always
+        self.slot.is_retired() && self.algorithm == AlgorithmId::EccP256 && self.requires_pin()
     }
 
     /// Whether a certificate belongs beside it, so that other programs find the key. Not beside an Ed25519 key:
@@ -98,6 +98,16 @@ impl SlotKey {
     /// shares in an emergency.
     pub fn wants_certificate(&self) -> bool {
         self.algorithm == AlgorithmId::EccP256
+    }
+
+    /// Whether the card requires the PIN for each use.
+    pub fn requires_pin(&self) -> bool {
+        self.pin == PinPolicy::Always
+    }
+
+    /// Whether the card requires a touch for each use.
+    pub fn requires_touch(&self) -> bool {
+        self.touch == TouchPolicy::Always
     }
 
     /// Touches that one use costs.
@@ -135,9 +145,5 @@ impl SlotKey {
             TouchPolicy::Always => "always",
             TouchPolicy::Cached => "cached",
         }
-    }
-
-    pub fn origin(&self) -> &'static str {
-        if self.generated { "generated" } else { "imported" }
     }
 }

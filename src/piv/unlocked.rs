@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
-use yubikey::{PinPolicy, piv::AlgorithmId};
+use yubikey::piv::AlgorithmId;
 
 use super::{card::PivCard, fault::Fault, keys::CardKeys, slots::SlotKey};
 use crate::{
@@ -49,7 +49,7 @@ impl<'c> UnlockedPiv<'c> {
     /// Presents the PIN again if the key requires that. The connection is the one on which it was right: a card that was
     /// reset or swapped since is refused by PC/SC, and gets nothing.
     fn prepare(&mut self, key: &SlotKey) -> Result<(), CardError> {
-        if !self.fresh && key.pin == PinPolicy::Always {
+        if !self.fresh && key.requires_pin() {
             self.card.verify(&self.pin)?;
         }
         self.fresh = false;

@@ -1,12 +1,12 @@
 //! What a plan says about a target that joins: in a genesis, or in an adoption. Its keys are those of its kind of target once it
 //! is read: nothing else asks which of them are there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
-    joining::{GenesisTarget, StartKind},
+    joining::{CredentialRule, GenesisTarget, StartKind},
     place::Place,
     target::{Custody, Role},
     token_label::TokenLabel,
@@ -26,8 +26,10 @@ pub struct TargetTable {
     pub name: Name,
     pub place: Place,
     pub start: JoiningAs,
-    /// Which credentials the quorum keeps, and how.
-    pub credentials: BTreeMap<Role, CredentialTable>,
+    /// Which credentials the quorum keeps, and how, in the order of their roles.
+    pub credentials: Vec<CredentialRule>,
+    /// Those that their owners hand over when it is proposed; the others are made.
+    pub handed_over: BTreeSet<Role>,
 }
 
 /// In what state a target joins.
@@ -76,24 +78,13 @@ impl TargetTable {
             && self.place == target.place
             && self.start() == target.start
             && self.label() == target.label
-            && self.has_rules_of(target)
-    }
-
-    fn has_rules_of(&self, target: &GenesisTarget) -> bool {
-        self.credentials.len() == target.credentials.len()
-            && self.credentials.iter().zip(&target.credentials).all(|((role, rule), found)| {
-                found.role == *role
-                    && found.authority == rule.authority
-                    && found.custody == rule.custody
-                    && found.recipient == rule.recipient
-                    && found.pin_length == rule.pin_length
-            })
+            && self.credentials == target.credentials
     }
 
     /// The authorities to which its credentials are sealed, with the places that name them.
     pub(super) fn named_authorities(&self) -> impl Iterator<Item = (String, &Name)> {
-        let place = |role: &Role| format!("target {}: credentials.{role}", self.name);
-        self.credentials.iter().map(move |(role, rule)| (place(role), &rule.authority))
+        let place = |role| format!("target {}: credentials.{role}", self.name);
+        self.credentials.iter().map(move |rule| (place(rule.role), &rule.authority))
     }
 }
 
@@ -144,24 +135,24 @@ enum TargetKind {
 }
 
 /// `credentials.ROLE`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CredentialTable {
-    pub authority: Name,
-    pub custody: Custody,
+struct CredentialTable {
+    authority: Name,
+    custody: Custody,
     /// `reissued`: the application's age recipient (X25519), to which each new PIN is sealed.
-    pub recipient: Option<X25519Recipient>,
+    recipient: Option<X25519Recipient>,
     /// The most characters of each PIN that is made: 4 to 255.
-    pub pin_length: Option<u32>,
+    pin_length: Option<u32>,
     /// `command`: where it comes from, if its custody is `held`.
     #[serde(default)]
-    pub source: CredentialSource,
+    source: CredentialSource,
 }
 
 /// `credentials.ROLE.source`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum CredentialSource {
+enum CredentialSource {
     /// Random, made when it is proposed.
     #[default]
     Generated,
@@ -183,7 +174,11 @@ impl TargetKeys {
             JoiningAs::Program { .. } => check_credentials_of_program(&self.credentials)?,
             _ => check_credentials_of_token(&self.credentials, &start)?,
         }
-        Ok(TargetTable { name: self.name, place, start, credentials: self.credentials })
+        let from_owner =
+            self.credentials.iter().filter(|(_, rule)| rule.source == CredentialSource::HandedOver);
+        let handed_over = from_owner.map(|(role, _)| *role).collect();
+        let credentials = self.credentials.into_iter().map(|(role, rule)| rule.of(role)).collect();
+        Ok(TargetTable { name: self.name, place, start, credentials, handed_over })
     }
 
     fn token(&self) -> Result<(Place, JoiningAs), String> {
@@ -281,6 +276,11 @@ fn check_credentials_of_program(credentials: &Credentials) -> Result<(), String>
 }
 
 impl CredentialTable {
+    fn of(self, role: Role) -> CredentialRule {
+        let Self { authority, custody, recipient, pin_length, .. } = self;
+        CredentialRule { role, authority, custody, recipient, pin_length }
+    }
+
     /// Of a PIN that the quorum makes, and long enough to be one.
     fn check_pin_length(&self, role: Role) -> Result<(), String> {
         match self.pin_length {

@@ -21,7 +21,7 @@ pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &AdoptPlan) -> Pi
     let (state, roster) = (proposing.state, &*proposing.roster);
     let name = &plan.target.name;
     if let Some(rule) =
-        plan.target.credentials.values().find(|rule| roster.deal().authority(&rule.authority).is_none())
+        plan.target.credentials.iter().find(|rule| roster.deal().authority(&rule.authority).is_none())
     {
         let known: Vec<&str> = roster.deal().authorities.iter().map(|a| a.name.as_str()).collect();
         return Err(Error::refused(

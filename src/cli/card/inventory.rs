@@ -124,7 +124,7 @@ fn slot(card: &CardInventory, key: &SlotKey, beside: CertificateBeside) -> SlotS
     SlotSeen {
         slot: key.slot.to_string(),
         algorithm: key.algorithm(),
-        origin: key.origin(),
+        origin: if key.generated { "generated" } else { "imported" },
         pin_policy: key.pin_policy(),
         touch_policy: key.touch_policy(),
         purpose: match (card.signing_key() == Some(key), card.share_key() == Some(key)) {

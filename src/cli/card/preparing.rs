@@ -14,11 +14,12 @@ use crate::{
     account::counted,
     ceremony::Error,
     memory::Pin,
-    piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey, TouchRule},
+    piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey},
     ports::{
         card::{CardDescription, EnrolledKeys, FinalTry, Touches},
         clock::Clock as _,
     },
+    roster::attestation::TouchPolicy,
     sealing::recipient::ShareRecipient,
     storage::SystemClock,
 };
@@ -105,7 +106,7 @@ fn announce(steps: &Steps, management: Option<&ManagementKey>, card: &mut Prepar
 fn touches(steps: &Steps, card: &CardInventory) -> u32 {
     let of = |step: &Step| match step {
         Step::Keep(key) => key.touches(),
-        Step::Make(_) | Step::Replace(_) => u32::from(steps.touch != TouchRule::Never),
+        Step::Make(_) | Step::Replace(_) => u32::from(steps.touch != TouchPolicy::Never),
     };
     let is_certified = |step: &Step| match step {
         Step::Keep(key) => is_certified(key, card),
@@ -124,9 +125,9 @@ fn plan(args: &CardEnroll, card: &Preparation, terminal: Terminal) -> Result<Ste
         SigningAlgorithm::Ed25519
     };
     let touch = match args.touch {
-        TouchArg::Always => TouchRule::Always,
-        TouchArg::Cached => TouchRule::Cached,
-        TouchArg::Never => TouchRule::Never,
+        TouchArg::Always => TouchPolicy::Always,
+        TouchArg::Cached => TouchPolicy::Cached,
+        TouchArg::Never => TouchPolicy::Never,
     };
     let inventory = card.inventory();
     let signing = inventory.key(Slot::SIGNING);
@@ -173,15 +174,15 @@ fn refuse_losses(steps: &Steps, card: &CardInventory) -> Result<(), Error> {
 /// Whether a signing key that is there can stay: made on the card, requires PIN and touch as asked, and signs what is needed.
 fn fits(key: &SlotKey, args: &CardEnroll) -> bool {
     key.signing_key().is_some_and(|public| !(args.administrator && public.algorithm() == "ed25519"))
-        && key.pin_policy() == "always"
-        && key.origin() == "generated"
+        && key.requires_pin()
+        && key.generated
         && is_touched(key, args)
 }
 
 /// Whether a key that is there requires a touch as often as it was asked for.
 fn is_touched(key: &SlotKey, args: &CardEnroll) -> bool {
     match args.touch {
-        TouchArg::Always => key.touch_policy() == "always",
+        TouchArg::Always => key.requires_touch(),
         TouchArg::Cached => key.touches() > 0,
         TouchArg::Never => true,
     }
@@ -190,7 +191,7 @@ fn is_touched(key: &SlotKey, args: &CardEnroll) -> bool {
 /// The share key that was made here stays or is replaced. One that somebody else made is considered only where it is
 /// named, or where a person will be asked; it is replaced only where it is named.
 fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Error> {
-    let serves = |key: &SlotKey| !args.replace && key.origin() == "generated" && is_touched(key, args);
+    let serves = |key: &SlotKey| !args.replace && key.generated && is_touched(key, args);
     let keep_or_replace = |key: &SlotKey| {
         if serves(key) { Step::Keep(key.clone()) } else { Step::Replace(key.slot) }
     };
@@ -252,7 +253,7 @@ fn tell(steps: &Steps, card: &CardInventory, terminal: Terminal) {
         }
     }
     step(true, "put a certificate beside each P-256 key, and sign the enrolment: a touch each".into());
-    if steps.touch != TouchRule::Always {
+    if steps.touch != TouchPolicy::Always {
         terminal.tell("Keys that require no touch for each use are for use outside production only.");
     }
 }

@@ -1,6 +1,9 @@
 //! What is done to the slots of a card that is made ready.
 
-use crate::piv::{CardInventory, SigningAlgorithm, Slot, SlotKey, TouchRule};
+use crate::{
+    piv::{CardInventory, SigningAlgorithm, Slot, SlotKey},
+    roster::attestation::TouchPolicy,
+};
 
 /// What is to be done to a slot.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,7 +28,7 @@ impl Step {
 /// Everything that will be done.
 pub(super) struct Steps {
     pub(super) algorithm: SigningAlgorithm,
-    pub(super) touch: TouchRule,
+    pub(super) touch: TouchPolicy,
     pub(super) signing: Step,
     /// None for a witness.
     pub(super) share: Option<Step>,
