@@ -119,7 +119,7 @@ impl Code {
 impl From<&CardError> for Code {
     fn from(error: &CardError) -> Self {
         match error {
-            CardError::Absent { .. } => Self::CardAbsent,
+            CardError::Absent { .. } | CardError::NoFile { .. } => Self::CardAbsent,
             CardError::Unreadable { .. } => Self::CardUnreadable,
             CardError::PinForm { .. } => Self::CardPinForm,
             CardError::WrongPin { .. } => Self::CardPinWrong,

@@ -62,6 +62,30 @@ impl DirectoryLock {
     }
 }
 
+/// A process that keeps others out of a directory.
+pub struct Holder {
+    pub process: u32,
+    /// By Ctrl-Z, for example: it does not end by itself.
+    pub is_stopped: bool,
+}
+
+/// The process that has the lock on a directory, where the kernel tells it (proc_locks(5)): it does not on every file system,
+/// nor of a process in another container.
+pub fn holder(directory: &Path) -> Option<Holder> {
+    let DirectoryId { device, inode } = DirectoryId::of(directory).ok()?;
+    let place = format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let process =
+        locks.lines().find_map(|line| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+            [_, "FLOCK", _, "WRITE", process, locked, ..] if *locked == place => process.parse().ok(),
+            _ => None,
+        })?;
+    // One that has ended may have left the lock to a child.
+    let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let state = status.rsplit_once(") ").map(|(_, state)| state.starts_with('T'));
+    Some(Holder { process, is_stopped: state? })
+}
+
 /// Which directory it is, whatever its path: device and inode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DirectoryId {

@@ -102,9 +102,12 @@ impl NoService {
 /// What went wrong with a card. `serial` says which one.
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
-    /// There is no such card, file or reader.
+    /// There is no such card or reader.
     #[error("{place}: {reason}")]
     Absent { place: String, reason: String },
+    /// There is no file of this name.
+    #[error("{place}: {reason}")]
+    NoFile { place: String, reason: String },
     /// What is there is not a card, or damaged.
     #[error("{place}: not a readable card: {reason}")]
     Unreadable { place: String, reason: String },
@@ -162,7 +165,10 @@ impl CardError {
     /// What the person at the card should do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Absent { .. } => "insert the card, or give its place with --card",
+            Self::Absent { .. } => {
+                "insert the card, or name the one that is meant: yubikey:SERIAL or soft:FILE"
+            }
+            Self::NoFile { .. } => "check the file's name, and that its medium is mounted",
             Self::Unreadable { .. } => {
                 "give a file that 'quorate card new' made, and that this account may read and write"
             }

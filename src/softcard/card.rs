@@ -89,7 +89,7 @@ impl SoftCard {
 
     /// A card that is there already.
     pub fn open(path: &Path) -> Result<Self, CardError> {
-        let path = fs::canonicalize(path).map_err(|e| CardError::Absent {
+        let path = fs::canonicalize(path).map_err(|e| CardError::NoFile {
             place: path.display().to_string(),
             reason: durable::reason(&e),
         })?;
@@ -243,7 +243,7 @@ fn recipient_half(share_secret: &[u8; 32]) -> Result<X25519Recipient, String> {
 
 fn random_serial(path: &Path) -> Result<Line, CardError> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|e| CardError::Absent {
+    getrandom::fill(&mut bytes).map_err(|e| CardError::Medium {
         place: path.display().to_string(),
         reason: format!("no random numbers: {e}"),
     })?;

@@ -55,7 +55,7 @@ impl CardFile {
         let place = || path.display().to_string();
         let unreadable = |reason: String| CardError::Unreadable { place: place(), reason };
         let bytes = durable::read_limited(path, MAX_FILE).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => CardError::Absent { place: place(), reason: durable::reason(&e) },
+            std::io::ErrorKind::NotFound => CardError::NoFile { place: place(), reason: durable::reason(&e) },
             _ => unreadable(durable::reason(&e)),
         })?;
         let file: Self = strict::parse(&bytes).map_err(|e| unreadable(e.to_string()))?;

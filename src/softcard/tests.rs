@@ -158,7 +158,7 @@ fn no_damage_is_a_crash_or_costs_a_try() {
     }
     fs::write(&path, vec![b' '; 70_000]).unwrap();
     assert!(matches!(SoftCard::open(&path), Err(CardError::Unreadable { .. })));
-    assert!(matches!(SoftCard::open(&dir.path().join("none")), Err(CardError::Absent { .. })));
+    assert!(matches!(SoftCard::open(&dir.path().join("none")), Err(CardError::NoFile { .. })));
     edit(&card, |file| file.sealed.0[200] ^= 1);
     let mut card = card;
     let damaged = card.unlock(pin("123456"), FinalTry::Keep).err().unwrap();
@@ -215,5 +215,5 @@ fn a_card_that_stays_unlocked_takes_its_own_pin_only_and_notices_another_file() 
     edit(&card, |file| file.sealed_sha256 = Digest::of(b"another"));
     assert!(card.unlock(pin("123456"), FinalTry::Keep).is_err());
     fs::remove_file(&path).unwrap();
-    assert!(matches!(card.unlock(pin("123456"), FinalTry::Keep).err(), Some(CardError::Absent { .. })));
+    assert!(matches!(card.unlock(pin("123456"), FinalTry::Keep).err(), Some(CardError::NoFile { .. })));
 }

@@ -109,9 +109,11 @@ fn complete(copy: &Path, original: &CeremonyFiles, duplicate: &CeremonyFiles) ->
 }
 
 fn only_this_copy(error: StoreError) -> StoreError {
+    // The same command may have done its work: a ceremony that it proposed is open.
+    let first = error.hint.strip_suffix(", then run the same command again").unwrap_or(&error.hint);
     let hint = format!(
-        "the ledger itself is whole, only this copy is behind: {}; the copy is then caught up",
-        error.hint
+        "the ledger itself is whole, only this copy is behind: {first}; 'quorate status' says what comes next, and that catches the \
+         copy up"
     );
     StoreError { hint, ..error }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     approval::intent::DurableIntent,
-    durable::{self, Access, DirectoryId, DirectoryLock},
+    durable::{self, Access, DirectoryId, DirectoryLock, Holder},
     encoding::{digest::Digest, text::Name},
     ports::store::{Beside, Copies, LedgerStore, StoreError, StoredFiles},
     transcript::ledger::{CeremonyFiles, LedgerFiles as _},
@@ -260,12 +260,7 @@ impl LedgerStore for LedgerDirectory {
 impl LockedDirectory {
     fn lock(path: &Path) -> Result<Self, StoreError> {
         let lock = DirectoryLock::of_directory(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::WouldBlock => refused(
-                "opening",
-                path,
-                "another quorate is working on this ledger",
-                "wait until it has ended, then run the same command again",
-            ),
+            std::io::ErrorKind::WouldBlock => in_use(path),
             _ => failed("opening", path, &e),
         })?;
         Ok(Self { path: path.to_owned(), lock })
@@ -284,6 +279,22 @@ impl LockedDirectory {
     fn identity(&self) -> Result<DirectoryId, StoreError> {
         self.lock.identity().map_err(|e| failed("looking at", &self.path, &e))
     }
+}
+
+fn in_use(path: &Path) -> StoreError {
+    let working = "another quorate is working on this ledger";
+    let (reason, hint) = match durable::holder(path) {
+        Some(Holder { process, is_stopped: true }) => (
+            format!("{working}: process {process}, which is stopped"),
+            "go on with it (fg in its shell) or end it, then run the same command again",
+        ),
+        Some(Holder { process, .. }) => (
+            format!("{working}: process {process}"),
+            "wait until it has ended, then run the same command again",
+        ),
+        None => (working.to_owned(), "wait until it has ended, then run the same command again"),
+    };
+    refused("opening", path, reason, hint)
 }
 
 /// The transcript with these lines at its end.

@@ -193,9 +193,10 @@ fn a_second_writer_is_turned_away_and_a_reader_is_not() {
     let fixture = Fixture::new();
     let held = fixture.open(&["copy"]);
     let error = fixture.refusal(&[]);
-    assert_eq!(error.reason, "another quorate is working on this ledger");
+    let working = format!("another quorate is working on this ledger: process {}", std::process::id());
+    assert_eq!(error.reason, working);
     let other = LedgerDirectory::open(fixture.path("copy"), Vec::new()).err().unwrap();
-    assert_eq!(other.reason, "another quorate is working on this ledger");
+    assert_eq!(other.reason, working);
     assert_eq!(read(&fixture.path("ledger")).unwrap().len(), 1);
     drop(held);
     fixture.open(&[]);

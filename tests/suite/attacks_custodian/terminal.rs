@@ -363,13 +363,24 @@ fn a_pin_file_in_the_wrong_place_is_not_shown() {
     }
 }
 
+/// A soft card is a file, and a file is not inserted.
+#[test]
+fn a_soft_card_that_is_not_there_is_a_file_that_is_not_there() {
+    let quorum = Quorum::bare();
+    let ran = quorum.run(&["card", "show", &quorum.card("nobody", "")]).expect(1);
+    assert_eq!(ran.json["error"]["hint"], "check the file's name, and that its medium is mounted");
+    assert_eq!(ran.json["error"]["code"], "card-absent");
+}
+
 #[test]
 fn a_question_that_was_stopped_is_asked_again() {
     let quorum = proposed();
     let command = abort(&quorum).replace("spawn -noecho ", "").replace('\n', "");
     let script = format!(
         "spawn -noecho bash --norc --noprofile -i\nsend \"PS1='READY''> '; bind 'set enable-bracketed-paste off'\\r\"\nupto {{READY> }}\n\
-         send \"{command}\\r\"\nupto {{? [yes/no] }}\nsend \"yes\\032\"\nupto {{READY> }}\nsend \"fg\\r\"\nupto {{? [yes/no] }}\n\
+         send \"{command}\\r\"\nupto {{? [yes/no] }}\nsend \"yes\\032\"\nupto {{READY> }}\n\
+         send \"{command}\\r\"\nupto {{which is stopped}}\nupto {{fg in its shell}}\nupto {{READY> }}\n\
+         send \"fg\\r\"\nupto {{? [yes/no] }}\n\
          send \"n\\r\"\nupto {{READY> }}\nsend \"exit\\r\"\nended\n"
     );
     let (_, said) = at_terminal(&quorum, &script);

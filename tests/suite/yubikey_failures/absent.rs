@@ -4,7 +4,7 @@ use virtual_card::{Card, Daemon};
 
 use crate::yubikey_failures::table::{ALICE, BOB, MALLORY, Said, Table, VERIFY};
 
-const INSERT: &str = "insert the card, or give its place with --card";
+const INSERT: &str = "insert the card, or name the one that is meant: yubikey:SERIAL or soft:FILE";
 
 fn absent(message: &str) -> Said<'_> {
     Said { code: 1, message, hint: INSERT }

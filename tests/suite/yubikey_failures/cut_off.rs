@@ -38,7 +38,7 @@ fn are_as_expected(table: &Table, serial: u32, seen: &BTreeSet<String>) {
     let absent = ["no card is in it", "the card in it does not answer, or was pulled out"].map(|why| {
         format!(
             "YubiKey {serial}: reader {reader}: {why}; reader {empty}: no card is in it \
-             | insert the card, or give its place with --card"
+             | insert the card, or name the one that is meant: yubikey:SERIAL or soft:FILE"
         )
     });
     let gone = format!("card {serial} went away: it was pulled out | {PUT_IN}");

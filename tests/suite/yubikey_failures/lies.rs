@@ -16,7 +16,7 @@ const GET_VERSION: u8 = 0xFD;
 const GET_METADATA: u8 = 0xF7;
 
 const CHECK: &str = "check the card and its medium, then run the same command again";
-const INSERT: &str = "insert the card, or give its place with --card";
+const INSERT: &str = "insert the card, or name the one that is meant: yubikey:SERIAL or soft:FILE";
 const NONSENSE: &str = "card 10000001: it answered with something that no YubiKey answers";
 const GARBLED: &str = "card 10000001: what it answered cannot be understood";
 

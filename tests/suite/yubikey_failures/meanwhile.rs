@@ -60,7 +60,11 @@ fn the_card_is_swapped_for_another_before_the_pin_comes() {
         "YubiKey 10000001: it is in no reader; there is YubiKey 10000002 in reader {}",
         table.daemon.reader_name(0)
     );
-    let said = Said { code: 1, message: &message, hint: "insert the card, or give its place with --card" };
+    let said = Said {
+        code: 1,
+        message: &message,
+        hint: "insert the card, or name the one that is meant: yubikey:SERIAL or soft:FILE",
+    };
     table.fails(said, |table| approve_while(table, SLOW, || drop(table.daemon.swap(0, &table.bob))));
     table.daemon.swap(0, &table.alice);
     let ran = approve_while(&table, QUICK, || drop(table.daemon.swap(0, &table.bob)));

@@ -170,6 +170,9 @@ fn a_copy_that_fails_is_said_and_catches_up_later() {
     fs::create_dir(&in_the_way).unwrap();
     let error = ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap_err();
     assert!(error.hint.contains("only this copy is behind"), "{}", error.hint);
+    // The command may have proposed: then it is not the one that goes on.
+    assert!(error.hint.contains("'quorate status' says what comes next"), "{}", error.hint);
+    assert!(!error.hint.contains("same command"), "{}", error.hint);
     assert_eq!(fs::read(fixture.transcript("ledger", GENESIS)).unwrap(), b"line 0\nline 1\n");
     assert_eq!(fs::read(fixture.transcript("copy", GENESIS)).unwrap(), b"line 0\n");
     assert!(ledger.prove_intent(GENESIS, Digest::of(b"line 1"), Vec::new()).is_err());
