@@ -158,9 +158,10 @@ fn declared(source: &str, absent: &str) -> Vec<(String, Vec<Entry>)> {
     types
 }
 
-/// `pub struct X {`, `pub enum X {`, or within a macro's braces `X {`.
+/// `pub struct X {`, `pub enum X {`, both also for the module above, or within a macro's braces `X {`.
 fn declaration(trimmed: &str, in_macro: bool) -> Option<(&'static str, String)> {
-    let rest = trimmed.strip_prefix("pub ").unwrap_or(trimmed).strip_suffix(" {")?;
+    let seen_by = ["pub ", "pub(super) "].into_iter().find_map(|seen_by| trimmed.strip_prefix(seen_by));
+    let rest = seen_by.unwrap_or(trimmed).strip_suffix(" {")?;
     let (keyword, name) = match rest.split_once(' ') {
         Some(("struct", name)) => ("struct", name),
         Some(("enum", name)) => ("enum", name),
