@@ -23,6 +23,8 @@ account! {
     of "propose" pub struct PlanChecked {
         /// the ceremony that is open and comes first, or null
         pub open: Option<String>,
+        /// places of copies that are yet to begin
+        pub new_copies: Vec<String>,
         /// credentials to bring when it is proposed, as TARGET:ROLE
         pub hand_over: Vec<String>,
         /// PINs to bring when it is executed, as TARGET:ROLE

@@ -56,6 +56,7 @@ pub(crate) use pinning::target;
 pub(crate) use program_proposal::{HandedCredentials, handed_over_needed};
 
 use crate::{
+    account::advice::Advice,
     encoding::{dsse::Mode, time::Timestamp},
     ports::{
         clock::Clock,
@@ -157,7 +158,7 @@ impl World<'_> {
     }
 
     /// Now; refused if the clock is behind the line that the next one follows.
-    fn now(&self, state: Option<&LedgerState>) -> Result<Timestamp, Error> {
+    pub fn now(&self, state: Option<&LedgerState>) -> Result<Timestamp, Error> {
         check_clock(self.clock.now(), state)
     }
 }
@@ -226,19 +227,28 @@ fn check_clock(now: Timestamp, state: Option<&LedgerState>) -> Result<Timestamp,
 /// Refuses a clock that is behind the last line of a ceremony. A person must decide which of the two is wrong.
 fn not_before(now: Timestamp, latest: Option<&Ceremony>) -> Result<Timestamp, Error> {
     let Some(latest) = latest.filter(|latest| now < latest.times.1) else { return Ok(now) };
-    let way_on = match (&latest.end, latest.had_quorum) {
-        (None, false) => "a plan of kind \"recover\" closes that ceremony",
-        (None, true) => "a plan of kind \"recover\" that names it in [disputed_times] closes that ceremony",
-        (Some(_), _) => "a plan that names it in [disputed_times] goes on, see quorate-plan(5)",
-    };
-    Err(Error::refused(
-        format!(
-            "this machine's clock says {now}, before the ledger's last line of {} (in {})",
-            latest.times.1, latest.directory
-        ),
-        format!(
-            "set the clock if it is wrong, then run the same command again; if the ledger is wrong, {way_on}"
-        ),
-    )
-    .coded(Code::ClockBehind))
+    let hint = Advice::from(
+        "set the clock if it is wrong, then run the same command again; if the ledger is wrong, ",
+    );
+    let message = format!(
+        "this machine's clock says {now}, before the ledger's last line of {} (in {})",
+        latest.times.1, latest.directory
+    );
+    Err(Error::refused(message, hint.and(past_wrong_times(latest))).coded(Code::ClockBehind))
+}
+
+/// What goes on where the last line of a ceremony is ahead of the time.
+fn past_wrong_times(latest: &Ceremony) -> &'static str {
+    match (&latest.end, latest.had_quorum) {
+        (None, false) if latest.number() == 0 => {
+            "keep it as a record, and begin another ledger with a plan of kind \"genesis\""
+        }
+        (None, false) => "'quorate propose PLAN' with a plan of kind \"recover\" closes that ceremony",
+        (None, true) => {
+            "'quorate propose PLAN' with a plan of kind \"recover\" that names it in [disputed_times] closes that ceremony"
+        }
+        (Some(_), _) => {
+            "'quorate propose PLAN' with a plan that names it in [disputed_times] goes on, see quorate-plan(5)"
+        }
+    }
 }

@@ -274,7 +274,7 @@ fn moment(world: &World<'_>, state: Option<&LedgerState>, plan: &Plan) -> Result
 }
 
 /// One ceremony is open at a time; only a recovery follows an open one, or one that left PINs half set.
-fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
+pub fn check_open(state: Option<&LedgerState>, plan: &Plan) -> Result<(), Error> {
     if let (Some(state), Plan::Recover(plan)) = (state, plan)
         && state.recoverable(plan.ceremony).is_some()
     {

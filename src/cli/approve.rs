@@ -7,6 +7,7 @@ use super::{
     done::Done,
     invocation::{self, Invocation},
     output_file::{check_free, write_new_for},
+    reading,
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
@@ -16,7 +17,7 @@ use crate::{
     account::{acts::Decided, counted},
     approval::statement::ApprovalFile,
     ceremony::{
-        self, Code, Error,
+        Code, Error,
         approve::{self, Answer, Continuity, Matter},
         execute, recognition, standing,
     },
@@ -57,7 +58,7 @@ fn run(
     };
     let reviewed = wiring::paper("--proposal", given.proposal.proposal.as_ref())?;
     let mut card = PresentedCard::once(terminal, card_args)?;
-    let state = ceremony::check(&*storage::ledger::files(ledger)?, wiring::mode(global))?;
+    let state = reading::ledger(ledger, global)?;
     let mut destination = match &given.output {
         Some(path) => Destination::File { ledger, path },
         None => Destination::Station { global, ledger },

@@ -8,6 +8,8 @@ use super::{
     done::Done,
     invocation::{Invocation, shell},
     output_file::{check_free, write_new_for},
+    reading,
+    stage::ask_new_copies,
     terminal::Terminal,
     unlocking::{self, PresentedCard},
     wiring,
@@ -24,7 +26,7 @@ use crate::{
     },
     encoding::text::{self, Name},
     ports::{card::CardDescription, store::LedgerStore as _},
-    storage::{self, LedgerDirectory, SystemClock},
+    storage::{LedgerDirectory, SystemClock},
     transcript::{drilled, ledger::LedgerState},
 };
 
@@ -40,10 +42,11 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     let head = wiring::paper("--head", args.head.as_ref())?;
     let given = CardArgs { card: place.clone(), pin: args.pin.clone() };
     let mut card = PresentedCard::once(terminal, &given)?;
-    let mut ledger = open(args)?;
+    let seen = reading::files(&args.ledger, global)?;
+    let mut ledger = open(args, terminal)?;
     let files = match &mut ledger {
         Some(ledger) => ledger.read()?,
-        None => storage::ledger::files(&args.ledger)?,
+        None => seen,
     };
     let state = ceremony::check(&*files, wiring::mode(global))?;
     let description = card.describe(&recognition::enrolled(&state))?;
@@ -87,8 +90,9 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
 
 /// The ledger, locked for writing, unless the statement goes to a file. What would be in the way of writing it is
 /// found before a PIN is asked for.
-fn open(args: &CardDrill) -> Result<Option<LedgerDirectory>, Error> {
+fn open(args: &CardDrill, terminal: Terminal) -> Result<Option<LedgerDirectory>, Error> {
     let Some(path) = &args.output else {
+        ask_new_copies(terminal, &args.copies.copies)?;
         return Ok(Some(LedgerDirectory::open(&args.ledger, args.copies.copies.clone())?));
     };
     check_free(path)?;
@@ -140,6 +144,8 @@ fn import(args: &CardDrill, global: &Global, terminal: Terminal) -> Result<Done,
         let bytes = wiring::read_file(path, drilled::MAX_DRILL)?;
         files.push((text::printable(&path.to_string_lossy()), bytes));
     }
+    reading::files(&args.ledger, global)?;
+    ask_new_copies(terminal, &args.copies.copies)?;
     let mut ledger = LedgerDirectory::open(&args.ledger, args.copies.copies.clone())?;
     let state: LedgerState = ceremony::load(&mut ledger, wiring::mode(global))?;
     let kept = drill::keep(&mut ledger, &state, &files, &SystemClock)?;

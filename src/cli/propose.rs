@@ -1,12 +1,12 @@
 //! `quorate propose`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
     args::{CardArgs, Global, Propose},
     done::Done,
     invocation::Invocation,
-    members,
+    members, reading,
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
@@ -35,8 +35,11 @@ use crate::{
     },
     proposal::{briefing::briefing, operations::Plan, plan_error::PlanError, target::Role},
     roster::card::EnrolledCard,
-    storage::{LedgerDirectory, ledger::Made},
-    transcript::ledger::LedgerState,
+    storage::{
+        LedgerDirectory,
+        ledger::{Made, not_begun},
+    },
+    transcript::ledger::{Ceremony, LedgerState},
 };
 
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
@@ -45,14 +48,14 @@ pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, 
     let mut card = PresentedCard::once(terminal, &given)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
     let plan = PlanFile::read(&args.plan)?;
-    let opened = make_ledger(&plan.plan, &args.ledger).and_then(|made| {
-        let stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
-        Ok((made, stage))
-    });
+    let opened = open(&plan.plan, terminal, Lead::Verb, global, &args.ledger, &args.copies.copies);
     let (_made, mut stage) = match opened {
         Ok(opened) => opened,
         // It may not be the only thing that is in the way.
-        Err(error) => return Err(look(args, global, &plan, handed_over).err().unwrap_or(error)),
+        Err(error) if error.code == Code::Storage => {
+            return Err(look(args, global, &plan, handed_over).err().unwrap_or(error));
+        }
+        Err(error) => return Err(error),
     };
     let brought = Brought { handed_over, present: Vec::new() };
     let proposed = stage.propose(&plan, &mut card, brought)?;
@@ -108,7 +111,7 @@ impl Stage {
             return Ok(None);
         }
         let state = world.load()?;
-        let Some(open) = state.open().filter(|open| open.proposal.plan == plan.text) else {
+        let Some(open) = resumable(&state, plan, &self.wiring)? else {
             let last = state.ceremonies.last().filter(|last| last.concluded.is_some());
             if let Some(last) = last.filter(|last| last.end.is_some() && last.proposal.plan == plan.text) {
                 self.terminal.notice(&format!(
@@ -120,13 +123,6 @@ impl Stage {
             }
             return Ok(None);
         };
-        if !self.wiring.station.is_station(state.nonce, open.number()) {
-            return Err(Error::refused(
-                format!("{} is open already, and this machine is not its station", open.directory),
-                "go on at its station, or with its state directory: --state-dir DIR",
-            )
-            .coded(Code::NotStation));
-        }
         self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
         let lost = state.recovered_by(&open.proposal);
         self.terminal.briefing(&briefing((&open.proposal, &open.plan), open.digest, &open.roster, lost))?;
@@ -137,6 +133,23 @@ impl Stage {
             expires: open.proposal.expires,
         }))
     }
+}
+
+/// The open ceremony, if it is this plan's. It goes on at its station only.
+pub fn resumable<'s>(
+    state: &'s LedgerState,
+    plan: &PlanFile<'_>,
+    wiring: &Wiring,
+) -> Result<Option<&'s Ceremony>, Error> {
+    let Some(open) = state.open().filter(|open| open.proposal.plan == plan.text) else { return Ok(None) };
+    if !wiring.station.is_station(state.nonce, open.number()) {
+        return Err(Error::refused(
+            format!("{} is open already, and this machine is not its station", open.directory),
+            "go on at its station, or with its state directory: --state-dir DIR",
+        )
+        .coded(Code::NotStation));
+    }
+    Ok(Some(open))
 }
 
 /// A plan that somebody named.
@@ -211,6 +224,10 @@ fn check(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Er
     if let Some(open) = &open {
         terminal.item(&format!("it can be proposed when {open} has ended"));
     }
+    let new_copies: Vec<String> = not_begun(&args.copies.copies).collect();
+    for copy in &new_copies {
+        terminal.item(&format!("a new copy of the ledger begins in {copy}"));
+    }
     for (target, role) in &wanted {
         terminal.item(&format!("to propose it, bring the {role} of {target}: its owner hands it over"));
     }
@@ -220,6 +237,7 @@ fn check(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Er
     let shown = |target: &Name, role: &Role| format!("{target}:{role}");
     Ok(Done::ok(PlanChecked {
         open,
+        new_copies,
         hand_over: wanted.iter().map(|(target, role)| shown(target, role)).collect(),
         present: present.iter().map(|(target, role, _)| shown(target, role)).collect(),
     }))
@@ -230,17 +248,56 @@ fn look(
     args: &Propose,
     global: &Global,
     plan: &PlanFile<'_>,
-    mut handed_over: HandedCredentials,
+    handed_over: HandedCredentials,
 ) -> Result<Foreseen, Error> {
-    for key in check_handed_over(&plan.plan, &handed_over)? {
-        // It is for its owner to bring when the plan is proposed. Nothing that is made here is kept.
-        handed_over.insert(key, CredentialSecret::copy_of(b"?")?);
+    let (mut wiring, state) = looking(&plan.plan, global, &args.ledger, &args.copies.copies)?;
+    foresee(&mut wiring, state.as_ref(), plan, Brought { handed_over, present: Vec::new() })
+}
+
+/// The ledger as it is, without a lock; no state where a genesis is yet to make it.
+pub fn looking(
+    plan: &Plan,
+    global: &Global,
+    ledger: &Path,
+    copies: &[PathBuf],
+) -> Result<(Wiring, Option<LedgerState>), Error> {
+    if !matches!(plan, Plan::Genesis(_)) {
+        reading::files(ledger, global)?;
     }
-    let mut wiring = Wiring::looking(global, &args.ledger, &args.copies.copies)?;
+    let mut wiring = Wiring::looking(global, ledger, copies)?;
     let mut world = wiring.world();
     let state = if propose::is_empty(world.ledger)? { None } else { Some(world.load()?) };
-    let request = plan.request(Brought { handed_over, present: Vec::new() });
-    propose::check(&mut world, state.as_ref(), request)
+    Ok((wiring, state))
+}
+
+/// All that is in the way of a plan, as far as it can be said without the credentials that their owners hand over.
+pub fn foresee(
+    wiring: &mut Wiring,
+    state: Option<&LedgerState>,
+    plan: &PlanFile<'_>,
+    mut brought: Brought,
+) -> Result<Foreseen, Error> {
+    for key in check_handed_over(&plan.plan, &brought.handed_over)? {
+        // It is for its owner to bring when the plan is proposed. Nothing that is made here is kept.
+        brought.handed_over.insert(key, CredentialSecret::copy_of(b"?")?);
+    }
+    propose::check(&mut wiring.world(), state, plan.request(brought))
+}
+
+/// The station, for a plan that is to be proposed. A genesis makes its ledger's directory, which stays if something is written to it.
+pub fn open(
+    plan: &Plan,
+    terminal: Terminal,
+    lead: Lead,
+    global: &Global,
+    ledger: &Path,
+    copies: &[PathBuf],
+) -> Result<(Option<Made>, Stage), Error> {
+    if !matches!(plan, Plan::Genesis(_)) {
+        return Ok((None, Stage::open(terminal, lead, global, ledger, copies)?));
+    }
+    let made = if ledger.exists() { None } else { LedgerDirectory::create(ledger)? };
+    Ok((made, Stage::begin(terminal, lead, global, ledger, copies)?))
 }
 
 /// Refuses a card that is not an administrator's: of the roster that acts, or of a genesis's plan.
@@ -276,14 +333,6 @@ fn foreign(card: &CardDescription) -> Error {
         "insert the card of an administrator whom the plan names",
     )
     .coded(Code::ForeignCard)
-}
-
-/// A genesis makes its ledger's directory, which stays if something is written to it.
-pub fn make_ledger(plan: &Plan, ledger: &Path) -> Result<Option<Made>, Error> {
-    if matches!(plan, Plan::Genesis(_)) && !ledger.exists() {
-        return Ok(LedgerDirectory::create(ledger)?);
-    }
-    Ok(None)
 }
 
 /// The credentials that are handed over with this plan and were not given. What it does not ask for is refused.

@@ -2,12 +2,13 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use super::{args::Global, invocation::shell, wiring};
 use crate::{
-    ceremony::{self, Error},
+    ceremony::{self, Code, Error},
     encoding::{dsse::Mode, text},
     ports::store::{StoreError, StoredFiles},
     storage,
@@ -18,11 +19,15 @@ use crate::{
 };
 
 pub fn ledger(path: &Path, global: &Global) -> Result<LedgerState, Error> {
+    ceremony::check(&*files(path, global)?, wiring::mode(global))
+}
+
+/// The files of a ledger of this mode, sound or broken. Whatever else the folder is, each verb that is not a genesis answers alike.
+pub fn files(path: &Path, global: &Global) -> Result<Box<StoredFiles>, Error> {
     let files = storage::ledger::files(path)?;
-    let mode = wiring::mode(global);
-    match Mistake::of(path, &*files, mode)? {
+    match Mistake::of(path, &*files, wiring::mode(global))? {
         Some(mistake) => Err(mistake.error(path)),
-        None => ceremony::check(&*files, mode),
+        None => Ok(files),
     }
 }
 
@@ -95,6 +100,9 @@ impl Mistake {
             (None, None) => "name the directory that has 0000-genesis in it".into(),
         };
         let mut error = Error::refused(self.what.clone(), hint);
+        if self.near.is_none() && self.mode.is_some() {
+            error = error.coded(Code::Mode);
+        }
         error.commands.extend(self.command(path));
         error
     }
@@ -116,8 +124,12 @@ fn meant(
     let rehearsal = OsStr::new("--rehearsal");
     let mut out = vec!["quorate".to_owned()];
     for word in words.filter(|word| mode.is_none() || word != rehearsal) {
-        let is_ledger = Path::new(&word) == ledger;
-        let quoted = shell(near.filter(|_| is_ledger).map_or(word.as_os_str(), Path::as_os_str));
+        let (option, value) = match word.as_bytes().strip_prefix(b"--ledger=") {
+            Some(value) => ("--ledger ", OsStr::from_bytes(value)),
+            None => ("", word.as_os_str()),
+        };
+        let is_ledger = Path::new(value) == ledger;
+        let quoted = format!("{option}{}", shell(near.filter(|_| is_ledger).map_or(value, Path::as_os_str)));
         // An option is one: its hyphen is not hidden as that of a file's name is.
         let is_option = word.as_encoded_bytes().first() == Some(&b'-');
         out.push(if is_option { quoted.replacen("./", "", 1) } else { quoted });
@@ -143,6 +155,10 @@ mod tests {
         assert_eq!(
             meant(words("show --rehearsal l 3"), Path::new("l"), None, Some(Mode::Production)),
             "quorate show l 3"
+        );
+        assert_eq!(
+            meant(words("card drill --ledger=parent"), parent, Some(near), None),
+            "quorate card drill --ledger 'parent/the ledger'"
         );
     }
 }

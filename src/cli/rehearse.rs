@@ -57,7 +57,7 @@ pub fn run(args: &Rehearse, global: &Global) -> Result<Done, Error> {
         Rehearsed { dir: shown(&dir), ledger: shown(&ledger), genesis, head, verdict, ceremonies }
     };
     for (number, plan) in (0_u32..).zip(&plans) {
-        let mut stage = Stage::open(terminal, Lead::Run, &global, &ledger, &copies)?;
+        let mut stage = Stage::begin(terminal, Lead::Run, &global, &ledger, &copies)?;
         let state = if number == 0 { None } else { Some(stage.state()?) };
         let path = script::rewrite(plan, &dir, number, state.as_ref(), &cast)?;
         let act = play(&mut stage, &path, &mut cast, number, plan.kind())?;

@@ -19,16 +19,16 @@ use super::{
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
-    wiring,
+    wiring::{self, Wiring},
 };
 use crate::{
     account::acts::Led,
     ceremony::{self, Code, Error, ErrorKind, Persistence, Report},
     encoding::text::Name,
-    memory::Pin,
+    memory::{CredentialSecret, Pin},
     ports::card::FinalTry,
-    proposal::target::Role,
-    storage,
+    proposal::{operations::Plan, target::Role},
+    storage::ledger::Made,
     transcript::{known::Known, ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
 use attestation::Approved;
@@ -43,9 +43,11 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let present = wiring::present_pins(&args.present)?;
     let handed_over = wiring::handed_over(&args.handed_over)?;
     let plan = PlanFile::read(&args.plan)?;
-    let mut known = Known::default();
-    let state = state(global, &args.ledger, &mut known)?;
+    let copies = &args.copies.copies;
+    let (mut looking, state) = propose::looking(&plan.plan, global, &args.ledger, copies)?;
     paper::check_paper(state.as_ref(), paper)?;
+    check(&mut looking, state.as_ref(), &plan, (&handed_over, &present))?;
+    let known = looking.known;
     let mut table = Table {
         terminal,
         next: Invocation::at(global, &args.ledger, &args.copies.copies)
@@ -65,6 +67,27 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let given = Given { known, state, paper, present, handed_over };
     let done = lead(args, global, &mut table, admin, &plan, given);
     done.map_err(|error| table.next.explain(error))
+}
+
+/// Finds what is in the way before anybody is asked for a card: no card would help.
+fn check(
+    looking: &mut Wiring,
+    state: Option<&LedgerState>,
+    plan: &PlanFile<'_>,
+    (handed_over, present): (&ceremony::HandedCredentials, &BTreeMap<(Name, Role), Pin>),
+) -> Result<(), Error> {
+    let resumed = state.map(|state| propose::resumable(state, plan, looking)).transpose()?.flatten();
+    if resumed.is_some() {
+        looking.world().now(state)?;
+        return looking.ledger.obstacles(0).into_iter().next().map_or(Ok(()), |error| Err(error.into()));
+    }
+    ceremony::propose::check_open(state, &plan.plan)?;
+    let copied = handed_over
+        .iter()
+        .map(|(key, secret)| Ok::<_, Error>((key.clone(), CredentialSecret::copy_of(secret.expose())?)));
+    let handed_over = copied.collect::<Result<_, _>>()?;
+    let brought = Brought { handed_over, present: present.keys().cloned().collect() };
+    propose::foresee(looking, state, plan, brought).map(drop)
 }
 
 /// What was given beforehand, and what was verified of the ledger.
@@ -87,8 +110,8 @@ fn lead(
 ) -> Result<Done, Error> {
     let Given { known, state, paper, present, handed_over } = given;
     let terminal = table.terminal;
-    let _made = propose::make_ledger(&plan.plan, &args.ledger)?;
-    let mut stage = stage(terminal, global, (&args.ledger, &args.copies.copies), known)?;
+    let places = (args.ledger.as_path(), args.copies.copies.as_slice());
+    let (_made, mut stage) = open(&plan.plan, terminal, global, places, known)?;
     let proposed = match stage.resume(plan)? {
         Some(open) => open,
         None => {
@@ -132,28 +155,16 @@ fn lead(
 }
 
 /// The station with its ledger and copies, of which `known` was verified before they were locked.
-fn stage(
+fn open(
+    plan: &Plan,
     terminal: Terminal,
     global: &Global,
     (ledger, copies): (&Path, &[PathBuf]),
     known: Known,
-) -> Result<Stage, Error> {
-    let mut stage = Stage::open(terminal, Lead::Run, global, ledger, copies)?;
+) -> Result<(Option<Made>, Stage), Error> {
+    let (made, mut stage) = propose::open(plan, terminal, Lead::Run, global, ledger, copies)?;
     stage.wiring.known = known;
-    Ok(stage)
-}
-
-/// The ledger as it is; none where a genesis has yet to make it.
-fn state(global: &Global, ledger: &Path, known: &mut Known) -> Result<Option<LedgerState>, Error> {
-    if !ledger.exists() {
-        return Ok(None);
-    }
-    let files = storage::ledger::files(ledger)?;
-    if files.directories().is_empty() {
-        Ok(None)
-    } else {
-        ceremony::check_keeping(known, &*files, wiring::mode(global)).map(Some)
-    }
+    Ok((made, stage))
 }
 
 /// Executes; where somebody is asked, as often as they wish: an administrator who did not touch their card in time must
@@ -318,9 +329,11 @@ mod tests {
             state_dir: Some(dir.path().join("state")),
             module_timeout: 1,
         };
-        let mut known = Known::default();
-        let first = state(&global, &ledger, &mut known).unwrap().unwrap();
-        let mut stage = stage(Terminal::new(false, true), &global, (&ledger, &[]), known).unwrap();
+        let plan = Plan::parse(include_bytes!("../../ceremonies/inventory.toml")).unwrap();
+        let (looking, first) = propose::looking(&plan, &global, &ledger, &[]).unwrap();
+        let first = first.unwrap();
+        let terminal = Terminal::new(false, true);
+        let (_, mut stage) = open(&plan, terminal, &global, (&ledger, &[]), looking.known).unwrap();
         let second = stage.state().unwrap();
         let genesis = |state: &LedgerState| std::ptr::from_ref(state.ceremonies.number(0).unwrap());
         assert_eq!(genesis(&first), genesis(&second));

@@ -9,12 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args::Global, terminal::Terminal, unlocking::PresentedCard, wiring::Wiring};
+use super::{args::Global, reading, terminal::Terminal, unlocking::PresentedCard, wiring::Wiring};
 use crate::{
     ceremony::{Error, execute, recognition, standing},
     encoding::text::Name,
     ports::clock::Clock as _,
     proposal::target::Role,
+    storage,
     transcript::ledger::LedgerState,
 };
 
@@ -42,6 +43,22 @@ impl Stage {
         ledger: &Path,
         copies: &[PathBuf],
     ) -> Result<Self, Error> {
+        reading::files(ledger, global)?;
+        ask_new_copies(terminal, copies)?;
+        Ok(Self { terminal, lead, wiring: Wiring::open(global, ledger, copies)? })
+    }
+
+    /// The same, of a ledger that is perhaps yet to begin.
+    pub fn begin(
+        terminal: Terminal,
+        lead: Lead,
+        global: &Global,
+        ledger: &Path,
+        copies: &[PathBuf],
+    ) -> Result<Self, Error> {
+        for copy in storage::ledger::not_begun(copies) {
+            terminal.tell(&format!("A new copy of the ledger begins in {copy}."));
+        }
         Ok(Self { terminal, lead, wiring: Wiring::open(global, ledger, copies)? })
     }
 
@@ -79,6 +96,15 @@ impl Stage {
         let present = execute::present_pins_needed(&state);
         Ok(Needed { custodians: all, count, approved, has_begun, present })
     }
+}
+
+/// Asks before a copy is begun of a ledger that has ceremonies: its name may be misspelt, or its medium not be mounted.
+pub fn ask_new_copies(terminal: Terminal, copies: &[PathBuf]) -> Result<(), Error> {
+    for copy in storage::ledger::not_begun(copies) {
+        terminal.notice(&format!("No copy of the ledger is in {copy} yet: a new one begins there."));
+        terminal.confirm("Is that what you want?")?;
+    }
+    Ok(())
 }
 
 /// What a ceremony waits for.

@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     copies,
-    fault::{failed, refused},
+    fault::{failed, refused, shown},
     layout::{self, Budget, Files, MAX_LEDGER, TRANSCRIPT, beside_name},
     obstacles,
     writing::{self, Novelty},
@@ -31,6 +31,18 @@ use crate::{
 /// A ledger, to be read without locking or writing: for audits, and for media that are read-only.
 pub fn files(path: &Path) -> Result<Box<StoredFiles>, StoreError> {
     Ok(Box::new(Files::of(path)?))
+}
+
+/// Copies that are yet to begin, as they can be shown: directories that do not exist, or have nothing in them.
+pub fn not_begun(copies: &[PathBuf]) -> impl Iterator<Item = String> {
+    let begins = |copy: &&PathBuf| match layout::is_there(copy) {
+        Ok(true) => {
+            layout::ceremonies(copy).is_ok_and(|found| found.is_empty())
+                && layout::is_vacant(copy).unwrap_or(false)
+        }
+        is_there => is_there.is_ok(),
+    };
+    copies.iter().filter(begins).map(|copy| shown(copy))
 }
 
 /// All of a ledger in memory: for tests and benches, which change what they read.

@@ -1,7 +1,7 @@
 //! What a custodian is shown, what they are asked to sign, and with which card: wrong ledgers, wrong times, wrong people.
 
 mod at_table;
-mod terminal;
+pub mod terminal;
 
 use std::{fs, process::Command};
 

@@ -2,9 +2,10 @@
 
 use std::{fs, path::Path, process::Command};
 
+use crate::attacks_custodian::terminal::at_terminal;
 use crate::crash_faults::ReadOnly;
 use crate::support::founded::{INVENTORY, genesis_text, practice_target, snapshot};
-use crate::support::quorum::{Quorum, Ran};
+use crate::support::quorum::{QUORATE, Quorum, Ran};
 
 fn founded() -> Quorum {
     Quorum::of(5).everybody().practice().founded()
@@ -150,4 +151,114 @@ fn the_mistakes_of_a_genesis_are_listed_at_once() {
     in_the_way(&quorum, &[&plan, &ledger], &said);
     let good = quorum.plan("genesis", &text);
     quorum.run_with("frank", &["propose", &good, &ledger, "--copy", &quorum.at("copy")]).ok();
+}
+
+/// No card helps a plan that is wrong.
+#[test]
+fn run_finds_what_is_in_the_way_before_it_asks_for_a_card() {
+    let quorum = founded();
+    let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
+    let misspelt = quorum.plan("misspelt", &INVENTORY.replace("\"hsm\"", "\"hms\""));
+    let run = |plan: &str, copies: &str| {
+        let state = quorum.at("state-station");
+        at_terminal(
+            &quorum,
+            &format!("spawn -noecho {QUORATE} run {plan} {ledger} {copies} --state-dir {state}\nended\n"),
+        )
+    };
+    let (code, said) = run(&misspelt, "");
+    assert_eq!(code, 3, "{said}");
+    for words in ["2 things are in the way", "did you mean hsm?", "the policy requires 2"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let genesis = genesis_text(&quorum, &practice_target(&quorum.path("tokens/other.token")));
+    let genesis = quorum.plan("genesis", &genesis.replace("Alice Example", "Alicia Example"));
+    let new = quorum.at("new");
+    let script = format!("spawn -noecho {QUORATE} run {genesis} {new} --copy {new}-copy\nended\n");
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("by \"Alice Example\", the plan says \"Alicia Example\""), "{said}");
+    assert!(!quorum.path("new").exists());
+    // Another ceremony is open.
+    quorum.propose(INVENTORY).ok();
+    let plan = quorum.plan("again", &INVENTORY.replace("Look at hsm", "Look again"));
+    let (code, said) = run(&plan, &format!("--copy {copy}"));
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("ceremony 1 (inventory) is still"), "{said}");
+}
+
+/// A folder that is not the ledger has one answer, whatever was to be done there.
+#[test]
+fn every_verb_gives_the_parent_folder_the_same_answer() {
+    let quorum = founded();
+    let (folder, ledger) = (quorum.at(""), quorum.at("ledger"));
+    let plan = quorum.plan("look", INVENTORY);
+    let card = quorum.with_card("frank");
+    let card: Vec<&str> = card.iter().map(String::as_str).collect();
+    let answers = |place: &str, said: &str, meant: &str| {
+        let with = |args: &[&str]| quorum.run(&[args, &card].concat());
+        for (ran, begins) in [
+            (quorum.run(&["status", place]), "quorate status"),
+            (quorum.run(&["propose", "--check", &plan, place]), "quorate propose --check"),
+            (with(&["propose", &plan, place]), "quorate propose"),
+            (with(&["run", &plan, place]), "quorate run"),
+            (with(&["approve", place]), "quorate approve"),
+            (with(&["reject", place, "--reason", "no"]), "quorate reject"),
+            (with(&["execute", place]), "quorate execute"),
+            (with(&["attest", place]), "quorate attest"),
+            (with(&["abort", place, "--reason", "no"]), "quorate abort"),
+            (with(&["card", "drill", "--ledger", place]), "quorate card drill"),
+            (quorum.run(&["card", "drill", "--ledger", place, "--import", &plan]), "quorate card drill"),
+        ] {
+            let ran = ran.expect(3);
+            assert_eq!(ran.error(), format!("{said} []"), "{begins}");
+            let command = ran.json["error"]["commands"][0].as_str().unwrap_or_default();
+            assert!(command.starts_with(begins) || meant.is_empty(), "{command}");
+            assert!(command.contains(meant), "{command}");
+        }
+    };
+    answers(&folder, &format!("{folder} is not a ledger: no ceremony is in it"), &format!(" {ledger} "));
+    let empty = quorum.at("empty");
+    fs::create_dir(&empty).unwrap();
+    answers(&empty, &format!("{empty} is not a ledger: no ceremony is in it"), "");
+    let mut rehearsal = Quorum::at_home(tempfile::tempdir().unwrap());
+    rehearsal.rehearsal = true;
+    let played = rehearsal.at("played");
+    rehearsal.run(&["rehearse", "--dir", &played]).ok();
+    let other = format!("{played}/ledger");
+    answers(&other, &format!("{other} is the ledger of a rehearsal"), " --rehearsal");
+}
+
+/// The medium is not mounted, or its name is misspelt: that a new copy begins is asked, and else said.
+#[test]
+fn a_copy_that_is_yet_to_begin_is_asked_about() {
+    let quorum = founded();
+    let (ledger, typo) = (quorum.at("ledger"), quorum.at("cpoy"));
+    let plan = quorum.plan("look", INVENTORY);
+    let check = quorum.run(&["propose", "--check", &plan, &ledger, "--copy", &typo]).ok();
+    assert_eq!(check.json["new_copies"], serde_json::json!([typo]));
+    let state = quorum.at("state-station");
+    let script = format!(
+        "spawn -noecho {QUORATE} propose {plan} {ledger} --copy {typo} --state-dir {state} --card {} --pin-file {}\n\
+         upto {{No copy of the ledger is in}}\nupto {{[yes/no] }}\nsend \"n\\r\"\nended\n",
+        quorum.card("frank", ""),
+        quorum.pin_file("frank")
+    );
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 3, "{said}");
+    assert!(!quorum.path("cpoy").exists());
+    // An empty directory is where a medium is mounted, or not.
+    fs::create_dir(quorum.path("mounted")).unwrap();
+    let mounted = quorum.at("mounted");
+    let said = |ran: Ran| {
+        let words = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("yet: a new one begins there"), "{words}");
+    };
+    said(quorum.run_with("frank", &["propose", &plan, &ledger, "--copy", &mounted]).ok());
+    quorum.approve("alice").ok();
+    said(quorum.run_with("frank", &["abort", &ledger, "--reason", "no", "--copy", &typo]).ok());
+    fs::remove_dir_all(quorum.path("cpoy")).unwrap();
+    said(quorum.run_with("alice", &["attest", &ledger, "--copy", &typo]).ok());
+    let again = quorum.run_with("bob", &["attest", &ledger, "--copy", &typo]).ok();
+    assert!(!again.stderr.contains("a new one begins"), "{}", again.stderr);
 }

@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use super::{ADMIN, INVENTORY, proposed};
 use crate::support::{
-    founded::snapshot,
+    founded::{genesis_text, practice_target, snapshot},
     quorum::{QUORATE, Quorum},
 };
 
@@ -228,7 +228,9 @@ fn run_proposes_nothing_in_a_ledger_that_may_be_an_old_copy() {
         assert!(before == snapshot(&quorum.path("ledger")), "something was proposed: {said}");
     }
     let nowhere = quorum.at("nowhere");
-    let ran = quorum.run_with(ADMIN, &["run", &plan, &nowhere, "--copy", &copy, "--head", &head]).expect(3);
+    let genesis = quorum.plan("another", &genesis_text(&quorum, &practice_target(&quorum.path("tokens/b"))));
+    let begin = ["run", &genesis, &nowhere, "--copy", &copy, "--head", &head];
+    let ran = quorum.run_with(ADMIN, &begin).expect(3);
     assert!(ran.error().contains("no ledger is there yet"), "{}", ran.stderr);
     // Those who bring no card now decide later, each with their own paper.
     run(&[ADMIN], &[]).expect(6);

@@ -142,7 +142,7 @@ fn a_rehearsal_is_not_approved_or_executed_as_production() {
         ("alice", vec!["attest", path]),
     ] {
         let done = acting(open(), who, &args).expect(3);
-        assert!(done.error().contains("this is the ledger of a rehearsal"), "{}", done.stderr);
+        assert!(done.error().contains("is the ledger of a rehearsal"), "{}", done.stderr);
     }
     assert!(!file.exists());
 }
