@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{
     Error,
     collect::{self, Heard},
-    giving_up, present,
+    giving_up, past_wrong_times, present,
 };
 use crate::{
     account::{
@@ -40,13 +40,17 @@ pub fn standing(
         }
         next
     };
-    let Some(open) = state.open() else { return Ok((None, warned(between(state)))) };
+    let waits = state.latest().filter(|latest| now < latest.times.1).map(|latest| waits(latest, now));
+    let Some(open) = state.open() else {
+        return Ok((None, warned(waits.unwrap_or_else(|| between(state)))));
+    };
     let heard = collect::heard(open, state.mode, station)?;
     let here = station.is_station(state.nonce, open.number());
     let (approved, rejected) = (heard.approving(), heard.rejecting());
     let requirement = open.requirement();
     let tally = Tally::count(&requirement, &approved, &rejected);
-    let next = warned(of_open(state, open, &tally, &heard, (here, now)));
+    let next = waits.unwrap_or_else(|| of_open(state, open, &tally, &heard, (here, now)));
+    let next = warned(next);
     let pin = |(target, role, reason): (Name, _, String)| PinToPresent { target, role, reason };
     let missing = not_heard(open, &heard);
     let standing = OpenStanding {
@@ -119,6 +123,16 @@ fn not_heard(open: &Ceremony, heard: &Heard) -> Vec<Name> {
 
 fn step(verb: &'static str, reason: impl Into<Advice>) -> NextStep {
     NextStep { verb, command: None, reason: reason.into(), people: Vec::new() }
+}
+
+/// The clock is behind the line that the next one would follow: every verb refuses.
+fn waits(latest: &Ceremony, now: Timestamp) -> NextStep {
+    let reason = Advice::from(format!(
+        "This machine's clock says {now}, and the last line of {} is of {}: nothing goes on before that time. ",
+        latest.directory, latest.times.1
+    ));
+    let next = reason.and("Next: set the clock if it is wrong; if the ledger is wrong, ");
+    step("propose", next.and(past_wrong_times(latest)).and("."))
 }
 
 /// In the order in which `execute` looks.

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::attacks_custodian::terminal::at_terminal;
 use crate::crash_faults::ReadOnly;
-use crate::support::founded::{INVENTORY, genesis_text, practice_target, snapshot};
+use crate::support::founded::{INVENTORY, at_time, genesis_text, practice_target, snapshot};
 use crate::support::quorum::{QUORATE, Quorum, Ran};
 
 fn founded() -> Quorum {
@@ -261,4 +261,34 @@ fn a_copy_that_is_yet_to_begin_is_asked_about() {
     said(quorum.run_with("alice", &["attest", &ledger, "--copy", &typo]).ok());
     let again = quorum.run_with("bob", &["attest", &ledger, "--copy", &typo]).ok();
     assert!(!again.stderr.contains("a new one begins"), "{}", again.stderr);
+}
+
+/// Nothing goes on before the time of a line that is ahead: both times are named, no card is asked for, and what is printed works.
+#[test]
+fn a_proposal_that_is_ahead_of_the_clock_is_waited_for_or_recovered() {
+    let quorum = founded();
+    let (ledger, copy, state) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("state-station"));
+    let plan = quorum.plan("look", INVENTORY);
+    let (card, pin) = (quorum.card("frank", ""), quorum.pin_file("frank"));
+    let early = ["propose", &plan, &ledger, "--copy", &copy, "--card", &card, "--pin-file", &pin];
+    at_time(&quorum, "+1h", &early).ok();
+    let status = quorum.run(&["status", &ledger]).ok();
+    let (next, line) = (&status.json["next"], status.json["open"]["created"].as_str().unwrap());
+    let reason = next["reason"].as_str().unwrap();
+    assert_eq!(next["verb"], "propose", "{reason}");
+    for words in ["This machine's clock says 20", line, "nothing goes on before that time", "\"recover\""] {
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+    assert!(next["command"].as_str().unwrap().starts_with("quorate propose PLAN "), "{next}");
+    let script =
+        format!("spawn -noecho {QUORATE} run {plan} {ledger} --copy {copy} --state-dir {state}\nended\n");
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("this machine's clock says"), "{said}");
+    assert_eq!(quorum.approve("alice").expect(3).json["error"]["code"], "clock-behind");
+    let recover = "kind = \"recover\"\ntitle = \"Its clock was wrong\"\nexpires_in_hours = 1\nceremony = 1\n";
+    let recovered = quorum.plan("recover", recover);
+    quorum.run(&["propose", "--check", &recovered, &ledger, "--copy", &copy]).ok();
+    quorum.ceremony(recover, &["alice", "bob", "carol", "dave"]).ok();
+    quorum.propose(&plan).ok();
 }
