@@ -101,7 +101,7 @@ fuzz: $(call escaped,$(BINARY)) ## Run each fuzz target for FUZZ_SECONDS (600), 
 	    fuzz/target/*/release/$$target fuzz/corpus/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 	        -max_len=262144 -print_final_stats=1 -verbosity=0 -artifact_prefix=fuzz/findings/$$target- 2>&1 | tail -n 12; done
 
-# Where the rules of the verifier are.
+# Where the rules of the verifier are. The file of each operation is declared by a macro, which cargo-mutants does not follow.
 mutated := src/transcript/*.rs src/approval/*.rs src/sharing/*.rs src/proposal/operations/*.rs
 
 mutants: build-needs ## Leave out each rule of the verifier in turn, which a test must notice: of all files, or of FILE (cargo-mutants)

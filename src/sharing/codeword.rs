@@ -110,6 +110,15 @@ mod tests {
         }
     }
 
+    /// There are 255 points besides 0: more shares than that are of no polynomial, not even of the one that is 0 everywhere.
+    #[test]
+    fn more_shares_than_points_are_not_a_codeword() {
+        let zero = [0; BYTES];
+        for (shares, is_one) in [(255, true), (256, false), (300, false)] {
+            assert_eq!(is_codeword(&zero, &vec![zero; shares], 2), is_one, "{shares}");
+        }
+    }
+
     /// Shares of two dealings: many subsets are whole, others are not.
     #[test]
     fn mixed_dealings_are_seen() {

@@ -140,6 +140,21 @@ mod tests {
     use super::*;
     use crate::sharing::identity;
 
+    /// Each share of so large a quorum is tried in 23 of its 32 bytes; that all of them fit is proven apart from that.
+    #[test]
+    fn what_the_trials_of_a_large_quorum_do_not_see_is_seen_by_the_proof() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let secret = identity::fresh(&mut rng).unwrap();
+        let mut shares: Vec<_> = Sharks(23).dealer_rng(secret.expose(), &mut rng).take(255).collect();
+        assert!(try_out(&shares, 23, &secret).is_some());
+        // That of the custodian with index 101: byte 6 is tried in rows that begin at 6, 38, 70, 102 and so on.
+        let mut bytes = Vec::from(&shares[100]);
+        bytes[1 + 6] ^= 1;
+        shares[100] = sharks::Share::try_from(bytes.as_slice()).unwrap();
+        assert!(try_subsets(&shares, 23, secret.expose().try_into().unwrap()).is_some());
+        assert!(try_out(&shares, 23, &secret).is_none());
+    }
+
     /// A quorum so large that each trial is of one byte.
     #[test]
     fn a_share_of_another_dealing_is_seen_by_the_trials_too() {

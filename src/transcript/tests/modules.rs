@@ -116,6 +116,11 @@ fn the_module_is_moved_as_the_plan_says_and_from_where_it_is() {
         &with(&|_, _, module| *module = None),
         "plan-mismatch: the proposal differs from its plan: module",
     );
+    // Behind another file, and neither plan nor proposal say so.
+    forged(
+        &with(&|text, _, module| (*text, *module) = (text.replace(&field, ""), None)),
+        "operation: hsm is not pinned as the token that the ledger has on record",
+    );
     // A digest alone is another file at the same path.
     let digest = format!("module_sha256 = \"{}\"\n", built());
     forged(
