@@ -165,11 +165,8 @@ impl<'a> PlanFile<'a> {
     /// Reads it.
     pub fn read(path: &'a Path) -> Result<Self, Error> {
         let bytes = wiring::read_file(path, bounds::PLAN)?;
-        let plan = Plan::proposed(&bytes).map_err(|error| mistaken(path, error))?;
-        let shown = text::printable(&path.to_string_lossy());
-        let text =
-            String::from_utf8(bytes).map_err(|_| Error::refused(format!("{shown}: not UTF-8 text"), ""))?;
-        Ok(Self { path, text, plan })
+        let (plan, text) = Plan::proposed(&bytes).map_err(|error| mistaken(path, error))?;
+        Ok(Self { path, text: text.to_owned(), plan })
     }
 
     /// What is wrong with it, whatever it names.

@@ -121,7 +121,7 @@ pub(super) fn run(launch: Launch<'_>) -> Result<Ran, TokenError> {
             let _ = child.0.wait();
             let mut ran = listening.finish(exit_code, signal, left_behind);
             let read = taken(&launch.input, unread.as_ref(), &launch.handed);
-            ran.taken = ran.taken.saturating_add(read.map_err(|e| lost(&format!("({e})")))?);
+            ran.taken = ran.taken.saturating_add(read.map_err(|e| uncounted(&e))?);
             Ok(ran)
         }
         _ => Err(lost("before it said how the program ended")),
@@ -143,12 +143,17 @@ impl Drop for Supervisor {
 }
 
 fn lost(when: &str) -> TokenError {
-    TokenError::unclear(
-        "program",
-        Cause::Unnamed,
-        format!("the process that watches it ended {when}: what the program did is not known"),
-        "look at what the program was to change",
-    )
+    unclear(format!("the process that watches it ended {when}: what the program did is not known"))
+}
+
+fn uncounted(error: &io::Error) -> TokenError {
+    unclear(format!(
+        "the program ended, and how much it read of what it was handed cannot be counted: {error}"
+    ))
+}
+
+fn unclear(reason: String) -> TokenError {
+    TokenError::unclear("program", Cause::Unnamed, reason, "look at what the program was to change")
 }
 
 fn spawn(line: UnixStream) -> io::Result<Child> {

@@ -44,8 +44,7 @@ pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, StrictE
     if bytes.len() > MAX_DOCUMENT {
         return Err(StrictError::TooLong { bytes: bytes.len() });
     }
-    let value: T = serde_json::from_slice(bytes)
-        .map_err(|e| StrictError::Syntax(super::text::printable(&without_value(&e.to_string()))))?;
+    let value: T = serde_json::from_slice(bytes).map_err(|error| StrictError::Syntax(reason(&error)))?;
     let mut rest = Expected(bytes);
     match serde_json::to_writer(&mut rest, &value) {
         Ok(()) if rest.0.is_empty() => Ok(value),
@@ -67,6 +66,16 @@ impl io::Write for Expected<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A document is one line, so that its place in there is told, and no line.
+fn reason(error: &serde_json::Error) -> String {
+    let whole = error.to_string();
+    let reason = match whole.strip_suffix(&format!(" at line 1 column {}", error.column())) {
+        Some(reason) => format!("{reason}, at byte {}", error.column()),
+        None => whole,
+    };
+    super::text::printable(&without_value(&reason))
 }
 
 /// The reason without the value that did not fit: a file that is not a document may be somebody's PIN.
@@ -200,7 +209,7 @@ mod tests {
             assert!(reason.starts_with("invalid type: ") && reason.contains(", expected "), "{reason}");
         }
         let Err(StrictError::Syntax(reason)) = parse::<Sample>(br#"{"a":314159,"b":"x"}"#) else { panic!() };
-        assert_eq!(reason, "invalid value: integer, expected u8 at line 1 column 11");
+        assert_eq!(reason, "invalid value: integer, expected u8, at byte 11");
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub fn verify(files: &CeremonyFiles, context: &Context<'_>) -> Result<(Ceremony,
     let first = line::parse(first, context.mode, 1)?;
     let mut ceremony =
         begin(files, &first, context).map_err(|f| Finding { line: f.line.or(Some(1)), ..f })?;
+    proposed::check_plan_file(files, &ceremony.proposal)?;
     for (at, bytes) in (2_usize..).zip(lines) {
         let parsed = line::parse(bytes, context.mode, at)?;
         let link = LinePlace {

@@ -43,7 +43,7 @@ pub(super) fn check(
         return Err(Finding::error("proposal-expiry", "it expires before it was made"));
     }
     check_station(proposal, roster, context)?;
-    let plan = check_plan(files, proposal, plan)?;
+    let plan = check_plan(proposal, plan)?;
     check_operation(&plan, proposal, roster, context)?;
     check_credentials(&plan, proposal, roster, context)?;
     check_handovers(proposal, context)?;
@@ -162,11 +162,8 @@ fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) ->
     Ok(())
 }
 
-fn check_plan(
-    files: &CeremonyFiles,
-    proposal: &Proposal,
-    plan: Result<Plan, Finding>,
-) -> Result<Plan, Finding> {
+/// Checks that the file beside the transcript is the plan that was proposed.
+pub fn check_plan_file(files: &CeremonyFiles, proposal: &Proposal) -> Result<(), Finding> {
     if files.plan != proposal.plan.as_bytes() {
         let mut restored = files.plan.clone();
         restored.retain(|byte| *byte != b'\r');
@@ -178,6 +175,10 @@ fn check_plan(
         };
         return Err(Finding::error("plan-mismatch", message));
     }
+    Ok(())
+}
+
+fn check_plan(proposal: &Proposal, plan: Result<Plan, Finding>) -> Result<Plan, Finding> {
     let plan = plan?;
     agreement::check(&plan, proposal).map_err(differs)?;
     Ok(plan)

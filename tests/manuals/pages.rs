@@ -20,11 +20,22 @@ use quorate::{
 const FILES: [(&str, &str, &[&str]); 6] = [
     (
         "LEDGER/NNNN-KIND/",
-        "One ceremony: plan.toml, transcript.jsonl, approvals/, attestations/. Public to those who may know who \
+        "One ceremony: plan.toml, transcript.jsonl, approvals/, attestations/, drills/. Public to those who may know who \
       the custodians are, and confidential for ever all the same: what is sealed in it is opened by a quorum of cards.",
         &[
-            "", "propose", "approve", "reject", "execute", "abort", "attest", "status", "show", "audit",
-            "compare", "run",
+            "",
+            "propose",
+            "approve",
+            "reject",
+            "execute",
+            "abort",
+            "attest",
+            "status",
+            "show",
+            "audit",
+            "compare",
+            "run",
+            "card drill",
         ],
     ),
     (
@@ -200,6 +211,7 @@ fn see_also(name: &str, command: &clap::Command) -> String {
         ("quorate-modules".into(), 7),
         ("quorate-yubikey".into(), 7),
         ("quorate-attestation".into(), 7),
+        ("quorate-break-glass".into(), 7),
     ]);
     let last = others.len() - 1;
     let mut out = String::from(".SH \"SEE ALSO\"\n");

@@ -139,33 +139,38 @@ struct KindOnly {
     kind: OperationKind,
 }
 
+fn text(bytes: &[u8]) -> Result<&str, PlanError> {
+    if bytes.len() > bounds::PLAN {
+        return Err(PlanError::new(format!(
+            "{} bytes, more than the {} of the longest plan",
+            bytes.len(),
+            bounds::PLAN
+        )));
+    }
+    std::str::from_utf8(bytes).map_err(|_| PlanError::new("not UTF-8 text"))
+}
+
 impl Plan {
     /// Parses a plan. Unknown fields, missing ones and wrong types are errors with line and column.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanError> {
-        let plan = Self::shaped(bytes)?;
+        let plan = Self::shaped(text(bytes)?)?;
         plan.mistakes().into_iter().next().map_or(Ok(plan), Err)
     }
 
     /// A plan that may have [mistakes](Self::mistakes).
-    fn shaped(bytes: &[u8]) -> Result<Self, PlanError> {
-        if bytes.len() > bounds::PLAN {
-            return Err(PlanError::new(format!(
-                "{} bytes, more than the {} of the longest plan",
-                bytes.len(),
-                bounds::PLAN
-            )));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|_| PlanError::new("not UTF-8 text"))?;
+    fn shaped(text: &str) -> Result<Self, PlanError> {
         let KindOnly { kind } = from_toml(text)?;
         Self::read(kind, text)
     }
 
     /// Parses a plan that is to be proposed: one that is what it looks like. A ledger may have others. What it must fulfil beyond
     /// its shape is for the caller to ask, so that all of it can be said at once.
-    pub fn proposed(bytes: &[u8]) -> Result<Self, PlanError> {
-        let plan = Self::shaped(bytes)?;
-        all_shown(&String::from_utf8_lossy(bytes))?;
-        Ok(plan)
+    /// Gives its text too, which is signed.
+    pub fn proposed(bytes: &[u8]) -> Result<(Self, &str), PlanError> {
+        let text = text(bytes)?;
+        let plan = Self::shaped(text)?;
+        all_shown(text)?;
+        Ok((plan, text))
     }
 
     /// What cannot be meant.

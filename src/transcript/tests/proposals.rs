@@ -85,7 +85,8 @@ fn the_plan_beside_it_is_the_plan_in_it_and_says_the_same() {
     forge.push(&proposal, &lines);
     for plan in [String::new(), format!("{}\n", proposal.plan), proposal.plan.replace("01", "02")] {
         forge.files[1].plan = plan.into_bytes();
-        forged(&forge, "plan-mismatch: plan.toml is not the plan that was proposed");
+        let line = forged(&forge, "plan-mismatch: plan.toml is not the plan that was proposed");
+        assert_eq!(line, None, "no line is at fault");
     }
     forge.files[1].plan = proposal.plan.replace('\n', "\r\n").into_bytes();
     forged(
