@@ -61,7 +61,7 @@ pub fn abort(
     let mut cleared = clearing::clear(world, &ceremony, inbox);
     let line = lines.line(time, Aborted { abort });
     let head = Digest::of(&line);
-    world.append(&ceremony.directory, &[line])?;
+    world.append_last(&ceremony, line)?;
     cleared.tried("the station's keys", world.station.destroy_all(state.nonce, ceremony.number()));
     Ok(GivenUp { directory: ceremony.directory, head, left: cleared.left })
 }

@@ -1,6 +1,6 @@
 //! A person who was there signs the head of the last ceremony.
 
-use super::{Error, not_before, recognition, sign};
+use super::{Error, copies, not_before, recognition, sign};
 use crate::{
     account::acts::HeadAttested,
     approval::statement::Attestation,
@@ -63,7 +63,9 @@ pub fn attest(
     let mut bytes = strict::write(&envelope);
     bytes.push(b'\n');
     let name = format!("{}-{}.json", person.name, envelope.payload_digest().short());
-    ledger.put_beside(&ceremony.directory, Beside::Attestations, &name, &bytes)?;
+    copies::put(ledger, &ceremony.directory, Beside::Attestations, (&name, &bytes), || {
+        format!("{} attested the head of {}", person.name, ceremony.directory)
+    })?;
     Ok(HeadAttested {
         person: person.name.clone(),
         ceremony: ceremony.directory.clone(),

@@ -57,8 +57,9 @@ pub(super) fn conclude(
     lines: &mut LineWriter,
     acted: Acted,
 ) -> Result<(), Error> {
+    let done = acted.summary.clone();
     let line = lines.line(world.clock.now(), acted.into_concluded());
-    world.append(&ceremony.directory, &[line])
+    world.append(&ceremony.directory, &[line]).map_err(|error| error.after(&done))
 }
 
 /// Destroys releases and the station's identity, writes `closed`, and destroys the signing key. What cannot be destroyed is
@@ -89,7 +90,7 @@ pub(super) fn close(
     }
     let line = lines.line(world.clock.now(), Closed { releases_destroyed: cleared.destroyed });
     let head = Digest::of(&line);
-    world.append(&ceremony.directory, &[line])?;
+    world.append_last(ceremony, line)?;
     // The signing key last of all: it made the line above.
     cleared.tried("the station's keys", world.station.destroy_all(state.nonce, ceremony.number()));
     Ok(Report {

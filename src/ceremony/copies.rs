@@ -3,7 +3,7 @@
 use super::{Code, Error, mistakes::Mistakes};
 use crate::{
     encoding::dsse::Mode,
-    ports::store::{Copies, LedgerStore},
+    ports::store::{Beside, Copies, LedgerStore},
     roster::Policy,
 };
 
@@ -61,4 +61,25 @@ fn check_enough(copies: Copies, mode: Mode, policy: &Policy) -> Result<Copies, E
         .coded(Code::Copies));
     }
     Ok(copies)
+}
+
+/// Puts a statement beside a transcript. Where that fails and the ledger has it all the same, the error says so: `done`.
+pub(super) fn put(
+    ledger: &mut dyn LedgerStore,
+    directory: &str,
+    beside: Beside,
+    (name, bytes): (&str, &[u8]),
+    done: impl FnOnce() -> String,
+) -> Result<(), Error> {
+    let Err(error) = ledger.put_beside(directory, beside, name, bytes) else { return Ok(()) };
+    let is_there = ledger.ceremony(directory).is_ok_and(|files| {
+        let statements = match beside {
+            Beside::Approvals => files.approvals,
+            Beside::Attestations => files.attestations,
+            Beside::Drills => files.drills,
+        };
+        statements.iter().any(|(there, _)| there == name)
+    });
+    let error = Error::from(error);
+    Err(if is_there { error.after(&done()) } else { error })
 }

@@ -4,7 +4,7 @@
 //! and wiped. Only the statement is shown or written.
 
 use super::{
-    Error, approve, not_before,
+    Error, approve, copies, not_before,
     opening::{self, OpeningError},
     recognition, sign,
 };
@@ -164,7 +164,9 @@ pub fn keep(
     let mut kept = Vec::new();
     for (ceremony, envelope, said) in checked {
         let name = sign::beside_name(&said.person, &envelope);
-        ledger.put_beside(&ceremony.directory, Beside::Drills, &name, &to_file(&envelope))?;
+        copies::put(ledger, &ceremony.directory, Beside::Drills, (&name, &to_file(&envelope)), || {
+            format!("the drill of {} is beside the ledger", said.person)
+        })?;
         kept.push(StoredDrill { said, file: format!("{}/drills/{name}", ceremony.directory) });
     }
     Ok(kept)

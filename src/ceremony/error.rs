@@ -82,6 +82,16 @@ impl Error {
         matches!(self.code, Code::NoAnswer | Code::Interrupted)
     }
 
+    /// What was done before a write failed, so that nobody does it again. The ledger is written to first, then its copies.
+    #[must_use]
+    pub fn after(mut self, done: &str) -> Self {
+        self.message = format!("{done}, but not written everywhere: {}", self.message);
+        self.hint = "make that place usable; whichever command names it as --copy next brings it level. 'quorate status' says \
+                     how it goes on"
+            .into();
+        self
+    }
+
     pub fn with(mut self, details: Vec<String>) -> Self {
         self.details.extend(details);
         self

@@ -126,6 +126,25 @@ impl World<'_> {
         Ok(self.ledger.create(directory, plan, first_line)?)
     }
 
+    /// The error of a write, with what the ledger has of it all the same.
+    fn in_spite_of(&mut self, error: Error, done: impl FnOnce(&LedgerState) -> Option<String>) -> Error {
+        match self.load().ok().and_then(|state| done(&state)) {
+            Some(done) => error.after(&done),
+            None => error,
+        }
+    }
+
+    /// Appends the last line of a ceremony.
+    fn append_last(&mut self, ceremony: &Ceremony, line: Vec<u8>) -> Result<(), Error> {
+        let appended = self.append(&ceremony.directory, &[line]);
+        appended.map_err(|error| {
+            self.in_spite_of(error, |state| {
+                let ended = state.ceremonies.number(ceremony.number()).filter(|c| c.end.is_some())?;
+                Some(format!("{} has ended ({})", ended.directory, ended.standing()))
+            })
+        })
+    }
+
     /// The last ceremony as it is now; none in a ledger that does not exist yet. Those before it were verified since the ledger was
     /// locked, and are compared with their files when it is loaded again.
     fn last(&mut self) -> Result<Vec<CeremonyFiles>, Error> {

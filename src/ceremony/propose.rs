@@ -350,7 +350,12 @@ pub fn submit(
     secrets.keep(world.station, (proposal.ledger, proposal.ceremony), digest, admin)?;
     let directory = proposal.directory();
     let created = world.create(&directory, proposal.plan.as_bytes(), &line);
-    created.map_err(|error| in_spite_of(world, digest, error))?;
+    created.map_err(|error| {
+        world.in_spite_of(error, |state| {
+            let open = state.open().filter(|open| open.digest == digest)?;
+            Some(format!("{} is proposed and open", open.directory))
+        })
+    })?;
     let state = world.load()?;
     match state.open() {
         Some(open) if open.digest == digest => {}
@@ -362,19 +367,6 @@ pub fn submit(
         }
     }
     Ok(ProposalMade { ceremony: directory, proposal: digest, station, expires: proposal.expires })
-}
-
-/// What failed, with what was done in spite of it: a copy is written to after the ledger, and a name is in it before it is durable.
-fn in_spite_of(world: &mut World<'_>, proposal: Digest, mut error: Error) -> Error {
-    let state = world.load().ok();
-    if let Some(open) = state.as_ref().and_then(LedgerState::open).filter(|open| open.digest == proposal) {
-        error.message =
-            format!("{} is proposed and open, but not on every copy: {}", open.directory, error.message);
-        error.hint = "make that place usable; whichever command names it as --copy next brings it level. The ceremony goes on: \
-                      'quorate approve', then 'quorate execute'; or 'quorate abort' gives it up"
-            .into();
-    }
-    error
 }
 
 /// Whether the ledger was never written to, which tells a genesis from everything else.

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use crate::attacks_custodian::terminal::at_terminal;
-use crate::crash_faults::ReadOnly;
+use crate::crash_faults::{ReadOnly, media::spoiled};
 use crate::support::founded::{INVENTORY, at_time, genesis_text, practice_target, snapshot};
 use crate::support::quorum::{QUORATE, Quorum, Ran};
 
@@ -104,23 +104,38 @@ fn a_genesis_among_other_files_or_beside_another_ledger_is_refused_with_all_else
     quorum.run_with("frank", &["propose", &plan, &ledger, "--copy", &copy]).ok();
 }
 
-/// The medium fails between the look and the write: what was done is said, and the next command is one that works.
+/// The medium fails between the look and the write: what was done is said, so that nobody does it again, and the next command
+/// is one that works.
 #[test]
-fn a_copy_that_fails_after_the_proposal_was_written_leaves_it_open_and_says_so() {
+fn what_was_done_before_a_copy_failed_is_said() {
     let quorum = founded();
-    let propose = quorum.step("propose", &[INVENTORY]);
-    let failed: Ran =
-        crate::crash_faults::media::spoiled(&quorum, ("fsync", libc::EIO), &quorum.at("copy"), &propose)
-            .expect(1);
-    let error = failed.error();
-    assert!(error.contains("0001-inventory is proposed and open, but not on every copy: "), "{error}");
-    assert!(error.contains("the medium fails"), "{error}");
-    let approve = failed.json["error"]["commands"][0].as_str().unwrap();
-    assert!(approve.starts_with("quorate approve "), "{approve}");
+    let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
+    let fails = |place: &str, command: &Command, done: &str| {
+        let failed = spoiled(&quorum, ("fsync", libc::EIO), &quorum.at(place), command).expect(1);
+        let error = failed.error();
+        assert!(error.contains(&format!("{done}, but not written everywhere: ")), "{error}");
+        assert!(error.contains("the medium fails"), "{error}");
+        let next = failed.json["error"]["commands"][0].as_str().unwrap();
+        assert!(next.starts_with("quorate status "), "{next}");
+    };
+    fails("copy", &quorum.step("propose", &[INVENTORY]), "0001-inventory is proposed and open");
     for name in ["alice", "bob", "carol"] {
         quorum.approve(name).ok();
     }
     quorum.execute().ok();
+    let (card, pin) = (quorum.card("alice", ""), quorum.pin_file("alice"));
+    let by_alice = ["--copy", &copy, "--card", &card, "--pin-file", &pin];
+    let attest = quorum.command(&[&["attest", &ledger], &by_alice[..]].concat());
+    fails("copy/0001-inventory/attestations", &attest, "alice attested the head of 0001-inventory");
+    let head = quorum.head().unwrap();
+    let drill = ["card", "drill", "--ledger", &ledger, "--head", &head];
+    let drill = quorum.command(&[&drill, &by_alice[..]].concat());
+    fails("copy/0001-inventory/drills", &drill, "the drill of alice is beside the ledger");
+    quorum.propose(INVENTORY).ok();
+    let (card, pin) = (quorum.card("frank", ""), quorum.pin_file("frank"));
+    let abort = ["abort", &ledger, "--reason", "no", "--copy", &copy, "--card", &card, "--pin-file", &pin];
+    fails("copy/0002-inventory", &quorum.command(&abort), "0002-inventory has ended (aborted)");
+    quorum.propose(INVENTORY).ok();
 }
 
 /// Whoever writes the plan of a genesis is told of all their mistakes at once.

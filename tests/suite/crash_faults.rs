@@ -50,6 +50,9 @@ fn is_about_its_pin(ran: &Ran) -> bool {
 fn goes_on(first: &Ran, next: Ran, already: &str) {
     let claimed = next.code == Some(3) && next.error().contains(already);
     let failed = first.code == Some(1) || is_about_its_pin(first);
+    if claimed && first.code == Some(1) {
+        assert!(first.error().contains(", but not written everywhere: "), "{}", first.stderr);
+    }
     assert!(claimed || failed && next.code == Some(0), "{}", next.stderr);
 }
 
