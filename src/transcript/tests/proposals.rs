@@ -10,7 +10,7 @@ use crate::{
     transcript::event::Proposed,
 };
 
-use super::forge::{Forge, TWO, environment, intended, name, object, text, time};
+use super::forge::{Forge, Key, TWO, environment, intended, name, object, text, time};
 use super::forged;
 
 /// The finding about a deletion that was changed before it was signed.
@@ -75,6 +75,27 @@ fn only_an_administrator_proposes_with_his_own_card() {
     let lines = forge.begin_with(&proposal, damaged);
     forge.push(&proposal, &lines);
     forged(&forge, "statement-signature: frank: the signature does not verify");
+}
+
+/// What a path without a root means depends on who opens it, and where.
+#[test]
+fn a_path_in_a_signed_proposal_is_absolute() {
+    let mut forge = Forge::new();
+    forge.files.clear();
+    let proposal = forge.genesis();
+    let signed = String::from_utf8(strict::write(&proposal)).unwrap();
+    for path in ["nowhere/module.so", "./module.so", "/nowhere/../module.so", ""] {
+        let module = |path: &str| format!("\"module\":\"{path}\"");
+        let changed = signed.replace(&module("/nowhere/module.so"), &module(path));
+        assert_ne!(changed, signed);
+        let kind = forge.mode.payload_type("proposal");
+        let lines = forge.begin_with(&proposal, Key::of("frank").envelope(kind, changed.into_bytes()));
+        let mut forge = forge.clone();
+        forge.push(&proposal, &lines);
+        let expected =
+            format!("statement-document: not a proposal: {path:?} is not an absolute path without '..'");
+        forged(&forge, &expected);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is shown of tokens that are there.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path};
 
 use crate::support::{
     quorum::{Quorum, Ran},
@@ -50,6 +50,21 @@ fn tokens_are_listed_and_shown_without_a_pin() {
     assert_eq!(quorum.hsm().user("lab", USER_PIN, &["-O"]).matches(" Object;").count(), 4);
     let prose = quorum.prose(&["token", "show", "--module", MODULE, "--label", "lab"]).ok();
     assert!(prose.stdout.contains("backup        yes"), "{}", prose.stdout);
+}
+
+/// What `..` leads to behind a link is known to the system only.
+#[test]
+fn a_module_is_found_where_its_path_goes_upwards_behind_a_link() {
+    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
+    let (directory, file) = MODULE.rsplit_once('/').unwrap();
+    symlink(directory, quorum.path("files/vendor")).unwrap();
+    let upwards = quorum.at("files/vendor/../");
+    let module = format!("{upwards}{}/{file}", directory.rsplit_once('/').unwrap().1);
+    assert_eq!(list(&quorum, &module).ok().json, list(&quorum, MODULE).ok().json);
+    let direct = show(&quorum, Path::new(MODULE), &["--label", "lab"]).ok();
+    assert_eq!(show(&quorum, Path::new(&module), &["--label", "lab"]).ok().json, direct.json);
+    let absent = list(&quorum, &format!("{upwards}{file}")).expect(1);
+    assert!(absent.error().contains("No such file or directory"), "{}", absent.error());
 }
 
 #[test]
