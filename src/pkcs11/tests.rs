@@ -92,7 +92,6 @@ fn faulty_token(hsm: &SoftHsm, module: &FaultyModule, select: Select) -> Pkcs11T
 
 fn faulty(hsm: &SoftHsm) -> FaultyModule {
     let module = FaultyModule::compile(hsm.dir.path());
-    module.behave();
     module
 }
 

@@ -21,6 +21,8 @@ use crate::{
 
 const SO_PIN: &str = "so-pin-1";
 const USER_PIN: &str = "user-pin-1";
+const NEW_SO: &str = "so-pin-2";
+const NEW_USER: &str = "user-pin-2";
 
 fn pin(text: &str) -> Pin {
     Pin::copy_of(text.as_bytes()).unwrap()
@@ -68,6 +70,14 @@ impl Bench {
             bench.token.generate(&pin(USER_PIN), sample, label, &[id], extractable).unwrap();
         }
         bench
+    }
+
+    /// Under the label `reset-1`.
+    fn reset(&mut self, run: Attempt, so: &str, new_so: &str, new_user: &str) -> Result<(), TokenError> {
+        let (so, new_so, new_user) = (pin(so), pin(new_so), pin(new_user));
+        let (so_pin, new_so_pin, new_user_pin) = (&so, &new_so, &new_user);
+        let reset = Reset { run, so_pin, new_label: &"reset-1".parse().unwrap(), new_so_pin, new_user_pin };
+        self.token.reset(allowed(), &reset)
     }
 
     fn objects(&mut self) -> Vec<ObjectRecord> {

@@ -1,11 +1,13 @@
 //! The station or the ledger's medium is lost in the middle of a ceremony.
 
-use crate::support::quorum;
-use crate::support::quorum::Quorum;
 use std::fs;
 
-use crate::support::crash::{Call, DELETE, INVENTORY, KILL, three, traced};
-use crate::support::tokens::THREE;
+use crate::support::{
+    crash::{Call, DELETE, INVENTORY, KILL, three, traced},
+    quorum::{self, Quorum},
+    recipe::Recipe,
+    tokens::THREE,
+};
 
 /// Runs `execute` to be killed before the first call that this describes.
 fn killed_at(quorum: &Quorum, here: impl Fn(&Call) -> bool) {
@@ -139,17 +141,23 @@ fn a_genesis_before_its_intent_has_nothing_to_recover() {
     quorum.ended("0000-genesis");
 }
 
+/// A genesis whose station was lost at this point, after its recovery and a ceremony of this plan, which ends in this directory.
+fn brought_to_its_end(recipe: &Recipe, cut: fn(&Quorum), plan: &str, directory: &str) -> Quorum {
+    let quorum = recipe.enrolled();
+    quorum.approved(&quorum.at("plans/genesis.toml"), THREE);
+    cut(&quorum);
+    lose_the_station(&quorum);
+    recover(&quorum, 0);
+    quorum.approved(plan, &["alice", "bob"]);
+    quorum.execute().ok();
+    quorum.ended(directory);
+    quorum
+}
+
 #[test]
 fn a_genesis_after_its_intent_is_brought_to_its_end() {
     for cut in [before_the_act, after_the_act] {
-        let quorum = three().softhsm_in_use().enrolled();
-        quorum.approved(&quorum.at("plans/genesis.toml"), THREE);
-        cut(&quorum);
-        lose_the_station(&quorum);
-        recover(&quorum, 0);
-        quorum.approved(DELETE, &["alice", "bob"]);
-        quorum.execute().ok();
-        quorum.ended("0002-delete");
+        let quorum = brought_to_its_end(&three().softhsm_in_use(), cut, DELETE, "0002-delete");
         assert_eq!(quorum.old_and_keep(), (0, 1));
     }
 }
@@ -157,14 +165,7 @@ fn a_genesis_after_its_intent_is_brought_to_its_end() {
 #[test]
 fn a_genesis_on_an_empty_slot_is_brought_to_its_end() {
     for cut in [before_the_act, after_the_act] {
-        let quorum = three().empty_softhsm().enrolled();
-        quorum.approved(&quorum.at("plans/genesis.toml"), THREE);
-        cut(&quorum);
-        lose_the_station(&quorum);
-        recover(&quorum, 0);
-        quorum.approved(INVENTORY, &["alice", "bob"]);
-        quorum.execute().ok();
-        quorum.ended("0002-inventory");
+        brought_to_its_end(&three().empty_softhsm(), cut, INVENTORY, "0002-inventory");
     }
 }
 

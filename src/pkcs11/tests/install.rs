@@ -10,19 +10,22 @@ fn in_use(present: &Pin) -> Condition<'_> {
     Condition::InUse { present_so_pin: Some(present) }
 }
 
+/// Makes an empty token the quorum's, with both new PINs.
+fn initialise(token: &mut Pkcs11Token, run: Attempt, label: &str) -> Result<(), TokenError> {
+    install(token, run, Condition::Empty { label: &label.parse().unwrap() }, Some(NEW_SO), Some(NEW_USER))
+}
+
+/// The same for a token in use.
+fn take_over(token: &mut Pkcs11Token, run: Attempt, present: &Pin) -> Result<(), TokenError> {
+    install(token, run, in_use(present), Some(NEW_SO), Some(NEW_USER))
+}
+
 #[test]
 fn an_empty_slot_becomes_a_token_with_both_new_pins() {
     let hsm = SoftHsm::new();
     let mut token = token(&hsm, Select::EmptySlot { slot: None });
     assert!(!token.observe().unwrap().initialised);
-    install(
-        &mut token,
-        Attempt::First,
-        Condition::Empty { label: &"root".parse().unwrap() },
-        Some(NEW_SO),
-        Some(NEW_USER),
-    )
-    .unwrap();
+    initialise(&mut token, Attempt::First, "root").unwrap();
     assert!(hsm.can_log_in("root", "so", NEW_SO) && hsm.can_log_in("root", "user", NEW_USER));
     let observed = token.observe().unwrap();
     assert!(observed.initialised && observed.user_pin_set);
@@ -38,26 +41,12 @@ fn an_empty_slot_becomes_a_token_with_both_new_pins() {
 fn a_label_that_is_taken_is_refused_before_anything() {
     let hsm = SoftHsm::with_token("root");
     let mut token = token(&hsm, Select::EmptySlot { slot: None });
-    let error = install(
-        &mut token,
-        Attempt::First,
-        Condition::Empty { label: &"root".parse().unwrap() },
-        Some(NEW_SO),
-        Some(NEW_USER),
-    )
-    .unwrap_err();
+    let error = initialise(&mut token, Attempt::First, "root").unwrap_err();
     assert_eq!(error.effect, Effect::None);
     assert!(hsm.can_log_in("root", "so", SO_PIN));
     // A token in use is never initialised by an installation on an empty one.
     let mut token = super::token(&hsm, by_label("root"));
-    let error = install(
-        &mut token,
-        Attempt::First,
-        Condition::Empty { label: &"other".parse().unwrap() },
-        Some(NEW_SO),
-        Some(NEW_USER),
-    )
-    .unwrap_err();
+    let error = initialise(&mut token, Attempt::First, "other").unwrap_err();
     assert_eq!(error.effect, Effect::None);
     assert!(error.message.contains("is initialised"), "{error}");
 }
@@ -71,14 +60,12 @@ fn a_crash_between_the_calls_is_taken_up_again() {
         let module = faulty(&hsm);
         let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
         module.order(function, nth, kind);
-        let condition = Condition::Empty { label: &"root".parse().unwrap() };
-        let error = install(&mut token, Attempt::First, condition, Some(NEW_SO), Some(NEW_USER)).unwrap_err();
+        let error = initialise(&mut token, Attempt::First, "root").unwrap_err();
         assert_eq!(error.effect, Effect::Unknown, "{error}");
         assert!(error.message.contains("signal 11") && error.message.contains(function), "{error}");
         module.behave();
         let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
-        let condition = Condition::Empty { label: &"root".parse().unwrap() };
-        install(&mut token, Attempt::Resumed, condition, Some(NEW_SO), Some(NEW_USER)).unwrap();
+        initialise(&mut token, Attempt::Resumed, "root").unwrap();
         assert!(hsm.can_log_in("root", "so", NEW_SO) && hsm.can_log_in("root", "user", NEW_USER));
     }
 }
@@ -89,26 +76,12 @@ fn an_error_that_follows_a_done_initialisation_is_seen_through() {
     let module = faulty(&hsm);
     let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
     module.order("C_InitToken", 1, "late-error");
-    install(
-        &mut token,
-        Attempt::First,
-        Condition::Empty { label: &"root".parse().unwrap() },
-        Some(NEW_SO),
-        Some(NEW_USER),
-    )
-    .unwrap();
+    initialise(&mut token, Attempt::First, "root").unwrap();
     assert!(hsm.can_log_in("root", "user", NEW_USER));
     // And one that did nothing is known to have done nothing.
     let mut token = faulty_token(&hsm, &module, Select::EmptySlot { slot: None });
     module.order("C_InitToken", 1, "error");
-    let error = install(
-        &mut token,
-        Attempt::First,
-        Condition::Empty { label: &"two".parse().unwrap() },
-        Some(NEW_SO),
-        Some(NEW_USER),
-    )
-    .unwrap_err();
+    let error = initialise(&mut token, Attempt::First, "two").unwrap_err();
     assert_eq!((error.effect, &error.cause), (Effect::None, &Cause::DeviceError), "{error}");
 }
 
@@ -118,12 +91,12 @@ fn a_token_in_use_is_taken_over_and_keeps_its_objects() {
     hsm.make_key("ca", "EC:prime256v1", "root", "01");
     let mut token = token(&hsm, Select::Serial { serial: hsm.serial("ca"), label: "ca".to_owned() });
     let present = pin(SO_PIN);
-    install(&mut token, Attempt::First, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    take_over(&mut token, Attempt::First, &present).unwrap();
     assert!(!hsm.can_log_in("ca", "so", SO_PIN) && !hsm.can_log_in("ca", "user", USER_PIN));
     assert!(hsm.can_log_in("ca", "so", NEW_SO));
     assert_eq!(hsm.count("ca", NEW_USER, "root"), 2);
     // Again after a crash: the new PIN holds, which is no error.
-    install(&mut token, Attempt::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    take_over(&mut token, Attempt::Resumed, &present).unwrap();
     assert!(hsm.can_log_in("ca", "user", NEW_USER));
 }
 
@@ -134,15 +107,14 @@ fn after_a_crash_the_present_pin_is_tried_first_then_the_new_one() {
     let mut token = faulty_token(&hsm, &module, by_label("ca"));
     let present = pin(SO_PIN);
     module.order("C_SetPIN", 1, "crash");
-    let error =
-        install(&mut token, Attempt::First, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap_err();
+    let error = take_over(&mut token, Attempt::First, &present).unwrap_err();
     assert_eq!(error.effect, Effect::Unknown);
     module.behave();
-    install(&mut token, Attempt::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    take_over(&mut token, Attempt::Resumed, &present).unwrap();
     // Present (right), then the proof of both new ones.
     assert_eq!(module.calls("C_Login"), 3);
     module.behave();
-    install(&mut token, Attempt::Resumed, in_use(&present), Some(NEW_SO), Some(NEW_USER)).unwrap();
+    take_over(&mut token, Attempt::Resumed, &present).unwrap();
     // Present (wrong by now), new (right), then the proof.
     assert_eq!(module.calls("C_Login"), 4);
     module.behave();
@@ -167,8 +139,7 @@ fn a_wrong_present_pin_costs_one_try_and_no_more() {
     let module = faulty(&hsm);
     let mut token = faulty_token(&hsm, &module, by_label("ca"));
     let wrong = pin("not-the-so-pin");
-    let error =
-        install(&mut token, Attempt::First, in_use(&wrong), Some(NEW_SO), Some(NEW_USER)).unwrap_err();
+    let error = take_over(&mut token, Attempt::First, &wrong).unwrap_err();
     assert_eq!((error.cause, error.effect), (Cause::PinIncorrect, Effect::None));
     assert!(error.hint.contains("tried once and not again"), "{}", error.hint);
     assert_eq!(module.calls("C_Login"), 1);

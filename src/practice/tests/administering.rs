@@ -16,9 +16,6 @@ use crate::{
     practice::device::Device,
 };
 
-const NEW_SO: &str = "so-pin-2";
-const NEW_USER: &str = "user-pin-2";
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Operation {
     Initialise,

@@ -20,18 +20,6 @@ fn install(
     bench.token.install(allowed(), &installation)
 }
 
-fn reset(bench: &mut Bench, run: Attempt, so: &str) -> Result<(), TokenError> {
-    let (so, new_so, new_user) = (pin(so), pin("so-pin-2"), pin("user-pin-2"));
-    let reset = Reset {
-        run,
-        so_pin: &so,
-        new_label: &"reset-1".parse().unwrap(),
-        new_so_pin: &new_so,
-        new_user_pin: &new_user,
-    };
-    bench.token.reset(allowed(), &reset)
-}
-
 fn session<'d>(device: &'d Device, holder: PinHolder, text: &str) -> Session<'d> {
     let session = Session::of(device);
     session.log_in(holder, &pin(text)).unwrap();
@@ -165,9 +153,9 @@ fn a_reset_leaves_the_serial_and_nothing_else() {
     let mut bench = Bench::seeded();
     let serial = bench.token.observe().unwrap().identity.serial;
     let old_file = fs::read_to_string(&bench.path).unwrap();
-    assert_eq!(reset(&mut bench, Attempt::First, "not-this").unwrap_err().effect, Effect::None);
+    assert_eq!(bench.reset(Attempt::First, "not-this", NEW_SO, NEW_USER).unwrap_err().effect, Effect::None);
     assert_eq!(bench.objects().len(), 8);
-    reset(&mut bench, Attempt::First, SO_PIN).unwrap();
+    bench.reset(Attempt::First, SO_PIN, NEW_SO, NEW_USER).unwrap();
     let seen = bench.token.observe().unwrap();
     assert_eq!((seen.identity.serial, seen.identity.label.as_str()), (serial, "reset-1"));
     assert!(seen.public_objects.is_empty());
@@ -178,8 +166,8 @@ fn a_reset_leaves_the_serial_and_nothing_else() {
     };
     assert_ne!(master(&old_file), master(&fs::read_to_string(&bench.path).unwrap()));
     // Resumed after all of it; and once more in earnest, which could not be told from the first.
-    reset(&mut bench, Attempt::Resumed, SO_PIN).unwrap();
-    assert_eq!(reset(&mut bench, Attempt::First, "so-pin-2").unwrap_err().effect, Effect::None);
+    bench.reset(Attempt::Resumed, SO_PIN, NEW_SO, NEW_USER).unwrap();
+    assert_eq!(bench.reset(Attempt::First, "so-pin-2", NEW_SO, NEW_USER).unwrap_err().effect, Effect::None);
 }
 
 #[test]
@@ -187,7 +175,7 @@ fn a_session_is_void_once_the_token_was_initialised_anew() {
     let mut bench = Bench::seeded();
     let device = Device::at(&bench.path);
     let session = session(&device, User, USER_PIN);
-    reset(&mut bench, Attempt::First, SO_PIN).unwrap();
+    bench.reset(Attempt::First, SO_PIN, NEW_SO, NEW_USER).unwrap();
     assert_eq!(session.read().err().unwrap().cause, Cause::SessionHandleInvalid);
     assert!(session.update(|_| Ok(())).is_err());
 }

@@ -13,18 +13,6 @@ fn position(entries: &[BackupEntry], class: ObjectClass, label: &str) -> usize {
     entries.iter().position(|e| e.object.class == class && e.object.label.as_str() == label).unwrap()
 }
 
-fn reset(bench: &mut Bench) {
-    let (so, user) = (pin(SO_PIN), pin(USER_PIN));
-    let reset = Reset {
-        run: Attempt::First,
-        so_pin: &so,
-        new_label: &"reset-1".parse().unwrap(),
-        new_so_pin: &so,
-        new_user_pin: &user,
-    };
-    bench.token.reset(allowed(), &reset).unwrap();
-}
-
 #[test]
 fn keys_come_back_after_a_reset_and_on_another_token() {
     let mut bench = Bench::seeded();
@@ -32,7 +20,7 @@ fn keys_come_back_after_a_reset_and_on_another_token() {
     let mut expected = bench.objects();
     expected.retain(|record| *record != bound);
     let (entries, _) = bench.backup();
-    reset(&mut bench);
+    bench.reset(Attempt::First, SO_PIN, SO_PIN, USER_PIN).unwrap();
     assert!(bench.objects().is_empty());
     let mut elsewhere = Bench::initialised();
     for bench in [&mut bench, &mut elsewhere] {

@@ -15,20 +15,10 @@ use crate::{
 use super::forge::{Forge, Key, TWO, Transcript, intended, name};
 use super::{forged, honest};
 
-/// A deletion as far as the test drives it, after the genesis.
-fn deletion(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
-    let mut forge = Forge::new();
-    let proposal = forge.delete();
-    let mut lines = forge.begin(&proposal);
-    drive(&forge, &proposal, &mut lines);
-    forge.push(&proposal, &lines);
-    forge
-}
-
 /// The finding about an approval by `card` that was changed before it was signed.
 #[track_caller]
 fn approval(card: &str, change: impl FnOnce(&mut Approval), code: &str) {
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         let mut approval = forge.approval(proposal, "bob");
         change(&mut approval);
         lines.add(Approved { approval: forge.sign(card, &approval) });
@@ -41,14 +31,14 @@ fn what_the_forge_makes_honestly_is_sound() {
     let mut forge = Forge::new();
     forge.complete_delete();
     assert_eq!(honest(&forge).ceremonies.len(), 2);
-    let open = deletion(|forge, proposal, lines| forge.approve(lines, proposal, &TWO));
+    let open = Forge::deletion(|forge, proposal, lines| forge.approve(lines, proposal, &TWO));
     assert_eq!(honest(&open).open().unwrap().approvals.len(), 2);
 }
 
 #[test]
 fn fewer_than_the_quorum_do_not_execute() {
     for by in [&[][..], &["alice"]] {
-        let forge = deletion(|forge, proposal, lines| {
+        let forge = Forge::deletion(|forge, proposal, lines| {
             forge.approve(lines, proposal, by);
             lines.add(intended(by));
         });
@@ -59,7 +49,7 @@ fn fewer_than_the_quorum_do_not_execute() {
 #[test]
 fn one_custodian_counts_once_whatever_he_signs_with() {
     for second in ["alice", "alice-spare"] {
-        let forge = deletion(|forge, proposal, lines| {
+        let forge = Forge::deletion(|forge, proposal, lines| {
             forge.approve(lines, proposal, &["alice"]);
             let mut again = forge.approval(proposal, "alice");
             again.release = Digest::of(b"another release");
@@ -68,7 +58,7 @@ fn one_custodian_counts_once_whatever_he_signs_with() {
         });
         forged(&forge, "approval-twice: alice has already approved: a custodian counts once");
     }
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &["alice"]);
         lines.add(intended(&["alice", "alice"]));
     });
@@ -80,14 +70,14 @@ fn a_rejection_cancels_the_approval() {
     let reject = |forge: &Forge, proposal: &Proposal, lines: &mut Transcript| {
         lines.add(Rejected { rejection: forge.sign("alice", &forge.rejection(proposal, "alice")) });
     };
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &TWO);
         reject(forge, proposal, lines);
         lines.add(intended(&TWO));
     });
     forged(&forge, "quorum-missing: it was executed without a quorum: crypto-officer 1 of 2");
     // A quorum without her does not make her one of it; nor does the order.
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         reject(forge, proposal, lines);
         forge.approve(lines, proposal, &["alice", "bob", "carol"]);
         lines.add(intended(&["alice", "bob"]));
@@ -107,7 +97,7 @@ fn the_intent_names_a_quorum_of_those_who_approved() {
         &["alice"],
         &[],
     ] {
-        let forge = deletion(|forge, proposal, lines| {
+        let forge = Forge::deletion(|forge, proposal, lines| {
             forge.approve(lines, proposal, &TWO);
             lines.add(intended(named));
         });
@@ -118,7 +108,7 @@ fn the_intent_names_a_quorum_of_those_who_approved() {
 #[test]
 fn an_approval_holds_for_one_proposal() {
     let other = |change: fn(&Forge, &mut Proposal)| {
-        let forge = deletion(|forge, proposal, lines| {
+        let forge = Forge::deletion(|forge, proposal, lines| {
             let mut other = proposal.clone();
             change(forge, &mut other);
             let approval = Approval { roster: proposal.roster, ..forge.approval(&other, "bob") };
@@ -132,7 +122,7 @@ fn an_approval_holds_for_one_proposal() {
     other(|_, p| p.expires = p.expires.plus(1));
     other(|_, p| p.predecessor = None);
     other(|forge, p| p.operation = forge.inventory().operation);
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         let mut other = proposal.clone();
         other.nonce = Digest::of(b"proposed again");
         lines.add(Rejected { rejection: forge.sign("bob", &forge.rejection(&other, "bob")) });
@@ -154,7 +144,7 @@ fn a_late_approval_does_not_count() {
     let expires = Forge::new().delete().expires;
     let after = |seconds| Timestamp::from_unix(expires.unix() + seconds).unwrap();
     approval("bob", |a| a.time = after(1), "approval-late: bob approved after the proposal had expired");
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         let approval = Approval { time: after(0), ..forge.approval(proposal, "bob") };
         lines.add(Approved { approval: forge.sign("bob", &approval) });
     });
@@ -178,7 +168,7 @@ fn a_custodian_signs_with_his_own_card() {
         approval(card, |_| {}, "statement-card: on none of bob's cards");
     }
     // Bob's key named, another's used.
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         let forgery = forge.sign("mallory", &forge.approval(proposal, "bob"));
         let signature = forgery.signature().sig.0.clone();
         let keyid = Key::of("bob").public().keyid();
@@ -191,7 +181,7 @@ fn a_custodian_signs_with_his_own_card() {
 
 #[test]
 fn an_approval_of_a_rehearsal_is_none() {
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         let payload = strict::write(&forge.approval(proposal, "bob"));
         let approval = Key::of("bob").envelope(Mode::Rehearsal.payload_type("approval"), payload);
         lines.add(Approved { approval });
@@ -201,7 +191,7 @@ fn an_approval_of_a_rehearsal_is_none() {
 
 #[test]
 fn nobody_approves_after_the_intent() {
-    let forge = deletion(|forge, proposal, lines| {
+    let forge = Forge::deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &TWO);
         lines.add(intended(&TWO));
         forge.approve(lines, proposal, &["carol"]);

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-use super::forge::{ALL, Forge, TWO, Transcript, concluded, identity, intended, name, object, text};
+use super::forge::{ALL, Forge, TWO, concluded, identity, intended, name, object, text};
 use super::{forged, targets::retire};
 
 const THREE: [&str; 3] = ["alice", "bob", "carol"];
@@ -32,13 +32,6 @@ fn lost(executed: bool) -> (Forge, Digest) {
     }
     forge.push(&proposal, &lines);
     (forge, lines.head())
-}
-
-fn with(mut forge: Forge, proposal: &Proposal, drive: impl FnOnce(&Forge, &mut Transcript)) -> Forge {
-    let mut lines = forge.begin(proposal);
-    drive(&forge, &mut lines);
-    forge.push(proposal, &lines);
-    forge
 }
 
 fn untouched(outcome: Outcome) -> Concluded {
@@ -59,7 +52,7 @@ fn a_quorum_recovers_and_the_outcome_is_what_is_known() {
     for (executed, outcome) in [(false, Outcome::Refused), (true, Outcome::Indeterminate)] {
         let (forge, last) = lost(executed);
         let proposal = forge.recover(1, last, executed);
-        let forge = with(forge, &proposal, |forge, lines| {
+        let forge = forge.with(&proposal, |forge, lines| {
             forge.approve(lines, &proposal, &THREE);
             lines.add(recovering(&THREE, executed)).add(untouched(Outcome::Completed));
             lines.add(Closed { releases_destroyed: 3 });
@@ -87,7 +80,7 @@ fn a_retirement_that_was_lost_retires_nothing() {
     if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
         *interrupted = OperationKind::Retire;
     }
-    let forge = with(forge, &recovery, |forge, lines| {
+    let forge = forge.with(&recovery, |forge, lines| {
         forge.approve(lines, &recovery, &THREE);
         lines.add(recovering(&THREE, false)).add(untouched(Outcome::Completed));
         lines.add(Closed { releases_destroyed: 3 });
@@ -102,7 +95,7 @@ fn a_recovery_puts_no_other_token_in_the_place_of_the_target() {
     let told = |change: fn(&mut TokenIdentity)| {
         let (forge, last) = lost(true);
         let proposal = forge.recover(1, last, true);
-        with(forge, &proposal, |forge, lines| {
+        forge.with(&proposal, |forge, lines| {
             forge.approve(lines, &proposal, &THREE);
             let mut told = concluded(Outcome::Completed, &[], &[object("keep", "02")]);
             change(&mut told.targets[0].inventory.as_mut().unwrap().identity);
@@ -145,7 +138,7 @@ fn an_update_of_the_module_does_not_stand_in_the_way_of_its_recovery() {
     if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut recovery.operation {
         *interrupted = OperationKind::Inventory;
     }
-    let forge = with(forge, &recovery, |forge, lines| {
+    let forge = forge.with(&recovery, |forge, lines| {
         forge.approve(lines, &recovery, &THREE);
         let mut told = concluded(Outcome::Completed, &[], &forge.objects());
         told.targets[0].inventory.as_mut().unwrap().identity = updated.clone();
@@ -189,7 +182,7 @@ fn its_briefing_tells_what_is_still_to_come() {
 fn a_recovery_needs_all_authorities() {
     let (forge, last) = lost(true);
     let proposal = forge.recover(1, last, true);
-    let forge = with(forge, &proposal, |forge, lines| {
+    let forge = forge.with(&proposal, |forge, lines| {
         forge.approve(lines, &proposal, &TWO);
         lines.add(recovering(&TWO, true));
     });
@@ -202,7 +195,7 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
     let (_, lines) = closed.complete_delete();
     let proposal = closed.recover(1, lines.head(), true);
     forged(
-        &with(closed, &proposal, |_, _| {}),
+        &closed.with(&proposal, |_, _| {}),
         "recover: what it recovers is not open, and left no PINs that may",
     );
 
@@ -211,13 +204,13 @@ fn only_what_is_open_is_recovered_and_as_it_is() {
         [(1, last, false), (1, Digest::of(b"another line"), true), (0, last, true)]
     {
         let proposal = forge.recover(number, line, executed);
-        forged(&with(forge.clone(), &proposal, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
+        forged(&forge.with(&proposal, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
     }
     let mut proposal = forge.recover(1, last, true);
     if let Operation::Recover(RecoverOperation { interrupted, .. }) = &mut proposal.operation {
         *interrupted = OperationKind::Inventory;
     }
-    forged(&with(forge, &proposal, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
+    forged(&forge.with(&proposal, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
 }
 
 #[test]
@@ -225,7 +218,7 @@ fn what_is_recovered_is_what_the_plan_names() {
     let (forge, last) = lost(true);
     let mut proposal = forge.recover(1, last, true);
     proposal.plan = proposal.plan.replace("ceremony = 1", "ceremony = 0");
-    forged(&with(forge, &proposal, |_, _| {}), "plan-mismatch: the proposal differs from its plan: ceremony");
+    forged(&forge.with(&proposal, |_, _| {}), "plan-mismatch: the proposal differs from its plan: ceremony");
 }
 
 /// A recovery that came to nothing must not clear the way.
@@ -234,7 +227,7 @@ fn a_recovery_that_was_given_up_or_refused_ends_nothing() {
     for refused in [false, true] {
         let (forge, last) = lost(true);
         let proposal = forge.recover(1, last, true);
-        let forge = with(forge, &proposal, |forge, lines| {
+        let forge = forge.with(&proposal, |forge, lines| {
             if refused {
                 for who in THREE {
                     lines.add(Rejected { rejection: forge.sign(who, &forge.rejection(&proposal, who)) });
@@ -246,9 +239,9 @@ fn a_recovery_that_was_given_up_or_refused_ends_nothing() {
         });
         assert_eq!(forge.state().pending().map(|c| c.number()), Some(1));
         let next = forge.inventory();
-        forged(&with(forge.clone(), &next, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
+        forged(&forge.with(&next, |_, _| {}), "ceremony-open: ceremony 1 had not ended");
         let again = forge.recover(1, last, true);
-        drop(with(forge, &again, |_, _| {}).state());
+        drop(forge.with(&again, |_, _| {}).state());
     }
 }
 
@@ -289,7 +282,7 @@ fn a_genesis_that_touched_nothing_lends_no_roster() {
         *interrupted = OperationKind::Genesis;
     }
     forged(
-        &with(forge, &next, |_, _| {}),
+        &forge.with(&next, |_, _| {}),
         "roster: no genesis has touched its targets, so there is no roster",
     );
 }

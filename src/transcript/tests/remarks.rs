@@ -2,7 +2,7 @@
 
 use crate::{
     encoding::{digest::Digest, dsse::Mode},
-    proposal::{document::Proposal, target::Role},
+    proposal::target::Role,
     transcript::{
         event::{Closed, Concluded, Intended},
         finding::{Finding, Severity},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::forge::{
-    ALL, Forge, TWO, Transcript, concluded, credential, intended, object, proposed, reading, text,
+    Forge, TWO, Transcript, concluded, credential, intended, object, proposed, reading, text,
 };
 use super::handovers;
 
@@ -32,26 +32,10 @@ fn says(forge: &Forge, severity: Severity, expected: &str) {
 
 /// A deletion that keeps the PINs, as far as the test drives it.
 fn deletion(drive: impl FnOnce(&mut Transcript)) -> Forge {
-    let mut forge = Forge::new();
-    let proposal = forge.delete();
-    let mut lines = forge.begin(&proposal);
-    forge.approve(&mut lines, &proposal, &TWO);
-    drive(&mut lines);
-    forge.push(&proposal, &lines);
-    forge
-}
-
-/// A genesis that was changed before it was signed, to its end.
-fn founded(change: impl FnOnce(&mut Proposal)) -> Forge {
-    let mut forge = Forge::empty(Mode::Production, "ledger");
-    let mut proposal = forge.genesis();
-    change(&mut proposal);
-    let mut lines = forge.begin(&proposal);
-    forge.approve(&mut lines, &proposal, &ALL);
-    lines.add(intended(&ALL)).add(concluded(Outcome::Completed, &[], &forge.objects()));
-    lines.add(Closed { releases_destroyed: 4 });
-    forge.push(&proposal, &lines);
-    forge
+    Forge::deletion(|forge, proposal, lines| {
+        forge.approve(lines, proposal, &TWO);
+        drive(lines);
+    })
 }
 
 #[test]
@@ -114,7 +98,7 @@ fn a_pin_that_was_kept_or_is_unknown_or_short_is_told() {
     says(&unknown, Severity::Warning, "pin-unknown: which of 2 versions of the user-pin of hsm");
 
     let of = |bits: u32| {
-        founded(|p| {
+        Forge::founded(Mode::Production, |p| {
             p.credentials[1] = credential(Role::UserPin, "crypto-officer", 1);
             p.credentials[1].bits = bits;
         })

@@ -9,15 +9,6 @@ use crate::{
 use super::forge::{Forge, Key, Transcript};
 use super::forged;
 
-fn deletion(drive: impl FnOnce(&Forge, &Proposal, &mut Transcript)) -> Forge {
-    let mut forge = Forge::new();
-    let proposal = forge.delete();
-    let mut lines = forge.begin(&proposal);
-    drive(&forge, &proposal, &mut lines);
-    forge.push(&proposal, &lines);
-    forge
-}
-
 /// What alice and frank signed in this ledger, by type.
 fn signed(forge: &Forge, proposal: &Proposal, lines: &Transcript) -> Vec<(&'static str, Envelope)> {
     vec![
@@ -39,7 +30,7 @@ fn no_statement_passes_as_another() {
     for place in 0..6 {
         for as_what in ["approval", "rejection", "abort"] {
             let mut own = "";
-            let forge = deletion(|forge, proposal, lines| {
+            let forge = Forge::deletion(|forge, proposal, lines| {
                 let (kind, envelope) = signed(forge, proposal, lines).swap_remove(place);
                 own = kind;
                 match as_what {
@@ -65,7 +56,7 @@ fn no_statement_passes_as_another() {
 fn a_statement_under_the_type_of_another_is_no_document_of_it() {
     for place in 0..5 {
         let mut read_as = "approval";
-        let forge = deletion(|forge, proposal, lines| {
+        let forge = Forge::deletion(|forge, proposal, lines| {
             let (kind, envelope) = signed(forge, proposal, lines).swap_remove(place);
             // An attestation's or a rejection's content, but the card was told that it signs an approval.
             if kind == "approval" {
@@ -84,7 +75,7 @@ fn a_statement_under_the_type_of_another_is_no_document_of_it() {
 #[test]
 fn a_statement_is_no_line_and_no_proposal() {
     // Appended as it is, without a line around it.
-    let mut forge = deletion(|_, _, _| {});
+    let mut forge = Forge::deletion(|_, _, _| {});
     let proposal = {
         let mut before = forge.clone();
         before.files.pop();
@@ -105,7 +96,7 @@ fn a_statement_is_no_line_and_no_proposal() {
 #[test]
 fn a_statement_has_one_spelling() {
     let spelled = |change: fn(String) -> String| {
-        deletion(|forge, proposal, lines| {
+        Forge::deletion(|forge, proposal, lines| {
             let payload = String::from_utf8(strict::write(&forge.approval(proposal, "alice"))).unwrap();
             let payload_type = forge.mode.payload_type("approval");
             let approval = Key::of("alice").envelope(payload_type, change(payload).into_bytes());

@@ -25,15 +25,6 @@ const HOUR: u64 = 3600;
 /// What is found where a line is earlier than one that binds it.
 const BACKWARDS: &str = "time-backwards: the time of the line before it";
 
-/// A ceremony in the ledger as far as the test drives it.
-fn with(forge: &Forge, proposal: &Proposal, drive: impl FnOnce(&Forge, &mut Transcript)) -> Forge {
-    let mut forge = forge.clone();
-    let mut lines = forge.begin(proposal);
-    drive(&forge, &mut lines);
-    forge.push(proposal, &lines);
-    forge
-}
-
 /// An inventory that is proposed at this time.
 fn inventory_at(forge: &Forge, created: u64) -> Proposal {
     Proposal { created: time(created), expires: time(created + HOUR), ..forge.inventory() }
@@ -41,11 +32,11 @@ fn inventory_at(forge: &Forge, created: u64) -> Proposal {
 
 /// An honest inventory of its day, and nothing after it.
 fn next(forge: &Forge) -> Forge {
-    with(forge, &forge.inventory(), |_, _| {})
+    forge.with(&forge.inventory(), |_, _| {})
 }
 
 fn complete(forge: &Forge, proposal: &Proposal) -> Forge {
-    with(forge, proposal, |forge, lines| {
+    forge.with(proposal, |forge, lines| {
         forge.approve(lines, proposal, &TWO);
         lines.add(intended(&TWO)).add(concluded(Outcome::Completed, &[], &forge.objects()));
         lines.add(Closed { releases_destroyed: 2 });
@@ -56,7 +47,7 @@ fn complete(forge: &Forge, proposal: &Proposal) -> Forge {
 fn jumped() -> Forge {
     let forge = Forge::new();
     let proposal = forge.inventory();
-    with(&forge, &proposal, |forge, lines| {
+    forge.with(&proposal, |forge, lines| {
         forge.approve(lines, &proposal, &TWO);
         lines.add(intended(&TWO)).at(FAR).add(concluded(Outcome::Completed, &[], &forge.objects()));
         lines.add(Closed { releases_destroyed: 2 });
@@ -108,7 +99,7 @@ fn an_approval_beside_the_transcript_that_is_ahead_is_warned_of() {
     let said = Approval { time: time_of, ..forge.approval(&proposal, "alice") };
     let of_other = Approval { proposal: digest, ..said.clone() };
     let warned = |said: &Approval, by: &str, drive: &dyn Fn(&Forge, &mut Transcript)| {
-        let mut forge = with(&forge, &proposal, drive);
+        let mut forge = forge.with(&proposal, drive);
         let handed_over = forge.sign(by, said).write();
         forge.files[1].approvals.push(("0.json".into(), handed_over));
         let found = verification::remarks(&forge.state(), reading()).into_iter();
@@ -152,7 +143,7 @@ fn the_next_line_follows_the_open_ceremony_or_else_the_floor() {
     assert_eq!(latest(&went_on), Some(2));
     // One that is given up binds nobody.
     let proposal = went_on.inventory();
-    let given_up = with(&went_on, &proposal, |forge, lines| {
+    let given_up = went_on.with(&proposal, |forge, lines| {
         lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
     });
     assert_eq!(latest(&given_up), Some(2));
@@ -192,10 +183,10 @@ fn an_approval_that_is_ahead_of_the_reader_is_told_unless_its_time_is_disputed()
 fn what_never_had_a_quorum_does_not_freeze_the_ledger() {
     let forge = Forge::new();
     let proposal = inventory_at(&forge, FAR);
-    let aborted = with(&forge, &proposal, |forge, lines| {
+    let aborted = forge.with(&proposal, |forge, lines| {
         lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
     });
-    let refused = with(&forge, &proposal, |forge, lines| {
+    let refused = forge.with(&proposal, |forge, lines| {
         for who in ["alice", "bob", "carol"] {
             lines.add(Rejected { rejection: forge.sign(who, &forge.rejection(&proposal, who)) });
         }
@@ -209,11 +200,11 @@ fn what_never_had_a_quorum_does_not_freeze_the_ledger() {
         drop(next(&honest).state());
         // What had one is a floor as before.
         let early = inventory_at(&honest, START);
-        forged(&with(&honest, &early, |_, _| {}), BACKWARDS);
+        forged(&honest.with(&early, |_, _| {}), BACKWARDS);
     }
     // One approval is not a quorum; a rejection later does not undo one.
     for (by, rejecting, frozen) in [(&TWO[..1], &[][..], false), (&TWO[..], &TWO[..], true)] {
-        let forge = with(&forge, &proposal, |forge, lines| {
+        let forge = forge.with(&proposal, |forge, lines| {
             forge.approve(lines, &proposal, by);
             for who in rejecting {
                 lines.add(Rejected { rejection: forge.sign(who, &forge.rejection(&proposal, who)) });
@@ -231,9 +222,9 @@ fn what_never_had_a_quorum_does_not_freeze_the_ledger() {
 #[test]
 fn an_open_ceremony_of_the_far_future_is_closed_by_a_recovery() {
     let forge = Forge::new();
-    let open = with(&forge, &inventory_at(&forge, FAR), |_, _| {});
+    let open = forge.with(&inventory_at(&forge, FAR), |_, _| {});
     let last = open.state().ceremonies.number(1).unwrap().last_line;
-    drop(with(&open, &recovery_of_inventory(&open, last, false), |_, _| {}).state());
+    drop(open.with(&recovery_of_inventory(&open, last, false), |_, _| {}).state());
 }
 
 #[test]
@@ -247,14 +238,14 @@ fn a_quorum_goes_on_after_a_time_that_cannot_be() {
     // From then on its own lines are the floor.
     drop(next(&went_on).state());
     let early = inventory_at(&went_on, START);
-    forged(&with(&went_on, &early, |_, _| {}), BACKWARDS);
+    forged(&went_on.with(&early, |_, _| {}), BACKWARDS);
     // Proposed, and given up: nobody but the administrator has said so.
     let proposal = honest_dispute(&forge);
-    let given_up = with(&forge, &proposal, |forge, lines| {
+    let given_up = forge.with(&proposal, |forge, lines| {
         lines.add(Aborted { abort: forge.sign("frank", &forge.abort(&proposal, "frank")) });
     });
     forged(&next(&given_up), BACKWARDS);
-    drop(with(&given_up, &honest_dispute(&given_up), |_, _| {}).state());
+    drop(given_up.with(&honest_dispute(&given_up), |_, _| {}).state());
 }
 
 /// What one quorum disputed binds nobody when the next one disputes that quorum's own time.
@@ -267,7 +258,7 @@ fn a_time_stays_disputed_although_the_quorum_that_disputed_it_was_wrong_itself()
     let forge = complete(&forge, &proposal);
     forged(&next(&forge), BACKWARDS);
     let recorded = forge.state().ceremonies.number(2).unwrap().times.1.unix();
-    drop(with(&forge, &disputing(&forge, forge.now(), &[(2, recorded)]), |_, _| {}).state());
+    drop(forge.with(&disputing(&forge, forge.now(), &[(2, recorded)]), |_, _| {}).state());
 }
 
 /// A ceremony that acted on that clock and is still open: a recovery may dispute it as well.
@@ -275,19 +266,19 @@ fn a_time_stays_disputed_although_the_quorum_that_disputed_it_was_wrong_itself()
 fn a_recovery_may_dispute_the_ceremony_that_it_closes() {
     let forge = Forge::new();
     let proposal = forge.inventory();
-    let open = with(&forge, &proposal, |forge, lines| {
+    let open = forge.with(&proposal, |forge, lines| {
         forge.approve(lines, &proposal, &TWO);
         lines.add(intended(&TWO)).at(FAR).add(concluded(Outcome::Completed, &[], &forge.objects()));
     });
     let last = open.state().ceremonies.number(1).unwrap().last_line;
     let mut recovery = recovery_of_inventory(&open, last, true);
-    forged(&with(&open, &recovery, |_, _| {}), BACKWARDS);
+    forged(&open.with(&recovery, |_, _| {}), BACKWARDS);
     recovery.plan += &format!(
         "[disputed_times]\npresent = \"{}\"\nceremonies = [{{ ceremony = 1, recorded = \"{}\" }}]\n",
         time(open.now()),
         time(FAR)
     );
-    drop(with(&open, &recovery, |_, _| {}).state());
+    drop(open.with(&recovery, |_, _| {}).state());
 }
 
 #[test]
@@ -296,7 +287,7 @@ fn each_approvers_own_clock_lies_before_what_is_disputed() {
     let proposal = honest_dispute(&forge);
     let created = proposal.created.unix();
     let approved_at = |clock: u64| {
-        with(&forge, &proposal, |forge, lines| {
+        forge.with(&proposal, |forge, lines| {
             let approval = Approval { time: time(clock), ..forge.approval(&proposal, "bob") };
             lines.add(Approved { approval: forge.sign("bob", &approval) });
         })
@@ -307,7 +298,7 @@ fn each_approvers_own_clock_lies_before_what_is_disputed() {
     forged(&approved_at(created - HOUR - 1), "approval-early: bob approved before the proposal was made");
     // No expiry is longer for it.
     forged(&approved_at(created + HOUR + 1), "approval-late: bob approved after the proposal had expired");
-    let late = with(&forge, &proposal, |forge, lines| {
+    let late = forge.with(&proposal, |forge, lines| {
         forge.approve(lines, &proposal, &TWO);
         lines.at(created + HOUR + 1).add(intended(&TWO));
     });
@@ -316,14 +307,14 @@ fn each_approvers_own_clock_lies_before_what_is_disputed() {
     let recorded = created + 600;
     let mut near = Forge::new();
     let first = near.inventory();
-    near = with(&near, &first, |forge, lines| {
+    near = near.with(&first, |forge, lines| {
         forge.approve(lines, &first, &TWO);
         lines.add(intended(&TWO)).at(recorded).add(concluded(Outcome::Completed, &[], &forge.objects()));
         lines.at(recorded).add(Closed { releases_destroyed: 2 });
     });
     let proposal = disputing(&near, near.now(), &[(1, recorded)]);
     for (clock, good) in [(recorded - 1, true), (recorded, false)] {
-        let forge = with(&near, &proposal, |forge, lines| {
+        let forge = near.with(&proposal, |forge, lines| {
             let approval = Approval { time: time(clock), ..forge.approval(&proposal, "bob") };
             lines.add(Approved { approval: forge.sign("bob", &approval) });
         });
@@ -348,22 +339,22 @@ fn only_times_that_are_on_record_and_ahead_are_disputed() {
         (now - day - 1, &[(1, RECORDED)], "they are more than a day apart".to_owned()),
     ] {
         let words = format!("disputed-times: {words}");
-        forged(&with(&forge, &disputing(&forge, present, disputed), |_, _| {}), &words);
+        forged(&forge.with(&disputing(&forge, present, disputed), |_, _| {}), &words);
     }
     // An honest past is not undone: the genesis is not ahead of a proposal that is made after it.
     let honest = Forge::new();
     let ended = honest.state().ceremonies.number(0).unwrap().times.1.unix();
     let proposal = disputing(&honest, ended - 1, &[(0, ended)]);
-    forged(&with(&honest, &proposal, |_, _| {}), "disputed-times: the last line of ceremony 0 is not ahead");
+    forged(&honest.with(&proposal, |_, _| {}), "disputed-times: the last line of ceremony 0 is not ahead");
     let at_once = disputing(&forge, RECORDED - 1, &[(1, RECORDED)]);
     let at_once = Proposal { created: time(RECORDED), expires: time(RECORDED + HOUR), ..at_once };
-    forged(&with(&forge, &at_once, |_, _| {}), "disputed-times: the last line of ceremony 1 is not ahead");
+    forged(&forge.with(&at_once, |_, _| {}), "disputed-times: the last line of ceremony 1 is not ahead");
     // Naming one of two leaves the other.
     let proposal = inventory_at(&forge, RECORDED + 60);
     let twice = complete(&forge, &proposal);
     let second: Timestamp = twice.state().ceremonies.number(2).unwrap().times.1;
     let one = disputing(&twice, twice.now(), &[(2, second.unix())]);
-    forged(&with(&twice, &one, |_, _| {}), BACKWARDS);
+    forged(&twice.with(&one, |_, _| {}), BACKWARDS);
     let both = disputing(&twice, twice.now(), &[(1, RECORDED), (2, second.unix())]);
-    drop(with(&twice, &both, |_, _| {}).state());
+    drop(twice.with(&both, |_, _| {}).state());
 }

@@ -32,18 +32,6 @@ fn refused(forge: &Forge, wanted: &str) {
     assert_eq!((code, said.contains(wanted)), (Some(1), true), "{said}");
 }
 
-/// A deletion after an honest genesis, with these lines after its first one.
-fn deletion(
-    drive: impl FnOnce(&Forge, &quorate::proposal::document::Proposal, &mut crate::support::forge::Transcript),
-) -> Forge {
-    let mut forge = Forge::new();
-    let proposal = forge.delete();
-    let mut lines = forge.begin(&proposal);
-    drive(&forge, &proposal, &mut lines);
-    forge.push(&proposal, &lines);
-    forge
-}
-
 #[test]
 fn an_honest_ledger_checks_out_by_hand_and_only_with_both_numbers_from_paper() {
     let honest = rehearsed();
@@ -113,19 +101,19 @@ fn attestations_are_judged_by_hand_as_in_the_audit() {
 
 #[test]
 fn approvals_that_do_not_count_are_not_counted_by_hand() {
-    let few = deletion(|forge, proposal, lines| {
+    let few = Forge::deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &["alice"]);
         lines.add(intended(&["alice"]));
     });
     refused(&few, "intended with 1 approvals, 2 are needed");
-    let rejected = deletion(|forge, proposal, lines| {
+    let rejected = Forge::deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &TWO);
         lines.add(Rejected { rejection: forge.sign("alice", &forge.rejection(proposal, "alice")) });
         lines.add(intended(&TWO));
     });
     refused(&rejected, "intended with 1 approvals, 2 are needed");
     // Alice with both of her cards is one custodian.
-    let twice = deletion(|forge, proposal, lines| {
+    let twice = Forge::deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &["alice"]);
         let again = Approval { release: Digest::of(b"again"), ..forge.approval(proposal, "alice") };
         lines.add(Approved { approval: forge.sign("alice-spare", &again) });
@@ -137,7 +125,7 @@ fn approvals_that_do_not_count_are_not_counted_by_hand() {
 #[test]
 fn an_approval_is_of_one_proposal_in_time_and_by_the_card_of_its_custodian_by_hand() {
     let changed = |card: &str, change: fn(&mut Approval), wanted: &str| {
-        let forge = deletion(|forge, proposal, lines| {
+        let forge = Forge::deletion(|forge, proposal, lines| {
             let mut approval = forge.approval(proposal, "bob");
             change(&mut approval);
             lines.add(Approved { approval: forge.sign(card, &approval) });
@@ -156,17 +144,17 @@ fn an_approval_is_of_one_proposal_in_time_and_by_the_card_of_its_custodian_by_ha
 
 #[test]
 fn lines_that_were_taken_out_swapped_cut_or_signed_by_others_are_found_by_hand() {
-    let stranger = deletion(|forge, proposal, lines| {
+    let stranger = Forge::deletion(|forge, proposal, lines| {
         let approval = forge.sign("alice", &forge.approval(proposal, "alice"));
         lines.add_by(&Key::of("stranger"), Approved { approval });
     });
     refused(&stranger, "approved: signed by another key");
-    let unfinished = deletion(|forge, proposal, lines| {
+    let unfinished = Forge::deletion(|forge, proposal, lines| {
         forge.approve(lines, proposal, &TWO);
         lines.add(intended(&TWO)).add(Closed { releases_destroyed: 0 });
     });
     refused(&unfinished, "the line 'closed' cannot follow there");
-    let backwards = deletion(|forge, proposal, lines| {
+    let backwards = Forge::deletion(|forge, proposal, lines| {
         lines.at(proposal.created.unix() - 1);
         forge.approve(lines, proposal, &TWO);
     });

@@ -148,7 +148,6 @@ fn a_module_that_dies_in_the_look_afterwards_does_not_make_the_deletion_undone()
         quorum.hsm().make_key("lab", "EC:prime256v1", id, id);
     }
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
     for (id, function) in looks {
         quorum.approved(&delete(id), THREE);

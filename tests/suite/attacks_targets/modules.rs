@@ -71,10 +71,7 @@ fn a_module_put_in_the_place_of_the_pinned_one_is_never_loaded_and_gets_no_pin()
 
 #[test]
 fn a_module_exchanged_after_the_intent_gets_no_pin() {
-    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
-    let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
     quorum.approved(&delete("01"), THREE);
     module.order("C_Login", 1, "crash");
     quorum.execute().expect(4);
@@ -189,7 +186,6 @@ fn a_module_that_moved_is_named_anew_by_an_inventory() {
 fn a_move_that_was_given_up_leaves_the_old_module_in_force() {
     let (quorum, _) = with_own_module();
     let faulty = FaultyModule::compile(quorum.dir.path());
-    faulty.behave();
     quorum.approved(&moves(&faulty.path), THREE);
     faulty.order("C_Login", 1, "crash");
     quorum.execute().expect(4);
@@ -204,7 +200,6 @@ fn a_move_that_was_given_up_leaves_the_old_module_in_force() {
 fn a_recovery_looks_behind_the_module_that_was_approved() {
     let (quorum, old) = with_own_module();
     let faulty = FaultyModule::compile(quorum.dir.path());
-    faulty.behave();
     quorum.approved(&moves(&faulty.path), THREE);
     faulty.order("C_Login", 1, "crash");
     quorum.execute().expect(4);

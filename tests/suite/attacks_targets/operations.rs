@@ -44,7 +44,6 @@ fn extractable() -> SoftHsm {
 fn backed_up(target: impl Fn(Target) -> Target, present: &[&str]) -> (Quorum, FaultyModule, Vec<String>) {
     let quorum = Quorum::of(5).over(extractable());
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     let present: Vec<String> = present.iter().map(|p| p.replace("DIR", &quorum.at(""))).collect();
     quorum.found(&[target(Target::in_use(quorum.hsm(), "lab").module(&module.path))]);
     quorum.approved(&backup(&quorum, "files/b.age"), FOUR);

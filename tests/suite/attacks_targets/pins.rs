@@ -21,7 +21,6 @@ fn hint(ran: &crate::support::quorum::Ran) -> &str {
 fn in_use_behind_a_witness() -> (Quorum, FaultyModule, Target) {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     let target = Target::in_use(quorum.hsm(), "lab").module(&module.path);
     (quorum, module, target)
 }

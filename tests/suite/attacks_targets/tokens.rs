@@ -78,7 +78,6 @@ fn a_token_made_new_by_somebody_else_is_seen_after_the_login_where_nothing_is_pu
 fn a_token_made_new_after_the_login_is_not_called_a_deletion() {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     let target = Target { so_pin: None, user_pin: "borrowed", ..Target::in_use(quorum.hsm(), "lab") };
     quorum.found(&[target.module(&module.path)]);
     quorum.approved(&delete("01"), THREE);

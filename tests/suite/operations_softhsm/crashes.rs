@@ -57,7 +57,6 @@ fn a_reset_survives_its_module() {
     ];
     let quorum = Quorum::of(5).over(SoftHsm::with_token("lab-0"));
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     quorum.found(&[Target::in_use(quorum.hsm(), "lab-0").module(&module.path)]);
     let serial = quorum.hsm().serial("lab-0");
     for (number, fault) in (1..).zip(FAULTS) {
@@ -111,7 +110,6 @@ fn a_backup_and_a_restore_survive_their_module() {
     hsm.make_secret("lab", "AES:32", "aes", "03");
     let quorum = Quorum::of(5).over(hsm);
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     let spare = Target { name: "spare", ..Target::empty("spare") };
     quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path), spare.module(&module.path)]);
     for (number, fault) in (1..).zip(BACKUP) {
@@ -162,7 +160,6 @@ fn empty(quorum: &Quorum) {
 fn the_second_medium_has_all_when_the_ledgers_disk_is_lost() {
     let quorum = Quorum::of(5).over(SoftHsm::with_token("lab-0"));
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     quorum.found(&[Target::in_use(quorum.hsm(), "lab-0").module(&module.path)]);
     let (ledger, copy) = (quorum.path("ledger"), quorum.path("copy"));
     let lose = || {

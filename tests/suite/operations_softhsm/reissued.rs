@@ -19,7 +19,6 @@ fn behind_a_module() -> (Quorum, Application, FaultyModule) {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();
     let application = Application::new(&quorum, "application");
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path).reissued(&application)]);
     (quorum, application, module)
 }

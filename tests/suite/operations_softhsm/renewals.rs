@@ -10,11 +10,7 @@ use crate::support::{
 
 /// A quorum over a module that can be told to misbehave, taken over.
 fn behind_a_module() -> (Quorum, FaultyModule) {
-    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
-    let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
-    (quorum, module)
+    Quorum::of(5).softhsm_in_use().behind_a_faulty_module()
 }
 
 /// `(role, version)` of each changed PIN that the last output says to hold.

@@ -68,8 +68,7 @@ fn a_reset_that_may_have_changed_pins_is_not_given_up() {
     for (function, kind) in
         [("C_InitToken", "crash-after"), ("C_SetPIN", "crash-after"), ("C_InitPIN", "crash-after")]
     {
-        let (quorum, module) = behind_a_module();
-        quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+        let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
         let serial = quorum.hsm().serial("lab");
         quorum.approved(&reset(&serial, "lab", "lab-2"), FOUR);
         module.order(function, 1, kind);
@@ -88,7 +87,8 @@ fn a_reset_that_may_have_changed_pins_is_not_given_up() {
 
 #[test]
 fn a_take_over_that_may_have_changed_pins_is_not_given_up() {
-    let (quorum, module) = behind_a_module();
+    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
+    let module = FaultyModule::compile(quorum.dir.path());
     quorum.approved_genesis(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
     let present = quorum.present("so-pin", "so.pin");
     let give_up = [&present[..], &["--give-up".to_owned()]].concat();
@@ -105,8 +105,7 @@ fn a_take_over_that_may_have_changed_pins_is_not_given_up() {
 
 #[test]
 fn a_reset_that_changed_nothing_is_given_up_and_the_ledger_goes_on() {
-    let (quorum, module) = behind_a_module();
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
     let serial = quorum.hsm().serial("lab");
     quorum.approved(&reset(&serial, "lab", "lab-2"), FOUR);
     module.order("C_InitToken", 1, "error");
@@ -122,8 +121,7 @@ fn a_reset_that_changed_nothing_is_given_up_and_the_ledger_goes_on() {
 /// Between two runs somebody gives the new label to another token: it is presented no PIN, and the reset completes without it.
 #[test]
 fn a_reset_does_not_go_on_with_a_stranger_that_has_the_new_label() {
-    let (quorum, module) = behind_a_module();
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
     let serial = quorum.hsm().serial("lab");
     quorum.approved(&reset(&serial, "lab", "other"), FOUR);
     module.order("C_InitToken", 1, "crash");
@@ -149,8 +147,7 @@ fn a_reset_does_not_go_on_with_a_stranger_that_has_the_new_label() {
 /// The same while the token that is to be reset is away: the station knows that it was not initialised.
 #[test]
 fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
-    let (quorum, module) = behind_a_module();
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
     let serial = quorum.hsm().serial("lab");
     quorum.approved(&reset(&serial, "lab", "other"), FOUR);
     module.order("C_InitToken", 1, "error");
@@ -173,7 +170,6 @@ fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
 fn a_genesis_does_not_go_on_with_a_stranger_that_has_its_label() {
     let quorum = Quorum::of(5).empty_softhsm().enrolled();
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     quorum.approved_genesis(&[Target::empty("root").module(&module.path)]);
     module.order("C_InitToken", 1, "error");
     quorum.execute().expect(4);
@@ -189,20 +185,11 @@ fn a_genesis_does_not_go_on_with_a_stranger_that_has_its_label() {
     quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
-/// A quorum not founded yet, and a module that can be told to misbehave.
-fn behind_a_module() -> (Quorum, FaultyModule) {
-    let quorum = Quorum::of(5).softhsm_in_use().enrolled();
-    let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
-    (quorum, module)
-}
-
 /// C_InitToken was cut off so that the slot is empty afterwards: which empty slot it was cannot be told from outside, so
 /// that no other is initialised in its place. The ceremony can be given up, and the ledger goes on without the token.
 #[test]
 fn a_reset_that_lost_its_token_takes_no_other_slot_for_it() {
-    let (quorum, module) = behind_a_module();
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
     quorum.approved(&reset(&quorum.hsm().serial("lab"), "lab", "lab-2"), FOUR);
     module.order("C_InitToken", 1, "crash");
     quorum.execute().expect(5);

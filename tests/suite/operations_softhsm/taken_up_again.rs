@@ -14,7 +14,6 @@ fn recover(number: u32) -> String {
 fn behind_a_module() -> (Quorum, FaultyModule) {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     (quorum, module)
 }
 

@@ -118,17 +118,34 @@ impl Forge {
         static PRODUCTION: OnceLock<Forge> = OnceLock::new();
         static REHEARSAL: OnceLock<Forge> = OnceLock::new();
         let made = if mode == Mode::Production { &PRODUCTION } else { &REHEARSAL };
-        made.get_or_init(|| Self::make(mode)).clone()
+        made.get_or_init(|| Self::founded(mode, |_| {})).clone()
     }
 
-    fn make(mode: Mode) -> Self {
-        let mut forge = Self::empty(mode, "ledger");
-        let proposal = forge.genesis();
-        let mut lines = forge.begin(&proposal);
-        forge.approve(&mut lines, &proposal, &ALL);
-        lines.add(intended(&ALL)).add(concluded(Outcome::Completed, &[], &forge.objects()));
-        lines.add(Closed { releases_destroyed: 4 });
-        forge.push(&proposal, &lines);
+    /// After a genesis that was changed before it was signed.
+    pub fn founded(mode: Mode, change: impl FnOnce(&mut Proposal)) -> Self {
+        let forge = Self::empty(mode, "ledger");
+        let mut proposal = forge.genesis();
+        change(&mut proposal);
+        forge.with(&proposal, |forge, lines| {
+            forge.approve(lines, &proposal, &ALL);
+            lines.add(intended(&ALL)).add(concluded(Outcome::Completed, &[], &forge.objects()));
+            lines.add(Closed { releases_destroyed: 4 });
+        })
+    }
+
+    /// A deletion after the genesis, as far as the test drives it.
+    pub fn deletion(drive: impl FnOnce(&Self, &Proposal, &mut Transcript)) -> Self {
+        let forge = Self::new();
+        let proposal = forge.delete();
+        forge.with(&proposal, |forge, lines| drive(forge, &proposal, lines))
+    }
+
+    /// The same ledger with one more ceremony, as far as the test drives it.
+    pub fn with(&self, proposal: &Proposal, drive: impl FnOnce(&Self, &mut Transcript)) -> Self {
+        let mut forge = self.clone();
+        let mut lines = self.begin(proposal);
+        drive(self, &mut lines);
+        forge.push(proposal, &lines);
         forge
     }
 

@@ -131,9 +131,8 @@ impl Recipe {
 
     /// The same through a module that misbehaves on order.
     pub fn behind_a_faulty_module(&self) -> (Quorum, FaultyModule) {
-        let quorum = self.over(self.hsm());
+        let quorum = self.enrolled();
         let module = FaultyModule::compile(quorum.hsm().dir.path());
-        module.behave();
         let target = self.target(&quorum).module(&module.path);
         (self.found(quorum, &target), module)
     }

@@ -171,12 +171,14 @@ pub struct FaultyModule {
 }
 
 impl FaultyModule {
-    /// Into this directory. The compiler runs once for each test program.
+    /// Into this directory, with no orders. The compiler runs once for each test program.
     pub fn compile(dir: &Path) -> Self {
         static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
         let path = dir.join("faulty.so");
         fs::write(&path, BYTES.get_or_init(Self::compiled)).unwrap();
-        Self { path }
+        let module = Self { path };
+        module.behave();
+        module
     }
 
     fn compiled() -> Vec<u8> {

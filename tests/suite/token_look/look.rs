@@ -21,7 +21,6 @@ fn show(quorum: &Quorum, module: &Path, more: &[&str]) -> Ran {
 fn tokens_are_listed_and_shown_without_a_pin() {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     let listed = list(&quorum, module.path.to_str().unwrap()).ok();
     let tokens = listed.json["tokens"].as_array().unwrap();
     assert_eq!(tokens.len(), 2, "{}", listed.stdout);

@@ -12,7 +12,6 @@ const TO_BE_CHANGED: u32 = 0x8_0000;
 fn behind_a_module() -> (Quorum, FaultyModule) {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();
     let module = FaultyModule::compile(quorum.dir.path());
-    module.behave();
     (quorum, module)
 }
 
