@@ -12,7 +12,7 @@ mod ceremonies;
 mod clocks;
 mod comparing;
 mod continuity;
-mod desk;
+mod honest;
 mod hostile_files;
 mod known;
 mod lines;

@@ -12,7 +12,7 @@ use std::{
 use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum};
 use crate::support::softhsm::{self, SoftHsm};
 use crate::support::tokens::Target;
-use crate::support::yubikeys::{Hands, PIN, PUK};
+use crate::support::yubikeys::{PIN, PUK, YubiKeys};
 use virtual_card::{Card, Daemon, Firmware, Manufacturer, Touch};
 
 const PAGE: &str = "man/quorate-break-glass.7";
@@ -102,7 +102,7 @@ fn card_of(quorum: &Quorum, place: &str) -> String {
 }
 
 /// A quorum of five with soft cards, Alice with a YubiKey beside hers; the token is a SoftHSM.
-fn with_yubikey_and_softhsm() -> (Hands, SoftHsm) {
+fn with_yubikey_and_softhsm() -> (YubiKeys, SoftHsm) {
     let maker = Manufacturer::new();
     let card = Card::new(&maker, 12_345_678, Firmware::V5_7_1);
     card.set_touch(Touch::Now);
@@ -118,29 +118,32 @@ fn with_yubikey_and_softhsm() -> (Hands, SoftHsm) {
         fs::write(quorum.path(file), format!("{text}\n")).unwrap();
     }
     fs::write(quorum.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
-    let hands = Hands { quorum, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() };
-    hands.enroll("alice-spare", &[]).ok();
+    let yubikeys = YubiKeys { quorum, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() };
+    yubikeys.enroll("alice-spare", &[]).ok();
     let target = Target::in_use(&hsm, "lab").table();
-    let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
-    hands.quorum.propose(&text).ok();
+    let text = yubikeys.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
+    yubikeys.quorum.propose(&text).ok();
     for name in CUSTODIANS {
-        hands.quorum.approve(name).ok();
+        yubikeys.quorum.approve(name).ok();
     }
-    fs::write(hands.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
-    hands.quorum.execute_with(&["--present-pin", &format!("hsm:so-pin={}", hands.quorum.at("so.pin"))]).ok();
-    (hands, hsm)
+    fs::write(yubikeys.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
+    yubikeys
+        .quorum
+        .execute_with(&["--present-pin", &format!("hsm:so-pin={}", yubikeys.quorum.at("so.pin"))])
+        .ok();
+    (yubikeys, hsm)
 }
 
 #[test]
 fn a_quorum_opens_its_credentials_without_quorate() {
-    let (hands, hsm) = with_yubikey_and_softhsm();
-    let quorum = &hands.quorum;
+    let (yubikeys, hsm) = with_yubikey_and_softhsm();
+    let quorum = &yubikeys.quorum;
     let glass = Glass::new(&quorum.environment);
     fs::rename(quorum.path("ledger"), glass.dir.path().join("ledger")).unwrap();
     let authorities = glass.run("python3 break-glass.py unpack ledger sealed");
 
     // Alice with her YubiKey, two others with soft cards.
-    let yubikey = card_of(quorum, &hands.place("alice-spare"));
+    let yubikey = card_of(quorum, &yubikeys.place("alice-spare"));
     glass.run("age-plugin-yubikey --identity --serial 12345678 --slot 1 > alice.identity");
     let sealed = glass.file_of("alice", &yubikey, "crypto-officer");
     glass.run_with_pin(&format!("age -d -i alice.identity -o alice.share {sealed}"), PIN);

@@ -59,10 +59,10 @@ fn every_object_has_the_documented_keys_and_no_other() {
         ["card", "enroll", "--card", &card, "--pin-file", &pin, "--name", "zoe", "--full-name", "Zoe", "-o"];
     seen.check("card enroll", "", quorum.run(&[&enroll[..], &[&enrolment]].concat()));
     seen.check("card show", "of a soft card", quorum.run(&["card", "show", &card]));
-    let hands = yubikeys::Hands::new(&[("alice", virtual_card::Firmware::V5_7_1)]);
-    hands.enroll("alice", &[]).ok();
-    seen.check("card show", "of a YubiKey", hands.quorum.run(&["card", "show", "yubikey"]));
-    seen.check("card list", "", hands.quorum.run(&["card", "list"]));
+    let yubikeys = yubikeys::YubiKeys::new(&[("alice", virtual_card::Firmware::V5_7_1)]);
+    yubikeys.enroll("alice", &[]).ok();
+    seen.check("card show", "of a YubiKey", yubikeys.quorum.run(&["card", "show", "yubikey"]));
+    seen.check("card list", "", yubikeys.quorum.run(&["card", "list"]));
     seen.check("card show", "of an enrolment", quorum.run(&["card", "show", &enrolment]));
     seen.check("show", "of an enrolment", quorum.run(&["show", &enrolment]));
     let root = certificates::Issuer::root("Root", certificates::Pair::p256("root"));

@@ -2,8 +2,8 @@
 
 mod commands;
 mod crashes;
-mod desk;
 mod hostile;
 mod leavings;
 mod pinned;
+mod quorum;
 mod uses;

@@ -8,7 +8,7 @@ use std::{
 use crate::support::quorum::{self, Ran};
 use crate::support::softhsm::{self, SoftHsm};
 use crate::support::tokens::Target;
-use crate::support::yubikeys::{self, Hands};
+use crate::support::yubikeys::{self, YubiKeys};
 use virtual_card::{Action, Card, Firmware, Touch, Trigger};
 
 /// VERIFY and GENERAL AUTHENTICATE.
@@ -20,7 +20,7 @@ const INVENTORY: &str =
 
 /// A quorum of four with YubiKeys and erin with a soft card; alice has a spare.
 struct MixedCards {
-    hands: Hands,
+    yubikeys: YubiKeys,
     _hsm: SoftHsm,
     genesis: String,
 }
@@ -29,7 +29,7 @@ const CUSTODIANS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
 impl MixedCards {
     fn enrolled() -> Self {
-        let mut hands = Hands::new(&[
+        let mut yubikeys = YubiKeys::new(&[
             ("alice", Firmware::V5_7_1),
             ("alice-spare", Firmware::V5_7_1),
             ("bob", Firmware::V5_4_3),
@@ -38,18 +38,18 @@ impl MixedCards {
             ("frank", Firmware::V5_7_1),
         ]);
         for name in ["alice", "alice-spare", "bob", "carol", "dave"] {
-            hands.enroll(name, &[]).ok();
+            yubikeys.enroll(name, &[]).ok();
         }
-        hands.enroll("frank", &["--administrator"]).ok();
-        hands.quorum.enroll("erin", "");
+        yubikeys.enroll("frank", &["--administrator"]).ok();
+        yubikeys.quorum.enroll("erin", "");
         let hsm = SoftHsm::with_token("lab");
         hsm.make_key("lab", "EC:prime256v1", "old", "01");
-        hands.quorum.environment.extend(hsm.environment());
-        fs::write(hands.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
+        yubikeys.quorum.environment.extend(hsm.environment());
+        fs::write(yubikeys.quorum.path("so.pin"), softhsm::SO_PIN).unwrap();
         let targets = Target::in_use(&hsm, "lab").table();
-        let genesis = yubikeys::genesis_text(&hands, &CUSTODIANS, &targets);
-        let genesis = hands.quorum.plan("genesis", &genesis);
-        Self { hands, _hsm: hsm, genesis }
+        let genesis = yubikeys::genesis_text(&yubikeys, &CUSTODIANS, &targets);
+        let genesis = yubikeys.quorum.plan("genesis", &genesis);
+        Self { yubikeys, _hsm: hsm, genesis }
     }
 
     /// After its genesis.
@@ -64,12 +64,12 @@ impl MixedCards {
     }
 
     fn propose(&self, plan: &str) -> Ran {
-        let quorum = &self.hands.quorum;
-        self.hands.run("frank", &["propose", plan, &quorum.at("ledger"), "--copy", &quorum.at("copy")])
+        let quorum = &self.yubikeys.quorum;
+        self.yubikeys.run("frank", &["propose", plan, &quorum.at("ledger"), "--copy", &quorum.at("copy")])
     }
 
     fn approve(&self, name: &str) -> Ran {
-        let quorum = &self.hands.quorum;
+        let quorum = &self.yubikeys.quorum;
         if name == "erin" {
             return quorum.approve(name);
         }
@@ -79,37 +79,37 @@ impl MixedCards {
         if let Some(head) = &head {
             args.extend(["--head", head.as_str()]);
         }
-        self.hands.run(name, &args)
+        self.yubikeys.run(name, &args)
     }
 
     fn execute(&self) -> Ran {
-        let quorum = &self.hands.quorum;
+        let quorum = &self.yubikeys.quorum;
         let present = format!("hsm:so-pin={}", quorum.at("so.pin"));
         let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
         let mut args = vec!["execute", &ledger, "--copy", &copy];
         if quorum.head().is_none() {
             args.extend(["--present-pin", &present]);
         }
-        self.hands.run("frank", &args)
+        self.yubikeys.run("frank", &args)
     }
 }
 
 #[test]
 fn a_quorum_is_founded_and_acts_with_yubikeys_a_spare_and_a_soft_card() {
     let mixed = MixedCards::founded();
-    let hands = &mixed.hands;
-    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    let yubikeys = &mixed.yubikeys;
+    let inventory = yubikeys.quorum.plan("inventory", INVENTORY);
     mixed.propose(&inventory).ok();
 
-    let rejected = hands.run(
+    let rejected = yubikeys.run(
         "dave",
         &[
             "reject",
-            &hands.quorum.at("ledger"),
+            &yubikeys.quorum.at("ledger"),
             "--reason",
             "not today",
             "--head",
-            &hands.quorum.head().unwrap(),
+            &yubikeys.quorum.head().unwrap(),
         ],
     );
     rejected.ok();
@@ -123,11 +123,11 @@ fn a_quorum_is_founded_and_acts_with_yubikeys_a_spare_and_a_soft_card() {
     let done = mixed.execute().ok();
     assert_eq!(done.text("outcome"), "completed");
 
-    let ledger = hands.quorum.at("ledger");
+    let ledger = yubikeys.quorum.at("ledger");
     for name in ["alice", "bob", "frank"] {
-        hands.run(name, &["attest", &ledger, "--copy", &hands.quorum.at("copy")]).ok();
+        yubikeys.run(name, &["attest", &ledger, "--copy", &yubikeys.quorum.at("copy")]).ok();
     }
-    for (name, card) in &hands.cards {
+    for (name, card) in &yubikeys.cards {
         assert_eq!(card.tries(), (3, 3), "{name} lost a try");
         assert!(!card.is_unlocked(), "{name}'s card was not reset");
     }
@@ -137,23 +137,23 @@ fn a_quorum_is_founded_and_acts_with_yubikeys_a_spare_and_a_soft_card() {
 fn an_abort_is_signed_by_the_administrators_card() {
     let mixed = MixedCards::enrolled();
     mixed.propose(&mixed.genesis).ok();
-    let quorum = &mixed.hands.quorum;
+    let quorum = &mixed.yubikeys.quorum;
     let aborted = mixed
-        .hands
+        .yubikeys
         .run("frank", &["abort", &quorum.at("ledger"), "--reason", "no", "--copy", &quorum.at("copy")]);
     aborted.ok();
 }
 
 /// Runs a command and says how much time of a processor it took, user and system, in seconds: on a machine that builds
 /// and tests something else meanwhile, the time on the clock says little.
-fn processor_time(hands: &Hands, name: &str, args: &[&str]) -> String {
+fn processor_time(yubikeys: &YubiKeys, name: &str, args: &[&str]) -> String {
     let mut command = std::process::Command::new("bash");
     command
         .args(["-c", "TIMEFORMAT='%U %S'; time \"$@\" > /dev/null 2> /dev/null", "bash", quorum::QUORATE])
         .args(args)
-        .args(["--json", "--yes", "--state-dir", &hands.quorum.at("state-station")])
-        .args(hands.with_card(name))
-        .envs(hands.quorum.environment.iter().cloned());
+        .args(["--json", "--yes", "--state-dir", &yubikeys.quorum.at("state-station")])
+        .args(yubikeys.with_card(name))
+        .envs(yubikeys.quorum.environment.iter().cloned());
     let ran = quorum::ran(&mut command).ok();
     ran.stderr.trim().replace(' ', " s + ") + " s"
 }
@@ -162,18 +162,18 @@ fn processor_time(hands: &Hands, name: &str, args: &[&str]) -> String {
 #[test]
 fn an_approval_takes_few_apdus_and_little_time() {
     let mixed = MixedCards::founded();
-    let hands = &mixed.hands;
-    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    let yubikeys = &mixed.yubikeys;
+    let inventory = yubikeys.quorum.plan("inventory", INVENTORY);
     mixed.propose(&inventory).ok();
     // Select, version, serial; the tries and both keys; PIN, opening, PIN, signature. An Ed25519 key wants the whole
     // message, in two parts.
     for (name, apdus, signs) in [("alice", 11, 2), ("bob", 10, 1)] {
-        let card = &hands.cards[name];
+        let card = &yubikeys.cards[name];
         card.reset_count();
-        let head = hands.quorum.head().unwrap();
-        let ledger = hands.quorum.at("ledger");
+        let head = yubikeys.quorum.head().unwrap();
+        let ledger = yubikeys.quorum.at("ledger");
         let began = Instant::now();
-        let cpu = processor_time(hands, name, &["approve", &ledger, "--head", &head]);
+        let cpu = processor_time(yubikeys, name, &["approve", &ledger, "--head", &head]);
         let took = began.elapsed();
         eprintln!("approval by {name}: {} APDUs, {took:?}, of which our own work {cpu}", card.count());
         for apdu in card.log() {
@@ -195,16 +195,16 @@ fn an_approval_takes_few_apdus_and_little_time() {
 #[test]
 fn a_custodian_is_told_when_to_touch_and_reminded() {
     let mixed = MixedCards::founded();
-    let hands = &mixed.hands;
-    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    let yubikeys = &mixed.yubikeys;
+    let inventory = yubikeys.quorum.plan("inventory", INVENTORY);
     mixed.propose(&inventory).ok();
-    let card = &hands.cards["alice"];
+    let card = &yubikeys.cards["alice"];
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_secs(300));
     let (ledger, head, alice) =
-        (hands.quorum.at("ledger"), hands.quorum.head().unwrap(), hands.with_card("alice"));
+        (yubikeys.quorum.at("ledger"), yubikeys.quorum.head().unwrap(), yubikeys.with_card("alice"));
     let args = ["approve", &ledger, "--head", &head].into_iter().chain(alice.iter().map(String::as_str));
-    let mut command = hands.quorum.command(&args.collect::<Vec<_>>());
+    let mut command = yubikeys.quorum.command(&args.collect::<Vec<_>>());
     let waits = "Card 10000001 still waits for your touch (1 of 2).";
     let told = yubikeys::when_it_says(&mut command, waits, |_| card.set_touch(Touch::Now)).ok().stderr;
     for part in [
@@ -220,10 +220,10 @@ fn a_custodian_is_told_when_to_touch_and_reminded() {
 #[test]
 fn a_card_that_is_not_touched_costs_nothing() {
     let mixed = MixedCards::founded();
-    let hands = &mixed.hands;
-    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    let yubikeys = &mixed.yubikeys;
+    let inventory = yubikeys.quorum.plan("inventory", INVENTORY);
     mixed.propose(&inventory).ok();
-    let card = &hands.cards["bob"];
+    let card = &yubikeys.cards["bob"];
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_secs(6));
     let refused = mixed.approve("bob").expect(1);
@@ -237,10 +237,10 @@ fn a_card_that_is_not_touched_costs_nothing() {
 #[test]
 fn a_card_that_is_pulled_out_at_any_apdu_loses_nothing() {
     let mixed = MixedCards::founded();
-    let hands = &mixed.hands;
-    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    let yubikeys = &mixed.yubikeys;
+    let inventory = yubikeys.quorum.plan("inventory", INVENTORY);
     mixed.propose(&inventory).ok();
-    let card = &hands.cards["alice"];
+    let card = &yubikeys.cards["alice"];
     let mut cut = 0;
     for at in 1.. {
         card.reset_count();
@@ -252,11 +252,11 @@ fn a_card_that_is_pulled_out_at_any_apdu_loses_nothing() {
         }
         assert_eq!(ran.code, Some(1), "pulled out at {at}: {}{}", ran.stdout, ran.stderr);
         assert_eq!(card.tries(), (3, 3), "pulled out at {at}");
-        let status = hands.quorum.run(&["status", &hands.quorum.at("ledger")]).ok();
+        let status = yubikeys.quorum.run(&["status", &yubikeys.quorum.at("ledger")]).ok();
         assert_eq!(status.json["open"]["approved"].as_array().map_or(0, Vec::len), 0, "{}", status.stdout);
         cut += 1;
-        hands.daemon.insert(0, card);
-        hands.daemon.wait_for_cards();
+        yubikeys.daemon.insert(0, card);
+        yubikeys.daemon.wait_for_cards();
     }
     assert_eq!(cut, 11, "the approval of an Ed25519 card takes 11 APDUs");
 }
@@ -264,11 +264,11 @@ fn a_card_that_is_pulled_out_at_any_apdu_loses_nothing() {
 #[test]
 fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
     let mixed = MixedCards::founded();
-    let hands = &mixed.hands;
-    let inventory = hands.quorum.plan("inventory", INVENTORY);
+    let yubikeys = &mixed.yubikeys;
+    let inventory = yubikeys.quorum.plan("inventory", INVENTORY);
     mixed.propose(&inventory).ok();
-    let card = &hands.cards["alice"];
-    let other = Card::new(&hands.maker, 10_000_001, Firmware::V5_7_1);
+    let card = &yubikeys.cards["alice"];
+    let other = Card::new(&yubikeys.maker, 10_000_001, Firmware::V5_7_1);
     other.set_touch(Touch::Now);
     // At the first VERIFY, at the opening, at the second VERIFY, at the signature.
     for trigger in [Trigger::NthOf(VERIFY, 1), Trigger::NthOf(AUTHENTICATE, 1), Trigger::NthOf(VERIFY, 2)] {
@@ -280,12 +280,12 @@ fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
         assert_eq!(other.count_of(VERIFY), 0, "the PIN went to another card");
         assert_eq!((card.tries(), other.tries()), ((3, 3), (3, 3)));
         card.forget_orders();
-        hands.daemon.swap(0, card);
-        hands.daemon.wait_for_cards();
+        yubikeys.daemon.swap(0, card);
+        yubikeys.daemon.wait_for_cards();
     }
     // Even a card with the same serial is compared before its PIN is asked for.
-    hands.daemon.swap(0, &other);
-    hands.daemon.wait_for_cards();
+    yubikeys.daemon.swap(0, &other);
+    yubikeys.daemon.wait_for_cards();
     mixed.approve("alice").expect(1);
     assert_eq!(other.count_of(VERIFY), 0);
 }
@@ -293,14 +293,14 @@ fn a_card_that_is_swapped_after_the_pin_gets_no_pin() {
 #[test]
 fn yubikeys_are_drilled_by_their_holders_alone() {
     let mixed = MixedCards::founded();
-    let hands = &mixed.hands;
+    let yubikeys = &mixed.yubikeys;
     let (ledger, copy, head) =
-        (hands.quorum.at("ledger"), hands.quorum.at("copy"), hands.quorum.head().unwrap());
+        (yubikeys.quorum.at("ledger"), yubikeys.quorum.at("copy"), yubikeys.quorum.head().unwrap());
     let drill = ["card", "drill", "--ledger", &ledger, "--copy", &copy, "--head", &head];
     for name in ["alice", "alice-spare", "bob", "frank"] {
-        let card = &hands.cards[name];
+        let card = &yubikeys.cards[name];
         card.reset_count();
-        let ran = hands.run(name, &drill).ok();
+        let ran = yubikeys.run(name, &drill).ok();
         let uses = if name == "frank" { 1 } else { 3 };
         assert_eq!(ran.json["authorities"].as_array().unwrap().len() + 1, uses, "{name}");
         assert_eq!(card.touches(), uses, "{name}");
@@ -308,21 +308,21 @@ fn yubikeys_are_drilled_by_their_holders_alone() {
         assert!(!card.is_unlocked(), "{name}'s card was not reset");
         assert_eq!(card.tries(), (3, 3), "{name} lost a try");
     }
-    let status = hands.quorum.run(&["status", &ledger]).ok();
+    let status = yubikeys.quorum.run(&["status", &ledger]).ok();
     let drilled = status.json["drills"]["cards"].as_array().unwrap().iter().filter(|c| c["by"] == "drill");
     assert_eq!(drilled.count(), 4);
     assert_eq!(status.json["drills"]["set_aside"], serde_json::json!([]));
 
     // Nobody touches it: nothing is signed, nothing is written, no try is lost.
-    let card = &hands.cards["carol"];
+    let card = &yubikeys.cards["carol"];
     card.set_touch(Touch::Never);
     card.set_touch_timeout(Duration::from_secs(6));
-    let file = hands.quorum.at("files/carol.drill");
+    let file = yubikeys.quorum.at("files/carol.drill");
     let into_file = ["card", "drill", "--ledger", &ledger, "--head", &head, "-o", &file];
-    let ran = hands.run("carol", &into_file).expect(1);
+    let ran = yubikeys.run("carol", &into_file).expect(1);
     assert!(ran.error().contains("was not touched in time"), "{}", ran.error());
-    assert!(!hands.quorum.path("files/carol.drill").exists());
+    assert!(!yubikeys.quorum.path("files/carol.drill").exists());
     assert_eq!(card.tries(), (3, 3));
     card.set_touch(Touch::Now);
-    hands.run("carol", &into_file).ok();
+    yubikeys.run("carol", &into_file).ok();
 }

@@ -1,7 +1,7 @@
 //! What a custodian's own machine refuses to sign: a ledger that was cut back, and a second thought after a rejection.
 
 use super::{
-    desk::{Desk, INVENTORY},
+    honest::{HonestQuorum, INVENTORY},
     rehearsed,
 };
 
@@ -13,12 +13,12 @@ const RECOVER: &str =
 #[test]
 fn a_ledger_cut_back_to_its_genesis_is_not_taken_for_a_new_one() {
     let honest = rehearsed();
-    let desk = Desk::cut_back();
-    desk.propose(RECOVER, None).ok();
+    let quorum = HonestQuorum::cut_back();
+    quorum.propose(RECOVER, None).ok();
     let refused = |paper: &[&str], reason: &str| {
-        let ran = desk.approve("alice", None, paper).expect(3);
+        let ran = quorum.approve("alice", None, paper).expect(3);
         assert!(ran.error().contains(reason), "{}", ran.stderr);
-        assert!(!desk.output("alice").exists());
+        assert!(!quorum.output("alice").exists());
         ran
     };
     let ran = refused(&[], "may have been cut back");
@@ -28,43 +28,43 @@ fn a_ledger_cut_back_to_its_genesis_is_not_taken_for_a_new_one() {
     refused(&["--head", &honest.head, "--genesis", &honest.genesis], "it was cut back");
     refused(&["--genesis", &honest.head], "has the fingerprint");
     // Nobody can tell it from a genesis whose station was lost; the person is told what to compare.
-    let ran = desk.approve("alice", None, &["--genesis", &honest.genesis]).ok();
+    let ran = quorum.approve("alice", None, &["--genesis", &honest.genesis]).ok();
     assert!(ran.stderr.contains("cut back: reject"), "{}", ran.stderr);
     // A rejection rests on the same.
-    let output = desk.at("rejection");
+    let output = quorum.at("rejection");
     let reject = ["reject", "-o", &output, "--reason", "no"];
-    desk.does("bob", "bob", None, &reject).expect(3);
+    quorum.does("bob", "bob", None, &reject).expect(3);
 }
 
 #[test]
 fn nobody_approves_after_their_own_rejection() {
-    let desk = Desk::new();
-    let head = desk.head();
-    desk.propose(INVENTORY, None).ok();
+    let quorum = HonestQuorum::new();
+    let head = quorum.head();
+    quorum.propose(INVENTORY, None).ok();
     let final_ = |ran: crate::support::quorum::Ran| {
         let ran = ran.expect(3);
         assert!(ran.error().contains("rejected this proposal, which is final"), "{}", ran.stderr);
     };
     // On a machine of their own, which alone knows of it.
-    let output = desk.at("alice.rejection");
+    let output = quorum.at("alice.rejection");
     let reject = ["reject", "--head", &head, "--reason", "no"];
     let to_file = [&reject[..], &["-o", &output]].concat();
-    desk.does("alice", "alice", None, &to_file).ok();
-    final_(desk.approve("alice", None, &["--head", &head]));
-    assert!(!desk.output("alice").exists());
+    quorum.does("alice", "alice", None, &to_file).ok();
+    final_(quorum.approve("alice", None, &["--head", &head]));
+    assert!(!quorum.output("alice").exists());
     // The file was lost: it is written again.
     std::fs::remove_file(&output).unwrap();
-    desk.does("alice", "alice", None, &to_file).ok();
+    quorum.does("alice", "alice", None, &to_file).ok();
     // At the station, with an approval before: there, on another machine, and whatever else they try.
     let here = ["approve", "--head", &head];
-    desk.does("bob", "station", None, &here).ok();
-    assert_eq!(desk.status(None).json["open"]["approved"], serde_json::json!(["bob"]));
-    desk.does("bob", "station", None, &reject).ok();
-    final_(desk.does("bob", "station", None, &here));
-    final_(desk.approve("bob", None, &["--head", &head]));
-    final_(desk.does("bob", "station", None, &reject));
+    quorum.does("bob", "station", None, &here).ok();
+    assert_eq!(quorum.status(None).json["open"]["approved"], serde_json::json!(["bob"]));
+    quorum.does("bob", "station", None, &reject).ok();
+    final_(quorum.does("bob", "station", None, &here));
+    final_(quorum.approve("bob", None, &["--head", &head]));
+    final_(quorum.does("bob", "station", None, &reject));
     // A rejection cancels the approval, in what is said as in what is counted.
-    let open = &desk.status(None).json["open"];
+    let open = &quorum.status(None).json["open"];
     assert_eq!(open["approved"], serde_json::json!([]));
     assert_eq!(open["rejected"], serde_json::json!(["bob"]));
     assert!(!open["missing"].to_string().contains("bob"), "{open}");
@@ -73,11 +73,11 @@ fn nobody_approves_after_their_own_rejection() {
 /// Whoever has the ledger only, and no station, sees it beside the transcript.
 #[test]
 fn a_rejection_beside_the_transcript_is_in_the_status_of_every_copy() {
-    let desk = Desk::new();
-    let head = desk.head();
-    desk.propose(INVENTORY, None).ok();
-    desk.does("carol", "station", None, &["reject", "--head", &head, "--reason", "no"]).ok();
-    let mut elsewhere = desk.command("elsewhere", None);
-    let status = crate::support::quorum::ran(elsewhere.arg("status").arg(&desk.ledger)).ok();
+    let quorum = HonestQuorum::new();
+    let head = quorum.head();
+    quorum.propose(INVENTORY, None).ok();
+    quorum.does("carol", "station", None, &["reject", "--head", &head, "--reason", "no"]).ok();
+    let mut elsewhere = quorum.command("elsewhere", None);
+    let status = crate::support::quorum::ran(elsewhere.arg("status").arg(&quorum.ledger)).ok();
     assert_eq!(status.json["open"]["rejected"], serde_json::json!(["carol"]));
 }

@@ -12,11 +12,11 @@ use crate::support::{
     certificates::pem,
     founded::practice_target,
     quorum::{ADMIN, CUSTODIANS, Quorum, Ran},
-    yubikeys::{Hands, PIN, PUK},
+    yubikeys::{PIN, PUK, YubiKeys},
 };
 
 /// Everybody has a soft card; Alice's spare is a YubiKey by this maker.
-fn hands(maker: Manufacturer, card: Card) -> Hands {
+fn yubikeys(maker: Manufacturer, card: Card) -> YubiKeys {
     card.set_touch(Touch::Now);
     let daemon = Daemon::with_cards(&[&card]);
     let mut quorum = Quorum::bare();
@@ -28,26 +28,26 @@ fn hands(maker: Manufacturer, card: Card) -> Hands {
         fs::write(quorum.path(file), format!("{text}\n")).unwrap();
     }
     fs::write(quorum.path("plans/roots.pem"), maker.bundle_pem()).unwrap();
-    Hands { quorum, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() }
+    YubiKeys { quorum, maker, daemon, cards: [("alice-spare".to_owned(), card)].into() }
 }
 
-fn propose(hands: &Hands) -> Ran {
-    let target = practice_target(&hands.quorum.path("tokens/hsm.token"));
-    let text = hands.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
-    hands.quorum.propose(&text)
+fn propose(yubikeys: &YubiKeys) -> Ran {
+    let target = practice_target(&yubikeys.quorum.path("tokens/hsm.token"));
+    let text = yubikeys.genesis(&CUSTODIANS, "roots.pem").targets(&target).text();
+    yubikeys.quorum.propose(&text)
 }
 
 #[test]
 fn an_enrolled_yubikey_is_attested_whoever_made_it() {
     for maker in [Manufacturer::new(), Manufacturer::with_intermediates()] {
         let card = Card::new(&maker, 10_000_001, Firmware::V5_7_1);
-        let hands = hands(maker, card);
-        hands.enroll("alice-spare", &[]).ok();
-        propose(&hands).ok();
+        let yubikeys = yubikeys(maker, card);
+        yubikeys.enroll("alice-spare", &[]).ok();
+        propose(&yubikeys).ok();
         // Anyone who has the certificates and says whom they trust sees it, in the enrolment or on the card.
         let (file, roots) =
-            (hands.quorum.at("enrolments/alice-spare.json"), hands.quorum.at("plans/roots.pem"));
-        let pin = hands.maker.root_sha256();
+            (yubikeys.quorum.at("enrolments/alice-spare.json"), yubikeys.quorum.at("plans/roots.pem"));
+        let pin = yubikeys.maker.root_sha256();
         for what in [file.as_str(), "yubikey"] {
             let with_roots = ["card", "show", what, "--roots", &roots];
             for (args, verdict, words) in [
@@ -59,24 +59,24 @@ fn an_enrolled_yubikey_is_attested_whoever_made_it() {
                     "up to an authority that --trust named",
                 ),
             ] {
-                let shown = hands.quorum.run(args).ok();
+                let shown = yubikeys.quorum.run(args).ok();
                 assert_eq!(shown.json["attestation"]["verdict"], verdict, "{what}");
                 let said = shown.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
                 assert!(said.contains(words), "{said}");
             }
         }
-        let shown = hands.quorum.run(&["show", &file]).ok();
+        let shown = yubikeys.quorum.run(&["show", &file]).ok();
         assert_eq!(shown.json["attestation"]["verdict"], "incomplete");
         // The same certificates on their own.
-        let bytes = fs::read(hands.quorum.path("enrolments/alice-spare.json")).unwrap();
+        let bytes = fs::read(yubikeys.quorum.path("enrolments/alice-spare.json")).unwrap();
         let mut args = vec!["card".to_owned(), "attestation".into()];
         for (place, der) in EnrolledCard::parse(&bytes).unwrap().attestation().enumerate() {
-            args.push(hands.quorum.at(&format!("files/{place}.der")));
+            args.push(yubikeys.quorum.at(&format!("files/{place}.der")));
             fs::write(args.last().unwrap(), der).unwrap();
         }
-        args.extend(["--roots".into(), hands.quorum.at("plans/roots.pem")]);
-        args.extend(["--trust".into(), hands.maker.root_sha256()]);
-        let ran = hands.quorum.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+        args.extend(["--roots".into(), yubikeys.quorum.at("plans/roots.pem")]);
+        args.extend(["--trust".into(), yubikeys.maker.root_sha256()]);
+        let ran = yubikeys.quorum.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok();
         let attested = ran.json["attestations"].as_array().unwrap();
         assert_eq!(attested.len(), 2);
         for key in attested {
@@ -90,18 +90,18 @@ fn an_enrolled_yubikey_is_attested_whoever_made_it() {
 fn a_card_whose_f9_was_overwritten_is_refused() {
     let (maker, other) = (Manufacturer::new(), Manufacturer::new());
     let card = Card::with_attestation(other.attestation(Firmware::V5_7_1), 10_000_001, Firmware::V5_7_1);
-    let hands = hands(maker, card);
-    hands.enroll("alice-spare", &[]).ok();
-    let ran = propose(&hands).expect(3);
+    let yubikeys = yubikeys(maker, card);
+    yubikeys.enroll("alice-spare", &[]).ok();
+    let ran = propose(&yubikeys).expect(3);
     assert!(ran.error().contains("alice's yubikey card 10000001"), "{}", ran.error());
-    assert!(!hands.quorum.path("ledger/0000-genesis").exists());
+    assert!(!yubikeys.quorum.path("ledger/0000-genesis").exists());
 }
 
 #[test]
 fn an_old_card_and_an_expired_maker_are_refused() {
     let maker = Manufacturer::new();
     let card = Card::new(&maker, 10_000_001, Firmware::V5_4_3);
-    let old = hands(maker, card);
+    let old = yubikeys(maker, card);
     refused(
         &old,
         "its firmware is 5.4.3, and the policy asks for 5.7.0 or later",
@@ -110,7 +110,7 @@ fn an_old_card_and_an_expired_maker_are_refused() {
 
     let maker = Manufacturer::between("20160314000000Z", "20200314000000Z");
     let card = Card::new(&maker, 10_000_001, Firmware::V5_7_1);
-    let expired = hands(maker, card);
+    let expired = yubikeys(maker, card);
     expired.enroll("alice-spare", &[]).ok();
     let file = fs::read(expired.quorum.path("enrolments/alice-spare.json")).unwrap();
     let at = EnrolledCard::parse(&file).unwrap().enrolment().created;
@@ -130,18 +130,18 @@ const TOUCH: u8 = 2;
 
 /// A card that lets itself be enrolled, its genesis refused in these words; nothing is in the ledger then.
 #[track_caller]
-fn refused(hands: &Hands, message: &str, hint: &str) {
-    hands.enroll("alice-spare", &[]).ok();
-    refused_as_it_is(hands, message, hint);
+fn refused(yubikeys: &YubiKeys, message: &str, hint: &str) {
+    yubikeys.enroll("alice-spare", &[]).ok();
+    refused_as_it_is(yubikeys, message, hint);
 }
 
 #[track_caller]
-fn refused_as_it_is(hands: &Hands, message: &str, hint: &str) {
-    let ran = propose(hands).expect(3);
+fn refused_as_it_is(yubikeys: &YubiKeys, message: &str, hint: &str) {
+    let ran = propose(yubikeys).expect(3);
     let error = &ran.json["error"];
     let message = format!("the plan makes no roster: alice's yubikey card 10000001: {message}");
     assert_eq!((error["message"].as_str(), error["hint"].as_str()), (Some(message.as_str()), Some(hint)));
-    assert!(!hands.quorum.path("ledger/0000-genesis").exists());
+    assert!(!yubikeys.quorum.path("ledger/0000-genesis").exists());
 }
 
 fn name_of(der: &[u8]) -> String {
@@ -168,8 +168,8 @@ fn an_attestation_of_another_key_is_refused_in_these_words() {
     };
     card.order(Trigger::NthOf(ATTEST, 1), Action::Run(Arc::new(exchange)));
     card.order(Trigger::NthOf(ATTEST, 2), Action::Run(Arc::new(put_back)));
-    let hands = hands(maker, card);
-    refused(&hands, "the attestation of slot 9c is of another key than the card's signing key", AGAIN);
+    let yubikeys = yubikeys(maker, card);
+    refused(&yubikeys, "the attestation of slot 9c is of another key than the card's signing key", AGAIN);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn chains_that_do_not_hold_are_refused_in_these_words() {
     let maker = Manufacturer::with_intermediates();
     let issuer = name_of(maker.issuer().certificate());
     let card = Card::new(&maker, 10_000_001, Firmware::V5_7_4);
-    let broken = hands(maker, card);
+    let broken = yubikeys(maker, card);
     fs::write(broken.quorum.path("plans/roots.pem"), pem("CERTIFICATE", broken.maker.root())).unwrap();
     let message = format!(
         "the chain breaks off at \"CN=Virtual PIV Attestation\": the certificate of its issuer \"{issuer}\" is not there"
@@ -189,7 +189,7 @@ fn chains_that_do_not_hold_are_refused_in_these_words() {
     let (maker, other) = (Manufacturer::new(), Manufacturer::new());
     let card = Card::new(&other, 10_000_001, Firmware::V5_7_1);
     let (name, digest) = (name_of(other.root()), other.root_sha256());
-    let elsewhere = hands(maker, card);
+    let elsewhere = yubikeys(maker, card);
     fs::write(elsewhere.quorum.path("plans/roots.pem"), other.bundle_pem()).unwrap();
     refused(
         &elsewhere,
@@ -201,15 +201,15 @@ fn chains_that_do_not_hold_are_refused_in_these_words() {
 #[test]
 fn a_card_is_looked_at_and_lies() {
     let maker = Manufacturer::new();
-    let hands = hands(maker.clone(), Card::new(&maker, 10_000_001, Firmware::V5_7_1));
-    let (roots, pin) = (hands.quorum.at("plans/roots.pem"), maker.root_sha256());
-    let show = || hands.quorum.run(&["card", "show", "yubikey", "--roots", &roots, "--trust", &pin]).ok();
+    let yubikeys = yubikeys(maker.clone(), Card::new(&maker, 10_000_001, Firmware::V5_7_1));
+    let (roots, pin) = (yubikeys.quorum.at("plans/roots.pem"), maker.root_sha256());
+    let show = || yubikeys.quorum.run(&["card", "show", "yubikey", "--roots", &roots, "--trust", &pin]).ok();
     let reason = |shown: &Ran| shown.json["attestation"]["reason"].as_str().unwrap_or_default().to_owned();
     assert_eq!(show().json["attestation"]["verdict"], "none", "a new card has no keys");
-    hands.enroll("alice-spare", &[]).ok();
+    yubikeys.enroll("alice-spare", &[]).ok();
     assert_eq!(show().json["attestation"]["verdict"], "verified");
     // Another key while it is attested.
-    let card = hands.cards["alice-spare"].clone();
+    let card = yubikeys.cards["alice-spare"].clone();
     let exchanged = card.clone();
     let exchange = move || drop(exchanged.generate(0x9C, Algorithm::Ed25519, ALWAYS, TOUCH));
     card.order(Trigger::NthOf(ATTEST, 1), Action::Run(Arc::new(exchange)));
@@ -220,6 +220,6 @@ fn a_card_is_looked_at_and_lies() {
     for slot in [0x9C, 0x82] {
         other.import(slot, &card.private_key(slot).unwrap(), ALWAYS, TOUCH);
     }
-    hands.daemon.swap(0, &other);
+    yubikeys.daemon.swap(0, &other);
     assert_eq!(show().json["attestation"]["verdict"], "none", "an imported key has no attestation");
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use crate::{
-    programs::desk::{Desk, SECOND, SECRET, by, exists, genesis, input, output, program_table},
+    programs::quorum::{Programs, SECOND, SECRET, by, exists, genesis, input, output, program_table},
     support::{
         quorum::{CUSTODIANS, Quorum},
         tokens::THREE,
@@ -16,9 +16,9 @@ fn text(path: &Path) -> String {
 
 #[test]
 fn credentials_come_in_order_on_standard_input_and_by_descriptor_and_nowhere_else() {
-    let desk = Desk::new();
+    let programs = Programs::new();
     // What it is handed it keeps where only this test looks: the program may, and the record may not.
-    let kept = desk.quorum.dir.path().join("kept");
+    let kept = programs.quorum.dir.path().join("kept");
     let (saved, copied) = (kept.join("stdin"), kept.join("descriptor"));
     fs::create_dir(&kept).unwrap();
     let arguments = [
@@ -37,11 +37,11 @@ fn credentials_come_in_order_on_standard_input_and_by_descriptor_and_nowhere_els
         + &by("second-secret", "stdin")
         + &by("secret", "stdin")
         + &by("secret", "descriptor")
-        + &output("stdout", &desk.file("said"));
-    let done = desk.ceremony(&desk.plan(&arguments, &rest)).ok();
+        + &output("stdout", &programs.file("said"));
+    let done = programs.ceremony(&programs.plan(&arguments, &rest)).ok();
     assert_eq!(text(&saved), format!("{SECOND}\n{SECRET}\n"));
     assert_eq!(text(&copied), SECRET, "by descriptor its bytes alone");
-    let said = text(&desk.file("said"));
+    let said = text(&programs.file("said"));
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "hello");
     let mut environment: Vec<&str> =
@@ -53,14 +53,14 @@ fn credentials_come_in_order_on_standard_input_and_by_descriptor_and_nowhere_els
     let run = &done.json["program"]["run"];
     assert_eq!((run["exit_code"].as_u64(), run["handed"].as_u64()), (Some(0), Some(3)), "{run}");
     assert_eq!(run["stdout"]["length"].as_u64().unwrap(), said.len() as u64);
-    desk.has_no_secret(&[&done]);
-    assert!(fs::read_dir(desk.quorum.path("state-station/programs")).unwrap().next().is_none());
+    programs.has_no_secret(&[&done]);
+    assert!(fs::read_dir(programs.quorum.path("state-station/programs")).unwrap().next().is_none());
 }
 
 #[test]
 fn a_terminal_gets_each_credential_once_at_its_prompt() {
-    let desk = Desk::new();
-    let kept = desk.quorum.path("kept");
+    let programs = Programs::new();
+    let kept = programs.quorum.path("kept");
     let arguments = [
         "say",
         "PIN: is not asked for here",
@@ -75,12 +75,12 @@ fn a_terminal_gets_each_credential_once_at_its_prompt() {
     ];
     let rest = by("secret", "prompt First PIN:")
         + &by("second-secret", "prompt Second PIN:")
-        + &output("stdout", &desk.file("terminal"));
-    let done = desk.ceremony(&desk.plan(&arguments, &rest)).ok();
+        + &output("stdout", &programs.file("terminal"));
+    let done = programs.ceremony(&programs.plan(&arguments, &rest)).ok();
     assert_eq!(text(&kept), format!("{SECRET}{SECOND}"));
-    assert_eq!(text(&desk.file("terminal")), "PIN: is not asked for here\nFirst PIN: \nSecond PIN: \n");
+    assert_eq!(text(&programs.file("terminal")), "PIN: is not asked for here\nFirst PIN: \nSecond PIN: \n");
     assert_eq!(done.json["program"]["run"]["handed"].as_u64(), Some(2));
-    desk.has_no_secret(&[&done]);
+    programs.has_no_secret(&[&done]);
 }
 
 #[test]
@@ -168,32 +168,33 @@ fn age_asks_for_its_passphrase_on_the_terminal() {
 
 #[test]
 fn a_check_looks_whether_it_was_carried_out() {
-    let desk = Desk::new();
-    let mark = desk.quorum.path("mark");
+    let programs = Programs::new();
+    let mark = programs.quorum.path("mark");
     let mark_text = mark.to_str().unwrap();
     // It says that it failed, and yet it was done.
     let rest = by("secret", "stdin") + &exists(&mark);
-    let done = desk.ceremony(&desk.plan(&["note", mark_text, "exit", "7"], &rest)).ok();
+    let done = programs.ceremony(&programs.plan(&["note", mark_text, "exit", "7"], &rest)).ok();
     assert_eq!(done.json["program"]["check_exit_code"].as_u64(), Some(0));
     assert_eq!(done.json["program"]["run"]["exit_code"].as_u64(), Some(7));
     // It says nothing, and it was not done: seen not to have happened.
-    let nowhere = desk.quorum.path("nowhere");
+    let nowhere = programs.quorum.path("nowhere");
     let rest = by("secret", "stdin") + &exists(&nowhere);
-    let failed = desk.ceremony(&desk.plan(&["complain", "no such box", "exit", "7"], &rest)).expect(4);
+    let failed =
+        programs.ceremony(&programs.plan(&["complain", "no such box", "exit", "7"], &rest)).expect(4);
     assert!(failed.error().contains("exit code 7") && failed.error().contains("it said: no such box"));
-    desk.quorum.execute_with(&["--give-up"]).expect(4);
+    programs.quorum.execute_with(&["--give-up"]).expect(4);
     // It says that it did, and the check sees that it did not.
-    let lied = desk.ceremony(&desk.plan(&["say", "done"], &rest)).expect(5);
+    let lied = programs.ceremony(&programs.plan(&["say", "done"], &rest)).expect(5);
     assert!(lied.error().contains("but the check sees that it was not carried out"), "{}", lied.error());
-    desk.quorum.execute_with(&["--give-up"]).expect(5);
+    programs.quorum.execute_with(&["--give-up"]).expect(5);
     // Without a check a failure leaves everything open, and it is not run again.
-    let count = desk.quorum.path("count");
-    let plan = desk.plan(&["note", count.to_str().unwrap(), "exit", "1"], &by("secret", "stdin"));
-    desk.ceremony(&plan).expect(5);
-    desk.quorum.execute().expect(5);
-    desk.quorum.execute_with(&["--give-up"]).expect(5);
+    let count = programs.quorum.path("count");
+    let plan = programs.plan(&["note", count.to_str().unwrap(), "exit", "1"], &by("secret", "stdin"));
+    programs.ceremony(&plan).expect(5);
+    programs.quorum.execute().expect(5);
+    programs.quorum.execute_with(&["--give-up"]).expect(5);
     assert_eq!(text(&count), "x", "it was run twice");
-    let status = desk.quorum.run(&["status", &desk.quorum.at("ledger")]).ok();
+    let status = programs.quorum.run(&["status", &programs.quorum.at("ledger")]).ok();
     let outcomes: Vec<&str> = status.json["ceremonies"]
         .as_array()
         .unwrap()
@@ -211,32 +212,33 @@ fn a_check_looks_whether_it_was_carried_out() {
 
 #[test]
 fn a_repeatable_command_is_run_until_it_succeeds() {
-    let desk = Desk::new();
-    let (count, wanted) = (desk.quorum.path("count"), desk.quorum.path("wanted"));
+    let programs = Programs::new();
+    let (count, wanted) = (programs.quorum.path("count"), programs.quorum.path("wanted"));
     let arguments = ["note", count.to_str().unwrap(), "cat-file", wanted.to_str().unwrap()];
     let rest = "repeatable = true\n---\n".to_owned() + &by("secret", "stdin");
-    desk.ceremony(&desk.plan(&arguments, &rest)).expect(5);
+    programs.ceremony(&programs.plan(&arguments, &rest)).expect(5);
     fs::write(&wanted, "there").unwrap();
-    desk.quorum.execute().ok();
+    programs.quorum.execute().ok();
     assert_eq!(text(&count), "xx");
 }
 
 #[test]
 fn the_briefing_says_what_is_run_and_what_it_gets() {
-    let desk = Desk::new();
-    let rest = by("secret", "stdin") + &exists(&desk.file("x"));
-    let path = desk.quorum.plan(
+    let programs = Programs::new();
+    let rest = by("secret", "stdin") + &exists(&programs.file("x"));
+    let path = programs.quorum.plan(
         "next",
-        &desk.plan(&["say", "a word", "{file:second-secret}"], &(rest + &by("second-secret", "descriptor"))),
+        &programs
+            .plan(&["say", "a word", "{file:second-secret}"], &(rest + &by("second-secret", "descriptor"))),
     );
     let path = {
         // Tables of credentials stand before the check.
         let plan = fs::read_to_string(&path).unwrap();
         let (head, check) = plan.split_once("[check]").unwrap();
         let (check, second) = check.split_once("[[credentials]]").unwrap();
-        desk.quorum.plan("next", &format!("{head}[[credentials]]{second}[check]{check}"))
+        programs.quorum.plan("next", &format!("{head}[[credentials]]{second}[check]{check}"))
     };
-    let proposed = desk.quorum.propose(&path).ok();
+    let proposed = programs.quorum.propose(&path).ok();
     for said in [
         "argument 2: a word",
         "THE secret is written to its standard input",
@@ -251,8 +253,8 @@ fn the_briefing_says_what_is_run_and_what_it_gets() {
 /// What a program did not read it was not handed, however well it ended.
 #[test]
 fn a_credential_that_was_not_read_was_not_handed() {
-    let desk = Desk::new();
-    let file = desk.file("note");
+    let programs = Programs::new();
+    let file = programs.file("note");
     let rest = by("secret", "stdin") + &by("second-secret", "stdin") + &by("secret", "descriptor");
     for (arguments, taken) in [
         (vec!["leave"], 0),
@@ -260,11 +262,11 @@ fn a_credential_that_was_not_read_was_not_handed() {
         (vec!["cat-file", "/dev/null"], 2),
         (vec!["leave", "cat-file", "{file:secret}"], 1),
     ] {
-        let plan = desk.plan(&[&arguments[..], &["note", file.to_str().unwrap()]].concat(), &rest);
-        let ended = desk.ceremony(&plan).expect(5);
+        let plan = programs.plan(&[&arguments[..], &["note", file.to_str().unwrap()]].concat(), &rest);
+        let ended = programs.ceremony(&plan).expect(5);
         let told = format!("{taken} of 3 credentials taken");
         assert!(ended.error().contains(&told), "{arguments:?}: {}", ended.error());
-        let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
+        let closed = programs.quorum.execute_with(&["--give-up"]).expect(5);
         assert_eq!(closed.json["program"]["run"]["handed"].as_u64(), Some(taken), "{arguments:?}");
     }
 }
@@ -272,8 +274,8 @@ fn a_credential_that_was_not_read_was_not_handed() {
 /// `{fd:ROLE}` is what gpg takes, `{file:ROLE}` what most others take; what takes the number for a path finds it too.
 #[test]
 fn a_descriptor_has_a_number_and_a_path() {
-    let desk = Desk::new();
-    let kept = |name: &str| desk.quorum.dir.path().join(name).to_str().unwrap().to_owned();
+    let programs = Programs::new();
+    let kept = |name: &str| programs.quorum.dir.path().join(name).to_str().unwrap().to_owned();
     let (number, path, name) = (kept("number"), kept("path"), kept("name"));
     let arguments = [
         "copy-file",
@@ -286,7 +288,7 @@ fn a_descriptor_has_a_number_and_a_path() {
         "{fd:secret}",
         &number,
     ];
-    desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
+    programs.ceremony(&programs.plan(&arguments, &by("secret", "descriptor"))).ok();
     for copy in [number, path, name] {
         assert_eq!(text(Path::new(&copy)), SECRET, "{copy}");
     }
@@ -297,7 +299,7 @@ fn a_descriptor_has_a_number_and_a_path() {
 fn all_bytes_of_what_is_handed_over_are_held_and_counted() {
     let quorum = Quorum::of(5).enrolled();
     let (program, file) = (quorum.path("files/puppet"), quorum.path("files/key"));
-    fs::copy(crate::programs::desk::puppet(), &program).unwrap();
+    fs::copy(crate::programs::quorum::puppet(), &program).unwrap();
     let key = [[0x80_u8; 31].as_slice(), b"\n"].concat();
     fs::write(&file, &key).unwrap();
     let table = program_table("box", &program, &[("secret", "handed-over")]);
@@ -312,9 +314,9 @@ fn all_bytes_of_what_is_handed_over_are_held_and_counted() {
     }
     let done = quorum.execute().ok();
     assert!(done.text("summary").contains("secret of box: 32 bytes"), "{}", done.text("summary"));
-    let desk = Desk { quorum, puppet: program };
-    let kept = desk.quorum.dir.path().join("kept");
+    let programs = Programs { quorum, puppet: program };
+    let kept = programs.quorum.dir.path().join("kept");
     let arguments = ["copy-file", "{file:secret}", kept.to_str().unwrap()];
-    desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
+    programs.ceremony(&programs.plan(&arguments, &by("secret", "descriptor"))).ok();
     assert_eq!(fs::read(&kept).unwrap(), key);
 }

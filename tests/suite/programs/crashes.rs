@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::programs::desk::{Desk, by, exists, output};
+use crate::programs::quorum::{Programs, by, exists, output};
 
 fn wait_for(path: &Path) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -19,12 +19,13 @@ fn wait_for(path: &Path) {
 }
 
 /// Executes, and kills the tool when this file has come.
-fn killed_when(desk: &Desk, path: &Path) {
-    let (ledger, copy) = (desk.quorum.at("ledger"), desk.quorum.at("copy"));
+fn killed_when(programs: &Programs, path: &Path) {
+    let (ledger, copy) = (programs.quorum.at("ledger"), programs.quorum.at("copy"));
     let mut args = vec!["execute".to_owned(), ledger, "--copy".into(), copy];
-    args.extend(desk.quorum.with_card("frank"));
+    args.extend(programs.quorum.with_card("frank"));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut child = desk.quorum.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        programs.quorum.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for(path);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -37,65 +38,65 @@ fn running(program: &Path) -> bool {
 
 #[test]
 fn a_killed_tool_leaves_no_program_behind_and_runs_nothing_twice() {
-    let desk = Desk::new();
-    let (mark, late) = (desk.quorum.path("mark"), desk.quorum.path("late"));
+    let programs = Programs::new();
+    let (mark, late) = (programs.quorum.path("mark"), programs.quorum.path("late"));
     let arguments = ["note", mark.to_str().unwrap(), "sleep", "3", "note", late.to_str().unwrap()];
-    desk.approved(&desk.plan(&arguments, &by("secret", "stdin")));
-    killed_when(&desk, &mark);
+    programs.approved(&programs.plan(&arguments, &by("secret", "stdin")));
+    killed_when(&programs, &mark);
     let deadline = Instant::now() + Duration::from_secs(60);
-    while running(&desk.puppet) {
+    while running(&programs.puppet) {
         assert!(Instant::now() < deadline, "the program outlives the tool");
         thread::sleep(Duration::from_millis(20));
     }
-    let again = desk.quorum.execute().expect(5);
+    let again = programs.quorum.execute().expect(5);
     assert!(again.error().contains("it is never run twice"), "{}", again.error());
     thread::sleep(Duration::from_secs(3));
     assert_eq!(fs::read_to_string(&mark).unwrap(), "x");
     assert!(!late.exists());
-    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
+    let closed = programs.quorum.execute_with(&["--give-up"]).expect(5);
     assert!(closed.json["program"]["run"].is_null(), "{}", closed.json["program"]);
-    desk.has_no_secret(&[&again, &closed]);
-    assert!(is_tidy(&desk));
-    desk.ceremony(&desk.plan(&["say", "on it goes"], &by("secret", "stdin"))).ok();
+    programs.has_no_secret(&[&again, &closed]);
+    assert!(is_tidy(&programs));
+    programs.ceremony(&programs.plan(&["say", "on it goes"], &by("secret", "stdin"))).ok();
 }
 
 /// Whether no working directory of a program is left.
-fn is_tidy(desk: &Desk) -> bool {
-    fs::read_dir(desk.quorum.path("state-station/programs")).unwrap().next().is_none()
+fn is_tidy(programs: &Programs) -> bool {
+    fs::read_dir(programs.quorum.path("state-station/programs")).unwrap().next().is_none()
 }
 
 /// Nobody executes a ceremony again that was recovered: what its program had left goes with the station's secrets.
 #[test]
 fn a_recovered_ceremony_leaves_no_working_directory_behind() {
-    let desk = Desk::new();
-    let mark = desk.quorum.path("mark");
-    desk.approved(&desk.plan(&["note", mark.to_str().unwrap(), "hang"], &by("secret", "stdin")));
-    killed_when(&desk, &mark);
-    assert!(!is_tidy(&desk));
+    let programs = Programs::new();
+    let mark = programs.quorum.path("mark");
+    programs.approved(&programs.plan(&["note", mark.to_str().unwrap(), "hang"], &by("secret", "stdin")));
+    killed_when(&programs, &mark);
+    assert!(!is_tidy(&programs));
     let recover = "kind = \"recover\"\ntitle = \"Recover\"\nexpires_in_hours = 1\nceremony = 1\n";
-    desk.quorum.ceremony(recover, &crate::support::quorum::CUSTODIANS).ok();
+    programs.quorum.ceremony(recover, &crate::support::quorum::CUSTODIANS).ok();
     // The next one who looks finds nothing to do, and clears up.
-    desk.quorum.execute().expect(3);
-    assert!(is_tidy(&desk));
+    programs.quorum.execute().expect(3);
+    assert!(is_tidy(&programs));
 }
 
 #[test]
 fn after_a_kill_the_check_says_whether_it_was_done() {
-    let desk = Desk::new();
+    let programs = Programs::new();
     for (arguments, code) in
         [(&["note", "MARK", "note", "WANTED", "hang"][..], 0), (&["note", "MARK", "hang"], 4)]
     {
-        let (mark, wanted) = (desk.quorum.path("mark"), desk.quorum.path("wanted"));
+        let (mark, wanted) = (programs.quorum.path("mark"), programs.quorum.path("wanted"));
         let arguments: Vec<String> = arguments
             .iter()
             .map(|a| a.replace("MARK", mark.to_str().unwrap()).replace("WANTED", wanted.to_str().unwrap()))
             .collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        desk.approved(&desk.plan(&arguments, &(by("secret", "stdin") + &exists(&wanted))));
-        killed_when(&desk, if code == 0 { &wanted } else { &mark });
-        desk.quorum.execute().expect(code);
+        programs.approved(&programs.plan(&arguments, &(by("secret", "stdin") + &exists(&wanted))));
+        killed_when(&programs, if code == 0 { &wanted } else { &mark });
+        programs.quorum.execute().expect(code);
         if code != 0 {
-            desk.quorum.execute_with(&["--give-up"]).expect(code);
+            programs.quorum.execute_with(&["--give-up"]).expect(code);
         }
         assert_eq!(fs::read_to_string(&mark).unwrap(), "x");
         fs::remove_file(&mark).unwrap();
@@ -104,31 +105,31 @@ fn after_a_kill_the_check_says_whether_it_was_done() {
 }
 
 /// What an execution changes, put back as it was after the approvals.
-fn restore(desk: &Desk, kept: &Path) {
+fn restore(programs: &Programs, kept: &Path) {
     for part in ["ledger", "copy", "state-station"] {
-        let there = desk.quorum.path(part);
+        let there = programs.quorum.path(part);
         fs::remove_dir_all(&there).unwrap();
         assert!(Command::new("cp").arg("-a").arg(kept.join(part)).arg(&there).status().unwrap().success());
     }
     for file in ["count", "files/out"] {
-        let _ = fs::remove_file(desk.quorum.path(file));
+        let _ = fs::remove_file(programs.quorum.path(file));
     }
 }
 
 /// Executes, and is killed at the `at`th call of this name; only the tool itself, its children go free. Whether it came to
 /// its end before.
-fn cut_off(desk: &Desk, call: &str, at: usize) -> bool {
-    let (ledger, copy) = (desk.quorum.at("ledger"), desk.quorum.at("copy"));
+fn cut_off(programs: &Programs, call: &str, at: usize) -> bool {
+    let (ledger, copy) = (programs.quorum.at("ledger"), programs.quorum.at("copy"));
     let mut args = vec!["execute".to_owned(), ledger, "--copy".into(), copy];
-    args.extend(desk.quorum.with_card("frank"));
+    args.extend(programs.quorum.with_card("frank"));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let inner = desk.quorum.command(&args);
+    let inner = programs.quorum.command(&args);
     let cut = Command::new("strace")
         .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
         .args(["-e", &format!("inject={call}:signal=KILL:when={at}")])
         .arg(inner.get_program())
         .args(inner.get_args())
-        .current_dir(desk.quorum.dir.path())
+        .current_dir(programs.quorum.dir.path())
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -139,25 +140,25 @@ fn cut_off(desk: &Desk, call: &str, at: usize) -> bool {
 /// starts it twice, and the output is there when the ceremony completes.
 #[test]
 fn killed_at_every_write_a_program_is_started_once() {
-    let desk = Desk::new();
-    let (count, out) = (desk.quorum.path("count"), desk.file("out"));
+    let programs = Programs::new();
+    let (count, out) = (programs.quorum.path("count"), programs.file("out"));
     let arguments = ["note", count.to_str().unwrap(), "note", "{output:out}"];
-    desk.approved(&desk.plan(&arguments, &(by("secret", "stdin") + &output("out", &out))));
+    programs.approved(&programs.plan(&arguments, &(by("secret", "stdin") + &output("out", &out))));
     let kept = tempfile::tempdir().unwrap();
     for part in ["ledger", "copy", "state-station"] {
         let copied =
-            Command::new("cp").arg("-a").arg(desk.quorum.path(part)).arg(kept.path()).status().unwrap();
+            Command::new("cp").arg("-a").arg(programs.quorum.path(part)).arg(kept.path()).status().unwrap();
         assert!(copied.success());
     }
     let (mut points, mut completed, mut open) = (0, 0, 0);
     for call in ["fsync", "rename", "link", "linkat", "unlink"] {
         for at in 1.. {
-            restore(&desk, kept.path());
-            if cut_off(&desk, call, at) {
+            restore(&programs, kept.path());
+            if cut_off(&programs, call, at) {
                 break;
             }
             points += 1;
-            let next = desk.quorum.execute();
+            let next = programs.quorum.execute();
             match next.code {
                 Some(0) => completed += 1,
                 Some(5) => open += 1,
@@ -170,7 +171,7 @@ fn killed_at_every_write_a_program_is_started_once() {
             let ran = fs::read_to_string(&count).unwrap_or_default();
             assert!(ran.len() <= 1, "{call} {at}: it was started {} times", ran.len());
             if next.code != Some(5) {
-                assert!(is_tidy(&desk), "{call} {at}: its working directory is still there");
+                assert!(is_tidy(&programs), "{call} {at}: its working directory is still there");
                 assert_eq!(
                     (ran.as_str(), fs::read_to_string(&out).unwrap().as_str()),
                     ("x", "x"),

@@ -3,77 +3,79 @@
 use std::{fs, thread, time::Duration};
 
 use crate::{
-    programs::desk::{Desk, SECRET, by, output},
+    programs::quorum::{Programs, SECRET, by, output},
     support::quorum::QUORATE,
 };
 
 #[test]
 fn a_program_that_prints_a_credential_is_not_quoted() {
-    let desk = Desk::new();
-    let said = desk.file("said");
+    let programs = Programs::new();
+    let said = programs.file("said");
     let rest = by("secret", "stdin") + &output("stdout", &said);
-    let leaked = desk.ceremony(&desk.plan(&["say", "before", "cat"], &rest)).expect(5);
+    let leaked = programs.ceremony(&programs.plan(&["say", "before", "cat"], &rest)).expect(5);
     assert!(leaked.error().contains("IT WROTE A CREDENTIAL"), "{}", leaked.error());
-    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
+    let closed = programs.quorum.execute_with(&["--give-up"]).expect(5);
     let run = &closed.json["program"]["run"];
     assert!(run["stdout"].is_null() && run["stderr"].is_null() && run["credential_written"] == true, "{run}");
     assert!(!said.exists());
-    desk.has_no_secret(&[&leaked, &closed]);
-    let audit = desk.quorum.run(&["audit", &desk.quorum.at("ledger")]);
+    programs.has_no_secret(&[&leaked, &closed]);
+    let audit = programs.quorum.run(&["audit", &programs.quorum.at("ledger")]);
     assert!(audit.stdout.contains("credential-written"), "{}", audit.stdout);
 }
 
 #[test]
 fn a_program_that_writes_a_credential_to_its_output_gets_nothing_published() {
-    let desk = Desk::new();
-    let rest =
-        by("secret", "stdin") + &output("out", &desk.file("out")) + &output("more", &desk.file("more"));
-    let plan = desk.plan(&["note", "{output:more}", "save", "{output:out}"], &rest);
-    let leaked = desk.ceremony(&plan).expect(5);
-    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
-    assert!(!desk.file("out").exists() && !desk.file("more").exists());
-    desk.has_no_secret(&[&leaked, &closed]);
+    let programs = Programs::new();
+    let rest = by("secret", "stdin")
+        + &output("out", &programs.file("out"))
+        + &output("more", &programs.file("more"));
+    let plan = programs.plan(&["note", "{output:more}", "save", "{output:out}"], &rest);
+    let leaked = programs.ceremony(&plan).expect(5);
+    let closed = programs.quorum.execute_with(&["--give-up"]).expect(5);
+    assert!(!programs.file("out").exists() && !programs.file("more").exists());
+    programs.has_no_secret(&[&leaked, &closed]);
 }
 
 #[test]
 fn a_terminal_that_echoes_gets_no_credential() {
-    let desk = Desk::new();
-    let kept = desk.quorum.path("kept");
+    let programs = Programs::new();
+    let kept = programs.quorum.path("kept");
     let arguments = ["ask-echoing", "PIN: ", "save-answer", kept.to_str().unwrap()];
-    let stopped = desk.ceremony(&desk.plan(&arguments, &by("secret", "prompt PIN:"))).expect(5);
+    let stopped = programs.ceremony(&programs.plan(&arguments, &by("secret", "prompt PIN:"))).expect(5);
     assert!(stopped.error().contains("would have shown the credential"), "{}", stopped.error());
     assert!(!kept.exists(), "it was typed");
     // Echoed by the program itself: seen, and dropped.
-    desk.quorum.execute_with(&["--give-up"]).expect(5);
-    let leaked =
-        desk.ceremony(&desk.plan(&["ask", "PIN: ", "show-answer"], &by("secret", "prompt PIN:"))).expect(5);
+    programs.quorum.execute_with(&["--give-up"]).expect(5);
+    let leaked = programs
+        .ceremony(&programs.plan(&["ask", "PIN: ", "show-answer"], &by("secret", "prompt PIN:")))
+        .expect(5);
     assert!(leaked.error().contains("IT WROTE A CREDENTIAL"), "{}", leaked.error());
-    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
-    desk.has_no_secret(&[&stopped, &leaked, &closed]);
+    let closed = programs.quorum.execute_with(&["--give-up"]).expect(5);
+    programs.has_no_secret(&[&stopped, &leaked, &closed]);
 }
 
 #[test]
 fn another_prompt_gets_no_credential_and_the_same_one_only_one() {
-    let desk = Desk::new();
-    let kept = desk.quorum.path("kept");
+    let programs = Programs::new();
+    let kept = programs.quorum.path("kept");
     let arguments = ["ask", "SO PIN: ", "save-answer", kept.to_str().unwrap()];
-    let plan = desk.plan(&arguments, &by("secret", "prompt PIN:")).replace("seconds = 20", "seconds = 2");
-    let stopped = desk.ceremony(&plan).expect(5);
+    let plan = programs.plan(&arguments, &by("secret", "prompt PIN:")).replace("seconds = 20", "seconds = 2");
+    let stopped = programs.ceremony(&plan).expect(5);
     assert!(stopped.error().contains("longer than 2 s") && stopped.error().contains("0 of 1 credentials"));
     assert!(!kept.exists());
-    desk.quorum.execute_with(&["--give-up"]).expect(5);
+    programs.quorum.execute_with(&["--give-up"]).expect(5);
     let arguments = ["ask", "PIN: ", "ask", "PIN: "];
-    let again = desk.ceremony(&desk.plan(&arguments, &by("secret", "prompt PIN:"))).expect(5);
+    let again = programs.ceremony(&programs.plan(&arguments, &by("secret", "prompt PIN:"))).expect(5);
     assert!(again.error().contains("asked for a credential once more"), "{}", again.error());
     // One that ends well without having asked was not handed what it needs.
-    desk.quorum.execute_with(&["--give-up"]).expect(5);
-    let unasked = desk.ceremony(&desk.plan(&["say", "done"], &by("secret", "prompt PIN:"))).expect(5);
+    programs.quorum.execute_with(&["--give-up"]).expect(5);
+    let unasked = programs.ceremony(&programs.plan(&["say", "done"], &by("secret", "prompt PIN:"))).expect(5);
     assert!(unasked.error().contains("exit code 0, 0 of 1 credentials taken"), "{}", unasked.error());
 }
 
 #[test]
 fn a_program_that_hangs_floods_or_dies_is_brought_to_an_end() {
-    let desk = Desk::new();
+    let programs = Programs::new();
     for (arguments, said) in [
         (&["hang"][..], "longer than 2 s"),
         (&["fill"], "wrote too much"),
@@ -82,24 +84,24 @@ fn a_program_that_hangs_floods_or_dies_is_brought_to_an_end() {
         (&["say", "done"], "0 of 1 outputs"),
         (&["link", "/etc/passwd", "{output:out}"], "0 of 1 outputs"),
     ] {
-        let rest = by("secret", "stdin") + &output("out", &desk.file("out"));
+        let rest = by("secret", "stdin") + &output("out", &programs.file("out"));
         let limit = if arguments == ["hang"] { "seconds = 2" } else { "seconds = 100" };
-        let plan = desk.plan(arguments, &rest).replace("seconds = 20", limit);
-        let ended = desk.ceremony(&plan).expect(5);
+        let plan = programs.plan(arguments, &rest).replace("seconds = 20", limit);
+        let ended = programs.ceremony(&plan).expect(5);
         assert!(ended.error().contains(said), "{arguments:?}: {}", ended.error());
-        let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
-        desk.has_no_secret(&[&ended, &closed]);
-        assert!(!desk.file("out").exists());
+        let closed = programs.quorum.execute_with(&["--give-up"]).expect(5);
+        programs.has_no_secret(&[&ended, &closed]);
+        assert!(!programs.file("out").exists());
     }
 }
 
 #[test]
 fn nothing_of_a_program_outlives_it() {
-    let desk = Desk::new();
-    let alive = desk.quorum.path("alive");
+    let programs = Programs::new();
+    let alive = programs.quorum.path("alive");
     let arguments =
         ["copy-file", "{file:secret}", "/dev/null", "daemon", alive.to_str().unwrap(), "say", "done"];
-    let done = desk.ceremony(&desk.plan(&arguments, &by("secret", "descriptor"))).ok();
+    let done = programs.ceremony(&programs.plan(&arguments, &by("secret", "descriptor"))).ok();
     assert_eq!(done.json["program"]["run"]["left_behind"].as_u64(), Some(1), "{}", done.json["program"]);
     assert!(done.text("summary").contains("1 processes that it left behind were killed"));
     thread::sleep(Duration::from_secs(4));
@@ -108,32 +110,33 @@ fn nothing_of_a_program_outlives_it() {
 
 #[test]
 fn outputs_are_not_written_over_and_follow_no_link() {
-    let desk = Desk::new();
-    let out = desk.file("out");
-    let plan = desk.plan(&["note", "{output:out}"], &(by("secret", "stdin") + &output("out", &out)));
-    let path = desk.quorum.plan("next", &plan);
+    let programs = Programs::new();
+    let out = programs.file("out");
+    let plan = programs.plan(&["note", "{output:out}"], &(by("secret", "stdin") + &output("out", &out)));
+    let path = programs.quorum.plan("next", &plan);
     for link in [false, true] {
         if link {
-            std::os::unix::fs::symlink(desk.quorum.path("elsewhere"), &out).unwrap();
+            std::os::unix::fs::symlink(programs.quorum.path("elsewhere"), &out).unwrap();
         } else {
             fs::write(&out, "mine").unwrap();
         }
-        let refused = desk.quorum.propose(&path).expect(3);
+        let refused = programs.quorum.propose(&path).expect(3);
         assert!(refused.error().contains("exists already"), "{}", refused.error());
         fs::remove_file(&out).unwrap();
     }
     // Put there after the approvals: refused before the intent, and good again when it is gone.
-    desk.approved(&plan);
-    std::os::unix::fs::symlink(desk.quorum.path("elsewhere"), &out).unwrap();
-    desk.quorum.execute().expect(3);
+    programs.approved(&plan);
+    std::os::unix::fs::symlink(programs.quorum.path("elsewhere"), &out).unwrap();
+    programs.quorum.execute().expect(3);
     fs::remove_file(&out).unwrap();
-    desk.quorum.execute().ok();
+    programs.quorum.execute().ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), "x");
-    assert!(!desk.quorum.path("elsewhere").exists());
+    assert!(!programs.quorum.path("elsewhere").exists());
     // Put there by the program itself, while it runs: what was there is not touched, and it goes on when it is gone.
-    let late = desk.file("late");
+    let late = programs.file("late");
     let arguments = ["note", "{output:late}", "note", late.to_str().unwrap()];
-    let ended = desk.ceremony(&desk.plan(&arguments, &(by("secret", "stdin") + &output("late", &late))));
+    let ended =
+        programs.ceremony(&programs.plan(&arguments, &(by("secret", "stdin") + &output("late", &late))));
     // The same bytes are the very output.
     ended.ok();
     let arguments = [
@@ -142,16 +145,16 @@ fn outputs_are_not_written_over_and_follow_no_link() {
         "note",
         "{output:later}",
         "note",
-        desk.quorum.path("files/later").to_str().unwrap(),
+        programs.quorum.path("files/later").to_str().unwrap(),
     ]
     .map(str::to_owned);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let rest = by("secret", "stdin") + &output("later", &desk.file("later"));
-    let exists = desk.ceremony(&desk.plan(&arguments, &rest)).expect(5);
+    let rest = by("secret", "stdin") + &output("later", &programs.file("later"));
+    let exists = programs.ceremony(&programs.plan(&arguments, &rest)).expect(5);
     assert!(exists.error().contains("exists, and is not this program's output"), "{}", exists.error());
-    fs::remove_file(desk.file("later")).unwrap();
-    desk.quorum.execute().ok();
-    assert_eq!(fs::read_to_string(desk.file("later")).unwrap(), "xx");
+    fs::remove_file(programs.file("later")).unwrap();
+    programs.quorum.execute().ok();
+    assert_eq!(fs::read_to_string(programs.file("later")).unwrap(), "xx");
     assert!(!SECRET.is_empty());
 }
 

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use crate::{
     programs::{
-        desk::{Desk, by, output},
+        quorum::{Programs, by, output},
         uses::puppet_use,
     },
     support::{
@@ -19,8 +19,8 @@ fn kept(closed: &Ran) -> PathBuf {
 
 #[test]
 fn outputs_that_are_not_taken_are_named_with_the_reason_and_the_rest_can_be_kept() {
-    let desk = Desk::new();
-    let outputs = ["link", "missing", "fine"].map(|name| output(name, &desk.file(name))).concat();
+    let programs = Programs::new();
+    let outputs = ["link", "missing", "fine"].map(|name| output(name, &programs.file(name))).concat();
     let arguments = [
         "link",
         "/etc/passwd",
@@ -32,7 +32,7 @@ fn outputs_that_are_not_taken_are_named_with_the_reason_and_the_rest_can_be_kept
         "complain",
         "alas",
     ];
-    let ended = desk.ceremony(&desk.plan(&arguments, &(by("secret", "stdin") + &outputs))).expect(5);
+    let ended = programs.ceremony(&programs.plan(&arguments, &(by("secret", "stdin") + &outputs))).expect(5);
     for said in [
         "output link was not taken: it is a symbolic link",
         "output missing was not taken: it was not written",
@@ -43,8 +43,8 @@ fn outputs_that_are_not_taken_are_named_with_the_reason_and_the_rest_can_be_kept
     }
     assert!(!ended.error().contains("output fine was not taken"), "{}", ended.error());
     assert!(ended.json["error"]["hint"].to_string().contains("--keep-room"), "{}", ended.stdout);
-    desk.quorum.execute_with(&["--keep-room"]).expect(2);
-    let closed = desk.quorum.execute_with(&["--give-up", "--keep-room"]).expect(5);
+    programs.quorum.execute_with(&["--keep-room"]).expect(2);
+    let closed = programs.quorum.execute_with(&["--give-up", "--keep-room"]).expect(5);
     assert!(
         closed.text("summary").contains("missing was not taken: it was not written"),
         "{}",
@@ -56,36 +56,36 @@ fn outputs_that_are_not_taken_are_named_with_the_reason_and_the_rest_can_be_kept
     assert_eq!(fs::read_to_string(kept.join("stderr")).unwrap(), "alas\n");
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o077, 0);
     // Nothing that comes later empties it, and nothing was published.
-    desk.ceremony(&desk.plan(&["say", "done"], &by("secret", "stdin"))).ok();
-    assert!(kept.join("scratch").exists() && !desk.file("fine").exists());
+    programs.ceremony(&programs.plan(&["say", "done"], &by("secret", "stdin"))).ok();
+    assert!(kept.join("scratch").exists() && !programs.file("fine").exists());
 }
 
 #[test]
 fn what_a_credential_stands_in_is_not_kept_and_that_is_said() {
-    let desk = Desk::new();
+    let programs = Programs::new();
     let arguments = ["save", "diary", "note", "log", "exit", "3"];
-    let ended = desk.ceremony(&desk.plan(&arguments, &by("secret", "stdin"))).expect(5);
+    let ended = programs.ceremony(&programs.plan(&arguments, &by("secret", "stdin"))).expect(5);
     assert!(ended.error().contains("1 REMOVED because they contained a credential"), "{}", ended.error());
-    let closed = desk.quorum.execute_with(&["--give-up", "--keep-room"]).expect(5);
+    let closed = programs.quorum.execute_with(&["--give-up", "--keep-room"]).expect(5);
     // Said once more where it is kept: whoever gives up may not have read the first message.
     assert!(closed.json["said"].to_string().contains("REMOVED because they contained"), "{}", closed.stdout);
     let kept = kept(&closed);
     assert!(kept.join("log").exists() && !kept.join("diary").exists());
-    desk.has_no_secret(&[&ended, &closed]);
+    programs.has_no_secret(&[&ended, &closed]);
     // An output that it stands in is named, and the other outputs with it.
-    let outputs = output("out", &desk.file("out")) + &output("more", &desk.file("more"));
-    let plan =
-        desk.plan(&["save", "{output:out}", "note", "{output:more}"], &(by("secret", "stdin") + &outputs));
-    let leaked = desk.ceremony(&plan).expect(5);
+    let outputs = output("out", &programs.file("out")) + &output("more", &programs.file("more"));
+    let plan = programs
+        .plan(&["save", "{output:out}", "note", "{output:more}"], &(by("secret", "stdin") + &outputs));
+    let leaked = programs.ceremony(&plan).expect(5);
     for said in [
         "output out was not taken: a credential was in it, and it was removed",
         "output more was not taken: the program wrote a credential into it",
     ] {
         assert!(leaked.error().contains(said), "{said}: {}", leaked.error());
     }
-    let closed = desk.quorum.execute_with(&["--give-up"]).expect(5);
+    let closed = programs.quorum.execute_with(&["--give-up"]).expect(5);
     assert!(closed.json["kept"].is_null(), "{}", closed.stdout);
-    desk.has_no_secret(&[&leaked, &closed]);
+    programs.has_no_secret(&[&leaked, &closed]);
 }
 
 #[test]

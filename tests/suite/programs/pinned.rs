@@ -3,83 +3,84 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::{
-    programs::desk::{Desk, by, input, output, puppet, sha256},
+    programs::quorum::{Programs, by, input, output, puppet, sha256},
     support::tokens::inventory,
 };
 
 #[test]
 fn a_program_that_was_swapped_is_not_started_and_an_update_needs_the_quorum() {
-    let desk = Desk::new();
-    let mark = desk.quorum.path("mark");
-    let plan = desk.plan(&["note", mark.to_str().unwrap()], &by("secret", "stdin"));
-    desk.approved(&plan);
-    let good = fs::read(&desk.puppet).unwrap();
+    let programs = Programs::new();
+    let mark = programs.quorum.path("mark");
+    let plan = programs.plan(&["note", mark.to_str().unwrap()], &by("secret", "stdin"));
+    programs.approved(&plan);
+    let good = fs::read(&programs.puppet).unwrap();
     let mut other = good.clone();
     other.push(0);
-    fs::remove_file(&desk.puppet).unwrap();
-    fs::write(&desk.puppet, &other).unwrap();
-    let refused = desk.quorum.execute().expect(3);
+    fs::remove_file(&programs.puppet).unwrap();
+    fs::write(&programs.puppet, &other).unwrap();
+    let refused = programs.quorum.execute().expect(3);
     assert!(refused.error().contains("is not the program"), "{}", refused.error());
     assert!(!mark.exists());
-    fs::write(&desk.puppet, &good).unwrap();
-    desk.quorum.execute().ok();
+    fs::write(&programs.puppet, &good).unwrap();
+    programs.quorum.execute().ok();
     assert_eq!(fs::read(&mark).unwrap(), b"x");
     // The updated program is taken with approvals that name it, and from then on.
-    fs::write(&desk.puppet, &other).unwrap();
-    let refused = desk.quorum.propose(&plan).expect(3);
+    fs::write(&programs.puppet, &other).unwrap();
+    let refused = programs.quorum.propose(&plan).expect(3);
     assert!(refused.error().contains("is not the program"), "{}", refused.error());
-    let updated = format!("sha256 = \"{}\"\n---\n{}", sha256(&desk.puppet), by("secret", "stdin"));
-    let path = desk.quorum.plan("next", &desk.plan(&["note", mark.to_str().unwrap()], &updated));
-    let proposed = desk.quorum.propose(&path).ok();
+    let updated = format!("sha256 = \"{}\"\n---\n{}", sha256(&programs.puppet), by("secret", "stdin"));
+    let path = programs.quorum.plan("next", &programs.plan(&["note", mark.to_str().unwrap()], &updated));
+    let proposed = programs.quorum.propose(&path).ok();
     assert!(proposed.stderr.contains("ANOTHER FILE IS TAKEN FOR ITS PROGRAM"), "{}", proposed.stderr);
     for name in crate::support::tokens::THREE {
-        desk.quorum.approve(name).ok();
+        programs.quorum.approve(name).ok();
     }
-    desk.quorum.execute().ok();
-    desk.ceremony(&plan).ok();
+    programs.quorum.execute().ok();
+    programs.ceremony(&plan).ok();
     assert_eq!(fs::read(&mark).unwrap(), b"xxx");
 }
 
 /// The file is exchanged while the ceremony is in its act: what runs was read once, and hashed as it was read.
 #[test]
 fn a_program_swapped_after_it_was_hashed_does_not_run() {
-    let desk = Desk::new();
-    let (mark, evil) = (desk.quorum.path("mark"), desk.quorum.path("evil"));
+    let programs = Programs::new();
+    let (mark, evil) = (programs.quorum.path("mark"), programs.quorum.path("evil"));
     // The puppet replaces its own file by another, and goes on as itself: the image in memory is what runs.
-    let plan = desk.plan(
+    let plan = programs.plan(
         &["note", mark.to_str().unwrap(), "copy-file", "/proc/self/exe", evil.to_str().unwrap()],
         &by("secret", "stdin"),
     );
-    desk.ceremony(&plan).ok();
+    programs.ceremony(&plan).ok();
     assert_eq!(sha256(&evil), sha256(puppet()), "the image is the pinned program");
 }
 
 #[test]
 fn an_input_that_was_swapped_is_refused_and_what_is_read_is_a_copy() {
-    let desk = Desk::new();
-    let (document, out) = (desk.file("document"), desk.file("out"));
+    let programs = Programs::new();
+    let (document, out) = (programs.file("document"), programs.file("out"));
     fs::write(&document, "approved").unwrap();
     let rest = by("secret", "stdin") + &input("document", &document) + &output("out", &out);
     // It writes to its input: to the copy.
     let arguments = ["note", "{input:document}", "copy-file", "{input:document}", "{output:out}"];
-    desk.approved(&desk.plan(&arguments, &rest));
+    programs.approved(&programs.plan(&arguments, &rest));
     fs::write(&document, "swapped!").unwrap();
-    let refused = desk.quorum.execute().expect(3);
+    let refused = programs.quorum.execute().expect(3);
     assert!(refused.error().contains("is not the input that is pinned"), "{}", refused.error());
     fs::write(&document, "approved").unwrap();
-    desk.quorum.execute().ok();
+    programs.quorum.execute().ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), "approvedx");
     assert_eq!(fs::read_to_string(&document).unwrap(), "approved");
     // A digest in the plan is held to as well.
     let pinned = rest.replace("[[outputs]]", &format!("sha256 = \"{}\"\n[[outputs]]", sha256(puppet())));
-    let plan = desk.quorum.plan("next", &desk.plan(&arguments, &pinned).replace("files/out", "files/out-2"));
-    desk.quorum.propose(&plan).expect(3);
+    let plan =
+        programs.quorum.plan("next", &programs.plan(&arguments, &pinned).replace("files/out", "files/out-2"));
+    programs.quorum.propose(&plan).expect(3);
 }
 
 #[test]
 fn scripts_and_what_is_no_program_are_refused() {
-    let desk = Desk::new();
-    let script = desk.file("script");
+    let programs = Programs::new();
+    let script = programs.file("script");
     fs::write(&script, "#!/bin/sh\nexit 0\n").unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let check = |path: &std::path::Path| {
@@ -90,56 +91,59 @@ fn scripts_and_what_is_no_program_are_refused() {
             sha256(path)
         )
     };
-    let refused = desk.quorum.propose(&desk.plan(&["say", "x"], &check(&script))).expect(1);
+    let refused = programs.quorum.propose(&programs.plan(&["say", "x"], &check(&script))).expect(1);
     assert!(refused.error().contains("is a script"), "{}", refused.error());
     fs::write(&script, "text").unwrap();
-    let refused = desk.quorum.propose(&desk.plan(&["say", "x"], &check(&script))).expect(1);
+    let refused = programs.quorum.propose(&programs.plan(&["say", "x"], &check(&script))).expect(1);
     assert!(refused.error().contains("is not a program"), "{}", refused.error());
 }
 
 #[test]
 fn plans_that_cannot_be_meant_are_refused() {
-    let desk = Desk::new();
+    let programs = Programs::new();
     let stdin = by("secret", "stdin");
     for (plan, said) in [
-        (desk.plan(&["{input:none}"], &stdin), "{input:none} names nothing"),
-        (desk.plan(&["{fd:secret}"], &stdin), "{fd:secret} names nothing"),
+        (programs.plan(&["{input:none}"], &stdin), "{input:none} names nothing"),
+        (programs.plan(&["{fd:secret}"], &stdin), "{fd:secret} names nothing"),
         (
-            desk.plan(&["say"], &(stdin.clone() + &by("second-secret", "prompt PIN:"))),
+            programs.plan(&["say"], &(stdin.clone() + &by("second-secret", "prompt PIN:"))),
             "either a pipe or a terminal",
         ),
-        (desk.plan(&["say"], &by("user-pin", "stdin")), "user-pin is for a token"),
-        (desk.plan(&["say"], "credentials = []\n"), "credentials is empty"),
+        (programs.plan(&["say"], &by("user-pin", "stdin")), "user-pin is for a token"),
+        (programs.plan(&["say"], "credentials = []\n"), "credentials is empty"),
         (
-            desk.plan(&["say"], &format!("environment = {{ LD_PRELOAD = \"/x.so\" }}\n---\n{stdin}")),
+            programs.plan(&["say"], &format!("environment = {{ LD_PRELOAD = \"/x.so\" }}\n---\n{stdin}")),
             "LD_PRELOAD cannot be set",
         ),
         (
-            desk.plan(&["say"], &(stdin.clone() + &output("out", std::path::Path::new("../x")))),
+            programs.plan(&["say"], &(stdin.clone() + &output("out", std::path::Path::new("../x")))),
             "is not an absolute path",
         ),
         // One output would take the place where the other is written first.
         (
-            desk.plan(&["say"], &(stdin.clone() + &output("out", &desk.file("made.partial")))),
+            programs.plan(&["say"], &(stdin.clone() + &output("out", &programs.file("made.partial")))),
             "the end of unfinished files",
         ),
         (
-            desk.plan(&["say"], &(stdin.clone() + &input("in", &desk.file("made.partial")))),
+            programs.plan(&["say"], &(stdin.clone() + &input("in", &programs.file("made.partial")))),
             "the end of unfinished files",
         ),
         (
-            desk.plan(&["say"], &(stdin.clone() + &output("out", &desk.quorum.path("ledger/0009-delete")))),
-            "lies in the ledger",
-        ),
-        (
-            desk.plan(
+            programs.plan(
                 &["say"],
-                &(stdin.clone() + &output("out", &desk.quorum.path("copy/0000-genesis/x.json"))),
+                &(stdin.clone() + &output("out", &programs.quorum.path("ledger/0009-delete"))),
             ),
             "lies in the ledger",
         ),
-        (desk.plan(&["say"], &by("third-secret", "stdin")), "keeps no third-secret"),
-        (desk.plan(&["say"], &stdin).replace("seconds = 20", "seconds = 0"), "time_limit_seconds is 0"),
+        (
+            programs.plan(
+                &["say"],
+                &(stdin.clone() + &output("out", &programs.quorum.path("copy/0000-genesis/x.json"))),
+            ),
+            "lies in the ledger",
+        ),
+        (programs.plan(&["say"], &by("third-secret", "stdin")), "keeps no third-secret"),
+        (programs.plan(&["say"], &stdin).replace("seconds = 20", "seconds = 0"), "time_limit_seconds is 0"),
         (inventory("box"), "box is a program, not a token"),
         (
             inventory("box").replace("\"inventory\"", "\"reset\"")
@@ -147,7 +151,7 @@ fn plans_that_cannot_be_meant_are_refused() {
             "box is a program",
         ),
     ] {
-        let refused = desk.quorum.propose(&plan).expect(3);
+        let refused = programs.quorum.propose(&plan).expect(3);
         assert!(refused.error().contains(said), "{said}: {}\n{plan}", refused.error());
     }
 }

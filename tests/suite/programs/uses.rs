@@ -4,7 +4,7 @@ use crate::support::quorum::Quorum;
 use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
-    programs::desk::{by, input, output, puppet, sha256},
+    programs::quorum::{by, input, output, puppet, sha256},
     support::{
         softhsm::{MODULE, SoftHsm, USER_PIN},
         tokens::{THREE, Target, inventory},

@@ -50,8 +50,8 @@ pub fn when_it_says(command: &mut Command, words: &str, then: impl FnOnce(&mut C
     Ran { code: output.status.code(), json, stderr, stdout }
 }
 
-/// A folder, readers, cards.
-pub struct Hands {
+/// A quorum whose people have YubiKeys, and the readers that these are in.
+pub struct YubiKeys {
     /// Plans, enrolments, ledger.
     pub quorum: Quorum,
     /// Who made the cards: a root of the test's own.
@@ -62,7 +62,7 @@ pub struct Hands {
     pub cards: BTreeMap<String, Card>,
 }
 
-impl Hands {
+impl YubiKeys {
     /// Each gets a card as it is delivered, which is touched whenever it asks.
     pub fn new(people: &[(&str, Firmware)]) -> Self {
         let maker = Manufacturer::new();
@@ -128,7 +128,7 @@ impl Hands {
 }
 
 /// The plan of a genesis in which these cards count, with the targets' tables given as TOML.
-pub fn genesis_text(hands: &Hands, custodians: &[&str], targets: &str) -> String {
-    fs::write(hands.quorum.path("plans/authorities.pem"), hands.maker.bundle_pem()).unwrap();
-    hands.genesis(custodians, "authorities.pem").policy("min_firmware = \"5.4.3\"").targets(targets).text()
+pub fn genesis_text(yubikeys: &YubiKeys, custodians: &[&str], targets: &str) -> String {
+    fs::write(yubikeys.quorum.path("plans/authorities.pem"), yubikeys.maker.bundle_pem()).unwrap();
+    yubikeys.genesis(custodians, "authorities.pem").policy("min_firmware = \"5.4.3\"").targets(targets).text()
 }

@@ -12,7 +12,7 @@ use virtual_card::{Card, Daemon, Firmware};
 use crate::support::{
     founded::{self, INVENTORY, practice_target, snapshot},
     quorum::{self, CUSTODIANS, Quorum, Ran},
-    yubikeys::{Hands, PIN, genesis_text},
+    yubikeys::{PIN, YubiKeys, genesis_text},
 };
 
 /// VERIFY, which presents the PIN.
@@ -54,39 +54,39 @@ pub struct Table {
 
 /// A genesis and an open proposal, made once.
 fn template() -> PathBuf {
-    let mut hands = Hands::new(&YUBIKEYS);
+    let mut yubikeys = YubiKeys::new(&YUBIKEYS);
     for (name, _) in YUBIKEYS {
         let more: &[&str] = if name == "frank-spare" { &["--administrator"] } else { &[] };
-        hands.enroll(name, more).ok();
+        yubikeys.enroll(name, more).ok();
     }
     for name in ["carol", "dave", "erin", quorum::ADMIN] {
-        hands.quorum.enroll(name, "");
+        yubikeys.quorum.enroll(name, "");
     }
     // Where the token is stands in the ledger: it must outlive this quorum.
     let target = practice_target(&founded::kept_directory("token").join("hsm.token"));
-    let genesis = genesis_text(&hands, &CUSTODIANS, &target);
-    hands.quorum.propose(&genesis).ok();
-    let ledger = hands.quorum.at("ledger");
+    let genesis = genesis_text(&yubikeys, &CUSTODIANS, &target);
+    yubikeys.quorum.propose(&genesis).ok();
+    let ledger = yubikeys.quorum.at("ledger");
     for name in CUSTODIANS {
-        match hands.cards.contains_key(name) {
-            true => hands.run(name, &["approve", &ledger]).ok(),
-            false => hands.quorum.approve(name).ok(),
+        match yubikeys.cards.contains_key(name) {
+            true => yubikeys.run(name, &["approve", &ledger]).ok(),
+            false => yubikeys.quorum.approve(name).ok(),
         };
     }
-    hands.quorum.execute().ok();
-    hands.quorum.propose(INVENTORY).ok();
-    fs::write(hands.quorum.path("files/head"), hands.quorum.head().unwrap()).unwrap();
-    for (name, card) in &hands.cards {
-        card.save(&hands.quorum.path(&format!("cards/{name}.json")));
+    yubikeys.quorum.execute().ok();
+    yubikeys.quorum.propose(INVENTORY).ok();
+    fs::write(yubikeys.quorum.path("files/head"), yubikeys.quorum.head().unwrap()).unwrap();
+    for (name, card) in &yubikeys.cards {
+        card.save(&yubikeys.quorum.path(&format!("cards/{name}.json")));
     }
     // What may be said: all that is printed of an approval that succeeds.
-    let head = hands.quorum.head().unwrap();
-    let output = hands.quorum.at("files/approval");
-    let said = hands.run("alice", &["approve", &ledger, "-o", &output, "--head", &head]).ok();
-    fs::write(hands.quorum.path("files/public"), said.stdout + &said.stderr).unwrap();
+    let head = yubikeys.quorum.head().unwrap();
+    let output = yubikeys.quorum.at("files/approval");
+    let said = yubikeys.run("alice", &["approve", &ledger, "-o", &output, "--head", &head]).ok();
+    fs::write(yubikeys.quorum.path("files/public"), said.stdout + &said.stderr).unwrap();
     fs::remove_file(output).unwrap();
-    hands.quorum.environment.clear();
-    founded::keep("proposed", &hands.quorum)
+    yubikeys.quorum.environment.clear();
+    founded::keep("proposed", &yubikeys.quorum)
 }
 
 impl Table {

@@ -19,8 +19,8 @@ use crate::support::{
 pub const SECRET: &str = "correct-horse-battery-staple";
 pub const SECOND: &str = "a second secret, with blanks";
 
-/// A quorum in which the genesis has been, copied for each test.
-pub struct Desk {
+/// A quorum after its genesis, with the puppet as its target.
+pub struct Programs {
     pub quorum: Quorum,
     /// A copy of the puppet of this test's own: the ledger names it by its path.
     pub puppet: PathBuf,
@@ -64,7 +64,7 @@ pub fn genesis(quorum: &Quorum, tables: &str) -> String {
     quorum.genesis(&CUSTODIANS).operation("command", &["crypto-officer"]).targets(tables).text()
 }
 
-impl Desk {
+impl Programs {
     pub fn new() -> Self {
         let quorum = Quorum::of(5).enrolled();
         let program = quorum.path("files/puppet");
@@ -104,16 +104,12 @@ impl Desk {
 
     /// Proposes and approves.
     pub fn approved(&self, plan: &str) {
-        self.quorum.propose(plan).ok();
-        for name in THREE {
-            self.quorum.approve(name).ok();
-        }
+        self.quorum.approved(plan, THREE);
     }
 
     /// A whole ceremony.
     pub fn ceremony(&self, plan: &str) -> Ran {
-        self.approved(plan);
-        self.quorum.execute()
+        self.quorum.ceremony(plan, THREE)
     }
 
     /// Fails if one of the secrets stands in any file of the quorum, or in what was said.

@@ -1,4 +1,4 @@
-//! People of the honest ledger at machines of their own, with the real binary: their soft cards, a state directory for each
+//! The quorum of the honest ledger at work, each of its people at a machine of their own: their soft cards, a state directory for each
 //! machine, and a clock for each command.
 
 use std::{
@@ -17,13 +17,13 @@ pub const INVENTORY: &str = "kind = \"inventory\"\ntitle = \"Look at it\"\nexpir
     target = \"root-hsm\"\nkeep_pins = true\n";
 
 /// A copy of the honest ledger, and what its people do to it.
-pub struct Desk {
+pub struct HonestQuorum {
     dir: TempDir,
     /// The ledger.
     pub ledger: PathBuf,
 }
 
-impl Desk {
+impl HonestQuorum {
     /// With the whole ledger.
     pub fn new() -> Self {
         let (dir, ledger) = copy();
@@ -32,19 +32,19 @@ impl Desk {
 
     /// With the ledger cut back to its genesis, as if that had been interrupted while it acted.
     pub fn cut_back() -> Self {
-        let desk = Self::new();
-        for entry in fs::read_dir(&desk.ledger).unwrap() {
+        let quorum = Self::new();
+        for entry in fs::read_dir(&quorum.ledger).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() && !path.ends_with("0000-genesis") {
                 fs::remove_dir_all(path).unwrap();
             }
         }
-        let transcript = desk.ledger.join("0000-genesis/transcript.jsonl");
+        let transcript = quorum.ledger.join("0000-genesis/transcript.jsonl");
         let lines = split(&fs::read(&transcript).unwrap());
         // The last two are the outcome and the end.
         fs::write(&transcript, lines[..lines.len() - 2].concat()).unwrap();
-        fs::remove_dir_all(desk.ledger.join("0000-genesis/attestations")).unwrap();
-        desk
+        fs::remove_dir_all(quorum.ledger.join("0000-genesis/attestations")).unwrap();
+        quorum
     }
 
     /// A path in the folder.
@@ -89,7 +89,7 @@ impl Desk {
         self.does(who, who, clock, &[&["approve", "-o", output.to_str().unwrap()], paper].concat())
     }
 
-    /// Where [`Desk::approve`] writes.
+    /// Where [`HonestQuorum::approve`] writes.
     pub fn output(&self, who: &str) -> PathBuf {
         Path::new(&self.at(&format!("{who}.approval"))).to_owned()
     }
