@@ -38,7 +38,7 @@ mkdir "$scratch/keys"
 trap 'rm -rf "$scratch"' EXIT
 where=$ledger
 bad() { echo "BROKEN: $where: $*" >&2; exit 1; }
-digest() { sha256sum | cut -d' ' -f1; }
+digest() { local sum; sum=$(sha256sum); echo "${sum%% *}"; }
 
 # Files the PEM key on standard input under its keyid, the SHA-256 of its SubjectPublicKeyInfo in DER, and says the keyid.
 file_key() {
@@ -230,11 +230,12 @@ read_attestations() {
         [ -e "$file" ] || continue
         where="$name/attestations/$(basename "$file")"
         # In a shell of its own: a bad one does not break the ledger.
-        if ! (statement "$(cat "$file")" attestation 'custodian|administrator|witness') 2> "$scratch/reason"; then
+        if ! (statement "$(< "$file")" attestation 'custodian|administrator|witness'
+              printf '%s\n' "$who" "$of_nonce" "$of_head" "$agrees" > "$scratch/attestation") 2> "$scratch/reason"; then
             sed 's/^BROKEN: /warning: it does not count: /' "$scratch/reason" >&2
             continue
         fi
-        statement "$(cat "$file")" attestation 'custodian|administrator|witness'
+        { read -r who; read -r of_nonce; read -r of_head; read -r agrees; } < "$scratch/attestation"
         if [ "$of_nonce" != "$nonce" ]; then
             echo "warning: $where: it does not count: it was made in another ledger" >&2
             continue

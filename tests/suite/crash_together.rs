@@ -33,7 +33,9 @@ fn slow() -> (Quorum, FaultyModule) {
     let (quorum, module) = three().softhsm_in_use().behind_a_faulty_module();
     quorum.approved(DELETE, &["alice", "bob"]);
     let [waits, go, went] = ["waits", "go", "went"].map(|name| quorum.at(name));
-    module.script(&format!("touch '{waits}'; while ! [ -e '{go}' ]; do sleep 0.05; done; touch '{went}'"));
+    module.script(&format!(
+        "echo $WORKER > '{waits}'; while ! [ -e '{go}' ]; do sleep 0.05; done; touch '{went}'"
+    ));
     module.order("C_DestroyObject", 1, "remove");
     (quorum, module)
 }
@@ -50,7 +52,12 @@ fn wait_for(quorum: &Quorum, name: &str) {
 fn let_go(quorum: &Quorum) {
     fs::write(quorum.path("go"), "").unwrap();
     wait_for(quorum, "went");
-    thread::sleep(Duration::from_millis(300));
+    let worker = fs::read_to_string(quorum.path("waits")).unwrap();
+    let stat = format!("/proc/{}/stat", worker.trim());
+    // Once it has ended it may be there as a zombie, until somebody waits for it.
+    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

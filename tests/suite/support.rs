@@ -15,5 +15,6 @@ pub mod schema;
 pub mod soft_cards;
 #[allow(dead_code, reason = "shared with the unit tests of the adapter")]
 pub mod softhsm;
+pub mod survival;
 pub mod tokens;
 pub mod yubikeys;

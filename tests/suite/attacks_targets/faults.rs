@@ -4,32 +4,10 @@
 
 use crate::support::{
     quorum::Quorum,
-    softhsm::{FaultyModule, SoftHsm},
+    softhsm::{FaultyModule, SO_PIN, SoftHsm, USER_PIN},
+    survival::Fault,
     tokens::{THREE, Target, delete},
 };
-
-/// Function, which of its calls in a process, kind of fault, and the exit code.
-type Fault = (&'static str, u32, &'static str, i32);
-
-/// Orders a fault, executes, looks at what is said and recorded, executes again.
-fn go_through(quorum: &Quorum, module: &FaultyModule, fault: Fault, present: &[String]) {
-    let (function, nth, kind, code) = fault;
-    let what = format!("{kind} in call {nth} of {function}");
-    let limit = if kind == "hang" { "1" } else { "60" };
-    let mut args = vec!["--module-timeout".to_owned(), limit.to_owned()];
-    args.extend_from_slice(present);
-    module.order(function, nth, kind);
-    let ran = quorum.execute_with(&args);
-    module.behave();
-    assert_eq!(ran.code, Some(code), "{what}: {}{}", ran.stdout, ran.stderr);
-    if ran.code == Some(0) {
-        return;
-    }
-    let attempted = usize::from(matches!(ran.code, Some(4 | 5)));
-    assert_eq!(quorum.events("attempted"), attempted, "{what}");
-    let again = quorum.execute_with(present).ok();
-    assert_eq!(again.text("outcome"), "completed", "{what}");
-}
 
 #[test]
 fn a_genesis_on_an_empty_slot_survives_its_module() {
@@ -56,15 +34,11 @@ fn a_genesis_on_an_empty_slot_survives_its_module() {
     ];
     let quorum = Quorum::of(5).over(SoftHsm::new());
     let module = FaultyModule::compile(quorum.dir.path());
-    for (number, fault) in FAULTS.iter().enumerate() {
-        let label = format!("lab-{number}");
-        module.behave();
-        quorum.approved_genesis(&[Target::empty(&label).module(&module.path)]);
-        go_through(&quorum, &module, *fault, &[]);
+    quorum.approved_genesis(&[Target::empty("lab").module(&module.path)]);
+    quorum.survives(&module, FAULTS, &[], |fault| {
         let listed = quorum.hsm().tool(&["--list-token-slots"]);
-        assert_eq!(listed.matches("token initialized").count(), number + 1, "{fault:?}\n{listed}");
-        quorum.forget();
-    }
+        assert_eq!(listed.matches("token initialized").count(), 1, "{fault:?}\n{listed}");
+    });
 }
 
 #[test]
@@ -87,21 +61,17 @@ fn a_take_over_survives_its_module() {
         ("C_OpenSession", 1, "exit0", 1),
         ("C_OpenSession", 2, "crash", 5),
     ];
-    let quorum = Quorum::of(5).over(SoftHsm::new());
+    let quorum = Quorum::of(5).over(SoftHsm::with_token("lab"));
     let module = FaultyModule::compile(quorum.dir.path());
-    for (number, fault) in FAULTS.iter().enumerate() {
-        let label = format!("lab-{number}");
-        quorum.hsm().init_token(&label);
-        module.behave();
-        quorum.approved_genesis(&[Target::in_use(quorum.hsm(), &label).module(&module.path)]);
-        go_through(&quorum, &module, *fault, &quorum.present("so-pin", "so.pin"));
-        for (who, pin) in
-            [("so", crate::support::softhsm::SO_PIN), ("user", crate::support::softhsm::USER_PIN)]
-        {
-            assert!(!quorum.hsm().can_log_in(&label, who, pin), "the old PIN of {who} holds after {fault:?}");
+    quorum.approved_genesis(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
+    quorum.survives(&module, FAULTS, &quorum.present("so-pin", "so.pin"), |fault| {
+        for (who, pin) in [("so", SO_PIN), ("user", USER_PIN)] {
+            assert!(
+                !quorum.hsm().can_log_in("lab", who, pin),
+                "the old PIN of {who} is valid after {fault:?}"
+            );
         }
-        quorum.forget();
-    }
+    });
 }
 
 #[test]
@@ -122,21 +92,11 @@ fn a_deletion_survives_its_module() {
         ("C_OpenSession", 1, "hang", 1),
         ("C_OpenSession", 1, "exit0", 1),
     ];
-    let hsm = SoftHsm::with_token("lab");
-    for number in 1..=FAULTS.len() {
-        hsm.make_key("lab", "EC:prime256v1", &format!("key-{number}"), &format!("{number:02x}"));
-    }
-    hsm.make_key("lab", "EC:prime256v1", "keep", "ff");
-    let quorum = Quorum::of(5).over(hsm);
-    let module = FaultyModule::compile(quorum.dir.path());
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path)]);
-    for (number, fault) in (1..).zip(FAULTS) {
-        module.behave();
-        quorum.approved(&delete(&format!("{number:02x}")), THREE);
-        go_through(&quorum, &module, *fault, &[]);
-        assert_eq!(quorum.public("lab", &format!("key-{number}")), 0);
-        assert_eq!(quorum.public("lab", "keep"), 1);
-    }
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
+    quorum.approved(&delete("01"), THREE);
+    quorum.survives(&module, FAULTS, &[], |fault| {
+        assert_eq!((quorum.public("lab", "old"), quorum.public("lab", "keep")), (0, 1), "{fault:?}");
+    });
 }
 
 /// A hint of the look afterwards says nothing of the deletion before it.

@@ -3,6 +3,7 @@
 use crate::support::{
     quorum::Quorum,
     softhsm::{FaultyModule, SO_PIN, USER_PIN},
+    survival::Fault,
     tokens::{Application, FOUR, THREE, Target, adopt, delete, inventory, reset, retire},
 };
 
@@ -175,28 +176,18 @@ fn an_adoption_hands_over_a_reissued_pin() {
 
 #[test]
 fn an_adoption_survives_its_module() {
-    const FAULTS: &[(&str, &str, i32)] = &[
-        ("C_InitToken", "crash", 5),
-        ("C_InitToken", "crash-after", 5),
-        ("C_InitToken", "late-error", 0),
-        ("C_InitPIN", "crash", 5),
-        ("C_InitPIN", "crash-after", 5),
-        ("C_InitPIN", "exit0", 5),
+    const FAULTS: &[Fault] = &[
+        ("C_InitToken", 1, "crash", 5),
+        ("C_InitToken", 1, "crash-after", 5),
+        ("C_InitToken", 1, "late-error", 0),
+        ("C_InitPIN", 1, "crash", 5),
+        ("C_InitPIN", 1, "crash-after", 5),
+        ("C_InitPIN", 1, "exit0", 5),
     ];
     let quorum = Quorum::of(5).softhsm_in_use().founded();
     let module = FaultyModule::compile(quorum.dir.path());
-    for (number, (function, kind, code)) in FAULTS.iter().enumerate() {
-        module.behave();
-        let (name, label) = (format!("hsm-{number}"), format!("lab-{number}"));
-        let target = Target { name: name.leak(), ..Target::empty(&label).module(&module.path) };
-        quorum.approved(&adopt(&target), FOUR);
-        module.order(function, 1, kind);
-        let ran = quorum.execute();
-        assert_eq!(ran.code, Some(*code), "{function} {kind}: {}", ran.stderr);
-        module.behave();
-        if *code != 0 {
-            quorum.execute().ok();
-        }
-        quorum.ceremony(&inventory(target.name), THREE).ok();
-    }
+    quorum.approved(&adopt(&second("lab-2").module(&module.path)), FOUR);
+    quorum.survives(&module, FAULTS, &[], |_| {
+        quorum.ceremony(&inventory("hsm-2"), THREE).ok();
+    });
 }

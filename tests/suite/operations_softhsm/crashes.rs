@@ -1,27 +1,13 @@
 //! A module that crashes, before or after the effect of a call, in a reset, a backup and a restore.
 
+use std::path::Path;
+
 use crate::support::{
     quorum::Quorum,
     softhsm::{FaultyModule, SoftHsm, USER_PIN},
+    survival::Fault,
     tokens::{FOUR, THREE, Target, inventory, reset},
 };
-
-/// Function, which of its calls in a process, kind of fault, and the exit code.
-type Fault = (&'static str, u32, &'static str, i32);
-
-fn go_through(quorum: &Quorum, module: &FaultyModule, fault: Fault) {
-    let (function, nth, kind, code) = fault;
-    let limit = if kind == "hang" { "1" } else { "60" };
-    module.order(function, nth, kind);
-    let ran = quorum.execute_with(&["--module-timeout", limit]);
-    module.behave();
-    assert_eq!(ran.code, Some(code), "{fault:?}\n{}{}", ran.stdout, ran.stderr);
-    if code != 0 {
-        // Before the intent nothing is tried, and nothing recorded.
-        assert_eq!(quorum.events("attempted"), usize::from(code != 1), "{fault:?}");
-        quorum.execute().ok();
-    }
-}
 
 #[test]
 fn a_reset_survives_its_module() {
@@ -55,17 +41,13 @@ fn a_reset_survives_its_module() {
         ("C_InitPIN", 1, "error", 5),
         ("C_InitPIN", 1, "late-error", 5),
     ];
-    let quorum = Quorum::of(5).over(SoftHsm::with_token("lab-0"));
-    let module = FaultyModule::compile(quorum.dir.path());
-    quorum.found(&[Target::in_use(quorum.hsm(), "lab-0").module(&module.path)]);
-    let serial = quorum.hsm().serial("lab-0");
-    for (number, fault) in (1..).zip(FAULTS) {
-        let (old, new) = (format!("lab-{}", number - 1), format!("lab-{number}"));
-        quorum.approved(&reset(&serial, &old, &new), FOUR);
-        go_through(&quorum, &module, *fault);
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
+    quorum.approved(&reset(&quorum.hsm().serial("lab"), "lab", "reset-1"), FOUR);
+    quorum.survives(&module, FAULTS, &[], |fault| {
         let listed = quorum.hsm().tool(&["--list-token-slots"]);
-        assert!(listed.contains(&format!("label        : {new}\n")), "{fault:?}\n{listed}");
-    }
+        assert!(listed.contains("label        : reset-1\n"), "{fault:?}\n{listed}");
+    });
+    quorum.execute().ok();
     quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
@@ -112,46 +94,28 @@ fn a_backup_and_a_restore_survive_their_module() {
     let module = FaultyModule::compile(quorum.dir.path());
     let spare = Target { name: "spare", ..Target::empty("spare") };
     quorum.found(&[Target::in_use(quorum.hsm(), "lab").module(&module.path), spare.module(&module.path)]);
-    for (number, fault) in (1..).zip(BACKUP) {
-        let file = quorum.at(&format!("files/{number}.age"));
-        let plan = format!(
-            "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{file}\"\n\
-             allow_partial = false\n"
-        );
-        quorum.approved(&plan, FOUR);
-        go_through(&quorum, &module, *fault);
-        assert!(std::path::Path::new(&file).exists());
-    }
+    let file = quorum.at("files/b.age");
+    let plan = format!(
+        "kind = \"backup\"\ntitle = \"Backup\"\nexpires_in_hours = 1\ntarget = \"hsm\"\noutput = \"{file}\"\n\
+         allow_partial = false\n"
+    );
+    quorum.approved(&plan, FOUR);
+    quorum.survives(&module, BACKUP, &[], |fault| assert!(Path::new(&file).exists(), "{fault:?}"));
+    quorum.execute().ok();
     let keys = ["01", "02"].map(|id| public_key(&quorum, "lab", id));
-    for fault in RESTORE {
-        let plan = format!(
-            "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"spare\"\nbackup = 1\n\
-             input = \"{}\"\n",
-            quorum.at("files/1.age")
-        );
-        quorum.approved(&plan, FOUR);
-        go_through(&quorum, &module, *fault);
+    let plan = format!(
+        "kind = \"restore\"\ntitle = \"Restore\"\nexpires_in_hours = 1\ntarget = \"spare\"\nbackup = 1\n\
+         input = \"{file}\"\n"
+    );
+    quorum.approved(&plan, FOUR);
+    quorum.survives(&module, RESTORE, &[], |fault| {
         assert_eq!(["01", "02"].map(|id| public_key(&quorum, "spare", id)), keys, "{fault:?}");
         assert_eq!((quorum.public("spare", "ec"), quorum.public("spare", "rsa")), (1, 1), "{fault:?}");
-        empty(&quorum);
-    }
+    });
 }
 
 fn public_key(quorum: &Quorum, token: &str, id: &str) -> String {
     quorum.hsm().tool(&["--token-label", token, "--read-object", "--type", "pubkey", "--id", id])
-}
-
-/// Destroys what the restore made, by the quorum: the next one starts from nothing again.
-fn empty(quorum: &Quorum) {
-    let mut plan =
-        String::from("kind = \"delete\"\ntitle = \"Empty\"\nexpires_in_hours = 1\ntarget = \"spare\"\n");
-    for id in ["01", "02"] {
-        for class in ["private-key", "public-key"] {
-            plan += &format!("[[objects]]\nclass = \"{class}\"\nid = \"{id}\"\n");
-        }
-    }
-    plan += "[[objects]]\nclass = \"secret-key\"\nid = \"03\"\n";
-    quorum.ceremony(&plan, THREE).ok();
 }
 
 /// The disk of the ledger is lost after the PINs were set, in the middle of the reset or at its end: the second medium has

@@ -3,6 +3,7 @@
 use crate::support::{
     quorum::Quorum,
     softhsm::{FaultyModule, SO_PIN, SoftHsm, USER_PIN},
+    survival::Fault,
     tokens::{Application, FOUR, Target, delete, inventory, reset},
 };
 
@@ -141,7 +142,7 @@ fn a_plan_that_could_not_set_the_pin_is_refused() {
 /// Wherever a ceremony is cut off, the next run ends it, and the application gets a PIN that holds.
 #[test]
 fn a_crash_between_the_two_pins_is_recovered() {
-    const FAULTS: &[(&str, u32, &str, i32)] = &[
+    const FAULTS: &[Fault] = &[
         ("C_Login", 1, "crash", 4),
         ("C_InitPIN", 1, "crash", 5),
         ("C_InitPIN", 1, "crash-after", 5),
@@ -156,21 +157,11 @@ fn a_crash_between_the_two_pins_is_recovered() {
         ("C_OpenSession", 1, "exit0", 1),
     ];
     let (quorum, application, module) = behind_a_module();
-    let mut pins = vec![application.takes(&quorum)];
-    for (function, nth, kind, code) in FAULTS {
-        let what = format!("{function} {kind}");
-        let limit = if *kind == "hang" { "1" } else { "60" };
-        quorum.approved(&inventory("hsm"), FOUR);
-        module.order(function, *nth, kind);
-        let ran = quorum.execute_with(&["--module-timeout", limit]);
-        assert_eq!(ran.code, Some(*code), "{what}: {}", ran.stderr);
-        module.behave();
-        if *code != 0 {
-            let again = quorum.execute();
-            assert_eq!(again.code, Some(0), "{what}: {}", again.stderr);
-        }
-        only_the_new_one_holds(&quorum, &application, "lab", &mut pins);
-    }
+    let first = application.takes(&quorum);
+    quorum.approved(&inventory("hsm"), FOUR);
+    quorum.survives(&module, FAULTS, &[], |_| {
+        only_the_new_one_holds(&quorum, &application, "lab", &mut vec![first.clone()]);
+    });
 }
 
 /// A ceremony that is given up gives the application its PIN back, if the token answers; else the next one does.

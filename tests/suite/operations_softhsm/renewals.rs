@@ -104,11 +104,12 @@ fn a_renewal_survives_its_module() {
     const FAULTS: &[(&str, i32)] =
         &[("error", 5), ("late-error", 0), ("crash", 5), ("crash-after", 0), ("hang", 5), ("exit0", 5)];
     let (quorum, module) = behind_a_module();
+    quorum.approved(&inventory("hsm"), THREE);
+    let approved = quorum.moment();
     for (kind, code) in FAULTS {
         let limit = if *kind == "hang" { "1" } else { "60" };
         for give_up in [false, true] {
             let what = format!("C_SetPIN {kind}, give up: {give_up}");
-            quorum.approved(&inventory("hsm"), THREE);
             module.order("C_SetPIN", 1, kind);
             let mut args = vec!["--module-timeout", limit];
             args.extend(give_up.then_some("--give-up"));
@@ -122,6 +123,7 @@ fn a_renewal_survives_its_module() {
             }
             let next = quorum.ceremony(&inventory("hsm"), THREE);
             assert_eq!(next.code, Some(0), "{what}: {}", next.stderr);
+            quorum.back_to(&approved);
         }
     }
 }

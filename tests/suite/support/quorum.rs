@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{founded, genesis_plan::GenesisPlan, recipe::Recipe, schema, soft_cards, softhsm::SoftHsm};
+use quorate::encoding::{digest::Digest, dsse::Envelope, strict::Base64};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -251,11 +252,11 @@ impl Quorum {
 
     /// A custodian approves at the station.
     pub fn approve(&self, name: &str) -> Ran {
-        let status = self.run(&["status", &self.at("ledger")]);
         let ledger = self.at("ledger");
         let mut args = vec!["approve", &ledger];
-        for (option, key) in [("--head", "head"), ("--genesis", "genesis")] {
-            args.extend(status.json[key].as_str().into_iter().flat_map(|paper| [option, paper]));
+        let (head, genesis) = (self.head(), self.genesis_fingerprint());
+        for (option, paper) in [("--head", &head), ("--genesis", &genesis)] {
+            args.extend(paper.iter().flat_map(|paper| [option, paper.as_str()]));
         }
         self.run_with(name, &args)
     }
@@ -273,10 +274,30 @@ impl Quorum {
         self.run_as(name, &args)
     }
 
-    /// The head of the last ceremony that ended, from `status`.
+    /// The head of the last ceremony that ended, as everybody has it on paper: the digest of its last line.
     pub fn head(&self) -> Option<String> {
-        let status = self.run(&["status", &self.at("ledger")]);
-        status.json["head"].as_str().map(str::to_owned)
+        let mut ceremonies: Vec<PathBuf> = fs::read_dir(self.path("ledger"))
+            .ok()?
+            .map(|entry| entry.unwrap().path().join("transcript.jsonl"))
+            .filter(|transcript| transcript.exists())
+            .collect();
+        ceremonies.sort();
+        ceremonies.iter().rev().find_map(|transcript| {
+            let bytes = fs::read(transcript).unwrap();
+            let line = bytes.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
+            let kind = Envelope::parse(line).ok()?.payload_type;
+            let has_ended = [".closed.", ".aborted."].iter().any(|event| kind.contains(event));
+            has_ended.then(|| Digest::of(line).to_string())
+        })
+    }
+
+    /// The fingerprint of the genesis: the digest of its proposal.
+    fn genesis_fingerprint(&self) -> Option<String> {
+        let bytes = fs::read(self.transcript("0000-genesis")).ok()?;
+        let line = Envelope::parse(bytes.split(|byte| *byte == b'\n').next()?).ok()?;
+        let mut line: Value = serde_json::from_slice(&line.payload.0).ok()?;
+        let proposal: Base64 = serde_json::from_value(line["event"]["proposal"]["payload"].take()).ok()?;
+        Some(Digest::of(&proposal.0).to_string())
     }
 
     /// Executes at the station.

@@ -165,17 +165,6 @@ impl Quorum {
         self.prose(&all)
     }
 
-    /// Removes the ledger, its copy and everything that machines remember of it.
-    pub fn forget(&self) {
-        for entry in fs::read_dir(self.dir.path()).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if name == "ledger" || name == "copy" || name.starts_with("state-") {
-                fs::remove_dir_all(path).unwrap();
-            }
-        }
-    }
-
     /// Whether a text stands in any file of the ledger, its copy or a state directory.
     pub fn is_stored(&self, text: &str) -> bool {
         let mut left: Vec<PathBuf> =
