@@ -5,4 +5,5 @@ mod bytes;
 mod chains;
 mod encodings;
 mod genesis;
+mod spare;
 mod virtual_cards;
