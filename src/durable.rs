@@ -10,7 +10,7 @@ mod reading;
 mod writing;
 
 pub use destruction::{check_destroyable, destroy};
-pub use locking::{DirectoryId, DirectoryLock, Holder, holder};
+pub use locking::{DirectoryId, DirectoryLock, LockHolder, holder};
 pub use names::{reason, sync_directory, sync_open_directory};
 pub use reading::{open_plain, read_limited, read_plain};
 pub use writing::{

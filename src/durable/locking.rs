@@ -63,7 +63,7 @@ impl DirectoryLock {
 }
 
 /// A process that keeps others out of a directory.
-pub struct Holder {
+pub struct LockHolder {
     pub process: u32,
     /// By Ctrl-Z, for example: it does not end by itself.
     pub is_stopped: bool,
@@ -71,7 +71,7 @@ pub struct Holder {
 
 /// The process that has the lock on a directory, where the kernel tells it (proc_locks(5)): it does not on every file system,
 /// nor of a process in another container.
-pub fn holder(directory: &Path) -> Option<Holder> {
+pub fn holder(directory: &Path) -> Option<LockHolder> {
     let DirectoryId { device, inode } = DirectoryId::of(directory).ok()?;
     let place = format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
     let locks = fs::read_to_string("/proc/locks").ok()?;
@@ -83,7 +83,7 @@ pub fn holder(directory: &Path) -> Option<Holder> {
     // One that has ended may have left the lock to a child.
     let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let state = status.rsplit_once(") ").map(|(_, state)| state.starts_with('T'));
-    Some(Holder { process, is_stopped: state? })
+    Some(LockHolder { process, is_stopped: state? })
 }
 
 /// Which directory it is, whatever its path: device and inode.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     approval::intent::DurableIntent,
-    durable::{self, Access, DirectoryId, DirectoryLock, Holder},
+    durable::{self, Access, DirectoryId, DirectoryLock, LockHolder},
     encoding::{digest::Digest, text::Name},
     ports::store::{Beside, Copies, LedgerStore, StoreError, StoredFiles},
     transcript::ledger::{CeremonyFiles, LedgerFiles as _},
@@ -296,11 +296,11 @@ impl LockedDirectory {
 fn in_use(path: &Path) -> StoreError {
     let working = "another quorate is working on this ledger";
     let (reason, hint) = match durable::holder(path) {
-        Some(Holder { process, is_stopped: true }) => (
+        Some(LockHolder { process, is_stopped: true }) => (
             format!("{working}: process {process}, which is stopped"),
             "go on with it (fg in its shell) or end it, then run the same command again",
         ),
-        Some(Holder { process, .. }) => (
+        Some(LockHolder { process, .. }) => (
             format!("{working}: process {process}"),
             "wait until it has ended, then run the same command again",
         ),
