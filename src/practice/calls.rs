@@ -87,13 +87,14 @@ impl administration::Session for Session<'_> {
     }
 
     fn destroy(&self, object: &ObjectRecord) -> CallResult<()> {
-        Ok(self.update(|state| {
-            let place = state.objects.iter().position(|stored| stored.record == *object);
-            let gone = || {
-                TokenError::before("C_DestroyObject", Cause::ObjectHandleInvalid, "not there", "look again")
-            };
-            state.objects.remove(place.ok_or_else(gone)?);
-            Ok(())
+        Ok(self.with_objects(|objects| match objects.remove(object) {
+            true => Ok(()),
+            false => Err(TokenError::before(
+                "C_DestroyObject",
+                Cause::ObjectHandleInvalid,
+                "not there",
+                "look again",
+            )),
         })?)
     }
 }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::state::{self, Content, PinSlot, State, TRIES};
+use super::{
+    objects::Objects,
+    state::{self, Content, PinSlot, State, TRIES},
+};
 use crate::{
     durable::DirectoryLock,
     encoding::strict::Base64,
@@ -121,6 +124,8 @@ impl Device {
 pub(super) struct Session<'d> {
     device: &'d Device,
     login: RefCell<Option<Login>>,
+    /// The objects that it changes, with the lock. Others wait until they are in the file.
+    changing: RefCell<Option<(DirectoryLock, Objects)>>,
 }
 
 /// A login, and what its PIN opened.
@@ -132,7 +137,7 @@ struct Login {
 
 impl<'d> Session<'d> {
     pub(super) fn of(device: &'d Device) -> Self {
-        Self { device, login: RefCell::new(None) }
+        Self { device, login: RefCell::default(), changing: RefCell::default() }
     }
 
     pub(super) fn device(&self) -> &'d Device {
@@ -168,7 +173,13 @@ impl<'d> Session<'d> {
         }
     }
 
+    /// The state as it is now, in the file.
     pub(super) fn read(&self) -> Result<State, TokenError> {
+        self.settle()?;
+        self.in_file()
+    }
+
+    fn in_file(&self) -> Result<State, TokenError> {
         let state = self.device.read()?;
         self.logged_in("session", |login| match state.master == login.generation {
             true => Ok(state),
@@ -186,12 +197,40 @@ impl<'d> Session<'d> {
         &self,
         change: impl FnOnce(&mut State) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
+        self.settle()?;
         self.device.changing();
         let _lock = self.device.lock()?;
-        let mut state = self.read()?;
+        let mut state = self.in_file()?;
         let value = change(&mut state)?;
         state.write(&self.device.path)?;
         Ok(value)
+    }
+
+    /// Looks at the objects or changes some, which are in the file when [`Objects::is_due`] says so, and when it is read again.
+    pub(super) fn with_objects<T>(
+        &self,
+        act: impl FnOnce(&mut Objects) -> Result<T, TokenError>,
+    ) -> Result<T, TokenError> {
+        let mut changing = self.changing.borrow_mut();
+        let (_, objects) = match &mut *changing {
+            Some(changing) => changing,
+            none => none.insert((self.device.lock()?, Objects::of(self.in_file()?))),
+        };
+        let value = act(objects)?;
+        let is_due = objects.is_due();
+        drop(changing);
+        if is_due { self.settle().map(|()| value) } else { Ok(value) }
+    }
+
+    /// Writes the objects that were changed, and lets others at the token.
+    pub(super) fn settle(&self) -> Result<(), TokenError> {
+        match self.changing.take() {
+            Some((_lock, objects)) if objects.is_ahead() => {
+                self.device.changing();
+                objects.into_state().write(&self.device.path)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// C_InitPIN: the security officer sets the user PIN; objects stay usable.
@@ -235,6 +274,13 @@ impl<'d> Session<'d> {
         let identity = self.logged_in("unseal", |login| identity(&login.master))?;
         single::open_with(&identity, &sealed.0, 32)
             .map_err(|e| TokenError::before("unseal", Cause::DeviceError, e.to_string(), HINT))
+    }
+}
+
+/// Where an error ended it, what was done is done all the same.
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        let _ = self.settle();
     }
 }
 

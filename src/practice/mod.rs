@@ -9,6 +9,7 @@ mod backup;
 mod calls;
 mod device;
 mod keys;
+mod objects;
 mod restore;
 mod samples;
 mod state;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     device::Session,
     keys::{self, KeyKind, Material},
-    state::{Content, State, Stored},
+    objects::Objects,
+    state::{Content, Stored},
     wrapping::{self, check_backup_key},
 };
 use crate::{
@@ -58,6 +59,7 @@ pub(super) fn restore(
             Err(Stop::Token(error)) => return Err(with_effect(error)),
         }
     }
+    session.settle().map_err(|e| if changed { e.with_unknown_effect() } else { e })?;
     Ok(restoration)
 }
 
@@ -93,25 +95,18 @@ fn restore_entry(
     let record = ObjectRecord { unique_id: None, ..entry.object.clone() };
     check_form(&entry, &record)?;
     let content = content_of(session, backup_key, &entry, &record)?;
-    let mut new = Some(Stored { record: record.clone(), attributes: entry.attributes, content });
     let twins =
         handled.entry(ObjectRecord { extractable: None, evidence: None, ..record.clone() }).or_default();
-    let added = match find(&session.read()?, &record, *twins) {
-        Presence::There => false,
-        Presence::Missing => {
-            // Looked for again, under the lock.
-            session.update(|state| {
-                if let Presence::Missing = find(state, &record, *twins) {
-                    state.objects.extend(new.take());
-                }
-                Ok(())
-            })?;
-            true
+    let added = session.with_objects(|objects| {
+        let is_missing = objects.same(&record).count() <= *twins;
+        if is_missing {
+            objects.add(Stored { record: record.clone(), attributes: entry.attributes, content })?;
         }
-    };
+        Ok(is_missing)
+    })?;
     *twins += 1;
-    let proven = session.read().map(|state| prove(session, &state, &record));
-    match proven {
+    // As it is in the token, not as it was handed over.
+    match session.with_objects(|objects| Ok(prove(session, objects, &record))) {
         Ok(proof) => proof.map(|()| (record, added)).map_err(Stop::Object),
         Err(e) if added => Err(Stop::Token(e.with_unknown_effect())),
         Err(e) => Err(Stop::Token(e)),
@@ -179,23 +174,12 @@ pub(super) fn check_public(record: &ObjectRecord, value: &[u8]) -> Result<(), St
     }
 }
 
-enum Presence {
-    There,
-    Missing,
-}
-
 /// How often each object occurred among those that were handled: nothing tells twins apart but their number.
 type Handled = BTreeMap<ObjectRecord, usize>;
 
-fn find(state: &State, record: &ObjectRecord, handled: usize) -> Presence {
-    let there = state.objects.iter().filter(|object| object.record.is_same_object(record)).count();
-    if there > handled { Presence::There } else { Presence::Missing }
-}
-
 /// Proves the object that is in the token, not the one that was handed over.
-fn prove(session: &Session<'_>, state: &State, record: &ObjectRecord) -> Result<(), String> {
-    let object =
-        state.objects.iter().find(|object| object.record.is_same_object(record)).ok_or("it is not there")?;
+fn prove(session: &Session<'_>, objects: &Objects, record: &ObjectRecord) -> Result<(), String> {
+    let object = objects.same(record).next().ok_or("it is not there")?;
     match &object.content {
         Content::Sealed(sealed) => {
             let secret = session.unseal(sealed).map_err(|e| e.to_string())?;

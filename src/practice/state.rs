@@ -26,7 +26,8 @@ pub(super) const TRIES: u8 = 10;
 /// Shortest and longest PIN in bytes, as SoftHSM has them.
 pub(super) const PIN_LENGTH: (usize, usize) = (4, 255);
 
-const MAX_FILE: usize = 4 * 1024 * 1024;
+/// Longest file.
+pub(super) const MAX_FILE: usize = strict::MAX_DOCUMENT;
 const FUNCTION: &str = "practice token";
 const HINT: &str = "check the file of the practice token and its medium";
 
@@ -111,8 +112,7 @@ impl State {
     pub(super) fn write(&self, path: &Path) -> Result<(), TokenError> {
         let bytes = strict::write(self);
         if bytes.len() > MAX_FILE {
-            // It could not be read again.
-            return Err(TokenError::before(FUNCTION, Cause::DeviceMemory, "the token is full", HINT));
+            return Err(full());
         }
         durable::replace(path, &bytes).map_err(|e| {
             TokenError::unclear(FUNCTION, Cause::DeviceError, format!("{}: {e}", path.display()), HINT)
@@ -174,6 +174,11 @@ impl State {
         records.sort();
         records
     }
+}
+
+/// What is longer than [`MAX_FILE`] could not be read again.
+pub(super) fn full() -> TokenError {
+    TokenError::before(FUNCTION, Cause::DeviceMemory, "the token is full", HINT)
 }
 
 impl PinSlot {

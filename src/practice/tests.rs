@@ -2,6 +2,7 @@
 
 mod administering;
 mod installing;
+mod many;
 mod operating;
 mod restoring;
 
