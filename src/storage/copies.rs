@@ -43,9 +43,7 @@ pub(super) fn behind(ledger: &Path, copy: &Path) -> Result<Vec<String>, StoreErr
         }
         let original = layout::ceremony(ledger, &name, &mut ours)?;
         let duplicate = layout::ceremony(copy, &name, &mut theirs)?;
-        if lacks(&original, &duplicate)
-            .map_err(|(file, how)| apart(ledger, copy, &copy.join(&name).join(file), &how))?
-        {
+        if is_behind((ledger, &original), (copy, &duplicate))? {
             found.push(name);
         }
     }
@@ -85,9 +83,19 @@ pub(super) fn catch_up(ledger: &Path, copy: &Path, directory: &str) -> Result<()
         return writing::ceremony(copy, &original).map_err(only_this_copy);
     }
     let duplicate = layout::ceremony(copy, directory, &mut Budget::ledger())?;
-    let behind = lacks(&original, &duplicate)
-        .map_err(|(file, how)| apart(ledger, copy, &copy.join(directory).join(file), &how))?;
-    if behind { complete(copy, &original, &duplicate).map_err(only_this_copy) } else { Ok(()) }
+    match is_behind((ledger, &original), (copy, &duplicate))? {
+        true => complete(copy, &original, &duplicate).map_err(only_this_copy),
+        false => Ok(()),
+    }
+}
+
+/// Whether a ceremony of a copy lacks something that the ledger's has. An error if it is ahead of it or different.
+pub(super) fn is_behind(
+    (ledger, original): (&Path, &CeremonyFiles),
+    (copy, duplicate): (&Path, &CeremonyFiles),
+) -> Result<bool, StoreError> {
+    let directory = copy.join(&original.directory);
+    lacks(original, duplicate).map_err(|(file, how)| apart(ledger, copy, &directory.join(file), &how))
 }
 
 fn complete(copy: &Path, original: &CeremonyFiles, duplicate: &CeremonyFiles) -> Result<(), StoreError> {

@@ -157,9 +157,13 @@ impl LedgerFiles for Files {
 /// The names of the ceremonies' directories, by number.
 pub(super) fn ceremonies(ledger: &Path) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
-    for name in entries(ledger)? {
+    for entry in read_entries(ledger)? {
+        let Ok(name) = entry.file_name().into_string() else { continue };
         if let Some(number) = ceremony_number(&name) {
-            real_directory(&ledger.join(&name))?;
+            // The listing says what it is, mostly without another call for each.
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                real_directory(&ledger.join(&name))?;
+            }
             found.push((number, name));
         }
     }
@@ -266,17 +270,22 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<String>, StoreError> {
 
 /// All names in a directory, sorted.
 fn all_entries(directory: &Path) -> Result<Vec<OsString>, StoreError> {
+    let mut names: Vec<_> = read_entries(directory)?.iter().map(fs::DirEntry::file_name).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn read_entries(directory: &Path) -> Result<Vec<fs::DirEntry>, StoreError> {
     let unreadable = |e: io::Error| failed("reading the directory", directory, &e);
-    let mut names = Vec::new();
-    for (count, entry) in fs::read_dir(directory).map_err(unreadable)?.enumerate() {
-        if count >= MAX_ENTRIES {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        if found.len() >= MAX_ENTRIES {
             let reason = format!("more than {MAX_ENTRIES} entries");
             return Err(refused("reading the directory", directory, reason, TOO_LARGE));
         }
-        names.push(entry.map_err(unreadable)?.file_name());
+        found.push(entry.map_err(unreadable)?);
     }
-    names.sort();
-    Ok(names)
+    Ok(found)
 }
 
 fn file(path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {

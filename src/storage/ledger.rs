@@ -1,8 +1,8 @@
 //! The ledger as directories: the one that was named, and its copies on other media.
 //!
 //! Every write goes to the ledger first, then to each copy; both are fsynced before it returns. The ceremony
-//! that is written is brought level on each copy before and after; a whole copy when the ledger is
-//! opened, before a ceremony is created, and when the copies are counted. A copy may be behind, and is caught up;
+//! that is written is brought level on each copy before and after, and the one before a new one; a whole copy when the ledger is
+//! opened, and before a quorum acts. A copy may be behind, and is caught up;
 //! one that is ahead or different stops everything before a byte is written.
 //!
 //! A write that fails on the ledger may still have been done, if only the last fsync failed; one that fails on a
@@ -165,8 +165,12 @@ impl LedgerStore for LedgerDirectory {
     fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), StoreError> {
         let path = self.ledger.path.join(directory);
         let transcript = extended(&path, Vec::new(), &[first_line.to_vec()])?;
-        self.level_all()?;
-        let bytes = layout::length(&self.ledger.path, &layout::ceremonies(&self.ledger.path)?)?;
+        let before = layout::ceremonies(&self.ledger.path)?;
+        match before.last() {
+            Some(last) => self.level(last)?,
+            None => self.level_all()?,
+        }
+        let bytes = layout::length(&self.ledger.path, &before)?;
         if bytes > MAX_LEDGER / 2 {
             let reason = format!("the ledger has {bytes} bytes, too many for one more ceremony");
             return Err(refused("creating", &path, reason, "begin a new ledger with a genesis"));
@@ -214,7 +218,7 @@ impl LedgerStore for LedgerDirectory {
     }
 
     fn copies(&mut self) -> Result<Copies, StoreError> {
-        self.level_all()?;
+        self.check_places()?;
         let mut devices = Vec::new();
         for place in self.places() {
             devices.push(place.identity()?.device);
@@ -231,7 +235,7 @@ impl LedgerStore for LedgerDirectory {
 
     fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError> {
         self.check_writable(directory)?;
-        self.level(directory)?;
+        self.level_all()?;
         self.places().try_for_each(|place| writing::check_room(&place.path, directory, bytes))
     }
 
@@ -247,22 +251,13 @@ impl LedgerStore for LedgerDirectory {
         targets: Vec<Name>,
     ) -> Result<DurableIntent, StoreError> {
         self.check_places()?;
-        for place in self.places() {
-            writing::settle(&place.path, directory)?;
-            let files = layout::ceremony(&place.path, directory, &mut Budget::ledger())?;
-            let whole = files.transcript.strip_suffix(b"\n").unwrap_or_default();
-            let written = whole.split(|b| *b == b'\n').any(|bytes| Digest::of(bytes) == line);
-            if !written {
-                let reason = format!("the intent {} is not in it", line.short());
-                let hint = "audit this directory, then execute again; this run has not touched the target";
-                let path = place.path.join(directory).join(TRANSCRIPT);
-                return Err(refused("reading back", &path, reason, hint));
-            }
-        }
+        let intended = self.ledger.intended(directory, line)?;
         for copy in &self.copies {
-            if let Some(name) = copies::behind(&self.ledger.path, &copy.path)?.first() {
+            let files = copy.intended(directory, line)?;
+            if copies::is_behind((&self.ledger.path, &intended), (&copy.path, &files))? {
                 let hint = "execute again, which catches the copy up; this run has not touched the target";
-                return Err(refused("reading back", &copy.path.join(name), "the copy is behind", hint));
+                let path = copy.path.join(directory);
+                return Err(refused("reading back", &path, "the copy is behind", hint));
             }
         }
         Ok(DurableIntent::written(line, targets))
@@ -286,6 +281,20 @@ impl LockedDirectory {
         let reason =
             "this is not the directory any more that was opened: moved, or another medium was mounted";
         Err(refused("opening", &self.path, reason, "put the medium back, then run the same command again"))
+    }
+
+    /// The files of a ceremony, durable by now, of which this line is one.
+    fn intended(&self, directory: &str, line: Digest) -> Result<CeremonyFiles, StoreError> {
+        writing::settle(&self.path, directory)?;
+        let files = layout::ceremony(&self.path, directory, &mut Budget::ledger())?;
+        let whole = files.transcript.strip_suffix(b"\n").unwrap_or_default();
+        if whole.split(|b| *b == b'\n').any(|bytes| Digest::of(bytes) == line) {
+            return Ok(files);
+        }
+        let reason = format!("the intent {} is not in it", line.short());
+        let hint = "audit this directory, then execute again; this run has not touched the target";
+        let path = self.path.join(directory).join(TRANSCRIPT);
+        Err(refused("reading back", &path, reason, hint))
     }
 
     fn identity(&self) -> Result<DirectoryId, StoreError> {

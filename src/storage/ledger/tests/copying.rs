@@ -54,7 +54,7 @@ fn a_copy_that_fell_behind_between_two_writes_catches_up() {
     ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap();
     assert!(fixture.same("copy"));
     fs::write(fixture.transcript("copy", GENESIS), "").unwrap();
-    ledger.copies().unwrap();
+    ledger.check_room(GENESIS, 1).unwrap();
     assert!(fixture.same("copy"));
 }
 
@@ -88,7 +88,7 @@ fn a_copy_that_forked_is_refused_also_when_it_did_so_meanwhile() {
         ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap_err(),
         ledger.create(DELETE, b"plan", b"line").unwrap_err(),
         ledger.put_beside(GENESIS, Beside::Approvals, "a.json", b"{}").unwrap_err(),
-        ledger.copies().unwrap_err(),
+        ledger.check_room(GENESIS, 1).unwrap_err(),
     ] {
         assert!(error.reason.contains("contradict each other"), "{error}");
         assert!(error.what.ends_with("copy/0000-genesis/transcript.jsonl"), "{error}");
