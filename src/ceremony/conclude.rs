@@ -74,7 +74,7 @@ pub(super) fn close(
     // The identity goes before `closed` is written: after a crash in between, the ceremony is open and this is done again. The
     // other way round a closed ceremony could have releases that can still be opened.
     let mut cleared = clearing::clear(world, ceremony, inbox);
-    let state = world.load()?;
+    let state = world.reload_last()?;
     let current = state.open().ok_or_else(|| {
         Error::problem("the ceremony vanished from the ledger", "run 'quorate audit' on it")
     })?;

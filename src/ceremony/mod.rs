@@ -95,6 +95,13 @@ impl World<'_> {
         check_keeping(self.known, &*self.ledger.read()?, self.mode)
     }
 
+    /// Reads the last ceremony again, and verifies it after those before it as they were when the ledger was loaded; loads all of it
+    /// where that was not done yet.
+    pub fn reload_last(&mut self) -> Result<LedgerState, Error> {
+        let last = self.last()?;
+        sound(self.known.verify_next(&last, self.mode), last.first(), self.mode)
+    }
+
     /// Appends lines, after verifying the ledger with them as every reader will: what would not verify is not
     /// written.
     fn append(&mut self, directory: &str, lines: &[Vec<u8>]) -> Result<(), Error> {

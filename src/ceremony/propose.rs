@@ -356,7 +356,7 @@ pub fn submit(
             Some(format!("{} is proposed and open", open.directory))
         })
     })?;
-    let state = world.load()?;
+    let state = world.reload_last()?;
     match state.open() {
         Some(open) if open.digest == digest => {}
         _ => {

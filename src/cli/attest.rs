@@ -36,7 +36,7 @@ impl Stage {
     /// is asked.
     pub fn attest(&mut self, card: &mut PresentedCard, opinion: Opinion) -> Result<HeadAttested, Error> {
         let terminal = self.terminal;
-        let state = self.state()?;
+        let state = self.state_of_last()?;
         let description = card.describe(&recognition::enrolled(&state))?;
         let (ceremony, _) = attest::subject(&state, &description)?;
         self.wiring.ledger.check_writable(&ceremony.directory)?;

@@ -72,7 +72,7 @@ impl Stage {
     ) -> Result<(Report, Spent), Error> {
         let terminal = self.terminal;
         let Execution { reviewed, files, mut present, persistence } = execution;
-        let state = self.state()?;
+        let state = self.state_of_last()?;
         terminal.findings(&state.unread());
         self.wiring.world().sweep(&state)?;
         let ceremony = execute::open_ceremony(&state, "execute")?;

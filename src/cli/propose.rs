@@ -90,7 +90,7 @@ impl Stage {
 
     fn draft(&mut self, request: Request<'_>, card: &mut PresentedCard) -> Result<Draft, Error> {
         let is_empty = propose::is_empty(self.wiring.ledger.as_mut())?;
-        let state = if is_empty { None } else { Some(self.state()?) };
+        let state = if is_empty { None } else { Some(self.state_of_last()?) };
         let mut enrolled = request.members.enrolled();
         enrolled.extend(state.iter().flat_map(recognition::enrolled));
         let description = card.describe(&enrolled)?;

@@ -163,7 +163,7 @@ fn open(
     known: Known,
 ) -> Result<(Option<Made>, Stage), Error> {
     let (made, mut stage) = propose::open(plan, terminal, Lead::Run, global, ledger, copies)?;
-    stage.wiring.known = known;
+    stage.wiring.known = known.before_lock();
     Ok((made, stage))
 }
 
@@ -313,29 +313,84 @@ fn not_executed(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::tests::lines;
+    use crate::{
+        ceremony::execute, ports::card::Card as _, softcard::SoftCard, storage::FileInbox,
+        transcript::tests::lines,
+    };
 
-    #[test]
-    fn what_was_verified_for_the_first_card_is_not_verified_again_at_the_station() {
-        let dir = tempfile::tempdir().unwrap();
-        let ledger = dir.path().join("ledger");
-        std::fs::create_dir(&ledger).unwrap();
-        lines::honest().write(&ledger);
-        let global = Global {
+    fn global(dir: &Path) -> Global {
+        Global {
             json: false,
             rehearsal: false,
             yes: true,
             color: clap::ColorChoice::Never,
-            state_dir: Some(dir.path().join("state")),
+            state_dir: Some(dir.join("state")),
             module_timeout: 1,
-        };
+        }
+    }
+
+    /// A ledger in a folder, and its station.
+    fn at_station(dir: &Path) -> (PathBuf, LedgerState, Stage) {
+        let (ledger, global) = (dir.join("ledger"), global(dir));
+        std::fs::create_dir(&ledger).unwrap();
+        lines::honest().write(&ledger);
         let plan = Plan::parse(include_bytes!("../../ceremonies/inventory.toml")).unwrap();
         let (looking, first) = propose::looking(&plan, &global, &ledger, &[]).unwrap();
-        let first = first.unwrap();
         let terminal = Terminal::new(false, true);
-        let (_, mut stage) = open(&plan, terminal, &global, (&ledger, &[]), looking.known).unwrap();
+        let (_, stage) = open(&plan, terminal, &global, (&ledger, &[]), looking.known).unwrap();
+        (ledger, first.unwrap(), stage)
+    }
+
+    #[test]
+    fn what_was_verified_for_the_first_card_is_not_verified_again_at_the_station() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, first, mut stage) = at_station(dir.path());
         let second = stage.state().unwrap();
         let genesis = |state: &LedgerState| std::ptr::from_ref(state.ceremonies.number(0).unwrap());
         assert_eq!(genesis(&first), genesis(&second));
+    }
+
+    #[test]
+    fn what_was_verified_before_the_lock_is_compared_once_it_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, _, mut stage) = at_station(dir.path());
+        std::fs::write(ledger.join("0000-genesis/plan.toml"), b"#").unwrap();
+        assert_eq!(stage.state_of_last().unwrap_err().code, Code::LedgerInvalid);
+    }
+
+    /// Somebody who does not heed the lock changes files. Each step sees it in the last ceremony; in an earlier one, whoever approves,
+    /// and the quorum before it acts.
+    #[test]
+    fn a_file_that_changes_at_the_station_is_seen_before_anybody_approves_and_before_a_quorum_acts() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, first, mut stage) = at_station(dir.path());
+        let pin = || Pin::copy_of(b"123456").unwrap();
+        let path = dir.path().join("a.card");
+        let mut soft = SoftCard::create(&path, &pin(), first.ceremonies.last().unwrap().times.1).unwrap();
+        let description = soft.describe(&[]).unwrap();
+        let mut presented = PresentedCard::rehearsed(SoftCard::open(&path).unwrap(), path.clone(), pin());
+        let mut unlocked = soft.unlock(pin(), FinalTry::Keep).unwrap();
+        let last = first.ceremonies.last().unwrap().directory.clone();
+        for directory in ["0000-genesis", &last] {
+            stage.state().unwrap();
+            let plan = ledger.join(directory).join("plan.toml");
+            let honest = std::fs::read(&plan).unwrap();
+            std::fs::write(&plan, [&honest[..], b"#"].concat()).unwrap();
+            assert_eq!(stage.state_of_last().is_err(), directory == last, "{directory}");
+            let approved = stage.approve(&mut presented, Pins::default());
+            assert_eq!(approved.unwrap_err().code, Code::LedgerInvalid, "{directory}");
+            std::fs::write(&plan, honest).unwrap();
+            stage.state().unwrap();
+            std::fs::write(&plan, b"#").unwrap();
+            let request = execute::ExecuteRequest {
+                card: &description,
+                inbox: &mut FileInbox::default(),
+                present: BTreeMap::new(),
+                persistence: Persistence::GoOn,
+            };
+            let executed = execute::execute(&mut stage.wiring.world(), unlocked.as_mut(), request);
+            assert_eq!(executed.err().unwrap().code, Code::LedgerInvalid, "{directory}");
+            lines::honest().write(&ledger);
+        }
     }
 }

@@ -62,16 +62,22 @@ impl Stage {
         Ok(Self { terminal, lead, wiring: Wiring::open(global, ledger, copies)? })
     }
 
+    /// The ledger as it is now, all of it compared with what was verified.
     pub fn state(&mut self) -> Result<LedgerState, Error> {
         self.wiring.world().load()
     }
 
     /// Whose card it is, by the roster that decides on the last ceremony.
     pub fn holder(&mut self, card: &mut PresentedCard) -> Result<Name, Error> {
-        let state = self.state()?;
+        let state = self.state_of_last()?;
         let description = card.describe(&recognition::enrolled(&state))?;
         let last = state.ceremonies.last().ok_or_else(|| Error::defect("the ledger has no ceremony"))?;
         recognition::holder(&last.roster, &description).map(|person| person.name.clone())
+    }
+
+    /// The ledger as it was when it was loaded, with its last ceremony as it is now.
+    pub fn state_of_last(&mut self) -> Result<LedgerState, Error> {
+        self.wiring.world().reload_last()
     }
 
     /// Asks where this machine's clock is far past the ledger's last line: what is written now may bind all that follows.
@@ -86,7 +92,7 @@ impl Stage {
 
     /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not have.
     pub fn needed(&mut self) -> Result<Needed, Error> {
-        let state = self.state()?;
+        let state = self.state_of_last()?;
         let open = execute::open_ceremony(&state, "execute")?;
         let requirement = open.requirement();
         let all: Vec<Name> = requirement.custodians().cloned().collect();

@@ -38,6 +38,12 @@ impl Known {
         self.last.as_deref().filter(|_| self.mode == Some(mode))
     }
 
+    /// The same where nobody had locked the files: until all of them are compared again, nothing follows the last ceremony.
+    #[must_use]
+    pub fn before_lock(self) -> Self {
+        Self { last: None, ..self }
+    }
+
     /// Verifies the last ceremony as it is now, and what follows it, after the ceremonies before it as they were when they
     /// were verified.
     pub fn verify_next(&mut self, next: &[CeremonyFiles], mode: Mode) -> Verified {
