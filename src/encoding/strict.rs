@@ -109,7 +109,7 @@ macro_rules! spelled {
 
         impl<'de> serde::Deserialize<'de> for $of {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                $read(&<String as serde::Deserialize>::deserialize(from)?).map_err(serde::de::Error::custom)
+                from.deserialize_str($crate::encoding::strict::Spelled($read))
             }
         }
     )*};
@@ -127,6 +127,21 @@ macro_rules! worded {
     )+};
 }
 pub(crate) use worded;
+
+/// Reads a text where it stands.
+pub struct Spelled<F>(pub F);
+
+impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> de::Visitor<'_> for Spelled<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<X: de::Error>(self, text: &str) -> Result<T, X> {
+        (self.0)(text).map_err(X::custom)
+    }
+}
 
 /// Bytes spelled in JSON as standard base64 with padding (RFC 4648, section 4).
 #[derive(Clone, PartialEq, Eq)]
@@ -146,22 +161,8 @@ impl Serialize for Base64 {
 
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Decodes the text where it stands.
-        struct Decoded;
-
-        impl de::Visitor<'_> for Decoded {
-            type Value = Base64;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Base64, E> {
-                STANDARD.decode(text).map(Base64).map_err(|_| E::custom("not base64"))
-            }
-        }
-
-        deserializer.deserialize_str(Decoded)
+        let decode = |text: &str| STANDARD.decode(text).map(Self).map_err(|_| "not base64");
+        deserializer.deserialize_str(Spelled(decode))
     }
 }
 

@@ -77,16 +77,16 @@ pub struct NameError(String);
 
 impl Name {
     pub fn new(text: &str) -> Result<Self, NameError> {
+        text.to_owned().try_into()
+    }
+
+    fn check(text: &str) -> Result<(), NameError> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let good = (1..=40).contains(&text.len())
             && text.bytes().all(allowed)
             && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
             && !text.ends_with('-');
-        if good {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NameError(printable(&text.chars().take(60).collect::<String>())))
-        }
+        if good { Ok(()) } else { Err(NameError(printable(&text.chars().take(60).collect::<String>()))) }
     }
 
     pub fn as_str(&self) -> &str {
@@ -118,7 +118,7 @@ impl TryFrom<String> for Name {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
-        Self::new(&text)
+        Self::check(&text).map(|()| Self(text))
     }
 }
 
@@ -145,6 +145,10 @@ pub enum LineError {
 
 impl<const MAX: usize> Prose<MAX> {
     pub fn new(text: &str) -> Result<Self, LineError> {
+        text.to_owned().try_into()
+    }
+
+    fn check(text: &str) -> Result<(), LineError> {
         let length = text.chars().count();
         if length > MAX {
             return Err(LineError::TooLong(length, MAX));
@@ -152,7 +156,7 @@ impl<const MAX: usize> Prose<MAX> {
         if !is_printable(text) {
             return Err(LineError::Unprintable(printable(text)));
         }
-        Ok(Self(text.to_owned()))
+        Ok(())
     }
 
     /// A line made of `text`: what cannot be shown replaced, what is too long cut, and an ellipsis where it was.
@@ -182,7 +186,7 @@ impl<const MAX: usize> TryFrom<String> for Prose<MAX> {
     type Error = LineError;
 
     fn try_from(text: String) -> Result<Self, LineError> {
-        Self::new(&text)
+        Self::check(&text).map(|()| Self(text))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Public keys that sign: Ed25519 (RFC 8032) and ECDSA P-256 with SHA-256 (FIPS 186-5).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use ed25519_dalek::pkcs8::{DecodePublicKey as _, EncodePublicKey, spki::der::pem::LineEnding};
 use p256::ecdsa::signature::Verifier as _;
@@ -13,16 +13,19 @@ use crate::encoding::{digest::Digest, dsse::Envelope};
 /// It is re-encoded when read: named curve, uncompressed point. Two spellings of one key are
 /// therefore one key, with one `keyid`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey {
+pub struct PublicKey(Arc<Parsed>);
+
+#[derive(PartialEq, Eq)]
+struct Parsed {
     kind: Kind,
     spki_der: Vec<u8>,
     keyid: Digest,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Kind {
-    Ed25519(Box<ed25519_dalek::VerifyingKey>),
-    P256(Box<p256::ecdsa::VerifyingKey>),
+    Ed25519(ed25519_dalek::VerifyingKey),
+    P256(p256::ecdsa::VerifyingKey),
 }
 
 /// Why a key or a signature was refused.
@@ -62,21 +65,21 @@ impl PublicKey {
         if key.is_weak() {
             return Err(KeyError::Weak);
         }
-        Self::of(&key, Kind::Ed25519(Box::new(key)))
+        Self::of(&key, Kind::Ed25519(key))
     }
 
     pub fn from_p256(key: p256::ecdsa::VerifyingKey) -> Result<Self, KeyError> {
-        Self::of(&key, Kind::P256(Box::new(key)))
+        Self::of(&key, Kind::P256(key))
     }
 
     fn of(key: &impl EncodePublicKey, kind: Kind) -> Result<Self, KeyError> {
         let spki_der = key.to_public_key_der().map_err(|_| KeyError::Encoding)?.into_vec();
-        Ok(Self { kind, keyid: Digest::of(&spki_der), spki_der })
+        Ok(Self(Arc::new(Parsed { kind, keyid: Digest::of(&spki_der), spki_der })))
     }
 
     /// SPKI PEM with line feeds.
     pub fn to_pem(&self) -> String {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Ed25519(key) => key.to_public_key_pem(LineEnding::LF),
             Kind::P256(key) => key.to_public_key_pem(LineEnding::LF),
         }
@@ -85,17 +88,17 @@ impl PublicKey {
 
     /// SubjectPublicKeyInfo in DER.
     pub fn spki_der(&self) -> &[u8] {
-        &self.spki_der
+        &self.0.spki_der
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.
     pub fn keyid(&self) -> Digest {
-        self.keyid
+        self.0.keyid
     }
 
     /// The key, if it is an Ed25519 one.
     pub fn as_ed25519(&self) -> Option<&ed25519_dalek::VerifyingKey> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Ed25519(key) => Some(key),
             Kind::P256(_) => None,
         }
@@ -103,7 +106,7 @@ impl PublicKey {
 
     /// The key, if it is a P-256 one.
     pub fn as_p256(&self) -> Option<&p256::ecdsa::VerifyingKey> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::P256(key) => Some(key),
             Kind::Ed25519(_) => None,
         }
@@ -111,7 +114,7 @@ impl PublicKey {
 
     /// `ed25519` or `ecdsa-p256`.
     pub fn algorithm(&self) -> &'static str {
-        match self.kind {
+        match self.0.kind {
             Kind::Ed25519(_) => "ed25519",
             Kind::P256(_) => "ecdsa-p256",
         }
@@ -120,7 +123,7 @@ impl PublicKey {
     /// Checks a signature over `message`: Ed25519 strictly (no small-order points, canonical `S`), ECDSA
     /// in DER with low `S` only, so that no third party can make a second valid spelling.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Ed25519(key) => {
                 let signature =
                     ed25519_dalek::Signature::from_slice(signature).map_err(|_| KeyError::Signature)?;
