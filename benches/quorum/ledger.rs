@@ -78,6 +78,25 @@ impl Rehearsal {
         (card.clone(), card.with_extension("pin"))
     }
 
+    /// The head on paper.
+    pub fn head(&self) -> String {
+        let files = storage::ledger::read(&self.ledger()).unwrap();
+        verification::verify(&files, Mode::Rehearsal).sound().unwrap().head().unwrap().to_string()
+    }
+
+    /// Runs a command with the cards of these people, and returns what it said.
+    pub fn run(&self, names: &[&str], arguments: &[&str]) -> String {
+        let mut command = Command::new(QUORATE);
+        command.args(arguments).args(["--rehearsal", "--json", "--yes"]);
+        for (card, pin) in names.iter().map(|name| self.card(name)) {
+            command.arg("--card").arg(format!("soft:{}", card.display())).arg("--pin-file").arg(pin);
+        }
+        let output = command.arg("--state-dir").arg(self.folder.join("state")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?} {said} {}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
     /// Adds inventories until there are `count` ceremonies, and writes those that are new.
     pub fn grow(&mut self, count: usize) {
         let state = self.state();

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
 mod ledger;
+mod objects;
 
 use std::{
     collections::BTreeMap,
@@ -41,13 +42,14 @@ const LONG_TURNS: usize = 3;
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let benches: [(&str, fn()); 6] = [
+    let benches: [(&str, fn()); 7] = [
         ("deal-and-seal", deal_and_seal),
         ("audit", audit),
         ("long-ledger", long_ledger),
         ("ceremony-on-a-long-ledger", ceremony),
         ("new-copy", new_copy),
         ("rehearsal", rehearsal),
+        ("many-objects", many_objects),
     ];
     println!("{:<52} {:>10} {:>8}  of", "what", "measured", "limit");
     for (_, bench) in benches.iter().filter(|(name, _)| name.contains(&wanted)) {
@@ -70,8 +72,10 @@ fn fastest<A, B>(
 ) -> (Duration, Duration) {
     fn time<T>(work: &mut impl FnMut() -> T) -> Duration {
         let begun = Instant::now();
-        std::hint::black_box(work());
-        begun.elapsed()
+        let made = std::hint::black_box(work());
+        let took = begun.elapsed();
+        drop(made);
+        took
     }
     fastest_of(turns, || time(&mut work), || time(&mut base))
 }
@@ -259,34 +263,23 @@ impl<'a> Desk<'a> {
         fs::write(&plan, text).unwrap();
         let path = |path: &Path| path.to_string_lossy().into_owned();
         let (ledger, copy) = (path(&rehearsal.ledger()), path(&rehearsal.folder.join("second-medium")));
-        Self { rehearsal, plan: path(&plan), ledger, copy, head: state.head().unwrap().to_string() }
-    }
-
-    /// Runs one command with the cards of these people.
-    fn run(&self, names: &[&str], arguments: &[&str]) {
-        let mut command = Command::new(QUORATE);
-        command.args(arguments).args(["--rehearsal", "--json", "--yes"]);
-        for (card, pin) in names.iter().map(|name| self.rehearsal.card(name)) {
-            command.arg("--card").arg(format!("soft:{}", card.display())).arg("--pin-file").arg(pin);
-        }
-        let output = command.arg("--state-dir").arg(self.rehearsal.folder.join("state")).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{arguments:?} {said} {}", String::from_utf8_lossy(&output.stderr));
+        Self { rehearsal, plan: path(&plan), ledger, copy, head: rehearsal.head() }
     }
 
     /// The whole ceremony in one process.
     fn in_one_process(&self) {
         let people = ["frank", "alice", "bob", "carol"];
-        self.run(&people, &["run", &self.plan, &self.ledger, "--copy", &self.copy, "--head", &self.head]);
+        self.rehearsal
+            .run(&people, &["run", &self.plan, &self.ledger, "--copy", &self.copy, "--head", &self.head]);
     }
 
     /// Each verb a process of its own, as at several machines.
     fn in_five_processes(&self) {
-        self.run(&["frank"], &["propose", &self.plan, &self.ledger, "--copy", &self.copy]);
+        self.rehearsal.run(&["frank"], &["propose", &self.plan, &self.ledger, "--copy", &self.copy]);
         for name in ["alice", "bob", "carol"] {
-            self.run(&[name], &["approve", &self.ledger, "--head", &self.head]);
+            self.rehearsal.run(&[name], &["approve", &self.ledger, "--head", &self.head]);
         }
-        self.run(&["frank"], &["execute", &self.ledger, "--copy", &self.copy]);
+        self.rehearsal.run(&["frank"], &["execute", &self.ledger, "--copy", &self.copy]);
     }
 }
 
@@ -333,6 +326,21 @@ fn new_copy() {
     };
     let (work, base) = fastest(LONG_TURNS, copy, cp);
     ratio("a new copy of 1,000 ceremonies", work, 3.0, "cp -a, and fsync of each file", base);
+}
+
+/// Four times as many objects: what does not depend on their number is left out.
+fn many_objects() {
+    let dir = tempfile::tempdir().unwrap();
+    let times = |count: usize| {
+        let turns =
+            (0..LONG_TURNS).map(|turn| objects::times(dir.path().join(format!("{count}-{turn}")), count));
+        turns.reduce(|best, turn| std::array::from_fn(|work| best[work].min(turn[work]))).unwrap()
+    };
+    let (none, some, many) = (times(1), times(1000), times(4000));
+    for (work, what) in objects::WORK.iter().enumerate() {
+        let (many, some) = (many[work].saturating_sub(none[work]), some[work].saturating_sub(none[work]));
+        ratio(&format!("{what}: 4,000 objects"), many, 5.0, "1,000 objects, our processor time", some);
+    }
 }
 
 /// The whole rehearsal, and what making and unlocking its cards takes of it.
