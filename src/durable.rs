@@ -14,13 +14,13 @@ pub use locking::{DirectoryId, DirectoryLock, LockHolder, holder};
 pub use names::{reason, sync_directory, sync_open_directory};
 pub use reading::{open_plain, read_limited, read_plain};
 pub use writing::{
-    Access, check_new, check_writable, create, create_directory, create_directory_for, create_whole,
-    create_whole_for, make_directory_for, replace, replace_for, write_new_for,
+    Access, check_new, check_writable, create, create_directory, create_whole, make_directory, replace,
+    write_new,
 };
 
 #[cfg(test)]
 mod tests {
-    use super::{locking::NO_LOCKS, names::lacking, writing::create_for, *};
+    use super::{locking::NO_LOCKS, names::lacking, *};
     use std::{
         fs::{self, File},
         io,
@@ -34,9 +34,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         fs::write(dir.path().join(".x.tmp"), b"left by a crash").unwrap();
-        create_whole(&path, b"one").unwrap();
-        assert_eq!(create(&path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(create_whole(&path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        create_whole(Access::PRIVATE, &path, b"one").unwrap();
+        assert_eq!(create(Access::PRIVATE, &path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            create_whole(Access::PRIVATE, &path, b"two").unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(read_limited(&path, 3).unwrap(), b"one");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -47,9 +50,9 @@ mod tests {
     fn replace_leaves_no_temporary_file_and_clears_an_old_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        create(&path, b"one").unwrap();
+        create(Access::PRIVATE, &path, b"one").unwrap();
         fs::write(dir.path().join(".x.tmp"), b"left by a crash").unwrap();
-        replace(&path, b"two").unwrap();
+        replace(Access::PRIVATE, &path, b"two").unwrap();
         assert_eq!(read_limited(&path, 10).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -65,11 +68,11 @@ mod tests {
             fs::set_permissions(dir.path(), fs::Permissions::from_mode(shared)).unwrap();
             let access = Access::like(dir.path()).unwrap();
             let at = |name: &str| dir.path().join(format!("{shared:o}-{name}"));
-            create_for(access, &at("created"), b"1").unwrap();
-            create_whole_for(access, &at("whole"), b"1").unwrap();
-            create(&at("replaced"), b"1").unwrap();
-            replace_for(access, &at("replaced"), b"2").unwrap();
-            create_directory_for(access, &at("directory")).unwrap();
+            create(access, &at("created"), b"1").unwrap();
+            create_whole(access, &at("whole"), b"1").unwrap();
+            create(Access::PRIVATE, &at("replaced"), b"1").unwrap();
+            replace(access, &at("replaced"), b"2").unwrap();
+            create_directory(access, &at("directory")).unwrap();
             for name in ["created", "whole", "replaced"] {
                 assert_eq!(mode(&at(name)), file, "{shared:o} {name}");
             }
@@ -78,7 +81,7 @@ mod tests {
         // Root can give to any group; others only to theirs, and then nobody of another group is let in.
         let group = rustix::process::getegid().as_raw() + 1;
         if std::os::unix::fs::chown(dir.path(), None, Some(group)).is_ok() {
-            create_for(Access::like(dir.path()).unwrap(), &dir.path().join("given"), b"1").unwrap();
+            create(Access::like(dir.path()).unwrap(), &dir.path().join("given"), b"1").unwrap();
             assert_eq!(fs::metadata(dir.path().join("given")).unwrap().gid(), group);
         }
     }
@@ -99,9 +102,9 @@ mod tests {
     fn the_lock_outlives_a_replaced_file_and_runs_out_of_patience() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        create(&path, b"one").unwrap();
+        create(Access::PRIVATE, &path, b"one").unwrap();
         let held = DirectoryLock::acquire(&path, Duration::ZERO).unwrap();
-        replace(&path, b"two").unwrap();
+        replace(Access::PRIVATE, &path, b"two").unwrap();
         assert!(DirectoryLock::acquire(&path, Duration::from_millis(20)).is_err());
         drop(held);
         assert!(DirectoryLock::acquire(&path, Duration::from_secs(60)).is_ok());
@@ -118,7 +121,7 @@ mod tests {
     fn plain_files_only_and_long_ones_are_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let (path, link) = (dir.path().join("x"), dir.path().join("link"));
-        create(&path, b"one").unwrap();
+        create(Access::PRIVATE, &path, b"one").unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert_eq!(read_plain(&path, 3).unwrap(), b"one");
         assert_eq!(read_plain(&link, 3).unwrap_err().raw_os_error(), Some(libc::ELOOP));
@@ -133,7 +136,7 @@ mod tests {
     fn what_is_destroyed_is_zeros_under_every_name() {
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("x"), dir.path().join("other"));
-        create(&path, b"secret").unwrap();
+        create(Access::PRIVATE, &path, b"secret").unwrap();
         fs::write(dir.path().join(".x.tmp"), b"left by a crash").unwrap();
         fs::hard_link(&path, &other).unwrap();
         destroy(&path).unwrap();
@@ -149,12 +152,12 @@ mod tests {
     fn a_locked_directory_is_locked_at_once_and_known_when_moved() {
         let dir = tempfile::tempdir().unwrap();
         let (old, new) = (dir.path().join("old"), dir.path().join("new"));
-        create_directory(&old).unwrap();
+        create_directory(Access::PRIVATE, &old).unwrap();
         let held = DirectoryLock::of_directory(&old).unwrap();
         let refused = DirectoryLock::of_directory(&old).err().unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
         fs::rename(&old, &new).unwrap();
-        create_directory(&old).unwrap();
+        create_directory(Access::PRIVATE, &old).unwrap();
         assert_eq!(held.identity().unwrap(), DirectoryId::of(&new).unwrap());
         assert_ne!(held.identity().unwrap(), DirectoryId::of(&old).unwrap());
     }

@@ -20,7 +20,7 @@ pub fn write_new_for(ledger: &Path, path: &Path, bytes: &[u8]) -> Result<(), Err
 }
 
 fn write_for(access: durable::Access, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    durable::create_whole_for(access, path, bytes).map_err(|e| cannot_write(path, &e))
+    durable::create_whole(access, path, bytes).map_err(|e| cannot_write(path, &e))
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {

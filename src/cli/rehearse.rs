@@ -105,7 +105,7 @@ fn folder(args: &Rehearse) -> Result<PathBuf, Error> {
                 .join(format!("quorate-rehearsal-{now}-{}", std::process::id()))
         }
     };
-    crate::durable::create_directory(&dir).map_err(|e| {
+    crate::durable::create_directory(crate::durable::Access::PRIVATE, &dir).map_err(|e| {
         Error::problem(
             format!("{}: {}", text::printable(&dir.to_string_lossy()), crate::durable::reason(&e)),
             "name a folder that can be made and does not exist, with --dir; TMPDIR says where it is made otherwise",

@@ -54,7 +54,7 @@ impl Room {
         let left = Leavings { untaken, ..Leavings::default() };
         let mut look = Look { room: &self.0, inputs, secrets, seen: 0, left };
         look.folder(&self.0, 0)?;
-        durable::replace(&beside, &serde_json::to_vec(&look.left)?)?;
+        durable::replace(durable::Access::PRIVATE, &beside, &serde_json::to_vec(&look.left)?)?;
         Ok(look.left)
     }
 

@@ -34,7 +34,8 @@ impl Room {
     /// Makes it again, without what an earlier run left in it.
     pub(super) fn make(&self) -> Result<(), TokenError> {
         self.clear()?;
-        durable::create_directory(&self.0).map_err(|e| failed("the working directory", &e))
+        durable::create_directory(durable::Access::PRIVATE, &self.0)
+            .map_err(|e| failed("the working directory", &e))
     }
 
     pub(super) fn clear(&self) -> Result<(), TokenError> {

@@ -56,15 +56,10 @@ impl Access {
     }
 }
 
-/// Creates a file that was not there (O_EXCL, mode 0600) and makes file and name durable. On an error the
+/// Creates a file that was not there (O_EXCL) and makes file and name durable. On an error the
 /// file is removed again.
-pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    create_for(Access::PRIVATE, path, bytes)
-}
-
-/// Creates a file as [`create`] does, for others too.
-pub fn create_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_new_for(access, path, bytes)?;
+pub fn create(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_new(access, path, bytes)?;
     let synced = sync_directory(path);
     if synced.is_err() {
         let _ = fs::remove_file(path);
@@ -72,8 +67,8 @@ pub fn create_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     synced
 }
 
-/// Creates a file as [`create_for`] does, but for its name: that is durable once its directory is.
-pub fn write_new_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Creates a file as [`create`] does, but for its name: that is durable once its directory is.
+pub fn write_new(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let written = file.write_all(bytes).and_then(|()| access.give(&file)).and_then(|()| file.sync_all());
     if written.is_err() {
@@ -87,19 +82,11 @@ pub fn write_new_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()
 ///
 /// It is given by link(2). A file system without hard links (FAT, exFAT) gets rename(2) after a look: other programs
 /// are not kept out between the two.
-pub fn create_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    create_whole_for(Access::PRIVATE, path, bytes)
-}
-
-/// Creates a file as [`create_whole`] does, for others too.
-pub fn create_whole_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn create_whole(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let _lock = DirectoryLock::acquire(path, Duration::from_secs(5))?;
     let temporary = temporary_name(path)?;
-    match fs::remove_file(&temporary) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    create_for(access, &temporary, bytes)?;
+    remove(&temporary)?;
+    create(access, &temporary, bytes)?;
     let named = match fs::hard_link(&temporary, path) {
         Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
             match fs::symlink_metadata(path) {
@@ -110,11 +97,14 @@ pub fn create_whole_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result
         }
         linked => linked,
     };
-    match fs::remove_file(&temporary) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => named.and(Err(e)),
-        _ => named,
-    }?;
+    let removed = remove(&temporary);
+    named.and(removed)?;
     sync_directory(path)
+}
+
+/// Removes what an interrupted run left, if it did.
+fn remove(temporary: &Path) -> io::Result<()> {
+    fs::remove_file(temporary).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
 /// Replaces a file by another of the same name: temporary file, fsync, rename, fsync of the directory. A
@@ -122,17 +112,9 @@ pub fn create_whole_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result
 ///
 /// The caller holds the [`DirectoryLock`]: the temporary file has one name for each `path`, so that what an
 /// interrupted run left is overwritten by the next and does not pile up.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_for(Access::PRIVATE, path, bytes)
-}
-
-/// Replaces a file as [`replace`] does, for others too.
-pub fn replace_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_name(path)?;
-    match fs::remove_file(&temporary) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
+    remove(&temporary)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     // Synced before it is renamed: else a power cut can leave the name with an empty file behind it.
     let renamed = file
@@ -147,19 +129,14 @@ pub fn replace_for(access: Access, path: &Path, bytes: &[u8]) -> io::Result<()> 
     sync_directory(path)
 }
 
-/// Creates a directory that was not there, mode 0700, and makes its name durable.
-pub fn create_directory(path: &Path) -> io::Result<()> {
-    create_directory_for(Access::PRIVATE, path)
-}
-
-/// Creates a directory as [`create_directory`] does, for others too.
-pub fn create_directory_for(access: Access, path: &Path) -> io::Result<()> {
-    make_directory_for(access, path)?;
+/// Creates a directory that was not there, and makes its name durable.
+pub fn create_directory(access: Access, path: &Path) -> io::Result<()> {
+    make_directory(access, path)?;
     sync_directory(path)
 }
 
-/// Creates a directory as [`create_directory_for`] does, but for its name: that is durable once the directory above it is.
-pub fn make_directory_for(access: Access, path: &Path) -> io::Result<()> {
+/// Creates a directory as [`create_directory`] does, but for its name: that is durable once the directory above it is.
+pub fn make_directory(access: Access, path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)?;
     if access != Access::PRIVATE {
         access.give(&File::open(path)?)?;

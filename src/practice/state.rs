@@ -114,14 +114,14 @@ impl State {
         if bytes.len() > MAX_FILE {
             return Err(full());
         }
-        durable::replace(path, &bytes).map_err(|e| {
+        durable::replace(durable::Access::PRIVATE, path, &bytes).map_err(|e| {
             TokenError::unclear(FUNCTION, Cause::DeviceError, format!("{}: {e}", path.display()), HINT)
         })
     }
 
     /// Makes the file where nothing is yet.
     pub(super) fn create(&self, path: &Path) -> Result<(), TokenError> {
-        durable::create(path, &strict::write(self)).map_err(|e| {
+        durable::create(durable::Access::PRIVATE, path, &strict::write(self)).map_err(|e| {
             TokenError::before(FUNCTION, Cause::DeviceError, format!("{}: {e}", path.display()), HINT)
         })
     }

@@ -83,7 +83,7 @@ impl SoftCard {
         };
         let pin = Pin::copy_of(pin.expose()).map_err(|e| failed(e.to_string()))?;
         let kept = Kept { pin, sealed_sha256: file.sealed_sha256, secrets };
-        durable::create_whole(path, &file.write()).map_err(|e| medium(path, &e))?;
+        durable::create_whole(durable::Access::PRIVATE, path, &file.write()).map_err(|e| medium(path, &e))?;
         Ok(Self { kept: Some(kept), ..Self::open(path)? })
     }
 
@@ -110,7 +110,8 @@ impl SoftCard {
     }
 
     fn write(&self, file: &CardFile) -> Result<(), CardError> {
-        durable::replace(&self.path, &file.write()).map_err(|e| medium(&self.path, &e))
+        durable::replace(durable::Access::PRIVATE, &self.path, &file.write())
+            .map_err(|e| medium(&self.path, &e))
     }
 
     fn check(&self, tries_left: u32, final_try: FinalTry) -> Result<(), CardError> {

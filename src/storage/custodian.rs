@@ -70,7 +70,7 @@ impl CustodianMemory for CustodianDirectory {
             let hint = "move it away, and give the last head on paper to the next approval";
             return Err(refused("writing", &path, "it would be too long to be read again", hint));
         }
-        durable::replace(&path, &bytes).map_err(writing)
+        durable::replace(durable::Access::PRIVATE, &path, &bytes).map_err(writing)
     }
 }
 

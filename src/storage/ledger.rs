@@ -82,7 +82,7 @@ impl LedgerDirectory {
     /// nothing but the rest of a genesis that crashed.
     pub fn create(path: &Path) -> Result<Option<Made>, StoreError> {
         if !layout::is_there(path)? {
-            let made = durable::create_directory(path).map(|()| Some(Made(path.to_owned())));
+            let made = durable::create_directory(Access::PRIVATE, path).map(|()| Some(Made(path.to_owned())));
             return made.map_err(|e| failed("creating", path, &e));
         }
         obstacles::check_vacant(path)?;
@@ -340,7 +340,7 @@ fn extended(ceremony: &Path, mut transcript: Vec<u8>, lines: &[Vec<u8>]) -> Resu
 fn prepare_copy(ledger: &Path, copy: &Path) -> Result<Option<Made>, StoreError> {
     if !layout::is_there(copy)? {
         // Those who share the ledger share its copy.
-        let made = Access::like(ledger).and_then(|access| durable::create_directory_for(access, copy));
+        let made = Access::like(ledger).and_then(|access| durable::create_directory(access, copy));
         return made.map(|()| Some(Made(copy.to_owned()))).map_err(|e| failed("creating the copy", copy, &e));
     }
     obstacles::check_is_copy(copy)?;

@@ -86,7 +86,8 @@ pub(super) fn private_directory(path: PathBuf) -> Result<PathBuf, StoreError> {
     if layout::is_there(&path)? {
         check_private(&path)?;
     } else {
-        durable::create_directory(&path).map_err(|e| failed("creating", &path, &e))?;
+        durable::create_directory(durable::Access::PRIVATE, &path)
+            .map_err(|e| failed("creating", &path, &e))?;
     }
     Ok(path)
 }

@@ -72,7 +72,8 @@ impl StationStore for StationDirectory {
         }
         private_directory(self.ceremony(ledger, ceremony))?;
         let lock = DirectoryLock::acquire(&path, PATIENCE);
-        lock.and_then(|_lock| durable::replace(&path, sealed)).map_err(|e| failed("writing", &path, &e))
+        lock.and_then(|_lock| durable::replace(durable::Access::PRIVATE, &path, sealed))
+            .map_err(|e| failed("writing", &path, &e))
     }
 
     fn names(&self, ledger: Digest, ceremony: u32) -> Result<Vec<String>, StoreError> {

@@ -60,14 +60,14 @@ fn attributes(ledger: &Path, access: Access) -> Result<(), StoreError> {
         return Ok(());
     }
     // The caller has the lock on the directory: replaced, not linked.
-    durable::replace_for(access, &path, b"* -text\n").map_err(|e| failed("writing", &path, &e))
+    durable::replace(access, &path, b"* -text\n").map_err(|e| failed("writing", &path, &e))
 }
 
 fn build(hidden: &Path, files: &CeremonyFiles, access: Access) -> Result<(), StoreError> {
     let directory =
-        |path: &Path| durable::make_directory_for(access, path).map_err(|e| failed("creating", path, &e));
+        |path: &Path| durable::make_directory(access, path).map_err(|e| failed("creating", path, &e));
     let file = |path: &Path, bytes: &[u8]| {
-        durable::write_new_for(access, path, bytes).map_err(|e| failed("writing", path, &e))
+        durable::write_new(access, path, bytes).map_err(|e| failed("writing", path, &e))
     };
     let names = |path: &Path| {
         let synced = File::open(path).and_then(|directory| durable::sync_open_directory(&directory));
@@ -188,8 +188,7 @@ pub(super) fn statement(
     if layout::is_there(&inner)? {
         layout::real_directory(&inner)?;
     } else {
-        durable::create_directory_for(accessible(ledger)?, &inner)
-            .map_err(|e| failed("creating", &inner, &e))?;
+        durable::create_directory(accessible(ledger)?, &inner).map_err(|e| failed("creating", &inner, &e))?;
     }
     clear_temporary(&inner)?;
     replace(ledger, &path, bytes, MAX_BESIDE)
@@ -267,5 +266,5 @@ fn within(doing: &str, path: &Path, bytes: usize, limit: u64) -> Result<(), Stor
 
 fn replace(ledger: &Path, path: &Path, bytes: &[u8], limit: u64) -> Result<(), StoreError> {
     within("writing", path, bytes.len(), limit)?;
-    durable::replace_for(accessible(ledger)?, path, bytes).map_err(|e| failed("writing", path, &e))
+    durable::replace(accessible(ledger)?, path, bytes).map_err(|e| failed("writing", path, &e))
 }

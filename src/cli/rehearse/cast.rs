@@ -48,7 +48,7 @@ impl Cast {
     /// Makes cards, enrolments and tokens in the folder.
     pub fn assemble(dir: &Path, plans: &[Source], terminal: Terminal) -> Result<Self, Error> {
         for sub in ["cards", "enrolments", "plans", "tokens", "state"] {
-            durable::create_directory(&dir.join(sub))
+            durable::create_directory(durable::Access::PRIVATE, &dir.join(sub))
                 .map_err(|e| Error::problem(format!("the rehearsal's folder: {e}"), "check its disk"))?;
         }
         let Some(Plan::Genesis(genesis)) = plans.first().map(|s| &s.plan) else {
