@@ -10,8 +10,8 @@
 #     nobody who rejected was counted;
 #   - that each enrolment is signed by the key that it describes.
 # It does not check what 'quorate audit' checks besides: attestations of cards, that a proposal does what its plan says, that
-# an outcome agrees with the objects on record, that a ceremony is not earlier than those before it, the spelling of
-# documents, limits, the file plan.toml, rejections in approvals/, drills, a second approval by one custodian, and whether
+# an outcome agrees with the objects on record, that a ceremony is not earlier than those before it, the spelling of what is in
+# an envelope, limits, the file plan.toml, rejections in approvals/, drills, a second approval by one custodian, and whether
 # those whom an intent names suffice. Of an operation it knows whom it needs. An attestation that is not valid is a warning.
 #
 # Exit code: 0 all of that checks out; 1 something does not, and the first such thing is named; 2 it was called wrongly.
@@ -52,13 +52,14 @@ file_key() {
     echo "$id"
 }
 
-# Unpacks the envelope $1 (JSON): its payload goes into the file $2, the rest into variables.
+# Unpacks the envelope $1 (JSON): its payload goes into the file $2, the rest into variables. It has one spelling: its texts are the
+# odd ones of what lies between quotation marks, and written again they must give the same envelope.
 unpack() {
-    local count encoded
-    jq -r '(.signatures | length), .payloadType, .signatures[0].keyid, .signatures[0].sig, .payload' <<< "$1" \
-        > "$scratch/fields" || bad "it is not an envelope"
-    { read -r count; read -r type; read -r signer; read -r sig; read -r encoded; } < "$scratch/fields"
-    [ "$count" = 1 ] || bad "exactly one signature is expected"
+    local part encoded
+    IFS='"' read -r -a part <<< "$1"
+    type=${part[3]-} encoded=${part[7]-} signer=${part[13]-} sig=${part[17]-}
+    [ "$1" = '{"payloadType":"'"$type"'","payload":"'"$encoded"'","signatures":[{"keyid":"'"$signer"'","sig":"'"$sig"'"}]}' ] ||
+        bad "it is not an envelope with one signature"
     base64 -d <<< "$encoded" > "$2" || bad "the payload is not base64"
 }
 
