@@ -304,7 +304,9 @@ fn what_lies_beside_and_is_not_a_rejection_of_this_counts_nothing() {
 fn a_rejection_as_it_was_handed_over_counts() {
     let (forge, found) = beside(false, |forge, proposal| {
         let statement = forge.sign("bob", &forge.rejection(proposal, "bob"));
-        vec![ApprovalFile { statement, release: None }.write()]
+        let file = ApprovalFile { statement, release: None }.write();
+        assert!(file.ends_with(b"}\n"), "it is one line");
+        vec![file]
     });
     let state = forge.state();
     assert_eq!(state.open().unwrap().approving(), [name("alice")].into());
