@@ -28,6 +28,7 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     execute::check_proposal(ceremony, proposal)?;
     let description = card.describe(&recognition::enrolled(&state))?;
     recognition::administrator(&ceremony.roster, &description, "abort")?;
+    stage.wiring.world().now(Some(&state))?;
     terminal.confirm(&format!("Give up ceremony {} ({})?", ceremony.number(), ceremony.proposal.title))?;
     let mut inbox = FileInbox::new(args.files.iter().cloned());
     let given = card.unlocked(terminal, &description, Some(&ceremony.roster), abort::USES, |card| {

@@ -83,6 +83,9 @@ impl Stage {
         let mut inbox = FileInbox::new(files.iter().cloned());
         if ceremony.intended.is_none() {
             clearing::check(ceremony, &mut inbox)?;
+            if ceremony.concluded.is_none() {
+                self.wiring.world().now(Some(&state))?;
+            }
         }
         let now = self.wiring.clock.now();
         terminal.findings(&standing::ahead(&state, &self.wiring.station, &mut inbox, now)?);

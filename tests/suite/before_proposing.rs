@@ -301,6 +301,12 @@ fn a_proposal_that_is_ahead_of_the_clock_is_waited_for_or_recovered() {
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("this machine's clock says"), "{said}");
     assert_eq!(quorum.approve("alice").expect(3).json["error"]["code"], "clock-behind");
+    // Nor is a PIN.
+    let by_frank = ["--copy", &copy, "--card", &card, "--pin-file", "no.pin"];
+    for verb in [&["execute", ledger.as_str()][..], &["abort", &ledger, "--reason", "no"]] {
+        let ran = quorum.run(&[verb, &by_frank].concat()).expect(3);
+        assert_eq!(ran.json["error"]["code"], "clock-behind", "{}", ran.stderr);
+    }
     let recover = "kind = \"recover\"\ntitle = \"Its clock was wrong\"\nexpires_in_hours = 1\nceremony = 1\n";
     let recovered = quorum.plan("recover", recover);
     quorum.run(&["propose", "--check", &recovered, &ledger, "--copy", &copy]).ok();
