@@ -160,17 +160,14 @@ fn fill(token: &Path, count: usize) -> Vec<ObjectRecord> {
         };
         let of = |other| (class == other).then(|| Digest::of(value));
         let record = ObjectRecord {
-            class,
-            id: if class == ObjectClass::Data { String::new() } else { format!("{number:08x}") },
-            label: Line::new(&format!("object-{number}")).unwrap(),
-            label_sha256: None,
-            key_type: key_type.into(),
             public_key_sha256: of(ObjectClass::PublicKey),
-            check_value: None,
-            unique_id: None,
             value_sha256: of(ObjectClass::Data),
-            extractable: None,
-            evidence: None,
+            ..ObjectRecord::named(
+                class,
+                if class == ObjectClass::Data { String::new() } else { format!("{number:08x}") },
+                Line::new(&format!("object-{number}")).unwrap(),
+                key_type,
+            )
         };
         let [record_text, content] = [strict::write(&record), strict::write(&Base64(value.to_vec()))]
             .map(|bytes| String::from_utf8(bytes).unwrap());

@@ -99,17 +99,5 @@ fn record(session: &Session<'_>, object: ObjectHandle, key_type: String) -> Call
             _ => {}
         }
     }
-    Ok(ObjectRecord {
-        class: ObjectClass::Other,
-        id,
-        label,
-        label_sha256: None,
-        key_type,
-        public_key_sha256: None,
-        check_value: None,
-        unique_id: None,
-        value_sha256: None,
-        extractable: None,
-        evidence: None,
-    })
+    Ok(ObjectRecord::named(ObjectClass::Other, id, label, key_type))
 }

@@ -304,17 +304,9 @@ mod tests {
 
     fn key(half: Option<u8>) -> ObjectRecord {
         ObjectRecord {
-            class: ObjectClass::PrivateKey,
-            id: "09".to_owned(),
-            label: Line::lossy("twin"),
-            label_sha256: None,
-            key_type: "ec-p256".to_owned(),
             public_key_sha256: half.map(|byte| Digest::of(&[byte])),
-            check_value: None,
-            unique_id: None,
-            value_sha256: None,
             extractable: Some(true),
-            evidence: None,
+            ..ObjectRecord::named(ObjectClass::PrivateKey, "09", Line::lossy("twin"), "ec-p256")
         }
     }
 

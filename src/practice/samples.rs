@@ -96,17 +96,8 @@ struct Naming {
 impl Naming {
     fn record(&self, class: ObjectClass, key_type: &str) -> ObjectRecord {
         ObjectRecord {
-            class,
-            id: self.id.clone(),
-            label: self.label.clone(),
             label_sha256: self.label_sha256,
-            key_type: key_type.into(),
-            public_key_sha256: None,
-            check_value: None,
-            unique_id: None,
-            value_sha256: None,
-            extractable: None,
-            evidence: None,
+            ..ObjectRecord::named(class, self.id.clone(), self.label.clone(), key_type)
         }
     }
 }

@@ -106,17 +106,8 @@ mod tests {
 
     fn key(class: ObjectClass, id: &str, public: Option<&[u8]>) -> ObjectRecord {
         ObjectRecord {
-            class,
-            id: id.to_owned(),
-            label: Line::lossy("key"),
-            label_sha256: None,
-            key_type: "ec-p256".to_owned(),
             public_key_sha256: public.map(Digest::of),
-            check_value: None,
-            unique_id: None,
-            value_sha256: None,
-            extractable: None,
-            evidence: None,
+            ..ObjectRecord::named(class, id, Line::lossy("key"), "ec-p256")
         }
     }
 

@@ -31,6 +31,28 @@ pub struct Identity<'a> {
 }
 
 impl ObjectRecord {
+    /// An object that shows these and nothing else.
+    pub fn named(
+        class: ObjectClass,
+        id: impl Into<String>,
+        label: Line,
+        key_type: impl Into<String>,
+    ) -> Self {
+        Self {
+            class,
+            id: id.into(),
+            label,
+            label_sha256: None,
+            key_type: key_type.into(),
+            public_key_sha256: None,
+            check_value: None,
+            unique_id: None,
+            value_sha256: None,
+            extractable: None,
+            evidence: None,
+        }
+    }
+
     /// The part of the record that identifies the object.
     pub fn identity(&self) -> Identity<'_> {
         Identity {

@@ -214,17 +214,8 @@ mod tests {
 
     fn object(label: &str) -> ObjectRecord {
         ObjectRecord {
-            class: ObjectClass::Data,
-            id: String::new(),
-            label: Line::lossy(label),
-            label_sha256: None,
-            key_type: "data".into(),
-            public_key_sha256: None,
-            check_value: None,
-            unique_id: None,
             value_sha256: Some(Digest::of(label.as_bytes())),
-            extractable: None,
-            evidence: None,
+            ..ObjectRecord::named(ObjectClass::Data, "", Line::lossy(label), "data")
         }
     }
 

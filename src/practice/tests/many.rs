@@ -18,17 +18,8 @@ use crate::{
 fn stored(number: usize) -> state::Stored {
     let value = number.to_be_bytes();
     let record = ObjectRecord {
-        class: ObjectClass::Data,
-        id: String::new(),
-        label: Line::lossy(&format!("object {number}")),
-        label_sha256: None,
-        key_type: "data".into(),
-        public_key_sha256: None,
-        check_value: None,
-        unique_id: None,
         value_sha256: Some(Digest::of(&value)),
-        extractable: None,
-        evidence: None,
+        ..ObjectRecord::named(ObjectClass::Data, "", Line::lossy(&format!("object {number}")), "data")
     };
     state::Stored {
         record,

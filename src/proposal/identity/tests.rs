@@ -2,19 +2,7 @@ use super::*;
 use crate::proposal::target::PublicKeyEvidence;
 
 pub(crate) fn record(class: ObjectClass, id: &str, label: &str) -> ObjectRecord {
-    ObjectRecord {
-        class,
-        id: id.to_owned(),
-        label: Line::lossy(label),
-        label_sha256: None,
-        key_type: "ec-p256".to_owned(),
-        public_key_sha256: None,
-        check_value: None,
-        unique_id: None,
-        value_sha256: None,
-        extractable: Some(true),
-        evidence: None,
-    }
+    ObjectRecord { extractable: Some(true), ..ObjectRecord::named(class, id, Line::lossy(label), "ec-p256") }
 }
 
 fn key() -> ObjectRecord {

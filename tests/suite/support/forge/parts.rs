@@ -205,17 +205,9 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
 /// An object of the token.
 pub fn object(label: &str, id: &str) -> ObjectRecord {
     ObjectRecord {
-        class: ObjectClass::PrivateKey,
-        id: id.into(),
-        label: text(label),
-        label_sha256: None,
-        key_type: "ec-p256".into(),
         public_key_sha256: Some(Digest::of(label.as_bytes())),
-        check_value: None,
-        unique_id: None,
-        value_sha256: None,
         extractable: Some(true),
-        evidence: None,
+        ..ObjectRecord::named(ObjectClass::PrivateKey, id, text(label), "ec-p256")
     }
 }
 
