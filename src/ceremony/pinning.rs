@@ -165,10 +165,9 @@ pub(super) fn token<'s>(state: &'s LedgerState, name: &Name) -> Result<&'s Targe
     let target = target(state, name)?;
     match target.target.place.is_program() {
         false => Ok(target),
-        true => Err(Error::refused(
-            format!("{name} is a program, not a token"),
-            "it takes plans of kind \"command\"",
-        )),
+        true => {
+            Err(Error::refused(format!("{name} is a program, not a token"), "use a plan of kind \"command\""))
+        }
     }
 }
 

@@ -302,7 +302,7 @@ fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
 pub fn unproven() -> Error {
     Error::refused(
         "this machine remembers nothing of the ledger, so it could be an old copy of it",
-        "give the head of the last ceremony from your paper with --head",
+        "give the head of the last ceremony that ended, from your paper, with --head",
     )
     .coded(Code::Head)
 }

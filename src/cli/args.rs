@@ -162,7 +162,7 @@ pub enum Verb {
     Execute(Execute),
     /// Give the open proposal up before anything was tried.
     Abort(Abort),
-    /// Sign the head of the last ceremony: it says what you saw.
+    /// Sign the head of the last ceremony that ended: it says what you saw.
     Attest(Attest),
     /// Say what a ledger has in it, what is open and what comes next.
     Status(LedgerArgs),

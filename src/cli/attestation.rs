@@ -37,7 +37,7 @@ pub fn run(args: &CardAttestation, terminal: Terminal) -> Result<Done, Error> {
     }
     if given.slots.is_empty() {
         return Err(Error::refused(
-            "the files have no attestation of a slot's key",
+            "none of the files is an attestation of a slot's key",
             "get one from the card: ykman piv keys attest 9c key.pem",
         ));
     }
@@ -124,7 +124,7 @@ impl Refusal {
     fn reason(&self) -> String {
         match self {
             Self::Attestation(error) => error.to_string(),
-            Self::OtherKey => "it attests another key than the one that was given".into(),
+            Self::OtherKey => "it attests a key other than the one that was given".into(),
         }
     }
 

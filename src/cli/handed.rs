@@ -39,7 +39,7 @@ pub fn pin_from_file(path: &Path) -> Result<Pin, Error> {
     let bytes = durable::read_limited(path, MAX_PIN_FILE).map(Zeroizing::new).map_err(|e| {
         let hint = match e.kind() {
             io::ErrorKind::InvalidInput => {
-                "give a file with the PIN on its first line; a pipe goes with --pin-fd N: --pin-fd 3 3<PIPE"
+                "give a file with the PIN on its first line; give a pipe with --pin-fd N, for example --pin-fd 3 3<PIPE"
             }
             _ => "give a file with the PIN on its first line",
         };

@@ -90,8 +90,8 @@ pub fn main() -> Exit {
 }
 
 const LOOK_AGAIN: &str = "make room where it is written to, and run the same command again: it only looks";
-const WHAT_WAS_DONE: &str = "what was done is done: 'quorate status LEDGER' and 'quorate show LEDGER' tell of a ceremony, \
-                             'quorate card show' of a card";
+const WHAT_WAS_DONE: &str = "what was done is done: 'quorate status LEDGER' and 'quorate show LEDGER' describe a ceremony, \
+                             'quorate card show' a card";
 
 /// The exit code, once all that was said is written. A report or the one object of `--json` that went nowhere is an error;
 /// a code that tells of something worse stays.

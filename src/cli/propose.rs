@@ -327,7 +327,7 @@ pub fn check_administrator(
 fn foreign(card: &CardDescription) -> Error {
     Error::refused(
         format!("card {} is not an administrator's in this plan", card.serial),
-        "insert the card of an administrator whom the plan names",
+        "give the card of an administrator whom the plan names",
     )
     .coded(Code::ForeignCard)
 }

@@ -280,7 +280,7 @@ fn next_approval(
 fn left_open(why: Option<Error>, standing: &str, missing: &[&str]) -> Error {
     let left = Error::incomplete(
         format!("{standing}: the ceremony stays open, and nothing was tried"),
-        "those who are missing run 'quorate approve', then you 'quorate execute', or the same command again; \
+        "those who are missing run 'quorate approve', then you run 'quorate execute' or the same command again; \
          'quorate abort' gives it up",
     )
     .with(vec![format!("not yet: {}", missing.join(", "))]);

@@ -57,7 +57,7 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
         ));
     }
     if args.handover.is_some() {
-        return Err(Error::usage("--handover is of a ceremony", "give the ledger's directory"));
+        return Err(Error::usage("--handover goes with a ceremony", "give the ledger's directory"));
     }
     let bytes = wiring::read_file(&args.what, strict::MAX_DOCUMENT)?;
     let shown = text::printable(&args.what.to_string_lossy());
@@ -222,7 +222,7 @@ fn write_handover(
     // What a recovery hands over is in the proposal of the ceremony that it recovered.
     let mut proposed = state.ceremonies.iter().flat_map(|c| &c.proposal.handovers);
     let sealed = proposed.find(|h| HandedOver::of(h) == *told);
-    let sealed = sealed.ok_or_else(|| Error::defect("the sealed PIN is in no proposal"))?;
+    let sealed = sealed.ok_or_else(|| Error::defect("no proposal has the sealed PIN"))?;
     super::output_file::write_new(output, &sealed.file.0)?;
     terminal.tell(&format!(
         "The user PIN of {} (version {}) for {}. Its owner opens it with 'age -d -i KEY {}'.",

@@ -183,7 +183,7 @@ fn not_one(slots: &[SlotReport], settings: &Pkcs11Settings) -> Error {
     };
     let message = match slots.len() {
         0 => "no such token is there".to_owned(),
-        many => format!("{many} tokens answer to that"),
+        many => format!("{many} tokens match that"),
     };
     let mut error = Error::problem(
         message,

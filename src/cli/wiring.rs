@@ -179,7 +179,7 @@ impl TokenSource for Tokens {
                 Ok(Box::new(token))
             }
             Place::Command { .. } => {
-                let hint = "it takes plans of kind \"command\"";
+                let hint = "use a plan of kind \"command\"";
                 Err(TokenError::before(
                     "open",
                     Cause::Unnamed,

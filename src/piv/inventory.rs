@@ -148,7 +148,7 @@ impl CardInventory {
         lacks(self.management_is_default, "the management key is the factory default");
         match self.signing_key() {
             None if self.is_occupied(Slot::SIGNING) => {
-                lacks(true, "the key in slot 9c signs no statements: want Ed25519 or P-256");
+                lacks(true, "the key in slot 9c does not sign statements: Ed25519 or P-256 is required");
             }
             None => lacks(true, "there is no signing key in slot 9c"),
             Some(key) => self.lacks_of(key, "signing key", &mut lacks),
@@ -164,8 +164,8 @@ impl CardInventory {
         let certified = !key.wants_certificate() || self.has_certificate(key.slot);
         lacks(!certified, &format!("the {what} in slot {} has no certificate of its own", key.slot));
         lacks(!key.generated, &format!("the {what} was imported: nothing attests it"));
-        lacks(!key.requires_pin(), &format!("the {what} does not want the PIN for each use"));
-        lacks(!key.requires_touch(), &format!("the {what} does not want a touch for each use"));
+        lacks(!key.requires_pin(), &format!("the {what} does not require the PIN for each use"));
+        lacks(!key.requires_touch(), &format!("the {what} does not require a touch for each use"));
     }
 }
 

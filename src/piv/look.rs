@@ -30,7 +30,7 @@ const MAX_PAGES: u8 = 4;
 pub(super) enum Oddity {
     /// It keeps its serial for itself (a setting of its OTP slots).
     HiddenSerial,
-    /// Firmware of a generation that cannot serve: the first number.
+    /// Firmware of a generation that cannot be used: the first number.
     Generation(u8),
     /// PIV is there, and refuses to be selected, with this status.
     Refuses(u16),
@@ -43,7 +43,7 @@ impl Oddity {
                 "the YubiKey in it hides its serial number, by which cards are told apart".into()
             }
             Self::Generation(major @ 0..=4) => {
-                format!("the YubiKey in it has firmware {major}; 5.3.0 is the oldest that can serve")
+                format!("the YubiKey in it has firmware {major}; 5.3.0 is the oldest that can be used")
             }
             Self::Generation(major) => {
                 format!("the YubiKey in it has firmware {major}, a generation that is not known here")

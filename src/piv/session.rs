@@ -247,7 +247,7 @@ pub(super) enum Protected {
 pub(super) fn too_old(session: &Session) -> CardError {
     CardError::Unfit {
         serial: session.serial().clone(),
-        reason: format!("its firmware is {}; 5.3.0 is the oldest that can serve", session.firmware()),
+        reason: format!("its firmware is {}; 5.3.0 is the oldest that can be used", session.firmware()),
         next: "use a newer YubiKey: firmware cannot be renewed",
     }
 }

@@ -125,7 +125,7 @@ pub enum CardError {
     /// The sealed file is not for this card, is damaged, or has more than one recipient.
     #[error("card {serial} cannot open it: {reason}")]
     Sealed { serial: Line, reason: String },
-    #[error("card {serial} cannot serve: {reason}")]
+    #[error("card {serial} cannot be used: {reason}")]
     Unfit { serial: Line, reason: String, next: &'static str },
     /// More than one card is there, and none was named.
     #[error("{} YubiKeys are there: {}", found.len(), found.join(", "))]
@@ -192,7 +192,7 @@ impl CardError {
                 "nothing was signed and no try was lost; run the same command again and touch the card when asked"
             }
             Self::Full { .. } => {
-                "take another card, or delete certificates and objects that are needed no more ('ykman piv')"
+                "take another card, or delete certificates and objects that are no longer needed ('ykman piv')"
             }
             Self::Medium { .. } => {
                 "the card is not at fault, but where its file lies: make room there, or move it to a local file system that can be \

@@ -193,7 +193,7 @@ fn a_key_that_wants_fewer_touches_than_asked_is_not_taken_for_ready() {
     let refused = yubikeys.enroll("alice", &[]).expect(3);
     assert!(
         refused.error().contains(
-            "card 10000001 has keys in slots 9c and 82 that cannot serve, and they are not overwritten"
+            "card 10000001 has keys in slots 9c and 82 that cannot be used, and they are not overwritten"
         ),
         "{}",
         refused.error()

@@ -160,5 +160,5 @@ pub struct CardShow {
 
 fn retired_slot(text: &str) -> Result<Slot, &'static str> {
     let slot = Slot::parse(&text.to_ascii_lowercase()).filter(|slot| slot.is_retired());
-    slot.ok_or("want a retired slot, 82 to 95")
+    slot.ok_or("give a retired slot, 82 to 95")
 }

@@ -108,7 +108,7 @@ pub struct Audit {
     /// Fingerprint of the genesis, from outside the ledger: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub genesis: Option<String>,
-    /// Head of the last ceremony, from paper: hex or PGP words.
+    /// Head of the last ceremony that ended, from paper: hex or PGP words.
     #[arg(long, value_name = "HEX-OR-WORDS")]
     pub head: Option<String>,
 }

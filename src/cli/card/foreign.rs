@@ -50,12 +50,12 @@ fn adopt(key: &SlotKey, card: &CardInventory, terminal: Terminal) -> Result<(), 
         return Err(Error::refused(
             found,
             format!(
-                "run it in a terminal without --yes to be asked whether it shall be the {purpose}; {other}"
+                "run it in a terminal without --yes to be asked whether to use it as the {purpose}; {other}"
             ),
         ));
     }
     terminal.tell(&format!(
-        "Mind: {found}. Whatever else it is used for, the quorum will depend on it, and whoever deletes or replaces it takes \
+        "Note: {found}. Whatever else it is used for, the quorum will depend on it, and whoever deletes or replaces it takes \
          this card out of the quorum."
     ));
     terminal.ask_person(&format!("Use the key in slot {slot} as the {purpose}?"))
@@ -76,6 +76,6 @@ fn overwrite(key: &SlotKey, card: &CardInventory, terminal: Terminal) -> Result<
             ),
         ));
     }
-    terminal.tell(&format!("Mind: {found}. It will be overwritten."));
+    terminal.tell(&format!("Note: {found}. It will be overwritten."));
     terminal.ask_person(&format!("Overwrite the certificate in slot {slot}?"))
 }

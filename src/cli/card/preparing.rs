@@ -46,8 +46,8 @@ impl PreparedCard {
             return Ok(());
         }
         Err(Error::problem(
-            format!("card {} is not the one that was made ready: its keys are others", found.serial),
-            "it was not asked for anything; put the right card in and run the same command again",
+            format!("card {} is not the one that was made ready: its keys are different", found.serial),
+            "nothing was done with it; put the right card in and run the same command again",
         ))
     }
 }
@@ -85,7 +85,7 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
     let keys = EnrolledKeys {
         serial: card.serial().clone(),
         signing_key: signing_key.ok_or_else(|| {
-            Error::problem(format!("card {} has no key that signs", card.serial()), "take another card")
+            Error::problem(format!("card {} has no signing key", card.serial()), "take another card")
         })?,
         share_recipient: keys.get(1).and_then(SlotKey::recipient).map(ShareRecipient::Piv),
     };
@@ -155,18 +155,21 @@ fn refuse_losses(steps: &Steps, card: &CardInventory) -> Result<(), Error> {
             "a certificate without a key in slot {slot}{}, and it is not overwritten",
             foreign::named(card, *slot)
         ),
-        ([one], _) => format!("a key in slot {one} that cannot serve, and it is not overwritten"),
+        ([one], _) => format!("a key in slot {one} that cannot be used, and it is not overwritten"),
         (several, _) => {
             let several: Vec<String> = several.iter().map(ToString::to_string).collect();
-            format!("keys in slots {} that cannot serve, and they are not overwritten", several.join(" and "))
+            format!(
+                "keys in slots {} that cannot be used, and they are not overwritten",
+                several.join(" and ")
+            )
         }
     };
     Err(Error::refused(
         format!("card {} has {what}", card.serial),
         if slots(true).is_empty() {
-            "see 'quorate card show'; give --replace if the certificate is needed no more, or take another card"
+            "see 'quorate card show'; give --replace if the certificate is no longer needed, or take another card"
         } else {
-            "see 'quorate card show'; give --replace if the key is needed no more, or take another card"
+            "see 'quorate card show'; give --replace if the key is no longer needed, or take another card"
         },
     ))
 }
@@ -201,7 +204,7 @@ fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Erro
         (Some(key), None) if !args.replace => Ok(keep_or_replace(key)),
         (Some(key), Some(slot)) if slot != key.slot && inventory.is_made_here(key) => Err(Error::refused(
             format!("card {} has a share key in slot {} already", inventory.serial, key.slot),
-            "leave --slot away: a card has one share key",
+            "leave --slot out: a card has one share key",
         )),
         (_, Some(slot)) => Ok(match inventory.key(slot).filter(|key| key.serves_shares()) {
             Some(key) => keep_or_replace(key),
@@ -210,7 +213,7 @@ fn share_step(args: &CardEnroll, inventory: &CardInventory) -> Result<Step, Erro
         (_, None) => inventory.free_slot().map(Step::Make).ok_or_else(|| {
             Error::refused(
                 format!("card {} is full: each of its slots 82 to 95 has a key", inventory.serial),
-                "name one that is needed no more with --slot and --replace, or take another card",
+                "name one that is no longer needed with --slot and --replace, or take another card",
             )
         }),
     }

@@ -119,7 +119,7 @@ fn another_key_than_the_given_one_is_refused() {
     let card = Yubikey::made_by(&root, 7, [5, 7, 1]);
     let slot = card.attest("9c", &Pair::p256("key"));
     let ran = judge_with(&[&slot, &card.f9.certificate], &[&Pair::p256("another")], &[&root]);
-    refused(ran, "it attests another key than the one that was given");
+    refused(ran, "it attests a key other than the one that was given");
     judge_with(&[&slot, &card.f9.certificate], &[&Pair::p256("key")], &[&root]).ok();
     // The attestation of one card and the certificate of another: all cards' certificates have one name.
     let other = Yubikey::made_by(&root, 8, [5, 7, 1]);
@@ -164,7 +164,7 @@ fn hostile_files_are_refused_with_a_sentence() {
         (large, "longer than any"),
         (many.into_bytes(), "more than 32 entries"),
         (twice, "appears twice"),
-        (card.f9.certificate.clone(), "no attestation of a slot's key"),
+        (card.f9.certificate.clone(), "none of the files is an attestation of a slot's key"),
     ] {
         fs::write(&path, &bytes).unwrap();
         // A file of that length is not read.

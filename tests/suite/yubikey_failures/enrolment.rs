@@ -30,7 +30,7 @@ pub fn enroll(table: &Table, more: &[&str]) -> Ran {
 }
 
 const FULL: &str =
-    "take another card, or delete certificates and objects that are needed no more ('ykman piv')";
+    "take another card, or delete certificates and objects that are no longer needed ('ykman piv')";
 
 #[test]
 fn a_card_without_room() {
@@ -67,7 +67,7 @@ fn a_card_without_a_free_slot() {
     let full = Said {
         code: 3,
         message: "card 10000009 is full: each of its slots 82 to 95 has a key",
-        hint: "name one that is needed no more with --slot and --replace, or take another card",
+        hint: "name one that is no longer needed with --slot and --replace, or take another card",
     };
     table.fails(full, |table| enroll(table, &[]));
     assert_eq!(card.count_of(0x24), 0, "nothing was changed");
@@ -76,12 +76,12 @@ fn a_card_without_a_free_slot() {
 #[test]
 fn keys_that_came_from_elsewhere() {
     let table = Table::with_readers(1, &[]);
-    let hint = "see 'quorate card show'; give --replace if the key is needed no more, or take another card";
+    let hint = "see 'quorate card show'; give --replace if the key is no longer needed, or take another card";
     for slot in [0x9C, 0x82] {
         let card = new_card(&table);
         card.import(slot, &PrivateKey::generate(Algorithm::P256), ALWAYS, TOUCH);
         let message = format!(
-            "card 10000009 has a key in slot {slot:02x} that cannot serve, and it is not overwritten"
+            "card 10000009 has a key in slot {slot:02x} that cannot be used, and it is not overwritten"
         );
         table.fails(Said { code: 3, message: &message, hint }, |table| enroll(table, &[]));
         let shown = table.quorum.run(&["card", "show", "yubikey"]).ok();
@@ -162,8 +162,8 @@ fn the_card_is_another_when_it_should_sign() {
     let exchange = move || drop(exchanged.generate(0x9C, Algorithm::Ed25519, ALWAYS, TOUCH));
     // The second key is attested; then the card is opened anew.
     card.order(Trigger::NthOf(0xF9, 2), Action::Run(Arc::new(exchange)));
-    let message = "card 10000009 is not the one that was made ready: its keys are others";
-    let hint = "it was not asked for anything; put the right card in and run the same command again";
+    let message = "card 10000009 is not the one that was made ready: its keys are different";
+    let hint = "nothing was done with it; put the right card in and run the same command again";
     table.fails(Said { code: 1, message, hint }, |table| enroll(table, &[]));
     let log = card.log();
     let attested = log.iter().rposition(|apdu| apdu.ins == 0xF9).unwrap();

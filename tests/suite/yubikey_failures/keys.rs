@@ -20,7 +20,7 @@ fn slot_9c_is_empty() {
     table.alice.remove_key(0x9C);
     refused(
         &table,
-        "card 10000001 cannot serve: slot 9c is empty: it has no signing key",
+        "card 10000001 cannot be used: slot 9c is empty: it has no signing key",
         "insert the card that was enrolled; if it is this one, its key was destroyed: use a spare card, or have the \
          member replaced",
         1,
@@ -33,7 +33,7 @@ fn the_key_in_slot_9c_is_of_another_kind() {
     table.alice.generate(0x9C, Algorithm::X25519, ALWAYS, TOUCH);
     refused(
         &table,
-        "card 10000001 cannot serve: the key in slot 9c is neither Ed25519 nor P-256",
+        "card 10000001 cannot be used: the key in slot 9c is neither Ed25519 nor P-256",
         "insert the card that was enrolled; if it is this one, its key was destroyed: use a spare card, or have the \
          member replaced",
         1,
@@ -113,7 +113,7 @@ fn firmware_that_is_too_old() {
         let card = Card::new(&Manufacturer::new(), serial, firmware);
         table.daemon.insert(0, &card);
         let message = format!(
-            "card {serial} cannot serve: its firmware is {firmware}; 5.3.0 is the oldest that can serve"
+            "card {serial} cannot be used: its firmware is {firmware}; 5.3.0 is the oldest that can be used"
         );
         let hint = "use a newer YubiKey: firmware cannot be renewed";
         let said = Said { code: 1, message: &message, hint };

@@ -110,7 +110,7 @@ fn about_its_keys() {
     let table = Table::with(&["alice"]);
     let unusable = Said {
         code: 1,
-        message: "card 10000001 cannot serve: the key in slot 9c is neither Ed25519 nor P-256",
+        message: "card 10000001 cannot be used: the key in slot 9c is neither Ed25519 nor P-256",
         hint: "insert the card that was enrolled; if it is this one, its key was destroyed: use a spare card, or have \
                the member replaced",
     };

@@ -83,7 +83,7 @@ fn the_card_is_swapped_for_one_with_its_serial() {
     }
     let said = Said {
         code: 1,
-        message: "card 10000001 cannot serve: its keys are not those that it had a moment ago",
+        message: "card 10000001 cannot be used: its keys are not those that it had a moment ago",
         hint: "another program made new keys on it: use a spare card",
     };
     table.fails(said, |table| approve_while(table, SLOW, || drop(table.daemon.swap(0, &clone))));

@@ -136,7 +136,7 @@ fn cards_that_cannot_be_opened_say_why() {
         (
             Firmware(3, 1, 8),
             Oddities::default(),
-            "the YubiKey in it has firmware 3; 5.3.0 is the oldest that can serve",
+            "the YubiKey in it has firmware 3; 5.3.0 is the oldest that can be used",
             "use a YubiKey with firmware 5",
         ),
     ] {
@@ -245,7 +245,7 @@ fn a_key_that_is_not_ours_is_not_adopted_in_silence() {
     let table = Table::with_readers(1, &[]);
     let card = new_card(&table);
     card.generate(0x9C, Algorithm::Ed25519, ALWAYS, TOUCH);
-    let hint = "run it in a terminal without --yes to be asked whether it shall be the signing key; --replace DESTROYS it";
+    let hint = "run it in a terminal without --yes to be asked whether to use it as the signing key; --replace DESTROYS it";
     table.fails(Said { code: 3, message: NO_CERTIFICATE, hint }, |table| enroll(table, &[]));
     card.remove_key(0x9C);
 
@@ -254,7 +254,7 @@ fn a_key_that_is_not_ours_is_not_adopted_in_silence() {
     let theirs = card.public_key(0x82);
     let message = "slot 82 of card 10000009 has a key that quorate did not make: its certificate is \"CN=YubiKey PIV \
                    Attestation 82\"";
-    let hint = "run it in a terminal without --yes to be asked whether it shall be the share key; --slot 83 makes another \
+    let hint = "run it in a terminal without --yes to be asked whether to use it as the share key; --slot 83 makes another \
                 one beside it";
     table.fails(Said { code: 3, message, hint }, |table| enroll(table, &[]));
     assert_eq!(card.count_of(CHANGE_REFERENCE) + card.count_of(VERIFY), 0, "something was changed");
@@ -316,8 +316,7 @@ fn a_certificate_without_a_key_is_not_overwritten() {
     card.set_certificate(0x9C, &theirs);
     let message = "card 10000009 has a certificate without a key in slot 9c (\"CN=YubiKey PIV Attestation 9c\"), and it is \
                    not overwritten";
-    let hint =
-        "see 'quorate card show'; give --replace if the certificate is needed no more, or take another card";
+    let hint = "see 'quorate card show'; give --replace if the certificate is no longer needed, or take another card";
     table.fails(Said { code: 3, message, hint }, |table| enroll(table, &[]));
     table.fails(Said { code: 3, message, hint }, |table| enroll(table, &["--administrator"]));
     assert_eq!(card.count_of(CHANGE_REFERENCE), 0, "something was changed");
