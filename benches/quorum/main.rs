@@ -204,14 +204,17 @@ fn audit() {
     let (work, base) = fastest(TURNS, audit, || verify(&signatures));
     let of = format!("strict verification of its {} signatures on all processors", signatures.len());
     ratio("audit of 1,000 ceremonies", work, 1.25, &of, base);
+    let (ledger, copy) = (rehearsal.ledger(), rehearsal.folder.join("second-medium"));
+    let (both, one) = fastest_of(TURNS, || audited(&[&ledger, &copy]).0, || audited(&[&ledger]).0);
+    ratio("audit of a ledger and its copy", both, 1.5, "that of the ledger", one);
 }
 
 /// `quorate audit`: how long, and the most memory that it had.
-fn audited(ledger: &Path) -> (Duration, u64) {
+fn audited(copies: &[&Path]) -> (Duration, u64) {
     let begun = Instant::now();
     let mut child = Command::new(QUORATE)
         .args(["audit", "--rehearsal", "--json"])
-        .arg(ledger)
+        .args(copies)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -231,9 +234,9 @@ fn audited(ledger: &Path) -> (Duration, u64) {
 fn long_ledger() {
     let long: usize = std::env::var("QUORATE_CEREMONIES").map_or(10_000, |count| count.parse().unwrap());
     let (_dir, mut rehearsal) = rehearsed(long / 10);
-    let (short_time, _) = audited(&rehearsal.ledger());
+    let (short_time, _) = audited(&[&rehearsal.ledger()]);
     rehearsal.grow(long);
-    let (time, memory) = audited(&rehearsal.ledger());
+    let (time, memory) = audited(&[&rehearsal.ledger()]);
     let bytes: usize = rehearsal.files.iter().map(|file| file.transcript.len() + file.plan.len()).sum();
     let what = format!("audit of {long} ceremonies");
     ratio(&what, time, 11.0, "that of a tenth of them", short_time);
@@ -302,7 +305,7 @@ fn ceremony() {
     let (long, short) = both(|desk| desk.in_one_process());
     ratio("a ceremony after 1,000, all of it one run", long, 2.0, "one after a rehearsal's few", short);
     let (long, short) = both(|desk| desk.in_five_processes());
-    let (audit, _) = fastest(TURNS, || audited(&ledgers.1.ledger()), || ());
+    let (audit, _) = fastest(TURNS, || audited(&[&ledgers.1.ledger()]), || ());
     println!(
         "{:<52} {long:>10.2?}           {short:.2?} after few; each of five verifies all 1,000, which takes an audit {audit:.2?}",
         "  the same, each verb a process"
