@@ -183,7 +183,7 @@ fn not_one(slots: &[SlotReport], settings: &Pkcs11Settings) -> Error {
     };
     let message = match slots.len() {
         0 => "no such token is there".to_owned(),
-        many => format!("{many} tokens match that"),
+        many => format!("{many} tokens match, and one is shown at a time"),
     };
     let mut error = Error::problem(
         message,

@@ -114,7 +114,7 @@ fn several_tokens_or_none_are_an_error_that_names_them() {
     let quorum = Quorum::of(5).over(hsm);
     let several = show(&quorum, Path::new(MODULE), &[]).expect(1);
     assert!(
-        several.error().contains("3 tokens answer") && several.error().contains("one"),
+        several.error().contains("3 tokens match") && several.error().contains("one"),
         "{}",
         several.error()
     );
