@@ -91,8 +91,7 @@ fn faulty_token(hsm: &SoftHsm, module: &FaultyModule, select: Select) -> Pkcs11T
 }
 
 fn faulty(hsm: &SoftHsm) -> FaultyModule {
-    let module = FaultyModule::compile(hsm.dir.path());
-    module
+    FaultyModule::compile(hsm.dir.path())
 }
 
 fn labelled(inventory: &Inventory, label: &str) -> Vec<ObjectRecord> {
