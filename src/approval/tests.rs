@@ -12,7 +12,7 @@ mod dealt;
 use crate::{
     approval::quorum::{MissingShare, Participant, Tally},
     encoding::{digest::Digest, dsse::Mode, strict::Base64},
-    memory::{CredentialSecret, ShareSecret},
+    memory::{CredentialSecret, LockedBytes, ShareSecret, search},
     proposal::{
         credential::{CredentialError, CredentialName},
         target::Role,
@@ -103,9 +103,25 @@ fn one_less_than_m_gives_nothing_whatever_the_threshold_says() {
 #[test]
 fn a_share_given_twice_counts_once() {
     let dealing = Recipe::of(3, 5).deal();
-    for numbers in [&[1, 1, 2][..], &[1, 2, 3, 3], &[1, 1, 1], &[1, 2, 3, 4]] {
+    for numbers in [&[1, 1, 2][..], &[1, 2, 1], &[1, 2, 3, 3], &[1, 1, 1], &[1, 2, 3, 4]] {
         let result = reconstitute(dealing.authority(CRYPTO), shares(&dealing, numbers));
         assert!(matches!(result, Err(ReconstitutionError::Count { .. })), "{numbers:?}");
+    }
+}
+
+/// What a library copies of a share, or of the secret, to the heap is wiped, by the dealer and where shares are combined. The
+/// allocator writes over the beginning of what it takes back, so that their ends are looked for.
+#[test]
+fn no_copy_of_a_share_is_left_of_dealing_and_combining() {
+    let dealing = Recipe::of(3, 5).deal();
+    let shares = shares(&dealing, &[1, 2, 3]);
+    let authority = dealing.authority(CRYPTO).clone();
+    let secrets = shares.iter().map(|share| share.secret().expose()).chain([dealing.secrets[0].expose()]);
+    let ends: Vec<LockedBytes> = secrets.map(|all| LockedBytes::copy_of(&all[16..]).unwrap()).collect();
+    drop(dealing);
+    drop(reconstitute(&authority, shares).unwrap());
+    for (place, end) in ends.iter().enumerate() {
+        assert_eq!(search::copies_after(end, || {}), 0, "{place}");
     }
 }
 

@@ -155,6 +155,24 @@ mod tests {
         assert!(try_out(&shares, 23, &secret).is_none());
     }
 
+    /// Up to a dealing that takes the whole budget, every byte of every share is tried.
+    #[test]
+    fn trials_within_their_budget_see_every_byte() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let secret = identity::fresh(&mut rng).unwrap();
+        let bytes: &[u8; 32] = secret.expose().try_into().unwrap();
+        assert_eq!(200 * 25 * 25 * bytes.len(), TRIAL_BUDGET);
+        for (threshold, n) in [(3_u8, 5), (25, 200)] {
+            let mut shares: Vec<_> = Sharks(threshold).dealer_rng(bytes, &mut rng).take(n).collect();
+            assert!(try_subsets(&shares, threshold, bytes).is_some());
+            // One byte alone would be tried in turn, and this one in no row that has this share.
+            let mut bad = Vec::from(&shares[n / 2]);
+            bad[1 + 8] ^= 1;
+            shares[n / 2] = sharks::Share::try_from(bad.as_slice()).unwrap();
+            assert!(try_subsets(&shares, threshold, bytes).is_none(), "{threshold} of {n}");
+        }
+    }
+
     /// A quorum so large that each trial is of one byte.
     #[test]
     fn a_share_of_another_dealing_is_seen_by_the_trials_too() {

@@ -136,23 +136,20 @@ impl LedgerState {
 
     /// A completed recovery ends the lost ceremony. PINs that were half installed are in force from now on.
     pub(super) fn end_recovered(&mut self, recovery: &Ceremony, concluded: &Concluded) {
-        let Some(resolved) = self.recovery(&recovery.proposal.operation) else { return };
-        let finishes = resolved.finishes();
-        let mut closes = false;
-        let changed = self.ceremonies.change(resolved.lost.number(), |lost| {
-            lost.finished_by = finishes.then_some(recovery.number());
-            closes = lost.end.is_none();
-            if closes {
+        let Some(Recovery { lost, rest }) = self.recovery(&recovery.proposal.operation) else { return };
+        let changed = self.ceremonies.change(lost.number(), |lost| {
+            lost.finished_by = (rest == Rest::Everything).then_some(recovery.number());
+            if lost.end.is_none() {
                 let recorded = lost.concluded.as_ref().map(|c| c.outcome);
                 let seen = if lost.intended.is_some() { Outcome::Indeterminate } else { Outcome::Refused };
                 lost.end = Some(End::Recovered { by: recovery.number(), outcome: recorded.unwrap_or(seen) });
             }
         });
         let Some(lost) = changed else { return };
-        if finishes {
-            self.take_effect(&lost, concluded);
-        } else if closes && lost.concluded.is_none() && lost.intended.is_some() {
-            self.take_pins(&lost, concluded);
+        match rest {
+            Rest::Everything => self.take_effect(&lost, concluded),
+            Rest::Look => self.take_pins(&lost, concluded),
+            Rest::Nothing => {}
         }
     }
 }

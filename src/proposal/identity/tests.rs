@@ -86,6 +86,15 @@ fn twins_are_counted() {
 }
 
 #[test]
+fn the_order_of_a_list_is_of_no_account() {
+    let of = |id: &str| record(ObjectClass::PrivateKey, id, "root");
+    let (one, other) = ([of("01"), of("02"), of("03")], [of("03"), of("01"), of("02")]);
+    assert_eq!((counts(&one, &other), counts(&other, &one)), ((3, 0, 0, 0), (3, 0, 0, 0)));
+    assert!(is_same_set(&one, &other) && is_among(&other, &one) && is_among(&one[..2], &other));
+    assert!(matching(&one, &other).same.iter().all(|(was, is)| was == is));
+}
+
+#[test]
 fn a_token_that_tells_more_after_an_update_has_the_same_objects() {
     let told = ObjectRecord { unique_id: Some(Line::lossy("u1")), ..key() };
     let half = ObjectRecord { public_key_sha256: Some(Digest::of(b"a")), ..told.clone() };
@@ -115,6 +124,11 @@ fn what_was_made_again_is_compared_as_far_as_both_tokens_tell() {
     assert_eq!(gone(&[untold.clone(), original.clone()], &found), 0);
     assert_eq!(gone(&[original.clone(), original.clone()], &found), 1);
     assert_eq!(gone(&[untold, original.clone(), original], &found), 1);
+    // The same with public halves.
+    for (own, other) in [(b"a", b"b"), (b"b", b"a")] {
+        let half = |half: &[u8]| ObjectRecord { public_key_sha256: Some(Digest::of(half)), ..key() };
+        assert_eq!(gone(&[key(), half(own)], &[half(own), half(other)]), 0);
+    }
 }
 
 /// Objects that differ in nothing but what only some of them tell are paired off in one pass, however many there are.

@@ -114,6 +114,12 @@ fn what_a_token_does_not_keep_is_said_of_what_was_backed_up() {
         &backup(false, |told| told.unkept.push(left(object("other", "09")))),
         "outcome: it lists what the operation was not to do",
     );
+    // It takes nothing away and puts nothing in.
+    for change in [(|told| told.deleted.push(object("old", "01"))) as fn(&mut Concluded), |told| {
+        told.restored.push(object("old", "01"))
+    }] {
+        forged(&backup(false, change), "outcome: it lists what the operation was not to do");
+    }
 }
 
 /// After a backup of everything, which was whole.

@@ -6,8 +6,9 @@ use crate::{
     encoding::dsse::Mode,
     proposal::document::Proposal,
     transcript::{
+        ceremonies::Ceremonies,
         event::{Aborted, Closed},
-        ledger::{self, CeremonyFiles},
+        ledger::{self, CeremonyFiles, End},
     },
 };
 
@@ -33,6 +34,23 @@ fn changed(change: impl FnOnce(&mut Vec<CeremonyFiles>), expected: &str) {
     let mut forge = honest();
     change(&mut forge.files);
     forged(&forge, expected);
+}
+
+/// What has not ended is open from the moment it is there, whatever is beside it.
+#[test]
+fn a_ceremony_without_an_end_is_open_until_it_has_one() {
+    let forge = Forge::new();
+    let proposal = forge.inventory();
+    let state = forge.with(&proposal, |_, _| {}).state();
+    let mut ceremonies = Ceremonies::default();
+    let open = |ceremonies: &Ceremonies| ceremonies.last_open().map(|ceremony| ceremony.number());
+    for ceremony in &state.ceremonies {
+        assert_eq!(open(&ceremonies), None);
+        ceremonies.push(ceremony.clone());
+    }
+    assert_eq!(open(&ceremonies), Some(1));
+    ceremonies.change(1, |ceremony| ceremony.end = Some(End::Closed));
+    assert_eq!(open(&ceremonies), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::{
     transcript::{
         event::{Aborted, Closed, Concluded, ObservedTarget, PinInForce, TargetState},
         outcome::Outcome,
+        recovery::Rest,
         verification,
     },
 };
@@ -175,6 +176,68 @@ fn a_recovery_puts_the_pins_of_a_reset_in_force_and_its_label_on_record() {
     // Once.
     let again = recover(&forge, 1, head, OperationKind::Reset);
     forged(&only_begun(forge, &again), "recover: what it recovers is not open, and left no PINs that may");
+}
+
+/// What is still to be done of a lost ceremony follows from what it is for and from how far it came.
+#[test]
+fn only_what_was_begun_and_has_no_end_on_record_is_gone_on_with() {
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum Came {
+        Proposed,
+        Intended,
+        Concluded,
+        Closed,
+    }
+    use Came::{Closed as Ended, Concluded as Told, Intended as Begun, Proposed as Asked};
+    type Make = fn(&Forge) -> Proposal;
+    let of = |make: Make, came: Came| {
+        let mut forge = Forge::new();
+        let proposal = make(&forge);
+        let mut lines = forge.begin(&proposal);
+        forge.approve(&mut lines, &proposal, &THREE);
+        if came != Asked {
+            lines.add(intended(&THREE));
+        }
+        if matches!(came, Told | Ended) {
+            lines.add(untouched(Outcome::Indeterminate));
+        }
+        if came == Ended {
+            lines.add(Closed { releases_destroyed: 3 });
+        }
+        forge.push(&proposal, &lines);
+        (forge, lines.head())
+    };
+    let delete: Make = |forge| forge.delete();
+    for (make, came, rest) in [
+        (delete, Asked, Rest::Nothing),
+        (delete, Begun, Rest::Look),
+        (delete, Told, Rest::Nothing),
+        (delete, Ended, Rest::Nothing),
+        (reset, Asked, Rest::Nothing),
+        (reset, Begun, Rest::Everything),
+        (reset, Told, Rest::Nothing),
+        (reset, Ended, Rest::Everything),
+    ] {
+        let (forge, head) = of(make, came);
+        let recovery = forge.recover(1, head, came != Asked);
+        let state = forge.state();
+        assert_eq!(state.recovery(&recovery.operation).unwrap().rest, rest, "{came:?}: {rest:?}");
+        assert!(state.recovery(&make(&forge).operation).is_none());
+    }
+    // A lost recovery has nothing of its own to look at; the ceremony that it was for is recovered by itself.
+    let (forge, head) = of(reset, Begun);
+    let recovery = recover(&forge, 1, head, OperationKind::Reset);
+    let mut lost = forge.clone();
+    let mut lines = lost.begin(&recovery);
+    lost.approve(&mut lines, &recovery, &THREE);
+    lines.add(intended(&THREE));
+    lost.push(&recovery, &lines);
+    let of_it = recover(&lost, 2, lines.head(), OperationKind::Recover);
+    assert_eq!(lost.state().recovery(&of_it.operation).unwrap().rest, Rest::Nothing);
+    // What one has completed is not completed again.
+    let mut completed = forge;
+    hold(&mut completed, &recovery, &THREE, empty(Outcome::Completed));
+    assert!(!completed.state().recovery(&recovery.operation).unwrap().finishes());
 }
 
 /// A reset that nobody approved, or that was given up before it acted, has set nothing.

@@ -131,6 +131,8 @@ fn a_clock_far_past_the_last_line_is_asked_about() {
         assert_eq!(state.jump(last.plus(days + 24 * HOUR)), Some((401, last)));
         assert_eq!(state.jump(time(START - HOUR)), None);
     }
+    // The last line counts at its own second, however long the ledger had rested before it.
+    assert_eq!(jumped().state().jump(time(RECORDED)), None);
 }
 
 #[test]
