@@ -102,7 +102,8 @@ fuzz: $(call escaped,$(BINARY)) ## Run each fuzz target for FUZZ_SECONDS (600), 
 	        -max_len=262144 -print_final_stats=1 -verbosity=0 -artifact_prefix=fuzz/findings/$$target- 2>&1 | tail -n 12; done
 
 # Where the rules of the verifier are. The file of each operation is declared by a macro, which cargo-mutants does not follow.
-mutated := src/transcript/*.rs src/approval/*.rs src/sharing/*.rs src/proposal/operations/*.rs
+mutated := src/transcript/*.rs src/approval/*.rs src/sharing/*.rs src/proposal/operations/*.rs \
+    src/proposal/agreement.rs src/proposal/disputed_times.rs src/proposal/identity.rs src/proposal/joining.rs
 
 mutants: build-needs ## Leave out each rule of the verifier in turn, which a test must notice: of all files, or of FILE (cargo-mutants)
 	@$(CARGO) mutants --version >/dev/null 2>&1 || { echo 'mutants: no cargo-mutants here (cargo install cargo-mutants --locked)' >&2; exit 1; }

@@ -45,7 +45,7 @@ pub(super) fn check(
     check_station(proposal, roster, context)?;
     let plan = check_plan(proposal, plan)?;
     check_operation(&plan, proposal, roster, context)?;
-    check_credentials(&plan, proposal, roster, context)?;
+    check_credentials(&plan, proposal, context)?;
     check_handovers(proposal, context)?;
     Ok(plan)
 }
@@ -257,12 +257,7 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
 }
 
 /// Exactly the credentials that the operation makes, each once, with the next version, for one recipient.
-fn check_credentials(
-    plan: &Plan,
-    proposal: &Proposal,
-    roster: &Roster,
-    context: &Context<'_>,
-) -> Result<(), Finding> {
+fn check_credentials(plan: &Plan, proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |message: String| Err(Finding::error("credential", message));
     let mut wanted = wanted_credentials(plan, proposal, context);
     for credential in &proposal.credentials {
@@ -286,9 +281,6 @@ fn check_credentials(
                 "the {role} of {target} is recorded with {} bits: no credential has over {MAX_BITS}",
                 credential.bits
             ));
-        }
-        if roster.deal().authority(authority).is_none() {
-            return fail(format!("there is no authority {authority}"));
         }
     }
     match wanted.first() {
