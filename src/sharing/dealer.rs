@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use sharks::Sharks;
-use zeroize::Zeroize as _;
+use zeroize::Zeroizing;
 
 use super::{
     codeword::is_codeword,
@@ -68,11 +68,9 @@ fn split(
     let dealing = header.dealing_id();
     let mut dealt = Vec::with_capacity(n);
     for (custodian, share) in header.custodians.iter().zip(&shares) {
-        let mut bytes = Vec::from(share);
+        let bytes = Zeroizing::new(Vec::from(share));
         let index = bytes.first().copied().unwrap_or_default();
-        let locked = ShareSecret::copy_of(bytes.get(1..).unwrap_or_default());
-        bytes.zeroize();
-        let secret = locked?;
+        let secret = ShareSecret::copy_of(bytes.get(1..).unwrap_or_default())?;
         let name = ShareName {
             dealing,
             epoch: header.epoch,
@@ -94,16 +92,13 @@ fn split(
 /// None unless every M-subset gives the secret.
 fn try_out(shares: &[sharks::Share], threshold: u8, secret: &AuthoritySecret) -> Option<()> {
     let secret: &[u8; 32] = secret.expose().try_into().ok()?;
-    let mut values = Vec::with_capacity(shares.len());
+    let mut values = Zeroizing::new(Vec::with_capacity(shares.len()));
     for share in shares {
-        let mut bytes = Vec::from(share);
+        let bytes = Zeroizing::new(Vec::from(share));
         values.push(bytes.get(1..)?.try_into().ok()?);
-        bytes.zeroize();
     }
     // The proof is our own arithmetic; the trials show that the library, which will combine the shares, agrees with it.
-    let proven = is_codeword(secret, &values, threshold);
-    values.zeroize();
-    if proven { try_subsets(shares, threshold, secret) } else { None }
+    if is_codeword(secret, &values, threshold) { try_subsets(shares, threshold, secret) } else { None }
 }
 
 /// Has the library recover from M shares in a row, beginning with each.
@@ -114,10 +109,8 @@ fn try_subsets(shares: &[sharks::Share], threshold: u8, secret: &[u8; 32]) -> Op
         let part = if whole { 0..secret.len() } else { byte..byte.saturating_add(1) };
         let row = shares.iter().cycle().skip(first).take(m);
         let subset = row.map(|share| part_of(share, &part)).collect::<Option<Vec<_>>>()?;
-        let mut result = Sharks(threshold).recover(&subset).ok()?;
-        let equal = secret.get(part) == Some(result.as_slice());
-        result.zeroize();
-        if !equal {
+        let result = Zeroizing::new(Sharks(threshold).recover(&subset).ok()?);
+        if secret.get(part) != Some(result.as_slice()) {
             return None;
         }
     }
@@ -126,13 +119,10 @@ fn try_subsets(shares: &[sharks::Share], threshold: u8, secret: &[u8; 32]) -> Op
 
 /// A share of these bytes of the secret alone.
 fn part_of(share: &sharks::Share, part: &Range<usize>) -> Option<sharks::Share> {
-    let mut bytes = Vec::from(share);
-    let mut of_part: Vec<u8> =
-        bytes.first().into_iter().chain(bytes.get(1..)?.get(part.clone())?).copied().collect();
-    let share = sharks::Share::try_from(of_part.as_slice()).ok();
-    bytes.zeroize();
-    of_part.zeroize();
-    share
+    let bytes = Zeroizing::new(Vec::from(share));
+    let of_part = bytes.first().into_iter().chain(bytes.get(1..)?.get(part.clone())?);
+    let of_part: Zeroizing<Vec<u8>> = Zeroizing::new(of_part.copied().collect());
+    sharks::Share::try_from(of_part.as_slice()).ok()
 }
 
 #[cfg(test)]

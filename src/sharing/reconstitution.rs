@@ -1,7 +1,7 @@
 //! From exactly M verified shares back to an authority's secret.
 
 use sharks::Sharks;
-use zeroize::Zeroize as _;
+use zeroize::Zeroizing;
 
 use super::{identity, share::Share};
 use crate::{
@@ -63,11 +63,8 @@ fn combine(authority: &Authority, shares: Vec<Share>) -> Result<AuthoritySecret,
     let name = || authority.name.clone();
     let mut points = Vec::with_capacity(shares.len());
     for share in &shares {
-        let mut bytes = Vec::with_capacity(share.secret().expose().len().saturating_add(1));
-        bytes.push(share.index());
-        bytes.extend_from_slice(share.secret().expose());
+        let bytes = Zeroizing::new([&[share.index()], share.secret().expose()].concat());
         let point = sharks::Share::try_from(bytes.as_slice());
-        bytes.zeroize();
         points.push(point.map_err(|_| ReconstitutionError::Combine(name()))?);
     }
     let result =
