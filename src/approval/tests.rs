@@ -17,10 +17,14 @@ use crate::{
         credential::{CredentialError, CredentialName},
         target::Role,
     },
-    roster::{OperationKind, Roster, RosterDocument, RosterError, deal::Authority},
+    roster::{
+        OperationKind, Roster, RosterDocument, RosterError,
+        deal::{Authority, DealHeader},
+    },
     sealing::single::{self, SealError},
     sharing::{
         commitment::{ShareName, commitment},
+        dealer::{self, DealError},
         identity,
         reconstitution::{ReconstitutionError, reconstitute},
         share::{Share, ShareError, UnverifiedShare},
@@ -107,6 +111,25 @@ fn a_share_given_twice_counts_once() {
         let result = reconstitute(dealing.authority(CRYPTO), shares(&dealing, numbers));
         assert!(matches!(result, Err(ReconstitutionError::Count { .. })), "{numbers:?}");
     }
+}
+
+/// Shares that could not be combined, or that would not be those of whom the header says, do not leave the dealer.
+#[test]
+fn what_cannot_be_used_later_is_not_dealt() {
+    let dealing = Recipe::of(2, 3).deal();
+    let deal = |change: &dyn Fn(&mut DealHeader)| {
+        let mut header = dealing.roster.deal().clone();
+        change(&mut header);
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        dealer::deal(&header, &name(CRYPTO), &dealing.secrets[0], &mut rng).map(|shares| shares.len())
+    };
+    assert_eq!(deal(&|_| {}).unwrap(), 3);
+    let words = "a trial of the shares of crypto-officer failed: 4 of them did not give the secret back";
+    assert_eq!(deal(&|header| header.authorities[0].threshold = 4).unwrap_err().to_string(), words);
+    let twice = deal(&|header| header.custodians[2] = header.custodians[0].clone());
+    assert!(matches!(twice, Err(DealError::Trial { .. })));
+    let nobody = deal(&|header| header.authorities.clear()).unwrap_err();
+    assert_eq!(nobody.to_string(), "no authority crypto-officer in the deal header");
 }
 
 /// What a library copies of a share, or of the secret, to the heap is wiped, by the dealer and where shares are combined. The
