@@ -101,7 +101,7 @@ impl Acting<'_, '_> {
             grants.next().ok_or_else(|| Acted::new(Outcome::Failed, format!("{what}: not authorized")))?;
         if held_so.is_some() || sets_user {
             let present = self.present.get(&(target.name.clone(), Role::SoPin));
-            let known = self.known_so_pin(target).map_err(failed)?;
+            let known = self.new_pin(&target.name, Role::SoPin).map_err(failed)?;
             let (run, present) = match (target.start, known) {
                 // Nothing was initialised yet: a token that has the label is another one.
                 (_, NewPin::NeverSet) => (Attempt::First, present),
@@ -150,12 +150,6 @@ impl Acting<'_, '_> {
         } else {
             Err(Acted::new(Outcome::Indeterminate, format!("{what}: afterwards another token answers")))
         }
-    }
-
-    /// What is known of the SO PIN that a take-over sets. Of a ceremony that is recovered the station may be another one.
-    fn known_so_pin(&self, target: &GenesisTarget) -> Result<NewPin, Error> {
-        let recovers = self.ceremony.proposal.operation.installs().is_empty();
-        if recovers { Ok(NewPin::MayBeSet) } else { self.new_pin(&target.name, Role::SoPin) }
     }
 
     fn start_token(&mut self, target: &GenesisTarget, run: Attempt) -> Result<Box<dyn Token>, TokenError> {

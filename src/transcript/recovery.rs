@@ -103,6 +103,14 @@ impl LedgerState {
         self.ceremonies.number(*ceremony)
     }
 
+    /// Whether another recovery than this one has begun to act on what the ceremony left.
+    pub fn is_recovered_elsewhere(&self, lost: &Ceremony, recovery: &Ceremony) -> bool {
+        self.ceremonies.iter().any(|other| {
+            let of_this = self.lost(&other.proposal.operation).is_some_and(|of| of.number() == lost.number());
+            of_this && other.intended.is_some() && other.number() != recovery.number()
+        })
+    }
+
     /// What an operation recovers, in the state before it takes effect; none if it is not a recovery.
     pub fn recovery(&self, operation: &Operation) -> Option<Recovery<'_>> {
         let lost = self.lost(operation)?;

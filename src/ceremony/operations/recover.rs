@@ -7,7 +7,6 @@ use crate::{
         acting::{Acted, Acting, Granted},
         fresh_pins::FreshPins,
         operations::performed::{Performed, Pinned, Proposing},
-        pin_marks::NewPin,
         pinning,
     },
     ports::token::{Attempt, Wanted},
@@ -61,6 +60,11 @@ impl Acting<'_, '_> {
             return only_closed("as indeterminate; what it was to recover is to be recovered again");
         }
         self.run = Attempt::Resumed;
+        if lost.proposal.operation.facts().sets_pins {
+            for target in lost.proposal.operation.touches() {
+                self.take_over_mark(lost, target, Role::SoPin)?;
+            }
+        }
         let mut acted = match &lost.proposal.operation {
             operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
                 let credentials = self.open_credentials(lost, &granted.authorities)?;
@@ -74,8 +78,6 @@ impl Acting<'_, '_> {
                 let credentials = self.open_credentials(lost, &granted.authorities)?;
                 let taken_in = pinning::target(self.state, target)?;
                 let so_pins = self.present_pins(lost, taken_in, Role::SoPin, &granted.authorities)?;
-                // What the lost station came to do is not known.
-                self.mark_pin(target, Role::SoPin, NewPin::MayBeSet)?;
                 self.reset(target, taken_in, new_label, so_pins, &credentials, grant)?
             }
             _ => return self.look(&closes, lost, granted),

@@ -3,7 +3,7 @@
 use crate::support::{
     quorum::Quorum,
     softhsm::{FaultyModule, SO_PIN, USER_PIN},
-    tokens::{FOUR, THREE, Target, delete, inventory, reset},
+    tokens::{FOUR, THREE, Target, delete, inventory, recover, reset},
 };
 
 #[test]
@@ -165,7 +165,35 @@ fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
     quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
-/// The same with a token that is yet to be initialised.
+/// Nor does its recovery at the same station, which knows it still.
+#[test]
+fn the_recovery_of_a_reset_that_never_began_takes_no_stranger_for_its_token() {
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
+    quorum.approved(&reset(&quorum.hsm().serial("lab"), "lab", "other"), FOUR);
+    module.order("C_InitToken", 1, "error");
+    quorum.execute().expect(4);
+    module.behave();
+    quorum.unplug();
+    quorum.hsm().init_token("other");
+    let stranger = quorum.hsm().serial("other");
+    quorum.approved(&recover(1), FOUR);
+    for _ in 0..2 {
+        let refused = quorum.execute();
+        let listed = quorum.hsm().tool(&["--list-token-slots"]);
+        assert!(!listed.contains("count low"), "{listed}");
+        assert!(
+            refused.stderr.contains(&format!("take the token with serial {stranger} out")),
+            "{}",
+            refused.stderr
+        );
+    }
+    quorum.plug_in();
+    quorum.execute().ok();
+    assert!(!quorum.hsm().can_log_in("other", "so", SO_PIN));
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+/// The same with a token that is yet to be initialised, and its recovery.
 #[test]
 fn a_genesis_does_not_go_on_with_a_stranger_that_has_its_label() {
     let quorum = Quorum::of(5).empty_softhsm().enrolled();
@@ -180,8 +208,34 @@ fn a_genesis_does_not_go_on_with_a_stranger_that_has_its_label() {
     assert!(refused.contains(&format!("take the token with serial {stranger} out")), "{refused}");
     let listed = quorum.hsm().tool(&["--list-token-slots"]);
     assert!(!listed.contains("count low"), "{listed}");
+    quorum.approved(&recover(0), FOUR);
+    let refused = quorum.execute().stderr;
+    assert!(refused.contains(&format!("take the token with serial {stranger} out")), "{refused}");
+    let listed = quorum.hsm().tool(&["--list-token-slots"]);
+    assert!(!listed.contains("count low"), "{listed}");
     quorum.hsm().delete_token(&stranger);
     quorum.execute().ok();
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+/// What a station knows of its ceremony is out of date once a recovery at another station has acted.
+#[test]
+fn a_station_does_not_go_by_its_own_marks_after_a_recovery_elsewhere() {
+    let quorum = Quorum::of(5).empty_softhsm().enrolled();
+    let module = FaultyModule::compile(quorum.dir.path());
+    quorum.approved_genesis(&[Target::empty("root").module(&module.path)]);
+    module.order("C_InitToken", 1, "error");
+    quorum.execute().expect(4);
+    let (first, station) = (quorum.path("state-first"), quorum.path("state-station"));
+    std::fs::rename(&station, &first).unwrap();
+    quorum.approved(&recover(0), FOUR);
+    module.order("C_InitToken", 1, "crash-after");
+    quorum.execute().expect(5);
+    module.behave();
+    std::fs::remove_dir_all(&station).unwrap();
+    std::fs::rename(&first, &station).unwrap();
+    quorum.ceremony(&recover(1), FOUR).ok();
+    quorum.ceremony(&recover(0), FOUR).ok();
     quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 

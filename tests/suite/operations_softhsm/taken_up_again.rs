@@ -3,13 +3,8 @@
 use crate::support::{
     quorum::Quorum,
     softhsm::{FaultyModule, SO_PIN, USER_PIN},
-    tokens::{Application, FOUR, THREE, Target, adopt, delete, inventory, reset},
+    tokens::{Application, FOUR, THREE, Target, adopt, delete, inventory, recover, reset},
 };
-
-/// A plan to recover one ceremony.
-fn recover(number: u32) -> String {
-    format!("kind = \"recover\"\ntitle = \"Take it up again\"\nexpires_in_hours = 1\nceremony = {number}\n")
-}
 
 fn behind_a_module() -> (Quorum, FaultyModule) {
     let quorum = Quorum::of(5).softhsm_in_use().enrolled();

@@ -191,6 +191,11 @@ impl Quorum {
     }
 }
 
+/// A plan to recover one ceremony.
+pub fn recover(number: u32) -> String {
+    format!("kind = \"recover\"\ntitle = \"Take it up again\"\nexpires_in_hours = 1\nceremony = {number}\n")
+}
+
 /// A plan to delete the pair of one id.
 pub fn delete(id: &str) -> String {
     format!(
