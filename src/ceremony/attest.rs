@@ -1,10 +1,10 @@
 //! A person who was there signs the head of the last ceremony.
 
-use super::{Error, copies, not_before, recognition, sign};
+use super::{Code, Error, copies, not_before, recognition, sign};
 use crate::{
     account::acts::HeadAttested,
     approval::statement::Attestation,
-    encoding::{strict, text::Line},
+    encoding::{digest::Digest, strict, text::Line},
     ports::{
         card::{CardDescription, UnlockedCard},
         clock::Clock,
@@ -29,12 +29,47 @@ impl Opinion {
     }
 }
 
+/// The head that was shown to those who attest it.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// Its ceremony's directory in the ledger.
+    pub ceremony: &'a str,
+    pub head: Digest,
+}
+
+/// Refuses a ledger in which [`subject`] would be another head than the one that was shown: nobody saw it.
+pub fn check_shown(state: &LedgerState, shown: Shown<'_>) -> Result<(), Error> {
+    let last = last_ended(state);
+    if last.is_some_and(|last| last.directory == shown.ceremony && last.last_line == shown.head) {
+        return Ok(());
+    }
+    let now = last.map_or_else(
+        || "now no ceremony has ended".to_owned(),
+        |last| format!("now {} ended last, with the head {}", last.directory, last.last_line),
+    );
+    Err(Error::refused(
+        format!(
+            "the ledger was changed: the last ceremony that ended is no longer {} with the head that was shown, and no other \
+             is attested",
+            shown.ceremony
+        ),
+        "run 'quorate audit --genesis HEX-OR-WORDS --head HEX-OR-WORDS' on it and on its copies, both from paper; go on only with \
+         one that verifies",
+    )
+    .coded(Code::LedgerInvalid)
+    .with(vec![format!("shown: {} with the head {}", shown.ceremony, shown.head), now]))
+}
+
+fn last_ended(state: &LedgerState) -> Option<&Ceremony> {
+    state.ceremonies.iter().rev().find(|ceremony| ceremony.end.is_some())
+}
+
 /// The last ended ceremony, and the person of its roster who has this card.
 pub fn subject<'s>(
     state: &'s LedgerState,
     card: &CardDescription,
 ) -> Result<(&'s Ceremony, &'s Person), Error> {
-    let ceremony = state.ceremonies.iter().rev().find(|c| c.end.is_some()).ok_or_else(|| {
+    let ceremony = last_ended(state).ok_or_else(|| {
         Error::refused("no ceremony of this ledger has ended", "attest after 'quorate execute'")
     })?;
     Ok((ceremony, recognition::holder(&ceremony.roster, card)?))

@@ -56,7 +56,7 @@ codes! {
     NoAnswer = "no-answer": "the input ended where an answer was expected",
     Interrupted = "interrupted": "somebody pressed Ctrl-C where an answer was expected",
     NobodyToAsk = "nobody-to-ask": "a question or a PIN, and no terminal",
-    LedgerInvalid = "ledger-invalid": "the ledger does not verify",
+    LedgerInvalid = "ledger-invalid": "the ledger does not verify, or changed meanwhile",
     Storage = "storage": "a file, folder or medium cannot be read or written",
     File = "file-unusable": "a file that was named is missing, unreadable or not what it should be",
     Plan = "plan-invalid": "the plan is not one",

@@ -11,7 +11,7 @@ use crate::{
     account::acts::HeadAttested,
     ceremony::{
         Error,
-        attest::{self, Opinion},
+        attest::{self, Opinion, Shown},
         recognition,
     },
     encoding::text::Line,
@@ -26,21 +26,31 @@ pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, E
     let opinion = Opinion { agrees: args.disagree.is_none(), remark };
     let mut card = PresentedCard::once(terminal, &args.card)?;
     let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
-    let attested = stage.attest(&mut card, opinion)?;
+    let attested = stage.attest(&mut card, opinion, None)?;
     terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.ceremony));
     Ok(Done::ok(attested))
 }
 
 impl Stage {
-    /// Has somebody sign the head of the ceremony that ended last. Whoever is not on its roster is refused before anything
-    /// is asked.
-    pub fn attest(&mut self, card: &mut PresentedCard, opinion: Opinion) -> Result<HeadAttested, Error> {
+    /// Has somebody sign the head of the ceremony that ended last: the one that was `shown` to them, or else the one that is shown
+    /// here. Whoever is not on its roster is refused before anything is asked.
+    ///
+    /// The whole ledger is compared with what was verified: a head binds all ceremonies before it.
+    pub fn attest(
+        &mut self,
+        card: &mut PresentedCard,
+        opinion: Opinion,
+        shown: Option<Shown<'_>>,
+    ) -> Result<HeadAttested, Error> {
         let terminal = self.terminal;
-        let state = self.state_of_last()?;
+        let state = self.state()?;
+        if let Some(shown) = shown {
+            attest::check_shown(&state, shown)?;
+        }
         let description = card.describe(&recognition::enrolled(&state))?;
         let (ceremony, _) = attest::subject(&state, &description)?;
         self.wiring.ledger.check_writable(&ceremony.directory)?;
-        if self.lead == Lead::Verb {
+        if shown.is_none() {
             show(terminal, ceremony);
             let question =
                 if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };

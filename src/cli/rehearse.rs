@@ -26,7 +26,11 @@ use super::{
 };
 use crate::{
     account::{acts::Rehearsed, verdict::Verdict},
-    ceremony::{Error, Persistence, attest::Opinion, audit},
+    ceremony::{
+        Error, Persistence,
+        attest::{Opinion, Shown},
+        audit,
+    },
     encoding::{digest::Digest, dsse::Mode, text},
     roster::OperationKind,
     storage::{self, LedgerDirectory},
@@ -175,9 +179,10 @@ fn play(
     terminal.tell(&format!("{} of {} needed: a quorum. The station executes.", approved.len(), needed.count));
     let execution = Execution { reviewed: None, files: &[], present, persistence: Persistence::GoOn };
     let (report, spent) = stage.execute(&mut admin, execution)?;
+    let shown = Shown { ceremony: &report.directory, head: report.head };
     let mut attested = Vec::new();
     for mut card in people {
-        let person = stage.attest(&mut card, Opinion::agreement())?.person;
+        let person = stage.attest(&mut card, Opinion::agreement(), Some(shown))?.person;
         attested.push(cast.full_name(&person));
         cast.takes_back(person, card);
     }

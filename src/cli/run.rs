@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     account::acts::Led,
-    ceremony::{self, Code, Error, ErrorKind, Persistence, Report},
+    ceremony::{self, Code, Error, ErrorKind, Persistence, Report, attest::Shown},
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::card::FinalTry,
@@ -139,7 +139,11 @@ fn lead(
 
     if executed.outcome == Outcome::Completed {
         terminal.heading("Attestation");
-        if let Err(mut error) = attestation::attest(&mut stage, table, &mut people) {
+        let shown = Shown { ceremony: &executed.ceremony, head: executed.head };
+        if let Err(mut error) = attestation::attest(&mut stage, table, &mut people, shown) {
+            if error.code == Code::LedgerInvalid {
+                return Err(error);
+            }
             // The same command would begin another ceremony.
             error.hint =
                 "the ceremony has ended all the same; 'quorate attest' takes attestations later".into();

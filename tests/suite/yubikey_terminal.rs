@@ -162,9 +162,9 @@ fn a_ceremony_at_one_table_forgives() {
             "Outcome: completed.",
             "Alice Example's yubikey card 10000001: 1 touch will be asked for.",
             "error: card 10000001 was not touched in time",
-            "alice attested the head.",
-            "bob attested the head.",
-            "carol attested the head.",
+            "alice attested the head of 0002-inventory.",
+            "bob attested the head of 0002-inventory.",
+            "carol attested the head of 0002-inventory.",
         ],
     );
     assert_eq!((table.alice.tries(), table.bob.tries()), ((3, 3), (3, 3)));

@@ -2,7 +2,10 @@
 
 use super::table::{GIVE, TRY, Table, instead};
 use crate::{
-    ceremony::{Error, attest::Opinion},
+    ceremony::{
+        Code, Error,
+        attest::{Opinion, Shown},
+    },
     cli::{stage::Stage, unlocking::PresentedCard},
     encoding::text::Name,
 };
@@ -14,9 +17,14 @@ pub struct Approved {
     pub card: Option<PresentedCard>,
 }
 
-/// Asks once for all, then each in turn. Where a person is asked, those who approved before the command was taken up again give
+/// Asks once for all whether they attest the head that was `shown`, then each in turn. Where a person is asked, those who approved before the command was taken up again give
 /// their cards now.
-pub fn attest(stage: &mut Stage, table: &mut Table<'_>, people: &mut [Approved]) -> Result<(), Error> {
+pub fn attest(
+    stage: &mut Stage,
+    table: &mut Table<'_>,
+    people: &mut [Approved],
+    shown: Shown<'_>,
+) -> Result<(), Error> {
     let terminal = table.terminal;
     given(stage, table, people)?;
     let names = |has_card: bool| {
@@ -37,7 +45,7 @@ pub fn attest(stage: &mut Stage, table: &mut Table<'_>, people: &mut [Approved])
         return Ok(());
     }
     for approved in people {
-        while !attested(stage, table, approved)? {
+        while !attested(stage, table, approved, shown)? {
             let question = format!("{} has not attested. Try again?", approved.who);
             if !table.asks || !terminal.person_says_yes(&question)? {
                 break;
@@ -61,14 +69,20 @@ fn given(stage: &mut Stage, table: &mut Table<'_>, people: &mut [Approved]) -> R
 }
 
 /// Whether nothing is left to try for somebody: they attested, or go without.
-fn attested(stage: &mut Stage, table: &mut Table<'_>, approved: &mut Approved) -> Result<bool, Error> {
+fn attested(
+    stage: &mut Stage,
+    table: &mut Table<'_>,
+    approved: &mut Approved,
+    shown: Shown<'_>,
+) -> Result<bool, Error> {
     let Some(card) = present(stage, table, approved)? else { return Ok(true) };
-    match stage.attest(card, Opinion::agreement()) {
+    match stage.attest(card, Opinion::agreement(), Some(shown)) {
         Ok(attested) => {
-            table.terminal.tell(&format!("{} attested the head.", attested.person));
+            table.terminal.tell(&format!("{} attested the head of {}.", attested.person, attested.ceremony));
             Ok(true)
         }
-        Err(error) if error.ends_questions() => Err(error),
+        // Nor does trying again help, or another person, where the ledger is no longer what was executed.
+        Err(error) if error.ends_questions() || error.code == Code::LedgerInvalid => Err(error),
         Err(error) => {
             table.terminal.complain(&table.next.explain(instead(error, TRY)));
             Ok(false)

@@ -40,7 +40,7 @@ fn approves(quorum: &Quorum, who: &str) -> String {
 fn attests(quorum: &Quorum, who: &str) -> String {
     format!(
         "upto {{Card of {who} (}}\nsend \"{}\\r\"\nupto {{PIN of}}\nsend \"{who}-123456\\r\"\n\
-         upto {{{who} attested the head.}}\n",
+         upto {{{who} attested the head of 0001-inventory.}}\n",
         quorum.card(who, "")
     )
 }
@@ -203,7 +203,11 @@ fn the_same_cards_again_are_as_good_as_without_a_cut() {
     let done = run(&[ADMIN, "alice", "bob", "carol"]).ok();
     assert!(done.stderr.contains("alice has approved before."), "{}", done.stderr);
     for who in ["alice", "bob", "carol"] {
-        assert!(done.stderr.contains(&format!("{who} attested the head.")), "{who}: {}", done.stderr);
+        assert!(
+            done.stderr.contains(&format!("{who} attested the head of 0001-inventory.")),
+            "{who}: {}",
+            done.stderr
+        );
     }
 }
 
@@ -224,4 +228,40 @@ fn no_answer_to_the_last_question_does_not_undo_a_ceremony() {
             "{said}"
         );
     }
+}
+
+/// What is attested is what was shown: a ledger that changes at the last question is attested by nobody.
+#[test]
+fn a_ledger_that_changes_at_the_last_question_is_not_attested() {
+    let went_back = "the last ceremony that ended is no longer 0001-inventory with the head that was shown";
+    let invalid = "the ledger does not verify";
+    for (change, why) in [
+        ("exec sed -i {$d} ledger/0001-inventory/transcript.jsonl\n", went_back),
+        (
+            "exec sed -i {$d} ledger/0001-inventory/transcript.jsonl copy/0001-inventory/transcript.jsonl\n",
+            went_back,
+        ),
+        ("exec sed -i {$a #} ledger/0000-genesis/plan.toml copy/0000-genesis/plan.toml\n", invalid),
+    ] {
+        let quorum = founded();
+        let before = attestations(&quorum);
+        let three = ["alice", "bob", "carol"].map(|who| approves(&quorum, who)).concat();
+        let script = format!(
+            "{}{PROPOSED}{SIGNED}{three}{EXECUTED}upto {{attest this head? [yes/no]}}\n{change}send \"yes\\r\"\nended\n",
+            start(&quorum)
+        );
+        let (code, said) = at_terminal(&quorum, &script);
+        assert_eq!(code, 3, "{said}");
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!(words.join(" ").matches(why).count(), 1, "{said}");
+        assert!(said.contains("  quorate audit ") && !said.contains("attested the head"), "{said}");
+        assert_eq!(attestations(&quorum), before, "{said}");
+    }
+}
+
+/// The attestations in the ledger, of the genesis and of what follows it.
+fn attestations(quorum: &Quorum) -> [usize; 2] {
+    ["0000-genesis", "0001-inventory"].map(|directory| {
+        std::fs::read_dir(quorum.at(&format!("ledger/{directory}/attestations"))).map_or(0, Iterator::count)
+    })
 }
