@@ -43,19 +43,7 @@ impl HeldSignals {
     /// # Errors
     /// Where the process may open no more descriptors.
     pub fn hold() -> io::Result<Self> {
-        Self::holding(&HELD)
-    }
-
-    /// From now on, Ctrl-C alone.
-    ///
-    /// # Errors
-    /// Where the process may open no more descriptors.
-    pub fn interrupt() -> io::Result<Self> {
-        Self::holding(&[libc::SIGINT])
-    }
-
-    fn holding(signals: &[libc::c_int]) -> io::Result<Self> {
-        let held = set(signals)?;
+        let held = set(&HELD)?;
         // SAFETY: the set is initialised; the call returns a new descriptor or -1.
         let descriptor = unsafe { libc::signalfd(-1, &held, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         if descriptor < 0 {

@@ -3,14 +3,15 @@
 //! What is typed is not shown, since at any prompt somebody may type a PIN: a word that answers the question is shown once it was
 //! read, and nothing else ever is. Only `y` or `yes` is yes and only `n` or `no` is no; anything else, Enter alone too, asks again. The end of the input
 //! (Ctrl-D) is not an answer. No escape sequence but that of colour is written, where the terminal takes it, so that a `dumb` terminal
-//! can be asked. Only the place of a card is seen as it is typed, and can be edited by dialoguer, where the terminal can do that: once it began as one.
+//! can be asked. Only the place of a card is seen as it is typed: as long as it can be one. How a question looks is dialoguer's; its own reading
+//! is not used, since it leaves the terminal as a signal finds it.
 
 use std::io::IsTerminal as _;
 
+use dialoguer::theme::{SimpleTheme, Theme as _};
+
 use super::{
-    Terminal,
-    hidden::{self, Begun, unreadable},
-    pages,
+    Terminal, hidden, pages,
     screen::{BOLD, painted, persons_screen, rows, show_person},
 };
 use crate::{
@@ -118,7 +119,7 @@ impl Terminal {
         if !self.is_interactive() {
             return Err(unasked(question));
         }
-        let prompt = format!("{}: ", painted(BOLD, &self.prompt(question)));
+        let prompt = input_prompt(&painted(BOLD, &self.prompt(question)), None);
         let typed = hidden::before_line_end(&prompt)?.ok_or_else(no_answer)?;
         let types = typed.expose().trim_ascii() == words.as_bytes();
         show_person(&format!("{}\n", if types { words } else { "" }));
@@ -137,20 +138,14 @@ impl Terminal {
         if !self.is_interactive() {
             return Err(unasked(question));
         }
-        let question = text::printable(question);
-        let prompt = format!("{question} [{usual}]: ");
-        let (typed, shown) = if can_edit() {
-            match hidden::begun(&prompt, words)?.ok_or_else(no_answer)? {
-                Begun::Word(word) => (edited(&question, usual, &word)?, prompt.as_str()),
-                Begun::Line(line) => (line_text(&line), ""),
-            }
-        } else {
-            (line_text(&hidden::before_line_end(&prompt)?.ok_or_else(no_answer)?), "")
-        };
+        let prompt = input_prompt(&text::printable(question), Some(usual));
+        let (line, seen) = hidden::partly_seen(&prompt, words)?.ok_or_else(no_answer)?;
+        let typed = String::from_utf8_lossy(line.expose());
         let typed = if typed.trim().is_empty() { usual } else { typed.trim() };
         let parsed = parse(typed);
         let answer = if parsed.is_ok() { text::printable(typed) } else { String::new() };
-        show_person(&format!("{shown}{answer}\n"));
+        hidden::show_instead(&seen, &answer);
+        show_person("\n");
         parsed
     }
 
@@ -160,7 +155,7 @@ impl Terminal {
             return Err(no_pin(prompt));
         }
         loop {
-            let typed = hidden::line(&format!("{}: ", text::printable(prompt)))?.ok_or_else(no_answer)?;
+            let typed = hidden::line(&input_prompt(&text::printable(prompt), None))?.ok_or_else(no_answer)?;
             if typed.expose().is_empty() {
                 return Ok(None);
             }
@@ -188,7 +183,7 @@ impl Terminal {
                 self.complain(&error);
                 continue;
             }
-            let again = hidden::line("The same again: ")?.ok_or_else(no_answer)?;
+            let again = hidden::line(&input_prompt("The same again", None))?.ok_or_else(no_answer)?;
             if again.expose() == pin.expose() {
                 return Ok(pin);
             }
@@ -203,29 +198,17 @@ fn wait_for_enter(prompt: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a line can be edited on the screen: dialoguer moves the cursor by escape sequences, on standard error.
-fn can_edit() -> bool {
-    let named = std::env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb");
-    named && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+/// What is shown before the cursor, with what Enter alone stands for.
+fn input_prompt(question: &str, usual: Option<&str>) -> String {
+    let mut prompt = String::new();
+    // A string takes all that is written to it.
+    let _ = SimpleTheme.format_input_prompt(&mut prompt, question, usual);
+    prompt
 }
 
 fn chosen<'w>(answer: &str, words: [&'w str; 2]) -> Option<&'w str> {
     let answer = answer.trim().to_lowercase();
     words.into_iter().find(|word| *word == answer || (answer.len() == 1 && word.starts_with(&answer)))
-}
-
-/// A line that began with this word, edited on the screen. The prompt is written once more over itself, and the line is taken
-/// away when it has ended.
-fn edited(question: &str, usual: &str, word: &str) -> Result<String, Error> {
-    show_person("\r");
-    hidden::interruptible(|| {
-        let input = dialoguer::Input::<String>::new().with_prompt(question).default(usual.to_owned());
-        input.with_initial_text(word).report(false).interact_text().map_err(unreadable)
-    })
-}
-
-fn line_text(line: &Pin) -> String {
-    String::from_utf8_lossy(line.expose()).into_owned()
 }
 
 /// Nobody decides on what could not be shown.

@@ -1,8 +1,8 @@
 //! A line that is typed and not seen: a PIN, or what may be one, typed where something else is asked for.
 //!
-//! The terminal's echo is off before the prompt appears, and on again on every way out: an answer, an error, Ctrl-C, a
-//! signal that ends or stops the process. After a stop it is off again before the prompt is shown once more
-//! (termios(3); `memory::held` has the signals). The kernel's line editing stays on, so that backspace works.
+//! The terminal's echo is off before the prompt appears, and the terminal is as it was before on every way out but SIGKILL: an answer, an
+//! error, Ctrl-C, a signal that ends or stops the process. After a stop the echo is off again before the prompt is shown once more
+//! (termios(3); `memory::held` has the signals). The kernel's line editing stays on, so that backspace works, but where some of the line is seen.
 //!
 //! What is typed is read byte by byte into locked memory. The kernel's own buffer of the terminal is not ours to wipe.
 
@@ -17,6 +17,7 @@ use rustix::{
 use super::screen::show_person;
 use crate::{
     ceremony::{Code, Error},
+    encoding::text,
     memory::{
         LockedBytes, Pin,
         held::{Held, HeldSignals},
@@ -46,76 +47,50 @@ pub fn before_line_end(prompt: &str) -> Result<Option<Pin>, Error> {
     typed.ended(ended)
 }
 
-/// What was typed where some words may be seen.
-pub enum Begun {
-    /// A word with a colon, which stands on the screen; what follows it is still to be typed.
-    Word(String),
-    /// A whole line: nothing of it stands there.
-    Line(Pin),
-}
-
-/// Reads a line, or until one of these words that takes more, and so has a colon, is whole; none at the end of the input. A key shows as
-/// long as it can belong to one of them: as soon as something else is typed, nothing shows any more.
-pub fn begun(prompt: &str, words: &[&str]) -> Result<Option<Begun>, Error> {
+/// A line, and what of it stands behind the prompt: as long as it can be one of these words, all of it; of a word that takes more, and so
+/// ends with a colon, what follows it too. Of any other line nothing. None at the end of the input.
+///
+/// The terminal gives keys, so the kernel edits nothing here: backspace and Ctrl-U do what they do elsewhere. As there, they do not reach back
+/// over the edge of the screen.
+pub fn partly_seen(prompt: &str, words: &[&str]) -> Result<Option<(Pin, String)>, Error> {
     let mut typed = Typed::nothing()?;
-    let mut word = String::new();
+    let mut seen = String::new();
     let silence = Silence::begin(prompt, Given::Keys)?;
     let ended = loop {
         match silence.key() {
             Ok(Key::Again) => {
                 typed.forget();
-                word.clear();
+                seen.clear();
             }
-            Ok(Key::End) | Ok(Key::Byte(END_OF_INPUT)) if typed.length == 0 => break Ok(End::Input),
-            Ok(Key::End | Key::Byte(b'\n')) => {
-                rub_out(word.len());
-                break Ok(End::Line);
-            }
-            Ok(Key::Byte(KILL)) => {
-                typed.forget();
-                rub_out(std::mem::take(&mut word).len());
-            }
-            Ok(Key::Byte(byte)) if ERASE.contains(&byte) && word.len() == typed.length => {
-                if word.pop().is_some() {
-                    typed.forget_last();
-                    rub_out(1);
-                }
-            }
-            Ok(Key::Byte(byte)) => {
-                let longer = format!("{word}{}", char::from(byte));
-                let shows =
-                    word.len() == typed.length && words.iter().any(|known| known.starts_with(&longer));
-                typed.push(byte);
-                if shows {
-                    show_person(&char::from(byte).to_string());
-                    word = longer;
-                    if word.ends_with(':') {
-                        return Ok(Some(Begun::Word(word)));
-                    }
-                } else {
-                    rub_out(std::mem::take(&mut word).len());
-                }
-            }
+            Ok(Key::End | Key::Byte(END_OF_INPUT)) => break Ok(End::Input),
+            Ok(Key::Byte(b'\n')) => break Ok(End::Line),
+            Ok(Key::Byte(KILL)) => typed.forget(),
+            Ok(Key::Byte(byte)) if ERASE.contains(&byte) => typed.forget_last(),
+            Ok(Key::Byte(byte)) => typed.push(byte),
             Err(error) => break Err(error),
         }
+        let now = seen_of(typed.so_far(), words);
+        show_instead(&seen, &now);
+        seen = now;
     };
     drop(silence);
-    Ok(typed.ended(ended)?.map(Begun::Line))
+    Ok(typed.ended(ended)?.map(|line| (line, seen)))
 }
 
-/// As the kernel does it (ECHOE).
-fn rub_out(columns: usize) {
-    show_person(&"\u{8} \u{8}".repeat(columns));
+fn seen_of(typed: &[u8], words: &[&str]) -> String {
+    // A character whose bytes have not all come is not seen yet.
+    let whole = typed.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let can_be = |word: &&str| word.starts_with(whole) || (word.ends_with(':') && whole.starts_with(*word));
+    if words.iter().any(can_be) { text::printable(whole) } else { String::new() }
 }
 
-/// Has somebody else read at the terminal, with Ctrl-C as an error of theirs and not the end of the process.
-pub fn interruptible<T>(read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    let signals = HeldSignals::interrupt().map_err(unreadable)?;
-    let done = read();
-    match signals.next().map_err(unreadable)? {
-        Some(Held::Interrupted) => Err(interrupted()),
-        _ => done,
-    }
+/// Shows a text where another one stands before the cursor.
+pub fn show_instead(before: &str, now: &str) {
+    let same = before.chars().zip(now.chars()).take_while(|(one, other)| one == other);
+    let same = same.map(|(one, _)| one.len_utf8()).sum();
+    let (gone, come) = (before.get(same..).unwrap_or_default(), now.get(same..).unwrap_or_default());
+    // As the kernel does it (ECHOE).
+    show_person(&format!("{}{come}", "\u{8} \u{8}".repeat(textwrap::core::display_width(gone))));
 }
 
 /// Somebody pressed Ctrl-C at a prompt.
@@ -125,7 +100,7 @@ fn interrupted() -> Error {
 }
 
 /// The terminal failed.
-pub fn unreadable(error: impl std::fmt::Display) -> Error {
+fn unreadable(error: impl std::fmt::Display) -> Error {
     Error::problem(format!("the terminal gave no answer: {error}"), "run the same command again to go on")
         .coded(Code::NoAnswer)
 }
@@ -147,7 +122,7 @@ impl Typed {
                 show_person("\n");
                 Err(unreadable("the line is too long"))
             }
-            End::Line => Ok(Some(Pin::copy_of(self.bytes.expose().get(..self.length).unwrap_or_default())?)),
+            End::Line => Ok(Some(Pin::copy_of(self.so_far())?)),
             End::Input => {
                 show_person("\n");
                 Ok(None)
@@ -162,8 +137,16 @@ impl Typed {
         self.length = self.length.saturating_add(1).min(LONGEST + 1);
     }
 
+    fn so_far(&self) -> &[u8] {
+        self.bytes.expose().get(..self.length).unwrap_or_default()
+    }
+
+    /// One character. Of a line that is too long, what was dropped cannot be taken back.
     fn forget_last(&mut self) {
-        self.length = self.length.saturating_sub(1);
+        if self.length <= LONGEST {
+            let is_first = |byte: &u8| byte & 0b1100_0000 != 0b1000_0000;
+            self.length = self.so_far().iter().rposition(is_first).unwrap_or(0);
+        }
     }
 
     fn forget(&mut self) {
@@ -309,5 +292,37 @@ impl<'p> Silence<'p> {
             self.again().map_err(unreadable)?;
         }
         Ok(came)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_line_only_what_can_be_one_of_the_words_is_seen() {
+        let words = ["yubikey:", "soft:", "done"];
+        for seen in ["", "s", "soft:", "soft:/media/josé", "yubikey", "yubikey:1", "done"] {
+            assert_eq!(seen_of(seen.as_bytes(), &words), seen);
+        }
+        for hidden in ["1", "s1", "soft1", "soft 1:", "done1", "donec:", "Soft:", " soft:", "d\u{f6}"] {
+            assert_eq!(seen_of(hidden.as_bytes(), &words), "", "{hidden}");
+        }
+        // Half a character, and what would move the cursor.
+        assert_eq!(seen_of(b"soft:jos\xc3", &words), "soft:jos");
+        assert_eq!(seen_of(b"soft:\x1b[A", &words), "soft:\\u{1b}[A");
+    }
+
+    #[test]
+    fn backspace_takes_one_character_and_nothing_of_a_line_that_is_too_long() {
+        let mut typed = Typed::nothing().unwrap();
+        "ab\u{e9}\u{5c71}".bytes().for_each(|byte| typed.push(byte));
+        for left in ["ab\u{e9}", "ab", "a", "", ""] {
+            typed.forget_last();
+            assert_eq!(typed.so_far(), left.as_bytes());
+        }
+        (0..=LONGEST).for_each(|_| typed.push(b'a'));
+        typed.forget_last();
+        assert!(typed.ended(Ok(End::Line)).is_err());
     }
 }

@@ -84,6 +84,68 @@ fn a_pin_at_a_wrong_prompt_is_not_shown() {
     }
 }
 
+/// What stops or ends a card's prompt, once some of the answer stands there: the terminal is as it was, and nobody needs to press a key first.
+#[test]
+fn a_card_prompt_that_is_stopped_or_ended_leaves_the_terminal_as_it_was() {
+    let quorum = founded();
+    let plan = quorum.plan("inventory", INVENTORY);
+    let command = format!(
+        "{QUORATE} run {plan} {} --copy {} --state-dir {} --head {}",
+        quorum.at("ledger"),
+        quorum.at("copy"),
+        quorum.at("state-station"),
+        quorum.head().unwrap()
+    );
+    let typed = "upto {[yubikey]: }\nsend \"soft:x\"\nupto {soft:x}\nafter 50\n";
+    let as_it_was = |said: &str| {
+        let on = [" echo ", "icanon", "isig"].iter().all(|mode| said.contains(mode));
+        on && ![" -echo ", "-icanon", "-isig"].iter().any(|mode| said.contains(mode))
+    };
+    // Neither sh nor a bash that runs a script mends its terminal.
+    for end in ["TERM", "HUP", "QUIT", "INT"] {
+        let script = format!(
+            "spawn -noecho sh -c \"trap '' INT; ( trap - INT; exec {command} ); stty -a; echo END\"\n{typed}\
+             exec kill -{end} {{*}}[exec pgrep -P [exp_pid]]\nupto {{END}}\nended\n"
+        );
+        let (_, said) = at_terminal_of("xterm", 500, &quorum, &script);
+        assert!(as_it_was(&said), "{end}: {said}");
+    }
+    let card = quorum.card(ADMIN, "");
+    for stop in ["send \"\\032\"", "exec kill -TSTP {*}[exec pgrep -P [exp_pid]]"] {
+        let script = format!(
+            "spawn -noecho bash --norc --noprofile -c \"set -m; {command}; stty -a; echo STOPPED; fg\"\n{typed}{stop}\n\
+             upto {{STOPPED}}\nupto {{[yubikey]: }}\nhidden\nsend \"{card}\\r\"\nupto {{Enter goes on --}}\nsend \"\\003\"\nended\n"
+        );
+        let (_, said) = at_terminal_of("xterm", 24, &quorum, &script);
+        assert!(as_it_was(&said), "{stop}: {said}");
+        assert!(said.contains(&format!("[yubikey]: {card}\r\n")), "{stop}: {said}");
+    }
+}
+
+/// A card's place can be mended while it is typed, and what was typed by mistake before it is not shown.
+#[test]
+fn a_card_is_typed_with_mistakes() {
+    let quorum = founded();
+    let card = quorum.card(ADMIN, "");
+    let start = start(&quorum).replace(&format!("send \"{card}\\r\"\n"), "upto {[yubikey]: }\n");
+    for mistake in [
+        "27!\\177\\177\\177",
+        "27!828\\025",
+        "soft:/mistake\\025",
+        "soft:\u{e9}\u{5c71}\\177\\177\\177\\177\\177\\177\\177",
+    ] {
+        let script =
+            format!("{start}send \"{mistake}{card}\\r\"\nupto {{Enter goes on --}}\nsend \"\\003\"\nended\n");
+        let (code, said) = at_terminal_of("xterm", 24, &quorum, &script);
+        assert_eq!(code, 130, "{mistake}: {said}");
+        assert!(said.contains(&card) && !said.contains("27!"), "{mistake}: {said}");
+    }
+    // The end of the input is not an answer, whatever was typed before it.
+    let (code, said) = at_terminal(&quorum, &format!("{start}send \"{card}\\004\"\nended\n"));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("no answer was given"), "{said}");
+}
+
 /// Ctrl-C and Ctrl-D at a card's prompt say what `done` says: the ceremony is open, and how it goes on.
 #[test]
 fn whoever_leaves_is_told_how_it_goes_on() {
