@@ -296,6 +296,21 @@ fn a_genesis_hands_over_as_well() {
 }
 
 /// Nothing logs in to a target that is retired.
+/// A reset sets the application's PIN too, although it does not log in.
+#[test]
+fn a_reset_hands_over_the_new_pin() {
+    let resetting = |handovers: Vec<SealedHandover>| {
+        let forge = founded();
+        let mut proposal = super::taken_up_again::reset(&forge);
+        proposal.credentials =
+            [Role::SoPin, Role::UserPin].map(|role| credential(role, "security-officer", 2)).to_vec();
+        proposal.handovers = handovers;
+        forge.with(&proposal, |_, _| {})
+    };
+    drop(resetting(vec![handover(2, "application")]).state());
+    forged(&resetting(Vec::new()), "handover: the user-pin of hsm is to be handed over once");
+}
+
 #[test]
 fn a_retirement_hands_nothing_over() {
     drop(proposed(founded(), &retire(&founded())).state());
