@@ -110,7 +110,13 @@ impl std::str::FromStr for CardPlace {
                 Err(_) => Err("a YubiKey's serial is a number, as printed on it".into()),
             },
             None if text == "yubikey" => Ok(Self::Yubikey(None)),
-            _ => Err("a card is given as soft:FILE, yubikey or yubikey:SERIAL".into()),
+            _ => {
+                let form = "a card is given as soft:FILE, yubikey or yubikey:SERIAL";
+                Err(match std::path::Path::new(text).is_file() {
+                    true => format!("{form}; did you mean soft:{}?", crate::encoding::text::printable(text)),
+                    false => form.to_owned(),
+                })
+            }
         }
     }
 }

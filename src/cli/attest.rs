@@ -10,7 +10,7 @@ use super::{
 use crate::{
     account::acts::HeadAttested,
     ceremony::{
-        Error,
+        Code, Error,
         attest::{self, Opinion, Shown},
         recognition,
     },
@@ -54,13 +54,23 @@ impl Stage {
             show(terminal, ceremony);
             let question =
                 if opinion.agrees { "Is this what you saw?" } else { "Sign that you do not agree?" };
-            terminal.confirm(question)?;
+            terminal.confirm(question).map_err(|error| objecting(error, &opinion))?;
         }
         let ledger = self.wiring.ledger.as_mut();
         card.unlocked(terminal, &description, Some(&ceremony.roster), Uses::SIGNATURE, |card| {
             attest::attest(ledger, &state, &description, card, opinion, &SystemClock)
         })
     }
+}
+
+/// Whoever did not see this has something to say, and should know how.
+fn objecting(mut error: Error, opinion: &Opinion) -> Error {
+    if opinion.agrees && error.code == Code::NotConfirmed {
+        error.hint = "if it is not what you saw, sign that: 'quorate attest LEDGER --disagree TEXT'; if only something is to be \
+                      added, 'quorate attest LEDGER --remark TEXT'"
+            .into();
+    }
+    error
 }
 
 fn show(terminal: Terminal, last: &Ceremony) {

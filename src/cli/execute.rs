@@ -1,6 +1,9 @@
 //! `quorate execute`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     account,
@@ -16,11 +19,14 @@ use super::{
 use crate::{
     account::outcome::{Executed, FileAndReason},
     ceremony::{
-        Error, Persistence, Report, SetAside, clearing,
+        Code, Error, Persistence, Report, SetAside, clearing,
         execute::{self, ExecuteRequest},
         recognition, standing,
     },
-    encoding::{digest::Digest, text::Name},
+    encoding::{
+        digest::Digest,
+        text::{self, Name},
+    },
     memory::Pin,
     ports::clock::Clock as _,
     proposal::target::Role,
@@ -41,14 +47,22 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let next = Invocation::at(global, &args.ledger, &args.copies.copies)
         .requiring_copies(&stage.state()?)
         .by(Some(&args.card.card));
-    let (report, spent) = stage
-        .execute(&mut card, Execution { reviewed, files: &args.files, present, persistence })
-        .map_err(|error| next.explain(error))?;
+    let ended = stage.execute(&mut card, Execution { reviewed, files: &args.files, present, persistence });
+    let (report, spent) = ended.map_err(|error| {
+        let files = args.files.iter().filter(|file| !is_at_fault(file, &error)).cloned().collect::<Vec<_>>();
+        next.clone().bringing(&files).explain(error)
+    })?;
     let number = report.number;
     let executed = executed(report, spent);
     tell(terminal, number, &executed, &next);
     tell_next(terminal, executed.outcome, &next);
     Ok(Done::new(executed.outcome.into(), executed))
+}
+
+/// Whether it is the file that cannot be an approval, which is not to be given again.
+fn is_at_fault(file: &Path, error: &Error) -> bool {
+    let shown = text::printable(&file.to_string_lossy());
+    error.code == Code::File && error.message.starts_with(&format!("{shown}: "))
 }
 
 /// What an administrator brings to an execution besides their card.

@@ -29,6 +29,8 @@ pub struct Invocation {
     /// How many more the policy requires.
     copies_missing: usize,
     plan: Option<PathBuf>,
+    /// Approval files, which count only in the run that is given them.
+    approvals: Vec<PathBuf>,
     /// The administrator's card, where it is known.
     card: Option<CardPlace>,
 }
@@ -42,6 +44,7 @@ impl Invocation {
             copies: copies.to_vec(),
             copies_missing: 0,
             plan: None,
+            approvals: Vec::new(),
             card: None,
         }
     }
@@ -100,6 +103,12 @@ impl Invocation {
     }
 
     #[must_use]
+    pub fn bringing(mut self, approvals: &[PathBuf]) -> Self {
+        self.approvals = approvals.to_vec();
+        self
+    }
+
+    #[must_use]
     pub fn by(mut self, card: Option<&CardPlace>) -> Self {
         self.card = card.cloned();
         self
@@ -124,6 +133,9 @@ impl Invocation {
             }
             "execute" | "abort" => {
                 out.push(ledger);
+                if verb == "execute" {
+                    out.extend(self.approvals.iter().map(|file| shell(file.as_os_str())));
+                }
                 takes.copies = true;
                 takes.card = Some(self.admin_card());
             }
@@ -273,6 +285,7 @@ mod tests {
             copies: vec!["/media/x".into(), "it's".into()],
             copies_missing: 0,
             plan: None,
+            approvals: vec!["alice's.appr".into()],
             card: Some(CardPlace::Soft("frank's.card".into())),
         }
     }
@@ -288,7 +301,7 @@ mod tests {
             ("quorate approve", format!("quorate approve 'USB DISK' --card CARD {tail}")),
             (
                 "quorate execute --give-up",
-                format!("quorate execute 'USB DISK' --give-up {card} {copies} {tail}"),
+                format!(r"quorate execute 'USB DISK' 'alice'\''s.appr' --give-up {card} {copies} {tail}"),
             ),
             ("quorate abort", format!("quorate abort 'USB DISK' {card} --reason TEXT {copies} {tail}")),
             ("quorate propose PLAN", format!("quorate propose PLAN 'USB DISK' {card} {copies} {tail}")),

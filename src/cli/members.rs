@@ -10,7 +10,7 @@ use crate::{
     roster::{
         Member,
         attestation::{self, Bundled},
-        card::EnrolledCard,
+        card::{EnrolledCard, Enrolment},
     },
 };
 
@@ -69,13 +69,18 @@ fn enrolled(table: &MemberTable, path: &Path) -> Result<EnrolledCard, Error> {
             "name the file that 'quorate card enroll' wrote",
         )
     })?;
-    if card.enrolment().full_name != table.full_name {
+    let Enrolment { holder, full_name, .. } = card.enrolment();
+    if *holder != table.name {
+        return Err(Error::refused(
+            format!("{}: {shown} is the enrolment of {holder} (\"{full_name}\")", table.name),
+            format!("name the enrolment of {}; if this person is meant, make the name {holder}", table.name),
+        ));
+    }
+    if *full_name != table.full_name {
         return Err(Error::refused(
             format!(
-                "{}: {shown} was enrolled by \"{}\", the plan says \"{}\"",
-                table.name,
-                card.enrolment().full_name,
-                table.full_name
+                "{}: {shown} was enrolled by \"{full_name}\", the plan says \"{}\"",
+                table.name, table.full_name
             ),
             "make the plan's full_name the one that was enrolled",
         ));

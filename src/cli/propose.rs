@@ -164,6 +164,11 @@ pub struct PlanFile<'a> {
 impl<'a> PlanFile<'a> {
     /// Reads it.
     pub fn read(path: &'a Path) -> Result<Self, Error> {
+        if path.is_dir() {
+            let shown = text::printable(&path.to_string_lossy());
+            let what = format!("{shown} is a directory, not a plan");
+            return Err(Error::usage(what, "name the plan first, then the ledger"));
+        }
         let bytes = wiring::read_file(path, bounds::PLAN)?;
         let (plan, text) = Plan::proposed(&bytes).map_err(|error| mistaken(path, error))?;
         Ok(Self { path, text: text.to_owned(), plan })
@@ -374,7 +379,7 @@ pub fn tell(terminal: Terminal, proposed: &ProposalMade, plan: &Plan, ledger: &P
     terminal.tell(&format!("Proposed: {ledger}/{}", proposed.ceremony));
     if matches!(plan, Plan::Genesis(_)) {
         terminal.digest(
-            "Genesis fingerprint (write it down: every later audit is given it with --genesis)",
+            "Genesis fingerprint (write it down: later audits are given it with --genesis)",
             proposed.proposal,
         );
         terminal.digest("Station fingerprint (each custodian compares it in person)", proposed.station);

@@ -22,6 +22,7 @@ use crate::{
         dsse::Mode,
         spelling,
         text::{self, Name},
+        words,
     },
     memory::Pin,
     piv::PivCard,
@@ -298,8 +299,13 @@ pub fn handed_over(specs: &[String]) -> Result<HandedCredentials, Error> {
 /// A digest from paper, as an option gave it.
 pub fn paper(option: &str, text: Option<&String>) -> Result<Option<Digest>, Error> {
     text.map(|t| {
-        Digest::from_paper(t)
-            .map_err(|e| Error::usage(format!("{option}: {e}"), "copy it from the paper, in hex or in words"))
+        Digest::from_paper(t).map_err(|e| {
+            let hint = match words::from_words(t) {
+                Ok(bytes) if bytes.len() == 1 => "put the 32 words in quotes",
+                _ => "copy it from the paper, in hex or in words",
+            };
+            Error::usage(format!("{option}: {e}"), hint)
+        })
     })
     .transpose()
 }

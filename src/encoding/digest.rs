@@ -68,8 +68,8 @@ impl Digest {
             return Err(DigestError::Spelling);
         }
         let bytes = words::from_words(text).map_err(|e| DigestError::Words(e.to_string()))?;
-        let count = bytes.len();
-        bytes.try_into().map(Self).map_err(|_| DigestError::Words(format!("{count} words instead of 32")))
+        let count = if bytes.len() == 1 { "1 word".into() } else { format!("{} words", bytes.len()) };
+        bytes.try_into().map(Self).map_err(|_| DigestError::Words(format!("{count} instead of 32")))
     }
 
     /// The 32 PGP words, even positions from the two-syllable list.

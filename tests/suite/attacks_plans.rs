@@ -127,7 +127,7 @@ fn every_card_is_its_holders_own() {
     let alice = "[\"../enrolments/alice.json\"]";
     let cases: &[(&str, &str, &str)] = &[
         // Alice's name, another's card.
-        (alice, "[\"../enrolments/carol.json\"]", "was enrolled by \"Carol Example\""),
+        (alice, "[\"../enrolments/carol.json\"]", "carol.json is the enrolment of carol (\"Carol Example\")"),
         (alice, "[\"../enrolments/alice.json\", \"../enrolments/alice.json\"]", "is listed twice"),
         (alice, "[\"../enrolments/absent.json\"]", "absent.json"),
         (alice, "[\"../plans/hostile.toml\"]", "not an enrolment"),
@@ -146,7 +146,11 @@ fn every_card_is_its_holders_own() {
         quorum.run(&[&args[..], &[full_name, "-o", &output], more].concat()).ok();
     };
     enroll("mallory", "Alice Example", "mallory", "posing", &[]);
-    refused(&quorum, &changed(&good, alice, "[\"../enrolments/posing.json\"]"), "was enrolled by mallory");
+    refused(
+        &quorum,
+        &changed(&good, alice, "[\"../enrolments/posing.json\"]"),
+        "is the enrolment of mallory",
+    );
     // One card enrolled for two people.
     enroll("alice", "Alice Example", "mallory", "alice-too", &[]);
     enroll("carol", "Carol Example", "mallory", "carol-too", &[]);

@@ -34,6 +34,7 @@ mod examples;
 mod install;
 mod json_objects;
 mod many_objects;
+mod mistyped;
 mod operations_softhsm;
 mod other_modules;
 mod pkcs11_softhsm;

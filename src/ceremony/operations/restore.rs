@@ -10,7 +10,7 @@ use crate::{
         pinning,
         session::Session,
     },
-    encoding::text::Line,
+    encoding::{absolute_path::AbsolutePath, digest::Digest, text::Line},
     ports::token::Restoration,
     proposal::{
         identity::{made_again, matching},
@@ -29,6 +29,8 @@ pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &RestorePlan) -> 
             "name the ceremony that made it: 'quorate status' lists them",
         )
     })?;
+    // The path is signed: one that is wrong costs all approvals.
+    check_input(proposing.world, &plan.input, record.sha256)?;
     let pins = fresh_pins::renewal(proposing.state, &proposing.roster, target, &seen, plan.keep_pins)?;
     let operation = RestoreOperation {
         target: plan.target.clone(),
@@ -42,17 +44,28 @@ pub(super) fn propose(proposing: &mut Proposing<'_, '_>, plan: &RestorePlan) -> 
     Ok((operation, pins))
 }
 
+/// The file is there, and is the backup that was recorded.
+fn check_input(world: &mut World<'_>, file: &AbsolutePath, recorded: Digest) -> Result<(), Error> {
+    let found = world.artifacts.open(file).map_err(|error| {
+        let mut error = Error::from(error);
+        error.hint =
+            "mount its medium, or bring the file there; once it is proposed, its path cannot be changed"
+                .into();
+        error
+    })?;
+    if backup::hash(found)? == recorded {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!("{file} is not the backup that this ledger recorded (SHA-256 differs)"),
+        "bring the right file, then run the same command again; nothing was touched",
+    ))
+}
+
 impl Performed for RestoreOperation {
     /// Whether the file is there and the right one is found out while a refusal still costs nothing.
     fn check_ready(&self, world: &mut World<'_>, _: &TargetInForce, _: &Observation) -> Result<(), Error> {
-        if backup::hash(world.artifacts.open(&self.input)?)? == self.sha256 {
-            return Ok(());
-        }
-        let file = &self.input;
-        Err(Error::refused(
-            format!("{file} is not the backup that this ledger recorded (SHA-256 differs)"),
-            "bring the right file, then execute again; this run touched nothing",
-        ))
+        check_input(world, &self.input, self.sha256)
     }
 
     fn perform(&self, acting: &mut Acting<'_, '_>, granted: Granted) -> Result<Acted, Error> {

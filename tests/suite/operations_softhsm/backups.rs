@@ -143,6 +143,21 @@ fn a_backup_that_is_not_the_recorded_one_changes_nothing() {
     quorum.ceremony(&backup(&quorum, "files/later.age", false), FOUR).ok();
     let file = quorum.path("files/b.age");
     let good = fs::read(&file).unwrap();
+    // The path is signed: what is wrong with it is found before anybody approves.
+    for (input, code, said) in [
+        ("files/absent.age", 1, "no such file"),
+        ("files", 1, "not a regular file"),
+        ("files/later.age", 3, "is not the backup that this ledger recorded"),
+    ] {
+        let plan = quorum.plan("restore", &restore(&quorum, "spare", 1, input));
+        let check = ["propose", "--check", &plan, &quorum.at("ledger"), "--copy", &quorum.at("copy")];
+        for refused in [quorum.run(&check), quorum.propose(&plan)] {
+            let refused = refused.expect(code);
+            assert!(refused.error().contains(said), "{said}: {}", refused.error());
+            let hint = refused.json["error"]["hint"].as_str().unwrap();
+            assert!(code == 3 || hint.contains("mount its medium"), "{hint}");
+        }
+    }
     quorum.approved(&restore(&quorum, "spare", 1, "files/b.age"), FOUR);
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
@@ -183,8 +198,8 @@ fn a_backup_of_another_ledger_is_not_restored() {
         quorum.ceremony(&backup(quorum, "files/b.age", false), FOUR).ok();
     }
     let good = fs::read(ours.path("files/b.age")).unwrap();
-    fs::copy(theirs.path("files/b.age"), ours.path("files/b.age")).unwrap();
     ours.approved(&restore(&ours, "spare", 1, "files/b.age"), FOUR);
+    fs::copy(theirs.path("files/b.age"), ours.path("files/b.age")).unwrap();
     let failed = ours.execute().expect(3);
     assert!(failed.error().contains("is not the backup that this ledger recorded"), "{}", failed.error());
     assert_eq!(ours.public("spare", "ec"), 0);
