@@ -22,7 +22,10 @@ use crate::{
     ports::token::BackupSource,
     proposal::target::{BackupEntry, LeftOut, Role},
     sealing::x25519::X25519Identity,
-    transcript::{event::BackedUp, ledger::LedgerState},
+    transcript::{
+        event::BackedUp,
+        ledger::{Ceremony, LedgerState},
+    },
 };
 
 /// First line of a backup.
@@ -38,6 +41,19 @@ pub(super) struct Header {
 }
 
 const FORMAT: &str = "quorate-backup-v1";
+
+impl Header {
+    /// That of a backup that a ceremony makes.
+    pub(super) fn of(state: &LedgerState, ceremony: &Ceremony, target: &Name) -> Self {
+        Self {
+            format: FORMAT.into(),
+            ledger: state.nonce,
+            ceremony: ceremony.number(),
+            proposal: ceremony.digest,
+            target: target.clone(),
+        }
+    }
+}
 
 /// What opens the token and the backup.
 #[derive(Clone, Copy)]
@@ -92,16 +108,6 @@ pub(super) fn without_all(unkept: &[LeftOut]) -> String {
     }
 }
 
-pub(super) fn header(acting: &Acting<'_, '_>, name: &Name) -> Header {
-    Header {
-        format: FORMAT.into(),
-        ledger: acting.state.nonce,
-        ceremony: acting.ceremony.number(),
-        proposal: acting.ceremony.digest,
-        target: name.clone(),
-    }
-}
-
 /// The entries of a backup, each compared with the manifest that its ceremony recorded.
 pub struct Entries {
     lines: BufReader<Box<dyn Read>>,
@@ -114,18 +120,22 @@ impl Entries {
     /// here it is only what it says of itself, and each entry what was recorded of it.
     ///
     /// # Errors
-    /// If `identity`, that of the backup key's authority, does not open it, or it is of another ledger or ceremony.
+    /// If `identity`, that of the backup key's authority, does not open it, or it is of another ledger, ceremony, proposal or target.
     pub fn recorded(
         file: Box<dyn Read>,
         identity: &X25519Identity,
         (state, ceremony): (&LedgerState, u32),
     ) -> std::io::Result<Self> {
+        let recorded = state.backups.get(&ceremony).zip(state.ceremonies.number(ceremony));
+        let (record, ceremony) =
+            recorded.ok_or_else(|| std::io::Error::other("that ceremony recorded no backup"))?;
         let (header, mut entries) = Self::open(file, identity)?;
-        if header.format != FORMAT || header.ledger != state.nonce || header.ceremony != ceremony {
-            return Err(std::io::Error::other("the backup is of another ledger or ceremony"));
+        if header != Header::of(state, ceremony, &record.target) {
+            return Err(std::io::Error::other(
+                "the backup is of another ledger, ceremony, proposal or target",
+            ));
         }
-        entries.manifest =
-            state.backups.get(&ceremony).map(|record| record.entries.clone()).unwrap_or_default();
+        entries.manifest.clone_from(&record.entries);
         Ok(entries)
     }
 

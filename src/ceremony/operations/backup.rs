@@ -6,7 +6,7 @@ use crate::{
     ceremony::{
         Error, World,
         acting::{Acted, Acting, Granted},
-        backup::{BackupKeys, Counted, Entries, Header, header, without_all},
+        backup::{BackupKeys, Counted, Entries, Header, without_all},
         fresh_pins,
         operations::performed::{Performed, Pinned, Proposing},
         pinning,
@@ -148,7 +148,7 @@ fn export(
     let (name, output) = (&operation.target, &operation.output);
     let what = format!("backup of {name}");
     let failed = |e: &dyn std::fmt::Display| Acted::new(Outcome::Failed, format!("{what}: {e}"));
-    let header = header(acting, name);
+    let header = Header::of(acting.state, acting.ceremony, name);
     if acting.world.artifacts.exists(output) {
         // Ours if it opens and names this very proposal: published just before a crash.
         if acting.run == Attempt::First || !is_ours(acting, output, keys.identity, &header) {

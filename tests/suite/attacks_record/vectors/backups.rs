@@ -102,10 +102,10 @@ impl Draft {
 }
 
 pub(super) fn make(dir: &Path) {
-    const OTHER: &str = "the backup is of another ledger or ceremony";
+    const OTHER: &str = "the backup is of another ledger";
     const NOT_RECORDED: &str = "is not the one that was recorded";
     type Change = fn(&mut Draft);
-    let cases: [(&str, &str, Change); 16] = [
+    let cases: [(&str, &str, Change); 18] = [
         ("honest_backup", "", |_| {}),
         ("backup_changed_since", "SHA-256 differs", |d| d.tamper = |sealed| sealed.push(0)),
         ("backup_of_another_ledger", OTHER, |d| {
@@ -114,6 +114,13 @@ pub(super) fn make(dir: &Path) {
             d.replace(0, &own, &another);
         }),
         ("backup_of_another_ceremony", OTHER, |d| d.replace(0, "\"ceremony\":1", "\"ceremony\":2")),
+        ("backup_of_another_proposal", OTHER, |d| {
+            let another = format!("\"proposal\":\"{}\"", Digest::of(b"another"));
+            let own = String::from_utf8_lossy(&d.lines[0]).into_owned();
+            let own = own.split(',').find(|field| field.starts_with("\"proposal\"")).unwrap();
+            d.replace(0, own, &another);
+        }),
+        ("backup_of_another_target", OTHER, |d| d.replace(0, "\"target\":\"hsm\"", "\"target\":\"spare\"")),
         ("backup_of_another_format", OTHER, |d| d.replace(0, "backup-v1", "backup-v9")),
         ("backup_with_a_field_more", "unknown field", |d| {
             d.replace(0, "\"target\"", "\"colour\":1,\"target\"")
