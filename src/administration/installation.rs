@@ -193,7 +193,10 @@ pub(super) fn label_taken<S>(other: &TokenSlot<S>) -> Fault {
         format!(
             "another token, with serial {serial}, has the label \"{label}\" already; no PIN was presented to it"
         ),
-        &format!("take the token with serial {serial} out, or give it another label"),
+        &format!(
+            "take the token with serial {serial} out, or give it another label; or, if it is the one that this ceremony initialised, \
+             close the ceremony with 'quorate execute --give-up' and recover it with a plan of kind \"recover\""
+        ),
     )
 }
 

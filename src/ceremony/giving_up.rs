@@ -1,6 +1,10 @@
 //! What may be given up after it has begun.
 
-use super::{Error, World, acting::Acted};
+use super::{
+    Error, World,
+    acting::Acted,
+    pin_marks::{self, NewPin},
+};
 use crate::{
     encoding::{digest::Digest, text::Name},
     ports::token::Wanted,
@@ -8,6 +12,7 @@ use crate::{
         joining::GenesisTarget,
         operations::{Operation, ResetOperation},
         place::Place,
+        target::Role,
     },
     transcript::{
         ledger::{Ceremony, LedgerState},
@@ -25,7 +30,7 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     if may_have_changed_pins(state, ceremony)
         && acted.outcome != Outcome::Failed
-        && answers(world, state, ceremony, acted)
+        && answers(world, state, ceremony, acted)?
     {
         return Err(Error::refused(
             "this ceremony cannot be given up: PINs may have been changed, and the target answers",
@@ -46,32 +51,41 @@ pub(super) fn may_have_changed_pins(state: &LedgerState, ceremony: &Ceremony) ->
     }
 }
 
-/// Whether any token of the operation's targets can be reached, under its old or its new label. A reset begins with
+/// Whether any token can be reached whose PINs this ceremony may have changed, under its old or its new label. A reset begins with
 /// the new label: a token that has the old one, after a run that changed nothing, has its old PINs as well. After one
 /// that was cut off in a call, the call may still be at work.
-fn answers(world: &mut World<'_>, state: &LedgerState, ceremony: &Ceremony, acted: &Acted) -> bool {
-    let mut asked: Vec<(Name, Place, Option<Digest>, Vec<String>)> = Vec::new();
+fn answers(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    acted: &Acted,
+) -> Result<bool, Error> {
     let operation = state.acted_on(&ceremony.proposal.operation);
-    if !operation.installs().is_empty() {
-        // Nothing is done with a program: it has no PIN that could have been changed.
-        let tokens = |target: &&GenesisTarget| !matches!(target.place, Place::Command { .. });
-        for target in operation.installs().iter().filter(tokens) {
-            let labels = vec![target.label.to_string()];
-            asked.push((target.name.clone(), target.place.clone(), target.identity.module_sha256, labels));
+    let mut asked: Vec<(&Name, &Place, Option<Digest>, Vec<Wanted<'_>>)> = Vec::new();
+    // Nothing is done with a program: it has no PIN that could have been changed.
+    let tokens = |target: &&GenesisTarget| !matches!(target.place, Place::Command { .. });
+    for target in operation.installs().iter().filter(tokens) {
+        if pin_marks::known(world, state, ceremony, &target.name, Role::SoPin)? != NewPin::NeverSet {
+            let wanted = vec![Wanted::Labelled(target.label.as_str())];
+            asked.push((&target.name, &target.place, target.identity.module_sha256, wanted));
         }
-    } else if let Operation::Reset(ResetOperation { target, identity, new_label, .. }) = operation
+    }
+    if let Operation::Reset(ResetOperation { target, identity, new_label, .. }) = operation
         && let Some(known) = state.targets.get(target)
     {
-        let mut labels = vec![new_label.to_string()];
-        if !acted.untouched {
-            labels.push(identity.label.to_string());
-        }
-        asked.push((target.clone(), known.target.place.clone(), identity.module_sha256, labels));
+        let (serial, label) = (identity.serial.as_str(), new_label.as_str());
+        let wanted = match pin_marks::known(world, state, ceremony, target, Role::SoPin)? {
+            // As far as is known. The very token with the new label shows that the mark was lost.
+            NewPin::NeverSet => vec![Wanted::Token { serial, label }],
+            _ if acted.untouched => vec![Wanted::Labelled(label)],
+            _ => vec![Wanted::Labelled(label), Wanted::Labelled(identity.label.as_str())],
+        };
+        asked.push((target, &known.target.place, identity.module_sha256, wanted));
     }
-    asked.iter().any(|(name, place, pinned, labels)| {
-        labels.iter().any(|label| {
-            let token = world.tokens.open(name, place, Wanted::Labelled(label), *pinned);
+    Ok(asked.into_iter().any(|(name, place, pinned, wanted)| {
+        wanted.into_iter().any(|wanted| {
+            let token = world.tokens.open(name, place, wanted, pinned);
             token.is_ok_and(|mut token| token.observe().is_ok())
         })
-    })
+    }))
 }

@@ -2,10 +2,17 @@
 //! wrong one costs a try.
 //!
 //! A mark lies beside the station's secrets, is durable before the first call that sets the PIN, and goes with the ceremony.
-//! A recovery takes them over at the station of the lost ceremony. Any other station has none: then either PIN may be in force.
+//! A recovery reads them at the station of the lost ceremony. Any other station has none: then either PIN may be in force.
 
-use super::{Error, acting::Acting, station};
-use crate::{encoding::text::Name, proposal::target::Role, transcript::ledger::Ceremony};
+use super::{Error, World, acting::Acting, station};
+use crate::{
+    encoding::text::Name,
+    proposal::target::Role,
+    transcript::{
+        ledger::{Ceremony, LedgerState},
+        recovery::Recovery,
+    },
+};
 
 const MAY_BE_SET: &[u8] = b"may-be-set";
 const SET: &[u8] = b"set";
@@ -21,35 +28,41 @@ pub(super) enum NewPin {
     Set,
 }
 
-impl Acting<'_, '_> {
-    /// What this station knows of the PIN that its ceremony sets.
-    pub(super) fn new_pin(&self, target: &Name, role: Role) -> Result<NewPin, Error> {
-        self.marked(self.ceremony, target, role)
-    }
-
-    fn marked(&self, ceremony: &Ceremony, target: &Name, role: Role) -> Result<NewPin, Error> {
-        let (ledger, number) = (self.state.nonce, ceremony.number());
-        Ok(match self.world.station.take(ledger, number, &mark(target, role))?.as_deref() {
+/// What this station knows of a PIN that the ceremony sets. A recovery knows what the station of the lost ceremony knew, where this is
+/// that station and no other recovery has acted since.
+pub(super) fn known(
+    world: &World<'_>,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+    target: &Name,
+    role: Role,
+) -> Result<NewPin, Error> {
+    let marked = |of: &Ceremony| -> Result<NewPin, Error> {
+        Ok(match world.station.take(state.nonce, of.number(), &mark(target, role))?.as_deref() {
             None => NewPin::NeverSet,
             Some(SET) => NewPin::Set,
             Some(_) => NewPin::MayBeSet,
         })
-    }
-
-    /// Makes a recovery know of a PIN what the station of the lost ceremony knew, where this is that station and no other recovery
-    /// has acted since.
-    pub(super) fn take_over_mark(&mut self, lost: &Ceremony, target: &Name, role: Role) -> Result<(), Error> {
-        if self.new_pin(target, role)? != NewPin::NeverSet {
-            return Ok(());
+    };
+    let own = marked(ceremony)?;
+    match state.recovery(&ceremony.proposal.operation).filter(Recovery::finishes) {
+        Some(Recovery { lost, .. }) if own == NewPin::NeverSet => {
+            let kept = world.station.names(state.nonce, lost.number())?;
+            let here = kept.contains(&station::mark(lost.digest));
+            if here && !state.is_recovered_elsewhere(lost, ceremony) {
+                marked(lost)
+            } else {
+                Ok(NewPin::MayBeSet)
+            }
         }
-        let kept = self.world.station.names(self.state.nonce, lost.number())?;
-        let own = kept.contains(&station::mark(lost.digest));
-        let known = if own && !self.state.is_recovered_elsewhere(lost, self.ceremony) {
-            self.marked(lost, target, role)?
-        } else {
-            NewPin::MayBeSet
-        };
-        self.mark_pin(target, role, known)
+        _ => Ok(own),
+    }
+}
+
+impl Acting<'_, '_> {
+    /// What this station knows of the PIN that its ceremony sets.
+    pub(super) fn new_pin(&self, target: &Name, role: Role) -> Result<NewPin, Error> {
+        known(self.world, self.state, self.ceremony, target, role)
     }
 
     /// Records that the PIN is about to be set, or that it was seen to be set, or not to be.

@@ -60,11 +60,6 @@ impl Acting<'_, '_> {
             return only_closed("as indeterminate; what it was to recover is to be recovered again");
         }
         self.run = Attempt::Resumed;
-        if lost.proposal.operation.facts().sets_pins {
-            for target in lost.proposal.operation.touches() {
-                self.take_over_mark(lost, target, Role::SoPin)?;
-            }
-        }
         let mut acted = match &lost.proposal.operation {
             operation @ (Operation::Genesis(_) | Operation::Adopt(_)) => {
                 let credentials = self.open_credentials(lost, &granted.authorities)?;

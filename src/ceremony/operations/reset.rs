@@ -138,28 +138,26 @@ impl Acting<'_, '_> {
         let new_so_pin = self.pin(credentials, name, Role::SoPin)?;
         let new_user_pin = self.pin(credentials, name, Role::UserPin)?;
         let known = self.new_pin(name, Role::SoPin)?;
-        // No run came as far as initialising: a token that has the new label is another one.
-        let run = if known == NewPin::NeverSet { Attempt::First } else { self.run };
-        let found = self.token_to_reset(name, target, new_label, run).and_then(|mut token| {
+        let found = self.token_to_reset(name, target, new_label, known).and_then(|(mut token, run)| {
             let so_pin = which_holds(token.as_mut(), so_pins, run, (new_label, &new_so_pin))?;
-            Ok((token, so_pin.pin))
+            Ok((token, run, so_pin.pin))
         });
         let done = match found {
-            Ok((mut token, so_pin)) => {
+            Ok((mut token, run, so_pin)) => {
                 self.mark_pin(name, Role::SoPin, NewPin::MayBeSet)?;
                 let (so_pin, new_so_pin, new_user_pin) = (&so_pin, &new_so_pin, &new_user_pin);
-                token.reset(grant, &Reset { run, so_pin, new_label, new_so_pin, new_user_pin })
+                let done = token.reset(grant, &Reset { run, so_pin, new_label, new_so_pin, new_user_pin });
+                let untouched = done.as_ref().is_err_and(|error| error.effect == Effect::None);
+                if untouched && run == Attempt::First {
+                    self.mark_pin(name, Role::SoPin, known)?;
+                }
+                done
             }
             Err(error) => Err(error),
         };
         match done {
             // What has the new label without this run having changed anything may be another token: it is not presented the new PIN.
-            Err(error) if error.effect == Effect::None => {
-                if known == NewPin::NeverSet {
-                    self.mark_pin(name, Role::SoPin, known)?;
-                }
-                Ok(Acted::from_error(&what, &error))
-            }
+            Err(error) if error.effect == Effect::None => Ok(Acted::from_error(&what, &error)),
             done => Ok(self.look_at_reset(&what, (name, target), new_label, &new_user_pin, done)),
         }
     }
@@ -200,26 +198,33 @@ impl Acting<'_, '_> {
         }
     }
 
-    /// The token as it was, or, after a crash and only if that is gone, the one that has the new label already.
+    /// The token as it was, or, after a crash and only if that is gone, the one that has the new label already; and whether this is the
+    /// first run that changes it. Where no run is known to have come as far as initialising, only the pinned serial tells the
+    /// token from a stranger that has the new label: the mark was lost then.
     fn token_to_reset(
         &mut self,
         name: &Name,
         target: &TargetInForce,
         new_label: &TokenLabel,
-        run: Attempt,
-    ) -> Result<Box<dyn Token>, TokenError> {
+        known: NewPin,
+    ) -> Result<(Box<dyn Token>, Attempt), TokenError> {
         let (place, pinned) = (&target.target.place, target.identity.module_sha256);
         let (serial, label) = (target.identity.serial.as_str(), target.identity.label.as_str());
         let before = Wanted::Token { serial, label };
         let mut token = self.world.tokens.open(name, place, before, pinned);
-        if run == Attempt::First || token.as_mut().is_ok_and(|t| t.observe().is_ok()) {
-            return token;
+        let run = if known == NewPin::NeverSet { Attempt::First } else { self.run };
+        if self.run == Attempt::First || token.as_mut().is_ok_and(|t| t.observe().is_ok()) {
+            return Ok((token?, run));
         }
-        let mut relabelled =
-            self.world.tokens.open(name, place, Wanted::Labelled(new_label.as_str()), pinned)?;
+        let label = new_label.as_str();
+        let after = match known {
+            NewPin::NeverSet => Wanted::Token { serial, label },
+            NewPin::MayBeSet | NewPin::Set => Wanted::Labelled(label),
+        };
+        let mut relabelled = self.world.tokens.open(name, place, after, pinned)?;
         match relabelled.observe() {
-            Ok(seen) if seen.identity.is_same_device(&target.identity) => Ok(relabelled),
-            _ => token,
+            Ok(seen) if seen.identity.is_same_device(&target.identity) => Ok((relabelled, Attempt::Resumed)),
+            _ => Ok((token?, run)),
         }
     }
 }

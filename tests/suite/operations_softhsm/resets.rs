@@ -165,6 +165,50 @@ fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
     quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
+/// Nor does whoever plugs a stranger in keep such a reset open.
+#[test]
+fn a_stranger_under_the_new_label_does_not_keep_a_reset_open_that_never_began() {
+    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
+    let serial = quorum.hsm().serial("lab");
+    quorum.approved(&reset(&serial, "lab", "other"), FOUR);
+    module.order("C_InitToken", 1, "error");
+    quorum.execute().expect(4);
+    module.behave();
+    quorum.unplug();
+    quorum.hsm().init_token("other");
+    let refused = quorum.execute().expect(5).stderr;
+    assert!(refused.contains("'quorate execute --give-up'") && refused.contains("\"recover\""), "{refused}");
+    quorum.execute_with(&["--give-up"]).expect(5);
+    let listed = quorum.hsm().tool(&["--list-token-slots"]);
+    assert!(!listed.contains("count low"), "{listed}");
+    quorum.plug_in();
+    quorum.ceremony(&inventory("hsm"), THREE).ok();
+}
+
+/// The mark of the station is gone, say with its state restored from before the reset, but the serial is the pinned one.
+#[test]
+fn a_reset_whose_mark_was_lost_goes_on_with_the_very_token() {
+    for function in ["C_InitToken", "C_SetPIN"] {
+        let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
+        let serial = quorum.hsm().serial("lab");
+        quorum.approved(&reset(&serial, "lab", "lab-2"), FOUR);
+        module.order(function, 1, "crash-after");
+        quorum.execute().expect(5);
+        let stations = quorum.path("state-station/stations");
+        let station = std::fs::read_dir(stations).unwrap().next().unwrap().unwrap().path();
+        let forget = || std::fs::remove_file(station.join("pin-so-pin-hsm.age")).unwrap();
+        forget();
+        module.order("C_Login", 1, "crash");
+        let kept = quorum.execute_with(&["--give-up"]).expect(3);
+        assert!(kept.error().contains("cannot be given up"), "{}", kept.error());
+        forget();
+        module.behave();
+        quorum.execute().ok();
+        assert_eq!(quorum.hsm().serial("lab-2"), serial);
+        quorum.ceremony(&inventory("hsm"), THREE).ok();
+    }
+}
+
 /// Nor does its recovery at the same station, which knows it still.
 #[test]
 fn the_recovery_of_a_reset_that_never_began_takes_no_stranger_for_its_token() {
