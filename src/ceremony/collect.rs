@@ -91,11 +91,13 @@ impl Heard {
         approved.filter(|who| !rejecting.contains(who)).collect()
     }
 
-    /// Hears the approvals that were brought, too.
+    /// Hears the statements that were brought, too.
     pub fn hear(&mut self, ceremony: &Ceremony, mode: Mode, brought: &mut dyn Inbox) {
         for bytes in brought.files().into_iter().filter_map(|(_, content)| content.ok()) {
-            if let Ok(Handed::Approval(signed, _)) = Handed::read(ceremony, mode, &bytes) {
-                self.approved(&signed);
+            match Handed::read(ceremony, mode, &bytes) {
+                Ok(Handed::Approval(signed, _)) => self.approved(&signed),
+                Ok(Handed::Rejection(signed)) => self.rejected(&signed),
+                Err(_) => {}
             }
         }
     }

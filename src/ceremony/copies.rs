@@ -38,6 +38,7 @@ pub(super) fn check_new(
 /// touched.
 pub(super) fn check(ledger: &mut dyn LedgerStore, mode: Mode, policy: &Policy) -> Result<Copies, Error> {
     check_enough(ledger.copies()?, mode, policy)
+        .map_err(|error| Error { hint: "name a directory on another medium with --copy DIR".into(), ..error })
 }
 
 fn check_enough(copies: Copies, mode: Mode, policy: &Policy) -> Result<Copies, Error> {

@@ -26,6 +26,7 @@ use crate::{
         digest::Digest,
         strict,
         text::{Name, Summary},
+        time::Timestamp,
     },
     memory::Pin,
     ports::{
@@ -99,6 +100,48 @@ pub fn check_given<'p>(
 ) -> Result<(), Error> {
     let open = open_ceremony(state, "execute")?;
     present::check_given(Some(state), &open.proposal.operation, given)
+}
+
+/// Finds without a card what would end an execution once its PIN was given: the clock, and the proposal's end.
+pub fn foresee(
+    world: &mut World<'_>,
+    state: &LedgerState,
+    open: &Ceremony,
+    inbox: &mut dyn Inbox,
+) -> Result<(), Error> {
+    let now = world.now(Some(state))?;
+    if open.concluded.is_some() {
+        return Ok(());
+    }
+    if open.intended.is_none() {
+        let mut heard = collect::heard(open, world.mode, world.station)?;
+        heard.hear(open, world.mode, inbox);
+        // What can no longer be approved is recorded and closed, whenever that is.
+        if !Tally::count(&open.requirement(), &heard.approving(), &heard.rejecting()).reachable {
+            return Ok(());
+        }
+        check_expiry(open, now)?;
+    }
+    Ok(())
+}
+
+/// Refuses copies with which an open ceremony could not act.
+pub fn check_copies(world: &mut World<'_>, open: &Ceremony) -> Result<(), Error> {
+    match open.concluded {
+        Some(_) => Ok(()),
+        None => copies::check(world.ledger, world.mode, open.roster.policy()).map(drop),
+    }
+}
+
+fn check_expiry(open: &Ceremony, now: Timestamp) -> Result<(), Error> {
+    if now <= open.proposal.expires {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!("the proposal expired at {}", open.proposal.expires),
+        "give it up with 'quorate abort' and propose it again",
+    )
+    .coded(Code::Expired))
 }
 
 /// Executes the open ceremony, or goes on with one that was cut off.
@@ -290,13 +333,7 @@ fn begin(
     }
     let now = world.now(Some(state))?;
     // Not before the rejections were looked at: how it ended is what people said, not what the clock says.
-    if now > ceremony.proposal.expires {
-        return Err(Error::refused(
-            format!("the proposal expired at {}", ceremony.proposal.expires),
-            "give it up with 'quorate abort' and propose it again",
-        )
-        .coded(Code::Expired));
-    }
+    check_expiry(ceremony, now)?;
     let (quorum, set_aside) = establish(ceremony, collected)?;
     // After the count: no target is asked for anything on behalf of too few.
     let targets = readback::look(world, state, ceremony)?;

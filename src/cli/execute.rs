@@ -97,10 +97,8 @@ impl Stage {
         let mut inbox = FileInbox::new(files.iter().cloned());
         if ceremony.intended.is_none() {
             clearing::check(ceremony, &mut inbox)?;
-            if ceremony.concluded.is_none() {
-                self.wiring.world().now(Some(&state))?;
-            }
         }
+        execute::foresee(&mut self.wiring.world(), &state, ceremony, &mut inbox)?;
         let now = self.wiring.clock.now();
         terminal.findings(&standing::ahead(&state, &self.wiring.station, &mut inbox, now)?);
         self.ask_clock(&state)?;

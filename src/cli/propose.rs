@@ -111,18 +111,7 @@ impl Stage {
             return Ok(None);
         }
         let state = world.load()?;
-        let Some(open) = resumable(&state, plan, &self.wiring)? else {
-            let last = state.ceremonies.last().filter(|last| last.concluded.is_some());
-            if let Some(last) = last.filter(|last| last.end.is_some() && last.proposal.plan == plan.text) {
-                self.terminal.notice(&format!(
-                    "{} was this very plan, and ended: {}.",
-                    last.directory,
-                    last.standing()
-                ));
-                self.terminal.confirm("Begin another ceremony of it?")?;
-            }
-            return Ok(None);
-        };
+        let Some(open) = resumable(&state, plan, &self.wiring)? else { return Ok(None) };
         self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
         let lost = state.recovered_by(&open.proposal);
         self.terminal.briefing(&briefing((&open.proposal, &open.plan), open.digest, &open.roster, lost))?;

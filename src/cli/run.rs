@@ -1,5 +1,6 @@
 //! `quorate run`: a whole ceremony at one station, guided.
 
+mod again;
 mod attestation;
 mod paper;
 mod table;
@@ -16,7 +17,7 @@ use super::{
     invocation::Invocation,
     propose::{self, Brought, PlanFile},
     spent::Spent,
-    stage::{Lead, Stage},
+    stage::{Lead, Stage, ask_new_copies},
     terminal::Terminal,
     unlocking::PresentedCard,
     wiring::{self, Wiring},
@@ -28,7 +29,7 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::card::FinalTry,
     proposal::{operations::Plan, target::Role},
-    storage::ledger::Made,
+    storage::{FileInbox, ledger::Made},
     transcript::{known::Known, ledger::LedgerState, outcome::Outcome, verification::Pins},
 };
 use attestation::Approved;
@@ -46,7 +47,13 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
     let copies = &args.copies.copies;
     let (mut looking, state) = propose::looking(&plan.plan, global, &args.ledger, copies)?;
     paper::check_paper(state.as_ref(), paper)?;
+    if let Some(state) = &state {
+        again::check_ended(state, &plan, terminal)?;
+    }
     check(&mut looking, state.as_ref(), &plan, (&handed_over, &present))?;
+    if state.is_some() {
+        ask_new_copies(terminal, copies)?;
+    }
     let known = looking.known;
     let mut table = Table {
         terminal,
@@ -76,18 +83,31 @@ fn check(
     plan: &PlanFile<'_>,
     (handed_over, present): (&ceremony::HandedCredentials, &BTreeMap<(Name, Role), Pin>),
 ) -> Result<(), Error> {
-    let resumed = state.map(|state| propose::resumable(state, plan, looking)).transpose()?.flatten();
-    if resumed.is_some() {
-        looking.world().now(state)?;
-        return looking.ledger.obstacles(0).into_iter().next().map_or(Ok(()), |error| Err(error.into()));
+    if let Some(state) = state
+        && let Some(open) = propose::resumable(state, plan, looking)?
+    {
+        check_places(looking)?;
+        let mut nothing_brought = FileInbox::new(std::iter::empty());
+        let mut world = looking.world();
+        ceremony::execute::foresee(&mut world, state, open, &mut nothing_brought)?;
+        return ceremony::execute::check_copies(&mut world, open);
     }
-    ceremony::propose::check_open(state, &plan.plan)?;
+    if let Err(error) = ceremony::propose::check_open(state, &plan.plan) {
+        // What is open in an old copy of the ledger may have ended long ago.
+        check_places(looking)?;
+        return Err(error);
+    }
     let copied = handed_over
         .iter()
         .map(|(key, secret)| Ok::<_, Error>((key.clone(), CredentialSecret::copy_of(secret.expose())?)));
     let handed_over = copied.collect::<Result<_, _>>()?;
     let brought = Brought { handed_over, present: present.keys().cloned().collect() };
     propose::foresee(looking, state, plan, brought).map(drop)
+}
+
+/// Refuses a ledger or a copy that cannot be written to, and a ledger that is older than its copy.
+fn check_places(looking: &mut Wiring) -> Result<(), Error> {
+    looking.ledger.obstacles(0).into_iter().next().map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// What was given beforehand, and what was verified of the ledger.
@@ -193,6 +213,10 @@ fn execute(
         } else {
             Err(Error::problem("the administrator's card is not in", ""))
         };
+        if let Err(Error { code: Code::Copies, .. }) = tried {
+            // The copies stay those of this command.
+            return tried;
+        }
         let kind = tried.as_ref().err().map(|error| error.kind);
         match table.forgives(tried, TRY).map_err(unfinished)? {
             Some(report) => return Ok(report),

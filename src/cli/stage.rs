@@ -44,7 +44,9 @@ impl Stage {
         copies: &[PathBuf],
     ) -> Result<Self, Error> {
         reading::files(ledger, global)?;
-        ask_new_copies(terminal, copies)?;
+        if lead == Lead::Verb {
+            ask_new_copies(terminal, copies)?;
+        }
         Ok(Self { terminal, lead, wiring: Wiring::open(global, ledger, copies)? })
     }
 

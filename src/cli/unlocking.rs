@@ -187,6 +187,8 @@ pub struct Typing {
     allowed: FinalTry,
     /// What was settled for the next try; to be settled again after a wrong PIN.
     settled: Option<FinalTry>,
+    /// Whether it was said that Enter alone gives up.
+    warned: bool,
 }
 
 impl Typing {
@@ -209,7 +211,7 @@ impl Typing {
         allowed: FinalTry,
         settled: FinalTry,
     ) -> Self {
-        Self { terminal, whose, tries_left, allowed, settled: Some(settled) }
+        Self { terminal, whose, tries_left, allowed, settled: Some(settled), warned: false }
     }
 
     /// The next PIN to present. `check` has the card compare its tries.
@@ -223,7 +225,12 @@ impl Typing {
         };
         let tries = self.tries_left.map(|n| format!(" ({n} {} left)", if n == 1 { "try" } else { "tries" }));
         let prompt = format!("PIN of {}{}", self.whose, tries.unwrap_or_default());
-        let pin = self.terminal.pin_or_none(&prompt)?.ok_or_else(|| {
+        let mut pin = self.terminal.pin_or_none(&prompt)?;
+        if pin.is_none() && !std::mem::replace(&mut self.warned, true) {
+            self.terminal.notice("nothing was typed: type the PIN; Enter alone gives up");
+            pin = self.terminal.pin_or_none(&prompt)?;
+        }
+        let pin = pin.ok_or_else(|| {
             let message = format!("no PIN was typed for {}: nothing was done with it", self.whose);
             Error::problem(message, "run the same command again").coded(Code::PinMissing)
         })?;
@@ -241,6 +248,7 @@ impl Typing {
         // The last try is kept, and nobody is asked, unless it may be spent.
         let is_over = self.tries_left == Some(1) && self.allowed == FinalTry::Keep;
         error.hint = if is_over { "" } else { "type it again; Enter alone gives up" }.into();
+        self.warned = true;
         self.terminal.complain(&error);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a custodian is shown, what they are asked to sign, and with which card: wrong ledgers, wrong times, wrong people.
 
+mod again;
 mod at_table;
 pub mod terminal;
 

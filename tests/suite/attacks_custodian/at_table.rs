@@ -225,7 +225,7 @@ fn those_who_approved_before_an_interruption_attest_too() {
     // Whoever gave up typing a PIN may still type it: it is not shown.
     let gives_up = format!(
         "upto {{Next card}}\nsend \"{}\\r\"\nupto {{this proposal as Bob}}\nsend \"y\\r\"\nupto {{PIN of}}\nsend \"\\r\"\n\
-         upto {{Next card}}\nsend \"bob-123456\\r\"\nupto {{that is not a card}}\n\
+         upto {{Enter alone gives up}}\nupto {{PIN of}}\nsend \"\\r\"\nupto {{Next card}}\nsend \"bob-123456\\r\"\nupto {{that is not a card}}\n\
          upto {{soft:FILE, done)}}\nsend \"done\\r\"\nupto {{Stop here}}\nsend \"y\\r\"\n",
         quorum.card("bob", "")
     );

@@ -317,17 +317,18 @@ fn run_asks_before_it_begins_another_ceremony_of_a_plan_that_has_just_ended() {
     let plan = quorum.plan("inventory", INVENTORY);
     quorum.ceremony(&plan, &["alice", "bob", "carol"]).ok();
     let script = format!(
-        "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\nupto {{Administrator's card}}\n\
-         send \"{}\\r\"\nupto {{0001-inventory was this very plan, and ended: completed}}\n\
+        "spawn -noecho {QUORATE} run {plan} {} --copy {} --state-dir {} --head {}\n\
+         upto {{0001-inventory was this very plan, and ended: completed}}\n\
          upto {{Begin another ceremony of it? [yes/no] }}\nsend \"n\\r\"\nended\n",
         quorum.at("ledger"),
         quorum.at("copy"),
         quorum.at("state-station"),
-        quorum.head().unwrap(),
-        quorum.card(ADMIN, "")
+        quorum.head().unwrap()
     );
     let (code, said) = at_terminal(&quorum, &script);
     assert_eq!(code, 3, "{said}");
+    assert!(said.contains("not attested yet by alice, bob, carol"), "{said}");
+    assert!(said.contains("  quorate attest "), "{said}");
     assert_eq!(
         quorum.run(&["status", &quorum.at("ledger")]).ok().json["ceremonies"].as_array().unwrap().len(),
         2
