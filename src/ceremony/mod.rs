@@ -92,14 +92,16 @@ pub struct World<'a> {
 impl World<'_> {
     /// Reads the ledger and verifies what is new in it, or all of it if it is not the one that was read before.
     pub fn load(&mut self) -> Result<LedgerState, Error> {
-        check_keeping(self.known, &*self.ledger.read()?, self.mode)
+        load_keeping(self.ledger, self.known, self.mode)
     }
 
     /// Reads the last ceremony again, and verifies it after those before it as they were when the ledger was loaded; loads all of it
     /// where that was not done yet.
     pub fn reload_last(&mut self) -> Result<LedgerState, Error> {
         let last = self.last()?;
-        sound(self.known.verify_next(&last, self.mode), last.first(), self.mode)
+        let state = sound(self.known.verify_next(&last, self.mode), last.first(), self.mode)?;
+        self.ledger.verified(last.iter().map(|file| (file.directory.clone(), file.digest())).collect())?;
+        Ok(state)
     }
 
     /// Appends lines, after verifying the ledger with them as every reader will: what would not verify is not
@@ -144,6 +146,8 @@ impl World<'_> {
     /// Appends the last line of a ceremony.
     fn append_last(&mut self, ceremony: &Ceremony, line: Vec<u8>) -> Result<(), Error> {
         let appended = self.append(&ceremony.directory, &[line]);
+        // That of a ledger which was changed meanwhile nobody is told that all is well.
+        let appended = appended.and_then(|()| Ok(self.ledger.check_unchanged()?));
         appended.map_err(|error| {
             self.in_spite_of(error, |state| {
                 let ended = state.ceremonies.number(ceremony.number()).filter(|c| c.end.is_some())?;
@@ -189,9 +193,17 @@ impl World<'_> {
     }
 }
 
-/// Reads a ledger and verifies all of it; any finding that is an error refuses it.
+/// Reads a ledger and verifies all of it; any finding that is an error refuses it. Then its copies catch up.
 pub fn load(ledger: &mut dyn LedgerStore, mode: Mode) -> Result<LedgerState, Error> {
-    check(&*ledger.read()?, mode)
+    load_keeping(ledger, &mut Known::default(), mode)
+}
+
+fn load_keeping(ledger: &mut dyn LedgerStore, known: &mut Known, mode: Mode) -> Result<LedgerState, Error> {
+    let files = ledger.read()?;
+    let state = check_keeping(known, &*files, mode)?;
+    let directories = files.directories().into_iter().map(str::to_owned);
+    ledger.verified(directories.zip(known.digests()).collect())?;
+    Ok(state)
 }
 
 /// Verifies a ledger that is not locked.

@@ -44,11 +44,10 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
     let mut card = PresentedCard::once(terminal, &given)?;
     let seen = reading::files(&args.ledger, global)?;
     let mut ledger = open(args, terminal)?;
-    let files = match &mut ledger {
-        Some(ledger) => ledger.read()?,
-        None => seen,
+    let state = match &mut ledger {
+        Some(ledger) => ceremony::load(ledger, wiring::mode(global))?,
+        None => ceremony::check(&*seen, wiring::mode(global))?,
     };
-    let state = ceremony::check(&*files, wiring::mode(global))?;
     let description = card.describe(&recognition::enrolled(&state))?;
     let memory = wiring::memory(global, &[&args.ledger])?;
     let subject = drill::subject(&state, &memory, &description, head, &SystemClock)?;

@@ -173,6 +173,7 @@ fn lead(
             terminal.complain(&table.next.explain(error));
         }
     }
+    stage.wiring.ledger.check_unchanged()?;
     tell_next(terminal, executed.outcome, &table.next);
     let approved = people.into_iter().map(|approved| approved.who).collect();
     Ok(Done::new(executed.outcome.into(), Led { proposed, approved, executed }))
@@ -407,7 +408,7 @@ mod tests {
             assert_eq!(stage.state_of_last().is_err(), directory == last, "{directory}");
             let approved = stage.approve(&mut presented, Pins::default());
             assert_eq!(approved.unwrap_err().code, Code::LedgerInvalid, "{directory}");
-            std::fs::write(&plan, honest).unwrap();
+            std::fs::write(&plan, &honest).unwrap();
             stage.state().unwrap();
             std::fs::write(&plan, b"#").unwrap();
             let request = execute::ExecuteRequest {
@@ -418,7 +419,7 @@ mod tests {
             };
             let executed = execute::execute(&mut stage.wiring.world(), unlocked.as_mut(), request);
             assert_eq!(executed.err().unwrap().code, Code::LedgerInvalid, "{directory}");
-            lines::honest().write(&ledger);
+            std::fs::write(&plan, honest).unwrap();
         }
     }
 }

@@ -39,6 +39,13 @@ pub trait LedgerStore {
 
     fn ceremony(&mut self, directory: &str) -> Result<CeremonyFiles, StoreError>;
 
+    /// Is told of the ceremonies that were verified, each with the digest of its files. Copies that are behind are caught up with
+    /// them; nothing is written to a copy but these files and what this process writes.
+    fn verified(&mut self, ceremonies: Vec<(String, Digest)>) -> Result<(), StoreError>;
+
+    /// Refuses a ledger that has other files than those that were verified or written here.
+    fn check_unchanged(&mut self) -> Result<(), StoreError>;
+
     /// Makes a ceremony appear with plan and first line, all at once, on the ledger and on every copy.
     fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), StoreError>;
 
@@ -61,7 +68,8 @@ pub trait LedgerStore {
     fn check_writable(&mut self, directory: &str) -> Result<(), StoreError>;
 
     /// Whether the ledger and every copy have room for the lines that end a ceremony, and let this process write them:
-    /// as much again as its transcript has by now, and `bytes` on top. Copies are brought level with the ledger first.
+    /// as much again as its transcript has by now, and `bytes` on top. First it refuses a ledger that was changed,
+    /// and brings copies level with it.
     fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError>;
 
     /// What is in the way of one more ceremony of about so many bytes, all of it: places that cannot be written to, have no room

@@ -15,7 +15,7 @@ use crate::{durable::DirectoryId, ports::store::StoreError, transcript::ledger::
 
 /// What a copy that is not equal is to the ledger.
 #[derive(PartialEq, Eq, Debug)]
-enum Relation {
+pub(super) enum Relation {
     Ahead,
     Different,
 }
@@ -76,15 +76,14 @@ fn refuse_another_quorum(ledger: &Path, copy: &Path, genesis: &str) -> Result<()
     }
 }
 
-/// Brings one ceremony of a copy level with the ledger's.
-pub(super) fn catch_up(ledger: &Path, copy: &Path, directory: &str) -> Result<(), StoreError> {
-    let original = layout::ceremony(ledger, directory, &mut Budget::ledger())?;
-    if !layout::is_there(&copy.join(directory))? {
-        return writing::ceremony(copy, &original).map_err(only_this_copy);
+/// Brings one ceremony of a copy level with the ledger's files of it, which are verified.
+pub(super) fn catch_up(ledger: &Path, copy: &Path, original: &CeremonyFiles) -> Result<(), StoreError> {
+    if !layout::is_there(&copy.join(&original.directory))? {
+        return writing::ceremony(copy, original).map_err(only_this_copy);
     }
-    let duplicate = layout::ceremony(copy, directory, &mut Budget::ledger())?;
-    match is_behind((ledger, &original), (copy, &duplicate))? {
-        true => complete(copy, &original, &duplicate).map_err(only_this_copy),
+    let duplicate = layout::ceremony(copy, &original.directory, &mut Budget::ledger())?;
+    match is_behind((ledger, original), (copy, &duplicate))? {
+        true => complete(copy, original, &duplicate).map_err(only_this_copy),
         false => Ok(()),
     }
 }
@@ -127,10 +126,13 @@ fn only_this_copy(error: StoreError) -> StoreError {
 }
 
 /// Whether the copy lacks something: files, or the end of one. An error names the file that the ledger lacks.
-fn lacks(original: &CeremonyFiles, duplicate: &CeremonyFiles) -> Result<bool, (String, Relation)> {
+pub(super) fn lacks(original: &CeremonyFiles, duplicate: &CeremonyFiles) -> Result<bool, (String, Relation)> {
     let (ours, theirs) = (parts(original), parts(duplicate));
     for (name, held) in &theirs {
         match ours.get(name) {
+            // A plan is written once and never grows.
+            Some(bytes) if name == PLAN && (bytes == held || held.is_empty()) => {}
+            Some(_) if name == PLAN => return Err((name.clone(), Relation::Different)),
             Some(bytes) if bytes.starts_with(held) => {}
             Some(bytes) if !held.starts_with(bytes) => return Err((name.clone(), Relation::Different)),
             _ => return Err((name.clone(), Relation::Ahead)),

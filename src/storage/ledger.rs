@@ -1,15 +1,19 @@
 //! The ledger as directories: the one that was named, and its copies on other media.
 //!
 //! Every write goes to the ledger first, then to each copy; both are fsynced before it returns. The ceremony
-//! that is written is brought level on each copy before and after, and the one before a new one; a whole copy when the ledger is
-//! opened, and before a quorum acts. A copy may be behind, and is caught up;
+//! that is written is brought level on each copy before and after, and the one before a new one; a whole copy when the ledger was
+//! verified, and before a quorum acts. A copy may be behind, and is caught up;
 //! one that is ahead or different stops everything before a byte is written.
+//!
+//! A copy is the way back from a ledger that was damaged, so that it is given only files that were verified or that this process
+//! wrote: they are known by their digests, and a ledger that changed meanwhile is refused.
 //!
 //! A write that fails on the ledger may still have been done, if only the last fsync failed; one that fails on a
 //! copy was done on the ledger. Read again before trying again.
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -55,6 +59,12 @@ pub fn read(path: &Path) -> Result<Vec<CeremonyFiles>, StoreError> {
 pub struct LedgerDirectory {
     ledger: LockedDirectory,
     copies: Vec<LockedDirectory>,
+    /// Of each copy the ceremonies in which it was behind when the ledger was opened.
+    late: Vec<Vec<String>>,
+    /// The ceremonies by the digest of their files, as they were verified, or as this process wrote them since.
+    known: BTreeMap<String, Digest>,
+    /// The files of the last ceremony when they were known last: it does not go back.
+    last: Option<CeremonyFiles>,
     /// Directories of copies that were made for it.
     _made: Vec<Made>,
 }
@@ -104,13 +114,14 @@ impl LedgerDirectory {
             made.extend(prepare_copy(&path, copy)?);
         }
         let copies = copies.iter().map(|copy| LockedDirectory::lock(copy)).collect::<Result<_, _>>()?;
-        let opened = Self { ledger, copies, _made: made };
-        opened.level_all()?;
+        let mut opened =
+            Self { ledger, copies, late: Vec::new(), known: BTreeMap::new(), last: None, _made: made };
+        opened.late = opened.behind()?;
         Ok(opened)
     }
 
-    /// Brings all copies level with the ledger; first finds out whether all can be.
-    fn level_all(&self) -> Result<(), StoreError> {
+    /// Of each copy the ceremonies in which it is behind. An error if one cannot be brought level.
+    fn behind(&self) -> Result<Vec<Vec<String>>, StoreError> {
         self.check_places()?;
         let mut late = Vec::new();
         for copy in &self.copies {
@@ -119,23 +130,67 @@ impl LedgerDirectory {
                 let bytes = obstacles::weight(&self.ledger.path, &directories)?;
                 writing::check_free(obstacles::ROOM, &copy.path, bytes)?;
             }
-            late.push((copy, directories));
+            late.push(directories);
         }
-        for (copy, directories) in late {
+        Ok(late)
+    }
+
+    /// Brings each copy level in these ceremonies.
+    fn catch_up(&self, late: &[Vec<String>]) -> Result<(), StoreError> {
+        for (copy, directories) in self.copies.iter().zip(late) {
             if !directories.is_empty() {
                 writing::clear_unfinished(&copy.path)?;
             }
             for directory in directories {
-                copies::catch_up(&self.ledger.path, &copy.path, &directory)?;
+                copies::catch_up(&self.ledger.path, &copy.path, &self.known_files(directory)?)?;
             }
         }
         Ok(())
     }
 
-    /// Brings one ceremony level on all copies.
-    fn level(&self, directory: &str) -> Result<(), StoreError> {
+    /// Brings one ceremony level on all copies. Its files as they are.
+    fn level(&self, directory: &str) -> Result<CeremonyFiles, StoreError> {
         self.check_places()?;
-        self.copies.iter().try_for_each(|copy| copies::catch_up(&self.ledger.path, &copy.path, directory))
+        // Whoever only adds a statement verified the ledger before it was locked, and has no copy to which anything could go.
+        if self.known.is_empty() && self.copies.is_empty() {
+            return layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger());
+        }
+        let files = self.known_files(directory)?;
+        for copy in &self.copies {
+            copies::catch_up(&self.ledger.path, &copy.path, &files)?;
+        }
+        Ok(files)
+    }
+
+    /// The files of a ceremony, which are those that were verified or written here.
+    fn known_files(&self, directory: &str) -> Result<CeremonyFiles, StoreError> {
+        let files = layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger())?;
+        self.check_known(&files)?;
+        Ok(files)
+    }
+
+    fn check_known(&self, files: &CeremonyFiles) -> Result<(), StoreError> {
+        match self.known.get(&files.directory) {
+            Some(digest) if *digest == files.digest() => Ok(()),
+            _ => Err(self.changed(&files.directory)),
+        }
+    }
+
+    fn changed(&self, directory: &str) -> StoreError {
+        let reason = "it was changed by somebody else after this command verified it";
+        let hint = "nothing of the change was written to a copy; run 'quorate audit' on the ledger and on its copies, and go on only \
+                    with one that verifies";
+        refused("reading", &self.ledger.path.join(directory), reason, hint)
+    }
+
+    /// Takes what was written to a ceremony as known, and brings it level on all copies.
+    fn written(&mut self, files: &CeremonyFiles) -> Result<(), StoreError> {
+        self.known.insert(files.directory.clone(), files.digest());
+        let number = |files: &CeremonyFiles| layout::ceremony_number(&files.directory);
+        if self.last.as_ref().is_none_or(|last| number(last) <= number(files)) {
+            self.last = Some(files.clone());
+        }
+        self.level(&files.directory).map(drop)
     }
 
     fn check_places(&self) -> Result<(), StoreError> {
@@ -162,13 +217,42 @@ impl LedgerStore for LedgerDirectory {
         layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger())
     }
 
+    fn verified(&mut self, ceremonies: Vec<(String, Digest)>) -> Result<(), StoreError> {
+        let last = ceremonies.last().map(|(directory, _)| directory.clone());
+        self.known.extend(ceremonies);
+        if let Some(last) = &self.last {
+            let now = self.known_files(&last.directory)?;
+            copies::lacks(&now, last)
+                .map_err(|(file, _)| went_back(&self.ledger.path.join(&last.directory).join(file)))?;
+        }
+        self.last = last.map(|last| self.known_files(&last)).transpose()?;
+        self.catch_up(&self.late)?;
+        self.late.clear();
+        Ok(())
+    }
+
+    fn check_unchanged(&mut self) -> Result<(), StoreError> {
+        self.ledger.check()?;
+        let names = layout::ceremonies(&self.ledger.path)?;
+        let missing = self.known.keys().find(|known| !names.contains(known));
+        if let Some(missing) = missing {
+            return Err(self.changed(missing));
+        }
+        let mut budget = Budget::ledger();
+        for name in &names {
+            self.check_known(&layout::ceremony(&self.ledger.path, name, &mut budget)?)?;
+        }
+        Ok(())
+    }
+
     fn create(&mut self, directory: &str, plan: &[u8], first_line: &[u8]) -> Result<(), StoreError> {
         let path = self.ledger.path.join(directory);
         let transcript = extended(&path, Vec::new(), &[first_line.to_vec()])?;
         let before = layout::ceremonies(&self.ledger.path)?;
         match before.last() {
-            Some(last) => self.level(last)?,
-            None => self.level_all()?,
+            Some(last) => drop(self.level(last)?),
+            // A copy in which another ledger began meanwhile is refused.
+            None => drop(self.behind()?),
         }
         let bytes = layout::length(&self.ledger.path, &before)?;
         if bytes > MAX_LEDGER / 2 {
@@ -185,19 +269,18 @@ impl LedgerStore for LedgerDirectory {
             ..CeremonyFiles::default()
         };
         writing::ceremony(&self.ledger.path, &files)?;
-        self.level(directory)
+        self.written(&files)
     }
 
     fn append(&mut self, directory: &str, lines: &[Vec<u8>]) -> Result<(), StoreError> {
-        self.level(directory)?;
+        let mut files = self.level(directory)?;
         if lines.is_empty() {
             return Ok(());
         }
         let path = layout::ceremony_path(&self.ledger.path, directory)?;
-        let before = layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger())?.transcript;
-        let after = extended(&path, before, lines)?;
-        writing::transcript(&self.ledger.path, directory, &after)?;
-        self.level(directory)
+        files.transcript = extended(&path, files.transcript, lines)?;
+        writing::transcript(&self.ledger.path, directory, &files.transcript)?;
+        self.written(&files)
     }
 
     fn put_beside(
@@ -207,14 +290,16 @@ impl LedgerStore for LedgerDirectory {
         name: &str,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        self.level(directory)?;
-        let files = layout::ceremony(&self.ledger.path, directory, &mut Budget::ledger())?;
+        let mut files = self.level(directory)?;
         let path = self.ledger.path.join(directory).join(beside_name(beside)).join(name);
-        if writing::novelty(&files, beside, (name, bytes), &path)? == Novelty::Held {
+        let statements = writing::statements(&mut files, beside);
+        if writing::novelty(statements, (name, bytes), &path)? == Novelty::Held {
             return Ok(());
         }
         writing::statement(&self.ledger.path, directory, beside, (name, bytes))?;
-        self.level(directory)
+        statements.push((name.to_owned(), bytes.to_vec()));
+        statements.sort();
+        self.written(&files)
     }
 
     fn copies(&mut self) -> Result<Copies, StoreError> {
@@ -234,12 +319,14 @@ impl LedgerStore for LedgerDirectory {
     }
 
     fn check_room(&mut self, directory: &str, bytes: u64) -> Result<(), StoreError> {
+        self.check_unchanged()?;
+        // Before it is asked whether a copy can be written to: of a copy that lost the ceremony there is nothing to ask.
+        self.catch_up(&self.behind()?)?;
         self.check_writable(directory)?;
-        self.level_all()?;
         self.places().try_for_each(|place| writing::check_room(&place.path, directory, bytes))
     }
 
-    /// Copies are level since the ledger was opened.
+    /// Copies are level since the ledger was verified.
     fn obstacles(&mut self, bytes: u64) -> Vec<StoreError> {
         self.places().filter_map(|place| obstacles::ready(&place.path, bytes).err()).collect()
     }
@@ -252,6 +339,7 @@ impl LedgerStore for LedgerDirectory {
     ) -> Result<DurableIntent, StoreError> {
         self.check_places()?;
         let intended = self.ledger.intended(directory, line)?;
+        self.check_known(&intended)?;
         for copy in &self.copies {
             let files = copy.intended(directory, line)?;
             if copies::is_behind((&self.ledger.path, &intended), (&copy.path, &files))? {
@@ -300,6 +388,13 @@ impl LockedDirectory {
     fn identity(&self) -> Result<DirectoryId, StoreError> {
         self.lock.identity().map_err(|e| failed("looking at", &self.path, &e))
     }
+}
+
+fn went_back(file: &Path) -> StoreError {
+    let reason = "it lacks what this command read or wrote before: somebody put an older one in its place";
+    let hint =
+        "audit the ledger and its copies against the last head on paper, and keep all of them as evidence";
+    refused("reading", file, reason, hint)
 }
 
 fn in_use(path: &Path) -> StoreError {

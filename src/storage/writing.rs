@@ -168,7 +168,7 @@ pub(super) fn check_free(doing: &str, directory: &Path, bytes: u64) -> Result<()
     Err(StoreError { what, reason, hint })
 }
 
-/// Replaces the plan, of which a copy had a part only.
+/// Writes the plan, which a copy did not have.
 pub(super) fn plan(ledger: &Path, directory: &str, bytes: &[u8]) -> Result<(), StoreError> {
     replace(ledger, &layout::ceremony_path(ledger, directory)?.join(PLAN), bytes, MAX_PLAN)
 }
@@ -207,6 +207,15 @@ fn clear_temporary(directory: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Those of one kind.
+pub(super) fn statements(files: &mut CeremonyFiles, beside: Beside) -> &mut Vec<(String, Vec<u8>)> {
+    match beside {
+        Beside::Approvals => &mut files.approvals,
+        Beside::Attestations => &mut files.attestations,
+        Beside::Drills => &mut files.drills,
+    }
+}
+
 /// What a new statement is to those that lie there.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Novelty {
@@ -217,16 +226,10 @@ pub(super) enum Novelty {
 /// Whether a statement is to be written. One of this name with other bytes is refused, and one with which those
 /// of its kind would be too many bytes to be read again.
 pub(super) fn novelty(
-    files: &CeremonyFiles,
-    beside: Beside,
+    statements: &Statements,
     (name, bytes): (&str, &[u8]),
     path: &Path,
 ) -> Result<Novelty, StoreError> {
-    let statements = match beside {
-        Beside::Approvals => &files.approvals,
-        Beside::Attestations => &files.attestations,
-        Beside::Drills => &files.drills,
-    };
     match statements.iter().find(|(held, _)| held == name) {
         Some((_, held)) if held == bytes => return Ok(Novelty::Held),
         Some(_) => {

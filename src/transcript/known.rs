@@ -16,7 +16,7 @@ pub struct Known {
     mode: Option<Mode>,
     digests: Vec<Digest>,
     verified: Verified,
-    last: Option<String>,
+    last: Option<(String, Digest)>,
 }
 
 impl Known {
@@ -35,7 +35,12 @@ impl Known {
 
     /// The directory of the last ceremony of the ledger that was verified; none where nothing was, or not all of it.
     pub fn last(&self, mode: Mode) -> Option<&str> {
-        self.last.as_deref().filter(|_| self.mode == Some(mode))
+        self.last.as_ref().filter(|_| self.mode == Some(mode)).map(|(directory, _)| directory.as_str())
+    }
+
+    /// The digests of the ceremonies that were verified, by number.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.digests.iter().copied().chain(self.last.iter().map(|(_, digest)| *digest))
     }
 
     /// The same where nobody had locked the files: until all of them are compared again, nothing follows the last ceremony.
@@ -80,9 +85,10 @@ impl Known {
         }
         known.mode = Some(mode);
         known.verified = verified;
-        known.digests.extend(read.digests.into_inner().into_values());
-        let (verified, is_whole) = known.verified.go_on(files, last..count, mode)?;
-        known.last = files.directories().last().filter(|_| is_whole).map(|&directory| directory.to_owned());
+        known.digests.extend(read.digests.take().into_values());
+        let (verified, is_whole) = known.verified.go_on(&read, last..count, mode)?;
+        let digest = read.digests.into_inner().into_values().next().filter(|_| is_whole);
+        known.last = files.directories().last().map(|&last| last.to_owned()).zip(digest);
         *self = known;
         Ok(verified)
     }

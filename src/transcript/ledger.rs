@@ -42,7 +42,7 @@ pub struct CeremonyFiles {
 
 impl CeremonyFiles {
     /// Digest of all of it: every name and every byte.
-    pub(super) fn digest(&self) -> Digest {
+    pub fn digest(&self) -> Digest {
         let mut hasher = Hasher::default();
         let mut take = |bytes: &[u8]| {
             // Each with its length, so that no two lists of parts are the same bytes.

@@ -12,6 +12,7 @@ mod ceremonies;
 mod clocks;
 mod comparing;
 mod continuity;
+mod copies;
 mod honest;
 mod hostile_files;
 mod known;

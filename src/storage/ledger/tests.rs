@@ -28,12 +28,15 @@ impl Fixture {
         self.dir.path().join(name)
     }
 
+    /// Not verified yet.
     fn try_open(&self, copies: &[&str]) -> Result<LedgerDirectory, StoreError> {
         LedgerDirectory::open(self.path("ledger"), copies.iter().map(|name| self.path(name)).collect())
     }
 
     fn open(&self, copies: &[&str]) -> LedgerDirectory {
-        self.try_open(copies).unwrap()
+        let mut ledger = self.try_open(copies).unwrap();
+        ledger.verified(as_it_is(&self.path("ledger"))).unwrap();
+        ledger
     }
 
     fn refusal(&self, copies: &[&str]) -> StoreError {
@@ -48,6 +51,12 @@ impl Fixture {
         let show = |place: &str| format!("{:?}", read(&self.path(place)).unwrap());
         show("ledger") == show(copy)
     }
+}
+
+/// What a verification of a ledger as it is now would say.
+fn as_it_is(ledger: &Path) -> Vec<(String, Digest)> {
+    let files = read(ledger).unwrap_or_default();
+    files.into_iter().map(|file| (file.directory.clone(), file.digest())).collect()
 }
 
 /// What lies there, but for what each ledger has for git.
@@ -270,6 +279,8 @@ fn what_cannot_be_a_statement_is_named_and_not_opened() {
         ]
     );
     // Nor is one of them overwritten, and the ledger goes on.
+    drop(ledger);
+    let mut ledger = fixture.open(&[]);
     assert!(ledger.put_beside(GENESIS, Beside::Approvals, "pipe.json", b"{}").is_err());
     ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap();
     ledger.create(DELETE, b"plan", b"line 0").unwrap();
@@ -334,7 +345,8 @@ fn a_pipe_in_a_ledger_does_not_block() {
 fn a_write_that_is_cut_short_leaves_nothing() {
     const PLACE: &str = "QUORATE_TEST_CUT_SHORT";
     if let Some(place) = std::env::var_os(PLACE) {
-        let mut ledger = LedgerDirectory::open(place, Vec::new()).unwrap();
+        let mut ledger = LedgerDirectory::open(&place, Vec::new()).unwrap();
+        ledger.verified(as_it_is(Path::new(&place))).unwrap();
         ledger.append(GENESIS, &[b"small".to_vec()]).unwrap();
         let error = ledger.append(GENESIS, &[vec![b'x'; 100_000]]).unwrap_err();
         assert!(error.reason.contains("a limit of this process"), "{error}");

@@ -38,7 +38,7 @@ fn a_copy_that_is_behind_catches_up() {
     ledger.create(DELETE, b"plan 1", b"one").unwrap();
     drop(ledger);
     fs::write(fixture.path("copy").join(GENESIS).join("approvals/alice.json"), "{\"lo").unwrap();
-    fs::write(fixture.path("copy").join(GENESIS).join("plan.toml"), "pl").unwrap();
+    fs::remove_file(fixture.path("copy").join(GENESIS).join("plan.toml")).unwrap();
     fs::write(fixture.transcript("copy", GENESIS), "line 0\nli").unwrap();
     fs::create_dir(fixture.path("copy").join(".0001-delete.tmp")).unwrap();
     fixture.open(&["copy"]);
@@ -54,6 +54,9 @@ fn a_copy_that_fell_behind_between_two_writes_catches_up() {
     ledger.append(GENESIS, &[b"line 1".to_vec()]).unwrap();
     assert!(fixture.same("copy"));
     fs::write(fixture.transcript("copy", GENESIS), "").unwrap();
+    ledger.check_room(GENESIS, 1).unwrap();
+    assert!(fixture.same("copy"));
+    fs::remove_dir_all(fixture.path("copy").join(GENESIS)).unwrap();
     ledger.check_room(GENESIS, 1).unwrap();
     assert!(fixture.same("copy"));
 }
@@ -159,6 +162,112 @@ fn an_intent_is_proved_by_reading_back_every_copy() {
     fs::remove_file(fixture.path("copy").join(GENESIS).join("plan.toml")).unwrap();
     let error = ledger.prove_intent(GENESIS, line, targets).unwrap_err();
     assert!(error.reason.contains("behind"), "{error}");
+}
+
+type Change = fn(&Fixture);
+
+/// What makes the copy's files the beginning of the ledger's, which was damaged.
+const DAMAGE: [Change; 6] = [
+    |fixture| lengthen(&fixture.path("ledger").join(GENESIS).join(layout::PLAN)),
+    |fixture| lengthen(&fixture.path("ledger").join(DELETE).join(layout::PLAN)),
+    |fixture| lengthen(&fixture.transcript("ledger", DELETE)),
+    |fixture| lengthen(&fixture.path("ledger").join(DELETE).join("approvals/alice.json")),
+    |fixture| fs::write(fixture.path("ledger").join(DELETE).join("attestations/x.json"), "garbage").unwrap(),
+    |fixture| {
+        fs::create_dir(fixture.path("ledger/0002-delete")).unwrap();
+        fs::write(fixture.transcript("ledger", "0002-delete"), "garbage").unwrap();
+    },
+];
+
+fn lengthen(path: &Path) {
+    let bytes = [&fs::read(path).unwrap()[..], b"#\n"].concat();
+    fs::write(path, bytes).unwrap();
+}
+
+/// Two ceremonies with a statement, as they were verified, and level on a copy.
+fn two_ceremonies() -> Fixture {
+    let fixture = Fixture::new();
+    let mut ledger = fixture.open(&["copy"]);
+    ledger.create(DELETE, b"plan 1", b"one").unwrap();
+    ledger.put_beside(DELETE, Beside::Approvals, "alice.json", b"{}").unwrap();
+    drop(ledger);
+    fixture
+}
+
+/// Before the ledger is verified, and when a verification refuses it, a copy stays as it is.
+#[test]
+fn a_ledger_that_was_not_verified_is_not_copied() {
+    for change in DAMAGE {
+        let fixture = two_ceremonies();
+        let good = format!("{:?}", read(&fixture.path("copy")).unwrap());
+        let copy = || format!("{:?}", read(&fixture.path("copy")).unwrap());
+        change(&fixture);
+        // A plan that grew contradicts its copy at once.
+        if let Ok(mut ledger) = fixture.try_open(&["copy", "new"]) {
+            assert!(ledger.append(DELETE, &[b"two".to_vec()]).is_err());
+            assert!(ledger.put_beside(DELETE, Beside::Drills, "x.json", b"{}").is_err());
+            assert!(ledger.create("0003-delete", b"plan", b"line").is_err());
+            assert!(ledger.check_room(DELETE, 1).is_err());
+            assert!(ledger.check_unchanged().is_err());
+        }
+        assert_eq!(copy(), good);
+        assert!(!fixture.path("new").exists());
+    }
+}
+
+/// Somebody who asks for no lock changes a ledger that was verified.
+#[test]
+fn what_changed_after_the_verification_is_not_copied_and_refused_before_a_quorum_acts() {
+    for change in DAMAGE {
+        let fixture = two_ceremonies();
+        let mut ledger = fixture.open(&["copy"]);
+        ledger.append(DELETE, &[b"two".to_vec()]).unwrap();
+        ledger.check_unchanged().unwrap();
+        let copy = || format!("{:?}", read(&fixture.path("copy")).unwrap());
+        let good = copy();
+        change(&fixture);
+        let error = ledger.check_unchanged().unwrap_err();
+        assert!(error.reason.contains("changed by somebody else"), "{error}");
+        assert!(ledger.check_room(DELETE, 1).is_err());
+        // The two that are written to: the one before is looked at again before a quorum acts.
+        drop(ledger.put_beside(DELETE, Beside::Drills, "x.json", b"{}"));
+        drop(ledger.create("0003-delete", b"plan", b"line"));
+        let kept = read(&fixture.path("copy")).unwrap();
+        assert!(!format!("{kept:?}").contains(&format!("{:?}", b"garbage")), "{kept:?}");
+        assert!(kept.iter().all(|file| !file.plan.contains(&b'#') && !file.transcript.contains(&b'#')));
+        assert!(good.len() <= copy().len());
+    }
+    let fixture = two_ceremonies();
+    let mut ledger = fixture.open(&[]);
+    fs::remove_dir_all(fixture.path("ledger").join(GENESIS)).unwrap();
+    assert!(ledger.check_unchanged().is_err(), "one that is missing is a change too");
+}
+
+/// Ledger and copy are both put back to what they were when the command began, which is a whole ledger too.
+#[test]
+fn a_ledger_that_went_back_is_not_gone_on_with() {
+    let fixture = two_ceremonies();
+    let mut ledger = fixture.open(&["copy"]);
+    ledger.append(DELETE, &[b"two".to_vec()]).unwrap();
+    ledger.verified(as_it_is(&fixture.path("ledger"))).unwrap();
+    for place in ["ledger", "copy"] {
+        fs::write(fixture.transcript(place, DELETE), "one\n").unwrap();
+    }
+    let error = ledger.verified(as_it_is(&fixture.path("ledger"))).unwrap_err();
+    assert!(error.reason.contains("an older one in its place"), "{error}");
+    assert!(error.what.ends_with("ledger/0001-delete/transcript.jsonl"), "{error}");
+    drop(ledger);
+    // And also where it was not read since it was written.
+    let mut ledger = fixture.open(&["copy"]);
+    ledger.append(DELETE, &[b"two".to_vec()]).unwrap();
+    fs::write(fixture.transcript("ledger", DELETE), "one\n").unwrap();
+    assert!(ledger.verified(as_it_is(&fixture.path("ledger"))).is_err());
+    // Of the ceremony before it a statement is known, and the last one is still the one that does not go back.
+    fs::write(fixture.transcript("ledger", DELETE), "one\ntwo\n").unwrap();
+    ledger.verified(as_it_is(&fixture.path("ledger"))).unwrap();
+    ledger.put_beside(GENESIS, Beside::Attestations, "x.json", b"{}").unwrap();
+    fs::write(fixture.transcript("ledger", DELETE), "one\n").unwrap();
+    assert!(ledger.verified(as_it_is(&fixture.path("ledger"))).is_err());
 }
 
 /// The copy's medium is full: the ledger has the line, the copy catches up when there is room.
