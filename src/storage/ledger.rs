@@ -392,8 +392,7 @@ impl LockedDirectory {
 
 fn went_back(file: &Path) -> StoreError {
     let reason = "it lacks what this command read or wrote before: somebody put an older one in its place";
-    let hint =
-        "audit the ledger and its copies against the last head on paper, and keep all of them as evidence";
+    let hint = "run 'quorate audit' on the ledger and its copies, with the last head on paper, and keep all of them as evidence";
     refused("reading", file, reason, hint)
 }
 
