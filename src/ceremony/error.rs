@@ -4,7 +4,12 @@ use super::{Code, ErrorKind};
 use crate::{
     account::advice::Advice,
     memory::MemoryError,
-    ports::{card::CardError, cause::Cause, store::StoreError, token::TokenError},
+    ports::{
+        card::CardError,
+        cause::Cause,
+        store::{StoreCause, StoreError},
+        token::TokenError,
+    },
     sealing::single::SealError,
 };
 
@@ -100,7 +105,10 @@ impl Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::problem(error.to_string(), error.hint).coded(Code::Storage)
+        match error.cause {
+            StoreCause::NotDone => Self::problem(error.to_string(), error.hint).coded(Code::Storage),
+            StoreCause::Changed => Self::refused(error.to_string(), error.hint).coded(Code::LedgerInvalid),
+        }
     }
 }
 

@@ -24,6 +24,16 @@ pub struct StoreError {
     pub what: String,
     pub reason: String,
     pub hint: String,
+    pub cause: StoreCause,
+}
+
+/// What it means for the ceremony.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreCause {
+    /// It may be tried again.
+    NotDone,
+    /// The ledger is not the one that was verified.
+    Changed,
 }
 
 /// A ledger that is read ceremony by ceremony.

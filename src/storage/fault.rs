@@ -2,7 +2,10 @@
 
 use std::{io, path::Path};
 
-use crate::{encoding::text, ports::store::StoreError};
+use crate::{
+    encoding::text,
+    ports::store::{StoreCause, StoreError},
+};
 
 pub(super) fn shown(path: &Path) -> String {
     text::printable(&path.to_string_lossy())
@@ -21,7 +24,8 @@ pub(super) fn refused(
     reason: impl Into<String>,
     hint: impl Into<String>,
 ) -> StoreError {
-    StoreError { what: format!("{doing} {}", shown(path)), reason: reason.into(), hint: hint.into() }
+    let what = format!("{doing} {}", shown(path));
+    StoreError { what, reason: reason.into(), hint: hint.into(), cause: StoreCause::NotDone }
 }
 
 fn explain(error: &io::Error) -> (String, &'static str) {

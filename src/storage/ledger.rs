@@ -28,7 +28,7 @@ use crate::{
     approval::intent::DurableIntent,
     durable::{self, Access, DirectoryId, DirectoryLock, LockHolder},
     encoding::{digest::Digest, text::Name},
-    ports::store::{Beside, Copies, LedgerStore, StoreError, StoredFiles},
+    ports::store::{Beside, Copies, LedgerStore, StoreCause, StoreError, StoredFiles},
     transcript::ledger::{CeremonyFiles, LedgerFiles as _},
 };
 
@@ -180,7 +180,8 @@ impl LedgerDirectory {
         let reason = "it was changed by somebody else after this command verified it";
         let hint = "nothing of the change was written to a copy; run 'quorate audit' on the ledger and on its copies, and go on only \
                     with one that verifies";
-        refused("reading", &self.ledger.path.join(directory), reason, hint)
+        let error = refused("reading", &self.ledger.path.join(directory), reason, hint);
+        StoreError { cause: StoreCause::Changed, ..error }
     }
 
     /// Takes what was written to a ceremony as known, and brings it level on all copies.
@@ -393,7 +394,7 @@ impl LockedDirectory {
 fn went_back(file: &Path) -> StoreError {
     let reason = "it lacks what this command read or wrote before: somebody put an older one in its place";
     let hint = "run 'quorate audit' on the ledger and its copies, with the last head on paper, and keep all of them as evidence";
-    refused("reading", file, reason, hint)
+    StoreError { cause: StoreCause::Changed, ..refused("reading", file, reason, hint) }
 }
 
 fn in_use(path: &Path) -> StoreError {

@@ -13,7 +13,11 @@ use super::{
     fault::{failed, refused, shown},
     layout,
 };
-use crate::{durable, memory::hardening, ports::store::StoreError};
+use crate::{
+    durable,
+    memory::hardening,
+    ports::store::{StoreCause, StoreError},
+};
 
 const DOING: &str = "opening the state directory";
 
@@ -30,6 +34,7 @@ fn state_root(state_home: Option<OsString>, home: Option<OsString>) -> Result<Pa
         what: "finding the state directory".to_owned(),
         reason: "neither XDG_STATE_HOME nor HOME is an absolute path".to_owned(),
         hint: "set one of them, or name the directory with --state-dir".to_owned(),
+        cause: StoreCause::NotDone,
     })
 }
 

@@ -163,9 +163,10 @@ pub(super) fn check_free(doing: &str, directory: &Path, bytes: u64) -> Result<()
     if disk.f_blocks == 0 || free >= bytes {
         return Ok(());
     }
-    let StoreError { what, reason, hint } = failed(doing, directory, &io::ErrorKind::StorageFull.into());
+    let StoreError { what, reason, hint, cause } =
+        failed(doing, directory, &io::ErrorKind::StorageFull.into());
     let reason = format!("{reason}: it takes {} KiB, and {} are free", bytes.div_ceil(1024), free / 1024);
-    Err(StoreError { what, reason, hint })
+    Err(StoreError { what, reason, hint, cause })
 }
 
 /// Writes the plan, which a copy did not have.
