@@ -74,8 +74,8 @@ impl Audited {
             rows.push(Row::Digest("Genesis fingerprint".into(), genesis));
             rows.extend(self.head.map(|head| Row::Digest("Head".into(), head)));
         }
-        // The verdict says it all where there is no ledger.
-        if self.verdict != Verdict::NotALedger {
+        // The verdict says it all where there is no ledger at all.
+        if self.verdict != Verdict::NotALedger || self.genesis.is_some() {
             rows.extend(finding::grouped(&self.findings).into_iter().map(Row::Finding));
         }
         if !self.commands.is_empty() {
@@ -106,6 +106,9 @@ impl Audited {
             }
             Verdict::NotYourPaper => format!("NOT YOUR PAPER: every line checks out, and {reason}."),
             Verdict::Broken => format!("BROKEN: this ledger cannot be believed: {reason}."),
+            Verdict::NotALedger if self.genesis.is_some() => {
+                format!("NOT A LEDGER: {reason}; every line of what else was named checks out.")
+            }
             Verdict::NotALedger => format!("NOT A LEDGER: {reason}."),
         }
     }

@@ -60,29 +60,47 @@ type NamedCopy<'a> = (&'a str, &'a StoredFiles);
 /// Audits one ledger, given as one or more copies with their names. The longest copy is the one that is judged. No more than
 /// one ceremony of each copy is in memory, besides what it adds to the state.
 ///
-/// Ledgers of several quorums are refused, unless the pin of the genesis tells which one is meant.
+/// Ledgers of several quorums are refused, unless the pin of the genesis tells which one is meant; what each is by itself is
+/// said, so that naming another ledger makes none look better. Nor does what is left out.
 pub fn audit(
     copies: &[(String, Box<StoredFiles>)],
     mode: Mode,
     pins: Pins,
     clock: &dyn Clock,
 ) -> Result<Audit, Error> {
+    let mut ledgers = Vec::new();
+    let mut left_out = Vec::new();
     for (name, files) in copies {
-        if let Some(finding) = verification::foreign(ledger::first(&**files)?.as_deref(), mode) {
-            let reason = Some(format!("{name}: {}", finding.message));
-            let findings = vec![finding];
-            return Ok(Audit { verdict: Verdict::NotALedger, reason, findings, state: None });
+        match verification::foreign(ledger::first(&**files)?.as_deref(), mode) {
+            None => ledgers.push((name.as_str(), &**files)),
+            Some(mut finding) => {
+                finding.message = format!("{name}: {}", finding.message);
+                left_out.push((Verdict::NotALedger, finding));
+            }
         }
     }
-    let OneQuorum { copies, mut paper } = OneQuorum::of(copies, mode, pins.genesis)?;
-    let CopiesCompared { mut findings, sizes } = verification::compare_copies(&copies)?;
+    let copies = one_quorum(ledgers, mode, pins.genesis, clock, &mut left_out)?;
+    audit_one(&copies, mode, pins, clock, left_out)
+}
+
+/// Audits copies that begin with one genesis, as far as they can be followed. `left_out`: what else was named, and what the verdict is
+/// for that where nothing worse is found.
+fn audit_one(
+    copies: &[NamedCopy<'_>],
+    mode: Mode,
+    pins: Pins,
+    clock: &dyn Clock,
+    left_out: Vec<(Verdict, Finding)>,
+) -> Result<Audit, Error> {
+    let CopiesCompared { mut findings, sizes } = verification::compare_copies(copies)?;
     let length = |(place, (_, files)): &(usize, &NamedCopy<'_>)| {
         (files.directories().len(), sizes.get(*place).copied())
     };
     // Of several equally long copies, the one that was named first.
     let longest = copies.iter().enumerate().rev().max_by_key(length);
     let Some((judged, (_, files))) = longest else {
-        let (findings, reason) = (Vec::new(), None);
+        let reason = left_out.first().map(|(_, finding)| finding.message.clone());
+        let findings = left_out.into_iter().map(|(_, finding)| finding).collect();
         return Ok(Audit { verdict: Verdict::NotALedger, reason, findings, state: None });
     };
     let others = || copies.iter().enumerate().filter(|(place, _)| *place != judged).map(|(_, other)| other);
@@ -99,6 +117,7 @@ pub fn audit(
             f
         }));
     }
+    let mut paper = Vec::new();
     if let Some(state) = &verified.state {
         findings.extend(verification::remarks(state, clock.now()));
         // Where verification stops early, the head of the rest is not known.
@@ -106,63 +125,94 @@ pub fn audit(
         paper.extend(verification::check_pins(state, pins).into_iter().filter(told));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let (verdict, reason) = judge(&findings, &paper, verified.state.as_ref());
+    let (verdict, reason) = judge(&findings, &paper, &left_out, verified.state.as_ref());
     findings.extend(paper);
+    findings.extend(left_out.into_iter().map(|(_, finding)| finding));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(Audit { verdict, reason, findings, state: verified.state })
 }
 
-/// The copies that begin with one genesis.
-struct OneQuorum<'a> {
+/// The copies that begin with one genesis: with that on the auditor's paper where they begin with several. A copy of which not
+/// even the genesis can be followed may be of any quorum: it stays, and is broken.
+fn one_quorum<'a>(
     copies: Vec<NamedCopy<'a>>,
-    /// Of the copies that begin with another one than that on the auditor's paper.
-    paper: Vec<Finding>,
-}
-
-impl<'a> OneQuorum<'a> {
-    /// A copy of which not even the genesis can be followed may be of any quorum: it stays, and is broken.
-    fn of(copies: &'a [(String, Box<StoredFiles>)], mode: Mode, pin: Option<Digest>) -> Result<Self, Error> {
-        let mut genesis = Vec::new();
-        for (_, files) in copies.iter().filter(|_| copies.len() > 1) {
-            let first = ledger::first(&**files)?;
-            let state = first.and_then(|first| verification::verify(&[first.into_owned()], mode).state);
-            genesis.push(state.map(|state| state.genesis));
-        }
-        let distinct: BTreeSet<Digest> = genesis.iter().copied().flatten().collect();
-        let copies = copies.iter().map(|(name, files)| (name.as_str(), &**files));
-        if distinct.len() < 2 {
-            return Ok(Self { copies: copies.collect(), paper: Vec::new() });
-        }
-        let Some(pin) = pin.filter(|pin| distinct.contains(pin)) else {
-            let begins = |((name, _), genesis): (NamedCopy<'_>, &Option<Digest>)| match genesis {
-                Some(genesis) => format!("{name} begins with {genesis}"),
-                None => format!("{name}: its genesis cannot be followed"),
-            };
-            return Err(Error::usage(
-                "these are not copies of one ledger: they begin with different geneses, so that they are of several quorums, or all but one are forged",
-                "audit the copies of one quorum at a time, with its genesis fingerprint from paper (--genesis)",
-            )
-            .with(copies.zip(&genesis).map(begins).collect()));
-        };
-        let mut ours = Self { copies: Vec::new(), paper: Vec::new() };
-        for ((name, files), genesis) in copies.zip(genesis) {
-            match genesis.filter(|genesis| *genesis != pin) {
-                None => ours.copies.push((name, files)),
-                Some(other) => ours.paper.push(Finding::error(
+    mode: Mode,
+    pin: Option<Digest>,
+    clock: &dyn Clock,
+    left_out: &mut Vec<(Verdict, Finding)>,
+) -> Result<Vec<NamedCopy<'a>>, Error> {
+    let mut quorums: BTreeMap<Option<Digest>, Vec<NamedCopy<'a>>> = BTreeMap::new();
+    let mut begin = Vec::new();
+    for &(_, files) in copies.iter().filter(|_| copies.len() > 1) {
+        let first = ledger::first(files)?;
+        let state = first.and_then(|first| verification::verify(&[first.into_owned()], mode).state);
+        begin.push(state.map(|state| state.genesis));
+    }
+    for (genesis, copy) in begin.iter().zip(&copies) {
+        quorums.entry(*genesis).or_default().push(*copy);
+    }
+    if quorums.keys().flatten().count() < 2 {
+        return Ok(copies);
+    }
+    let Some(pin) = pin.filter(|pin| quorums.contains_key(&Some(*pin))) else {
+        return Err(several_quorums(&quorums, mode, clock)?);
+    };
+    let mut ours = Vec::new();
+    for ((name, files), genesis) in copies.into_iter().zip(begin) {
+        match genesis.filter(|genesis| *genesis != pin) {
+            None => ours.push((name, files)),
+            Some(other) => left_out.push((
+                Verdict::NotYourPaper,
+                Finding::error(
                     "genesis-mismatch",
                     format!(
                         "{name} begins with another genesis than the one that you gave, {other}: it is the ledger of another quorum, or forged, and \
                          was left out"
                     ),
-                )),
-            }
+                ),
+            )),
         }
-        Ok(ours)
     }
+    Ok(ours)
+}
+
+/// Why ledgers of several quorums are not audited together, with what each is by itself: refused where one is not to be believed.
+fn several_quorums(
+    quorums: &BTreeMap<Option<Digest>, Vec<NamedCopy<'_>>>,
+    mode: Mode,
+    clock: &dyn Clock,
+) -> Result<Error, Error> {
+    let mut refuse = false;
+    let mut lines = Vec::new();
+    for (genesis, copies) in quorums {
+        let audit = audit_one(copies, mode, Pins::default(), clock, Vec::new())?;
+        let reason = audit.reason.unwrap_or_default();
+        let what = match audit.verdict {
+            Verdict::Broken => format!("BROKEN: {reason}"),
+            Verdict::Contradicted => format!("CONTRADICTED: {reason}"),
+            _ => "every line of it checks out".to_owned(),
+        };
+        refuse |= matches!(audit.verdict, Verdict::Broken | Verdict::Contradicted);
+        lines.extend(copies.iter().map(|(name, _)| match genesis {
+            Some(genesis) => format!("{name} begins with {genesis}; {what}"),
+            None => format!("{name}: its genesis cannot be followed; {what}"),
+        }));
+    }
+    let error = if refuse { Error::refused } else { Error::usage };
+    Ok(error(
+        "these are not copies of one ledger: they begin with different geneses, so that they are of several quorums, or all but one are forged".to_owned(),
+        "audit the copies of one quorum at a time, with its genesis fingerprint from paper (--genesis)".to_owned(),
+    )
+    .with(lines))
 }
 
 /// The verdict with its reason: the worst first. `paper` is what was found about the auditor's own numbers.
-fn judge(findings: &[Finding], paper: &[Finding], state: Option<&LedgerState>) -> (Verdict, Option<String>) {
+fn judge(
+    findings: &[Finding],
+    paper: &[Finding],
+    left_out: &[(Verdict, Finding)],
+    state: Option<&LedgerState>,
+) -> (Verdict, Option<String>) {
     let first = |of: &[Finding], severity| of.iter().find(|f| f.severity == severity).map(Finding::in_short);
     if let Some(reason) = first(findings, Severity::Error) {
         return (Verdict::Broken, Some(reason));
@@ -177,6 +227,10 @@ fn judge(findings: &[Finding], paper: &[Finding], state: Option<&LedgerState>) -
     }
     if let Some(reason) = first(findings, Severity::Objection) {
         return (Verdict::Contradicted, Some(reason));
+    }
+    if let Some((verdict, _)) = left_out.first() {
+        let reasons: Vec<&str> = left_out.iter().map(|(_, finding)| finding.message.as_str()).collect();
+        return (*verdict, Some(reasons.join("; ")));
     }
     let missing: Vec<String> = paper.iter().map(|f| f.message.clone()).collect();
     if !missing.is_empty() {

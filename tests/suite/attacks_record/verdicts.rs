@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path};
 
-use quorate::transcript::event::Rejected;
+use quorate::{encoding::dsse::Mode, transcript::event::Rejected};
 
-use super::{copy, quorate, rehearsed, split};
+use super::{codes, copy, quorate, rehearsed, split};
 use crate::support::{
     forge::{Forge, TWO, concluded, intended},
     quorum::Ran,
@@ -200,4 +200,66 @@ fn equal_warnings_are_told_once() {
     assert!(done.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains("and 3 more: deviation"));
     let json = told(dir.path(), &["--json"]).expect(6);
     assert_eq!(super::codes(&json, "warning").iter().filter(|c| *c == "pins-kept").count(), 6);
+}
+
+/// A foreign ledger or an empty folder among the copies makes no verdict milder, in any order.
+#[test]
+fn what_is_named_besides_a_ledger_makes_its_verdict_no_milder() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let write = |forge: &Forge, name: &str| forge.write(Path::new(&at(name)));
+    let (honest, mut disagrees) = deletion_and_disagreement();
+    write(&honest, "honest");
+    write(&disagrees, "contradicted");
+    disagrees.files[1].plan.push(b'#');
+    write(&disagrees, "broken");
+    // What is sealed is random: it is another genesis.
+    write(&Forge::founded(Mode::Production, |_| {}), "foreign");
+    fs::create_dir(at("empty")).unwrap();
+    let genesis = honest.state().genesis.to_string();
+    let audit = |named: [&str; 2], pins: &[&str]| {
+        let [one, two] = named.map(at);
+        quorate(&[&["audit", "--json", &one, &two], pins].concat())
+    };
+    let pinned = ["--genesis", genesis.as_str()];
+    for (ledger, besides, verdict, finding) in [
+        ("contradicted", "foreign", "contradicted", "genesis-mismatch"),
+        ("contradicted", "empty", "contradicted", "ledger-empty"),
+        ("broken", "foreign", "broken", "genesis-mismatch"),
+        ("broken", "empty", "broken", "ledger-empty"),
+        ("honest", "foreign", "not-your-paper", "genesis-mismatch"),
+        ("honest", "empty", "not-a-ledger", "ledger-empty"),
+    ] {
+        for named in [[ledger, besides], [besides, ledger]] {
+            let done = audit(named, &pinned).expect(3);
+            assert_eq!(done.text("verdict"), verdict, "{named:?}: {}", done.stdout);
+            assert!(codes(&done, "error").contains(&finding.to_owned()), "{named:?}: {}", done.stdout);
+            assert_eq!(done.text("genesis"), genesis, "{named:?}: {}", done.stdout);
+        }
+    }
+    // Without the pin nothing tells which one is meant: each is named for what it is by itself.
+    for (ledger, code, what) in [
+        ("contradicted", 3, "CONTRADICTED: 0001-delete: carol does not agree"),
+        ("broken", 3, "BROKEN: 0001-delete: "),
+        ("honest", 2, "every line of it checks out"),
+    ] {
+        for named in [[ledger, "foreign"], ["foreign", ledger]] {
+            let done = audit(named, &[]).expect(code);
+            let error = done.error().split_whitespace().collect::<Vec<_>>().join(" ");
+            let said = format!("{} begins with {genesis}; {what}", at(ledger));
+            assert!(error.contains(&said), "{named:?}: {error}");
+            let said = format!("{} begins with ", at("foreign"));
+            assert!(error.contains(&said), "{named:?}: {error}");
+        }
+    }
+}
+
+/// A ledger with a deletion, and the same where carol does not agree.
+fn deletion_and_disagreement() -> (Forge, Forge) {
+    let mut honest = Forge::new();
+    let (proposal, lines) = honest.complete_delete();
+    let mut disagrees = honest.clone();
+    let said = honest.sign("carol", &honest.attestation(&proposal, &lines, "carol", false)).write();
+    disagrees.files[1].attestations.push(("1.json".into(), said));
+    (honest, disagrees)
 }
