@@ -14,6 +14,7 @@ mod fault;
 pub(crate) mod inbox;
 mod layout;
 pub mod ledger;
+mod locked;
 mod looking;
 mod obstacles;
 pub(crate) mod state;

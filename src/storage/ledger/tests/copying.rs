@@ -1,4 +1,5 @@
 use super::*;
+use crate::durable::DirectoryId;
 
 #[test]
 fn copies_are_filled_and_written_with_the_ledger() {
