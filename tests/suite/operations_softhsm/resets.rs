@@ -144,9 +144,8 @@ fn a_reset_does_not_go_on_with_a_stranger_that_has_the_new_label() {
     quorum.ceremony(&inventory("hsm"), THREE).ok();
 }
 
-/// The same while the token that is to be reset is away: the station knows that it was not initialised.
-#[test]
-fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
+/// An approved reset that initialised nothing; its token is away, and another one has the new label.
+fn never_began_beside_a_stranger() -> Quorum {
     let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
     let serial = quorum.hsm().serial("lab");
     quorum.approved(&reset(&serial, "lab", "other"), FOUR);
@@ -155,6 +154,13 @@ fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
     module.behave();
     quorum.unplug();
     quorum.hsm().init_token("other");
+    quorum
+}
+
+/// The same while the token that is to be reset is away: the station knows that it was not initialised.
+#[test]
+fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
+    let quorum = never_began_beside_a_stranger();
     let stranger = quorum.hsm().serial("other");
     let refused = quorum.execute().expect(5).stderr;
     assert!(refused.contains(&format!("take the token with serial {stranger} out")), "{refused}");
@@ -168,14 +174,7 @@ fn a_reset_that_never_began_takes_no_stranger_for_its_token_that_is_away() {
 /// Nor does whoever plugs a stranger in keep such a reset open.
 #[test]
 fn a_stranger_under_the_new_label_does_not_keep_a_reset_open_that_never_began() {
-    let (quorum, module) = Quorum::of(5).softhsm_in_use().behind_a_faulty_module();
-    let serial = quorum.hsm().serial("lab");
-    quorum.approved(&reset(&serial, "lab", "other"), FOUR);
-    module.order("C_InitToken", 1, "error");
-    quorum.execute().expect(4);
-    module.behave();
-    quorum.unplug();
-    quorum.hsm().init_token("other");
+    let quorum = never_began_beside_a_stranger();
     let refused = quorum.execute().expect(5).stderr;
     assert!(refused.contains("'quorate execute --give-up'") && refused.contains("\"recover\""), "{refused}");
     quorum.execute_with(&["--give-up"]).expect(5);
