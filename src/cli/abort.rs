@@ -4,6 +4,7 @@ use super::{
     args::{Abort, Global},
     done::Done,
     execute as execute_verb,
+    exit::Exit,
     stage::{Lead, Stage},
     terminal::Terminal,
     unlocking::PresentedCard,
@@ -39,5 +40,6 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     execute_verb::tell_left(terminal, &given.left);
     terminal.digest("Head (write it down)", given.head);
     let ceremony = given.directory;
-    Ok(Done::ok(CeremonyAborted { ceremony, outcome: "aborted", head: given.head, left: given.left }))
+    let aborted = CeremonyAborted { ceremony, outcome: "aborted", head: given.head, left: given.left };
+    Ok(Done::new(stage.ended(Exit::Done), aborted))
 }

@@ -56,7 +56,7 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let executed = executed(report, spent);
     tell(terminal, number, &executed, &next);
     tell_next(terminal, executed.outcome, &next);
-    Ok(Done::new(executed.outcome.into(), executed))
+    Ok(Done::new(stage.ended(executed.outcome.into()), executed))
 }
 
 /// Whether it is the file that cannot be an approval, which is not to be given again.

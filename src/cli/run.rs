@@ -173,10 +173,9 @@ fn lead(
             terminal.complain(&table.next.explain(error));
         }
     }
-    stage.wiring.ledger.check_unchanged()?;
     tell_next(terminal, executed.outcome, &table.next);
     let approved = people.into_iter().map(|approved| approved.who).collect();
-    Ok(Done::new(executed.outcome.into(), Led { proposed, approved, executed }))
+    Ok(Done::new(stage.ended(executed.outcome.into()), Led { proposed, approved, executed }))
 }
 
 /// The station with its ledger and copies, of which `known` was verified before they were locked.

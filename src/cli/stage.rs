@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args::Global, reading, terminal::Terminal, unlocking::PresentedCard, wiring::Wiring};
+use super::{
+    args::Global, exit::Exit, reading, terminal::Terminal, unlocking::PresentedCard, wiring::Wiring,
+};
 use crate::{
     ceremony::{Error, execute, recognition, standing},
     encoding::text::Name,
@@ -80,6 +82,17 @@ impl Stage {
     /// The ledger as it was when it was loaded, with its last ceremony as it is now.
     pub fn state_of_last(&mut self) -> Result<LedgerState, Error> {
         self.wiring.world().reload_last()
+    }
+
+    /// How the command ends: with 0 only over a ledger that is still what was verified and written here. What was done was told.
+    pub fn ended(&mut self, exit: Exit) -> Exit {
+        match self.wiring.ledger.check_unchanged() {
+            Ok(()) => exit,
+            Err(error) => {
+                self.terminal.complain(&error.into());
+                if exit == Exit::Done { Exit::Refused } else { exit }
+            }
+        }
     }
 
     /// Asks where this machine's clock is far past the ledger's last line: what is written now may bind all that follows.

@@ -27,6 +27,14 @@ fn on_own_machine(quorum: &Quorum, verb: &str, who: &str, ledger: &str, more: &[
     quorum.run_as(who, &args)
 }
 
+/// `run` of an inventory with the cards of these people.
+fn run_with_cards(quorum: &Quorum, head: &str, people: &[&str]) -> Ran {
+    let (plan, ledger, copy) = (quorum.plan("inventory", INVENTORY), quorum.at("ledger"), quorum.at("copy"));
+    let cards: Vec<String> = people.iter().flat_map(|who| quorum.with_card(who)).collect();
+    let args = ["run", &plan, &ledger, "--copy", &copy, "--head", head];
+    quorum.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
+}
+
 /// Refused with this reason, and no statement was written.
 #[track_caller]
 fn refused(quorum: &Quorum, ran: Ran, reason: &str) {

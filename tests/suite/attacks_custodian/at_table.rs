@@ -1,7 +1,7 @@
 //! `run` at a terminal: what is asked at a table, that nothing shows a PIN, and that whoever leaves is told how it goes on.
 
 use super::{
-    ADMIN, INVENTORY,
+    ADMIN, INVENTORY, run_with_cards,
     terminal::{at_terminal, at_terminal_of},
 };
 use crate::support::quorum::{QUORATE, Quorum};
@@ -254,13 +254,8 @@ fn those_who_approved_before_an_interruption_attest_too() {
 #[test]
 fn the_same_cards_again_are_as_good_as_without_a_cut() {
     let quorum = founded();
-    let plan = quorum.plan("inventory", INVENTORY);
-    let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
-    let run = |people: &[&str]| {
-        let cards: Vec<String> = people.iter().flat_map(|who| quorum.with_card(who)).collect();
-        let args = ["run", &plan, &ledger, "--copy", &copy, "--head", &head];
-        quorum.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
-    };
+    let head = quorum.head().unwrap();
+    let run = |people: &[&str]| run_with_cards(&quorum, &head, people);
     run(&[ADMIN, "alice", "bob"]).expect(6);
     let done = run(&[ADMIN, "alice", "bob", "carol"]).ok();
     assert!(done.stderr.contains("alice has approved before."), "{}", done.stderr);
@@ -319,6 +314,23 @@ fn a_ledger_that_changes_at_the_last_question_is_not_attested() {
         assert!(said.contains("quorate audit") && !said.contains("attested the head"), "{said}");
         assert_eq!(attestations(&quorum), before, "{said}");
     }
+}
+
+/// Where nobody attests, the end of the command still looks: 0 is not said over a ledger that changed meanwhile.
+#[test]
+fn a_run_does_not_end_well_over_a_ledger_that_changed() {
+    let quorum = founded();
+    let three = ["alice", "bob", "carol"].map(|who| approves(&quorum, who)).concat();
+    let script = format!(
+        "{}{PROPOSED}{SIGNED}{three}{EXECUTED}upto {{attest this head? [yes/no]}}\n\
+         exec sed -i {{$a #}} ledger/0000-genesis/plan.toml\nsend \"no\\r\"\nended\n",
+        start(&quorum)
+    );
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 3, "{said}");
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("it was changed by somebody else after this command verified it"), "{said}");
+    quorum.run(&["audit", &quorum.at("copy")]).expect(6);
 }
 
 /// The attestations in the ledger, of the genesis and of what follows it.

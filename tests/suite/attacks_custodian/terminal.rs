@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use super::{ADMIN, INVENTORY, proposed};
+use super::{ADMIN, INVENTORY, proposed, run_with_cards};
 use crate::support::{
     founded::{genesis_text, practice_target, snapshot},
     quorum::{QUORATE, Quorum},
@@ -188,13 +188,8 @@ fn a_decision_is_for_the_proposal_that_was_reviewed() {
 #[test]
 fn run_goes_on_with_the_open_ceremony_of_its_plan() {
     let quorum = Quorum::of(5).everybody().practice().founded();
-    let plan = quorum.plan("inventory", INVENTORY);
     let (ledger, copy, head) = (quorum.at("ledger"), quorum.at("copy"), quorum.head().unwrap());
-    let run = |people: &[&str]| {
-        let cards: Vec<String> = people.iter().flat_map(|who| quorum.with_card(who)).collect();
-        let args = ["run", &plan, &ledger, "--copy", &copy, "--head", &head];
-        quorum.run(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
-    };
+    let run = |people: &[&str]| run_with_cards(&quorum, &head, people);
     let few = run(&[ADMIN, "alice", "bob"]).expect(6);
     let execute = few.json["error"]["commands"][1].as_str().unwrap();
     assert!(execute.contains(&format!("--copy {copy} --state-dir ")), "{execute}");

@@ -23,6 +23,30 @@ fn a_program_that_prints_a_credential_is_not_quoted() {
     assert!(audit.stdout.contains("credential-written"), "{}", audit.stdout);
 }
 
+/// What comes beside the transcript during the act keeps no outcome from the record.
+#[test]
+fn a_statement_that_comes_during_the_act_does_not_keep_the_outcome_from_the_record() {
+    let programs = Programs::new();
+    let late = programs.quorum.at("ledger/0001-command/approvals/late.json");
+    let done = programs.ceremony(&programs.plan(&["note", &late], &by("secret", "stdin"))).ok();
+    assert_eq!(done.json["outcome"], "completed");
+    let audit = programs.quorum.run(&["audit", &programs.quorum.at("ledger")]).expect(6);
+    assert!(audit.stdout.contains("statement-unread"), "{}", audit.stdout);
+}
+
+/// Of a record that the program damages nobody is told that all is well; the outcome is on record, and the copy is whole.
+#[test]
+fn a_program_that_damages_the_record_is_noticed_and_spoils_no_copy() {
+    let programs = Programs::new();
+    let plan = programs.quorum.at("ledger/0000-genesis/plan.toml");
+    let done = programs.ceremony(&programs.plan(&["note", &plan], &by("secret", "stdin"))).expect(3);
+    assert_eq!(done.json["outcome"], "completed");
+    assert!(done.stderr.contains("0000-genesis: it was changed by"), "{}", done.stderr);
+    programs.quorum.run(&["audit", &programs.quorum.at("ledger")]).expect(3);
+    let audit = programs.quorum.run(&["audit", &programs.quorum.at("copy")]).expect(6);
+    assert_eq!(audit.json["ceremonies"], 2, "{}", audit.json);
+}
+
 #[test]
 fn a_program_that_writes_a_credential_to_its_output_gets_nothing_published() {
     let programs = Programs::new();
