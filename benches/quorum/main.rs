@@ -25,6 +25,7 @@ use quorate::{
         dsse::{Envelope, Mode},
         text::Name,
     },
+    ports::store::LedgerStore as _,
     roster::{
         deal::{Authority, DealHeader, DealtCard, DealtCustodian, StationKeys},
         key::PublicKey,
@@ -315,8 +316,13 @@ fn ceremony() {
 fn new_copy() {
     let (dir, rehearsal) = rehearsed(1000);
     let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
+    // A copy is given what was verified.
+    let verified: Vec<(String, Digest)> =
+        rehearsal.files.iter().map(|files| (files.directory.clone(), files.digest())).collect();
     let copy = || {
-        drop(LedgerDirectory::open(rehearsal.ledger(), vec![ours.clone()]).unwrap());
+        let mut ledger = LedgerDirectory::open(rehearsal.ledger(), vec![ours.clone()]).unwrap();
+        ledger.verified(verified.clone()).unwrap();
+        drop(ledger);
         fs::remove_dir_all(&ours).unwrap();
     };
     // sync(1) with names is fsync(2) of each.
