@@ -66,7 +66,7 @@ unpack() {
 # The envelope just unpacked, with its payload in the file $3, must be of the event $1, signed by the key of the keyid $2.
 signed() {
     local key=$scratch/keys/$2
-    [ "$type" = "$prefix.$1.v1+json" ] || bad "the type is '$type', not that of '$1'"
+    [ "$type" = "$prefix.$1.v2+json" ] || bad "the type is '$type', not that of '$1'"
     [ "$signer" = "$2" ] || bad "$1: signed by another key"
     base64 -d <<< "$sig" > "$scratch/sig" || bad "$1: the signature is not base64"
     { printf 'DSSEv1 %d %s %d ' "${#type}" "$type" "$(stat -c %s "$3")"; cat "$3"; } > "$scratch/pae"
@@ -204,7 +204,7 @@ take_line() {
 read_line() {
     local event place before now
     unpack "$1" "$scratch/entry"
-    event=${type#"$prefix".} event=${event%.v1+json}
+    event=${type#"$prefix".} event=${event%.v2+json}
     jq -r '.seq, .prev, .time, (.event | .proposal // .approval // .rejection // .abort | tojson)' \
         < "$scratch/entry" > "$scratch/said" || bad "the payload is not JSON"
     { read -r place; read -r before; read -r now; read -r inner; } < "$scratch/said"

@@ -52,9 +52,9 @@ head -n 1 ledger/0000-genesis/transcript.jsonl | jq -r .payload | base64 -d | jq
 done
 
 secret=$(printf 'ab%.0s' {1..32})
-printf 'quorate-share-v1\ndealing %s\nepoch 1\nauthority crypto-officer\ncustodian alice\nindex 1\nthreshold 3\nsecret %s\n' \
+printf 'quorate-share-v2\ndealing %s\nepoch 1\nauthority crypto-officer\ncustodian alice\nindex 1\nthreshold 3\nsecret %s\n' \
     "$secret" "$secret" | seed share
-printf 'quorate-credential-v1\nledger %s\nauthority crypto-officer\ntarget root-hsm\nrole user-pin\nversion 1\nsecret %s\n' \
+printf 'quorate-credential-v2\nledger %s\nauthority crypto-officer\ntarget root-hsm\nrole user-pin\nversion 1\nsecret %s\n' \
     "$secret" "$secret" | seed credential
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout key.pem -outform DER -out certificate.der \

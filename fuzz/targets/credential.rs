@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use quorate::sealing::document::Reader;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(mut reader) = Reader::new(data, "quorate-credential-v1") else { return };
+    let Ok(mut reader) = Reader::new(data, "quorate-credential-v2") else { return };
     for key in ["ledger", "authority", "target", "role", "version"] {
         if reader.field(key).is_err() {
             return;

@@ -208,7 +208,7 @@ fn what_a_share_says_of_itself_must_be_what_the_roster_says() {
         ("index 2", "index -1"),
         ("epoch 1", "epoch 1 "),
         ("secret ", "secret 0"),
-        ("quorate-share-v1", "quorate-share-v2"),
+        ("quorate-share-v2", "quorate-share-v9"),
         ("dealing ", "dealing  "),
     ] {
         assert!(UnverifiedShare::read(&edited(good, from, to)).is_err(), "{to}");
@@ -393,7 +393,7 @@ fn a_credential_opens_as_what_it_was_made_for() {
     let stranger = share_recipient(77);
     let elsewhere = wanted.seal(&stranger, &pin).unwrap();
     assert!(matches!(wanted.open(&key, &elsewhere), Err(CredentialError::Seal { .. })));
-    let to_myself = single::seal_to(&key.to_public(), b"quorate-credential-v1\nsecret 00\n").unwrap();
+    let to_myself = single::seal_to(&key.to_public(), b"quorate-credential-v2\nsecret 00\n").unwrap();
     assert!(matches!(wanted.open(&key, &to_myself), Err(CredentialError::Document { .. })));
     let good = seal(&wanted);
     for at in 0..good.len() {

@@ -18,6 +18,7 @@ use crate::{
     },
     transcript::{
         finding::{Finding, Severity},
+        foreign::Foreign,
         known::Known,
         ledger::{self, CeremonyFiles, LedgerFiles, LedgerState},
         verification::{self, CopiesCompared, Pins},
@@ -71,9 +72,10 @@ pub fn audit(
     let mut ledgers = Vec::new();
     let mut left_out = Vec::new();
     for (name, files) in copies {
-        match verification::foreign(ledger::first(&**files)?.as_deref(), mode) {
+        match Foreign::of(ledger::first(&**files)?.as_deref(), mode) {
             None => ledgers.push((name.as_str(), &**files)),
-            Some(mut finding) => {
+            Some(foreign) => {
+                let mut finding = foreign.finding(mode);
                 finding.message = format!("{name}: {}", finding.message);
                 left_out.push((Verdict::NotALedger, finding));
             }

@@ -40,7 +40,7 @@ pub(super) struct Header {
     target: Name,
 }
 
-const FORMAT: &str = "quorate-backup-v1";
+const FORMAT: &str = "quorate-backup-v2";
 
 impl Header {
     /// That of a backup that a ceremony makes.

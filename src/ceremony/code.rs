@@ -63,6 +63,7 @@ codes! {
     Several = "several-reasons": "more than one thing is in the way of a plan; the details list them",
     Copies = "copies-missing": "fewer copies of the ledger than the policy requires, or all on one medium",
     Mode = "other-mode": "a rehearsal's ledger without --rehearsal, or a production ledger with it",
+    Version = "other-version": "a ledger, an enrolment, a card or another file that version 0.1 made",
     Rejected = "rejected": "the custodian rejected the proposal, and that is final",
     Decided = "already-decided": "the station already has this custodian's decision",
     PinUnasked = "pin-unasked": "a PIN was given for a target that the quorum does not have",
@@ -121,6 +122,7 @@ impl From<&CardError> for Code {
         match error {
             CardError::Absent { .. } | CardError::NoFile { .. } => Self::CardAbsent,
             CardError::Unreadable { .. } => Self::CardUnreadable,
+            CardError::Version { .. } => Self::Version,
             CardError::PinForm { .. } => Self::CardPinForm,
             CardError::WrongPin { .. } => Self::CardPinWrong,
             CardError::FinalTry { .. } => Self::CardFinalTry,

@@ -9,7 +9,7 @@ use crate::{
         quorum::Participant,
         statement::{Approval, ApprovalFile, Rejection, Signed, Statement},
     },
-    encoding::{digest::Digest, dsse::Mode, text::Name, time::Timestamp},
+    encoding::{digest::Digest, dsse::Mode, strict::StrictError, text::Name, time::Timestamp},
     ports::store::{Decision, Inbox, StationStore},
     proposal::operations::Plan,
     roster::card::EnrolledCard,
@@ -198,7 +198,10 @@ enum Handed {
 impl Handed {
     /// Verifies who signed it, and that it is of this proposal; of an approval also its times and that its release is whole.
     fn read(ceremony: &Ceremony, mode: Mode, bytes: &[u8]) -> Result<Self, Unfit> {
-        let file = ApprovalFile::parse(bytes).map_err(|_| foreign(not_an_approval(bytes)))?;
+        let file = ApprovalFile::parse(bytes).map_err(|e| match e {
+            StrictError::Version => foreign(e.of("a file")),
+            _ => foreign(not_an_approval(bytes)),
+        })?;
         let roster = &ceremony.roster;
         if file.statement.payload_type == mode.payload_type(Rejection::EVENT) {
             let signed = Signed::<Rejection>::verify(file.statement, mode, roster).map_err(foreign)?;

@@ -57,7 +57,7 @@ pub(crate) use program_proposal::{HandedCredentials, handed_over_needed};
 
 use crate::{
     account::advice::Advice,
-    encoding::{digest::Digest, dsse::Mode, time::Timestamp},
+    encoding::{digest::Digest, dsse::Mode, strict::MADE_BY_0_1, time::Timestamp},
     ports::{
         clock::Clock,
         program::Programs,
@@ -66,6 +66,7 @@ use crate::{
     },
     proposal::environment::EnvironmentReading,
     transcript::{
+        foreign::Foreign,
         known::Known,
         ledger::{self, Ceremony, CeremonyFiles, LedgerState},
         verification::{self, Verified},
@@ -225,34 +226,40 @@ pub fn check_keeping(known: &mut Known, files: &StoredFiles, mode: Mode) -> Resu
 /// The state of a ledger that begins with `first`.
 fn sound(verified: Verified, first: Option<&CeremonyFiles>, mode: Mode) -> Result<LedgerState, Error> {
     verified.sound().map_err(|findings| {
-        let mut error = match (verification::foreign(first, mode), mode) {
-            (None, _) => Error::refused(
+        let mut error = match Foreign::of(first, mode) {
+            None => Error::refused(
                 "the ledger does not verify",
                 "run 'quorate audit' on it and on its copies; go on only with one that verifies",
             )
             .coded(Code::LedgerInvalid),
-            (Some(_), _) if first.is_none() => Error::refused(
+            Some(Foreign::Empty) => Error::refused(
                 "this is not a ledger: no ceremony is in it",
                 "name the directory that contains 0000-genesis",
             ),
-            (Some(_), Mode::Production) => Error::refused(
+            Some(Foreign::Version) => {
+                Error::problem(format!("this ledger was {MADE_BY_0_1}"), HINT_0_1).coded(Code::Version)
+            }
+            Some(Foreign::Mode(Mode::Rehearsal)) => Error::refused(
                 "this is the ledger of a rehearsal",
                 "run the same command again with --rehearsal",
             )
             .coded(Code::Mode),
-            (Some(_), Mode::Rehearsal) => Error::refused(
+            Some(Foreign::Mode(Mode::Production)) => Error::refused(
                 "this is a production ledger, not a rehearsal's",
                 "run the same command again without --rehearsal",
             )
             .coded(Code::Mode),
         };
-        // In the other mode nothing verifies: a list of findings would only be noise.
-        if error.code != Code::Mode {
+        // In the other mode or version nothing verifies: a list of findings would only be noise.
+        if !matches!(error.code, Code::Mode | Code::Version) {
             error.details = findings.iter().map(ToString::to_string).collect();
         }
         error
     })
 }
+
+/// What to do with a ledger of the version before this one.
+pub const HINT_0_1: &str = "read it with quorate 0.1; a quorum of this version begins with a ledger of its own, by a plan of kind \"genesis\"";
 
 fn would_break(error: Error) -> Error {
     let mut wrapped = Error::problem(

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-const TITLE: &str = "quorate-station-v1";
+const TITLE: &str = "quorate-station-v2";
 
 /// The secrets of an open ceremony's station.
 pub struct StationSecrets {

@@ -140,10 +140,8 @@ fn show(args: &CardShow, terminal: Terminal) -> Result<Done, Error> {
     }
     let bytes = wiring::read_file(Path::new(&args.what), strict::MAX_DOCUMENT)?;
     let card = EnrolledCard::parse(&bytes).map_err(|e| {
-        Error::refused(
-            format!("{}: {e}", text::printable(&args.what)),
-            "give yubikey, soft:FILE, or a file that 'quorate card enroll' wrote",
-        )
+        let hint = "give yubikey, soft:FILE, or a file that 'quorate card enroll' wrote";
+        enrolment::refused(&text::printable(&args.what), &e, hint)
     })?;
     let trust = attestation::trust(&args.trust)?;
     Ok(Done::ok(enrolment::show(&card, &shell(args.what.as_ref()), &trust, terminal)))

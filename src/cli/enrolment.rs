@@ -3,11 +3,25 @@
 use super::{proof::KeyOrigin, terminal::Terminal};
 use crate::{
     account::card::EnrolmentShown,
+    ceremony::{Code, Error},
+    encoding::strict::StrictError,
     roster::{
         attestation::{self, Firmware, Trust},
-        card::{CardKind, EnrolledCard},
+        card::{CardKind, EnrolledCard, EnrolmentError},
     },
 };
+
+/// Why the file was not taken for an enrolment, and what would be: `hint`.
+pub fn refused(file: &str, error: &EnrolmentError, hint: &'static str) -> Error {
+    let message = format!("{file}: {error}");
+    match error {
+        EnrolmentError::Document(StrictError::Version) => {
+            let hint = "enroll the card with this version: 'quorate card enroll'";
+            Error::problem(message, hint).coded(Code::Version)
+        }
+        _ => Error::refused(message, hint),
+    }
+}
 
 /// Says what is in it. `what` names its file as a shell takes it, `trust` has the certificates of authorities, and which are believed beside Yubico's.
 pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) -> EnrolmentShown {

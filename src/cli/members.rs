@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::wiring;
+use super::{enrolment, wiring};
 use crate::{
     ceremony::{Error, Mistakes, propose::Members},
     encoding::{strict::Base64, text},
@@ -64,10 +64,8 @@ fn enrolled(table: &MemberTable, path: &Path) -> Result<EnrolledCard, Error> {
     let shown = text::printable(&path.to_string_lossy());
     let bytes = wiring::read_file(path, 64 * 1024)?;
     let card = EnrolledCard::parse(&bytes).map_err(|e| {
-        Error::refused(
-            format!("{}: {shown}: {e}", table.name),
-            "name the file that 'quorate card enroll' wrote",
-        )
+        let file = format!("{}: {shown}", table.name);
+        enrolment::refused(&file, &e, "name the file that 'quorate card enroll' wrote")
     })?;
     let Enrolment { holder, full_name, .. } = card.enrolment();
     if *holder != table.name {

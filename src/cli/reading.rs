@@ -9,12 +9,12 @@ use std::{
 use super::{args::Global, invocation::shell, wiring};
 use crate::{
     ceremony::{self, Code, Error},
-    encoding::{dsse::Mode, text},
+    encoding::{dsse::Mode, strict::MADE_BY_0_1, text},
     ports::store::{StoreError, StoredFiles},
     storage,
     transcript::{
-        ledger::{self, CeremonyFiles, LedgerState},
-        verification,
+        foreign::Foreign,
+        ledger::{self, LedgerState},
     },
 };
 
@@ -36,8 +36,8 @@ pub struct Mistake {
     what: String,
     /// The ledger that was meant, if another one was.
     near: Option<PathBuf>,
-    /// The mode that it has, if it is another one than that of the command.
-    mode: Option<Mode>,
+    /// What the folder is, or the ledger that was meant.
+    foreign: Foreign,
 }
 
 impl Mistake {
@@ -45,21 +45,21 @@ impl Mistake {
     pub fn of(path: &Path, files: &StoredFiles, mode: Mode) -> Result<Option<Self>, StoreError> {
         let shown = text::printable(&path.to_string_lossy());
         let first = ledger::first(files)?;
-        if let Some(other) = other_mode(first.as_deref(), mode) {
-            let what = match other {
-                Mode::Rehearsal => format!("{shown} is the ledger of a rehearsal"),
-                Mode::Production => format!("{shown} is a production ledger, not a rehearsal's"),
-            };
-            return Ok(Some(Self { what, near: None, mode: Some(other) }));
-        }
-        if first.is_some() {
-            return Ok(None);
+        let Some(foreign) = Foreign::of(first.as_deref(), mode) else { return Ok(None) };
+        let what = match foreign {
+            Foreign::Mode(Mode::Rehearsal) => format!("{shown} is the ledger of a rehearsal"),
+            Foreign::Mode(Mode::Production) => format!("{shown} is a production ledger, not a rehearsal's"),
+            Foreign::Version => format!("{shown} is a ledger {MADE_BY_0_1}"),
+            Foreign::Empty => format!("{shown} is not a ledger: no ceremony is in it"),
+        };
+        if foreign != Foreign::Empty {
+            return Ok(Some(Self { what, near: None, foreign }));
         }
         let near = storage::near(path);
         let files = near.as_ref().and_then(|near| storage::ledger::files(near).ok());
         let first = files.as_ref().and_then(|files| ledger::first(&**files).ok().flatten());
-        let what = format!("{shown} is not a ledger: no ceremony is in it");
-        Ok(Some(Self { what, mode: other_mode(first.as_deref(), mode), near }))
+        let meant = first.as_deref().and_then(|first| Foreign::of(Some(first), mode));
+        Ok(Some(Self { what, foreign: meant.unwrap_or(foreign), near }))
     }
 
     /// What is the matter, and what was probably meant.
@@ -67,16 +67,24 @@ impl Mistake {
         match &self.near {
             Some(near) => {
                 let near = text::printable(&near.to_string_lossy());
-                let also = if self.mode.is_some() { format!(", {}", self.option()) } else { String::new() };
+                let also = if self.mode().is_some() { format!(", {}", self.option()) } else { String::new() };
                 format!("{}; there is one in {near}{also}", self.what)
             }
-            None if self.mode.is_some() => format!("{}: {}", self.what, self.option()),
+            None if self.mode().is_some() => format!("{}: {}", self.what, self.option()),
             None => self.what.clone(),
         }
     }
 
+    /// The mode that the ledger has, if it is another one than that of the command.
+    fn mode(&self) -> Option<Mode> {
+        match self.foreign {
+            Foreign::Mode(mode) => Some(mode),
+            Foreign::Empty | Foreign::Version => None,
+        }
+    }
+
     fn option(&self) -> &'static str {
-        match self.mode {
+        match self.mode() {
             Some(Mode::Rehearsal) => "add --rehearsal",
             _ => "leave --rehearsal out",
         }
@@ -84,15 +92,18 @@ impl Mistake {
 
     /// This very command as it was probably meant; none where nothing is known of that.
     pub fn command(&self, path: &Path) -> Option<String> {
-        if self.near.is_none() && self.mode.is_none() {
+        if self.near.is_none() && self.mode().is_none() {
             return None;
         }
         let words = std::env::args_os().skip(1);
-        Some(meant(words, path, self.near.as_deref(), self.mode))
+        Some(meant(words, path, self.near.as_deref(), self.mode()))
     }
 
     fn error(&self, path: &Path) -> Error {
-        let hint = match (&self.near, self.mode) {
+        if self.near.is_none() && self.foreign == Foreign::Version {
+            return Error::problem(self.what.clone(), ceremony::HINT_0_1).coded(Code::Version);
+        }
+        let hint = match (&self.near, self.mode()) {
             (Some(near), _) => {
                 format!("the ledger is in {}", text::printable(&near.to_string_lossy()))
             }
@@ -100,18 +111,12 @@ impl Mistake {
             (None, None) => "name the directory that has 0000-genesis in it".into(),
         };
         let mut error = Error::refused(self.what.clone(), hint);
-        if self.near.is_none() && self.mode.is_some() {
+        if self.near.is_none() && self.mode().is_some() {
             error = error.coded(Code::Mode);
         }
         error.commands.extend(self.command(path));
         error
     }
-}
-
-fn other_mode(first: Option<&CeremonyFiles>, mode: Mode) -> Option<Mode> {
-    let other = if mode == Mode::Production { Mode::Rehearsal } else { Mode::Production };
-    let foreign = first.is_some() && verification::foreign(first, mode).is_some();
-    foreign.then_some(other)
 }
 
 /// The words of a command with another ledger, in another mode.

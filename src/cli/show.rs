@@ -23,11 +23,12 @@ use crate::{
         drill::Drill,
         statement::{self, Approval, ApprovalFile, Attestation, Rejection, Statement},
     },
-    ceremony::Error,
+    ceremony::{Code, Error},
     encoding::{
         dsse::{Envelope, Mode},
-        strict,
+        strict::{self, MADE_BY_0_1},
         text::{self, Name},
+        version,
     },
     proposal::{briefing::briefing, operations::Plan},
     roster::{attestation::Trust, card::EnrolledCard},
@@ -61,6 +62,10 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
     }
     let bytes = wiring::read_file(&args.what, strict::MAX_DOCUMENT)?;
     let shown = text::printable(&args.what.to_string_lossy());
+    if version::is_0_1(&bytes) {
+        return Err(Error::problem(format!("{shown}: {MADE_BY_0_1}"), "look at it with quorate 0.1")
+            .coded(Code::Version));
+    }
     if let Ok(card) = EnrolledCard::parse(&bytes) {
         return Ok(Done::ok(enrolment::show(
             &card,

@@ -9,6 +9,7 @@ use super::{
     bounds,
     digest::Digest,
     strict::{self, Base64, StrictError, worded},
+    version::TYPE_SUFFIX,
 };
 
 /// Whether a ledger is in earnest. It is part of every signed payload type.
@@ -24,17 +25,17 @@ pub enum Mode {
 worded!(Mode);
 
 impl Mode {
-    /// `application/vnd.quorate.<event>.v1+json`, or the rehearsal's twin of it.
+    /// `application/vnd.quorate.<event>.v2+json`, or the rehearsal's twin of it.
     pub fn payload_type(self, event: &str) -> String {
         match self {
-            Self::Production => format!("application/vnd.quorate.{event}.v1+json"),
-            Self::Rehearsal => format!("application/vnd.quorate-rehearsal.{event}.v1+json"),
+            Self::Production => format!("application/vnd.quorate.{event}{TYPE_SUFFIX}"),
+            Self::Rehearsal => format!("application/vnd.quorate-rehearsal.{event}{TYPE_SUFFIX}"),
         }
     }
 
     /// The mode and event that a payload type names.
     pub fn parse_payload_type(payload_type: &str) -> Option<(Self, &str)> {
-        let rest = payload_type.strip_prefix("application/vnd.quorate")?.strip_suffix(".v1+json")?;
+        let rest = payload_type.strip_prefix("application/vnd.quorate")?.strip_suffix(TYPE_SUFFIX)?;
         match rest.strip_prefix("-rehearsal.") {
             Some(event) => Some((Self::Rehearsal, event)),
             None => Some((Self::Production, rest.strip_prefix('.')?)),

@@ -11,4 +11,5 @@ pub mod spelling;
 pub mod strict;
 pub mod text;
 pub mod time;
+pub mod version;
 pub mod words;

@@ -13,6 +13,8 @@ use serde::{
     de::{self, DeserializeOwned},
 };
 
+use super::version;
+
 /// Longest line of a transcript, and longest document of any kind: 16 MiB.
 pub const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 
@@ -37,12 +39,31 @@ pub enum StrictError {
          with '* -text' in .gitattributes"
     )]
     LineEnds,
+    /// Of the version before this one, whose formats are others.
+    #[error("{MADE_BY_0_1}")]
+    Version,
+}
+
+/// What is said of a document of the version before this one.
+pub const MADE_BY_0_1: &str = "made by version 0.1; this program does not read it";
+
+impl StrictError {
+    /// Why bytes were not taken for `what`, for example `an enrolment`.
+    pub fn of(&self, what: &str) -> String {
+        match self {
+            Self::Version => format!("{what} {self}"),
+            _ => format!("not {what}: {self}"),
+        }
+    }
 }
 
 /// Parses a document in its only spelling. serde_json bounds the depth at 128.
 pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, StrictError> {
     if bytes.len() > MAX_DOCUMENT {
         return Err(StrictError::TooLong { bytes: bytes.len() });
+    }
+    if version::is_0_1(bytes) {
+        return Err(StrictError::Version);
     }
     let value: T = serde_json::from_slice(bytes).map_err(|error| StrictError::Syntax(reason(&error)))?;
     let mut rest = Expected(bytes);

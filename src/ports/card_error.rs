@@ -1,6 +1,6 @@
 //! What can go wrong with a card, and what to do about it.
 
-use crate::encoding::text::Line;
+use crate::encoding::{strict::MADE_BY_0_1, text::Line};
 
 /// What can be done about a blocked PIN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +111,9 @@ pub enum CardError {
     /// What is there is not a card, or damaged.
     #[error("{place}: not a readable card: {reason}")]
     Unreadable { place: String, reason: String },
+    /// The version before this one made it.
+    #[error("{place}: a card {MADE_BY_0_1}")]
+    Version { place: String },
     /// No PIN of this card looks like this; no try was spent.
     #[error("{reason}")]
     PinForm { reason: String },
@@ -172,6 +175,7 @@ impl CardError {
             Self::Unreadable { .. } => {
                 "give a file that 'quorate card new' made, and that this account may read and write"
             }
+            Self::Version { .. } => "make another one with 'quorate card new', and enroll it",
             Self::PinForm { .. } => "run the same command again with another PIN; no try was spent",
             Self::WrongPin { .. } => "ask the card's holder for the PIN; nothing was signed",
             Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-const TITLE: &str = "quorate-credential-v1";
+const TITLE: &str = "quorate-credential-v2";
 
 /// The most bytes that a credential can have.
 pub const MAX_SECRET: usize = 4096;

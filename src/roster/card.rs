@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The payload type of an enrolment. A card is enrolled once, for rehearsals and for production alike.
-pub const ENROLMENT_TYPE: &str = "application/vnd.quorate.enrolment.v1+json";
+pub const ENROLMENT_TYPE: &str = "application/vnd.quorate.enrolment.v2+json";
 
 /// The kinds of card.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub struct EnrolledCard {
 /// Why an enrolment was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EnrolmentError {
-    #[error("not an enrolment: {0}")]
+    #[error("{}", .0.of("an enrolment"))]
     Document(#[from] StrictError),
     #[error("not an enrolment but a statement of type {0:?}")]
     Type(String),

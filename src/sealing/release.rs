@@ -12,7 +12,7 @@ use crate::{
     memory::LockedBytes,
 };
 
-const TITLE: &str = "quorate-release-v1";
+const TITLE: &str = "quorate-release-v2";
 
 /// Why a release did not open.
 #[derive(Debug, thiserror::Error)]

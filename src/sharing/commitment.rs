@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Separates this hash from every other use of SHA-256: 32 bytes.
-const DOMAIN: &[u8; 32] = b"quorate/share-commitment/v1\0\0\0\0\0";
+const DOMAIN: &[u8; 32] = b"quorate/share-commitment/v2\0\0\0\0\0";
 
 /// All that binds a share: what its commitment covers besides the secret.
 #[derive(Clone, PartialEq, Eq, Debug)]

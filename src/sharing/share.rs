@@ -8,7 +8,7 @@ use crate::{
     sealing::document::{self, DocumentError, Reader},
 };
 
-const TITLE: &str = "quorate-share-v1";
+const TITLE: &str = "quorate-share-v2";
 
 /// The most bytes that one share document can have.
 pub const MAX_SHARE: usize = 1024;

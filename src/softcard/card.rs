@@ -71,7 +71,7 @@ impl SoftCard {
         let signing_key = public_half(seed).map_err(failed)?;
         let share_recipient = recipient_half(share_secret).map_err(failed)?;
         let file = CardFile {
-            format: Format::V1,
+            format: Format::V2,
             serial: serial.clone(),
             created,
             signing_key,

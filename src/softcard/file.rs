@@ -8,7 +8,7 @@ use crate::{
     durable,
     encoding::{
         digest::Digest,
-        strict::{self, Base64},
+        strict::{self, Base64, StrictError},
         text::Line,
         time::Timestamp,
     },
@@ -26,8 +26,8 @@ const MAX_FILE: usize = 64 * 1024;
 /// The format and its version.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Format {
-    #[serde(rename = "quorate-soft-card-v1")]
-    V1,
+    #[serde(rename = "quorate-soft-card-v2")]
+    V2,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,7 +58,10 @@ impl CardFile {
             std::io::ErrorKind::NotFound => CardError::NoFile { place: place(), reason: durable::reason(&e) },
             _ => unreadable(durable::reason(&e)),
         })?;
-        let file: Self = strict::parse(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        let file: Self = strict::parse(&bytes).map_err(|e| match e {
+            StrictError::Version => CardError::Version { place: place() },
+            _ => unreadable(e.to_string()),
+        })?;
         file.check().map_err(|reason| unreadable(reason.into()))?;
         Ok(file)
     }

@@ -10,7 +10,7 @@ use crate::{
     encoding::{
         digest::Digest,
         dsse::{Envelope, Mode},
-        strict::{self, StrictError},
+        strict::StrictError,
         text,
         time::Timestamp,
     },
@@ -55,6 +55,7 @@ pub fn parse(line: &[u8], mode: Mode, at: usize) -> Result<ParsedLine, Finding> 
             StrictError::TooLong { .. } => "line-too-long",
             StrictError::Syntax(_) => "line-syntax",
             StrictError::Spelling | StrictError::LineEnds => "line-spelling",
+            StrictError::Version => "line-type",
         };
         Finding::error(code, error.to_string()).at(at)
     };
@@ -76,11 +77,14 @@ pub fn parse(line: &[u8], mode: Mode, at: usize) -> Result<ParsedLine, Finding> 
     Ok(ParsedLine { digest: Digest::of(line), envelope, entry })
 }
 
-/// The mode that a transcript's first line claims; nothing of it was checked.
-pub fn claimed_mode(transcript: &[u8]) -> Option<Mode> {
-    let first = transcript.split(|b| *b == b'\n').next()?;
-    let envelope: Envelope = strict::parse(first).ok()?;
-    Some(Mode::parse_payload_type(&envelope.payload_type)?.0)
+/// The mode that a transcript's first line claims, if its type has one; nothing of it was checked.
+///
+/// # Errors
+/// Where it is not an envelope of this version.
+pub fn claimed_mode(transcript: &[u8]) -> Result<Option<Mode>, StrictError> {
+    let first = transcript.split(|b| *b == b'\n').next().unwrap_or_default();
+    let envelope = Envelope::parse(first)?;
+    Ok(Mode::parse_payload_type(&envelope.payload_type).map(|(mode, _)| mode))
 }
 
 /// The place that a line must have, and what it must connect to.

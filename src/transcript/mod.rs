@@ -8,6 +8,7 @@ pub mod drilled;
 pub mod event;
 mod executed;
 pub mod finding;
+pub mod foreign;
 mod inventories;
 pub mod known;
 pub mod ledger;

@@ -11,9 +11,10 @@ use super::{
     context::Context,
     drilled,
     finding::{Finding, Severity},
+    foreign::Foreign,
     inventories,
     ledger::{Ceremony, CeremonyFiles, LedgerFiles, LedgerState},
-    line, modules,
+    modules,
 };
 use crate::{
     approval::statement::Signed,
@@ -51,7 +52,9 @@ pub fn verify(files: &[CeremonyFiles], mode: Mode) -> Verified {
 pub fn verify_files<L: LedgerFiles + ?Sized>(files: &L, mode: Mode) -> Result<Verified, L::Error> {
     let mut verified = Verified::default();
     let count = files.directories().len();
-    verified.findings.extend(foreign(None, mode).filter(|_| count == 0));
+    if count == 0 {
+        verified.findings.push(Foreign::Empty.finding(mode));
+    }
     Ok(verified.go_on(files, 0..count, mode)?.0)
 }
 
@@ -81,8 +84,9 @@ impl Verified {
             let number = self.state.as_ref().map_or(0, |state| state.ceremonies.len());
             let file = files.ceremony(place)?;
             if let Err(finding) = self.take(&file, number, mode, signatures) {
-                // A ledger of the other mode fails at its first line, which says less.
-                let finding = other_mode(&file, mode).unwrap_or(finding);
+                // A ledger of the other mode or version fails at its first line, which says less.
+                let foreign = Foreign::of(Some(&file), mode);
+                let finding = foreign.map_or(finding, |foreign| foreign.finding(mode));
                 self.findings.push(finding.of(&file.directory));
                 let left = files.directories().len().saturating_sub(place).saturating_sub(1);
                 if left > 0 {
@@ -115,20 +119,6 @@ impl Verified {
         self.state = Some(extended);
         Ok(())
     }
-}
-
-/// Why this is not a ledger of this mode at all, rather than a broken one.
-pub fn foreign(first: Option<&CeremonyFiles>, mode: Mode) -> Option<Finding> {
-    match first {
-        None => Some(Finding::error("ledger-empty", "no ceremony is in this ledger")),
-        Some(first) => other_mode(first, mode),
-    }
-}
-
-fn other_mode(file: &CeremonyFiles, mode: Mode) -> Option<Finding> {
-    let claimed = line::claimed_mode(&file.transcript).filter(|claimed| *claimed != mode)?;
-    let message = format!("this is the ledger of a {claimed}, and it was to be read as {mode}");
-    Some(Finding::error("mode-mismatch", message))
 }
 
 /// The directory's name and the chain from the ceremony before it.

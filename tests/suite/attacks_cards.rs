@@ -254,7 +254,7 @@ fn no_secret_comes_out_of_a_ceremony() {
     }
     let mut secrets: Vec<String> = vec!["AGE-SECRET-KEY".into(), "not-the-pin".into()];
     secrets.extend(CUSTODIANS.iter().chain([&ADMIN]).map(|name| format!("{name}-123456")));
-    secrets.extend(["quorate-share-v1", "quorate-release-v1", "quorate-credential-v1"].map(Into::into));
+    secrets.extend(["quorate-share-v2", "quorate-release-v2", "quorate-credential-v2"].map(Into::into));
     let text = String::from_utf8_lossy(&everything);
     for secret in &secrets {
         assert!(!text.contains(secret.as_str()), "{secret} came out");

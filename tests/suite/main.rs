@@ -42,6 +42,7 @@ mod programs;
 mod standing;
 mod support;
 mod token_look;
+mod version_0_1;
 mod yubikey_ceremony;
 mod yubikey_enroll;
 mod yubikey_failures;

@@ -190,6 +190,6 @@ fn a_rehearsal_under_another_label_is_still_one() {
     }
     // The types of the lines were exchanged; the statements in them are those of the rehearsal.
     let refused =
-        "statement-type: a statement of type \"application/vnd.quorate-rehearsal.proposal.v1+json\"";
+        "statement-type: a statement of type \"application/vnd.quorate-rehearsal.proposal.v2+json\"";
     finds(&forge.files, Mode::Production, refused);
 }

@@ -152,8 +152,10 @@ fn a_line_has_one_spelling() {
     instead(text.replace('\n', "\r\n").into_bytes(), "line-spelling: its lines end with CR LF");
     let long = [vec![b'a'; (16 << 20) + 1], b"\n".to_vec()].concat();
     instead(long, "line-too-long: ");
-    for other in ["text/plain", "application/vnd.quorate.closed.v2+json"] {
-        let own = Mode::Production.payload_type("closed");
+    let own = Mode::Production.payload_type("closed");
+    let old = text.replace(&own, "application/vnd.quorate.closed.v1+json");
+    instead(old.into_bytes(), "line-type: made by version 0.1; this program does not read it");
+    for other in ["text/plain", "application/vnd.quorate.closed.v3+json"] {
         assert!(text.contains(&own), "{text}");
         let expected = format!("line-type: no line of a transcript has the type {other:?}");
         instead(text.replace(&own, other).into_bytes(), &expected);

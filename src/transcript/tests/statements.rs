@@ -43,7 +43,7 @@ fn no_statement_passes_as_another() {
                 true => drop(forge.state()),
                 false => {
                     let types = format!(
-                        "quorate.{own}.v1+json\", where \"application/vnd.quorate.{as_what}.v1+json\""
+                        "quorate.{own}.v2+json\", where \"application/vnd.quorate.{as_what}.v2+json\""
                     );
                     forged(&forge, &format!("statement-type: {types}"));
                 }
@@ -90,7 +90,7 @@ fn a_statement_is_no_line_and_no_proposal() {
     let proposal = forge.delete();
     let lines = forge.begin_with(&proposal, forge.sign("frank", &forge.approval(&proposal, "frank")));
     forge.push(&proposal, &lines);
-    forged(&forge, "statement-type: \"application/vnd.quorate.proposal.v1+json\"");
+    forged(&forge, "statement-type: \"application/vnd.quorate.proposal.v2+json\"");
 }
 
 #[test]

@@ -74,13 +74,13 @@ fn a_type_cannot_write_on_the_screen() {
     for hostile in ["\x1b[31m", "\u{202e}", "\u{9b}2J"] {
         let mut forge = Forge::new();
         let proposal = forge.delete();
-        let kind = format!("application/vnd.quorate.{hostile}.v1+json");
+        let kind = format!("application/vnd.quorate.{hostile}.v2+json");
         let lines = forge.begin_with(&proposal, Key::of("frank").envelope(kind, strict::write(&proposal)));
         forge.push(&proposal, &lines);
         look(&forge, "statement-type");
         // The line itself: an event that is none, and no type of this program at all.
         for (kind, code) in [
-            (format!("application/vnd.quorate.{hostile}.v1+json"), "line-syntax"),
+            (format!("application/vnd.quorate.{hostile}.v2+json"), "line-syntax"),
             (format!("text/{hostile}"), "line-type"),
         ] {
             let mut line = Key::of("station-1").envelope(kind, b"{}".to_vec()).write();

@@ -152,7 +152,7 @@ fn a_bad_share_is_named_by_its_authority_and_nothing_is_signed() {
             SECOND,
             "does not match its commitment",
         ),
-        (|d, quorum| seal(d, FIRST, &enrolled_card(quorum), b"no share"), FIRST, "not a quorate-share-v1"),
+        (|d, quorum| seal(d, FIRST, &enrolled_card(quorum), b"no share"), FIRST, "not a quorate-share-v2"),
         (
             |d, _| {
                 // Sealed to somebody else's card.

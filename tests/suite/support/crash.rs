@@ -46,7 +46,7 @@ impl Quorum {
     /// How many lines of one kind a ceremony's transcript has.
     pub fn lines(&self, directory: &str, event: &str) -> usize {
         let text = fs::read_to_string(self.transcript(directory)).unwrap_or_default();
-        text.lines().filter(|l| l.contains(&format!("application/vnd.quorate.{event}.v1+json"))).count()
+        text.lines().filter(|l| l.contains(&format!("application/vnd.quorate.{event}.v2+json"))).count()
     }
 
     /// Public objects labelled `old` and `keep`, as the independent client sees them.

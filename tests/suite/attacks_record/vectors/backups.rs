@@ -66,7 +66,7 @@ fn line(entry: &BackupEntry) -> Vec<u8> {
 impl Draft {
     fn honest(forge: &Forge, proposal: Digest) -> Self {
         let header = format!(
-            "{{\"format\":\"quorate-backup-v1\",\"ledger\":\"{}\",\"ceremony\":{CEREMONY},\"proposal\":\"{proposal}\",\
+            "{{\"format\":\"quorate-backup-v2\",\"ledger\":\"{}\",\"ceremony\":{CEREMONY},\"proposal\":\"{proposal}\",\
              \"target\":\"hsm\"}}\n",
             forge.nonce
         );

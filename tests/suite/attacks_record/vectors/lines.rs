@@ -29,7 +29,7 @@ pub(super) fn make(dir: &Path) {
         ("line_with_a_blank", spoiled(":", ": ")),
         ("line_of_another_system", spoiled("\n", "\r\n")),
         ("line_with_a_field_more", spoiled("{", "{\"more\":1,")),
-        ("line_of_no_type", spoiled("application/vnd.quorate.closed.v1+json", "text/plain")),
+        ("line_of_no_type", spoiled("application/vnd.quorate.closed.v2+json", "text/plain")),
         ("line_of_a_rehearsal", spoiled("vnd.quorate.", "vnd.quorate-rehearsal.")),
         ("line_under_another_type", spoiled("quorate.closed.", "quorate.attempted.")),
         ("line_by_a_stranger", closed.replace(&own.keyid().to_string(), &stranger.keyid().to_string())),

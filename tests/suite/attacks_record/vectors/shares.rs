@@ -44,7 +44,7 @@ pub(super) fn make(dir: &Path) {
         ("share_with_other_bytes", with_secret(&dealing, &[7; 32])),
         ("share_that_is_too_short", with_secret(&dealing, &[7; 31])),
         ("share_without_a_line", replaced("index 1\n", "")),
-        ("share_with_another_title", replaced("quorate-share-v1", "quorate-share-v9")),
+        ("share_with_another_title", replaced("quorate-share-v2", "quorate-share-v9")),
         ("share_with_another_after_it", two),
     ] {
         let sealed = single::seal_to(&age_recipient(1), &document).unwrap();
