@@ -182,6 +182,8 @@ account! {
         pub rejected: BTreeSet<Name>,
         /// custodians who were not heard of here
         pub missing: Vec<Name>,
+        /// custodians who signed an approval that does not count here: the release that belongs to it is not here
+        pub unreleased: Vec<Name>,
         /// the approvals that are known here: on record, or kept by this station
         pub approvals: Vec<SaidBy>,
         /// the rejections
@@ -423,6 +425,14 @@ impl OpenStanding {
         if !self.missing.is_empty() {
             let missing = listed(&self.missing);
             rows.push(Row::Item(format!("not heard of here (files may be on their way): {missing}")));
+        }
+        if !self.unreleased.is_empty() {
+            let where_it_is = match self.station_here {
+                true => "bring it with the approval file, or approve again",
+                false => "it is at the station, or in a file on its way",
+            };
+            let signed = listed(&self.unreleased);
+            rows.push(Row::Item(format!("signed, but the release is not here ({where_it_is}): {signed}")));
         }
         for FileAndReason { file, reason } in &self.set_aside {
             rows.push(Row::Item(format!("does not count: {file}: {reason}")));

@@ -347,7 +347,7 @@ pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, decision: Deci
 }
 
 /// Keeps a decision that was made at the station until the ceremony is executed, and puts its statement, without
-/// the release, into the ledger.
+/// the release, into the ledger. Kept first: it counts from then on, even where the ledger or a copy cannot be written to.
 pub fn keep(
     world: &mut World<'_>,
     state: &LedgerState,
@@ -359,6 +359,8 @@ pub fn keep(
     let mut statement = file.statement.write();
     statement.push(b'\n');
     let name = sign::beside_name(who, &file.statement);
-    world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &statement)?;
-    Ok(world.station.put(state.nonce, ceremony.number(), &kept_name(decision, who), &file.write())?)
+    world.station.put(state.nonce, ceremony.number(), &kept_name(decision, who), &file.write())?;
+    world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &statement).map_err(|error| {
+        Error::from(error).after(&format!("the {decision} of {who} counts, and this station keeps it"))
+    })
 }

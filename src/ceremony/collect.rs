@@ -9,7 +9,13 @@ use crate::{
         quorum::Participant,
         statement::{Approval, ApprovalFile, Rejection, Signed, Statement},
     },
-    encoding::{digest::Digest, dsse::Mode, strict::StrictError, text::Name, time::Timestamp},
+    encoding::{
+        digest::Digest,
+        dsse::Mode,
+        strict::StrictError,
+        text::{self, Name},
+        time::Timestamp,
+    },
     ports::store::{Decision, Inbox, StationStore},
     proposal::operations::Plan,
     roster::card::EnrolledCard,
@@ -28,6 +34,12 @@ pub struct SetAside {
     pub is_foreign: bool,
 }
 
+impl SetAside {
+    pub fn told(self) -> FileAndReason {
+        FileAndReason { file: self.file, reason: self.reason }
+    }
+}
+
 /// Why a file does not count.
 enum Unfit {
     /// Not an approval of this proposal by anybody of its roster.
@@ -39,6 +51,16 @@ enum Unfit {
 impl From<String> for Unfit {
     fn from(reason: String) -> Self {
         Self::Flawed(reason)
+    }
+}
+
+impl Unfit {
+    fn of(self, file: &str) -> SetAside {
+        let (reason, is_foreign) = match self {
+            Self::Foreign(reason) => (reason, true),
+            Self::Flawed(reason) => (reason, false),
+        };
+        SetAside { file: text::printable(file), reason, is_foreign }
     }
 }
 
@@ -74,8 +96,10 @@ pub struct Heard {
     /// Approvals; one that its custodian's own rejection cancels is among them.
     pub approvals: Vec<SaidBy>,
     pub rejections: Vec<SaidBy>,
-    /// What the station keeps and cannot count.
-    pub set_aside: Vec<FileAndReason>,
+    /// What the station keeps, or was brought, and cannot count.
+    pub set_aside: Vec<SetAside>,
+    /// Each file that was read.
+    files: BTreeSet<Digest>,
 }
 
 impl Heard {
@@ -93,24 +117,37 @@ impl Heard {
 
     /// Hears the statements that were brought, too.
     pub fn hear(&mut self, ceremony: &Ceremony, mode: Mode, brought: &mut dyn Inbox) {
-        for bytes in brought.files().into_iter().filter_map(|(_, content)| content.ok()) {
-            match Handed::read(ceremony, mode, &bytes) {
-                Ok(Handed::Approval(signed, _)) => self.approved(&signed),
-                Ok(Handed::Rejection(signed)) => self.rejected(&signed),
-                Err(_) => {}
-            }
+        for (file, content) in brought.files() {
+            let heard = match content {
+                Ok(bytes) if !self.files.insert(Digest::of(&bytes)) => continue,
+                Ok(bytes) => Handed::read(ceremony, mode, &bytes),
+                Err(error) => Err(Unfit::Foreign(error.reason)),
+            };
+            let unfit = match heard {
+                Ok(Handed::Approval(signed, _)) if self.approved(&signed) => continue,
+                Ok(Handed::Approval(signed, _)) => counts_once(&signed.statement().custodian),
+                Ok(Handed::Rejection(signed)) => {
+                    self.rejected(&signed);
+                    continue;
+                }
+                Err(unfit) => unfit,
+            };
+            self.set_aside.push(unfit.of(&file));
         }
     }
 
-    fn add<S: Statement>(into: &mut Vec<SaidBy>, who: &Name, time: Timestamp, signed: &Signed<S>) {
-        if into.iter().all(|said| said.person != *who) {
+    /// Whether it is this person's first.
+    fn add<S: Statement>(into: &mut Vec<SaidBy>, who: &Name, time: Timestamp, signed: &Signed<S>) -> bool {
+        let is_first = into.iter().all(|said| said.person != *who);
+        if is_first {
             into.push(SaidBy { person: who.clone(), time, card: signed.card() });
         }
+        is_first
     }
 
-    fn approved(&mut self, signed: &Signed<Approval>) {
+    fn approved(&mut self, signed: &Signed<Approval>) -> bool {
         let said = signed.statement();
-        Self::add(&mut self.approvals, &said.custodian, said.time, signed);
+        Self::add(&mut self.approvals, &said.custodian, said.time, signed)
     }
 
     fn rejected(&mut self, signed: &Signed<Rejection>) {
@@ -122,15 +159,19 @@ impl Heard {
 /// Hears what is on record and what the station keeps. Releases are not opened: that takes a card.
 pub fn heard(ceremony: &Ceremony, mode: Mode, store: &dyn StationStore) -> Result<Heard, Error> {
     let mut heard = Heard::default();
-    ceremony.approvals.iter().for_each(|signed| heard.approved(signed));
-    ceremony.rejections.iter().chain(&ceremony.unrecorded).for_each(|signed| heard.rejected(signed));
+    for signed in &ceremony.approvals {
+        heard.approved(signed);
+    }
+    for signed in ceremony.rejections.iter().chain(&ceremony.unrecorded) {
+        heard.rejected(signed);
+    }
     for (file, bytes) in kept(ceremony, store)? {
+        heard.files.insert(Digest::of(&bytes));
         match Handed::read(ceremony, mode, &bytes) {
-            Ok(Handed::Approval(signed, _)) => heard.approved(&signed),
+            Ok(Handed::Approval(signed, _)) => _ = heard.approved(&signed),
             Ok(Handed::Rejection(signed)) => heard.rejected(&signed),
-            Err(Unfit::Foreign(reason) | Unfit::Flawed(reason)) => {
-                heard.set_aside.push(FileAndReason { file, reason });
-            }
+            // These were not named on the command line.
+            Err(unfit) => heard.set_aside.push(SetAside { is_foreign: false, ..unfit.of(&file) }),
         }
     }
     Ok(heard)
@@ -183,7 +224,7 @@ pub fn collect(
     for (name, content) in inbox.files() {
         match content {
             Ok(bytes) => gathered.take(&name, &bytes),
-            Err(error) => gathered.set_aside(&name, Unfit::Foreign(error.reason)),
+            Err(error) => gathered.collected.set_aside.push(Unfit::Foreign(error.reason).of(&name)),
         }
     }
     Ok(gathered.collected)
@@ -241,6 +282,10 @@ fn not_an_approval(bytes: &[u8]) -> String {
     format!("not an approval file{but}")
 }
 
+fn counts_once(who: &Name) -> Unfit {
+    Unfit::Flawed(format!("{who} has already approved: a custodian counts once"))
+}
+
 struct Gathered<'a> {
     ceremony: &'a Ceremony,
     mode: Mode,
@@ -250,22 +295,13 @@ struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    fn set_aside(&mut self, file: &str, unfit: Unfit) {
-        let file = crate::encoding::text::printable(file);
-        let (reason, is_foreign) = match unfit {
-            Unfit::Foreign(reason) => (reason, true),
-            Unfit::Flawed(reason) => (reason, false),
-        };
-        self.collected.set_aside.push(SetAside { file, reason, is_foreign });
-    }
-
     fn take(&mut self, file: &str, bytes: &[u8]) {
         // The very same file again, for example one that the station keeps already.
         if !self.digests.insert(Digest::of(bytes)) {
             return;
         }
         if let Err(unfit) = self.try_take(bytes) {
-            self.set_aside(file, unfit);
+            self.collected.set_aside.push(unfit.of(file));
         }
     }
 
@@ -276,7 +312,7 @@ impl Gathered<'_> {
         };
         let who = signed.statement().custodian.clone();
         if self.collected.approvals.iter().any(|(a, _)| a.statement().custodian == who) {
-            return Err(Unfit::Flawed(format!("{who} has already approved: a custodian counts once")));
+            return Err(counts_once(&who));
         }
         let participant = self.participant(&who, &release)?;
         self.collected.participants.push(participant);

@@ -3,21 +3,23 @@
 //! Each step can be cut off by a crash. The last line of the transcript tells what was done, and running
 //! it again goes on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Code, Error, World,
     acting::{Acted, Acting},
     clearing,
-    collect::{self, Collected},
+    collect::{self, Collected, SetAside},
     conclude::{self, Persistence, Report},
     copies, giving_up,
     present::{self, PresentPins},
     readback,
     sign::{self, LineWriter},
+    standing::Missing,
     station::StationSecrets,
 };
 use crate::{
+    account::listed,
     approval::{
         intent::DurableIntent,
         quorum::{Quorum, Tally},
@@ -102,27 +104,41 @@ pub fn check_given<'p>(
     present::check_given(Some(state), &open.proposal.operation, given)
 }
 
-/// Finds without a card what would end an execution once its PIN was given: the clock, and the proposal's end.
+/// Finds without a card what would end an execution once its PIN was given: the clock, the proposal's end, and too few
+/// approvals, unless `more` of them are to come. Releases are opened only later.
 pub fn foresee(
     world: &mut World<'_>,
     state: &LedgerState,
     open: &Ceremony,
     inbox: &mut dyn Inbox,
+    more: Approvals,
 ) -> Result<(), Error> {
     let now = world.now(Some(state))?;
-    if open.concluded.is_some() {
+    if open.concluded.is_some() || open.intended.is_some() {
         return Ok(());
     }
-    if open.intended.is_none() {
-        let mut heard = collect::heard(open, world.mode, world.station)?;
-        heard.hear(open, world.mode, inbox);
-        // What can no longer be approved is recorded and closed, whenever that is.
-        if !Tally::count(&open.requirement(), &heard.approving(), &heard.rejecting()).reachable {
-            return Ok(());
-        }
-        check_expiry(open, now)?;
+    let mut heard = collect::heard(open, world.mode, world.station)?;
+    heard.hear(open, world.mode, inbox);
+    let (approving, rejecting) = (heard.approving(), heard.rejecting());
+    let tally = Tally::count(&open.requirement(), &approving, &rejecting);
+    // What can no longer be approved is recorded and closed, whenever that is.
+    if !tally.reachable {
+        return Ok(());
     }
-    Ok(())
+    check_expiry(open, now)?;
+    match more {
+        Approvals::Complete if !tally.is_quorum() => {
+            Err(too_few(open, &tally, (&approving, &rejecting), &heard.set_aside))
+        }
+        Approvals::Complete | Approvals::ToCome => Ok(()),
+    }
+}
+
+/// Whether all approvals are there that there will be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Approvals {
+    Complete,
+    ToCome,
 }
 
 /// Refuses copies with which an open ceremony could not act.
@@ -256,59 +272,59 @@ fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins
 }
 
 /// Counts, and names those who are missing.
-fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<collect::SetAside>), Error> {
+fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<SetAside>), Error> {
     let rejecting = collected.rejecting();
     let Collected { participants, set_aside, .. } = collected;
-    let approved: Vec<Name> = participants.iter().map(|p| p.custodian().clone()).collect();
+    // A rejection cancels the approval, in what is told as in what is counted.
+    let who = participants.iter().map(|p| p.custodian().clone());
+    let approving: BTreeSet<Name> = who.filter(|who| !rejecting.contains(who)).collect();
     match Quorum::establish(&ceremony.requirement(), participants, &rejecting) {
         Ok(quorum) => Ok((quorum, set_aside)),
-        Err(tally) => {
-            let waiting: Vec<&str> = ceremony
-                .roster
-                .custodians()
-                .filter(|p| !approved.contains(&p.name) && !rejecting.contains(&p.name))
-                .map(|p| p.name.as_str())
-                .collect();
-            // A rejection cancels the approval, in what is told as in what is counted.
-            let standing: Vec<Name> =
-                approved.iter().filter(|who| !rejecting.contains(*who)).cloned().collect();
-            let mut details = vec![format!("approved with valid shares: {}", list(&standing))];
-            if !rejecting.is_empty() {
-                details.push(format!("rejected: {}", list(&rejecting.iter().cloned().collect::<Vec<_>>())));
-            }
-            details.push(format!("not heard of: {}", waiting.join(", ")));
-            details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
-            Err(too_few(&tally.describe(), &set_aside).with(details))
-        }
+        Err(tally) => Err(too_few(ceremony, &tally, (&approving, &rejecting), &set_aside)),
     }
 }
 
 /// Too few approvals yet; but a file that was given and cannot be an approval of this proposal is an error of its own.
-fn too_few(tally: &str, set_aside: &[collect::SetAside]) -> Error {
-    match set_aside.iter().find(|aside| aside.is_foreign) {
+fn too_few(
+    ceremony: &Ceremony,
+    tally: &Tally,
+    (approving, rejecting): (&BTreeSet<Name>, &BTreeSet<Name>),
+    set_aside: &[SetAside],
+) -> Error {
+    let counted = tally.describe();
+    let error = match set_aside.iter().find(|aside| aside.is_foreign) {
         Some(foreign) => Error::problem(
             format!("{}: {}", foreign.file, foreign.reason),
             "bring the approval files of the open proposal, then run 'quorate execute' again with all of them",
         )
         .coded(Code::File)
-        .with(vec![format!("too few approvals yet: {tally}")]),
+        .with(vec![format!("too few approvals yet: {counted}")]),
         None => Error::incomplete(
-            format!("too few approvals yet: {tally}"),
+            format!("too few approvals yet: {counted}"),
             "collect the missing approvals, then run 'quorate execute' again with all the files",
         ),
+    };
+    let Missing { unreleased, unheard } = Missing::of(ceremony, approving, rejecting);
+    let mut details = vec![format!("counted: {}", list(approving))];
+    if !rejecting.is_empty() {
+        details.push(format!("rejected: {}", list(rejecting)));
     }
+    if !unreleased.is_empty() {
+        details.push(format!("signed, but the release is not here: {}", list(&unreleased)));
+    }
+    if !unheard.is_empty() {
+        details.push(format!("not heard of: {}", list(&unheard)));
+    }
+    details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
+    error.with(details)
 }
 
-fn list(names: &[Name]) -> String {
-    if names.is_empty() {
-        "nobody".into()
-    } else {
-        names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
-    }
+fn list<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
+    Some(listed(names)).filter(|names| !names.is_empty()).unwrap_or_else(|| "nobody".into())
 }
 
 enum Begun {
-    Intended(Quorum, DurableIntent, Vec<collect::SetAside>),
+    Intended(Quorum, DurableIntent, Vec<SetAside>),
     Unreachable(String),
 }
 
@@ -379,10 +395,7 @@ fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
     if Tally::count(&ceremony.requirement(), &approving, &rejecting).reachable {
         return None;
     }
-    Some(format!(
-        "{} rejected: a quorum cannot be reached any more",
-        list(&rejecting.into_iter().collect::<Vec<_>>())
-    ))
+    Some(format!("{} rejected: a quorum cannot be reached any more", list(&rejecting)))
 }
 
 /// Room for the lines that are still to come: the approvals, the outcome and the last line. A disk that is full after the act would leave it without its outcome.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Error,
-    collect::{self, Heard},
+    collect::{self, Heard, SetAside},
     giving_up, past_wrong_times, present,
 };
 use crate::{
@@ -52,7 +52,7 @@ pub fn standing(
     let next = waits.unwrap_or_else(|| of_open(state, open, &tally, &heard, (here, now)));
     let next = warned(next);
     let pin = |(target, role, reason): (Name, _, String)| PinToPresent { target, role, reason };
-    let missing = not_heard(open, &heard);
+    let Missing { unreleased, unheard } = Missing::of(open, &approved, &rejected);
     let standing = OpenStanding {
         directory: open.directory.clone(),
         kind: open.kind(),
@@ -68,10 +68,11 @@ pub fn standing(
         required: required(&tally),
         approved,
         rejected,
-        missing,
+        missing: unheard,
+        unreleased,
         approvals: heard.approvals,
         rejections: heard.rejections,
-        set_aside: heard.set_aside,
+        set_aside: heard.set_aside.into_iter().map(SetAside::told).collect(),
         intended: open.intended.is_some(),
         concluded: open.concluded.is_some(),
         station_here: here,
@@ -115,10 +116,22 @@ pub fn approving(
     Ok(collect::heard(open, state.mode, station)?.approving())
 }
 
-fn not_heard(open: &Ceremony, heard: &Heard) -> Vec<Name> {
-    let (approved, rejected) = (heard.approving(), heard.rejecting());
-    let custodians = open.roster.custodians().map(|person| &person.name);
-    custodians.filter(|name| !approved.contains(*name) && !rejected.contains(*name)).cloned().collect()
+/// Custodians whose decisions are not known here, each in the order of the roster.
+pub(super) struct Missing {
+    /// Their signed approvals lie beside the ledger without the releases, so that they do not count: a station's files were lost,
+    /// or they are at the station, and this is another machine.
+    pub unreleased: Vec<Name>,
+    pub unheard: Vec<Name>,
+}
+
+impl Missing {
+    pub fn of(open: &Ceremony, approving: &BTreeSet<Name>, rejecting: &BTreeSet<Name>) -> Self {
+        let signed = |name: &Name| open.unrecorded_approvals.iter().any(|a| a.statement().custodian == *name);
+        let custodians = open.roster.custodians().map(|person| person.name.clone());
+        let missing = custodians.filter(|name| !approving.contains(name) && !rejecting.contains(name));
+        let (unreleased, unheard) = missing.partition(signed);
+        Self { unreleased, unheard }
+    }
 }
 
 fn step(verb: &'static str, reason: impl Into<Advice>) -> NextStep {
@@ -194,7 +207,8 @@ fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> N
             Advice::from(approved).and("Next: 'quorate execute'").and(format!(", before {expires}."));
         return step("execute", reason);
     }
-    let people = not_heard(open, heard);
+    let Missing { unreleased, unheard } = Missing::of(open, &heard.approving(), &heard.rejecting());
+    let people = [unheard, unreleased].concat();
     let lacking = tally.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max().unwrap_or(0);
     let reason = Advice::from(format!(
         "Too few approvals yet ({}). Next: {} of {}",

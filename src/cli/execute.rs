@@ -20,7 +20,7 @@ use crate::{
     account::outcome::{Executed, FileAndReason},
     ceremony::{
         Code, Error, Persistence, Report, SetAside, clearing,
-        execute::{self, ExecuteRequest},
+        execute::{self, Approvals, ExecuteRequest},
         recognition, standing,
     },
     encoding::{
@@ -98,7 +98,7 @@ impl Stage {
         if ceremony.intended.is_none() {
             clearing::check(ceremony, &mut inbox)?;
         }
-        execute::foresee(&mut self.wiring.world(), &state, ceremony, &mut inbox)?;
+        execute::foresee(&mut self.wiring.world(), &state, ceremony, &mut inbox, Approvals::Complete)?;
         let now = self.wiring.clock.now();
         terminal.findings(&standing::ahead(&state, &self.wiring.station, &mut inbox, now)?);
         self.ask_clock(&state)?;
@@ -169,7 +169,6 @@ pub fn tell_next(terminal: Terminal, outcome: Outcome, next: &Invocation) {
 
 pub fn executed(report: Report, spent: Spent) -> Executed {
     let concluded = report.concluded;
-    let aside = |aside: SetAside| FileAndReason { file: aside.file, reason: aside.reason };
     Executed {
         ceremony: report.directory,
         outcome: report.outcome,
@@ -188,7 +187,7 @@ pub fn executed(report: Report, spent: Spent) -> Executed {
         noticed: report.noticed,
         said: report.said,
         kept: report.kept,
-        set_aside: report.set_aside.into_iter().map(aside).collect(),
+        set_aside: report.set_aside.into_iter().map(SetAside::told).collect(),
         destroyed: report.destroyed,
         left: report.left,
         time: spent.time(),

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     account::acts::Led,
-    ceremony::{self, Code, Error, ErrorKind, Persistence, Report, attest::Shown},
+    ceremony::{self, Code, Error, ErrorKind, Persistence, Report, attest::Shown, execute::Approvals},
     encoding::text::Name,
     memory::{CredentialSecret, Pin},
     ports::card::FinalTry,
@@ -89,7 +89,7 @@ fn check(
         check_places(looking)?;
         let mut nothing_brought = FileInbox::new(std::iter::empty());
         let mut world = looking.world();
-        ceremony::execute::foresee(&mut world, state, open, &mut nothing_brought)?;
+        ceremony::execute::foresee(&mut world, state, open, &mut nothing_brought, Approvals::ToCome)?;
         return ceremony::execute::check_copies(&mut world, open);
     }
     if let Err(error) = ceremony::propose::check_open(state, &plan.plan) {
@@ -297,7 +297,8 @@ fn next_approval(
         return Ok(More::Come);
     }
     let tried = stage.approve(&mut card, paper);
-    if let Some(who) = table.forgives(tried, GIVE)? {
+    // An approval counts once the station keeps it, although a copy of the ledger could not be written to after that.
+    if table.forgives(tried, GIVE)?.is_some() || stage.needed()?.approved.contains(&who) {
         stage.terminal.tell(&format!("{who} approved."));
         people.push(Approved { who, card: Some(card) });
     }

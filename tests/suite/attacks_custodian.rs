@@ -244,7 +244,7 @@ fn a_rejection_is_final_and_cancels_the_approval() {
     let ran = quorum.execute_with(&[&quorum.at(OUTPUT)]).expect(6);
     assert!(ran.error().contains("crypto-officer 2 of 3"), "{}", ran.error());
     assert!(ran.error().contains("rejected: carol"), "{}", ran.error());
-    assert!(ran.error().contains("approved with valid shares: alice, bob\""), "{}", ran.error());
+    assert!(ran.error().contains("counted: alice, bob\""), "{}", ran.error());
     assert!(ran.error().contains("not heard of: dave, erin"), "{}", ran.error());
     // At the station it is kept, whoever hands what in.
     quorum.run_with("dave", &["reject", &ledger, "--head", &head, "--reason", "no"]).ok();

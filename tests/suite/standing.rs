@@ -4,9 +4,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    founded::{INVENTORY, at_time},
-    quorum::{ADMIN, CUSTODIANS, Quorum, Ran},
+use crate::{
+    attacks_custodian::terminal::at_terminal,
+    support::{
+        founded::{INVENTORY, at_time},
+        quorum::{ADMIN, CUSTODIANS, QUORATE, Quorum, Ran},
+    },
 };
 
 fn status(quorum: &Quorum) -> Value {
@@ -138,6 +141,66 @@ fn an_approval_that_the_station_keeps_and_that_is_damaged_does_not_count() {
     let alone = quorum.run_with(ADMIN, &["execute", &quorum.at("ledger")]).expect(6);
     let next = alone.json["error"]["commands"].to_string();
     assert!(next.contains("quorate execute ") && next.contains(" --copy DIR "), "{next}");
+}
+
+/// A station whose files were lost, or another machine.
+#[test]
+fn a_signed_approval_without_its_release_is_told_from_silence() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
+    for name in ["alice", "bob"] {
+        quorum.approve(name).ok();
+    }
+    let stations = fs::read_dir(quorum.path("state-station/stations")).unwrap();
+    let kept = stations.map(|entry| entry.unwrap().path().join("approval-of-alice.age"));
+    fs::remove_file(kept.into_iter().find(|file| file.exists()).unwrap()).unwrap();
+    let here = status(&quorum);
+    let open = &here["open"];
+    assert_eq!([&open["approved"], &open["unreleased"]], [&json!(["bob"]), &json!(["alice"])]);
+    assert_eq!(open["missing"], json!(["carol", "dave", "erin"]));
+    assert_eq!(here["next"]["people"], json!(["carol", "dave", "erin", "alice"]));
+    let told = |state: &str| {
+        let ran = quorum.run_as(state, &["status", &quorum.at("ledger")]).ok();
+        ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let said =
+        "signed, but the release is not here (bring it with the approval file, or approve again): alice";
+    assert!(told("station").contains(said), "{}", told("station"));
+    let said =
+        "signed, but the release is not here (it is at the station, or in a file on its way): alice, bob";
+    assert!(told("elsewhere").contains(said), "{}", told("elsewhere"));
+    let refused = quorum.execute().expect(6);
+    for said in
+        ["counted: bob", "signed, but the release is not here: alice", "not heard of: carol, dave, erin"]
+    {
+        assert!(refused.error().contains(said), "{}", refused.stderr);
+    }
+    for name in ["alice", "carol"] {
+        quorum.approve(name).ok();
+    }
+    quorum.execute().ok();
+}
+
+/// Nobody is asked anything that would be in vain.
+#[test]
+fn too_few_approvals_are_counted_before_a_question_or_a_pin() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
+    quorum.approve("alice").ok();
+    quorum.approve_to_file("bob").ok();
+    let (ledger, copy, state) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("state-station"));
+    let execute = |file: &str| {
+        let card = quorum.card(ADMIN, "");
+        let words = format!("execute {ledger} {file} --copy {copy} --state-dir {state} --card {card}");
+        at_terminal(&quorum, &format!("spawn -noecho {QUORATE} {words}\nended\n"))
+    };
+    let (code, said) = execute("files/bob.approval");
+    assert_eq!(code, 6, "{said}");
+    assert!(said.contains("too few approvals yet: crypto-officer 2 of 3"), "{said}");
+    let (code, said) = execute("files/carol.approval");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("files/carol.approval: no such file"), "{said}");
+    assert!(said.contains("too few approvals yet: crypto-officer 1 of 3"), "{said}");
 }
 
 #[test]

@@ -2,19 +2,36 @@
 
 use std::process::Command;
 
-use super::program;
-use crate::support::quorum::{Quorum, Ran, ran};
+use serde_json::json;
 
-/// The command where a call fails at a path, as its file system would have it.
-pub fn spoiled(quorum: &Quorum, (call, errno): (&str, i32), path: &str, command: &Command) -> Ran {
+use super::program;
+use crate::{
+    attacks_custodian::terminal::at_terminal,
+    support::{
+        founded::INVENTORY,
+        quorum::{ADMIN, QUORATE, Quorum, Ran, ran},
+    },
+};
+
+/// The environment of a command where a call fails at a path, as its file system would have it.
+fn spoiling(quorum: &Quorum, (call, errno): (&str, i32), path: &str) -> [(&'static str, String); 4] {
     let library = quorum.at("spoil.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/crash_faults/spoil.c");
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o", &library, source]).status().unwrap();
     assert!(built.success());
+    [
+        ("LD_PRELOAD", library),
+        ("SPOIL_CALL", call.to_owned()),
+        ("SPOIL_PATH", path.to_owned()),
+        ("SPOIL_ERRNO", errno.to_string()),
+    ]
+}
+
+/// The command where a call fails at a path.
+pub fn spoiled(quorum: &Quorum, (call, errno): (&str, i32), path: &str, command: &Command) -> Ran {
     let mut inside = Command::new(command.get_program());
     inside.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
-    inside.env("LD_PRELOAD", library).env("SPOIL_CALL", call).env("SPOIL_PATH", path);
-    ran(inside.env("SPOIL_ERRNO", errno.to_string()))
+    ran(inside.envs(spoiling(quorum, (call, errno), path)))
 }
 
 #[test]
@@ -73,4 +90,50 @@ fn who_is_not_the_station_is_named() {
     let error = quorum.run_as("elsewhere", &args).expect(2).error();
     assert!(error.contains("account ") && error.contains(&quorum.at("state-elsewhere")), "{error}");
     assert!(error.contains("is not the station of the open proposal"), "{error}");
+}
+
+/// The ledger is written to before its copy, and the station keeps an approval before either: nobody approves again.
+#[test]
+fn an_approval_counts_although_a_copy_is_full() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    let plan = quorum.plan("look", INVENTORY);
+    let (ledger, copy, state) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("state-station"));
+    let full = quorum.at("copy/0001-inventory/approvals");
+    let head = quorum.head().unwrap();
+    let run = |people: &[&str]| {
+        let cards: Vec<String> = people.iter().flat_map(|who| quorum.with_card(who)).collect();
+        let args = ["run", &plan, &ledger, "--copy", &copy, "--head", &head];
+        quorum.command(&args.into_iter().chain(cards.iter().map(String::as_str)).collect::<Vec<_>>())
+    };
+    let fault = ("fsync", libc::ENOSPC);
+    let failed = spoiled(&quorum, fault, &full, &run(&[ADMIN, "alice"])).expect(1);
+    let said = "the approval of alice counts, and this station keeps it, but not written everywhere: ";
+    assert!(
+        failed.error().starts_with(said) && failed.error().contains("no space left"),
+        "{}",
+        failed.stderr
+    );
+    let status = quorum.run(&["status", &ledger]).ok().json["open"].clone();
+    assert_eq!(
+        [&status["approved"], &status["missing"]],
+        [&json!(["alice"]), &json!(["bob", "carol", "dave", "erin"])]
+    );
+    // Where somebody is asked, the ceremony goes on to the next card.
+    let set = spoiling(&quorum, fault, &full).map(|(name, value)| format!("{name}={value}")).join(" ");
+    let card = |who: &str| quorum.card(who, "");
+    let script = format!(
+        "spawn -noecho env {set} {QUORATE} run {plan} {ledger} --copy {copy} --state-dir {state} --head {head}\n\
+         upto {{Administrator's card}}\nsend \"{}\\r\"\n\
+         upto {{1 of 3 have approved}}\nupto {{Next card}}\nsend \"{}\\r\"\n\
+         upto {{Approve this proposal}}\nupto {{[yes/no] }}\nsend \"yes\\r\"\nupto {{PIN of}}\nhidden\nsend \"bob-123456\\r\"\n\
+         upto {{bob approved.}}\nupto {{2 of 3 have approved}}\nupto {{Next card}}\nsend \"done\\r\"\n\
+         upto {{[yes/no] }}\nsend \"yes\\r\"\nended\n",
+        card(ADMIN),
+        card("bob"),
+    );
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 6, "{said}");
+    assert!(said.contains("the approval of bob counts, and this station keeps it"), "{said}");
+    ran(&mut run(&[ADMIN, "carol"])).ok();
+    quorum.level();
 }
