@@ -6,7 +6,7 @@ pub use super::dealing::Members;
 use super::{
     Code, Error, World, ability, copies,
     fresh_pins::FreshPins,
-    genesis,
+    genesis, medium,
     mistakes::Mistakes,
     not_before,
     operations::{self, Proposing},
@@ -348,6 +348,7 @@ pub fn submit(
     };
     let line = LineWriter::begin(world.mode, &secrets.signing)?.line(proposal.created, event);
     secrets.keep(world.station, (proposal.ledger, proposal.ceremony), digest, admin)?;
+    medium::remember(world, &proposal)?;
     let directory = proposal.directory();
     let created = world.create(&directory, proposal.plan.as_bytes(), &line);
     created.map_err(|error| {

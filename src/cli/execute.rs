@@ -21,7 +21,7 @@ use crate::{
     ceremony::{
         Code, Error, Persistence, Report, SetAside, clearing,
         execute::{self, Approvals, ExecuteRequest},
-        recognition, standing,
+        medium, recognition, standing,
     },
     encoding::{
         digest::Digest,
@@ -31,7 +31,10 @@ use crate::{
     ports::clock::Clock as _,
     proposal::target::Role,
     storage::FileInbox,
-    transcript::{ledger::LedgerState, outcome::Outcome},
+    transcript::{
+        ledger::{Ceremony, LedgerState},
+        outcome::Outcome,
+    },
 };
 
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
@@ -102,6 +105,9 @@ impl Stage {
         let now = self.wiring.clock.now();
         terminal.findings(&standing::ahead(&state, &self.wiring.station, &mut inbox, now)?);
         self.ask_clock(&state)?;
+        if ceremony.concluded.is_none() {
+            self.ask_media(&state, ceremony)?;
+        }
         if self.lead == Lead::Verb {
             let (number, kind) = (ceremony.number(), ceremony.kind());
             terminal.tell(&format!("Ceremony {number} ({kind}): {}", ceremony.proposal.title));
@@ -118,6 +124,21 @@ impl Stage {
             })?;
         spent.tell(terminal);
         Ok((executed?, spent))
+    }
+}
+
+impl Stage {
+    /// Asks where a file would go to another medium than when it was proposed. `--yes` is not an answer: a script would be as blind.
+    fn ask_media(&mut self, state: &LedgerState, open: &Ceremony) -> Result<(), Error> {
+        self.remark_on_media(&open.proposal.operation)?;
+        let Err(error) = medium::check_mounted(&mut self.wiring.world(), state.nonce, open) else {
+            return Ok(());
+        };
+        if self.terminal.asks_nobody() {
+            return Err(error);
+        }
+        self.terminal.notice(&format!("warning: {error}."));
+        self.terminal.ask_person("Write it there all the same?")
     }
 }
 

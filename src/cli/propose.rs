@@ -101,6 +101,7 @@ impl Stage {
         let digest = Digest::of(&strict::write(&draft.proposal));
         let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
         self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &draft.roster, lost))?;
+        self.remark_on_media(&draft.proposal.operation)?;
         Ok(draft)
     }
 
@@ -115,6 +116,7 @@ impl Stage {
         self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
         let lost = state.recovered_by(&open.proposal);
         self.terminal.briefing(&briefing((&open.proposal, &open.plan), open.digest, &open.roster, lost))?;
+        self.remark_on_media(&open.proposal.operation)?;
         Ok(Some(ProposalMade {
             ceremony: open.directory.clone(),
             proposal: open.digest,

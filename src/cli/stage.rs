@@ -13,10 +13,10 @@ use super::{
     args::Global, exit::Exit, reading, terminal::Terminal, unlocking::PresentedCard, wiring::Wiring,
 };
 use crate::{
-    ceremony::{Error, execute, recognition, standing},
+    ceremony::{Error, execute, medium, recognition, standing},
     encoding::text::Name,
     ports::clock::Clock as _,
-    proposal::target::Role,
+    proposal::{operations::Operation, target::Role},
     storage,
     transcript::ledger::LedgerState,
 };
@@ -103,6 +103,14 @@ impl Stage {
             "This machine's clock says {now}, {days} days past the ledger's last line of {last}."
         ));
         self.terminal.confirm("Is this machine's clock right?")
+    }
+
+    /// Tells which of the files that are to be written do not go to a medium of their own.
+    pub fn remark_on_media(&mut self, operation: &Operation) -> Result<(), Error> {
+        for remark in medium::remarks(self.wiring.world().artifacts, operation)? {
+            self.terminal.notice(&format!("warning: {remark}"));
+        }
+        Ok(())
     }
 
     /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not have.

@@ -184,6 +184,15 @@ pub trait Inbox {
     fn destroy(&mut self, name: &str) -> Result<(), StoreError>;
 }
 
+/// A file system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Medium {
+    /// Where it is mounted, fit to be shown.
+    pub mounted_at: String,
+    /// What else lies on it and is lost with it.
+    pub shared_with: Option<&'static str>,
+}
+
 /// Large files at places that a plan names: backups.
 pub trait Artifacts {
     fn open(&mut self, path: &AbsolutePath) -> Result<Box<dyn Read>, StoreError>;
@@ -192,6 +201,9 @@ pub trait Artifacts {
 
     /// Whether a file there would lie in the ledger or in a copy of it.
     fn is_in_ledger(&mut self, path: &OutputPath) -> bool;
+
+    /// The medium on which a file there would lie.
+    fn medium(&mut self, path: &OutputPath) -> Result<Medium, StoreError>;
 
     /// Begins a file that becomes visible under its name only by [`Artifacts::publish`]. An unfinished one of an
     /// earlier run is replaced.

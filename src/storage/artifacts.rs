@@ -14,12 +14,12 @@ use std::{
 
 use super::{
     copies,
-    fault::{failed, refused},
+    fault::{failed, refused, shown},
 };
 use crate::{
     durable,
     encoding::{absolute_path::AbsolutePath, output_path::OutputPath},
-    ports::store::{Artifacts, StoreError},
+    ports::store::{Artifacts, Medium, StoreError},
 };
 
 /// Files at their paths; relative ones from the working directory.
@@ -80,6 +80,22 @@ impl Artifacts for FileArtifacts {
         let directory = path.as_ref().parent().unwrap_or(Path::new("/"));
         // A directory that is not there is in no ledger; nothing can be begun in it either.
         self.ledgers.iter().any(|ledger| copies::lies_in(directory, ledger).unwrap_or(false))
+    }
+
+    fn medium(&mut self, path: &OutputPath) -> Result<Medium, StoreError> {
+        let directory = path.as_ref().parent().unwrap_or(Path::new("/"));
+        let device = |place: &Path| Ok(fs::metadata(place)?.dev());
+        let looking = |e: io::Error| failed("looking at", directory, &e);
+        let own = device(directory).map_err(looking)?;
+        let is_own = |place: &Path| device(place).is_ok_and(|device: u64| device == own);
+        let canonical = directory.canonicalize().map_err(looking)?;
+        let mounted_at = canonical.ancestors().take_while(|above| is_own(above)).last().unwrap_or(&canonical);
+        let shared_with = match self.ledgers.first() {
+            Some(ledger) if is_own(ledger) => Some("the ledger"),
+            _ if is_own(Path::new("/")) => Some("the system"),
+            _ => None,
+        };
+        Ok(Medium { mounted_at: shown(mounted_at), shared_with })
     }
 
     fn begin(&mut self, path: &OutputPath) -> Result<Box<dyn Write>, StoreError> {

@@ -62,6 +62,10 @@ impl Payload for BackupOperation {
         Some((&self.target, &self.identity))
     }
 
+    fn outputs(&self) -> Vec<&OutputPath> {
+        vec![&self.output]
+    }
+
     fn check_record(&self, record: &OnRecord<'_>) -> Result<(), String> {
         record.has_all(&self.objects)
     }

@@ -2,7 +2,7 @@
 
 use super::record::{Claims, OnRecord};
 use crate::{
-    encoding::text::Name,
+    encoding::{output_path::OutputPath, text::Name},
     proposal::{
         capability::Ability,
         joining::GenesisTarget,
@@ -67,6 +67,11 @@ pub trait Payload {
 
     fn program(&self) -> Option<&ProgramRun> {
         None
+    }
+
+    /// The files that it writes.
+    fn outputs(&self) -> Vec<&OutputPath> {
+        self.program().iter().flat_map(|run| &run.outputs).map(|output| &output.path).collect()
     }
 
     /// What looks afterwards whether its program was carried out.

@@ -1,6 +1,11 @@
 //! File systems without locks, or without fsync of directories: said as such, and never blamed on the card.
 
-use std::process::Command;
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, symlink},
+    path::Path,
+    process::Command,
+};
 
 use serde_json::json;
 
@@ -8,6 +13,7 @@ use super::program;
 use crate::{
     attacks_custodian::terminal::at_terminal,
     support::{
+        crash::{BACKUP, three},
         founded::INVENTORY,
         quorum::{ADMIN, QUORATE, Quorum, Ran, ran},
     },
@@ -136,4 +142,41 @@ fn an_approval_counts_although_a_copy_is_full() {
     assert!(said.contains("the approval of bob counts, and this station keeps it"), "{said}");
     ran(&mut run(&[ADMIN, "carol"])).ok();
     quorum.level();
+}
+
+/// The folder of a medium that is taken away stays, and what goes there is on the disk below.
+#[test]
+fn a_backup_whose_medium_is_not_mounted_any_more_is_not_written_unasked() {
+    let quorum = three().exportable().founded();
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let [medium, below] = [memory.path(), disk.path()];
+    let device = |place: &Path| fs::metadata(place).unwrap().dev();
+    assert_ne!(device(medium), device(below), "this test needs two file systems");
+    let mount = |place: &Path| {
+        let _ = fs::remove_file(quorum.path("medium"));
+        symlink(place, quorum.path("medium")).unwrap();
+    };
+    let backup = |output: &str| BACKUP.replace("/proc/self/cwd/files/b.age", &quorum.at(output));
+    mount(medium);
+    quorum.approved(&backup("medium/b.age"), &["alice", "bob", "carol"]);
+    mount(below);
+    let refused = quorum.execute().expect(3);
+    let said = "it was to lie on the file system at /dev/shm; now it would lie on that at ";
+    assert!(refused.error().contains(said), "{}", refused.stderr);
+    let (ledger, copy, state) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("state-station"));
+    let card = quorum.card(ADMIN, "");
+    let script = format!(
+        "spawn -noecho {QUORATE} execute {ledger} --copy {copy} --state-dir {state} --card {card}\n\
+         upto {{Write it there all the same? [yes/no]}}\nsend \"no\\r\"\nended\n"
+    );
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 3, "{said}");
+    assert_eq!(fs::read_dir(below).unwrap().count(), 0);
+    mount(medium);
+    quorum.execute().ok();
+    assert!(medium.join("b.age").exists());
+    let beside = quorum.propose(&backup("files/beside.age")).ok();
+    let words = beside.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("files/beside.age will lie on the same file system as the ledger"), "{words}");
 }
