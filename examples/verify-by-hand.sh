@@ -81,7 +81,8 @@ signed() {
 read_roster() {
     local mode=$prefix standing person enrolment id
     : > "$scratch/holders"
-    jq -r '(["custodian", .custodians], ["administrator", .administrators], ["witness", .witnesses])
+    jq -r '(["custodian", .custodians], ["approver", .approvers], ["administrator", .administrators],
+            ["witness", .witnesses])
            | .[0] as $standing | .[1][] | .name as $name | .cards[]
            | [$standing, $name, (.statement | tojson)] | join(" ")' < "$scratch/roster" > "$scratch/people" ||
         bad "the roster is not one"
@@ -113,28 +114,33 @@ statement() {
         bad "$2: $who did not sign it with a card of their own as $3"
 }
 
-# The threshold of each authority that the operation $1 needs.
+# What the operation $1 needs: lines of a number and of the people of whom so many must approve. For each authority all
+# custodians, and those of each group of which it demands some; then each approver.
 needed() {
-    jq --arg kind "$1" '
-        .operations as $named | .deal.authorities as $all
+    jq -r --arg kind "$1" '
+        . as $roster | .operations as $named | .deal.authorities as $all | [.custodians[].name] as $custodians
         | (if $kind == "genesis" or $kind == "recover" then null
            elif $kind == "adopt" or $kind == "retire" then $named[$kind]
-           elif $kind == "use" then $named.use // $named.delete // []
-           else $named[$kind] // [] end) as $names
-        | $all[] | select($names == null or (.name as $name | $names | index($name))) | .threshold' < "$scratch/roster"
+           elif $kind == "use" then $named.use // $named.delete // {}
+           else $named[$kind] // {} end) as $rule
+        | ($all[] | select($rule == null or (.name as $name | $rule.authorities // [] | index($name)))
+            | [if $kind == "genesis" then $custodians | length else .threshold end, $custodians[]],
+              (.groups | to_entries[] | .key as $group
+                | [.value, ($roster.custodians[] | select(.group == $group) | .name)])),
+          ((if $kind == "genesis" then [.approvers[].name] else $rule.approvers // [] end)[] | [1, .])
+        | join(" ")' < "$scratch/roster"
 }
 
-# The count: distinct custodians who approved and did not reject, against what each authority demands.
+# The count: distinct people who approved and did not reject, against what the operation needs.
 count() {
-    local custodians have threshold voice
-    custodians=$(jq '.custodians | length' < "$scratch/roster")
+    local have minimum people voice
     sort -u "$scratch/rejected" > "$scratch/refusing"
-    have=$(sort -u "$scratch/approved" | comm -23 - "$scratch/refusing" | wc -l)
+    sort -u "$scratch/approved" | comm -23 - "$scratch/refusing" > "$scratch/approving"
     needed "$kind" > "$scratch/needed" || bad "the roster does not say whom $kind needs"
     [ -s "$scratch/needed" ] || bad "no authority answers for the operation $kind"
-    while read -r threshold; do
-        [ "$kind" != genesis ] || threshold=$custodians
-        [ "$have" -ge "$threshold" ] || bad "intended with $have approvals, $threshold are needed"
+    while read -r minimum people; do
+        have=$(tr ' ' '\n' <<< "$people" | sort -u | comm -12 - "$scratch/approving" | wc -l)
+        [ "$have" -ge "$minimum" ] || bad "intended with $have approvals, $minimum are needed of $people"
     done < "$scratch/needed"
     jq -r '.event.quorum[]' < "$scratch/entry" > "$scratch/quorum" || bad "it names no quorum"
     while read -r voice; do
@@ -174,14 +180,14 @@ open_ceremony() {
 take_line() {
     case "$state $1" in
         "proposed approved")
-            statement "$inner" approval custodian
+            statement "$inner" approval 'custodian|approver'
             [ "$of_proposal" = "$proposal" ] || bad "an approval of another proposal"
             [ "$of_roster" = "$roster" ] || bad "an approval of another roster"
             # Times have one form and one length: they compare as texts.
             [[ ! $at > $expires ]] || bad "an approval after the expiry"
             echo "$who" >> "$scratch/approved" ;;
         "proposed rejected")
-            statement "$inner" rejection custodian
+            statement "$inner" rejection 'custodian|approver'
             [ "$of_proposal" = "$proposal" ] || bad "a rejection of another proposal"
             echo "$who" >> "$scratch/rejected" ;;
         "proposed aborted")
@@ -231,7 +237,7 @@ read_attestations() {
         [ -e "$file" ] || continue
         where="$name/attestations/$(basename "$file")"
         # In a shell of its own: a bad one does not break the ledger.
-        if ! (statement "$(< "$file")" attestation 'custodian|administrator|witness'
+        if ! (statement "$(< "$file")" attestation 'custodian|approver|administrator|witness'
               printf '%s\n' "$who" "$of_nonce" "$of_head" "$agrees" > "$scratch/attestation") 2> "$scratch/reason"; then
             sed 's/^BROKEN: /warning: it does not count: /' "$scratch/reason" >&2
             continue

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Passage, Row, counted, keys::account, listed};
 use crate::{
     approval::{
-        quorum::{Count, Tally},
+        quorum::{ApproverCount, Count, GroupCount, Tally},
         statement::{Approval, Attestation, Rejection, Signed},
     },
     encoding::{
@@ -45,6 +45,8 @@ account! {
         pub ended: Option<Timestamp>,
         /// approvals on record, for each authority that it needs
         pub required: Vec<Required>,
+        /// the approvers whose approval it needs besides
+        pub approvers: Vec<RequiredApprover>,
         /// the approvals on record
         pub approved: Vec<SaidBy>,
         /// the rejections
@@ -65,6 +67,26 @@ account! {
         pub needed: usize,
         /// how many there are
         pub have: usize,
+        /// how many of them are of each group that the authority demands
+        pub groups: Vec<RequiredGroup>,
+    }
+
+    /// How many custodians of one group approve.
+    pub struct RequiredGroup {
+        /// the group
+        pub group: Name,
+        /// how many it takes
+        pub needed: usize,
+        /// how many there are
+        pub have: usize,
+    }
+
+    /// An approver whose approval is needed.
+    pub struct RequiredApprover {
+        /// the person
+        pub approver: Name,
+        /// whether they approve
+        pub approves: bool,
     }
 
     /// A person who signed, and when.
@@ -101,6 +123,8 @@ account! {
         pub last_line: Digest,
         /// approvals on record, for each authority that it needs
         pub required: Vec<Required>,
+        /// the approvers whose approval it needs besides
+        pub approvers: Vec<RequiredApprover>,
         /// the custodians who approved it
         pub approved: Vec<SaidBy>,
         /// their statements on record
@@ -139,6 +163,7 @@ impl CeremonyBrief {
             proposed: ceremony.proposal.created,
             ended: ceremony.end.as_ref().map(|_| ceremony.times.1),
             required: required(&ceremony.tally()),
+            approvers: approvers(&ceremony.tally()),
             approved: approved(ceremony),
             rejected: rejected
                 .map(|r| said(&r.statement().custodian, r.statement().time, r.card()))
@@ -158,8 +183,9 @@ impl CeremonyBrief {
         ];
         let said = |people: &[SaidBy]| by_date(people.iter().map(|said| (&said.person, said.time)));
         if !self.approved.is_empty() {
-            let needed =
-                listed(self.required.iter().map(|r| format!("{}: {} needed", r.authority, r.needed)));
+            let authorities = self.required.iter().map(Required::needed);
+            let approvers = self.approvers.iter().map(|r| format!("{} needed", r.approver));
+            let needed = listed(authorities.chain(approvers));
             rows.push(Row::Detail(format!("approved by {} ({needed})", said(&self.approved))));
         }
         if !self.rejected.is_empty() {
@@ -195,6 +221,7 @@ impl CeremonyTold {
             standing: ceremony.standing(),
             last_line: ceremony.last_line,
             required: required(&ceremony.tally()),
+            approvers: approvers(&ceremony.tally()),
             approved: approved(ceremony),
             approvals: ceremony.approvals.iter().map(|a| a.statement().clone()).collect(),
             rejections: ceremony.rejections.iter().map(|r| r.statement().clone()).collect(),
@@ -219,7 +246,7 @@ impl CeremonyTold {
         for said in &self.rejections {
             rows.push(Row::item(format!("{} rejected at {}: {}", said.custodian, said.time, said.reason)));
         }
-        rows.push(Row::item(format!("approvals: {}", in_words(&self.required))));
+        rows.push(Row::item(format!("approvals: {}", in_words(&self.required, &self.approvers))));
         for attempt in &self.attempts {
             rows.push(Row::item(format!("attempt: {}: {}", attempt.outcome, attempt.summary)));
         }
@@ -283,21 +310,51 @@ fn outcome_rows(concluded: &Concluded) -> Vec<Row> {
     rows
 }
 
+impl Required {
+    /// `crypto-officer: 3 needed, 1 of security`.
+    fn needed(&self) -> String {
+        let groups = self.groups.iter().map(|group| format!(", {} of {}", group.needed, group.group));
+        format!("{}: {} needed{}", self.authority, self.needed, groups.collect::<String>())
+    }
+}
+
 /// A count as an account tells it.
 pub fn required(tally: &Tally) -> Vec<Required> {
+    let group = |count: &GroupCount| RequiredGroup {
+        group: count.group.clone(),
+        needed: count.needed,
+        have: count.have,
+    };
     let one = |count: &Count| Required {
         authority: count.authority.clone(),
         needed: count.needed,
         have: count.have,
+        groups: count.groups.iter().map(group).collect(),
     };
     tally.counts.iter().map(one).collect()
 }
 
-/// `crypto-officer 2 of 3, security-officer 2 of 4`.
-pub fn in_words(required: &[Required]) -> String {
-    listed(required.iter().map(|Required { authority, needed, have }| Count {
-        authority: authority.clone(),
-        needed: *needed,
-        have: *have,
-    }))
+/// The approvers of a count as an account tells them.
+pub fn approvers(tally: &Tally) -> Vec<RequiredApprover> {
+    let one = |count: &ApproverCount| RequiredApprover {
+        approver: count.approver.clone(),
+        approves: count.approves,
+    };
+    tally.approvers.iter().map(one).collect()
+}
+
+/// `crypto-officer 2 of 3, security-officer 2 of 4, heidi 0 of 1`.
+pub fn in_words(required: &[Required], approvers: &[RequiredApprover]) -> String {
+    let group =
+        |told: &RequiredGroup| GroupCount { group: told.group.clone(), needed: told.needed, have: told.have };
+    let counts = required.iter().map(|told| Count {
+        authority: told.authority.clone(),
+        needed: told.needed,
+        have: told.have,
+        groups: told.groups.iter().map(group).collect(),
+    });
+    let approvers = approvers
+        .iter()
+        .map(|told| ApproverCount { approver: told.approver.clone(), approves: told.approves });
+    listed(counts.map(|count| count.to_string()).chain(approvers.map(|count| count.to_string())))
 }

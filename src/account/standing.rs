@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Passage, Row,
     advice::Advice,
-    ceremony::{CeremonyBrief, Required, SaidBy, in_words},
+    ceremony::{CeremonyBrief, Required, RequiredApprover, SaidBy, in_words},
     counted,
     keys::account,
     listed,
@@ -72,6 +72,16 @@ account! {
         pub name: Name,
         /// how many shares reconstitute it
         pub threshold: u8,
+        /// how many of their custodians must be of these groups
+        pub groups: Vec<GroupDemanded>,
+    }
+
+    /// A group of which an authority demands members.
+    pub struct GroupDemanded {
+        /// the group
+        pub group: Name,
+        /// how many custodians of it
+        pub minimum: u8,
     }
 
     /// A person of the roster in force.
@@ -80,8 +90,10 @@ account! {
         pub name: Name,
         /// as it is read aloud
         pub full_name: Line,
-        /// custodian, administrator or witness
+        /// custodian, approver, administrator or witness
         pub standing: String,
+        /// the group of a custodian, or null
+        pub group: Option<Name>,
         /// their cards, in words
         pub cards: Vec<String>,
     }
@@ -134,7 +146,7 @@ account! {
     pub struct CardDrilled {
         /// whose it is
         pub person: Name,
-        /// custodian, administrator or witness
+        /// custodian, approver, administrator or witness
         pub standing: String,
         /// the card's serial
         pub serial: Line,
@@ -176,6 +188,8 @@ account! {
         pub reachable: bool,
         /// the same for each authority that it needs
         pub required: Vec<Required>,
+        /// the approvers whose approval it needs besides
+        pub approvers: Vec<RequiredApprover>,
         /// custodians, as far as known here
         pub approved: BTreeSet<Name>,
         /// custodians, as far as known here
@@ -247,13 +261,22 @@ impl LedgerStanding {
             ahead,
             ceremonies: state.ceremonies.iter().map(CeremonyBrief::of).collect(),
             authorities: authorities
-                .map(|a| AuthorityStanding { name: a.name.clone(), threshold: a.threshold })
+                .map(|a| AuthorityStanding {
+                    name: a.name.clone(),
+                    threshold: a.threshold,
+                    groups: a
+                        .groups
+                        .iter()
+                        .map(|(group, minimum)| GroupDemanded { group: group.clone(), minimum: *minimum })
+                        .collect(),
+                })
                 .collect(),
             people: people
                 .map(|person| PersonStanding {
                     name: person.name.clone(),
                     full_name: person.full_name.clone(),
                     standing: person.standing.to_string(),
+                    group: person.group.clone(),
                     cards: person.cards.iter().map(ToString::to_string).collect(),
                 })
                 .collect(),
@@ -311,12 +334,15 @@ impl LedgerStanding {
 
     fn quorum(&self) -> Option<Passage> {
         let n = self.people.iter().filter(|p| p.standing == Standing::Custodian.to_string()).count();
-        let authority =
-            |a: &AuthorityStanding| Row::Item(format!("authority {}: {} of {n}", a.name, a.threshold));
+        let authority = |a: &AuthorityStanding| {
+            let groups = a.groups.iter().map(|demand| format!(", {} of {}", demand.minimum, demand.group));
+            Row::Item(format!("authority {}: {} of {n}{}", a.name, a.threshold, groups.collect::<String>()))
+        };
         let mut rows: Vec<Row> = self.authorities.iter().map(authority).collect();
         rows.extend(self.people.iter().map(|person| {
-            let PersonStanding { name, full_name, standing, cards } = person;
-            Row::Item(format!("{standing} {name} ({full_name}): {}", listed(cards)))
+            let PersonStanding { name, full_name, standing, group, cards } = person;
+            let group = group.iter().map(|group| format!(", group {group}")).collect::<String>();
+            Row::Item(format!("{standing} {name} ({full_name}){group}: {}", listed(cards)))
         }));
         (!rows.is_empty()).then(|| Passage::headed("Quorum", rows))
     }
@@ -414,7 +440,7 @@ impl OpenStanding {
                 self.expires,
                 if self.expired { ": EXPIRED" } else { "" }
             )),
-            Row::Item(format!("approvals: {}", in_words(&self.required))),
+            Row::Item(format!("approvals: {}", in_words(&self.required, &self.approvers))),
         ];
         for (what, people) in [("approved", &self.approvals), ("rejected", &self.rejections)] {
             if !people.is_empty() {

@@ -39,7 +39,8 @@ pub struct Drill {
 
 impl Statement for Drill {
     const EVENT: &'static str = "drill";
-    const BY: &'static [Standing] = &[Standing::Custodian, Standing::Administrator, Standing::Witness];
+    const BY: &'static [Standing] =
+        &[Standing::Custodian, Standing::Approver, Standing::Administrator, Standing::Witness];
     fn author(&self) -> &Name {
         &self.person
     }

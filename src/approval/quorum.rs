@@ -1,7 +1,7 @@
 //! The quorum: the only place that counts.
 //!
-//! What is counted are distinct custodians of the roster, never signatures, cards or keys. Before an act each
-//! of them has handed over shares that were verified ([`Quorum::establish`]); when a record is judged
+//! What is counted are distinct people of the roster, never signatures, cards or keys. Before an act each custodian
+//! has handed over shares that were verified ([`Quorum::establish`]); when a record is judged
 //! later, approvals count instead, since shares never enter it ([`Tally::count`] is the same count).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,11 @@ use super::{authorization::Authorization, intent::DurableIntent};
 use crate::{
     encoding::{digest::Digest, text::Name},
     memory::AuthoritySecret,
-    roster::{deal::Authority, requirement::Requirement},
+    roster::{
+        Person, Roster,
+        deal::Authority,
+        requirement::{GroupPart, Part, Requirement},
+    },
     sharing::{
         reconstitution::{ReconstitutionError, reconstitute},
         share::Share,
@@ -25,16 +29,80 @@ pub struct Count {
     pub needed: usize,
     /// Distinct custodians who approve and have not rejected.
     pub have: usize,
+    /// How many of them are of each group that the authority demands.
+    pub groups: Vec<GroupCount>,
 }
 
-/// `crypto-officer 2 of 3`; where more did than are needed, `crypto-officer 4, 3 needed`.
+/// How many custodians of one group support a proposal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupCount {
+    pub group: Name,
+    pub needed: usize,
+    /// Distinct custodians who approve and have not rejected.
+    pub have: usize,
+}
+
+/// Somebody whose approval is needed besides the custodians'.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ApproverCount {
+    pub approver: Name,
+    pub approves: bool,
+}
+
+/// `2 of 3`; where more did than are needed, `4, 3 needed`.
+struct Had(usize, usize);
+
+impl std::fmt::Display for Had {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(have, needed) = self;
+        match have > needed {
+            true => write!(f, "{have}, {needed} needed"),
+            false => write!(f, "{have} of {needed}"),
+        }
+    }
+}
+
+/// `crypto-officer 2 of 3`, `crypto-officer 2 of 3 (operations 1 of 2, security 1 of 1)`.
 impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { authority, needed, have } = self;
-        match have > needed {
-            true => write!(f, "{authority} {have}, {needed} needed"),
-            false => write!(f, "{authority} {have} of {needed}"),
+        let Self { authority, needed, have, groups } = self;
+        write!(f, "{authority} {}", Had(*have, *needed))?;
+        if groups.is_empty() {
+            return Ok(());
         }
+        let groups = groups.iter().map(|count| format!("{} {}", count.group, Had(count.have, count.needed)));
+        write!(f, " ({})", groups.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// `heidi 1 of 1`.
+impl std::fmt::Display for ApproverCount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.approver, Had(self.approves.into(), 1))
+    }
+}
+
+impl Count {
+    /// Counts the custodians whom `counts` names, each once.
+    fn of(requirement: &Requirement<'_>, part: &Part<'_>, counts: &dyn Fn(&Name) -> bool) -> Self {
+        let people: Vec<&Person> =
+            requirement.roster().custodians().filter(|person| counts(&person.name)).collect();
+        let group = |minimum: &GroupPart<'_>| GroupCount {
+            group: minimum.group.clone(),
+            needed: minimum.custodians,
+            have: people.iter().filter(|person| person.group.as_ref() == Some(minimum.group)).count(),
+        };
+        Self {
+            authority: part.authority.name.clone(),
+            needed: part.custodians,
+            have: people.len(),
+            groups: part.groups.iter().map(group).collect(),
+        }
+    }
+
+    fn is_met(&self) -> bool {
+        // Nobody is of two groups, and the minima are together at most M: of those who meet both, M meet both.
+        self.have >= self.needed && self.groups.iter().all(|group| group.have >= group.needed)
     }
 }
 
@@ -44,38 +112,47 @@ impl std::fmt::Display for Count {
 pub struct Tally {
     /// One for each authority that the operation needs.
     pub counts: Vec<Count>,
+    /// One for each approver that it needs.
+    pub approvers: Vec<ApproverCount>,
     /// Whether those who have not rejected could still be enough.
     pub reachable: bool,
 }
 
 impl Tally {
-    /// Counts distinct custodians. A name that is no custodian's counts nothing, a rejection cancels an approval.
+    /// Counts distinct people. A name that is neither a custodian's nor that of an approver who is needed counts nothing, a
+    /// rejection cancels an approval.
     pub fn count(
         requirement: &Requirement<'_>,
         approving: &BTreeSet<Name>,
         rejecting: &BTreeSet<Name>,
     ) -> Self {
-        let custodians: BTreeSet<&Name> = requirement.custodians().collect();
-        let have = custodians
-            .iter()
-            .filter(|name| approving.contains(**name) && !rejecting.contains(**name))
-            .count();
-        let willing = custodians.iter().filter(|name| !rejecting.contains(**name)).count();
-        let count = |name: &Name, needed| Count { authority: name.clone(), needed, have };
-        let counts: Vec<Count> =
-            requirement.parts().iter().map(|part| count(&part.authority.name, part.custodians)).collect();
+        let supporting = |name: &Name| approving.contains(name) && !rejecting.contains(name);
+        let counts = |decides: &dyn Fn(&Name) -> bool| -> Vec<Count> {
+            requirement.parts().iter().map(|part| Count::of(requirement, part, decides)).collect()
+        };
+        let approver = |name: &&Name| ApproverCount { approver: (*name).clone(), approves: supporting(name) };
+        let willing = counts(&|name| !rejecting.contains(name));
         // An operation that needs no authority would need nobody: it has no quorum.
-        let reachable = !counts.is_empty() && counts.iter().all(|count| willing >= count.needed);
-        Self { counts, reachable }
+        let reachable = !willing.is_empty()
+            && willing.iter().all(Count::is_met)
+            && requirement.approvers().iter().all(|name| !rejecting.contains(*name));
+        Self {
+            counts: counts(&supporting),
+            approvers: requirement.approvers().iter().map(approver).collect(),
+            reachable,
+        }
     }
 
     pub fn is_quorum(&self) -> bool {
-        !self.counts.is_empty() && self.counts.iter().all(|count| count.have >= count.needed)
+        !self.counts.is_empty()
+            && self.counts.iter().all(Count::is_met)
+            && self.approvers.iter().all(|approver| approver.approves)
     }
 
-    /// `crypto-officer 2 of 3, security-officer 2 of 4`.
+    /// `crypto-officer 2 of 3 (security 0 of 1), security-officer 2 of 4, heidi 0 of 1`.
     pub fn describe(&self) -> String {
-        self.counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        let counts = self.counts.iter().map(ToString::to_string);
+        counts.chain(self.approvers.iter().map(ToString::to_string)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -120,6 +197,24 @@ impl Participant {
     }
 }
 
+/// The M whose shares of an authority are used: of each group as many as it demands, then the others in the order in which they
+/// came.
+fn lenders(roster: &Roster, part: &Part<'_>, custodians: &[Name]) -> BTreeSet<Name> {
+    let mut lenders = BTreeSet::new();
+    for minimum in &part.groups {
+        let of_group = |name: &&Name| {
+            roster.custodian(name).is_some_and(|person| person.group.as_ref() == Some(minimum.group))
+        };
+        lenders.extend(custodians.iter().filter(of_group).take(minimum.custodians).cloned());
+    }
+    for name in custodians {
+        if lenders.len() < usize::from(part.authority.threshold) {
+            lenders.insert(name.clone());
+        }
+    }
+    lenders
+}
+
 /// Enough custodians, with verified shares. It can be used once.
 #[must_use = "enough people released their shares for it"]
 pub struct Quorum {
@@ -141,36 +236,47 @@ impl Quorum {
         if !tally.is_quorum() {
             return Err(tally);
         }
-        let mut quorum = Self { custodians: Vec::new(), shares: BTreeMap::new() };
-        let dealing = requirement.roster().dealing_id();
-        for authority in requirement.authorities() {
-            quorum.shares.insert((dealing, authority.name.clone()), (authority.clone(), Vec::new()));
-        }
+        // The rule of the count once more: exactly those who were counted lend their shares, each once.
+        let mut counted: Vec<Participant> = Vec::new();
         for participant in participants {
-            // The rule of the count once more: exactly those who were counted lend their shares.
-            let known = requirement.custodians().any(|name| *name == participant.custodian);
-            if !known
-                || rejecting.contains(&participant.custodian)
-                || quorum.custodians.contains(&participant.custodian)
-            {
-                continue;
+            let name = &participant.custodian;
+            let known = requirement.custodians().any(|custodian| custodian == name);
+            if known && !rejecting.contains(name) && counted.iter().all(|other| other.custodian != *name) {
+                counted.push(participant);
             }
-            for share in participant.shares {
-                if let Some((authority, shares)) =
-                    quorum.shares.get_mut(&(share.dealing(), share.authority().clone()))
-                    && shares.len() < usize::from(authority.threshold)
-                {
-                    shares.push(share);
-                }
-            }
-            quorum.custodians.push(participant.custodian);
         }
-        Ok(quorum)
+        let custodians: Vec<Name> = counted.iter().map(|participant| participant.custodian.clone()).collect();
+        let dealing = requirement.roster().dealing_id();
+        let mut lent = BTreeMap::new();
+        for part in requirement.parts() {
+            let lenders = lenders(requirement.roster(), part, &custodians);
+            lent.insert(
+                (dealing, part.authority.name.clone()),
+                (part.authority.clone(), lenders, Vec::new()),
+            );
+        }
+        for share in counted.into_iter().flat_map(|participant| participant.shares) {
+            if let Some((_, lenders, shares)) = lent.get_mut(&(share.dealing(), share.authority().clone()))
+                && lenders.contains(share.custodian())
+            {
+                shares.push(share);
+            }
+        }
+        let shares = lent.into_iter().map(|(key, (authority, _, shares))| (key, (authority, shares)));
+        Ok(Self { custodians, shares: shares.collect() })
     }
 
     /// Those who support it.
     pub fn custodians(&self) -> &[Name] {
         &self.custodians
+    }
+
+    /// Those whose shares of an authority are used.
+    #[cfg(test)]
+    pub(super) fn lenders(&self, dealing: Digest, authority: &Name) -> Vec<Name> {
+        let shares =
+            self.shares.get(&(dealing, authority.clone())).into_iter().flat_map(|(_, shares)| shares);
+        shares.map(|share| share.custodian().clone()).collect()
     }
 
     /// Uses the quorum up: reconstitutes the authorities out of exactly M shares each, and grants one

@@ -100,7 +100,8 @@ impl Statement for Abort {
 
 impl Statement for Attestation {
     const EVENT: &'static str = "attestation";
-    const BY: &'static [Standing] = &[Standing::Custodian, Standing::Administrator, Standing::Witness];
+    const BY: &'static [Standing] =
+        &[Standing::Custodian, Standing::Approver, Standing::Administrator, Standing::Witness];
     fn author(&self) -> &Name {
         &self.person
     }
@@ -218,7 +219,7 @@ fn author_card<'r>(
 ) -> Result<(&'r Person, &'r EnrolledCard), StatementError> {
     let person = roster.person(author).filter(|p| by.contains(&p.standing)).ok_or_else(|| {
         let named = by.iter().map(|standing| match standing {
-            Standing::Administrator => format!("an {standing}"),
+            Standing::Administrator | Standing::Approver => format!("an {standing}"),
             Standing::Custodian | Standing::Witness => format!("a {standing}"),
         });
         let wanted = named.collect::<Vec<_>>().join(" or ");

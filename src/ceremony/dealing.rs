@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Error;
 use crate::{
-    encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Name},
+    encoding::{digest::Digest, dsse::Mode, strict::Base64},
     memory::AuthoritySecret,
     ports::card::EnrolledKeys,
+    proposal::operations::genesis::AuthorityTable,
     roster::{
-        Member, OperationKind, Policy, Roster, RosterDocument,
+        Member, OperationKind, OperationRule, Policy, Roster, RosterDocument,
         card::EnrolledCard,
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
     },
@@ -20,6 +21,8 @@ use crate::{
 pub struct Members {
     /// Those who hold shares.
     pub custodians: Vec<Member>,
+    /// Those who hold no share, and whose approval operations need.
+    pub approvers: Vec<Member>,
     pub administrators: Vec<Member>,
     /// Those who sign what was seen.
     pub witnesses: Vec<Member>,
@@ -30,8 +33,8 @@ pub struct Members {
 impl Members {
     /// The keys of all their cards. An enrolment that cannot be read is refused where the roster is made.
     pub fn enrolled(&self) -> Vec<EnrolledKeys> {
-        let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
-        let cards = people.flat_map(|person| &person.cards);
+        let people = [&self.custodians, &self.approvers, &self.administrators, &self.witnesses];
+        let cards = people.into_iter().flatten().flat_map(|person| &person.cards);
         let read = cards.filter_map(|card| EnrolledCard::from_file(card.clone()).ok());
         read.map(|card| EnrolledKeys::from(card.enrolment())).collect()
     }
@@ -44,9 +47,8 @@ pub(super) struct Terms {
     pub(super) epoch: u32,
     pub(super) station: StationKeys,
     pub(super) members: Members,
-    /// Thresholds by the name of the authority, in their order.
-    pub(super) authorities: Vec<(Name, u8)>,
-    pub(super) operations: BTreeMap<OperationKind, Vec<Name>>,
+    pub(super) authorities: Vec<AuthorityTable>,
+    pub(super) operations: BTreeMap<OperationKind, OperationRule>,
     pub(super) policy: Policy,
 }
 
@@ -56,10 +58,10 @@ pub(super) fn deal(terms: Terms, rng: &mut impl rand_core::CryptoRng) -> Result<
     policy.attestation.certificates = members.attestation_certificates;
     let mut secrets: Vec<AuthoritySecret> = Vec::new();
     let mut authorities = Vec::new();
-    for (name, threshold) in terms.authorities {
+    for AuthorityTable { name, threshold, groups } in terms.authorities {
         let secret = identity::fresh(rng)?;
         let recipient = identity::recipient(&secret)?;
-        authorities.push(Authority { name, threshold, recipient });
+        authorities.push(Authority { name, threshold, groups, recipient });
         secrets.push(secret);
     }
     let header = DealHeader {
@@ -74,6 +76,7 @@ pub(super) fn deal(terms: Terms, rng: &mut impl rand_core::CryptoRng) -> Result<
     let (commitments, sealed_shares) = deal_shares(&header, &secrets, rng)?;
     let document = RosterDocument {
         custodians: members.custodians,
+        approvers: members.approvers,
         administrators: members.administrators,
         witnesses: members.witnesses,
         operations: terms.operations,

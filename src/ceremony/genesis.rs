@@ -53,8 +53,8 @@ pub(super) fn deal(
         epoch: 1,
         station: station.keys()?,
         members,
-        authorities: plan.authorities.iter().map(|table| (table.name.clone(), table.threshold)).collect(),
-        operations: plan.operations.clone(),
+        authorities: plan.authorities.clone(),
+        operations: plan.operations.iter().map(|(operation, table)| (*operation, table.rule())).collect(),
         policy: plan.policy.policy(),
     };
     dealing::deal(terms, rng)

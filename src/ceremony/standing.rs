@@ -11,7 +11,7 @@ use super::{
 use crate::{
     account::{
         advice::Advice,
-        ceremony::required,
+        ceremony::{approvers, required},
         counted, listed,
         standing::{NextStep, OpenStanding, PinToPresent},
     },
@@ -66,6 +66,7 @@ pub fn standing(
         have: approved.len(),
         reachable: tally.reachable,
         required: required(&tally),
+        approvers: approvers(&tally),
         approved,
         rejected,
         missing: unheard,
@@ -116,7 +117,7 @@ pub fn approving(
     Ok(collect::heard(open, state.mode, station)?.approving())
 }
 
-/// Custodians whose decisions are not known here, each in the order of the roster.
+/// Those whose decisions are not known here, each in the order of the roster.
 pub(super) struct Missing {
     /// Their signed approvals lie beside the ledger without the releases, so that they do not count: a station's files were lost,
     /// or they are at the station, and this is another machine.
@@ -127,8 +128,10 @@ pub(super) struct Missing {
 impl Missing {
     pub fn of(open: &Ceremony, approving: &BTreeSet<Name>, rejecting: &BTreeSet<Name>) -> Self {
         let signed = |name: &Name| open.unrecorded_approvals.iter().any(|a| a.statement().custodian == *name);
-        let custodians = open.roster.custodians().map(|person| person.name.clone());
-        let missing = custodians.filter(|name| !approving.contains(name) && !rejecting.contains(name));
+        let requirement = open.requirement();
+        let missing =
+            requirement.people().filter(|name| !approving.contains(*name) && !rejecting.contains(*name));
+        let missing = missing.cloned();
         let (unreleased, unheard) = missing.partition(signed);
         Self { unreleased, unheard }
     }

@@ -20,6 +20,7 @@ pub fn read(plan: &GenesisPlan, base: &Path, mistakes: &mut Mistakes) -> Members
         |tables: &[MemberTable]| tables.iter().map(|table| member(table, base, mistakes)).collect::<Vec<_>>();
     Members {
         custodians: load(&plan.custodians),
+        approvers: load(&plan.approvers),
         administrators: load(&plan.administrators),
         witnesses: load(&plan.witnesses),
         attestation_certificates: plan
@@ -51,7 +52,8 @@ fn authorities(path: &Path) -> Result<Vec<Base64>, Error> {
 fn member(table: &MemberTable, base: &Path, mistakes: &mut Mistakes) -> Member {
     let cards = table.enrolments.iter().filter_map(|file| mistakes.note(enrolled(table, &base.join(file))));
     let cards = cards.map(|card| card.file().clone()).collect();
-    Member { name: table.name.clone(), full_name: table.full_name.clone(), cards }
+    let (name, full_name, group) = (table.name.clone(), table.full_name.clone(), table.group.clone());
+    Member { name, full_name, group, cards }
 }
 
 /// The cards of a person whose enrolments can be read.

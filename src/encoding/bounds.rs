@@ -8,10 +8,10 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, SeqAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{strict::Base64, text::Name};
+use super::strict::Base64;
 
 macro_rules! lists {
     ($($(#[$doc:meta])* $name:ident = $constant:ident: $most:expr;)*) => {
@@ -35,6 +35,8 @@ lists! {
     custodians = CUSTODIANS: 255;
     /// Administrators.
     administrators = ADMINISTRATORS: 64;
+    /// Approvers, and those that one operation needs.
+    approvers = APPROVERS: 64;
     /// Witnesses.
     witnesses = WITNESSES: 255;
     /// Cards of one person.
@@ -43,6 +45,8 @@ lists! {
     attestation = ATTESTATION: 7;
     /// Authorities of a quorum, and those that one operation needs.
     authorities = AUTHORITIES: 32;
+    /// Groups of which an authority demands members.
+    groups = GROUPS: 32;
     /// Certificates of authorities in a policy, and digests of those that are believed.
     trusted = TRUSTED: 64;
     /// Commitments: one for each authority and custodian.
@@ -127,21 +131,6 @@ fn certificates<'de, D: Deserializer<'de>>(from: D, most: usize) -> Result<Vec<B
     list.iter().try_for_each(|der| measured(der.0.len(), CERTIFICATE)).map(|()| list)
 }
 
-/// Reads the authorities of each operation: at most [`AUTHORITIES`] for one.
-///
-/// # Errors
-/// Where one needs more.
-pub fn operations<'de, D: Deserializer<'de>, K: Deserialize<'de> + Ord>(
-    from: D,
-) -> Result<BTreeMap<K, Vec<Name>>, D::Error> {
-    /// Those of one operation.
-    #[derive(Deserialize)]
-    struct Of(#[serde(deserialize_with = "authorities")] Vec<Name>);
-
-    let map: BTreeMap<K, Of> = BTreeMap::deserialize(from)?;
-    Ok(map.into_iter().map(|(operation, Of(names))| (operation, names)).collect())
-}
-
 /// What is read within a bound. What a text is measured in are bytes.
 pub trait Read<'de>: Sized {
     /// Reads it.
@@ -182,6 +171,31 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Counted<T> {
     }
 }
 
+/// The same for an object with free keys.
+struct CountedMap<K, V> {
+    most: usize,
+    entry: PhantomData<(K, V)>,
+}
+
+impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Visitor<'de> for CountedMap<K, V> {
+    type Value = BTreeMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object of at most {} entries", self.most)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some((key, value)) = entries.next_entry()? {
+            if map.len() >= self.most {
+                return Err(A::Error::custom(format!("more than {} entries", self.most)));
+            }
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
+}
+
 fn measured<E: Error>(length: usize, most: usize) -> Result<(), E> {
     match length {
         _ if length <= most => Ok(()),
@@ -203,13 +217,9 @@ impl<'de> Read<'de> for Base64 {
     }
 }
 
-impl<'de> Read<'de> for BTreeMap<String, String> {
+impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Read<'de> for BTreeMap<K, V> {
     fn read<D: Deserializer<'de>>(from: D, most: usize) -> Result<Self, D::Error> {
-        let map = Self::deserialize(from)?;
-        match map.len() {
-            count if count <= most => Ok(map),
-            _ => Err(D::Error::custom(format!("more than {most} entries"))),
-        }
+        from.deserialize_map(CountedMap { most, entry: PhantomData })
     }
 }
 

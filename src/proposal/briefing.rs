@@ -61,11 +61,13 @@ pub fn briefing(
         let mut lines = Vec::new();
         for (what, members) in [
             ("custodian", &new_roster.custodians),
+            ("approver", &new_roster.approvers),
             ("administrator", &new_roster.administrators),
             ("witness", &new_roster.witnesses),
         ] {
             for member in members {
-                lines.push(format!("{what} {} ({}):", member.name, member.full_name));
+                let group = member.group.iter().map(|group| format!(", group {group}")).collect::<String>();
+                lines.push(format!("{what} {} ({}){group}:", member.name, member.full_name));
                 for card in roster.person(&member.name).iter().flat_map(|p| &p.cards) {
                     lines.push(format!("  {card}, signing key {}", card.keyid()));
                     lines.extend(roster.attested(card.keyid()).map(|attested| format!("    {attested}")));
@@ -74,9 +76,10 @@ pub fn briefing(
         }
         lines.push("each card listed for you must be yours: its holder can act as you".into());
         sections.push(Section::new("Who belongs to the quorum", lines));
-        let operations = new_roster.operations.iter().map(|(operation, authorities)| {
-            let names = authorities.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(" and ");
-            format!("{operation} needs {names}")
+        let operations = new_roster.operations.iter().map(|(operation, rule)| {
+            let approvers = rule.approvers.iter().map(|name| format!("the approval of {name}"));
+            let names = rule.authorities.iter().map(ToString::to_string).chain(approvers);
+            format!("{operation} needs {}", names.collect::<Vec<_>>().join(" and "))
         });
         sections.push(Section::new("What each operation will need", operations.collect()));
     }
@@ -134,17 +137,29 @@ fn spelled(digest: Digest) -> Vec<String> {
 
 fn needs(requirement: &Requirement<'_>) -> Vec<String> {
     let n = requirement.custodians().count();
+    let approvers = requirement.approvers();
     if !requirement.confirms_shares() {
-        let parts = requirement.parts().iter();
         let line = |part: &Part<'_>| {
-            format!("authority {}: {} of {n} custodians", part.authority.name, part.custodians)
+            let groups = groups(part);
+            format!("authority {}: {} of {n} custodians{groups}", part.authority.name, part.custodians)
         };
-        return parts.map(line).collect();
+        let besides = approvers.iter().map(|name| format!("the approval of {name}, who holds no share"));
+        return requirement.parts().iter().map(line).chain(besides).collect();
     }
     let all = format!("all {n} custodians approve: each opens their own share and checks it");
-    let authorities = requirement.authorities();
-    let later = authorities.map(|a| format!("authority {}: {} of {n} from then on", a.name, a.threshold));
-    std::iter::once(all).chain(later).collect()
+    let confirm = approvers.iter().map(|name| format!("{name}, an approver, approves as well"));
+    let later = requirement.parts().iter().map(|part| {
+        let Part { authority, .. } = part;
+        format!("authority {}: {} of {n} from then on{}", authority.name, authority.threshold, groups(part))
+    });
+    std::iter::once(all).chain(confirm).chain(later).collect()
+}
+
+/// `, among them 2 of operations and 1 of security`; nothing where it does not matter who they are.
+fn groups(part: &Part<'_>) -> String {
+    let minima = part.groups.iter().map(|minimum| format!("{} of {}", minimum.custodians, minimum.group));
+    let minima = minima.collect::<Vec<_>>().join(" and ");
+    if minima.is_empty() { minima } else { format!(", among them {minima}") }
 }
 
 /// What happens to the PIN that the target sees.

@@ -1,5 +1,7 @@
 //! The deal: for whom an authority's secret was split, and what binds each share to that.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{key::PublicKey, point::KeyPoint};
@@ -60,6 +62,10 @@ pub struct Authority {
     pub name: Name,
     /// M: the custodians that it takes. N is the number of custodians.
     pub threshold: u8,
+    /// How many of those M must be of each of these groups. Of the arithmetic of shares they are no part: any M shares
+    /// reconstitute it.
+    #[serde(deserialize_with = "bounds::groups")]
+    pub groups: BTreeMap<Name, u8>,
     /// The age X25519 recipient to which its credentials are sealed.
     pub recipient: X25519Recipient,
 }

@@ -69,6 +69,15 @@ pub enum RosterError {
     NoAdministrator,
     #[error("authority {authority}: threshold {threshold} is not between 2 and the {custodians} custodians")]
     Threshold { authority: Name, threshold: u8, custodians: usize },
+    #[error("authority {authority}: {reason}")]
+    Minima { authority: Name, reason: String },
+    #[error("{person} is in the group {group}: no authority demands members of it")]
+    IdleGroup { person: Name, group: Name },
+    /// A group has no meaning for those who hold no share.
+    #[error("{person} has the group {group} and holds no share: only custodians have a group")]
+    GroupOfOther { person: Name, group: Name },
+    #[error("no operation needs the approval of {0}, who is listed as an approver")]
+    IdleApprover(Name),
     /// Two authorities of one name or with one key, or none.
     #[error("authorities: {0}")]
     Authorities(String),

@@ -24,6 +24,8 @@ pub struct Member {
     pub name: Name,
     /// As it is read aloud.
     pub full_name: Line,
+    /// Of a custodian: the group whose minima they count for.
+    pub group: Option<Name>,
     /// Enrolments, each signed by its card, with their certificates.
     #[serde(deserialize_with = "bounds::cards")]
     pub cards: Vec<EnrolmentFile>,
@@ -78,6 +80,24 @@ impl Default for AttestationPolicy {
     }
 }
 
+/// What an operation needs, all of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperationRule {
+    #[serde(deserialize_with = "bounds::authorities")]
+    pub authorities: Vec<Name>,
+    /// People whose approval it needs besides.
+    #[serde(deserialize_with = "bounds::approvers")]
+    pub approvers: Vec<Name>,
+}
+
+impl OperationRule {
+    /// A rule that needs nobody besides the custodians.
+    pub const fn of(authorities: Vec<Name>) -> Self {
+        Self { authorities, approvers: Vec::new() }
+    }
+}
+
 /// A roster, unchecked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,15 +105,17 @@ pub struct RosterDocument {
     /// Hold one share of each authority.
     #[serde(deserialize_with = "bounds::custodians")]
     pub custodians: Vec<Member>,
+    /// Hold no share, and approve what needs them.
+    #[serde(deserialize_with = "bounds::approvers")]
+    pub approvers: Vec<Member>,
     /// Propose ceremonies and run stations.
     #[serde(deserialize_with = "bounds::administrators")]
     pub administrators: Vec<Member>,
     /// Sign what was seen.
     #[serde(deserialize_with = "bounds::witnesses")]
     pub witnesses: Vec<Member>,
-    /// The authorities that each operation needs, all of them.
-    #[serde(deserialize_with = "bounds::operations")]
-    pub operations: BTreeMap<OperationKind, Vec<Name>>,
+    /// What each operation needs.
+    pub operations: BTreeMap<OperationKind, OperationRule>,
     pub policy: Policy,
     /// For whom the authorities were split.
     pub deal: DealHeader,

@@ -19,7 +19,8 @@ mod validation;
 mod warnings;
 
 pub use error::RosterError;
-pub use members::{AttestationPolicy, Member, Policy, RosterDocument};
+pub use governing::check_minima;
+pub use members::{AttestationPolicy, Member, OperationRule, Policy, RosterDocument};
 pub(crate) use operation::operations;
 pub use operation::{Governing, OperationKind};
 pub use people::{Person, Standing};

@@ -25,16 +25,26 @@ use crate::{
 pub enum Standing {
     /// Holds shares, approves.
     Custodian,
+    /// Holds no share, approves what needs them.
+    Approver,
     /// Proposes, runs the station.
     Administrator,
     /// Signs what was seen.
     Witness,
 }
 
+impl Standing {
+    /// Whether something is sealed to their cards: shares, or a station's state.
+    const fn needs_share_key(self) -> bool {
+        matches!(self, Self::Custodian | Self::Administrator)
+    }
+}
+
 impl std::fmt::Display for Standing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Custodian => "custodian",
+            Self::Approver => "approver",
             Self::Administrator => "administrator",
             Self::Witness => "witness",
         })
@@ -48,6 +58,8 @@ pub struct Person {
     /// As it is read aloud.
     pub full_name: Line,
     pub standing: Standing,
+    /// Of a custodian: the group whose minima they count for.
+    pub group: Option<Name>,
     /// Cards, each with the signature of its enrolment checked.
     pub cards: Vec<EnrolledCard>,
 }
@@ -81,6 +93,7 @@ pub(super) fn check(
     }
     let listed = [
         (Standing::Custodian, &document.custodians),
+        (Standing::Approver, &document.approvers),
         (Standing::Administrator, &document.administrators),
         (Standing::Witness, &document.witnesses),
     ];
@@ -111,6 +124,9 @@ fn check_member(
     if !naming::is_trimmed(&member.full_name) {
         return Err(RosterError::NameBlanks(member.full_name.clone()));
     }
+    if let Some(group) = member.group.clone().filter(|_| standing != Standing::Custodian) {
+        return Err(RosterError::GroupOfOther { person: name.clone(), group });
+    }
     let mut cards = Vec::new();
     for file in &member.cards {
         let card = EnrolledCard::in_walk(file.clone(), signatures)
@@ -137,7 +153,7 @@ fn check_member(
             let serial = enrolment.serial.clone();
             return Err(RosterError::ShortSignatures { person: name.clone(), serial });
         }
-        if standing != Standing::Witness && enrolment.share_recipient.is_none() {
+        if standing.needs_share_key() && enrolment.share_recipient.is_none() {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
         match (document.deal.mode, enrolment.kind) {
@@ -150,7 +166,8 @@ fn check_member(
             _ => cards.push(card),
         }
     }
-    Ok(Person { name: name.clone(), full_name: member.full_name.clone(), standing, cards })
+    let (full_name, group) = (member.full_name.clone(), member.group.clone());
+    Ok(Person { name: name.clone(), full_name, standing, group, cards })
 }
 
 /// A card of each kind has share keys of one kind.

@@ -43,6 +43,7 @@ impl Roster {
         let attested = attested::check(&document, &people)?;
         let points = keys::check(&document.deal, &people)?;
         keys::check_authorities(&document.deal)?;
+        governing::check_groups(&document)?;
         governing::check_operations(&document)?;
         if !(1..=9).contains(&document.policy.copies) {
             return Err(RosterError::Copies(document.policy.copies));

@@ -4,9 +4,10 @@ use super::{
     attestation::{Firmware, Marking},
     card::CardKind,
     operation::OperationKind,
+    people::Standing,
     validation::Roster,
 };
-use crate::encoding::dsse::Mode;
+use crate::encoding::{dsse::Mode, text::Name};
 
 impl Roster {
     /// What an auditor should know although it is allowed.
@@ -23,6 +24,9 @@ impl Roster {
                 ));
             }
         }
+        warnings.extend(self.groups_without_spare());
+        warnings.extend(self.approvers_without_spare());
+        warnings.extend(self.ways_around_approvers());
         let takes = |operation| self.requirement(operation).at_least();
         if let (Some(export), Some(reset)) = (takes(OperationKind::Backup), takes(OperationKind::Reset))
             && export < reset
@@ -52,6 +56,56 @@ impl Roster {
             warnings.push("deviation: copies of the ledger may lie on one medium".into());
         }
         warnings
+    }
+}
+
+impl Roster {
+    /// Groups that are exactly as large as a minimum: each of their members can prevent what the authority is for.
+    fn groups_without_spare(&self) -> impl Iterator<Item = String> {
+        let size = |group: &Name| self.custodians().filter(|c| c.group.as_ref() == Some(group)).count();
+        self.deal().authorities.iter().flat_map(move |authority| {
+            let whole = authority.groups.iter().filter(move |(group, m)| size(group) == usize::from(**m));
+            whole.map(|(group, minimum)| {
+                format!(
+                    "authority {} needs {minimum} of the group {group}, which is all of it: without one of them nobody can \
+                     meet that",
+                    authority.name
+                )
+            })
+        })
+    }
+
+    /// Approvers with one card: nobody can stand in for them.
+    fn approvers_without_spare(&self) -> impl Iterator<Item = String> {
+        let approvers = self.people().iter().filter(|person| person.standing == Standing::Approver);
+        approvers.filter(|person| person.cards.len() == 1).map(|person| {
+            let needed = self.document().operations.iter();
+            let needed = needed.filter(|(_, rule)| rule.approvers.contains(&person.name));
+            let needed: Vec<&str> = needed.map(|(operation, _)| operation.as_str()).collect();
+            format!(
+                "approver {} has one card: once it is lost, nobody can do what needs their approval ({})",
+                person.name,
+                needed.join(", ")
+            )
+        })
+    }
+
+    /// Operations that destroy what a deletion destroys, and need fewer approvers than it does.
+    fn ways_around_approvers(&self) -> impl Iterator<Item = String> {
+        let needed = self.requirement(OperationKind::Delete);
+        let others = [OperationKind::Reset, OperationKind::Use].into_iter();
+        others.flat_map(move |operation| {
+            let less = self.requirement(operation);
+            let around = needed.approvers().iter().filter(|name| !less.approvers().contains(name));
+            let around: Vec<String> = around
+                .map(|name| {
+                    format!(
+                        "delete needs the approval of {name} and {operation} does not, which can destroy the same objects"
+                    )
+                })
+                .collect();
+            around
+        })
     }
 }
 

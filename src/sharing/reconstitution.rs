@@ -88,11 +88,18 @@ fn check(authority: &Authority, result: LockedBytes) -> Result<AuthoritySecret, 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::sealing::{recipient::X25519Recipient, single};
 
     fn authority(recipient: X25519Recipient) -> Authority {
-        Authority { name: Name::new("crypto-officer").unwrap(), threshold: 2, recipient }
+        Authority {
+            name: Name::new("crypto-officer").unwrap(),
+            threshold: 2,
+            groups: BTreeMap::new(),
+            recipient,
+        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ pub fn parse(bytes: &[u8]) -> Result<Envelope, String> {
 pub fn tried(roster: &Roster, person: &Person) -> Vec<Name> {
     match person.standing {
         Standing::Custodian => roster.deal().authorities.iter().map(|a| a.name.clone()).collect(),
-        Standing::Administrator | Standing::Witness => Vec::new(),
+        Standing::Approver | Standing::Administrator | Standing::Witness => Vec::new(),
     }
 }
 

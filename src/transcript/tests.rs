@@ -11,6 +11,7 @@ mod bounds;
 mod ceremonies;
 mod commands;
 mod drills;
+mod groups;
 mod handovers;
 mod inventories;
 mod known;

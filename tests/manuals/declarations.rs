@@ -99,7 +99,7 @@ fn fields(body: &[&str], default: bool, absent: &str) -> Vec<Entry> {
 /// The bound of a field in words. A list, a map with free keys, a text or bytes have one; a plan's texts are bounded by the
 /// length of the plan.
 fn bounded(field: &str, kind: &str, bound: Option<&str>, absent: &str) -> String {
-    let counted = kind.contains("Vec<") || kind.contains("BTreeMap<String");
+    let counted = kind.contains("Vec<") || kind.contains("BTreeMap<String") || kind.contains("BTreeMap<Name");
     let measured = kind.contains("String") || kind.contains("Base64");
     let Some(bound) = bound else {
         assert!(!counted && (!measured || absent != " or null"), "{field}: {kind} has no bound");
@@ -110,7 +110,6 @@ fn bounded(field: &str, kind: &str, bound: Option<&str>, absent: &str) -> String
         most => format!(", at most {most} bytes"),
     };
     match bound {
-        "operations" => format!("{} each", most("authorities")),
         "attestation_files" => format!("{} of at most {} bytes", most("attestation"), bounds::CERTIFICATE),
         "trusted_files" => format!("{} of at most {} bytes", most("trusted"), bounds::CERTIFICATE),
         name => most(name),

@@ -153,6 +153,109 @@ fn a_quorum_stays_reachable_while_enough_have_not_rejected() {
     assert_eq!((tally.counts.len(), tally.is_quorum(), tally.reachable), (0, false, false));
 }
 
+/// Five custodians, 1 and 2 of `operations`, 3 of `security`; a deletion requires three for one authority and two for the
+/// other, of each group one, and an approver.
+fn grouped() -> Recipe {
+    Recipe {
+        authorities: vec![(CRYPTO, 3), (SECURITY, 2)],
+        groups: vec!["operations", "operations", "security"],
+        minima: vec![("operations", 1), ("security", 1)],
+        approvers: vec![100],
+        ..Recipe::of(3, 5)
+    }
+}
+
+#[test]
+fn minima_of_groups_and_approvers_are_counted_besides() {
+    let dealing = grouped().deal();
+    let delete = dealing.roster.requirement(OperationKind::Delete);
+    assert_eq!(delete.at_least(), Some(3));
+    assert_eq!(delete.approvers(), [&person(100)]);
+    for (approving, rejecting, is_quorum, reachable) in [
+        (&[1, 3, 4, 100][..], &[][..], true, true),
+        (&[1, 2, 3, 100], &[4, 5], true, true),
+        // Enough custodians, none of one group; the approver is not of it, and no custodian.
+        (&[1, 2, 4, 100], &[], false, true),
+        (&[3, 4, 5, 100], &[], false, true),
+        (&[1, 3, 100], &[], false, true),
+        // Enough of everything but the approver, and one whom nothing needs.
+        (&[1, 2, 3], &[], false, true),
+        (&[1, 2, 3, 101], &[], false, true),
+        (&[1, 2, 3, 4, 5, 250], &[], false, true),
+        // Nobody is left of a group; one of two is.
+        (&[1, 2, 4, 5, 100], &[3], false, false),
+        (&[1, 3, 4, 100], &[2], true, true),
+        (&[3, 4, 5, 100], &[1, 2], false, false),
+        // The approver's rejection is final although three approve, a stranger's is none.
+        (&[1, 2, 3, 100], &[100], false, false),
+        (&[1, 2, 3, 100], &[101], true, true),
+    ] {
+        let tally = Tally::count(&delete, &people(approving), &people(rejecting));
+        let found = (tally.is_quorum(), tally.reachable);
+        assert_eq!(found, (is_quorum, reachable), "{approving:?} {rejecting:?}");
+    }
+    let tally = Tally::count(&delete, &people(&[1, 2, 4]), &BTreeSet::new());
+    let groups = "operations 2, 1 needed, security 0 of 1";
+    let words = format!("{CRYPTO} 3 of 3 ({groups}), {SECURITY} 3, 2 needed ({groups}), person-100 0 of 1");
+    assert_eq!(tally.describe(), words);
+    // All of them confirm at a genesis; what names no approver needs none.
+    assert_eq!(dealing.roster.requirement(OperationKind::Genesis).approvers(), [&person(100)]);
+    assert!(dealing.roster.requirement(OperationKind::Inventory).approvers().is_empty());
+    // A program with the user PIN can do what a deletion does.
+    assert_eq!(dealing.roster.requirement(OperationKind::Use).approvers(), [&person(100)]);
+}
+
+#[test]
+fn a_group_without_a_spare_member_and_ways_around_an_approver_are_warned_of() {
+    let whole = |authority| {
+        format!(
+            "authority {authority} needs 1 of the group security, which is all of it: without one of them nobody can meet that"
+        )
+    };
+    let around =
+        "delete needs the approval of person-100 and reset does not, which can destroy the same objects";
+    let one_card =
+        "approver person-100 has one card: once it is lost, nobody can do what needs their approval (delete)";
+    let warnings = grouped().deal().roster.warnings();
+    for expected in [&whole(CRYPTO), &whole(SECURITY), around, one_card] {
+        assert!(warnings.iter().any(|warning| warning == expected), "{expected}: {warnings:#?}");
+    }
+    assert!(
+        !warnings.iter().any(|w| w.contains("the group operations") || w.contains("and use does not")),
+        "{warnings:#?}"
+    );
+}
+
+/// Two authorities of two groups take more people than either of them.
+#[test]
+fn authorities_that_demand_different_groups_take_members_of_both() {
+    let groups = vec!["operations", "operations", "security", "security", "security"];
+    let recipe = Recipe { groups, minima: vec![("operations", 2), ("security", 1)], ..Recipe::of(3, 5) };
+    assert_eq!(recipe.deal().roster.requirement(OperationKind::Delete).at_least(), Some(3));
+}
+
+/// Exactly M shares are used, and those who lend them meet the minima, in whatever order people came.
+#[test]
+fn those_whose_shares_are_used_are_of_the_groups() {
+    let dealing = Recipe { approvers: Vec::new(), ..grouped() }.deal();
+    let delete = dealing.roster.requirement(OperationKind::Delete);
+    for numbers in [&[4, 5, 2, 1, 3][..], &[1, 2, 4, 5, 3], &[3, 5, 4, 2]] {
+        let quorum =
+            Quorum::establish(&delete, participants(&dealing, numbers), &BTreeSet::new()).ok().unwrap();
+        for (authority, m) in [(CRYPTO, 3), (SECURITY, 2)] {
+            let lenders = quorum.lenders(dealing.roster.dealing_id(), &name(authority));
+            let of = |numbers: &[u8]| lenders.iter().filter(|who| people(numbers).contains(who)).count();
+            assert_eq!((lenders.len(), of(&[3])), (m, 1), "{numbers:?} {authority}");
+            assert!(of(&[1, 2]) >= 1, "{numbers:?} {authority}");
+        }
+    }
+    for numbers in [&[1, 2, 4, 5][..], &[3, 4, 5]] {
+        let tally =
+            Quorum::establish(&delete, participants(&dealing, numbers), &BTreeSet::new()).err().unwrap();
+        assert!(tally.reachable && !tally.is_quorum(), "{numbers:?}");
+    }
+}
+
 #[test]
 fn more_than_are_needed_are_not_so_many_of_fewer() {
     let dealing = dealing();

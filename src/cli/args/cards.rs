@@ -83,8 +83,8 @@ pub struct CardEnroll {
     /// The name as it is read aloud.
     #[arg(long, value_name = "TEXT")]
     pub full_name: String,
-    /// For a witness: without the key that opens shares.
-    #[arg(long)]
+    /// For a witness or an approver: without the key that opens shares.
+    #[arg(long, visible_alias = "approver")]
     pub witness: bool,
     /// For an administrator: with a P-256 signing key on a YubiKey of any firmware, because an Ed25519 key there
     /// signs no text as long as a proposal.

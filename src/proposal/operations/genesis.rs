@@ -1,8 +1,17 @@
 //! Makes a quorum: its people, their authorities, the policy, and the targets that join.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 
 use super::rules::{Difference, Facts, Payload, Planned, same};
 use crate::{
@@ -19,7 +28,10 @@ use crate::{
         sections::Section,
         target_table::TargetTable,
     },
-    roster::{AttestationPolicy, Member, OperationKind, Policy, RosterDocument, attestation::Firmware},
+    roster::{
+        AttestationPolicy, Member, OperationKind, OperationRule, Policy, RosterDocument,
+        attestation::Firmware, check_minima,
+    },
 };
 
 pub(super) const FACTS: Facts = Facts { sets_pins: true, ..Facts::WITHOUT_LOGIN };
@@ -38,6 +50,10 @@ pub struct GenesisPlan {
     /// Those who hold shares.
     #[serde(deserialize_with = "bounds::custodians")]
     pub custodians: Vec<MemberTable>,
+    /// Those who hold no share, and whose approval operations need.
+    #[serde(default)]
+    #[serde(deserialize_with = "bounds::approvers")]
+    pub approvers: Vec<MemberTable>,
     /// Those who propose and run stations.
     #[serde(deserialize_with = "bounds::administrators")]
     pub administrators: Vec<MemberTable>,
@@ -47,9 +63,8 @@ pub struct GenesisPlan {
     pub witnesses: Vec<MemberTable>,
     #[serde(deserialize_with = "bounds::authorities")]
     pub authorities: Vec<AuthorityTable>,
-    /// The authorities that each operation needs.
-    #[serde(deserialize_with = "bounds::operations")]
-    pub operations: BTreeMap<OperationKind, Vec<Name>>,
+    /// What each operation needs.
+    pub operations: BTreeMap<OperationKind, OperationTable>,
     #[serde(deserialize_with = "bounds::targets")]
     pub targets: Vec<TargetTable>,
 }
@@ -114,13 +129,15 @@ impl PolicyTable {
     }
 }
 
-/// `[[custodians]]`, `[[administrators]]`, `[[witnesses]]`.
+/// `[[custodians]]`, `[[approvers]]`, `[[administrators]]`, `[[witnesses]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberTable {
     pub name: Name,
     /// As it is read aloud.
     pub full_name: Line,
+    /// Of a custodian: the group whose minima they count for.
+    pub group: Option<Name>,
     /// Enrolment files, relative to the plan.
     #[serde(deserialize_with = "bounds::cards")]
     pub enrolments: Vec<String>,
@@ -132,6 +149,55 @@ pub struct MemberTable {
 pub struct AuthorityTable {
     pub name: Name,
     pub threshold: u8,
+    /// How many of them must be of each of these groups.
+    #[serde(default)]
+    #[serde(deserialize_with = "bounds::groups")]
+    pub groups: BTreeMap<Name, u8>,
+}
+
+/// What one operation needs: a list of authorities, or this table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct OperationTable {
+    #[serde(deserialize_with = "bounds::authorities")]
+    pub authorities: Vec<Name>,
+    /// People whose approval it needs besides.
+    #[serde(default)]
+    #[serde(deserialize_with = "bounds::approvers")]
+    pub approvers: Vec<Name>,
+}
+
+impl OperationTable {
+    /// As the roster has it.
+    pub fn rule(&self) -> OperationRule {
+        OperationRule { authorities: self.authorities.clone(), approvers: self.approvers.clone() }
+    }
+}
+
+impl<'de> Deserialize<'de> for OperationTable {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ListOrTable)
+    }
+}
+
+/// Reads either spelling of what an operation needs.
+struct ListOrTable;
+
+impl<'de> Visitor<'de> for ListOrTable {
+    type Value = OperationTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of authorities, or a table of authorities and approvers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, entries: A) -> Result<OperationTable, A::Error> {
+        let authorities = bounds::authorities(SeqAccessDeserializer::new(entries))?;
+        Ok(OperationTable { authorities, approvers: Vec::new() })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<OperationTable, A::Error> {
+        OperationTable::deserialize(MapAccessDeserializer::new(fields))
+    }
 }
 
 /// Makes the targets the quorum's.
@@ -162,9 +228,15 @@ impl PlanTable for GenesisPlan {
                 found.push(PlanError::new(format!("{what} is empty")));
             }
         }
-        let people = self.custodians.iter().chain(&self.administrators).chain(&self.witnesses);
+        let others = self.approvers.iter().chain(&self.administrators).chain(&self.witnesses);
+        let people = self.custodians.iter().chain(others.clone());
         let without = people.clone().filter(|person| person.enrolments.is_empty());
         found.extend(without.map(|person| PlanError::new(format!("{}: enrolments is empty", person.name))));
+        found.extend(
+            others
+                .filter(|person| person.group.is_some())
+                .map(|person| PlanError::new(format!("{}: only a custodian has a group", person.name))),
+        );
         found.extend(twice("person", people.map(|p| &p.name)));
         found.extend(twice("authority", self.authorities.iter().map(|a| &a.name)));
         found.extend(twice("target", self.targets.iter().map(|t| &t.name)));
@@ -177,20 +249,85 @@ impl PlanTable for GenesisPlan {
                 )));
             }
         }
+        found.extend(self.unmet_names());
+        found.extend(self.idle_names());
+        found
+    }
+}
+
+impl GenesisPlan {
+    fn groups(&self) -> impl Iterator<Item = &Name> + Clone {
+        self.custodians.iter().filter_map(|custodian| custodian.group.as_ref())
+    }
+
+    /// Names of authorities, approvers and groups that the plan does not list, and minima that cannot be met.
+    fn unmet_names(&self) -> Vec<PlanError> {
+        let authorities = || self.authorities.iter().map(|authority| &authority.name);
+        let approvers = || self.approvers.iter().map(|approver| &approver.name);
         let credentials = self.targets.iter().flat_map(TargetTable::named_authorities);
-        let operations = self.operations.iter().flat_map(|(operation, authorities)| {
-            authorities.iter().map(move |name| (format!("operations.{operation}"), name))
-        });
-        let known = || self.authorities.iter().map(|authority| authority.name.as_str());
-        for (place, name) in credentials.chain(operations) {
-            if known().all(|known| known != name.as_str()) {
-                let meant = spelling::nearest(name.as_str(), known());
-                let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-                found.push(PlanError::new(format!("{place}: there is no authority {name}{meant}")));
+        let operations =
+            self.operations.iter().map(|(operation, table)| (format!("operations.{operation}"), table));
+        let deciding = operations
+            .clone()
+            .flat_map(|(place, table)| table.authorities.iter().map(move |name| (place.clone(), name)));
+        let mut found: Vec<PlanError> = credentials
+            .chain(deciding)
+            .filter_map(|(place, name)| {
+                unlisted(format!("{place}: there is no authority {name}"), name, authorities())
+            })
+            .collect();
+        for (place, table) in operations {
+            found.extend(table.approvers.iter().filter_map(|name| {
+                unlisted(format!("{place}: there is no approver {name}"), name, approvers())
+            }));
+        }
+        for AuthorityTable { name: authority, threshold, groups } in &self.authorities {
+            let place = format!("authority {authority}");
+            let unknown = groups.keys().filter_map(|group| {
+                unlisted(format!("{place}: no custodian is in the group {group}"), group, self.groups())
+            });
+            let unknown: Vec<_> = unknown.collect();
+            if unknown.is_empty() {
+                let size = |group: &Name| self.groups().filter(|name| *name == group).count();
+                let problem = check_minima(*threshold, groups, size).err();
+                found.extend(problem.map(|reason| PlanError::new(format!("{place}: {reason}"))));
             }
+            found.extend(unknown);
         }
         found
     }
+
+    /// Groups that count nowhere, and approvers whose approval nothing needs: more often than not another name was meant.
+    fn idle_names(&self) -> Vec<PlanError> {
+        let counted = || self.authorities.iter().flat_map(|authority| authority.groups.keys());
+        let needed = || self.operations.values().flat_map(|table| &table.approvers);
+        let groups = self.custodians.iter().filter_map(|MemberTable { name, group, .. }| {
+            let group = group.as_ref()?;
+            unlisted(
+                format!("custodian {name}: no authority demands members of the group {group}"),
+                group,
+                counted(),
+            )
+        });
+        let approvers = self.approvers.iter().filter_map(|MemberTable { name, .. }| {
+            unlisted(format!("approver {name}: no operation needs their approval"), name, needed())
+        });
+        groups.chain(approvers).collect()
+    }
+}
+
+/// A mistake, unless the name is listed; with the listed one that was probably meant.
+fn unlisted<'a>(
+    mistake: String,
+    name: &Name,
+    listed: impl Iterator<Item = &'a Name> + Clone,
+) -> Option<PlanError> {
+    if listed.clone().any(|known| known == name) {
+        return None;
+    }
+    let meant = spelling::nearest(name.as_str(), listed.map(Name::as_str));
+    let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+    Some(PlanError::new(mistake + &meant))
 }
 
 fn twice<'a>(what: &'a str, names: impl Iterator<Item = &'a Name>) -> impl Iterator<Item = PlanError> {
@@ -227,11 +364,15 @@ impl GenesisPlan {
             policy.attestation.certificates.clone_from(&roster.policy.attestation.certificates);
         }
         same(policy == roster.policy, "policy")?;
-        same(self.operations == roster.operations, "operations")?;
+        let operations = self.operations.iter().map(|(operation, table)| (*operation, table.rule()));
+        same(operations.collect::<BTreeMap<_, _>>() == roster.operations, "operations")?;
         let authorities = self.authorities.iter().zip(&roster.deal.authorities);
-        let equal = authorities.clone().all(|(a, b)| a.name == b.name && a.threshold == b.threshold);
+        let equal = authorities
+            .clone()
+            .all(|(a, b)| a.name == b.name && a.threshold == b.threshold && a.groups == b.groups);
         same(equal && self.authorities.len() == roster.deal.authorities.len(), "authorities")?;
         same(is_people(&self.custodians, &roster.custodians), "custodians")?;
+        same(is_people(&self.approvers, &roster.approvers), "approvers")?;
         same(is_people(&self.administrators, &roster.administrators), "administrators")?;
         same(is_people(&self.witnesses, &roster.witnesses), "witnesses")
     }
@@ -242,6 +383,7 @@ fn is_people(tables: &[MemberTable], members: &[Member]) -> bool {
         && tables.iter().zip(members).all(|(table, member)| {
             table.name == member.name
                 && table.full_name == member.full_name
+                && table.group == member.group
                 && table.enrolments.len() == member.cards.len()
         })
 }

@@ -8,7 +8,7 @@ use crate::{
     proposal::{operations::Operation, target::Role},
 };
 
-use super::forge::credential;
+use super::forge::{credential, name};
 use super::proposals::{delete, roster};
 
 #[test]
@@ -51,7 +51,23 @@ fn a_list_that_is_longer_than_its_bound_is_refused_while_it_is_read() {
         "statement-document: not a proposal: more than 32 entries",
     );
     roster(
-        |r| r.operations.values_mut().for_each(|names| *names = vec![names[0].clone(); 33]),
+        |r| {
+            r.operations
+                .values_mut()
+                .for_each(|rule| rule.authorities = vec![rule.authorities[0].clone(); 33]);
+        },
+        "statement-document: not a proposal: more than 32 entries",
+    );
+    roster(
+        |r| r.approvers = vec![r.witnesses[0].clone(); 65],
+        "statement-document: not a proposal: more than 64 entries",
+    );
+    roster(
+        |r| r.operations.values_mut().for_each(|rule| rule.approvers = vec![name("heidi"); 65]),
+        "statement-document: not a proposal: more than 64 entries",
+    );
+    roster(
+        |r| r.deal.authorities[0].groups = (0..33).map(|n| (name(&format!("group-{n}")), 1)).collect(),
         "statement-document: not a proposal: more than 32 entries",
     );
     delete(

@@ -14,7 +14,7 @@ use crate::{
         },
         target::{Custody, Inventory, Role, TokenIdentity},
     },
-    roster::OperationKind,
+    roster::{OperationKind, OperationRule},
     transcript::{
         event::{Closed, Concluded, Intended, ObservedTarget, TargetState},
         outcome::Outcome,
@@ -69,7 +69,8 @@ fn founded() -> Forge {
             proposal.plan.replace("[operations]\n", "[operations]\ncommand = [\"crypto-officer\"]\n")
                 + TARGET;
         let document = proposal.new_roster.as_mut().unwrap();
-        document.operations.insert(OperationKind::Command, vec![name("crypto-officer")]);
+        let rule = OperationRule::of(vec![name("crypto-officer")]);
+        document.operations.insert(OperationKind::Command, rule);
         proposal.roster = Digest::of(&strict::write(document));
         let rule = CredentialRule {
             role: Role::Secret,

@@ -10,7 +10,7 @@ use crate::{
         sealed::SealedHandover,
         target::{Custody, Role},
     },
-    roster::OperationKind,
+    roster::{OperationKind, OperationRule},
     transcript::{
         event::{Closed, Concluded, HandedOver, PinInForce},
         outcome::Outcome,
@@ -45,7 +45,8 @@ fn genesis_for(forge: &Forge, application: &str) -> Proposal {
     assert!(proposal.plan.contains(held));
     proposal.plan = proposal.plan.replace(held, &text).replace("delete = [\"crypto", "delete = [\"security");
     let document = proposal.new_roster.as_mut().unwrap();
-    document.operations.insert(OperationKind::Delete, vec![name("security-officer")]);
+    let rule = OperationRule::of(vec![name("security-officer")]);
+    document.operations.insert(OperationKind::Delete, rule);
     proposal.roster = Digest::of(&crate::encoding::strict::write(document));
     if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
         let rule = &mut targets[0].credentials[1];

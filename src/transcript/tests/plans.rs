@@ -23,6 +23,15 @@ fn saying(from: &str, to: &str) -> String {
     plan.replacen(from, to, 1)
 }
 
+/// The same, where Alice is of this group and the first authority demands members of groups.
+fn grouped(demand: &str, group: &str) -> String {
+    saying("threshold = 2\n", &format!("threshold = 2\n{demand}\n")).replacen(
+        "[[custodians]]\n",
+        &format!("[[custodians]]\ngroup = \"{group}\"\n"),
+        1,
+    )
+}
+
 /// The same without the tables of a list, and what is in them.
 fn without(list: &str) -> String {
     let mut plan = String::new();
@@ -71,6 +80,53 @@ fn a_genesis_names_people_authorities_and_targets_once_each() {
         (
             saying("delete = [\"crypto-officer\"]", "delete = [\"nobody\"]"),
             "operations.delete: there is no authority nobody",
+        ),
+        (
+            saying("delete = [\"crypto-officer\"]", "delete = { authorities = [\"crypto-oficer\"] }"),
+            "operations.delete: there is no authority crypto-oficer; did you mean crypto-officer?",
+        ),
+        (
+            saying(
+                "delete = [\"crypto-officer\"]",
+                "delete = { authorities = [\"crypto-officer\"], approvers = [\"heidi\"] }",
+            ),
+            "operations.delete: there is no approver heidi",
+        ),
+        (
+            saying("delete = [\"crypto-officer\"]", "delete = { approvers = [\"heidi\"] }"),
+            "line 40, column 10: missing field `authorities`",
+        ),
+        (
+            saying(
+                "delete = [\"crypto-officer\"]",
+                "delete = { authorities = [\"crypto-officer\"], approver = [\"heidi\"] }",
+            ),
+            "line 40, column 46: unknown field `approver`; did you mean `approvers`?",
+        ),
+        (
+            saying("delete = [\"crypto-officer\"]", "delete = \"crypto-officer\""),
+            "line 40, column 10: invalid type: string \"crypto-officer\", expected a list of authorities, or a table of authorities and approvers",
+        ),
+        (saying("[[witnesses]]", "[[approvers]]"), "approver grace: no operation needs their approval"),
+        (
+            saying("[[witnesses]]\n", "[[witnesses]]\ngroup = \"security\"\n"),
+            "grace: only a custodian has a group",
+        ),
+        (
+            saying("[[custodians]]\n", "[[custodians]]\ngroup = \"security\"\n"),
+            "custodian alice: no authority demands members of the group security",
+        ),
+        (
+            grouped("groups = { security = 1 }", "securty"),
+            "authority crypto-officer: no custodian is in the group security; did you mean securty?",
+        ),
+        (
+            grouped("groups = { security = 2 }", "security"),
+            "authority crypto-officer: it needs 2 of the group security, which has 1",
+        ),
+        (
+            grouped("groups = { security = 300 }", "security"),
+            "line 36, column 23: invalid value: integer `300`, expected u8",
         ),
     ] {
         genesis(|p| p.plan = plan, &format!("plan: its plan is not valid: {words}"));

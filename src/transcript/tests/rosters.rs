@@ -95,7 +95,7 @@ fn a_roster_that_cheats_is_refused() {
         "roster: alice's card is a soft card, and this is a production quorum",
     );
     roster(
-        |r| r.operations.values_mut().for_each(Vec::clear),
+        |r| r.operations.values_mut().for_each(|rule| rule.authorities.clear()),
         "roster: operation inventory: needs at least one authority",
     );
     roster(

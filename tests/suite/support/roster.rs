@@ -11,7 +11,7 @@ use quorate::{
     },
     memory::AuthoritySecret,
     roster::{
-        AttestationPolicy, Governing, Member, OperationKind, Policy, Roster, RosterDocument,
+        AttestationPolicy, Governing, Member, OperationKind, OperationRule, Policy, Roster, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
@@ -39,6 +39,12 @@ pub struct Recipe {
     pub ledger: Digest,
     /// Number of the dealing.
     pub epoch: u32,
+    /// The custodians' groups by their place; none after the last.
+    pub groups: Vec<&'static str>,
+    /// The minima of groups of every authority.
+    pub minima: Vec<(&'static str, u8)>,
+    /// Approvers of a deletion: numbers that are nobody's else.
+    pub approvers: Vec<u8>,
     /// Secrets that are dealt as they are, clamped or not; random ones where it is empty.
     pub secrets: Vec<[u8; 32]>,
 }
@@ -81,6 +87,9 @@ impl Recipe {
             mode: Mode::Production,
             ledger: Digest::of(b"ledger"),
             epoch: 1,
+            groups: Vec::new(),
+            minima: Vec::new(),
+            approvers: Vec::new(),
             secrets: Vec::new(),
         }
     }
@@ -117,13 +126,14 @@ impl Recipe {
         }
         let everybody: Vec<Name> = header.authorities.iter().map(|a| a.name.clone()).collect();
         let document = RosterDocument {
-            custodians: (1..=self.custodians).map(member).collect(),
+            custodians: (1..=self.custodians).map(|number| self.custodian(number)).collect(),
+            approvers: self.approvers.iter().copied().map(member).collect(),
             administrators: vec![member(250)],
             witnesses: Vec::new(),
             operations: OperationKind::ALL
                 .iter()
                 .filter(|operation| operation.governing() == Governing::Named)
-                .map(|operation| (*operation, everybody.clone()))
+                .map(|operation| (*operation, self.rule(*operation, &everybody)))
                 .collect(),
             policy: Policy {
                 allow_soft_cards: true,
@@ -141,6 +151,19 @@ impl Recipe {
         Dealing { roster: Roster::validate(document).unwrap(), secrets, documents }
     }
 
+    fn custodian(&self, number: u8) -> Member {
+        let group = self.groups.get(usize::from(number) - 1).copied().map(name);
+        Member { group, ..member(number) }
+    }
+
+    fn rule(&self, operation: OperationKind, authorities: &[Name]) -> OperationRule {
+        let approvers = match operation {
+            OperationKind::Delete => self.approvers.iter().copied().map(person).collect(),
+            _ => Vec::new(),
+        };
+        OperationRule { authorities: authorities.to_vec(), approvers }
+    }
+
     fn header(&self, secrets: &[AuthoritySecret]) -> DealHeader {
         let custodians = (1..=self.custodians).map(|number| {
             let card = DealtCard {
@@ -151,7 +174,8 @@ impl Recipe {
         });
         let authorities = self.authorities.iter().zip(secrets).map(|((authority, threshold), secret)| {
             let recipient = identity::recipient(secret).unwrap();
-            Authority { name: name(authority), threshold: *threshold, recipient }
+            let groups = self.minima.iter().map(|(group, minimum)| (name(group), *minimum)).collect();
+            Authority { name: name(authority), threshold: *threshold, groups, recipient }
         });
         DealHeader {
             mode: self.mode,
@@ -213,5 +237,5 @@ fn member(number: u8) -> Member {
     let signature = signing(number).sign(&pae(ENROLMENT_TYPE, &payload)).to_vec();
     let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, public(number).keyid(), signature);
     let card = EnrolmentFile { statement, attestation: Vec::new() };
-    Member { name: person(number), full_name, cards: vec![card] }
+    Member { name: person(number), full_name, group: None, cards: vec![card] }
 }

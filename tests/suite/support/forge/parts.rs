@@ -17,7 +17,7 @@ use quorate::{
         target::{Inventory, ObjectClass, ObjectRecord, Role, TokenIdentity},
     },
     roster::{
-        AttestationPolicy, Member, OperationKind, Policy, RosterDocument,
+        AttestationPolicy, Member, OperationKind, OperationRule, Policy, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
@@ -116,7 +116,8 @@ fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
         let statement = key.envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
         EnrolmentFile { statement, attestation: Vec::new() }
     };
-    Member { name: name(who), full_name: full_name.clone(), cards: cards.iter().map(enrol).collect() }
+    let cards = cards.iter().map(enrol).collect();
+    Member { name: name(who), full_name: full_name.clone(), group: None, cards }
 }
 
 /// The cards of a custodian.
@@ -143,8 +144,12 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             })
             .collect(),
     };
-    let authority =
-        |who: &str, threshold| Authority { name: name(who), threshold, recipient: recipient(who) };
+    let authority = |who: &str, threshold| Authority {
+        name: name(who),
+        threshold,
+        groups: BTreeMap::new(),
+        recipient: recipient(who),
+    };
     let deal = DealHeader {
         mode,
         ledger,
@@ -175,17 +180,18 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
         let cards = cards_of(who);
         member(who, &cards.iter().map(String::as_str).collect::<Vec<_>>(), CardKind::Soft, true)
     };
-    let both = || vec![name("crypto-officer"), name("security-officer")];
+    let of = |authorities: &[&str]| OperationRule::of(authorities.iter().copied().map(name).collect());
     RosterDocument {
         custodians: ALL.iter().map(custodian).collect(),
+        approvers: Vec::new(),
         administrators: vec![member("frank", &["frank"], CardKind::Soft, true)],
         witnesses: vec![member("grace", &["grace"], CardKind::Soft, false)],
         operations: BTreeMap::from([
-            (OperationKind::Inventory, vec![name("crypto-officer")]),
-            (OperationKind::Delete, vec![name("crypto-officer")]),
-            (OperationKind::Reset, vec![name("security-officer")]),
-            (OperationKind::Backup, both()),
-            (OperationKind::Restore, both()),
+            (OperationKind::Inventory, of(&["crypto-officer"])),
+            (OperationKind::Delete, of(&["crypto-officer"])),
+            (OperationKind::Reset, of(&["security-officer"])),
+            (OperationKind::Backup, of(&["crypto-officer", "security-officer"])),
+            (OperationKind::Restore, of(&["crypto-officer", "security-officer"])),
         ]),
         policy: Policy {
             allow_soft_cards: true,
