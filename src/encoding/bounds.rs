@@ -75,6 +75,10 @@ lists! {
     files = FILES: 100;
     /// Network interfaces or swap areas that a station reports.
     reported = REPORTED: 64;
+    /// Decisions that a machine remembers of one person in one ledger.
+    remembered = REMEMBERED: 1 << 16;
+    /// Slots of a card of which a record on it names the key.
+    card_slots = CARD_SLOTS: 32;
     /// Slots of a module, and what is listed of one.
     slots = SLOTS: 1 << 16;
 }
@@ -86,6 +90,8 @@ lists! {
     payload = PAYLOAD: 12 << 20;
     /// Bytes of a signature: an ECDSA signature on P-256 has 72 at most.
     signature = SIGNATURE: 72;
+    /// Bytes of an age recipient where it is kept as a text.
+    recipient = RECIPIENT: 4096;
     /// Bytes of an algorithm's or format's name.
     algorithm = ALGORITHM: 100;
     /// Hex digits of an object's id.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::slots::{Slot, SlotKey};
-use crate::encoding::{digest::Digest, strict};
+use crate::encoding::{bounds, digest::Digest, strict};
 
 /// Free for vendors' use (0x5f0000 to 0x5fffff, but for those that PIV and Yubico name).
 pub(super) const RECORD: u32 = 0x005f_5154;
@@ -20,6 +20,7 @@ struct Document {
     format: Format,
     /// By the slot's two hex digits: SHA-256 of the key's SubjectPublicKeyInfo; null while the key is being made, so that a
     /// crash in between leaves a key that is known.
+    #[serde(deserialize_with = "bounds::card_slots")]
     keys: BTreeMap<String, Option<Digest>>,
 }
 

@@ -8,6 +8,7 @@ use crate::{
     administration::TokenInfo,
     durable,
     encoding::{
+        bounds,
         strict::{self, Base64},
         text::Line,
     },
@@ -45,9 +46,11 @@ pub(super) struct State {
     pub(super) serial: Line,
     pub(super) label: Line,
     /// The recipient of the master identity: another one after each reset.
+    #[serde(deserialize_with = "bounds::recipient")]
     pub(super) master: Option<String>,
     pub(super) so: Option<PinSlot>,
     pub(super) user: Option<PinSlot>,
+    #[serde(deserialize_with = "bounds::objects")]
     pub(super) objects: Vec<Stored>,
 }
 
@@ -56,6 +59,7 @@ pub(super) struct State {
 #[serde(deny_unknown_fields)]
 pub(super) struct PinSlot {
     pub(super) tries_left: u8,
+    #[serde(deserialize_with = "bounds::sealed_credential")]
     pub(super) sealed: Base64,
 }
 
@@ -64,6 +68,7 @@ pub(super) struct PinSlot {
 #[serde(deny_unknown_fields)]
 pub(super) struct Stored {
     pub(super) record: ObjectRecord,
+    #[serde(deserialize_with = "bounds::attributes")]
     pub(super) attributes: BTreeMap<String, String>,
     pub(super) content: Content,
 }
@@ -73,9 +78,9 @@ pub(super) struct Stored {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Content {
     /// A public key's SPKI, a certificate, data.
-    Public(Base64),
+    Public(#[serde(deserialize_with = "bounds::blob")] Base64),
     /// 32 secret bytes, sealed to the master identity.
-    Sealed(Base64),
+    Sealed(#[serde(deserialize_with = "bounds::blob")] Base64),
 }
 
 impl State {

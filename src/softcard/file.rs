@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     durable,
     encoding::{
+        bounds,
         digest::Digest,
         strict::{self, Base64, StrictError},
         text::Line,
@@ -44,6 +45,7 @@ pub(super) struct CardFile {
     pub(super) tries_left: u32,
     pub(super) tries_max: u32,
     /// An age file under the PIN: Ed25519 seed and X25519 secret, 32 bytes each.
+    #[serde(deserialize_with = "bounds::sealed_share")]
     pub(super) sealed: Base64,
     /// Of `sealed`: a damaged medium must not cost a try.
     pub(super) sealed_sha256: Digest,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     durable::{self, DirectoryLock},
-    encoding::{digest::Digest, strict, text::Name},
+    encoding::{bounds, digest::Digest, strict, text::Name},
     ports::store::{CustodianMemory, RememberedDecision, StoreError},
 };
 
@@ -33,6 +33,7 @@ pub struct CustodianDirectory {
 struct Memory {
     ledger: Digest,
     custodian: Name,
+    #[serde(deserialize_with = "bounds::remembered")]
     seen: Vec<RememberedDecision>,
 }
 
@@ -66,7 +67,7 @@ impl CustodianMemory for CustodianDirectory {
         }
         memory.seen.push(decided);
         let bytes = strict::write(&memory);
-        if bytes.len() > strict::MAX_DOCUMENT {
+        if memory.seen.len() > bounds::REMEMBERED || bytes.len() > strict::MAX_DOCUMENT {
             let hint = "move it away, and give the last head on paper to the next approval";
             return Err(refused("writing", &path, "it would be too long to be read again", hint));
         }

@@ -17,7 +17,7 @@ pub(super) fn read(path: impl AsRef<Path>) -> String {
 }
 
 /// Types that cross a pipe or serve the parser, and are in no file.
-const IN_NO_FILE: [&str; 3] = ["Observation", "Tries", "KindOnly"];
+const IN_NO_FILE: [&str; 4] = ["Observation", "Tries", "KindOnly", "Format"];
 
 /// A source without its unit tests.
 pub(super) fn code(path: impl AsRef<Path>) -> String {
@@ -62,7 +62,8 @@ pub(super) fn declared(source: &str, absent: &str) -> Vec<(String, Vec<Entry>)> 
 
 /// `pub struct X {`, `pub enum X {`, both also for the module above, or within a macro's braces `X {`.
 fn declaration(trimmed: &str, in_macro: bool) -> Option<(&'static str, String)> {
-    let seen_by = ["pub ", "pub(super) "].into_iter().find_map(|seen_by| trimmed.strip_prefix(seen_by));
+    let seen_by =
+        ["pub ", "pub(super) ", "pub(crate) "].into_iter().find_map(|seen_by| trimmed.strip_prefix(seen_by));
     let rest = seen_by.unwrap_or(trimmed).strip_suffix(" {")?;
     let (keyword, name) = match rest.split_once(' ') {
         Some(("struct", name)) => ("struct", name),
@@ -86,7 +87,9 @@ fn fields(body: &[&str], default: bool, absent: &str) -> Vec<Entry> {
             && !line.starts_with("//")
             && !line.starts_with('$')
         {
-            let name = rename.take().unwrap_or_else(|| name.trim_start_matches("pub "));
+            let name = rename
+                .take()
+                .unwrap_or_else(|| name.trim_start_matches("pub(super) ").trim_start_matches("pub "));
             let most = bounded(name, kind, bound.take(), absent);
             let kind = spoken(kind, absent) + &most + if has_default { ", default" } else { "" };
             fields.push((name.to_owned(), kind));
@@ -142,6 +145,13 @@ fn variants(name: &str, body: &[&str], tagged: bool, absent: &str) -> Vec<(Strin
             let mut list = vec![("kind".to_owned(), "string".to_owned())];
             list.extend(fields(&inner, false, absent));
             lists.push((format!("{name}::{variant}"), list));
+        } else if let Some((variant, inner)) = trimmed.split_once('(')
+            && trimmed.starts_with(char::is_uppercase)
+            && trimmed.ends_with("),")
+        {
+            let is_bounded = inner.starts_with("#[serde(deserialize_with = \"bounds::");
+            let grows = ["Vec<", "BTreeMap<", "String", "Base64"].iter().any(|kind| inner.contains(kind));
+            assert!(is_bounded || !grows, "{name}::{variant}: {inner} has no bound");
         } else if trimmed.ends_with(',') && trimmed.starts_with(char::is_uppercase) {
             lists[0].1.push((words(trimmed.trim_end_matches(','), '-'), String::new()));
         }

@@ -22,8 +22,8 @@ use quorate::{
 const TRANSCRIPT: &str = "man/quorate-transcript.5";
 const PLAN: &str = "man/quorate-plan.5";
 
-/// Where the types of ledgers, approvals and backups stand.
-const FORMATS: [&str; 17] = [
+/// Where the types of ledgers, approvals, backups, soft cards and memories stand.
+const FORMATS: [&str; 20] = [
     "src/encoding/dsse.rs",
     "src/transcript/event.rs",
     "src/transcript/outcome.rs",
@@ -41,7 +41,27 @@ const FORMATS: [&str; 17] = [
     "src/approval/statement.rs",
     "src/approval/drill.rs",
     "src/ceremony/backup.rs",
+    "src/softcard/file.rs",
+    "src/ports/store.rs",
+    "src/storage/custodian.rs",
 ];
+
+/// Files that a machine keeps for itself, or has on a card, and gives to nobody else.
+const KEPT: [&str; 2] = ["src/piv/record.rs", "src/practice/state.rs"];
+
+/// Messages between processes of this program, each bounded as a whole.
+const PIPES: [&str; 7] = [
+    "src/command/protocol.rs",
+    "src/pkcs11/protocol.rs",
+    "src/pkcs11/reported.rs",
+    "src/pkcs11/settings.rs",
+    "src/ports/cause.rs",
+    "src/ports/program.rs",
+    "src/ports/token.rs",
+];
+
+/// Sources that read one scalar, or a type of another file.
+const WITHOUT: [&str; 2] = ["src/ceremony/clearing.rs", "src/roster/key.rs"];
 
 /// Where each operation has a file with the tables of its plan, and what a proposal says of it.
 const OPERATIONS: &str = "src/proposal/operations";
@@ -164,6 +184,33 @@ fn every_field_of_a_plan_is_documented() {
     let programs = declared(&code("src/proposal/program.rs"), ", optional");
     types.extend(programs.into_iter().filter(|(name, _)| handed.contains(&name.as_str())));
     compare(PLAN, types);
+}
+
+/// Whatever serde reads is in the manual, or kept by one machine for itself, or a message between processes of this program.
+/// What comes from a file has a bound in either case. Texts of plans are bounded by the length of the plan.
+#[test]
+fn every_list_and_text_that_is_read_has_a_bound() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let reads = |file: &PathBuf| code(file).contains("Deserialize");
+    let mut known = 0;
+    for file in sources(&root.join("src")).iter().filter(|file| reads(file)) {
+        let place = file.strip_prefix(root).unwrap().to_str().unwrap();
+        match place {
+            _ if FORMATS.contains(&place) || KEPT.contains(&place) => drop(declared(&code(file), " or null")),
+            _ if place.starts_with("src/proposal/") => drop(declared(&code(file), ", optional")),
+            _ => {
+                let is_whole =
+                    place.starts_with("src/encoding/") || PIPES.contains(&place) || WITHOUT.contains(&place);
+                assert!(
+                    is_whole,
+                    "{place}: is what serde reads there a format? Then say so in FORMATS or KEPT"
+                );
+                continue;
+            }
+        }
+        known += 1;
+    }
+    assert!(known > FORMATS.len(), "{known}");
 }
 
 #[test]
