@@ -14,7 +14,7 @@ use crate::{
     attacks_custodian::terminal::at_terminal,
     support::{
         crash::{BACKUP, three},
-        founded::INVENTORY,
+        founded::{INVENTORY, practice_target},
         quorum::{ADMIN, QUORATE, Quorum, Ran, ran},
     },
 };
@@ -179,4 +179,46 @@ fn a_backup_whose_medium_is_not_mounted_any_more_is_not_written_unasked() {
     let beside = quorum.propose(&backup("files/beside.age")).ok();
     let words = beside.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("files/beside.age will lie on the same file system as the ledger"), "{words}");
+}
+
+/// Where the copy is the fault, the same again would end the same.
+#[test]
+fn a_genesis_is_not_executed_again_with_a_copy_that_shares_the_medium() {
+    let quorum = Quorum::of(3).threshold("crypto-officer", 2).threshold("security-officer", 3).enrolled();
+    let (memory, disk) = (
+        tempfile::tempdir_in("/dev/shm").unwrap(),
+        tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
+    );
+    let (ledger, state) = (memory.path().join("ledger"), quorum.at("state-station"));
+    let (ledger, link) = (ledger.to_str().unwrap(), quorum.at("medium"));
+    symlink(disk.path(), &link).unwrap();
+    let copy = quorum.at("medium/copy");
+    let target = practice_target(&quorum.path("tokens/hsm.token"));
+    let text =
+        quorum.genesis(&["alice", "bob", "carol"]).without_policy("allow_same_medium").targets(&target);
+    let text = text.threshold("crypto-officer", 2).threshold("security-officer", 3).text();
+    let plan = quorum.plan("genesis", &text);
+    quorum.run_with(ADMIN, &["propose", &plan, ledger, "--copy", &copy]).ok();
+    for name in ["alice", "bob", "carol"] {
+        quorum.run_with(name, &["approve", ledger]).ok();
+    }
+    // Before anybody is asked for a card; and where it changes meanwhile, no second try is offered.
+    let near = memory.path().join("copy");
+    let refused = quorum.run_with(ADMIN, &["run", &plan, ledger, "--copy", near.to_str().unwrap()]).expect(3);
+    assert!(
+        refused.error().contains("the copies of the ledger are on one file system"),
+        "{}",
+        refused.stderr
+    );
+    let script = format!(
+        "spawn -noecho {QUORATE} run {plan} {ledger} --copy {copy} --state-dir {state}\n\
+         upto {{Administrator's card}}\nexec ln -sfn {} {link}\nsend \"{}\\r\"\n\
+         upto {{Execute now?}}\nupto {{[yes/no] }}\nsend \"yes\\r\"\nupto {{PIN of}}\nhidden\nsend \"frank-123456\\r\"\nended\n",
+        memory.path().display(),
+        quorum.card(ADMIN, ""),
+    );
+    let (code, said) = at_terminal(&quorum, &script);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("the copies of the ledger are on one file system"), "{said}");
+    assert!(said.contains("--copy DIR") && !said.contains("Try the execution again?"), "{said}");
 }
