@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     encoding::{digest::Digest, text::Name},
-    ports::token::Wanted,
+    ports::{store::StationStore, token::Wanted},
     proposal::{
         joining::GenesisTarget,
         operations::{Operation, ResetOperation},
@@ -51,6 +51,29 @@ pub(super) fn may_have_changed_pins(state: &LedgerState, ceremony: &Ceremony) ->
     }
 }
 
+/// Whether giving up is refused while the target answers, as far as the ceremony's station knows. Any other machine knows nothing.
+pub(super) fn may_be_refused(
+    station: &dyn StationStore,
+    state: &LedgerState,
+    ceremony: &Ceremony,
+) -> Result<bool, Error> {
+    if !may_have_changed_pins(state, ceremony) || !station.is_station(state.nonce, ceremony.number()) {
+        return Ok(may_have_changed_pins(state, ceremony));
+    }
+    let operation = state.acted_on(&ceremony.proposal.operation);
+    let installed = operation.installs().iter().map(|target| &target.name);
+    let reset = match operation {
+        Operation::Reset(reset) => Some(&reset.target),
+        _ => None,
+    };
+    for target in installed.chain(reset) {
+        if pin_marks::known(station, state, ceremony, target, Role::SoPin)? != NewPin::NeverSet {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether any token can be reached whose PINs this ceremony may have changed, under its old or its new label. A reset begins with
 /// the new label: a token that has the old one, after a run that changed nothing, has its old PINs as well. After one
 /// that was cut off in a call, the call may still be at work.
@@ -65,7 +88,8 @@ fn answers(
     // Nothing is done with a program: it has no PIN that could have been changed.
     let tokens = |target: &&GenesisTarget| !matches!(target.place, Place::Command { .. });
     for target in operation.installs().iter().filter(tokens) {
-        if pin_marks::known(world, state, ceremony, &target.name, Role::SoPin)? != NewPin::NeverSet {
+        if pin_marks::known(&*world.station, state, ceremony, &target.name, Role::SoPin)? != NewPin::NeverSet
+        {
             let wanted = vec![Wanted::Labelled(target.label.as_str())];
             asked.push((&target.name, &target.place, target.identity.module_sha256, wanted));
         }
@@ -74,7 +98,7 @@ fn answers(
         && let Some(known) = state.targets.get(target)
     {
         let (serial, label) = (identity.serial.as_str(), new_label.as_str());
-        let wanted = match pin_marks::known(world, state, ceremony, target, Role::SoPin)? {
+        let wanted = match pin_marks::known(&*world.station, state, ceremony, target, Role::SoPin)? {
             // As far as is known. The very token with the new label shows that the mark was lost.
             NewPin::NeverSet => vec![Wanted::Token { serial, label }],
             _ if acted.untouched => vec![Wanted::Labelled(label)],

@@ -4,9 +4,10 @@
 //! A mark lies beside the station's secrets, is durable before the first call that sets the PIN, and goes with the ceremony.
 //! A recovery reads them at the station of the lost ceremony. Any other station has none: then either PIN may be in force.
 
-use super::{Error, World, acting::Acting, station};
+use super::{Error, acting::Acting};
 use crate::{
     encoding::text::Name,
+    ports::store::StationStore,
     proposal::target::Role,
     transcript::{
         ledger::{Ceremony, LedgerState},
@@ -31,14 +32,14 @@ pub(super) enum NewPin {
 /// What this station knows of a PIN that the ceremony sets. A recovery knows what the station of the lost ceremony knew, where this is
 /// that station and no other recovery has acted since.
 pub(super) fn known(
-    world: &World<'_>,
+    station: &dyn StationStore,
     state: &LedgerState,
     ceremony: &Ceremony,
     target: &Name,
     role: Role,
 ) -> Result<NewPin, Error> {
     let marked = |of: &Ceremony| -> Result<NewPin, Error> {
-        Ok(match world.station.take(state.nonce, of.number(), &mark(target, role))?.as_deref() {
+        Ok(match station.take(state.nonce, of.number(), &mark(target, role))?.as_deref() {
             None => NewPin::NeverSet,
             Some(SET) => NewPin::Set,
             Some(_) => NewPin::MayBeSet,
@@ -47,8 +48,8 @@ pub(super) fn known(
     let own = marked(ceremony)?;
     match state.recovery(&ceremony.proposal.operation).filter(Recovery::finishes) {
         Some(Recovery { lost, .. }) if own == NewPin::NeverSet => {
-            let kept = world.station.names(state.nonce, lost.number())?;
-            let here = kept.contains(&station::mark(lost.digest));
+            let kept = station.names(state.nonce, lost.number())?;
+            let here = kept.contains(&super::station::mark(lost.digest));
             if here && !state.is_recovered_elsewhere(lost, ceremony) {
                 marked(lost)
             } else {
@@ -62,7 +63,7 @@ pub(super) fn known(
 impl Acting<'_, '_> {
     /// What this station knows of the PIN that its ceremony sets.
     pub(super) fn new_pin(&self, target: &Name, role: Role) -> Result<NewPin, Error> {
-        known(self.world, self.state, self.ceremony, target, role)
+        known(&*self.world.station, self.state, self.ceremony, target, role)
     }
 
     /// Records that the PIN is about to be set, or that it was seen to be set, or not to be.

@@ -49,7 +49,10 @@ pub fn standing(
     let (approved, rejected) = (heard.approving(), heard.rejecting());
     let requirement = open.requirement();
     let tally = Tally::count(&requirement, &approved, &rejected);
-    let next = waits.unwrap_or_else(|| of_open(state, open, &tally, &heard, (here, now)));
+    let next = match waits {
+        Some(waits) => waits,
+        None => of_open(state, open, &tally, &heard, (station, now))?,
+    };
     let next = warned(next);
     let pin = |(target, role, reason): (Name, _, String)| PinToPresent { target, role, reason };
     let Missing { unreleased, unheard } = Missing::of(open, &approved, &rejected);
@@ -157,37 +160,37 @@ fn of_open(
     open: &Ceremony,
     tally: &Tally,
     heard: &Heard,
-    (here, now): (bool, Timestamp),
-) -> NextStep {
+    (station, now): (&dyn StationStore, Timestamp),
+) -> Result<NextStep, Error> {
     let mut next = match (&open.concluded, &open.intended, open.attempts.last()) {
         (Some(_), _, _) => step("execute", "Its outcome is recorded. Next: 'quorate execute' closes it."),
-        (None, Some(_), Some(attempt)) => {
-            let way_out = match attempt.outcome {
-                Outcome::Indeterminate if giving_up::may_have_changed_pins(state, open) => {
+        (None, Some(_), attempt) => {
+            let has_failed = attempt.is_some_and(|attempt| attempt.outcome == Outcome::Failed);
+            let way_out = match !has_failed && giving_up::may_be_refused(station, state, open)? {
+                true => {
                     "PINs may have been changed, so that 'quorate execute --give-up' is refused while the target answers; \
                      once the target is lost, it records what is known and closes it"
                 }
-                _ => "'quorate execute --give-up' records what is known and closes it",
+                false => "'quorate execute --give-up' records what is known and closes it",
             };
-            let reason =
-                "It began to act and did not complete, as above. Next: 'quorate execute' tries again; ";
+            let reason = match attempt {
+                Some(_) => {
+                    "It began to act and did not complete, as above. Next: 'quorate execute' tries again; "
+                }
+                None => "It was cut off while it acted. Next: 'quorate execute' goes on; ",
+            };
             step("execute", Advice::from(reason).and(way_out).and("."))
         }
-        (None, Some(_), None) => step(
-            "execute",
-            "It was cut off while it acted. Next: 'quorate execute' goes on; 'quorate execute --give-up' records what is \
-             known and closes it.",
-        ),
         (None, None, _) => undecided(open, tally, heard, now),
     };
-    if !here && next.verb != "approve" {
+    if !station.is_station(state.nonce, open.number()) && next.verb != "approve" {
         next.reason = Advice::from(
             "This machine is not its station. Go on at the station, or, if that is lost, with a plan of kind \
              \"recover\". ",
         )
         .and(next.reason);
     }
-    next
+    Ok(next)
 }
 
 /// Nothing was tried yet.
