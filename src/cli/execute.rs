@@ -21,14 +21,13 @@ use crate::{
     ceremony::{
         Code, Error, Persistence, Report, SetAside, clearing,
         execute::{self, Approvals, ExecuteRequest},
-        medium, recognition, standing,
+        medium, recognition,
     },
     encoding::{
         digest::Digest,
         text::{self, Name},
     },
     memory::Pin,
-    ports::clock::Clock as _,
     proposal::target::Role,
     storage::FileInbox,
     transcript::{
@@ -102,8 +101,9 @@ impl Stage {
             clearing::check(ceremony, &mut inbox)?;
         }
         execute::foresee(&mut self.wiring.world(), &state, ceremony, &mut inbox, Approvals::Complete)?;
-        let now = self.wiring.clock.now();
-        terminal.findings(&standing::ahead(&state, &self.wiring.station, &mut inbox, now)?);
+        if self.lead == Lead::Verb {
+            self.tell_ahead(&state, &mut inbox)?;
+        }
         self.ask_clock(&state)?;
         if ceremony.concluded.is_none() {
             self.ask_media(&state, ceremony)?;

@@ -87,9 +87,9 @@ fn check(
         && let Some(open) = propose::resumable(state, plan, looking)?
     {
         check_places(looking)?;
-        let mut nothing_brought = FileInbox::new(std::iter::empty());
         let mut world = looking.world();
-        ceremony::execute::foresee(&mut world, state, open, &mut nothing_brought, Approvals::ToCome)?;
+        let brought = &mut FileInbox::default();
+        ceremony::execute::foresee(&mut world, state, open, brought, Approvals::ToCome)?;
         return ceremony::execute::check_copies(&mut world, open);
     }
     if let Err(error) = ceremony::propose::check_open(state, &plan.plan) {
@@ -246,6 +246,8 @@ fn unfinished(mut error: Error) -> Error {
 /// Custodians approve, one card after the other, until there is a quorum. If no card is left before, the ceremony stays
 /// open: the administrator's card is not asked for what cannot be done yet. Gives all who approved, with the cards that were given.
 fn approvals(stage: &mut Stage, table: &mut Table<'_>, paper: Pins) -> Result<Vec<Approved>, Error> {
+    let state = stage.state_of_last()?;
+    stage.tell_ahead(&state, &mut FileInbox::default())?;
     let needed = stage.needed()?;
     let mut people: Vec<Approved> =
         needed.approved.iter().map(|who| Approved { who: who.clone(), card: None }).collect();

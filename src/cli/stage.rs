@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ceremony::{Error, execute, medium, recognition, standing},
     encoding::text::Name,
-    ports::clock::Clock as _,
+    ports::{clock::Clock as _, store::Inbox},
     proposal::{operations::Operation, target::Role},
     storage,
     transcript::ledger::LedgerState,
@@ -103,6 +103,13 @@ impl Stage {
             "This machine's clock says {now}, {days} days past the ledger's last line of {last}."
         ));
         self.terminal.confirm("Is this machine's clock right?")
+    }
+
+    /// Warns of what is ahead of this machine's clock, also in what was brought.
+    pub fn tell_ahead(&self, state: &LedgerState, brought: &mut dyn Inbox) -> Result<(), Error> {
+        let ahead = standing::ahead(state, &self.wiring.station, brought, self.wiring.clock.now())?;
+        self.terminal.findings(&ahead);
+        Ok(())
     }
 
     /// Tells which of the files that are to be written do not go to a medium of their own.

@@ -277,3 +277,27 @@ fn an_approval_that_is_ahead_of_the_clock_is_warned_of() {
         assert!(ran.stderr.replace('\n', " ").contains("alice's approval says"), "{}", ran.stderr);
     }
 }
+
+/// By those who decide or look, once.
+#[test]
+fn what_is_ahead_of_the_clock_is_told_once_for_each_command() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    let (ledger, copy, plan) = (quorum.at("ledger"), quorum.at("copy"), quorum.plan("look", INVENTORY));
+    let card = quorum.with_card(ADMIN);
+    let by_frank = |args: &[&str]| -> Vec<String> {
+        let rest = card.iter().map(String::as_str);
+        args.iter().copied().chain(["--copy", &copy]).chain(rest).map(str::to_owned).collect()
+    };
+    for args in
+        [by_frank(&["propose", &plan, &ledger]), by_frank(&["abort", &ledger, "--reason", "too early"])]
+    {
+        at_time(&quorum, "+2d", &args.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+    }
+    let cards = ["alice", "bob", "carol"].map(|name| quorum.with_card(name)).concat();
+    let run = by_frank(&["run", &plan, &ledger, "--head", &quorum.head().unwrap()]);
+    let run: Vec<&str> = run.iter().chain(&cards).map(String::as_str).collect();
+    let told = |ran: Ran| ran.stderr.replace('\n', " ").matches("its last line says").count();
+    assert_eq!(told(quorum.run(&run).ok()), 1);
+    assert_eq!(told(quorum.run(&["status", &ledger]).ok()), 1);
+    assert_eq!(told(quorum.run(&["show", &ledger, "1"]).ok()), 0);
+}
