@@ -8,7 +8,7 @@
 #   - the signature of every line (the station's), of every statement in a line and of every attestation (a person's card's);
 #   - that each ceremony that was intended had enough distinct custodians who approved this very proposal in time, and that
 #     nobody who rejected was counted;
-#   - that each enrolment is signed by the key that it describes.
+#   - that each enrolment is signed by the key that it describes, and that the shares were dealt for this whole roster.
 # It does not check what 'quorate audit' checks besides: attestations of cards, that a proposal does what its plan says, that
 # an outcome agrees with the objects on record, that a ceremony is not earlier than those before it, the spelling of what is in
 # an envelope, limits, the file plan.toml, rejections in approvals/, drills, a second approval by one custodian, and whether
@@ -97,6 +97,8 @@ read_roster() {
     done < "$scratch/people"
     [ -s "$scratch/holders" ] || bad "the roster lists nobody"
     prefix=$mode
+    [ "$(jq -cj 'del(.deal, .commitments, .sealed_shares)' < "$scratch/roster" | digest)" = "$(jq -r .deal.rest < "$scratch/roster")" ] ||
+        bad "its shares were dealt for another roster"
 }
 
 # Verifies the statement $1 of the event $2 as one of a person of the standing $3 (a pattern), and says what it says in
@@ -149,14 +151,19 @@ count() {
     done < "$scratch/quorum"
 }
 
-# The proposal (in $scratch/proposal) of line 0: of this ledger and place, under this roster, by an administrator.
+# The proposal (in $scratch/proposal) of line 0: of this ledger and place, under this roster, by an administrator. What was
+# signed (in $scratch/short) says the same in short, and names it by its digest.
 open_ceremony() {
     local of_ledger number_said follows
+    jq -cj --arg body "$(digest < "$scratch/proposal")" \
+        '{ledger, ceremony, predecessor, proposer, created, expires, body: $body}' < "$scratch/proposal" > "$scratch/as_signed" ||
+        bad "the proposal is not one"
+    cmp -s "$scratch/as_signed" "$scratch/short" || bad "what was signed is not this proposal"
     jq -r '.operation.kind, .ledger, .ceremony, .predecessor, .roster, .expires, (.new_roster == null)' \
         < "$scratch/proposal" > "$scratch/said" || bad "the proposal is not one"
     { read -r kind; read -r of_ledger; read -r number_said; read -r follows; read -r of_roster; read -r expires
       read -r bare; } < "$scratch/said"
-    proposal=$(digest < "$scratch/proposal")
+    proposal=$(digest < "$scratch/short")
     if [ "$number" = 0 ]; then
         [ "$kind" = genesis ] || bad "the first ceremony is not a genesis"
         genesis=$proposal nonce=$of_ledger
@@ -218,7 +225,8 @@ read_line() {
     [ "$before" = "$previous" ] || bad "it is not chained to the line before"
     if [ "$seq" = 0 ]; then
         [ "$event" = proposed ] || bad "a transcript begins with what was proposed"
-        jq -r .payload <<< "$inner" | base64 -d > "$scratch/proposal" || bad "the proposal is not base64"
+        jq -r .payload <<< "$inner" | base64 -d > "$scratch/short" || bad "what was signed is not base64"
+        jq -cj .event.body < "$scratch/entry" > "$scratch/proposal"
         station=$(jq -r .station.keys.signing_key < "$scratch/proposal" | file_key)
     fi
     signed "$event" "$station" "$scratch/entry"

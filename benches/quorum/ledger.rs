@@ -223,14 +223,12 @@ fn inventory(
         credentials: Vec::new(),
         handovers: Vec::new(),
     };
-    let bytes = strict::write(&proposal);
-    let digest = Digest::of(&bytes);
+    let bytes = strict::write(&proposal.statement());
+    let digest = proposal.digest();
     let mut lines = Lines { station, now, bytes: Vec::new(), count: 0, last: None };
     lines.add(Proposed {
-        ledger: proposal.ledger,
-        ceremony: proposal.ceremony,
-        predecessor: proposal.predecessor,
         proposal: sign(admin.name.as_str(), Mode::Rehearsal.payload_type("proposal"), bytes),
+        body: proposal,
         environment: environment(),
     });
     let quorum: Vec<Name> = roster.custodians().map(|custodian| custodian.name.clone()).collect();

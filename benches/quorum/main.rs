@@ -117,6 +117,7 @@ fn header(n: u8, threshold: u8, authorities: u8) -> DealHeader {
         custodians: (1..=n).map(custodian).collect(),
         authorities: (1..=authorities).map(authority).collect(),
         station: StationKeys { signing_key: key(0), recipient: recipient() },
+        rest: Digest::of(b"rest"),
     }
 }
 

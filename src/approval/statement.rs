@@ -11,6 +11,7 @@ use crate::{
         text::{self, Line, Name},
         time::Timestamp,
     },
+    proposal::document::ProposalStatement,
     roster::{Person, Roster, Standing, card::EnrolledCard, key::KeyError, signatures::Signatures},
 };
 
@@ -107,7 +108,7 @@ impl Statement for Attestation {
     }
 }
 
-impl Statement for crate::proposal::document::Proposal {
+impl Statement for ProposalStatement {
     const EVENT: &'static str = "proposal";
     const BY: &'static [Standing] = &[Standing::Administrator];
     fn author(&self) -> &Name {

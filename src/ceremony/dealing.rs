@@ -9,7 +9,7 @@ use crate::{
     ports::card::EnrolledKeys,
     proposal::operations::genesis::AuthorityTable,
     roster::{
-        Member, OperationKind, OperationRule, Policy, Roster, RosterDocument,
+        Member, OperationKind, OperationRule, Policy, RestOfRoster, Roster, RosterDocument,
         card::EnrolledCard,
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
     },
@@ -64,6 +64,14 @@ pub(super) fn deal(terms: Terms, rng: &mut impl rand_core::CryptoRng) -> Result<
         authorities.push(Authority { name, threshold, groups, recipient });
         secrets.push(secret);
     }
+    let rest = RestOfRoster {
+        custodians: &members.custodians,
+        approvers: &members.approvers,
+        administrators: &members.administrators,
+        witnesses: &members.witnesses,
+        operations: &terms.operations,
+        policy: &policy,
+    };
     let header = DealHeader {
         mode: terms.mode,
         ledger: terms.ledger,
@@ -71,6 +79,7 @@ pub(super) fn deal(terms: Terms, rng: &mut impl rand_core::CryptoRng) -> Result<
         custodians: dealt_custodians(&members.custodians)?,
         authorities,
         station: terms.station,
+        rest: rest.digest(),
     };
     // After the header is whole: each share is bound to its digest, and so to every threshold, custodian and recipient.
     let (commitments, sealed_shares) = deal_shares(&header, &secrets, rng)?;

@@ -336,16 +336,11 @@ pub fn submit(
     let admin = roster
         .person(&proposal.proposer)
         .ok_or_else(|| Error::refused("the proposer is no longer on the roster", "run the command again"))?;
-    let envelope = sign::statement(card, &description.signing_key, world.mode, &proposal)?;
+    let envelope = sign::statement(card, &description.signing_key, world.mode, &proposal.statement())?;
     let digest = envelope.payload_digest();
     let station = proposal.station.keys.fingerprint();
-    let event = Proposed {
-        ledger: proposal.ledger,
-        ceremony: proposal.ceremony,
-        predecessor: proposal.predecessor,
-        proposal: envelope,
-        environment: world.environment.clone(),
-    };
+    let event =
+        Proposed { proposal: envelope, body: proposal.clone(), environment: world.environment.clone() };
     let line = LineWriter::begin(world.mode, &secrets.signing)?.line(proposal.created, event);
     secrets.keep(world.station, (proposal.ledger, proposal.ceremony), digest, admin)?;
     medium::remember(world, &proposal)?;

@@ -1,4 +1,4 @@
-//! The proposal: the document that an administrator signs and custodians approve.
+//! The proposal: the document that an administrator signs, by its digest, and custodians approve.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,7 @@ use crate::{
     encoding::{
         bounds,
         digest::Digest,
+        strict,
         text::{Line, Name},
         time::Timestamp,
     },
@@ -25,8 +26,24 @@ pub struct Station {
     pub host: Line,
 }
 
-/// Everything that one ceremony will do. Its digest, the SHA-256 of its bytes, is what approvals name; the
-/// genesis' one is the fingerprint of the whole ledger.
+/// What an administrator's card signs of a proposal. Its digest is what approvals name; the genesis' one is the fingerprint
+/// of the whole ledger.
+///
+/// It is short, since a card signs about 1,000 bytes: the rest is the [`Proposal`], which lies beside it in the line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalStatement {
+    pub ledger: Digest,
+    pub ceremony: u32,
+    pub predecessor: Option<Digest>,
+    pub proposer: Name,
+    pub created: Timestamp,
+    pub expires: Timestamp,
+    /// SHA-256 of the proposal's JSON.
+    pub body: Digest,
+}
+
+/// Everything that one ceremony will do.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
@@ -61,6 +78,24 @@ pub struct Proposal {
 }
 
 impl Proposal {
+    /// What its proposer's card signs.
+    pub fn statement(&self) -> ProposalStatement {
+        ProposalStatement {
+            ledger: self.ledger,
+            ceremony: self.ceremony,
+            predecessor: self.predecessor,
+            proposer: self.proposer.clone(),
+            created: self.created,
+            expires: self.expires,
+            body: Digest::of(&strict::write(self)),
+        }
+    }
+
+    /// What approvals name: the digest of the statement.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&strict::write(&self.statement()))
+    }
+
     /// Name of the ceremony's directory: `0001-delete`.
     pub fn directory(&self) -> String {
         directory_name(self.ceremony, self.operation.kind())

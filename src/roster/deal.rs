@@ -33,6 +33,8 @@ pub struct DealHeader {
     pub authorities: Vec<Authority>,
     /// The station that dealt.
     pub station: StationKeys,
+    /// SHA-256 of the rest of the roster: its people with their enrolments, its operations, its policy.
+    pub rest: Digest,
 }
 
 /// A custodian as the dealer saw them.

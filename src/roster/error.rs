@@ -49,12 +49,6 @@ pub enum RosterError {
     /// Anybody can write an enrolment that says it is a hardware card's.
     #[error("{person}'s card {serial} says that it is hardware, and nothing attests that")]
     Unattested { person: Name, serial: Line },
-    /// An administrator signs proposals, and a YubiKey signs no long text with Ed25519.
-    #[error(
-        "{person}'s YubiKey {serial} has an Ed25519 signing key, which signs no text as long as a proposal: enroll it \
-         with --administrator"
-    )]
-    ShortSignatures { person: Name, serial: Line },
     /// What came with the enrolment does not attest the card's keys.
     #[error("{person}'s yubikey card {serial}: {source}")]
     Attestation { person: Name, serial: Line, source: Box<AttestationError> },

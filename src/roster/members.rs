@@ -13,7 +13,7 @@ use super::{
 use crate::encoding::{
     bounds,
     digest::Digest,
-    strict::Base64,
+    strict::{self, Base64},
     text::{Line, Name},
 };
 
@@ -125,4 +125,40 @@ pub struct RosterDocument {
     /// One for each authority, custodian and card.
     #[serde(deserialize_with = "bounds::sealed_shares")]
     pub sealed_shares: Vec<SealedShare>,
+}
+
+/// What a roster says besides what was dealt. The deal header names its digest, and so does each share.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RestOfRoster<'a> {
+    pub custodians: &'a [Member],
+    pub approvers: &'a [Member],
+    pub administrators: &'a [Member],
+    pub witnesses: &'a [Member],
+    pub operations: &'a BTreeMap<OperationKind, OperationRule>,
+    pub policy: &'a Policy,
+}
+
+impl RestOfRoster<'_> {
+    /// SHA-256 of its JSON: the roster's own, with these fields only.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&strict::write(self))
+    }
+}
+
+impl RosterDocument {
+    /// All of it but what depends on the deal.
+    pub fn rest(&self) -> RestOfRoster<'_> {
+        let Self {
+            custodians,
+            approvers,
+            administrators,
+            witnesses,
+            operations,
+            policy,
+            deal: _,
+            commitments: _,
+            sealed_shares: _,
+        } = self;
+        RestOfRoster { custodians, approvers, administrators, witnesses, operations, policy }
+    }
 }

@@ -20,7 +20,7 @@ mod warnings;
 
 pub use error::RosterError;
 pub use governing::check_minima;
-pub use members::{AttestationPolicy, Member, OperationRule, Policy, RosterDocument};
+pub use members::{AttestationPolicy, Member, OperationRule, Policy, RestOfRoster, RosterDocument};
 pub(crate) use operation::operations;
 pub use operation::{Governing, OperationKind};
 pub use people::{Person, Standing};

@@ -146,13 +146,6 @@ fn check_member(
         if enrolment.share_recipient.as_ref().is_some_and(|key| !is_share_key(enrolment.kind, key)) {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
-        if standing == Standing::Administrator
-            && enrolment.kind == CardKind::Yubikey
-            && enrolment.signing_key.algorithm() == "ed25519"
-        {
-            let serial = enrolment.serial.clone();
-            return Err(RosterError::ShortSignatures { person: name.clone(), serial });
-        }
         if standing.needs_share_key() && enrolment.share_recipient.is_none() {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }

@@ -157,6 +157,11 @@ impl Roster {
         if deal.custodians != wanted {
             return Err(RosterError::Deal("its custodians or their keys are others".into()));
         }
+        if deal.rest != self.document.rest().digest() {
+            return Err(RosterError::Deal(
+                "it was made for other people, operations or another policy".into(),
+            ));
+        }
         if deal.epoch == 0 {
             return Err(RosterError::Deal("epochs count from 1".into()));
         }

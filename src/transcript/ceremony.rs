@@ -18,7 +18,7 @@ use crate::{
         quorum::Tally,
         statement::{self, Approval, Claimed, Rejection, StatementError},
     },
-    proposal::{document::Proposal, operations::Plan},
+    proposal::{document::ProposalStatement, operations::Plan},
     roster::requirement::Requirement,
 };
 
@@ -55,13 +55,17 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
             format!("it begins with {}, not with proposed", first.entry.event.name()),
         ));
     };
-    let claimed =
-        Claimed::<Proposal>::read(event.proposal.clone(), context.mode).map_err(|e| refused_statement(&e))?;
-    proposed::check_chain(event, claimed.statement(), context)?;
-    let roster = proposed::applicable_roster(claimed.statement(), context)?;
+    let claimed = Claimed::<ProposalStatement>::read(event.proposal.clone(), context.mode)
+        .map_err(|e| refused_statement(&e))?;
+    let proposal = event.body.clone();
+    if *claimed.statement() != proposal.statement() {
+        let message = "the statement that was signed is not that of the proposal beside it";
+        return Err(Finding::error("proposal-frame", message));
+    }
+    proposed::check_chain(&proposal, context)?;
+    let roster = proposed::applicable_roster(&proposal, context)?;
     let signed = claimed.verify(&roster, context.signatures).map_err(|e| refused_statement(&e))?;
     let (digest, proposer_card) = (signed.digest(), signed.card());
-    let proposal = signed.into_statement();
     let plan = Plan::parse(proposal.plan.as_bytes());
     let disputes = plan.as_ref().ok().and_then(|plan| plan.heading().disputed_times.cloned());
     let floor = context.state.and_then(|state| state.floor(disputes.as_ref()));

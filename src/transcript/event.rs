@@ -13,6 +13,7 @@ use crate::{
         time::Timestamp,
     },
     proposal::{
+        document::Proposal,
         environment::EnvironmentReading,
         program::ProgramRecord,
         target::{Inventory, LeftOut, ObjectRecord, Role, TokenIdentity},
@@ -55,13 +56,10 @@ macro_rules! event {
 event! { "proposed",
     /// The first line: the proposal, and what the station reports about itself.
     Proposed {
-        /// The ledger's nonce.
-        ledger: Digest,
-        ceremony: u32,
-        /// Head of the ceremony before it; none at genesis.
-        predecessor: Option<Digest>,
         /// Signed by the administrator's card.
         proposal: Envelope,
+        /// What that names by its digest.
+        body: Proposal,
         /// Self-reported.
         environment: EnvironmentReading,
     }

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     context::Context,
-    event::Proposed,
     finding::Finding,
     ledger::{CeremonyFiles, LedgerState},
 };
@@ -50,21 +49,9 @@ pub(super) fn check(
     Ok(plan)
 }
 
-/// Ledger, number and predecessor, in the line and in the proposal.
-pub(super) fn check_chain(
-    proposed: &Proposed,
-    proposal: &Proposal,
-    context: &Context<'_>,
-) -> Result<(), Finding> {
+/// Ledger, number and predecessor.
+pub(super) fn check_chain(proposal: &Proposal, context: &Context<'_>) -> Result<(), Finding> {
     let fail = |code, message: &str| Err(Finding::error(code, message));
-    if (proposed.ledger, proposed.ceremony, proposed.predecessor)
-        != (proposal.ledger, proposal.ceremony, proposal.predecessor)
-    {
-        return fail(
-            "proposal-frame",
-            "the line names a different ledger, number or predecessor from the proposal in it",
-        );
-    }
     if proposal.ceremony != context.number {
         let message =
             format!("it is ceremony {}, in the place of ceremony {}", proposal.ceremony, context.number);

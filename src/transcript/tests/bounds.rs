@@ -14,41 +14,29 @@ use super::proposals::{delete, roster};
 #[test]
 fn a_list_that_is_longer_than_its_bound_is_refused_while_it_is_read() {
     let digests = |count: usize| vec![Digest::of(b"an authority"); count];
-    roster(
-        |r| r.policy.attestation.roots = digests(65),
-        "statement-document: not a proposal: more than 64 entries",
-    );
+    roster(|r| r.policy.attestation.roots = digests(65), "line-syntax: more than 64 entries");
     roster(
         |r| r.policy.attestation.certificates = vec![Base64(Vec::new()); 65],
-        "statement-document: not a proposal: more than 64 entries",
+        "line-syntax: more than 64 entries",
     );
     roster(
         |r| r.policy.attestation.certificates = vec![Base64(vec![0; 8193])],
-        "statement-document: not a proposal: 8193 bytes, more than the 8192 that are allowed",
+        "line-syntax: 8193 bytes, more than the 8192 that are allowed",
     );
     roster(
         |r| r.custodians[0].cards = vec![r.custodians[0].cards[0].clone(); 17],
-        "statement-document: not a proposal: more than 16 entries",
+        "line-syntax: more than 16 entries",
     );
     roster(
         |r| r.custodians[0].cards[0].attestation = vec![Base64(Vec::new()); 8],
-        "statement-document: not a proposal: more than 7 entries",
+        "line-syntax: more than 7 entries",
     );
-    roster(
-        |r| r.custodians = vec![r.custodians[0].clone(); 256],
-        "statement-document: not a proposal: more than 255 entries",
-    );
-    roster(
-        |r| r.administrators = vec![r.administrators[0].clone(); 65],
-        "statement-document: not a proposal: more than 64 entries",
-    );
-    roster(
-        |r| r.witnesses = vec![r.witnesses[0].clone(); 256],
-        "statement-document: not a proposal: more than 255 entries",
-    );
+    roster(|r| r.custodians = vec![r.custodians[0].clone(); 256], "line-syntax: more than 255 entries");
+    roster(|r| r.administrators = vec![r.administrators[0].clone(); 65], "line-syntax: more than 64 entries");
+    roster(|r| r.witnesses = vec![r.witnesses[0].clone(); 256], "line-syntax: more than 255 entries");
     roster(
         |r| r.deal.authorities = vec![r.deal.authorities[0].clone(); 33],
-        "statement-document: not a proposal: more than 32 entries",
+        "line-syntax: more than 32 entries",
     );
     roster(
         |r| {
@@ -56,23 +44,20 @@ fn a_list_that_is_longer_than_its_bound_is_refused_while_it_is_read() {
                 .values_mut()
                 .for_each(|rule| rule.authorities = vec![rule.authorities[0].clone(); 33]);
         },
-        "statement-document: not a proposal: more than 32 entries",
+        "line-syntax: more than 32 entries",
     );
-    roster(
-        |r| r.approvers = vec![r.witnesses[0].clone(); 65],
-        "statement-document: not a proposal: more than 64 entries",
-    );
+    roster(|r| r.approvers = vec![r.witnesses[0].clone(); 65], "line-syntax: more than 64 entries");
     roster(
         |r| r.operations.values_mut().for_each(|rule| rule.approvers = vec![name("heidi"); 65]),
-        "statement-document: not a proposal: more than 64 entries",
+        "line-syntax: more than 64 entries",
     );
     roster(
         |r| r.deal.authorities[0].groups = (0..33).map(|n| (name(&format!("group-{n}")), 1)).collect(),
-        "statement-document: not a proposal: more than 32 entries",
+        "line-syntax: more than 32 entries",
     );
     delete(
         |p| p.credentials = vec![credential(Role::UserPin, "crypto-officer", 2); 513],
-        "statement-document: not a proposal: more than 512 entries",
+        "line-syntax: more than 512 entries",
     );
 }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::{
-    encoding::{digest::Digest, strict, text::Line},
+    encoding::{digest::Digest, text::Line},
     proposal::{
         document::Proposal,
         joining::{CredentialRule, GenesisTarget, StartKind},
@@ -23,7 +23,9 @@ use crate::{
 };
 
 use super::{
-    forge::{ALL, Forge, TWO, concluded, credential, identity, intended, name, proposed, reading, text},
+    forge::{
+        ALL, Forge, TWO, concluded, credential, identity, intended, name, proposed, reading, refit, text,
+    },
     forged, honest,
     programs::good,
 };
@@ -71,7 +73,7 @@ fn founded() -> Forge {
         let document = proposal.new_roster.as_mut().unwrap();
         let rule = OperationRule::of(vec![name("crypto-officer")]);
         document.operations.insert(OperationKind::Command, rule);
-        proposal.roster = Digest::of(&strict::write(document));
+        proposal.roster = refit(document);
         let rule = CredentialRule {
             role: Role::Secret,
             authority: name("crypto-officer"),

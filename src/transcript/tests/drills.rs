@@ -17,8 +17,8 @@ use crate::{
 };
 
 use super::forge::{
-    ALL, Forge, Key, MINUTE, concluded, genesis_plan, intended, name, proposed, reading, roster_document,
-    text, time,
+    ALL, Forge, Key, MINUTE, concluded, genesis_plan, intended, name, proposed, reading, refit,
+    roster_document, text, time,
 };
 
 /// An honest drill of the genesis.
@@ -183,7 +183,7 @@ fn with_policy() -> Forge {
     proposal.plan = genesis_plan().replace("[policy]\n", "[policy]\ndrill_every_days = 10\n");
     let mut document = roster_document(forge.mode, forge.nonce, "station-0");
     document.policy.drill_every_days = Some(10);
-    proposal.roster = Digest::of(&strict::write(&document));
+    proposal.roster = refit(&mut document);
     proposal.new_roster = Some(document);
     let mut lines = forge.begin(&proposal);
     forge.approve(&mut lines, &proposal, &ALL);

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::forge::{
-    ALL, Forge, concluded, credential, intended, name, object, proposed, recipient, sealed_to, text,
+    ALL, Forge, concluded, credential, intended, name, object, proposed, recipient, refit, sealed_to, text,
 };
 use super::{forged, honest, taken_up_again::hold, targets::retire};
 
@@ -47,7 +47,7 @@ fn genesis_for(forge: &Forge, application: &str) -> Proposal {
     let document = proposal.new_roster.as_mut().unwrap();
     let rule = OperationRule::of(vec![name("security-officer")]);
     document.operations.insert(OperationKind::Delete, rule);
-    proposal.roster = Digest::of(&crate::encoding::strict::write(document));
+    proposal.roster = refit(document);
     if let Operation::Genesis(GenesisOperation { targets }) = &mut proposal.operation {
         let rule = &mut targets[0].credentials[1];
         rule.authority = name("security-officer");

@@ -2,7 +2,7 @@
 
 use crate::{
     approval::statement::Abort,
-    encoding::{digest::Digest, dsse::Mode, strict},
+    encoding::{digest::Digest, dsse::Mode},
     proposal::document::Proposal,
     transcript::{
         event::{Aborted, Attempted, Closed, Concluded, Intended, Rejected},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    forge::{ALL, Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, text},
+    forge::{ALL, Forge, MINUTE, START, TWO, Transcript, concluded, intended, name, refit, text},
     forged,
     outcomes::{approved, honest},
 };
@@ -58,7 +58,7 @@ fn copies_lie_on_one_file_system_where_the_policy_allows_it() {
         proposal.plan = proposal.plan.replace("allow_same_medium = true", &says);
         let document = proposal.new_roster.as_mut().unwrap();
         document.policy.allow_same_medium = allowed;
-        proposal.roster = Digest::of(&strict::write(document));
+        proposal.roster = refit(document);
         let mut lines = forge.begin(&proposal);
         forge.approve(&mut lines, &proposal, &ALL);
         lines.add(Intended { same_medium, ..intended(&ALL) });

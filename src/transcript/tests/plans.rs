@@ -1,16 +1,12 @@
 //! Plans of a genesis: what none may say, and what a roster may not say otherwise.
 
 use crate::{
-    encoding::{
-        digest::Digest,
-        dsse::Mode,
-        strict::{self, Base64},
-    },
+    encoding::{dsse::Mode, strict::Base64},
     proposal::operations::{GenesisOperation, Operation},
 };
 
 use super::{
-    forge::{Forge, genesis_plan, name, proposed},
+    forge::{Forge, genesis_plan, name, proposed, refit},
     forged,
     proposals::genesis,
 };
@@ -176,7 +172,7 @@ fn a_roster_has_certificates_of_authorities_only_where_its_plan_names_their_file
         proposal.plan = plan;
         let document = proposal.new_roster.as_mut().unwrap();
         document.policy.attestation.certificates = vec![Base64(b"certificate".to_vec())];
-        proposal.roster = Digest::of(&strict::write(document));
+        proposal.roster = refit(document);
         proposed(forge, &proposal)
     };
     drop(with(saying("[policy]\n", "[policy]\nattestation_certificates = \"roots.pem\"\n")).state());

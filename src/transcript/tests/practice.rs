@@ -24,7 +24,7 @@ use crate::{
     transcript::{event::Closed, outcome::Outcome},
 };
 
-use super::forge::{ALL, Forge, adopt, concluded, intended, proposed, text};
+use super::forge::{ALL, Forge, adopt, concluded, intended, proposed, refit, text};
 use super::{forged, honest};
 
 /// The key of a hardware card: an administrator's has no other kind.
@@ -93,7 +93,7 @@ fn genesis(is_practice: bool) -> Forge {
     document.policy.attestation.required = false;
     let frank = strict::parse::<Enrolment>(&document.administrators[0].cards[0].statement.payload.0).unwrap();
     let serials = give_hardware_cards(document);
-    proposal.roster = Digest::of(&strict::write(document));
+    proposal.roster = refit(document);
     proposal.plan = proposal.plan.replace(
         "allow_soft_cards = true\n",
         "allow_soft_cards = false\nrequire_attestation = false\nrequire_locked_memory = false\n",
@@ -102,7 +102,7 @@ fn genesis(is_practice: bool) -> Forge {
         in_a_file(&mut proposal);
     }
     let serial = &serials[&frank.signing_key.keyid()];
-    let envelope = signed(serial, forge.mode.payload_type("proposal"), strict::write(&proposal));
+    let envelope = signed(serial, forge.mode.payload_type("proposal"), strict::write(&proposal.statement()));
     let lines = forge.begin_with(&proposal, envelope);
     forge.push(&proposal, &lines);
     forge
@@ -134,7 +134,7 @@ fn a_quorum_of_hardware_cards_has_no_practice_token() {
     let strict: fn(&mut Proposal) = |genesis| {
         let document = genesis.new_roster.as_mut().unwrap();
         document.policy.allow_soft_cards = false;
-        genesis.roster = Digest::of(&strict::write(document));
+        genesis.roster = refit(document);
         let policy = "allow_soft_cards = false\nrequire_locked_memory = false\n";
         genesis.plan = genesis.plan.replace("allow_soft_cards = true\n", policy);
     };

@@ -1,16 +1,16 @@
 //! Proposals that must not be believed, although an administrator and a station signed them.
 
 use crate::{
-    encoding::{digest::Digest, dsse::Envelope, strict},
+    encoding::{digest::Digest, dsse::Envelope},
     proposal::{
-        document::Proposal,
+        document::{Proposal, ProposalStatement},
         operations::{DeleteOperation, Operation},
     },
     roster::RosterDocument,
     transcript::event::Proposed,
 };
 
-use super::forge::{Forge, Key, TWO, environment, intended, name, object, text, time};
+use super::forge::{Forge, TWO, environment, intended, name, object, refit, text, time};
 use super::forged;
 
 /// The finding about a deletion that was changed before it was signed.
@@ -44,7 +44,7 @@ pub(super) fn roster(change: impl FnOnce(&mut RosterDocument), code: &str) {
         |p| {
             let document = p.new_roster.as_mut().unwrap();
             change(document);
-            p.roster = Digest::of(&strict::write(document));
+            p.roster = refit(document);
         },
         code,
     );
@@ -61,13 +61,13 @@ fn only_an_administrator_proposes_with_his_own_card() {
     for card in ["alice", "mallory", "station-1"] {
         let mut forge = Forge::new();
         let proposal = forge.delete();
-        let lines = forge.begin_with(&proposal, forge.sign(card, &proposal));
+        let lines = forge.begin_with(&proposal, forge.sign(card, &proposal.statement()));
         forge.push(&proposal, &lines);
         forged(&forge, "statement-card: on none of frank's cards");
     }
     let mut forge = Forge::new();
     let proposal = forge.delete();
-    let good = forge.sign("frank", &proposal);
+    let good = forge.sign("frank", &proposal.statement());
     let mut sig = good.signature().sig.0.clone();
     sig[40] ^= 1;
     let damaged =
@@ -83,17 +83,16 @@ fn a_path_in_a_signed_proposal_is_absolute() {
     let mut forge = Forge::new();
     forge.files.clear();
     let proposal = forge.genesis();
-    let signed = String::from_utf8(strict::write(&proposal)).unwrap();
     for path in ["nowhere/module.so", "./module.so", "/nowhere/../module.so", ""] {
         let module = |path: &str| format!("\"module\":\"{path}\"");
-        let changed = signed.replace(&module("/nowhere/module.so"), &module(path));
-        assert_ne!(changed, signed);
-        let kind = forge.mode.payload_type("proposal");
-        let lines = forge.begin_with(&proposal, Key::of("frank").envelope(kind, changed.into_bytes()));
+        let mut lines = forge.begin(&proposal);
+        lines.respell(|line| {
+            assert!(line.contains(&module("/nowhere/module.so")));
+            line.replace(&module("/nowhere/module.so"), &module(path))
+        });
         let mut forge = forge.clone();
         forge.push(&proposal, &lines);
-        let expected =
-            format!("statement-document: not a proposal: {path:?} is not an absolute path without '..'");
+        let expected = format!("line-syntax: {path:?} is not an absolute path without '..'");
         forged(&forge, &expected);
     }
 }
@@ -205,35 +204,45 @@ fn it_is_chained_to_its_ledger() {
         |p| p.predecessor = Some(Digest::of(b"something before it")),
         "predecessor: the first ceremony cannot have a predecessor",
     );
-    let framed = |change: fn(&mut Proposed)| {
+    let framed = |change: fn(&mut Proposal)| {
         let mut forge = Forge::new();
         let proposal = forge.delete();
-        let mut event = Proposed {
-            ledger: proposal.ledger,
-            ceremony: proposal.ceremony,
-            predecessor: proposal.predecessor,
-            proposal: forge.sign("frank", &proposal),
-            environment: environment(),
-        };
-        change(&mut event);
-        let mut lines = forge.begin(&proposal);
-        lines.clear();
-        lines.at(proposal.created.unix()).add(event);
+        let mut other = proposal.clone();
+        change(&mut other);
+        let lines = forge.begin_with(&other, forge.sign("frank", &proposal.statement()));
         forge.push(&proposal, &lines);
-        forged(&forge, "proposal-frame: the line names a different ledger, number or predecessor from the");
+        let refused = "proposal-frame: the statement that was signed is not that of the proposal beside it";
+        forged(&forge, refused);
     };
-    framed(|e| e.ledger = Digest::of(b"another ledger"));
-    framed(|e| e.ceremony = 2);
-    framed(|e| e.predecessor = None);
+    framed(|p| p.ledger = Digest::of(b"another ledger"));
+    framed(|p| p.ceremony = 2);
+    framed(|p| p.predecessor = None);
+    framed(|p| p.proposer = name("mallory"));
+    framed(|p| p.expires = p.expires.plus(1));
+    framed(|p| p.nonce = Digest::of(b"another nonce"));
+    framed(|p| p.operation = Forge::new().inventory().operation);
+    // A statement that says otherwise than the body whose digest it names.
+    let stated = |change: fn(&mut ProposalStatement)| {
+        let mut forge = Forge::new();
+        let proposal = forge.delete();
+        let mut statement = proposal.statement();
+        change(&mut statement);
+        let lines = forge.begin_with(&proposal, forge.sign("frank", &statement));
+        forge.push(&proposal, &lines);
+        forged(&forge, "proposal-frame: the statement that was signed is not that of the proposal beside it");
+    };
+    stated(|s| s.ledger = Digest::of(b"another ledger"));
+    stated(|s| s.ceremony = 2);
+    stated(|s| s.predecessor = None);
+    stated(|s| s.created = time(0));
+    stated(|s| s.expires = s.expires.plus(1));
     let mut forge = Forge::new();
     let proposal = forge.delete();
     let mut lines = forge.begin(&proposal);
     lines.clear();
     lines.at(proposal.created.unix() + 1).add(Proposed {
-        ledger: proposal.ledger,
-        ceremony: proposal.ceremony,
-        predecessor: proposal.predecessor,
-        proposal: forge.sign("frank", &proposal),
+        proposal: forge.sign("frank", &proposal.statement()),
+        body: proposal.clone(),
         environment: environment(),
     });
     forge.push(&proposal, &lines);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     encoding::{digest::Digest, dsse::Mode, strict},
     roster::{
-        Roster,
+        OperationKind, OperationRule, Roster, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment},
     },
     sealing::{
@@ -19,7 +19,7 @@ use crate::{
 };
 use sha2::Digest as _;
 
-use super::forge::{Forge, Key, name, recipient, roster_document, sealed_to, text};
+use super::forge::{Forge, Key, name, recipient, refit, roster_document, sealed_to, text};
 use super::{
     forged,
     proposals::{delete, genesis, roster},
@@ -113,6 +113,41 @@ fn a_roster_that_cheats_is_refused() {
     roster(|r| r.deal.epoch = 2, "roster-deal: a genesis deals epoch 1");
 }
 
+/// Each share names the dealing id, and that covers the whole roster: who was shown other people, operations or another policy
+/// has shares of another dealing.
+#[test]
+fn a_deal_was_made_for_the_whole_roster() {
+    let changes: [fn(&mut RosterDocument); 4] = [
+        |r| r.witnesses.clear(),
+        |r| r.policy.copies = 1,
+        |r| {
+            drop(
+                r.operations.insert(OperationKind::Delete, OperationRule::of(vec![name("security-officer")])),
+            )
+        },
+        |r| r.deal.rest = Digest::of(b"another rest"),
+    ];
+    let honest = roster_document(Mode::Production, Digest::of(b"ledger"), "station-0");
+    let dealing = Roster::validate(honest.clone()).unwrap().dealing_id();
+    for change in changes {
+        let mut document = honest.clone();
+        change(&mut document);
+        let refused = Roster::validate(document.clone()).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.ends_with("it was made for other people, operations or another policy"), "{refused}");
+        document.deal.rest = document.rest().digest();
+        let is_honest = document == honest;
+        assert_eq!(Roster::validate(document).unwrap().dealing_id() == dealing, is_honest);
+    }
+    genesis(
+        |p| {
+            let document = p.new_roster.as_mut().unwrap();
+            document.policy.drill_every_days = Some(1);
+            p.roster = Digest::of(&strict::write(document));
+        },
+        "roster: the deal does not fit the members: it was made for other people, operations or",
+    );
+}
+
 /// The roster with one custodian's cards enrolled anew, as somebody who writes enrolments can.
 #[track_caller]
 fn enrolled(change: impl Fn(&mut Enrolment), refused: &str) {
@@ -193,7 +228,7 @@ fn two_rosters_shown_to_two_people_are_no_genesis_of_both() {
     let mut shown_to_bob = shown_to_most.clone();
     let document = shown_to_bob.new_roster.as_mut().unwrap();
     document.policy.copies = 1;
-    shown_to_bob.roster = Digest::of(&strict::write(document));
+    shown_to_bob.roster = refit(document);
     let of_most = forge.approval(&shown_to_most, "bob");
     let of_bob = forge.approval(&shown_to_bob, "bob");
     assert_ne!((of_bob.proposal, of_bob.roster), (of_most.proposal, of_most.roster));

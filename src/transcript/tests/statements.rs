@@ -15,7 +15,7 @@ fn signed(forge: &Forge, proposal: &Proposal, lines: &Transcript) -> Vec<(&'stat
         ("approval", forge.sign("alice", &forge.approval(proposal, "alice"))),
         ("rejection", forge.sign("alice", &forge.rejection(proposal, "alice"))),
         ("attestation", forge.sign("alice", &forge.attestation(proposal, lines, "alice", true))),
-        ("proposal", forge.sign("frank", proposal)),
+        ("proposal", forge.sign("frank", &proposal.statement())),
         ("abort", forge.sign("frank", &forge.abort(proposal, "frank"))),
         ("enrolment", proposal_enrolment(forge)),
     ]

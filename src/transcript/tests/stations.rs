@@ -1,6 +1,6 @@
 //! Stations: their keys are their own, and the ones that the administrator signed.
 
-use crate::{encoding::strict, proposal::document::Proposal, transcript::event::Proposed};
+use crate::transcript::event::Proposed;
 
 use super::forge::{Forge, Key, environment, recipient, station_keys};
 use super::{
@@ -37,37 +37,25 @@ fn a_station_has_keys_of_its_own() {
     // What is not a recipient is refused where it is read.
     let forge = Forge::new();
     let proposal = forge.delete();
-    let (text, own) =
-        (String::from_utf8(strict::write(&proposal)).unwrap(), recipient("station-1").to_string());
-    assert!(text.contains(&own));
+    let own = recipient("station-1").to_string();
     for bad in ["age1nobody".to_owned(), own.to_uppercase(), "a".repeat(4097), String::new()] {
         let mut forge = forge.clone();
-        let payload = text.replace(&own, &bad).into_bytes();
-        let envelope = Key::of("frank").envelope(
-            forge.mode.payload_type(<Proposal as quorate::approval::statement::Statement>::EVENT),
-            payload,
-        );
-        let lines = forge.begin_with(&proposal, envelope);
+        let mut lines = forge.begin(&proposal);
+        lines.respell(|line| line.replace(&own, &bad));
         forge.push(&proposal, &lines);
-        forged(&forge, "statement-document: not an X25519 recipient");
+        forged(&forge, "line-syntax: not an X25519 recipient");
     }
     let mut forge = Forge::new();
     let mut proposal = forge.delete();
     proposal.station.keys.signing_key = Key::of("frank").public();
     let mut lines = forge.begin(&proposal);
     lines = {
-        let envelope = forge.sign("frank", &proposal);
+        let envelope = forge.sign("frank", &proposal.statement());
         let mut own = Forge::empty(forge.mode, "own").begin_with(&proposal, envelope.clone());
         own.clear();
         own.at(proposal.created.unix()).add_by(
             &Key::of("frank"),
-            Proposed {
-                ledger: proposal.ledger,
-                ceremony: 1,
-                predecessor: proposal.predecessor,
-                proposal: envelope,
-                environment: environment(),
-            },
+            Proposed { proposal: envelope, body: proposal.clone(), environment: environment() },
         );
         drop(lines);
         own

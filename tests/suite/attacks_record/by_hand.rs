@@ -181,7 +181,7 @@ fn lines_that_were_taken_out_swapped_cut_or_signed_by_others_are_found_by_hand()
 fn who_proposes_is_an_administrator_of_the_roster_and_ceremonies_are_chained_by_hand() {
     let mut forge = Forge::new();
     let mut proposal = forge.delete();
-    let envelope = forge.sign("alice", &proposal);
+    let envelope = forge.sign("alice", &proposal.statement());
     let lines = forge.begin_with(&proposal, envelope);
     forge.push(&proposal, &lines);
     refused(&forge, "did not sign it with a card of their own");

@@ -13,7 +13,6 @@ use quorate::{
         digest::Digest,
         dsse::{Envelope, Mode},
     },
-    proposal::document::Proposal,
     roster::{key::PublicKey, signatures::Signatures},
     transcript::{
         ceremony,
@@ -51,8 +50,7 @@ fn holds(number: usize, transcript: Vec<u8>) -> bool {
 fn station_of(file: &CeremonyFiles) -> PublicKey {
     let parsed = line::parse(split(&file.transcript)[0].trim_ascii_end(), Mode::Rehearsal, 1).unwrap();
     let AnyEvent::Proposed(proposed) = parsed.entry.event else { panic!() };
-    let proposal: Proposal = serde_json::from_slice(&proposed.proposal.payload.0).unwrap();
-    proposal.station.keys.signing_key
+    proposed.body.station.keys.signing_key
 }
 
 /// Tries all positions on two threads and returns those that passed unseen.

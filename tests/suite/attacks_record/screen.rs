@@ -30,11 +30,11 @@ const HOSTILE: [&str; 8] = [
 fn hostile_proposal(find: &str, replace: &str) -> Forge {
     let mut forge = Forge::new();
     let proposal = forge.delete();
-    let payload = String::from_utf8(strict::write(&proposal)).unwrap();
-    assert!(payload.contains(find));
-    let payload = payload.replace(find, replace).into_bytes();
-    let envelope = Key::of("frank").envelope(forge.mode.payload_type("proposal"), payload);
-    let lines = forge.begin_with(&proposal, envelope);
+    let mut lines = forge.begin(&proposal);
+    lines.respell(|payload| {
+        assert!(payload.contains(find));
+        payload.replace(find, replace)
+    });
     forge.push(&proposal, &lines);
     forge
 }
@@ -62,11 +62,11 @@ fn a_proposal_cannot_write_on_the_screen() {
             ("\"frank\"", format!("\"frank{hostile}\"")),
         ][place % 4]
             .clone();
-        look(&hostile_proposal(find, &quoted), "statement-document");
+        look(&hostile_proposal(find, &quoted), "line-syntax");
     }
     // An unknown field, and an unknown kind of operation.
-    look(&hostile_proposal("{\"ledger\"", "{\"\\u001b[31m\":1,\"ledger\""), "statement-document");
-    look(&hostile_proposal("\"kind\":\"delete\"", "\"kind\":\"\\u001b[31m\""), "statement-document");
+    look(&hostile_proposal("{\"ledger\"", "{\"\\u001b[31m\":1,\"ledger\""), "line-syntax");
+    look(&hostile_proposal("\"kind\":\"delete\"", "\"kind\":\"\\u001b[31m\""), "line-syntax");
 }
 
 #[test]
@@ -75,7 +75,8 @@ fn a_type_cannot_write_on_the_screen() {
         let mut forge = Forge::new();
         let proposal = forge.delete();
         let kind = format!("application/vnd.quorate.{hostile}.v2+json");
-        let lines = forge.begin_with(&proposal, Key::of("frank").envelope(kind, strict::write(&proposal)));
+        let lines = forge
+            .begin_with(&proposal, Key::of("frank").envelope(kind, strict::write(&proposal.statement())));
         forge.push(&proposal, &lines);
         look(&forge, "statement-type");
         // The line itself: an event that is none, and no type of this program at all.

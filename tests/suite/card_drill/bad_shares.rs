@@ -24,7 +24,7 @@ use quorate::{
 
 use super::on_own_machine;
 use crate::support::{
-    forge::{ALL, Forge, concluded, intended},
+    forge::{ALL, Forge, concluded, intended, refit},
     forgery::{name, sign},
     quorum::{Quorum, Ran},
 };
@@ -51,6 +51,8 @@ fn with_real_card(document: &mut RosterDocument, quorum: &Quorum) {
         spare = alices && !spare;
         !alices || spare
     });
+    // Before the shares, which name the dealing id.
+    refit(document);
     for authority in [FIRST, SECOND] {
         put(document, quorum, authority, |_| {}, b"good");
     }

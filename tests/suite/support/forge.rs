@@ -70,6 +70,14 @@ impl Transcript {
         self
     }
 
+    /// The last line with its payload spelled otherwise, signed again.
+    pub fn respell(&mut self, change: impl FnOnce(String) -> String) -> &mut Self {
+        let line = Envelope::parse(&self.lines.pop().unwrap()).unwrap();
+        let payload = change(String::from_utf8(line.payload.0).unwrap()).into_bytes();
+        self.lines.push(self.station.envelope(line.payload_type, payload).write());
+        self
+    }
+
     /// Sets the clock of the next line.
     pub fn at(&mut self, now: u64) -> &mut Self {
         self.now = now;
@@ -295,7 +303,7 @@ impl Forge {
 
     /// The first line, with the proposal signed by its proposer's first card.
     pub fn begin(&self, proposal: &Proposal) -> Transcript {
-        self.begin_with(proposal, self.sign(proposal.proposer.as_str(), proposal))
+        self.begin_with(proposal, self.sign(proposal.proposer.as_str(), &proposal.statement()))
     }
 
     /// The first line, with any envelope.
@@ -306,19 +314,13 @@ impl Forge {
             lines: Vec::new(),
             now: proposal.created.unix(),
         };
-        lines.add(Proposed {
-            ledger: proposal.ledger,
-            ceremony: proposal.ceremony,
-            predecessor: proposal.predecessor,
-            proposal: envelope,
-            environment: environment(),
-        });
+        lines.add(Proposed { proposal: envelope, body: proposal.clone(), environment: environment() });
         lines
     }
 
     pub fn approval(&self, proposal: &Proposal, who: &str) -> Approval {
         Approval {
-            proposal: Digest::of(&strict::write(proposal)),
+            proposal: proposal.digest(),
             roster: proposal.roster,
             custodian: name(who),
             release: Digest::of(b"release"),
@@ -335,7 +337,7 @@ impl Forge {
 
     pub fn rejection(&self, proposal: &Proposal, who: &str) -> Rejection {
         Rejection {
-            proposal: Digest::of(&strict::write(proposal)),
+            proposal: proposal.digest(),
             custodian: name(who),
             reason: text("no"),
             time: time(proposal.created.unix() + 1),
@@ -344,7 +346,7 @@ impl Forge {
 
     pub fn abort(&self, proposal: &Proposal, who: &str) -> Abort {
         Abort {
-            proposal: Digest::of(&strict::write(proposal)),
+            proposal: proposal.digest(),
             administrator: name(who),
             reason: text("no"),
             time: time(proposal.created.unix() + 1),

@@ -11,7 +11,8 @@ use quorate::{
     },
     memory::AuthoritySecret,
     roster::{
-        AttestationPolicy, Governing, Member, OperationKind, OperationRule, Policy, Roster, RosterDocument,
+        AttestationPolicy, Governing, Member, OperationKind, OperationRule, Policy, RestOfRoster, Roster,
+        RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         deal::{Authority, Commitment, DealHeader, DealtCard, DealtCustodian, SealedShare, StationKeys},
         key::PublicKey,
@@ -102,7 +103,33 @@ impl Recipe {
         while secrets.len() < self.authorities.len() {
             secrets.push(identity::fresh(&mut rng).unwrap());
         }
-        let header = self.header(&secrets);
+        let custodians: Vec<Member> = (1..=self.custodians).map(|number| self.custodian(number)).collect();
+        let approvers: Vec<Member> = self.approvers.iter().copied().map(member).collect();
+        let administrators = vec![member(250)];
+        let everybody: Vec<Name> = self.authorities.iter().map(|(authority, _)| name(authority)).collect();
+        let operations = OperationKind::ALL
+            .iter()
+            .filter(|operation| operation.governing() == Governing::Named)
+            .map(|operation| (*operation, self.rule(*operation, &everybody)))
+            .collect();
+        let policy = Policy {
+            allow_soft_cards: true,
+            copies: 1,
+            allow_same_medium: false,
+            require_locked_memory: false,
+            allow_short_pins: false,
+            drill_every_days: None,
+            attestation: AttestationPolicy::default(),
+        };
+        let rest = RestOfRoster {
+            custodians: &custodians,
+            approvers: &approvers,
+            administrators: &administrators,
+            witnesses: &[],
+            operations: &operations,
+            policy: &policy,
+        };
+        let header = self.header(&secrets, rest.digest());
         let (mut commitments, mut sealed_shares, mut documents) = (Vec::new(), Vec::new(), Vec::new());
         for (authority, secret) in header.authorities.iter().zip(&secrets) {
             let dealt = dealer::deal(&header, &authority.name, secret, &mut rng).unwrap();
@@ -124,26 +151,13 @@ impl Recipe {
                 documents.push((key, document.expose().to_vec()));
             }
         }
-        let everybody: Vec<Name> = header.authorities.iter().map(|a| a.name.clone()).collect();
         let document = RosterDocument {
-            custodians: (1..=self.custodians).map(|number| self.custodian(number)).collect(),
-            approvers: self.approvers.iter().copied().map(member).collect(),
-            administrators: vec![member(250)],
+            custodians,
+            approvers,
+            administrators,
             witnesses: Vec::new(),
-            operations: OperationKind::ALL
-                .iter()
-                .filter(|operation| operation.governing() == Governing::Named)
-                .map(|operation| (*operation, self.rule(*operation, &everybody)))
-                .collect(),
-            policy: Policy {
-                allow_soft_cards: true,
-                copies: 1,
-                allow_same_medium: false,
-                require_locked_memory: false,
-                allow_short_pins: false,
-                drill_every_days: None,
-                attestation: AttestationPolicy::default(),
-            },
+            operations,
+            policy,
             deal: header,
             commitments,
             sealed_shares,
@@ -164,7 +178,7 @@ impl Recipe {
         OperationRule { authorities: authorities.to_vec(), approvers }
     }
 
-    fn header(&self, secrets: &[AuthoritySecret]) -> DealHeader {
+    fn header(&self, secrets: &[AuthoritySecret], rest: Digest) -> DealHeader {
         let custodians = (1..=self.custodians).map(|number| {
             let card = DealtCard {
                 keyid: public(number).keyid(),
@@ -184,6 +198,7 @@ impl Recipe {
             custodians: custodians.collect(),
             authorities: authorities.collect(),
             station: StationKeys { signing_key: public(251), recipient: share_recipient(251) },
+            rest,
         }
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn make(dir: &Path) {
             d.replace(0, own, &another);
         }),
         ("backup_of_another_target", OTHER, |d| d.replace(0, "\"target\":\"hsm\"", "\"target\":\"spare\"")),
-        ("backup_of_another_format", OTHER, |d| d.replace(0, "backup-v1", "backup-v9")),
+        ("backup_of_another_format", OTHER, |d| d.replace(0, "backup-v2", "backup-v9")),
         ("backup_with_a_field_more", "unknown field", |d| {
             d.replace(0, "\"target\"", "\"colour\":1,\"target\"")
         }),
@@ -149,7 +149,7 @@ pub(super) fn make(dir: &Path) {
     for (defect, words, change) in cases {
         let forge = Forge::new();
         let proposal = backup(&forge, false);
-        let mut draft = Draft::honest(&forge, Digest::of(&strict::write(&proposal)));
+        let mut draft = Draft::honest(&forge, proposal.digest());
         change(&mut draft);
         let authority: age::x25519::Recipient = recipient(draft.authority).to_string().parse().unwrap();
         let mut sealed = single::seal_to(&authority, &draft.lines.concat()).unwrap();

@@ -157,6 +157,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
         custodians: ALL.iter().map(dealt).collect(),
         authorities: vec![authority("crypto-officer", 2), authority("security-officer", 3)],
         station: station_keys(station),
+        rest: Digest::of(b"nothing yet"),
     };
     let (mut commitments, mut sealed_shares) = (Vec::new(), Vec::new());
     for authority in &deal.authorities {
@@ -181,7 +182,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
         member(who, &cards.iter().map(String::as_str).collect::<Vec<_>>(), CardKind::Soft, true)
     };
     let of = |authorities: &[&str]| OperationRule::of(authorities.iter().copied().map(name).collect());
-    RosterDocument {
+    let mut document = RosterDocument {
         custodians: ALL.iter().map(custodian).collect(),
         approvers: Vec::new(),
         administrators: vec![member("frank", &["frank"], CardKind::Soft, true)],
@@ -205,7 +206,15 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
         deal,
         commitments,
         sealed_shares,
-    }
+    };
+    refit(&mut document);
+    document
+}
+
+/// Has the deal name the rest of its roster as it is now, and returns the digest of the roster.
+pub fn refit(document: &mut RosterDocument) -> Digest {
+    document.deal.rest = document.rest().digest();
+    Digest::of(&strict::write(document))
 }
 
 /// An object of the token.
