@@ -47,7 +47,7 @@ test_packages  := $(build_packages) softhsm2 opensc strace faketime bubblewrap m
 age_plugin_version := 0.5.1
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearsal test sweep lint deny audit-dependencies bench fuzz man mutants vectors build install uninstall clean \
+.PHONY: help rehearsal test sweep lint deny audit-dependencies bench fuzz interop man mutants vectors build install uninstall clean \
         toolchain build-needs test-needs
 
 help: ## Show what can be made
@@ -116,6 +116,21 @@ vectors: build-needs ## Write ledgers, lines, approvals, shares and backups, wit
 	mkdir -p "$$(dirname '$(VECTORS)')" && mkdir '$(VECTORS)'
 	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --package quorate --lib -- transcript::tests
 	QUORATE_VECTORS="$$(realpath '$(VECTORS)')" $(CARGO) test --locked --test suite attacks_record::vectors
+
+# Not in Debian: another implementation of age's hybrid recipients. Its packages run no script when they are installed.
+typage_version := 0.3.1
+interop        := $(target_dir)/interop
+
+interop: build-needs ## Exchange files sealed to hybrid recipients with npm's age-encryption, both ways: installs what it needs
+	@command -v node >/dev/null && command -v npm >/dev/null || { $(call require,nodejs npm); }
+	rm -rf '$(interop)' && mkdir -p '$(interop)/files'
+	npm install --prefix '$(interop)' --no-audit --no-fund --ignore-scripts age-encryption@$(typage_version)
+	cp tests/interop/typage.mjs '$(interop)/'
+	node '$(interop)/typage.mjs' make '$(interop)/files'
+	QUORATE_INTEROP="$$(realpath '$(interop)/files')" $(CARGO) test --locked --package quorate --lib -- files_are_exchanged_with_typage
+	[ "$$(node '$(interop)/typage.mjs' open '$(interop)/files')" = 'sealed by quorate' ]
+	cp tests/interop/by-quorate.age '$(interop)/' && cp tests/interop/identity.txt '$(interop)/'
+	[ "$$(node '$(interop)/typage.mjs' open '$(interop)')" = 'sealed by quorate' ]
 
 man: build-needs ## Regenerate the manual pages from the command line's definitions
 	QUORATE_BLESS=1 $(CARGO) test --locked --test manuals

@@ -26,7 +26,7 @@ use quorate::{
         target::Inventory,
     },
     roster::{Roster, Standing, deal::StationKeys, key::PublicKey},
-    sealing::{recipient::X25519Recipient, single},
+    sealing::hybrid::HybridIdentity,
     softcard::SoftCard,
     storage,
     transcript::{
@@ -188,7 +188,7 @@ fn inventory(
     let station = SigningKey::from_bytes(seed.as_bytes());
     // Of another secret than the signing key: a key in two roles is refused.
     let secret = Digest::of(seed.as_bytes());
-    let recipient = X25519Recipient::of(&single::x25519_identity(secret.as_bytes()).unwrap()).unwrap();
+    let recipient = HybridIdentity::from_seed(secret.as_bytes()).unwrap().recipient();
     let admin = roster.people().iter().find(|p| p.standing == Standing::Administrator).unwrap();
     let mut sign = |who: &str, payload_type: String, payload: Vec<u8>| {
         let person = roster.people().iter().find(|p| p.name.as_str() == who).unwrap();
@@ -225,6 +225,7 @@ fn inventory(
     };
     let bytes = strict::write(&proposal.statement());
     let digest = proposal.digest();
+    let directory = proposal.directory();
     let mut lines = Lines { station, now, bytes: Vec::new(), count: 0, last: None };
     lines.add(Proposed {
         proposal: sign(admin.name.as_str(), Mode::Rehearsal.payload_type("proposal"), bytes),
@@ -268,7 +269,7 @@ fn inventory(
     });
     lines.add(Closed { releases_destroyed: 1 });
     let files = CeremonyFiles {
-        directory: proposal.directory(),
+        directory: directory,
         transcript: lines.bytes,
         plan: plan.into_bytes(),
         ..CeremonyFiles::default()

@@ -105,11 +105,15 @@ fn header(n: u8, threshold: u8, authorities: u8) -> DealHeader {
         name: Name::new(&format!("c{i}")).unwrap(),
         cards: vec![DealtCard {
             keyid: key(i).keyid(),
-            share_recipient: ShareRecipient::X25519(recipient()),
+            share_recipient: ShareRecipient::Hybrid(recipient()),
         }],
     };
-    let authority =
-        |i: u8| Authority { name: Name::new(&format!("a{i}")).unwrap(), threshold, recipient: recipient() };
+    let authority = |i: u8| Authority {
+        name: Name::new(&format!("a{i}")).unwrap(),
+        threshold,
+        groups: std::collections::BTreeMap::new(),
+        recipient: recipient(),
+    };
     DealHeader {
         mode: Mode::Rehearsal,
         ledger: Digest::of(b"bench"),

@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use quorate::sealing::single;
+use quorate::sealing::{hybrid, single};
 
 fuzz_target!(|data: &[u8]| {
     let stanzas = single::count_stanzas(data);
-    if single::check_x25519(data).is_ok() {
+    if hybrid::check_sealed(data).is_ok() {
         assert!(stanzas.is_ok());
     }
 });

@@ -246,7 +246,7 @@ impl CardSeen {
             Row::Fact("signing key", format!("{} {}", self.algorithm, self.keyid)),
             Row::Fact(
                 "share key",
-                self.share_recipient.as_ref().map_or_else(|| "none".into(), ToString::to_string),
+                self.share_recipient.as_ref().map_or_else(|| "none".into(), ShareRecipient::told),
             ),
         ];
         rows.extend(self.tries_left.map(|tries| Row::Fact("tries left", tries.to_string())));

@@ -299,7 +299,9 @@ fn outcome_rows(concluded: &Concluded) -> Vec<Row> {
     for handover in &concluded.handovers {
         rows.push(Row::item(format!(
             "user PIN of {}, version {}, handed over to {}",
-            handover.target, handover.version, handover.recipient
+            handover.target,
+            handover.version,
+            handover.recipient.told()
         )));
     }
     for state in &concluded.targets {

@@ -11,7 +11,7 @@ use crate::{
         text::{Line, Name},
     },
     roster::OperationKind,
-    sealing::recipient::X25519Recipient,
+    sealing::application::ApplicationRecipient,
 };
 
 account! {
@@ -22,7 +22,7 @@ account! {
         /// what the PIN opens
         pub target: Name,
         /// the application's age recipient
-        pub recipient: X25519Recipient,
+        pub recipient: ApplicationRecipient,
         /// of the PIN
         pub version: u32,
         /// of the file that was written

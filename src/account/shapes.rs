@@ -26,7 +26,7 @@ use crate::{
         attestation::{Firmware, Link, PinPolicy, Slot, TouchPolicy},
         card::{CardKind, Enrolment},
     },
-    sealing::recipient::{ShareRecipient, X25519Recipient},
+    sealing::{application::ApplicationRecipient, recipient::ShareRecipient},
     transcript::{
         drilled::Proof,
         event::{Attempted, BackupRecord, Concluded, HandedOver, Intended, PinInForce, TargetState},
@@ -46,7 +46,7 @@ macro_rules! shaped {
 }
 
 shaped! {
-    Text: String, Line, Name, Summary, &'static str, Firmware, Slot, ShareRecipient, X25519Recipient;
+    Text: String, Line, Name, Summary, &'static str, Firmware, Slot, ShareRecipient, ApplicationRecipient;
     Digest: Digest;
     Time: Timestamp;
     Number: u8, u16, u32, u64, u128, usize;

@@ -21,7 +21,7 @@ use crate::{
     memory::{CredentialSecret, Pin},
     ports::token::BackupSource,
     proposal::target::{BackupEntry, LeftOut, Role},
-    sealing::x25519::X25519Identity,
+    sealing::hybrid::HybridIdentity,
     transcript::{
         event::BackedUp,
         ledger::{Ceremony, LedgerState},
@@ -61,7 +61,7 @@ pub(super) struct BackupKeys<'a> {
     pub user_pin: &'a Pin,
     pub backup_key: &'a CredentialSecret,
     /// Opens the file: that of the backup key's authority.
-    pub identity: &'a X25519Identity,
+    pub identity: &'a HybridIdentity,
 }
 
 impl Acting<'_, '_> {
@@ -70,7 +70,7 @@ impl Acting<'_, '_> {
         &self,
         user_pin: &'k Pin,
         credentials: &'k Credentials,
-        identity: &'k X25519Identity,
+        identity: &'k HybridIdentity,
     ) -> Result<BackupKeys<'k>, Error> {
         let source = self.backup_key(self.ceremony)?.sealed.target.clone();
         let key = credentials.get(&(source, Role::BackupKey));
@@ -123,7 +123,7 @@ impl Entries {
     /// If `identity`, that of the backup key's authority, does not open it, or it is of another ledger, ceremony, proposal or target.
     pub fn recorded(
         file: Box<dyn Read>,
-        identity: &X25519Identity,
+        identity: &HybridIdentity,
         (state, ceremony): (&LedgerState, u32),
     ) -> std::io::Result<Self> {
         let recorded = state.backups.get(&ceremony).zip(state.ceremonies.number(ceremony));
@@ -139,7 +139,7 @@ impl Entries {
         Ok(entries)
     }
 
-    pub(super) fn open(file: Box<dyn Read>, identity: &X25519Identity) -> std::io::Result<(Header, Self)> {
+    pub(super) fn open(file: Box<dyn Read>, identity: &HybridIdentity) -> std::io::Result<(Header, Self)> {
         let other = |e: &dyn std::fmt::Display| std::io::Error::other(e.to_string());
         let decryptor = age::Decryptor::new(file).map_err(|e| other(&e))?;
         let single = crate::sealing::single::SingleRecipient(identity);

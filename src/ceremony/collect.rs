@@ -289,7 +289,7 @@ fn counts_once(who: &Name) -> Unfit {
 struct Gathered<'a> {
     ceremony: &'a Ceremony,
     mode: Mode,
-    identity: crate::sealing::x25519::X25519Identity,
+    identity: crate::sealing::hybrid::HybridIdentity,
     collected: Collected,
     digests: BTreeSet<Digest>,
 }

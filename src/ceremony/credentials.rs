@@ -40,7 +40,7 @@ impl Acting<'_, '_> {
     pub(super) fn backup_identity(
         &self,
         authorities: &Authorities,
-    ) -> Result<crate::sealing::x25519::X25519Identity, Error> {
+    ) -> Result<crate::sealing::hybrid::HybridIdentity, Error> {
         let KeptCredential { dealing, sealed } = self.backup_key(self.ceremony)?;
         let secret = authorities.secret(*dealing, &sealed.authority);
         let secret = secret.ok_or_else(|| no_authority(&sealed.authority))?;

@@ -11,7 +11,6 @@ use crate::{
         target::{Custody, Observation},
     },
     roster::{Policy, Roster},
-    sealing::single,
     transcript::ledger::{LedgerState, TargetInForce},
 };
 
@@ -60,7 +59,7 @@ pub(super) fn handover(
     secret: &CredentialSecret,
 ) -> Result<Option<SealedHandover>, Error> {
     let (Custody::Reissued, Some(recipient)) = (rule.custody, &rule.recipient) else { return Ok(None) };
-    let file = Base64(single::seal_to(recipient, secret.expose())?);
+    let file = Base64(recipient.seal(secret.expose())?);
     Ok(Some(SealedHandover { target: target.clone(), recipient: recipient.clone(), version, file }))
 }
 

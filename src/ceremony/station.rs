@@ -13,8 +13,7 @@ use crate::{
     roster::{Person, deal::StationKeys},
     sealing::{
         document::{self, DocumentError, Reader},
-        recipient::X25519Recipient,
-        single,
+        hybrid::HybridIdentity,
     },
 };
 
@@ -41,11 +40,11 @@ impl StationSecrets {
     /// Their public halves.
     pub fn keys(&self) -> Result<StationKeys, Error> {
         let signing_key = sign::public_key(&self.signing)?;
-        Ok(StationKeys { signing_key, recipient: X25519Recipient::of(&self.age_identity()?)? })
+        Ok(StationKeys { signing_key, recipient: self.age_identity()?.recipient() })
     }
 
     /// What opens the releases.
-    pub fn age_identity(&self) -> Result<crate::sealing::x25519::X25519Identity, Error> {
+    pub fn age_identity(&self) -> Result<HybridIdentity, Error> {
         let identity = self.identity.as_ref().ok_or_else(|| {
             Error::refused(
                 "the station's identity is destroyed: an abort of this ceremony was cut off",
@@ -53,7 +52,7 @@ impl StationSecrets {
             )
         })?;
         let bytes = identity.expose().try_into().map_err(|_| damaged())?;
-        Ok(single::x25519_identity(bytes)?)
+        Ok(HybridIdentity::from_seed(bytes)?)
     }
 
     /// Seals both to every card of the administrator and keeps them, under the mark of the proposal that they are for.
@@ -111,7 +110,7 @@ impl StationSecrets {
     pub fn check(&self, keys: &StationKeys) -> Result<(), Error> {
         let signing = sign::public_key(&self.signing)? == keys.signing_key;
         let recipient = match &self.identity {
-            Some(_) => X25519Recipient::of(&self.age_identity()?)? == keys.recipient,
+            Some(_) => self.age_identity()?.recipient() == keys.recipient,
             None => true,
         };
         if signing && recipient { Ok(()) } else { Err(damaged()) }

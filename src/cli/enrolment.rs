@@ -9,6 +9,7 @@ use crate::{
         attestation::{self, Firmware, Trust},
         card::{CardKind, EnrolledCard, EnrolmentError},
     },
+    sealing::recipient::ShareRecipient,
 };
 
 /// Why the file was not taken for an enrolment, and what would be: `hint`.
@@ -31,7 +32,7 @@ pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) 
     terminal.item(&format!("signing key   {} {}", e.signing_key.algorithm(), card.keyid()));
     terminal.item(&format!(
         "share key     {}",
-        e.share_recipient.as_ref().map_or_else(|| "none (a witness's card)".into(), ToString::to_string)
+        e.share_recipient.as_ref().map_or_else(|| "none (a witness's card)".into(), ShareRecipient::told)
     ));
     terminal.item(&format!("enrolled      {}", e.created));
     let proof = prove(card, trust);

@@ -233,7 +233,7 @@ fn write_handover(
         "The user PIN of {} (version {}) for {}. Its owner opens it with 'age -d -i KEY {}'.",
         told.target,
         told.version,
-        told.recipient,
+        told.recipient.told(),
         text::printable(&output.to_string_lossy())
     ));
     let HandedOver { target, recipient, version, sha256 } = told.clone();

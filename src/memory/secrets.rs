@@ -32,7 +32,7 @@ secret! {
     Pin
 }
 secret! {
-    /// The 32 bytes of an authority's X25519 identity, clamped (RFC 7748, section 5).
+    /// The seed of an authority's age identity, 32 bytes.
     AuthoritySecret
 }
 secret! {

@@ -20,6 +20,7 @@ use crate::{
     },
     proposal::token_label::TokenLabel,
     sealing::{
+        hybrid::HybridIdentity,
         single::{self, SealError},
         under_pin::{self, WorkFactor},
     },
@@ -112,7 +113,7 @@ impl Device {
         getrandom::fill(master.expose_mut()).map_err(|e| failed(e.to_string()))?;
         let fresh = State {
             label: label.line().clone(),
-            master: Some(identity(&master)?.to_public().to_string()),
+            master: Some(identity(&master)?.recipient().to_string()),
             so: Some(PinSlot::new(function, so_pin, master.expose())?),
             ..State::empty(state.serial)
         };
@@ -264,7 +265,7 @@ impl<'d> Session<'d> {
 
     /// Seals an object's secret to the master identity.
     pub(super) fn seal(&self, secret: &[u8]) -> Result<Content, TokenError> {
-        let recipient = self.logged_in("seal", |login| Ok(identity(&login.master)?.to_public()))?;
+        let recipient = self.logged_in("seal", |login| Ok(identity(&login.master)?.recipient()))?;
         let sealed = single::seal_to(&recipient, secret)
             .map_err(|e| TokenError::before("seal", Cause::DeviceError, e.to_string(), HINT))?;
         Ok(Content::Sealed(Base64(sealed)))
@@ -284,9 +285,9 @@ impl Drop for Session<'_> {
     }
 }
 
-fn identity(master: &LockedBytes) -> Result<crate::sealing::x25519::X25519Identity, TokenError> {
+fn identity(master: &LockedBytes) -> Result<HybridIdentity, TokenError> {
     let damaged = |reason: String| TokenError::before("unseal", Cause::DeviceError, reason, HINT);
     let secret =
         master.expose().first_chunk().ok_or_else(|| damaged("a master identity cut short".into()))?;
-    single::x25519_identity(secret).map_err(|e| damaged(e.to_string()))
+    HybridIdentity::from_seed(secret).map_err(|e| damaged(e.to_string()))
 }

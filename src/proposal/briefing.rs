@@ -170,7 +170,7 @@ fn pins(proposal: &Proposal, plan: &Plan) -> Vec<String> {
             "THE APPLICATION STOPS: the user PIN of {} is replaced, and the one that it logs in with now is no longer valid",
             handover.target
         ));
-        lines.push(format!("the new one is in this ledger, sealed to {}", handover.recipient));
+        lines.push(format!("the new one is in this ledger, sealed to {}", handover.recipient.told()));
     }
     let role = if proposal.handovers.is_empty() { Role::UserPin } else { Role::SoPin };
     if plan.keeps_pins() {

@@ -10,7 +10,7 @@ use crate::{
     memory::{CredentialSecret, LockedBytes, MemoryError},
     sealing::{
         document::{self, DocumentError, Reader},
-        recipient::X25519Recipient,
+        hybrid::HybridRecipient,
         single::{self, SealError},
     },
 };
@@ -58,7 +58,7 @@ impl CredentialName {
     }
 
     /// Seals `secret` under this name to the authority's age recipient.
-    pub fn seal(&self, recipient: &X25519Recipient, secret: &CredentialSecret) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, recipient: &HybridRecipient, secret: &CredentialSecret) -> Result<Vec<u8>, SealError> {
         let plaintext = document::write(TITLE, &self.fields(), secret.expose())?;
         single::seal_to(recipient, plaintext.expose())
     }

@@ -13,7 +13,7 @@ use crate::{
         bounds,
         text::{Line, Name},
     },
-    sealing::recipient::X25519Recipient,
+    sealing::application::ApplicationRecipient,
 };
 
 /// How a target joins: `start` of a plan and of a proposal.
@@ -33,7 +33,7 @@ pub struct CredentialRule {
     pub authority: Name,
     pub custody: Custody,
     /// Of a reissued PIN: the application's age recipient.
-    pub recipient: Option<X25519Recipient>,
+    pub recipient: Option<ApplicationRecipient>,
     /// The most characters of each PIN that is made; none is the default of its role.
     pub pin_length: Option<u32>,
 }
@@ -143,7 +143,10 @@ impl GenesisTarget {
             };
             lines.push(format!("{} ({}): {meaning}", rule.role, rule.authority));
             if let Some(recipient) = &rule.recipient {
-                lines.push(format!("  the application's recipient is {}", recipient));
+                lines.push(format!("  the application's recipient is {}", recipient.told()));
+                if matches!(recipient, ApplicationRecipient::Classical(_)) {
+                    lines.push("  it is not post-quantum: age1pq1… would be".into());
+                }
             }
             if rule.role == Role::UserPin && rule.custody != Custody::Held {
                 lines.push("anyone who has this user PIN can delete keys WITHOUT the quorum".into());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::target::Role;
 use crate::{
     encoding::{bounds, strict::Base64, text::Name},
-    sealing::recipient::X25519Recipient,
+    sealing::application::ApplicationRecipient,
 };
 
 /// A credential made for this proposal, sealed to its authority.
@@ -31,7 +31,7 @@ pub struct SealedCredential {
 #[serde(deny_unknown_fields)]
 pub struct SealedHandover {
     pub target: Name,
-    pub recipient: X25519Recipient,
+    pub recipient: ApplicationRecipient,
     /// As of the same PIN sealed to its authority.
     pub version: u32,
     /// An age file with one recipient; its plaintext is the PIN and nothing else.

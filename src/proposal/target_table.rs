@@ -17,7 +17,7 @@ use crate::{
         digest::Digest,
         text::{Line, Name},
     },
-    sealing::recipient::X25519Recipient,
+    sealing::application::ApplicationRecipient,
 };
 
 /// A target that a plan lets join.
@@ -140,8 +140,8 @@ enum TargetKind {
 struct CredentialTable {
     authority: Name,
     custody: Custody,
-    /// `reissued`: the application's age recipient (X25519), to which each new PIN is sealed.
-    recipient: Option<X25519Recipient>,
+    /// `reissued`: the application's age recipient, to which each new PIN is sealed.
+    recipient: Option<ApplicationRecipient>,
     /// The most characters of each PIN that is made: 4 to 255.
     pin_length: Option<u32>,
     /// `command`: where it comes from, if its custody is `held`.
@@ -300,7 +300,7 @@ impl CredentialTable {
                 Err("only a user-pin can be 'reissued': the SO sets it".into())
             }
             (Custody::Reissued, None) => {
-                Err("a reissued PIN is sealed to its application's 'recipient' (age1…)".into())
+                Err("a reissued PIN is sealed to its application's 'recipient' (age1pq1…)".into())
             }
             (Custody::Reissued, Some(_)) => match credentials.get(&Role::SoPin) {
                 Some(so) if so.custody == Custody::Held && so.authority == self.authority => Ok(()),

@@ -13,7 +13,7 @@ use crate::{
         strict::{self, Base64},
         text::Name,
     },
-    sealing::recipient::{ShareRecipient, X25519Recipient},
+    sealing::{hybrid::HybridRecipient, recipient::ShareRecipient},
 };
 
 /// Everything that tells one dealing from another. Its SHA-256 is the *dealing id*, which each share
@@ -68,18 +68,18 @@ pub struct Authority {
     /// reconstitute it.
     #[serde(deserialize_with = "bounds::groups")]
     pub groups: BTreeMap<Name, u8>,
-    /// The age X25519 recipient to which its credentials are sealed.
-    pub recipient: X25519Recipient,
+    /// The age recipient to which its credentials are sealed.
+    pub recipient: HybridRecipient,
 }
 
-/// The two public keys of a station, made for one ceremony.
+/// The public keys of a station, made for one ceremony.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StationKeys {
     /// Ed25519: signs the transcript's lines.
     pub signing_key: PublicKey,
-    /// age X25519: receives the releases.
-    pub recipient: X25519Recipient,
+    /// Receives the releases.
+    pub recipient: HybridRecipient,
 }
 
 impl StationKeys {
@@ -88,9 +88,10 @@ impl StationKeys {
         Digest::of(&strict::write(self))
     }
 
-    /// Both as points: the one that signs, then the one that opens.
-    pub fn points(&self) -> [KeyPoint; 2] {
-        [KeyPoint::of_key(&self.signing_key), KeyPoint::of_recipient(&self.recipient)]
+    /// The key that signs and both halves of the one that opens.
+    pub fn points(&self) -> [KeyPoint; 3] {
+        let [ml_kem, point] = KeyPoint::of_recipient(&self.recipient);
+        [KeyPoint::of_key(&self.signing_key), ml_kem, point]
     }
 }
 

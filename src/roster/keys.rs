@@ -35,12 +35,14 @@ fn points(deal: &DealHeader, people: &[Person]) -> Vec<(KeyPoint, String)> {
     for person in people {
         for enrolment in person.cards.iter().map(EnrolledCard::enrolment) {
             points.push((KeyPoint::of_key(&enrolment.signing_key), person.name.to_string()));
-            let share = enrolment.share_recipient.as_ref().map(KeyPoint::of_share_key);
+            let share = enrolment.share_recipient.iter().flat_map(KeyPoint::of_share_key);
             points.extend(share.map(|point| (point, person.name.to_string())));
         }
     }
-    points
-        .extend(deal.authorities.iter().map(|a| (KeyPoint::of_recipient(&a.recipient), a.name.to_string())));
+    for authority in &deal.authorities {
+        let halves = KeyPoint::of_recipient(&authority.recipient);
+        points.extend(halves.map(|point| (point, authority.name.to_string())));
+    }
     points
 }
 

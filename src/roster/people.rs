@@ -167,6 +167,6 @@ fn check_member(
 const fn is_share_key(kind: CardKind, recipient: &ShareRecipient) -> bool {
     matches!(
         (kind, recipient),
-        (CardKind::Soft, ShareRecipient::X25519(_)) | (CardKind::Yubikey, ShareRecipient::Piv(_))
+        (CardKind::Soft, ShareRecipient::Hybrid(_)) | (CardKind::Yubikey, ShareRecipient::Piv(_))
     )
 }

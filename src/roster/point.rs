@@ -2,20 +2,25 @@
 //!
 //! An Ed25519 key and an X25519 key of one secret are two spellings of one point (RFC 7748, section 4.1), and so are a P-256
 //! key that signs and an `age1yubikey1` recipient. What tells a point from its negative is left out: an ECDH key does not
-//! depend on it.
+//! depend on it. A hybrid recipient is compared by each of its halves.
 
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 
 use super::key::PublicKey;
-use crate::sealing::recipient::{ShareRecipient, X25519Recipient};
+use crate::{
+    encoding::digest::Digest,
+    sealing::{application::ApplicationRecipient, hybrid::HybridRecipient, recipient::ShareRecipient},
+};
 
 /// What two keys have in common if one is worth the other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum KeyPoint {
     /// The u-coordinate on Curve25519, little-endian.
     Curve25519([u8; 32]),
     /// The x-coordinate on P-256, big-endian.
     P256([u8; 32]),
+    /// SHA-256 of an ML-KEM-768 encapsulation key, which has one spelling.
+    MlKem768(Digest),
 }
 
 impl KeyPoint {
@@ -29,15 +34,23 @@ impl KeyPoint {
         }
     }
 
-    /// Of an age recipient.
-    pub const fn of_recipient(recipient: &X25519Recipient) -> Self {
-        Self::Curve25519(*recipient.point())
+    /// The ML-KEM half, then the X25519 half.
+    pub fn of_recipient(recipient: &HybridRecipient) -> [Self; 2] {
+        let (ml_kem, point) = recipient.halves();
+        [Self::MlKem768(Digest::of(ml_kem)), Self::Curve25519(point)]
     }
 
-    pub fn of_share_key(recipient: &ShareRecipient) -> Self {
+    pub fn of_application(recipient: &ApplicationRecipient) -> Vec<Self> {
         match recipient {
-            ShareRecipient::Piv(recipient) => Self::of_p256(recipient.key()),
-            ShareRecipient::X25519(recipient) => Self::of_recipient(recipient),
+            ApplicationRecipient::Hybrid(recipient) => Self::of_recipient(recipient).to_vec(),
+            ApplicationRecipient::Classical(recipient) => vec![Self::Curve25519(*recipient.point())],
+        }
+    }
+
+    pub fn of_share_key(recipient: &ShareRecipient) -> Vec<Self> {
+        match recipient {
+            ShareRecipient::Piv(recipient) => vec![Self::of_p256(recipient.key())],
+            ShareRecipient::Hybrid(recipient) => Self::of_recipient(recipient).to_vec(),
         }
     }
 
@@ -54,7 +67,7 @@ impl KeyPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sealing::{piv_p256::PivRecipient, single};
+    use crate::sealing::piv_p256::PivRecipient;
     use sha2::Digest as _;
 
     /// RFC 8032, section 5.1.5: the scalar of an Ed25519 seed is the first half of its SHA-512, clamped, which X25519 takes
@@ -64,11 +77,15 @@ mod tests {
         let seed = [7; 32];
         let signing = ed25519_dalek::SigningKey::from_bytes(&seed);
         let key = PublicKey::from_ed25519(signing.verifying_key()).unwrap();
-        let scalar: [u8; 32] = sha2::Sha512::digest(seed)[..32].try_into().unwrap();
-        let recipient = X25519Recipient::of(&single::x25519_identity(&scalar).unwrap()).unwrap();
-        assert_eq!(KeyPoint::of_recipient(&recipient), KeyPoint::of_key(&key));
-        let other = X25519Recipient::of(&single::x25519_identity(&seed).unwrap()).unwrap();
-        assert_ne!(KeyPoint::of_recipient(&other), KeyPoint::of_key(&key));
+        let classical = |scalar: &[u8]| -> ApplicationRecipient {
+            let prefix = bech32::Hrp::parse("AGE-SECRET-KEY-").unwrap();
+            let spelled = bech32::encode_upper::<bech32::Bech32>(prefix, scalar).unwrap();
+            let identity: age::x25519::Identity = spelled.parse().unwrap();
+            identity.to_public().to_string().parse().unwrap()
+        };
+        let scalar = &sha2::Sha512::digest(seed)[..32];
+        assert_eq!(KeyPoint::of_application(&classical(scalar)), [KeyPoint::of_key(&key)]);
+        assert_ne!(KeyPoint::of_application(&classical(&seed)), [KeyPoint::of_key(&key)]);
     }
 
     #[test]
@@ -77,11 +94,11 @@ mod tests {
         let key = PublicKey::from_p256(*signing.verifying_key()).unwrap();
         let share = |key: p256::PublicKey| ShareRecipient::Piv(PivRecipient::new(key).unwrap());
         let same = p256::PublicKey::from(signing.verifying_key());
-        assert_eq!(KeyPoint::of_share_key(&share(same)), KeyPoint::of_key(&key));
+        assert_eq!(KeyPoint::of_share_key(&share(same)), [KeyPoint::of_key(&key)]);
         let mut negative = same.to_sec1_point(true).as_bytes().to_vec();
         negative[0] ^= 1;
         let negative = p256::PublicKey::from_sec1_bytes(&negative).unwrap();
         assert_ne!(share(same), share(negative));
-        assert_eq!(KeyPoint::of_share_key(&share(negative)), KeyPoint::of_key(&key));
+        assert_eq!(KeyPoint::of_share_key(&share(negative)), [KeyPoint::of_key(&key)]);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     document::{DocumentError, Reader},
-    recipient::X25519Recipient,
+    hybrid::HybridRecipient,
     single::{self, SealError},
 };
 use crate::{
@@ -30,7 +30,7 @@ pub fn seal(
     proposal: Digest,
     custodian: &Name,
     shares: &[LockedBytes],
-    station: &X25519Recipient,
+    station: &HybridRecipient,
 ) -> Result<Vec<u8>, SealError> {
     let head = format!("{TITLE}\nproposal {proposal}\ncustodian {custodian}\n");
     let total = shares.iter().map(LockedBytes::len).fold(head.len(), usize::saturating_add);

@@ -1,4 +1,4 @@
-//! age files with one recipient, and X25519 identities made from bytes.
+//! age files with one recipient.
 //!
 //! A share or a release that a second recipient could open too is no longer bound to its card or
 //! station. Such a file is refused before anything is decrypted.
@@ -7,14 +7,10 @@ use std::{
     cell::Cell,
     io::{Read as _, Write as _},
     iter,
-    str::FromStr as _,
 };
 
 use age_core::format::{FileKey, Stanza};
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use zeroize::Zeroizing;
 
-use super::x25519::X25519Identity;
 use crate::memory::{LockedBytes, MemoryError, scrubbed};
 
 /// Longest header of an age file that is looked at. The parser of the `age` crate starts again with each
@@ -46,7 +42,7 @@ pub enum SealError {
         limit: usize,
     },
     /// A recipient that is misspelled, or for which everybody could open.
-    #[error("not an X25519 recipient: {reason}")]
+    #[error("not an age recipient: {reason}")]
     Recipient { reason: &'static str },
     /// The recipient, or the card behind the identity, failed.
     #[error("{reason}")]
@@ -175,16 +171,6 @@ pub(super) fn check_stanza(sealed: &[u8], fits: impl Fn(&Stanza) -> bool) -> Res
     }
 }
 
-/// Refuses a file that is not sealed to exactly one X25519 key: `-> X25519 SHARE`, the share 32 bytes, the body 32.
-pub fn check_x25519(sealed: &[u8]) -> Result<(), SealError> {
-    check_stanza(sealed, |stanza| {
-        let share = |text: &String| STANDARD_NO_PAD.decode(text).is_ok_and(|share| is_canonical(&share));
-        matches!(stanza.args.as_slice(), [text] if share(text))
-            && stanza.tag == "X25519"
-            && stanza.body.len() == 32
-    })
-}
-
 /// Shows a header's stanzas. Nothing of it is authenticated.
 fn read_header(sealed: &[u8], read: impl Fn(&[Stanza])) -> Result<(), SealError> {
     header_length(sealed)?;
@@ -210,41 +196,16 @@ fn plaintext_length(sealed: &[u8]) -> Result<usize, SealError> {
     payload.checked_sub(chunks * TAG).ok_or(SealError::Damaged)
 }
 
-/// The age identity whose secret is these 32 bytes (`AGE-SECRET-KEY-1…`).
-pub fn x25519_identity(secret: &[u8; 32]) -> Result<X25519Identity, SealError> {
-    X25519Identity::made(|| spelled(secret))
-}
-
-fn spelled(secret: &[u8; 32]) -> Result<age::x25519::Identity, SealError> {
-    let unspellable = |_| SealError::Failed { reason: "an identity that bech32 cannot spell".into() };
-    let prefix = bech32::Hrp::parse("AGE-SECRET-KEY-")
-        .map_err(|_| SealError::Failed { reason: "a prefix that bech32 cannot spell".into() })?;
-    // 74 characters; the capacity keeps the string from moving, and so from leaving copies.
-    let mut spelling = Zeroizing::new(String::with_capacity(96));
-    bech32::encode_upper_to_fmt::<bech32::Bech32, _>(&mut *spelling, prefix, secret).map_err(unspellable)?;
-    age::x25519::Identity::from_str(&spelling).map_err(|reason| SealError::Failed { reason: reason.into() })
-}
-
-/// Whether a u-coordinate, little-endian, is below 2^255 - 19.
-pub(super) fn is_canonical(point: &[u8]) -> bool {
-    match point {
-        [low, middle @ .., high] if middle.len() == 30 => match high {
-            0x7f => *low < 0xed || middle.iter().any(|byte| *byte != 0xff),
-            _ => *high < 0x7f,
-        },
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sealing::hybrid::{HybridIdentity, HybridRecipient};
 
-    fn identity(byte: u8) -> X25519Identity {
-        x25519_identity(&[byte; 32]).unwrap()
+    fn identity(byte: u8) -> HybridIdentity {
+        HybridIdentity::from_seed(&[byte; 32]).unwrap()
     }
 
-    fn sealed_to_all(recipients: &[age::x25519::Recipient], plaintext: &[u8]) -> Vec<u8> {
+    fn sealed_to_all(recipients: &[HybridRecipient], plaintext: &[u8]) -> Vec<u8> {
         let all = recipients.iter().map(|r| r as &dyn age::Recipient);
         let mut sealed = Vec::new();
         let mut writer = age::Encryptor::with_recipients(all).unwrap().wrap_output(&mut sealed).unwrap();
@@ -258,7 +219,7 @@ mod tests {
         let key = identity(7);
         for length in [1, 31, 65_535, 65_536, 65_537, 131_072, 200_000] {
             let plaintext = vec![0x5a; length];
-            let sealed = seal_to(&key.to_public(), &plaintext).unwrap();
+            let sealed = seal_to(&key.recipient(), &plaintext).unwrap();
             assert_eq!(count_stanzas(&sealed).unwrap(), 1);
             assert!(open_with(&key, &sealed, length).unwrap().expose() == plaintext, "{length}");
             assert!(matches!(open_with(&key, &sealed, length - 1), Err(SealError::TooLong { .. })));
@@ -267,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_second_recipient_is_refused() {
-        let sealed = sealed_to_all(&[identity(1).to_public(), identity(2).to_public()], b"share");
+        let sealed = sealed_to_all(&[identity(1).recipient(), identity(2).recipient()], b"share");
         assert_eq!(count_stanzas(&sealed).unwrap(), 2);
         assert!(matches!(open_with(&identity(1), &sealed, 100), Err(SealError::ManyRecipients { found: 2 })));
         let key = identity(1);
@@ -279,36 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stanza_of_another_kind_or_form_is_refused() {
-        let sealed = seal_to(&identity(1).to_public(), b"share").unwrap();
-        check_x25519(&sealed).unwrap();
-        let text = String::from_utf8_lossy(&sealed).into_owned();
-        let (head, body) = sealed.split_at(text.find("-> ").unwrap());
-        let line = body.iter().position(|b| *b == b'\n').unwrap();
-        let replaced = |line_text: &str| [head, line_text.as_bytes(), &body[line..]].concat();
-        let share = std::str::from_utf8(&body[..line]).unwrap().rsplit(' ').next().unwrap().to_owned();
-        check_x25519(&replaced(&format!("-> X25519 {share}"))).unwrap();
-        for other in [
-            format!("-> X25519 {share} {share}"),
-            "-> X25519".to_owned(),
-            format!("-> X25519 {}", &share[..40]),
-            format!("-> x25519 {share}"),
-            format!("-> piv-p256 AAAAAA {share}"),
-        ] {
-            assert!(matches!(check_x25519(&replaced(&other)), Err(SealError::NotOurs)), "{other}");
-        }
-    }
-
-    #[test]
     fn another_key_does_not_open() {
-        let sealed = seal_to(&identity(1).to_public(), b"share").unwrap();
+        let sealed = seal_to(&identity(1).recipient(), b"share").unwrap();
         assert!(matches!(open_with(&identity(2), &sealed, 100), Err(SealError::NotOurs)));
     }
 
     #[test]
     fn no_changed_bit_and_no_cut_goes_unseen() {
         let key = identity(3);
-        let sealed = seal_to(&key.to_public(), b"thirty-two bytes of a share 1234").unwrap();
+        let sealed = seal_to(&key.recipient(), b"thirty-two bytes of a share 1234").unwrap();
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
@@ -326,17 +266,5 @@ mod tests {
         let mut hostile = b"age-encryption.org/v1\n".to_vec();
         hostile.extend(b"-> a\n\n".repeat(100_000));
         assert!(matches!(count_stanzas(&hostile), Err(SealError::Damaged)));
-    }
-
-    #[test]
-    fn the_identity_is_that_of_the_age_tool() {
-        // Generated with age-keygen's algorithm: the bytes of the test key in the age crate.
-        let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
-        let (_, bytes) = bech32::decode(secret).unwrap();
-        let identity = x25519_identity(bytes.as_slice().try_into().unwrap()).unwrap();
-        assert_eq!(
-            identity.to_public().to_string(),
-            "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"
-        );
     }
 }

@@ -23,9 +23,6 @@ pub enum ReconstitutionError {
     },
     #[error("{0}: the shares do not combine")]
     Combine(Name),
-    /// The result is not a clamped X25519 scalar: it cannot be what was dealt.
-    #[error("{0}: the result is not a key of the kind that was dealt")]
-    NotClamped(Name),
     /// The result is another key than the authority's.
     #[error("{0}: the result is another key: it does not give the authority's recipient")]
     OtherKey(Name),
@@ -74,11 +71,8 @@ fn combine(authority: &Authority, shares: Vec<Share>) -> Result<AuthoritySecret,
     check(authority, LockedBytes::take(result)?)
 }
 
-/// A result counts only if it is clamped and gives the authority's recipient.
+/// A result counts only if the whole recipient that it gives is the authority's.
 fn check(authority: &Authority, result: LockedBytes) -> Result<AuthoritySecret, ReconstitutionError> {
-    if !identity::is_clamped(result.expose()) {
-        return Err(ReconstitutionError::NotClamped(authority.name.clone()));
-    }
     let secret = AuthoritySecret::new(result);
     match identity::recipient(&secret) {
         Ok(recipient) if recipient == authority.recipient => Ok(secret),
@@ -91,9 +85,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::sealing::{recipient::X25519Recipient, single};
+    use crate::sealing::{
+        hybrid::{HybridIdentity, HybridRecipient},
+        single,
+    };
 
-    fn authority(recipient: X25519Recipient) -> Authority {
+    fn authority(recipient: HybridRecipient) -> Authority {
         Authority {
             name: Name::new("crypto-officer").unwrap(),
             threshold: 2,
@@ -102,13 +99,18 @@ mod tests {
         }
     }
 
+    /// Nothing about 32 bytes tells a seed that was dealt from another: the recipient does.
     #[test]
-    fn a_result_that_is_not_clamped_is_refused() {
-        let mut bytes = [0x55; 32];
-        bytes[0] |= 1;
-        let result = LockedBytes::copy_of(&bytes).unwrap();
-        let other = X25519Recipient::of(&single::x25519_identity(&[7; 32]).unwrap()).unwrap();
-        assert!(matches!(check(&authority(other), result), Err(ReconstitutionError::NotClamped(_))));
+    fn a_seed_with_one_bit_wrong_is_another_key() {
+        let seed = [0x55; 32];
+        let own = HybridIdentity::from_seed(&seed).unwrap().recipient();
+        assert!(check(&authority(own.clone()), LockedBytes::copy_of(&seed).unwrap()).is_ok());
+        for bit in [0, 7, 100, 254, 255] {
+            let mut changed = seed;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let refused = check(&authority(own.clone()), LockedBytes::copy_of(&changed).unwrap());
+            assert!(matches!(refused, Err(ReconstitutionError::OtherKey(_))), "bit {bit}");
+        }
     }
 
     /// From the shares to an opened credential: what libraries copied to their frames is gone when each is done.

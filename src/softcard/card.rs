@@ -16,7 +16,8 @@ use crate::{
     ports::card::{Card, CardDescription, CardError, CardKind, EnrolledKeys, FinalTry, Rescue, UnlockedCard},
     roster::key::PublicKey,
     sealing::{
-        recipient::{ShareRecipient, X25519Recipient},
+        hybrid::{HybridIdentity, HybridRecipient},
+        recipient::ShareRecipient,
         single::{self, SealError},
         under_pin::{self, WorkFactor},
     },
@@ -177,7 +178,7 @@ impl Card for SoftCard {
             kind: CardKind::Soft,
             serial: file.serial,
             signing_key: file.signing_key,
-            share_recipient: Some(ShareRecipient::X25519(file.share_recipient)),
+            share_recipient: Some(ShareRecipient::Hybrid(file.share_recipient)),
             tries_left: Some(file.tries_left),
             touches: (0, 0),
         })
@@ -210,7 +211,8 @@ impl UnlockedCard for UnlockedSoftCard<'_> {
 
     fn open(&mut self, sealed: &[u8]) -> Result<LockedBytes, CardError> {
         let (_, share_secret) = halves(&self.secrets).map_err(|e| self.card.failed(e))?;
-        single::x25519_identity(share_secret)
+        HybridIdentity::from_seed(share_secret)
+            .map_err(SealError::from)
             .and_then(|identity| single::open_with(&identity, sealed, MAX_OPENED))
             .map_err(|e| CardError::Sealed { serial: self.card.serial.clone(), reason: e.to_string() })
     }
@@ -221,7 +223,7 @@ fn medium(path: &Path, error: &std::io::Error) -> CardError {
     CardError::Medium { place: path.display().to_string(), reason: durable::reason(error) }
 }
 
-/// Ed25519 seed and X25519 secret.
+/// Seeds of the Ed25519 key and of the age identity.
 fn halves(secrets: &LockedBytes) -> Result<(&[u8; 32], &[u8; 32]), String> {
     match secrets.expose().split_first_chunk::<32>() {
         Some((seed, rest)) => match rest.try_into() {
@@ -237,9 +239,9 @@ fn public_half(seed: &[u8; 32]) -> Result<PublicKey, String> {
         .map_err(|e| e.to_string())
 }
 
-fn recipient_half(share_secret: &[u8; 32]) -> Result<X25519Recipient, String> {
-    let identity = single::x25519_identity(share_secret).map_err(|e| e.to_string())?;
-    X25519Recipient::of(&identity).map_err(|e| e.to_string())
+fn recipient_half(share_secret: &[u8; 32]) -> Result<HybridRecipient, String> {
+    let identity = HybridIdentity::from_seed(share_secret).map_err(|e| e.to_string())?;
+    Ok(identity.recipient())
 }
 
 fn random_serial(path: &Path) -> Result<Line, CardError> {

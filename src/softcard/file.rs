@@ -15,13 +15,13 @@ use crate::{
     },
     ports::card::CardError,
     roster::key::PublicKey,
-    sealing::{recipient::X25519Recipient, single},
+    sealing::{hybrid::HybridRecipient, single},
 };
 
 /// Wrong PINs until a card blocks, as on a YubiKey set up for ceremonies.
 pub(super) const TRIES: u32 = 8;
 
-/// An honest file has about 1,200 bytes.
+/// An honest file has about 3,000 bytes.
 const MAX_FILE: usize = 64 * 1024;
 
 /// The format and its version.
@@ -40,11 +40,11 @@ pub(super) struct CardFile {
     pub(super) created: Timestamp,
     /// Ed25519.
     pub(super) signing_key: PublicKey,
-    /// `age1…`
-    pub(super) share_recipient: X25519Recipient,
+    /// `age1pq1…`
+    pub(super) share_recipient: HybridRecipient,
     pub(super) tries_left: u32,
     pub(super) tries_max: u32,
-    /// An age file under the PIN: Ed25519 seed and X25519 secret, 32 bytes each.
+    /// An age file under the PIN: seeds of the Ed25519 key and of the age identity, 32 bytes each.
     #[serde(deserialize_with = "bounds::sealed_share")]
     pub(super) sealed: Base64,
     /// Of `sealed`: a damaged medium must not cost a try.

@@ -21,8 +21,8 @@ fn sealed_to(recipients: &[ShareRecipient], plaintext: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     let mut sealed = Vec::new();
     let encryptor = age::Encryptor::with_recipients(recipients.iter().map(|recipient| match recipient {
-        ShareRecipient::X25519(recipient) => recipient as &dyn age::Recipient,
-        ShareRecipient::Piv(_) => panic!("a soft card has an X25519 key"),
+        ShareRecipient::Hybrid(recipient) => recipient as &dyn age::Recipient,
+        ShareRecipient::Piv(_) => panic!("a soft card has a hybrid key"),
     }))
     .unwrap();
     let mut writer = encryptor.wrap_output(&mut sealed).unwrap();

@@ -21,7 +21,7 @@ use crate::{
         time::Timestamp,
     },
     proposal::{disputed_times::DisputedTimes, document::Proposal, operations::Plan, target::Role},
-    roster::{OperationKind, Roster, deal::StationKeys},
+    roster::{OperationKind, Roster, deal::StationKeys, point::KeyPoint},
 };
 
 /// How a ceremony ended.
@@ -171,7 +171,7 @@ pub struct Ceremonies {
     /// Numbers of those that had a quorum.
     agreed: Vec<u32>,
     /// Of every station, its signing key and its recipient.
-    station_keys: HashSet<Digest>,
+    station_keys: HashSet<KeyPoint>,
     /// The highest version of each credential.
     versions: BTreeMap<(Name, Role), u32>,
 }
@@ -213,7 +213,7 @@ impl Ceremonies {
 
     /// Whether one of these keys was that of a station.
     pub(super) fn knows_station(&self, keys: &StationKeys) -> bool {
-        station_keys(keys).iter().any(|key| self.station_keys.contains(key))
+        keys.points().iter().any(|key| self.station_keys.contains(key))
     }
 
     /// The highest version that a credential had; 0 if there was none.
@@ -226,7 +226,7 @@ impl Ceremonies {
         if ceremony.had_quorum {
             self.agreed.push(number);
         }
-        self.station_keys.extend(station_keys(&ceremony.proposal.station.keys));
+        self.station_keys.extend(ceremony.proposal.station.keys.points());
         for credential in &ceremony.proposal.credentials {
             let version = self.versions.entry((credential.target.clone(), credential.role)).or_default();
             *version = credential.version.max(*version);
@@ -264,8 +264,4 @@ impl<'a> IntoIterator for &'a Ceremonies {
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
-}
-
-fn station_keys(keys: &StationKeys) -> [Digest; 2] {
-    [keys.signing_key.keyid(), Digest::of(keys.recipient.to_string().as_bytes())]
 }

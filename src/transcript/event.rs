@@ -18,7 +18,7 @@ use crate::{
         program::ProgramRecord,
         target::{Inventory, LeftOut, ObjectRecord, Role, TokenIdentity},
     },
-    sealing::recipient::X25519Recipient,
+    sealing::application::ApplicationRecipient,
 };
 
 /// The frame of every payload: its place in the chain, the station's time, and what happened.
@@ -180,7 +180,7 @@ pub struct PinInForce {
 #[serde(deny_unknown_fields)]
 pub struct HandedOver {
     pub target: Name,
-    pub recipient: X25519Recipient,
+    pub recipient: ApplicationRecipient,
     /// Version of the PIN.
     pub version: u32,
     /// SHA-256 of the sealed file.

@@ -19,7 +19,7 @@ use crate::{
         target::{ObjectRecord, Role, TokenIdentity},
     },
     roster::{Roster, point::KeyPoint},
-    sealing::single,
+    sealing::hybrid,
 };
 
 /// The most bits of entropy that a record can claim for a credential. None is made with more, and a record that claims more is
@@ -140,10 +140,10 @@ pub(super) fn applicable_roster(proposal: &Proposal, context: &Context<'_>) -> R
 fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) -> Result<(), Finding> {
     let keys = &proposal.station.keys;
     let points = keys.points();
-    let [signing, opening] = points;
+    let distinct: BTreeSet<_> = points.iter().collect();
     let of_roster = points.iter().any(|point| roster.has_key(*point));
     let used = context.state.is_some_and(|state| state.ceremonies.knows_station(keys));
-    if signing == opening || of_roster || used {
+    if distinct.len() < points.len() || of_roster || used {
         return Err(Finding::error("station-keys", "its station's keys are in use elsewhere"));
     }
     Ok(())
@@ -226,7 +226,9 @@ fn check_new_target(target: &GenesisTarget, roster: &Roster, context: &Context<'
         return Err(format!("{name}: a practice token in production, which the policy refuses"));
     }
     let application = target.reissued().and_then(|rule| rule.recipient.as_ref());
-    if application.is_some_and(|recipient| roster.has_key(KeyPoint::of_recipient(recipient))) {
+    if application.is_some_and(|recipient| {
+        KeyPoint::of_application(recipient).iter().any(|point| roster.has_key(*point))
+    }) {
         return Err(format!("{name}: its application's recipient is a key of the quorum"));
     }
     let unknown = target.credentials.iter().find(|r| roster.deal().authority(&r.authority).is_none());
@@ -261,7 +263,7 @@ fn check_credentials(plan: &Plan, proposal: &Proposal, context: &Context<'_>) ->
                 credential.version
             ));
         }
-        single::check_x25519(&credential.file.0)
+        hybrid::check_sealed(&credential.file.0)
             .or_else(|error| fail(format!("the sealed {role} of {target}: {error}")))?;
         if credential.bits > MAX_BITS {
             return fail(format!(
@@ -289,7 +291,7 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
         let target = &handover.target;
         let of_target = wanted.iter().find(|(name, _)| *name == target);
         if of_target.is_none_or(|(_, rule)| rule.recipient.as_ref() != Some(&handover.recipient)) {
-            return fail(format!("the user-pin of {target} is not for {}", handover.recipient));
+            return fail(format!("the user-pin of {target} is not for {}", handover.recipient.told()));
         }
         let same = |c: &SealedCredential| {
             c.target == *target && c.role == Role::UserPin && c.version == handover.version
@@ -297,7 +299,9 @@ fn check_handovers(proposal: &Proposal, context: &Context<'_>) -> Result<(), Fin
         if !proposal.credentials.iter().any(same) {
             return fail(format!("the user-pin of {target} that is handed over is not the one that is set"));
         }
-        single::check_x25519(&handover.file.0)
+        handover
+            .recipient
+            .check_sealed(&handover.file.0)
             .or_else(|error| fail(format!("the sealed user-pin of {target}: {error}")))?;
     }
     let each = |name: &Name| proposal.handovers.iter().filter(|h| h.target == *name).count();

@@ -192,7 +192,7 @@ fn spoken(kind: &str, absent: &str) -> String {
             "u8" | "u32" | "u64" | "NonZeroU32" => "number".to_owned(),
             "Timestamp" => "time".to_owned(),
             "PublicKey" => "key".to_owned(),
-            "ShareRecipient" | "X25519Recipient" => "recipient".to_owned(),
+            "ApplicationRecipient" | "HybridRecipient" | "ShareRecipient" => "recipient".to_owned(),
             "E" => "event".to_owned(),
             name => words(name, ' '),
         }

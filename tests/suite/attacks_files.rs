@@ -9,11 +9,9 @@ use crate::support::quorum::{self, Quorum, Ran};
 use quorate::{
     approval::statement::{Approval, ApprovalFile, Rejection, Signed},
     encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Line},
-    sealing::release,
+    sealing::{hybrid::HybridIdentity, release},
     transcript::ceremony::check_approval,
 };
-
-const STRANGER: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
 /// A quorum with an open inventory, which Alice has approved in a file.
 fn with_alice() -> Quorum {
@@ -125,6 +123,7 @@ fn what_a_custodian_signed_for_is_what_counts() {
     quorum.approve_to_file("bob").ok();
     let ceremony = open_of(&quorum);
     let station = ceremony.proposal.station.keys.recipient.clone();
+    let stranger = HybridIdentity::from_seed(&[7; 32]).unwrap().recipient();
     let (alice, bob) = (read(&quorum, "alice.approval"), read(&quorum, "bob.approval"));
     let own = shares(&quorum, "carol", &ceremony.roster, &["crypto-officer"]);
     let bobs = shares(&quorum, "bob", &ceremony.roster, &["crypto-officer"]);
@@ -163,11 +162,7 @@ fn what_a_custodian_signed_for_is_what_counts() {
         ),
         ("bare", ApprovalFile { release: None, ..alice.clone() }, "has no release"),
         ("flipped", flipped, "not the one that alice signed for"),
-        (
-            "elsewhere",
-            file(&quorum, "carol", &ceremony, &own, &STRANGER.parse().unwrap()),
-            "cannot be opened by this station",
-        ),
+        ("elsewhere", file(&quorum, "carol", &ceremony, &own, &stranger), "cannot be opened by this station"),
         ("rot", signed_rot, "cannot be opened by this station"),
         ("others-share", file(&quorum, "carol", &ceremony, &bobs, &station), "says it is bob's share"),
         ("others-release", for_bob, "by another custodian"),

@@ -23,7 +23,7 @@ use crate::{
         operations::{BackupOperation, BackupPlan},
         target::{BackupEntry, LeftOut, ObjectClass, ObjectRecord, Observation, Role},
     },
-    sealing::x25519::X25519Identity,
+    sealing::hybrid::HybridIdentity,
     transcript::{
         event::{BackedUp, BackupRecord, TargetState},
         ledger::TargetInForce,
@@ -158,7 +158,7 @@ fn export(
     }
     let file = acting.world.artifacts.begin(output)?;
     let counted = Counted { inner: file, hasher: Hasher::default(), length: 0 };
-    let recipient = keys.identity.to_public();
+    let recipient = keys.identity.recipient();
     let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
         .map_err(|e| Error::problem(format!("{what}: {e}"), "run the command again"))?;
     let age = match encryptor.wrap_output(counted) {
@@ -243,7 +243,7 @@ fn is_key(object: &ObjectRecord) -> bool {
 fn is_ours(
     acting: &mut Acting<'_, '_>,
     path: &OutputPath,
-    identity: &X25519Identity,
+    identity: &HybridIdentity,
     header: &Header,
 ) -> bool {
     let Ok(file) = acting.world.artifacts.open(path) else { return false };

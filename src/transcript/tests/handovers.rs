@@ -18,7 +18,8 @@ use crate::{
 };
 
 use super::forge::{
-    ALL, Forge, concluded, credential, intended, name, object, proposed, recipient, refit, sealed_to, text,
+    ALL, Forge, application, concluded, credential, intended, name, object, proposed, recipient, refit,
+    sealed_to, text,
 };
 use super::{forged, honest, taken_up_again::hold, targets::retire};
 
@@ -26,7 +27,7 @@ const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
 fn handover(version: u32, to: &str) -> SealedHandover {
     let file = sealed_to(&[&recipient(to)]);
-    SealedHandover { target: name("hsm"), recipient: recipient(to), version, file }
+    SealedHandover { target: name("hsm"), recipient: application(to), version, file }
 }
 
 /// A genesis whose user PIN is reissued to `application`.
@@ -35,11 +36,11 @@ fn genesis(forge: &Forge) -> Proposal {
 }
 
 /// The same for whoever has this key.
-fn genesis_for(forge: &Forge, application: &str) -> Proposal {
+fn genesis_for(forge: &Forge, owner: &str) -> Proposal {
     let mut proposal = forge.genesis();
     let text = format!(
         "user-pin = {{ authority = \"security-officer\", custody = \"reissued\", recipient = \"{}\" }}\n",
-        recipient(application)
+        application(owner)
     );
     let held = "user-pin = { authority = \"crypto-officer\", custody = \"held\" }\n";
     assert!(proposal.plan.contains(held));
@@ -52,10 +53,10 @@ fn genesis_for(forge: &Forge, application: &str) -> Proposal {
         let rule = &mut targets[0].credentials[1];
         rule.authority = name("security-officer");
         rule.custody = Custody::Reissued;
-        rule.recipient = Some(recipient(application));
+        rule.recipient = Some(application(owner));
     }
     proposal.credentials[1] = credential(Role::UserPin, "security-officer", 1);
-    proposal.handovers = vec![handover(1, application)];
+    proposal.handovers = vec![handover(1, owner)];
     proposal
 }
 
@@ -241,7 +242,7 @@ fn what_was_handed_over_is_what_was_proposed() {
         "handover: completed, but a PIN that was to be handed over is not reported",
     );
     forged(
-        &concluding(|c| c.handovers[0].recipient = recipient("mallory")),
+        &concluding(|c| c.handovers[0].recipient = application("mallory")),
         "handover: it reports a PIN that was not to be handed over, or not to",
     );
     forged(
@@ -289,7 +290,7 @@ fn a_genesis_hands_over_as_well() {
     );
     let other = |p: &mut Proposal| {
         if let Operation::Genesis(GenesisOperation { targets }) = &mut p.operation {
-            targets[0].credentials[1].recipient = Some(recipient("mallory"));
+            targets[0].credentials[1].recipient = Some(application("mallory"));
         }
         p.handovers = vec![handover(1, "mallory")];
     };

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-use super::forge::{ALL, Forge, TWO, Transcript, concluded, intended, name, object, recipient, seen, text};
+use super::forge::{ALL, Forge, TWO, Transcript, application, concluded, intended, name, object, seen, text};
 use super::forged;
 
 const NOT_DONE: &str = "outcome: completed, but what it shows is not what was to be done";
@@ -112,7 +112,7 @@ fn a_refusal_has_a_reason_and_changes_nothing() {
     forged(&refused(&three, &move |c| c.backup = Some(backup())), SOMETHING_DONE);
     let handed = || HandedOver {
         target: name("hsm"),
-        recipient: recipient("application"),
+        recipient: application("application"),
         version: 1,
         sha256: Digest::of(b"sealed"),
     };

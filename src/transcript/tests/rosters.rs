@@ -8,18 +8,14 @@ use crate::{
         OperationKind, OperationRule, Roster, RosterDocument,
         card::{CardKind, ENROLMENT_TYPE, Enrolment},
     },
-    sealing::{
-        recipient::{ShareRecipient, X25519Recipient},
-        single,
-    },
+    sealing::{hybrid::HybridIdentity, recipient::ShareRecipient},
     transcript::{
         ceremonies::Ceremonies,
         event::{Aborted, Approved},
     },
 };
-use sha2::Digest as _;
 
-use super::forge::{Forge, Key, name, recipient, refit, roster_document, sealed_to, text};
+use super::forge::{Forge, Key, name, recipient, refit, roster_document, sealed_to, text, with_point};
 use super::{
     forged,
     proposals::{delete, genesis, roster},
@@ -181,12 +177,15 @@ fn a_person_or_a_card_in_another_spelling_is_the_same() {
 
 #[test]
 fn a_key_in_two_roles_is_seen_in_every_spelling() {
-    // The scalar of an Ed25519 seed is a clamped half of its SHA-512: who has the seed of a signing key opens what is sealed
-    // to this recipient.
-    let scalar = sha2::Sha512::digest(Digest::of(b"alice").as_bytes());
-    let identity = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
-    let twin = X25519Recipient::of(&identity).unwrap();
-    enrolled(|e| e.share_recipient = Some(ShareRecipient::X25519(twin.clone())), "is listed twice");
+    // The scalar of an Ed25519 seed is a clamped half of its SHA-512: whoever has the seed of a signing key computes with this
+    // half of a recipient, too.
+    let own_half = |who: &str| {
+        let key = Key::of(who).public();
+        let stranger = HybridIdentity::from_seed(&[0x7e; 32]).unwrap().recipient();
+        with_point(&stranger, key.as_ed25519().unwrap().to_montgomery().to_bytes())
+    };
+    let twin = own_half("alice");
+    enrolled(|e| e.share_recipient = Some(ShareRecipient::Hybrid(twin.clone())), "is listed twice");
     delete(
         |p| p.station.keys.recipient = twin.clone(),
         "station-keys: its station's keys are in use elsewhere",
@@ -195,11 +194,17 @@ fn a_key_in_two_roles_is_seen_in_every_spelling() {
         |r| r.deal.authorities[0].recipient = twin.clone(),
         "roster: a key of crypto-officer is listed twice, maybe in another",
     );
-    let scalar = sha2::Sha512::digest(Digest::of(b"station-1").as_bytes());
-    let own = single::x25519_identity(scalar[..32].try_into().unwrap()).unwrap();
     delete(
-        |p| p.station.keys.recipient = X25519Recipient::of(&own).unwrap(),
+        |p| p.station.keys.recipient = own_half("station-1"),
         "station-keys: its station's keys are in use elsewhere",
+    );
+    // The ML-KEM half of another's, with a point of its own.
+    let (_, point) = recipient("stranger").halves();
+    let half = with_point(&recipient("alice"), point);
+    enrolled(|e| e.share_recipient = Some(ShareRecipient::Hybrid(half.clone())), "is listed twice");
+    roster(
+        |r| r.deal.authorities[0].recipient = half.clone(),
+        "roster: a key of crypto-officer is listed twice, maybe in another",
     );
 }
 

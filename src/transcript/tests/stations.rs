@@ -43,7 +43,7 @@ fn a_station_has_keys_of_its_own() {
         let mut lines = forge.begin(&proposal);
         lines.respell(|line| line.replace(&own, &bad));
         forge.push(&proposal, &lines);
-        forged(&forge, "line-syntax: not an X25519 recipient");
+        forged(&forge, "line-syntax: not an age recipient");
     }
     let mut forge = Forge::new();
     let mut proposal = forge.delete();

@@ -13,7 +13,7 @@ use quorate::{
     memory::{LockedBytes, Pin},
     ports::card::{Card as _, FinalTry},
     roster::Roster,
-    sealing::{recipient::X25519Recipient, release},
+    sealing::{hybrid::HybridRecipient, release},
     softcard::SoftCard,
     storage,
     transcript::{
@@ -74,7 +74,7 @@ pub fn file(
     who: &str,
     ceremony: &Ceremony,
     documents: &[LockedBytes],
-    station: &X25519Recipient,
+    station: &HybridRecipient,
 ) -> ApprovalFile {
     let sealed = release::seal(ceremony.digest, &name(who), documents, station).unwrap();
     let statement = sign(quorum, who, Mode::Production, &approval(ceremony, who, &sealed));

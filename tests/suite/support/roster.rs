@@ -18,8 +18,8 @@ use quorate::{
         key::PublicKey,
     },
     sealing::{
-        recipient::{ShareRecipient, X25519Recipient},
-        single,
+        hybrid::{HybridIdentity, HybridRecipient},
+        recipient::ShareRecipient,
     },
     sharing::{
         dealer, identity,
@@ -46,7 +46,7 @@ pub struct Recipe {
     pub minima: Vec<(&'static str, u8)>,
     /// Approvers of a deletion: numbers that are nobody's else.
     pub approvers: Vec<u8>,
-    /// Secrets that are dealt as they are, clamped or not; random ones where it is empty.
+    /// Seeds that are dealt; random ones where it is empty.
     pub secrets: Vec<[u8; 32]>,
 }
 
@@ -70,13 +70,13 @@ pub fn person(number: u8) -> Name {
 }
 
 /// The n-th custodian's share key.
-pub fn share_key(number: u8) -> quorate::sealing::x25519::X25519Identity {
-    single::x25519_identity(Digest::of(format!("share key {number}").as_bytes()).as_bytes()).unwrap()
+pub fn share_key(number: u8) -> quorate::sealing::hybrid::HybridIdentity {
+    HybridIdentity::from_seed(Digest::of(format!("share key {number}").as_bytes()).as_bytes()).unwrap()
 }
 
 /// The recipient of [`share_key`].
-pub fn share_recipient(number: u8) -> X25519Recipient {
-    X25519Recipient::of(&share_key(number)).unwrap()
+pub fn share_recipient(number: u8) -> HybridRecipient {
+    share_key(number).recipient()
 }
 
 impl Recipe {
@@ -182,7 +182,7 @@ impl Recipe {
         let custodians = (1..=self.custodians).map(|number| {
             let card = DealtCard {
                 keyid: public(number).keyid(),
-                share_recipient: ShareRecipient::X25519(share_recipient(number)),
+                share_recipient: ShareRecipient::Hybrid(share_recipient(number)),
             };
             DealtCustodian { name: person(number), cards: vec![card] }
         });
@@ -244,7 +244,7 @@ fn member(number: u8) -> Member {
         kind: CardKind::Soft,
         serial: Line::lossy(&number.to_string()),
         signing_key: public(number),
-        share_recipient: Some(ShareRecipient::X25519(share_recipient(number))),
+        share_recipient: Some(ShareRecipient::Hybrid(share_recipient(number))),
         created: Timestamp::EPOCH,
         attestation: Vec::new(),
     };

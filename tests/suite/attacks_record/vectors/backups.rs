@@ -14,7 +14,7 @@ use quorate::{
     },
     ports::token::BackupSource as _,
     proposal::target::{BackupEntry, ObjectRecord},
-    sealing::single,
+    sealing::{hybrid::HybridIdentity, single},
     storage,
     transcript::{
         event::{BackedUp, BackupRecord},
@@ -151,8 +151,7 @@ pub(super) fn make(dir: &Path) {
         let proposal = backup(&forge, false);
         let mut draft = Draft::honest(&forge, proposal.digest());
         change(&mut draft);
-        let authority: age::x25519::Recipient = recipient(draft.authority).to_string().parse().unwrap();
-        let mut sealed = single::seal_to(&authority, &draft.lines.concat()).unwrap();
+        let mut sealed = single::seal_to(&recipient(draft.authority), &draft.lines.concat()).unwrap();
         (draft.damage)(&mut sealed);
         let forge = backed_up(false, |told| {
             told.backup = Some(BackupRecord {
@@ -183,7 +182,7 @@ pub(super) fn make(dir: &Path) {
 /// The age identity of an authority, as `age -i` takes it.
 fn identity(authority: &str) -> String {
     let secret = Digest::of(authority.as_bytes());
-    let prefix = Hrp::parse("AGE-SECRET-KEY-").unwrap();
+    let prefix = Hrp::parse("AGE-SECRET-KEY-PQ-").unwrap();
     bech32::encode::<Bech32>(prefix, secret.as_bytes()).unwrap().to_uppercase()
 }
 
@@ -201,7 +200,7 @@ fn check(sealed: &[u8], vector: &Value, dir: &Path) -> Result<(), Refused> {
         return Err((None, "it is not the backup that the ledger recorded (SHA-256 differs)".into()));
     }
     let (_, secret) = bech32::decode(text("identity")).unwrap();
-    let identity = single::x25519_identity(&secret.try_into().unwrap()).unwrap();
+    let identity = HybridIdentity::from_seed(&secret.try_into().unwrap()).unwrap();
     let file = Box::new(Cursor::new(sealed.to_vec()));
     let mut entries = Entries::recorded(file, &identity, (&state, ceremony)).map_err(words)?;
     let key: [u8; 32] = base16ct::lower::decode_vec(text("backup_key")).unwrap().try_into().unwrap();

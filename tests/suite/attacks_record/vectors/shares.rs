@@ -7,7 +7,7 @@ use quorate::{
     encoding::{digest::Digest, strict},
     memory::ShareSecret,
     roster::{Roster, RosterDocument},
-    sealing::single,
+    sealing::{hybrid::HybridIdentity, single},
     sharing::share::{MAX_SHARE, UnverifiedShare, share_name},
 };
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub(super) fn make(dir: &Path) {
         ("share_with_another_title", replaced("quorate-share-v2", "quorate-share-v9")),
         ("share_with_another_after_it", two),
     ] {
-        let sealed = single::seal_to(&age_recipient(1), &document).unwrap();
+        let sealed = single::seal_to(&share_recipient(1), &document).unwrap();
         let mut entry = json!({
             "kind": "share", "roster": ROSTER, "authority": AUTHORITY, "custodian": "person-1",
             "identity": identity(1),
@@ -65,14 +65,10 @@ fn with_secret(dealing: &Dealing, bytes: &[u8]) -> Vec<u8> {
     UnverifiedShare::write(&share, &ShareSecret::new(secret)).unwrap().expose().to_vec()
 }
 
-fn age_recipient(number: u8) -> age::x25519::Recipient {
-    share_recipient(number).to_string().parse().unwrap()
-}
-
 /// The age identity of a custodian's card, as `age -i` takes it.
 fn identity(number: u8) -> String {
     let secret = Digest::of(format!("share key {number}").as_bytes());
-    let prefix = Hrp::parse("AGE-SECRET-KEY-").unwrap();
+    let prefix = Hrp::parse("AGE-SECRET-KEY-PQ-").unwrap();
     bech32::encode::<Bech32>(prefix, secret.as_bytes()).unwrap().to_uppercase()
 }
 
@@ -85,7 +81,8 @@ pub(super) fn read(vector: &Value, dir: &Path) -> Result<(), Refused> {
 fn check(sealed: &[u8], vector: &Value, roster: &Roster) -> Result<(), Refused> {
     let text = |key: &str| vector[key].as_str().unwrap();
     let words = |error: &dyn std::fmt::Display| (None, error.to_string());
-    let identity: age::x25519::Identity = text("identity").parse().unwrap();
+    let (_, seed) = bech32::decode(text("identity")).unwrap();
+    let identity = HybridIdentity::from_seed(&seed.try_into().unwrap()).unwrap();
     let opened = single::open_with(&identity, sealed, MAX_SHARE).map_err(|error| words(&error))?;
     let (share, rest) = UnverifiedShare::read(opened.expose()).map_err(|error| words(&error))?;
     let share = share.verify(roster, &name(text("authority")), &name(text("custodian")));

@@ -1,6 +1,6 @@
 //! What forged ledgers are made of: keys, cards, a roster, a token, events as an honest station writes them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use quorate::{
@@ -23,8 +23,9 @@ use quorate::{
         key::PublicKey,
     },
     sealing::{
-        recipient::{ShareRecipient, X25519Recipient},
-        single,
+        application::ApplicationRecipient,
+        hybrid::{HybridIdentity, HybridRecipient},
+        recipient::ShareRecipient,
     },
     transcript::{
         event::{Concluded, Intended, ObservedTarget, TargetState},
@@ -78,14 +79,28 @@ impl Key {
     }
 }
 
-/// `age1…` of a secret made from this seed.
-pub fn recipient(seed: &str) -> X25519Recipient {
-    let identity = single::x25519_identity(Digest::of(seed.as_bytes()).as_bytes()).unwrap();
-    X25519Recipient::of(&identity).unwrap()
+/// `age1pq1…` of a secret made from this seed.
+pub fn recipient(seed: &str) -> HybridRecipient {
+    static MADE: Mutex<BTreeMap<String, HybridRecipient>> = Mutex::new(BTreeMap::new());
+    let identity = || HybridIdentity::from_seed(Digest::of(seed.as_bytes()).as_bytes()).unwrap();
+    let mut made = MADE.lock().unwrap();
+    made.entry(seed.to_owned()).or_insert_with(|| identity().recipient()).clone()
+}
+
+/// The same as an application's.
+pub fn application(seed: &str) -> ApplicationRecipient {
+    ApplicationRecipient::Hybrid(recipient(seed))
+}
+
+/// A recipient whose ML-KEM half is this one's, and whose X25519 half is this point.
+pub fn with_point(recipient: &HybridRecipient, point: [u8; 32]) -> HybridRecipient {
+    let (ml_kem, _) = recipient.halves();
+    let bytes = [ml_kem, &point].concat();
+    age_core::primitives::bech32_encode(bech32::Hrp::parse("age1pq").unwrap(), &bytes).parse().unwrap()
 }
 
 /// An age file to these recipients.
-pub fn sealed_to(recipients: &[&X25519Recipient]) -> Base64 {
+pub fn sealed_to(recipients: &[&HybridRecipient]) -> Base64 {
     use std::io::Write as _;
     let all = recipients.iter().map(|r| *r as &dyn age::Recipient);
     let mut sealed = Vec::new();
@@ -109,7 +124,7 @@ fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
             kind,
             serial: text(card),
             signing_key: key.public(),
-            share_recipient: shares.then(|| ShareRecipient::X25519(recipient(card))),
+            share_recipient: shares.then(|| ShareRecipient::Hybrid(recipient(card))),
             created: time(START - MINUTE),
             attestation: Vec::new(),
         };
@@ -140,7 +155,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             .iter()
             .map(|c| DealtCard {
                 keyid: Key::of(c).public().keyid(),
-                share_recipient: ShareRecipient::X25519(recipient(c)),
+                share_recipient: ShareRecipient::Hybrid(recipient(c)),
             })
             .collect(),
     };
