@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::statement::Statement;
 use crate::{
     encoding::{
-        bounds,
         digest::Digest,
         text::{Line, Name},
         time::Timestamp,
@@ -30,9 +29,8 @@ pub struct Drill {
     pub dealing: Digest,
     pub person: Name,
     pub serial: Line,
-    /// The authorities whose shares it opened: all of them, in the roster's order, or none if it holds no share.
-    #[serde(deserialize_with = "bounds::authorities")]
-    pub authorities: Vec<Name>,
+    /// How many shares it opened: one of each authority, or 0 if it holds none.
+    pub opened: u8,
     /// When, by the clock of the machine on which it was done.
     pub time: Timestamp,
 }

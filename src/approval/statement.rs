@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     encoding::{
-        bounds,
+        bounds::{self, STATEMENT},
         digest::Digest,
         dsse::{Envelope, Mode},
         strict::{self, Base64, StrictError},
-        text::{self, Line, Name},
+        text::{self, Name, Remark},
         time::Timestamp,
     },
     proposal::document::ProposalStatement,
@@ -44,7 +44,7 @@ pub struct Approval {
 pub struct Rejection {
     pub proposal: Digest,
     pub custodian: Name,
-    pub reason: Line,
+    pub reason: Remark,
     pub time: Timestamp,
 }
 
@@ -54,8 +54,20 @@ pub struct Rejection {
 pub struct Abort {
     pub proposal: Digest,
     pub administrator: Name,
-    pub reason: Line,
+    pub reason: Remark,
     pub time: Timestamp,
+}
+
+/// What a person goes by who attests a head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttestationBasis {
+    /// They were in the room.
+    Present,
+    /// They saw the whole of a video of it.
+    Video,
+    /// They read the record alone.
+    Record,
 }
 
 /// A person who was there signs the head of a closed ceremony. It lies beside the transcript.
@@ -70,8 +82,10 @@ pub struct Attestation {
     pub person: Name,
     /// Whether what the transcript says is what was seen.
     pub agrees: bool,
+    /// What they go by; none where it is not recorded.
+    pub basis: Option<AttestationBasis>,
     /// What else they wish to say; why not, if they do not agree.
-    pub remark: Line,
+    pub remark: Remark,
     pub time: Timestamp,
 }
 
@@ -131,6 +145,9 @@ pub enum StatementError {
     /// A statement of another type, or of the other mode.
     #[error("a statement of type {found:?}, where {wanted:?} is wanted")]
     Type { found: String, wanted: String },
+    /// More than a card signs.
+    #[error("a {event} of {bytes} bytes, more than the {STATEMENT} that are allowed")]
+    Long { event: &'static str, bytes: usize },
     #[error("not a {event}: {source}")]
     Document { event: &'static str, source: StrictError },
     /// The author does not belong to the roster in this capacity.
@@ -208,6 +225,10 @@ pub fn read<S: Statement>(envelope: &Envelope, mode: Mode) -> Result<S, Statemen
     if envelope.payload_type != wanted {
         let found = text::printable(&envelope.payload_type.chars().take(100).collect::<String>());
         return Err(StatementError::Type { found, wanted });
+    }
+    let bytes = envelope.payload.0.len();
+    if bytes > STATEMENT {
+        return Err(StatementError::Long { event: S::EVENT, bytes });
     }
     strict::parse(&envelope.payload.0).map_err(|source| StatementError::Document { event: S::EVENT, source })
 }

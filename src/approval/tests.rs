@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, io::Write as _};
 
 mod counting;
+mod longest;
 
 #[allow(dead_code, reason = "shared with the suite")]
 #[path = "../../tests/suite/support/roster.rs"]

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     account::outcome::FileAndReason,
     approval::statement::Abort,
-    encoding::{digest::Digest, text::Line},
+    encoding::{digest::Digest, text::Remark},
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
         store::Inbox,
@@ -36,7 +36,7 @@ pub fn abort(
     description: &CardDescription,
     card: &mut dyn UnlockedCard,
     inbox: &mut dyn Inbox,
-    reason: Line,
+    reason: Remark,
 ) -> Result<GivenUp, Error> {
     let state = world.load()?;
     let ceremony = open_ceremony(&state, "abort")?.clone();

@@ -6,7 +6,7 @@ use crate::{
     encoding::{
         digest::Digest,
         strict::Base64,
-        text::{Line, Name},
+        text::{Name, Remark},
         time::Timestamp,
     },
     memory::LockedBytes,
@@ -46,7 +46,7 @@ pub enum Continuity {
 pub enum Answer {
     /// Yes, which releases their shares to the station.
     Approve,
-    Reject(Line),
+    Reject(Remark),
 }
 
 impl Answer {
@@ -316,7 +316,7 @@ fn reject(
     matter: &Matter<'_>,
     description: &CardDescription,
     card: &mut dyn UnlockedCard,
-    reason: Line,
+    reason: Remark,
     clock: &dyn Clock,
 ) -> Result<ApprovalFile, Error> {
     let rejection = Rejection {

@@ -4,7 +4,7 @@ use super::{Code, Error, copies, not_before, recognition, sign};
 use crate::{
     account::acts::HeadAttested,
     approval::statement::Attestation,
-    encoding::{digest::Digest, strict, text::Line},
+    encoding::{digest::Digest, strict, text::Remark},
     ports::{
         card::{CardDescription, UnlockedCard},
         clock::Clock,
@@ -19,13 +19,13 @@ pub struct Opinion {
     /// Whether the transcript says what was seen.
     pub agrees: bool,
     /// A remark; may be empty.
-    pub remark: Line,
+    pub remark: Remark,
 }
 
 impl Opinion {
     /// The transcript says what was seen, and there is nothing to add.
     pub fn agreement() -> Self {
-        Self { agrees: true, remark: Line::lossy("") }
+        Self { agrees: true, remark: Remark::none() }
     }
 }
 
@@ -91,6 +91,7 @@ pub fn attest(
         head: ceremony.last_line,
         person: person.name.clone(),
         agrees: opinion.agrees,
+        basis: None,
         remark: opinion.remark,
         time: not_before(clock.now(), state.floor(None))?,
     };

@@ -109,7 +109,7 @@ pub fn drill(
         dealing: subject.roster.dealing_id(),
         person: subject.person.name.clone(),
         serial: description.serial.clone(),
-        authorities: subject.authorities.clone(),
+        opened: u8::try_from(subject.authorities.len()).unwrap_or(u8::MAX),
         time: not_before(clock.now(), subject.state.floor(None))?,
     };
     let envelope = sign::statement(card, &description.signing_key, subject.state.mode, &said)?;

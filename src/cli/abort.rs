@@ -13,12 +13,12 @@ use super::{
 use crate::{
     account::acts::CeremonyAborted,
     ceremony::{Error, abort, execute, recognition},
-    encoding::text::Line,
+    encoding::text::Remark,
     storage::FileInbox,
 };
 
 pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let reason = Line::new(&args.reason)
+    let reason = Remark::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
     let proposal = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
     let mut card = PresentedCard::once(terminal, &args.card)?;

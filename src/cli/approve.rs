@@ -23,7 +23,7 @@ use crate::{
     },
     encoding::{
         digest::Digest,
-        text::{self, Line, Name},
+        text::{self, Name, Remark},
     },
     ports::{
         clock::Clock as _,
@@ -39,7 +39,7 @@ pub fn approve(args: &Approve, global: &Global, terminal: Terminal) -> Result<Do
 }
 
 pub fn reject(args: &Reject, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    let reason = Line::new(&args.reason)
+    let reason = Remark::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
     run(&args.ledger, &args.card, &args.decision, Answer::Reject(reason), global, terminal)
 }

@@ -14,7 +14,7 @@ use crate::{
         attest::{self, Opinion, Shown},
         recognition,
     },
-    encoding::text::Line,
+    encoding::text::Remark,
     ports::card::Uses,
     storage::SystemClock,
     transcript::ledger::Ceremony,
@@ -22,7 +22,7 @@ use crate::{
 
 pub fn run(args: &Attest, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let said = args.disagree.as_ref().or(args.remark.as_ref()).map(String::as_str).unwrap_or_default();
-    let remark = Line::new(said).map_err(|e| Error::usage(e.to_string(), "give one line of plain text"))?;
+    let remark = Remark::new(said).map_err(|e| Error::usage(e.to_string(), "give one line of plain text"))?;
     let opinion = Opinion { agrees: args.disagree.is_none(), remark };
     let mut card = PresentedCard::once(terminal, &args.card)?;
     let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;

@@ -81,7 +81,7 @@ fn drill(args: &CardDrill, place: &CardPlace, global: &Global, terminal: Termina
         ceremony: subject.last.directory.clone(),
         head: said.head,
         epoch: said.epoch,
-        authorities: said.authorities.clone(),
+        authorities: subject.authorities.clone(),
         time: said.time,
         file: file.or(shown),
     }))

@@ -163,10 +163,10 @@ fn read<S: Statement>(envelope: &Envelope, mode: Mode) -> Result<S, Error> {
 }
 
 fn show_drill(terminal: Terminal, said: &Drill) {
-    let names: Vec<&str> = said.authorities.iter().map(Name::as_str).collect();
-    let did = match names.as_slice() {
-        [] => "signs, and holds no share".to_owned(),
-        names => format!("opened its share of {}, as dealt in epoch {}", names.join(" and "), said.epoch),
+    let did = match said.opened {
+        0 => "signs, and holds no share".to_owned(),
+        1 => format!("opened its share, as dealt in epoch {}", said.epoch),
+        shares => format!("opened its {shares} shares, as dealt in epoch {}", said.epoch),
     };
     terminal.item(&format!("{}'s card {} {did}, at {}", said.person, said.serial, said.time));
     terminal.item(&format!("in ledger {}, after ceremony {}", said.ledger.short(), said.ceremony));

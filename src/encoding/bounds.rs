@@ -110,6 +110,9 @@ lists! {
     blob = BLOB: 12 << 20;
 }
 
+/// Bytes of a statement: a YubiKey signs about 1,000 with an Ed25519 key, and DSSE adds type and lengths to these.
+pub const STATEMENT: usize = 900;
+
 /// Bytes of a file's path: PATH_MAX of Linux, its final NUL excluded.
 pub const PATH: usize = 4095;
 

@@ -122,13 +122,16 @@ impl TryFrom<String> for Name {
     }
 }
 
-/// A line of prose in a signed document: at most `MAX` characters, all printable.
+/// A line of prose in a signed document: at most `MAX` characters, all printable, that take at most `BYTES` bytes in JSON.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Prose<const MAX: usize>(String);
+pub struct Prose<const MAX: usize, const BYTES: usize = { usize::MAX }>(String);
 
 /// What a person writes or a token reports about itself.
 pub type Line = Prose<200>;
+
+/// What a person says in a statement that their card signs, which is short.
+pub type Remark = Prose<200, 400>;
 
 /// What was seen: paths, names and a module's own words may come together in it.
 pub type Summary = Prose<4000>;
@@ -141,9 +144,13 @@ pub enum LineError {
     /// Control, format or bidirectional characters.
     #[error("{0:?} has control characters")]
     Unprintable(String),
+    #[error(
+        "{0} bytes, more than the {1} that are allowed: letters with accents and of other scripts take 2 to 4 each"
+    )]
+    TooManyBytes(usize, usize),
 }
 
-impl<const MAX: usize> Prose<MAX> {
+impl<const MAX: usize, const BYTES: usize> Prose<MAX, BYTES> {
     pub fn new(text: &str) -> Result<Self, LineError> {
         text.to_owned().try_into()
     }
@@ -156,9 +163,27 @@ impl<const MAX: usize> Prose<MAX> {
         if !is_printable(text) {
             return Err(LineError::Unprintable(printable(text)));
         }
-        Ok(())
+        // Of what is printable, JSON escapes these two.
+        let escapes = text.bytes().filter(|b| matches!(b, b'"' | b'\\')).count();
+        match text.len().saturating_add(escapes) {
+            bytes if bytes > BYTES => Err(LineError::TooManyBytes(bytes, BYTES)),
+            _ => Ok(()),
+        }
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Remark {
+    /// Nothing to say.
+    pub const fn none() -> Self {
+        Self(String::new())
+    }
+}
+
+impl<const MAX: usize> Prose<MAX> {
     /// A line made of `text`: what cannot be shown replaced, what is too long cut, and an ellipsis where it was.
     pub fn lossy(text: &str) -> Self {
         let mut shown: String =
@@ -170,19 +195,15 @@ impl<const MAX: usize> Prose<MAX> {
         }
         Self(shown)
     }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl<const MAX: usize> fmt::Display for Prose<MAX> {
+impl<const MAX: usize, const BYTES: usize> fmt::Display for Prose<MAX, BYTES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
 }
 
-impl<const MAX: usize> TryFrom<String> for Prose<MAX> {
+impl<const MAX: usize, const BYTES: usize> TryFrom<String> for Prose<MAX, BYTES> {
     type Error = LineError;
 
     fn try_from(text: String) -> Result<Self, LineError> {
@@ -242,6 +263,16 @@ mod tests {
         assert_eq!(Line::lossy(&"ä".repeat(201)).as_str(), format!("{}…", "ä".repeat(199)));
         let long = format!("{} in the end it was restored", "path/".repeat(100));
         assert_eq!(Summary::lossy(&long).as_str(), long);
+    }
+
+    #[test]
+    fn a_remark_is_short_in_json_too() {
+        for (letter, most) in
+            [("a", 200), ("\u{e9}", 200), ("\"", 200), ("\u{6c34}", 133), ("\u{1f511}", 100)]
+        {
+            assert!(Remark::new(&letter.repeat(most)).is_ok(), "{letter}");
+            assert!(Remark::new(&letter.repeat(most + 1)).is_err(), "{letter}");
+        }
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
 fn refused_statement(error: &StatementError) -> Finding {
     let code = match error {
         StatementError::Type { .. } => "statement-type",
-        StatementError::Document { .. } => "statement-document",
+        StatementError::Document { .. } | StatementError::Long { .. } => "statement-document",
         StatementError::Author { .. } => "statement-author",
         StatementError::Card { .. } => "statement-card",
         StatementError::Signature { .. } => "statement-signature",

@@ -101,8 +101,8 @@ fn in_walk(
     if card.enrolment().serial != said.serial {
         return Err(format!("it names card {} and was signed by {card}", said.serial));
     }
-    if said.authorities != tried(roster, person) {
-        return Err(format!("its authorities are not those of which {} holds shares", said.person));
+    if usize::from(said.opened) != tried(roster, person).len() {
+        return Err(format!("it opened {} shares, not those that {} holds", said.opened, said.person));
     }
     if state.floor_at(ceremony).is_some_and(|floor| said.time < floor.times.1) {
         return Err(format!("it is dated {}, before the head that it names", said.time));

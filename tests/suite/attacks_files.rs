@@ -8,7 +8,7 @@ use crate::support::founded::{self, INVENTORY, snapshot};
 use crate::support::quorum::{self, Quorum, Ran};
 use quorate::{
     approval::statement::{Approval, ApprovalFile, Rejection, Signed},
-    encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Line},
+    encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Remark},
     sealing::{hybrid::HybridIdentity, release},
     transcript::ceremony::check_approval,
 };
@@ -278,7 +278,7 @@ fn names_of_files_and_reasons_move_no_cursor() {
     let said = Rejection {
         proposal: ceremony.digest,
         custodian: name("dave"),
-        reason: Line::lossy("no"),
+        reason: Remark::new("no").unwrap(),
         time: ceremony.proposal.created,
     };
     let mut envelope = sign(&quorum, "dave", Mode::Production, &said);
@@ -302,7 +302,7 @@ fn a_rejection_in_the_ledger_is_not_passed_over() {
     let said = Rejection {
         proposal: ceremony.digest,
         custodian: name("carol"),
-        reason: Line::lossy("no"),
+        reason: Remark::new("no").unwrap(),
         time: ceremony.proposal.created,
     };
     let statement = sign(&quorum, "carol", Mode::Production, &said);

@@ -11,7 +11,13 @@ use crate::support::founded::{
 use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum, Ran};
 use quorate::{
     approval::drill::Drill,
-    encoding::{digest::Digest, dsse::Mode, strict, text::Line, time::Timestamp},
+    encoding::{
+        digest::Digest,
+        dsse::Mode,
+        strict,
+        text::{Line, Remark},
+        time::Timestamp,
+    },
     transcript::drilled,
 };
 use serde_json::Value;
@@ -260,7 +266,7 @@ fn honest(quorum: &Quorum, who: &str) -> Drill {
         dealing: roster.dealing_id(),
         person: person.name.clone(),
         serial: Line::new(&serial).unwrap(),
-        authorities: drilled::tried(roster, person),
+        opened: u8::try_from(drilled::tried(roster, person).len()).unwrap(),
         time: last.times.1,
     }
 }
@@ -310,8 +316,8 @@ fn a_statement_that_is_not_of_this_ledger_epoch_and_card_does_not_count() {
         ("alice", "alice", &|d| d.person = name("mallory"), "mallory is no"),
         ("bob", "bob-spare", &|_| {}, "it names card"),
         ("alice", "alice", &|d| d.serial = Line::new("0").unwrap(), "it names card 0"),
-        ("alice", "alice", &|d| d.authorities.truncate(1), "authorities"),
-        ("wendy", "wendy", &|d| d.authorities = vec![name("crypto-officer")], "authorities"),
+        ("alice", "alice", &|d| d.opened = 1, "it opened 1 shares"),
+        ("wendy", "wendy", &|d| d.opened = 1, "it opened 1 shares"),
         ("alice", "alice", &|d| d.time = Timestamp::EPOCH, "before the head that it names"),
     ];
     for (who, signer, change, reason) in cases {
@@ -340,7 +346,8 @@ fn a_statement_that_was_changed_or_is_of_another_kind_does_not_count() {
         head: said.head,
         person: name("alice"),
         agrees: true,
-        remark: Line::new("").unwrap(),
+        basis: None,
+        remark: Remark::none(),
         time: said.time,
     };
     does_not_count(

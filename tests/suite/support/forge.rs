@@ -366,6 +366,7 @@ impl Forge {
             head: lines.head(),
             person: name(who),
             agrees,
+            basis: None,
             remark: text(if agrees { "" } else { "it smoked" }),
             time: time(lines.now()),
         }

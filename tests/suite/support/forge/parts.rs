@@ -47,7 +47,7 @@ pub fn name(text: &str) -> Name {
 }
 
 /// A line or a summary.
-pub fn text<const MAX: usize>(text: &str) -> Prose<MAX> {
+pub fn text<const MAX: usize, const BYTES: usize>(text: &str) -> Prose<MAX, BYTES> {
     Prose::new(text).unwrap()
 }
 
