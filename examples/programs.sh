@@ -4,7 +4,7 @@ hold() {
     for name in alice bob carol; do
         at station approve "$2" $(card "$name") --head "$(jq -r .head executed.json)" > "$name.log"
     done
-    at station execute "$2" $(card frank) --copy "$3" > executed.json
+    at station execute "$2" $(keepers frank heidi) --copy "$3" > executed.json
 }
 
 # 1. The root signs its certificate, and then a CRL. certtool logs in to the token with a PIN that nobody has.
@@ -59,7 +59,7 @@ at station propose offline.toml offline $(card frank) --copy offline.copy > prop
 for name in alice bob carol dave erin; do
     at station approve offline $(card "$name") > "$name.log"
 done
-at station execute offline $(card frank) --copy offline.copy > executed.json
+at station execute offline $(keepers frank heidi) --copy offline.copy > executed.json
 plan_command() {    # TITLE OUTPUT INPUT ARGUMENTS
     cat <<PLAN
 kind = "command"

@@ -22,6 +22,8 @@ serial=$(pkcs11-tool --module "$module" --list-token-slots |
 # Every machine has a state directory of its own; here the machines are played by folders.
 at() { local machine=$1; shift; quorate --yes --json --state-dir "$machine.state" "$@" 2>> prose.log; }
 card() { echo --card "soft:$1.card" --pin-file "$1.pin"; }
+# What was released is opened by two administrators: whoever is asked for --card, and another one.
+keepers() { echo $(card "$1") --keeper "soft:$2.card" --keeper-pin-file "$2.pin"; }
 
 # Cards and enrolments, each made by its holder.
 mkdir enrolments
@@ -39,6 +41,8 @@ dave Dave Draper
 erin Erin Eaton
 frank Frank Farmer
 grace Grace Glover
+heidi Heidi Hooper
+ivan Ivan Irving
 PEOPLE
 
 # The plan: soft cards and one disk are recorded deviations.
@@ -51,7 +55,7 @@ at station propose genesis.toml ledger $(card frank) --copy copy | jq -r .propos
 for name in alice bob carol dave erin; do
     at station approve ledger $(card "$name") > "$name.log"
 done
-at station execute ledger $(card frank) --copy copy --present-pin root-hsm:so-pin=so.pin | jq -r .head > head.txt
+at station execute ledger $(keepers frank heidi) --copy copy --present-pin root-hsm:so-pin=so.pin | jq -r .head > head.txt
 for name in alice bob carol dave erin grace; do
     at station attest ledger $(card "$name") --copy copy > "$name.log"
 done
@@ -66,11 +70,11 @@ done
 
 # Two are too few: exit code 6, and nothing happens.
 status=0
-at station execute ledger bob.approval $(card frank) --copy copy > early.json || status=$?
+at station execute ledger bob.approval $(keepers frank heidi) --copy copy > early.json || status=$?
 [ "$status" -eq 6 ]
 
-# Three are a quorum. The files with the releases are destroyed.
-at station execute ledger bob.approval carol.approval $(card frank) --copy copy > executed.json
+# Three are a quorum, and two administrators are there; frank, who proposed, is not needed. The files with the releases are destroyed.
+at station execute ledger bob.approval carol.approval $(keepers heidi ivan) --copy copy > executed.json
 jq -r .head executed.json > head.txt
 [ "$(jq -r .outcome executed.json)" = completed ] && [ ! -e bob.approval ] && [ ! -e carol.approval ]
 for name in alice bob carol grace; do

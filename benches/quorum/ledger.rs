@@ -211,6 +211,7 @@ fn inventory(
         station: Station {
             keys: StationKeys { signing_key: public(&station), recipient },
             host: text("bench"),
+            keepers: Vec::new(),
         },
         plan: plan.clone(),
         roster: roster.digest(),

@@ -50,6 +50,8 @@ account! {
         pub authorities: Vec<AuthorityStanding>,
         /// the people of the roster in force
         pub people: Vec<PersonStanding>,
+        /// how many administrators it takes to open what is released to a station; null where no roster is in force
+        pub station_keepers: Option<u8>,
         /// the targets of the quorum
         pub targets: Vec<TargetStanding>,
         /// targets that were retired
@@ -214,6 +216,8 @@ account! {
         pub attempts: Vec<Attempted>,
         /// how many copies of the ledger must be there before a target is touched
         pub copies: u8,
+        /// how many administrators' cards open what was released
+        pub station_keepers: u8,
         /// PINs that the quorum does not have, which 'execute' asks for
         pub pins: Vec<PinToPresent>,
     }
@@ -280,6 +284,7 @@ impl LedgerStanding {
                     cards: person.cards.iter().map(ToString::to_string).collect(),
                 })
                 .collect(),
+            station_keepers: roster.map(|roster| roster.policy().station_keepers),
             targets: state.targets.iter().map(|(name, target)| target_standing(name, target)).collect(),
             retired: state
                 .retired
@@ -343,6 +348,12 @@ impl LedgerStanding {
             let PersonStanding { name, full_name, standing, group, cards } = person;
             let group = group.iter().map(|group| format!(", group {group}")).collect::<String>();
             Row::Item(format!("{standing} {name} ({full_name}){group}: {}", listed(cards)))
+        }));
+        rows.extend(self.station_keepers.map(|keepers| match keepers {
+            1 => Row::Item("what is released to a station is opened by ONE administrator's card".into()),
+            _ => {
+                Row::Item("what is released to a station is opened by the cards of two administrators".into())
+            }
         }));
         (!rows.is_empty()).then(|| Passage::headed("Quorum", rows))
     }
@@ -466,6 +477,10 @@ impl OpenStanding {
         if !self.concluded {
             for PinToPresent { target, role, reason } in &self.pins {
                 rows.push(Row::Item(format!("'quorate execute' asks for the {role} of {target}: {reason}")));
+            }
+            if self.station_keepers > 1 {
+                let both = "'quorate execute' takes the cards of two administrators: --card and --keeper";
+                rows.push(Row::Item(both.into()));
             }
             if self.copies > 1 {
                 let copies = self.copies;

@@ -3,9 +3,9 @@
 use super::{
     Code, Error, World, clearing,
     execute::{self, open_ceremony},
+    keyring::{Keyring, Scope},
     recognition, sign,
     sign::LineWriter,
-    station::StationSecrets,
 };
 use crate::{
     account::outcome::FileAndReason,
@@ -27,8 +27,8 @@ pub struct GivenUp {
     pub left: Vec<FileAndReason>,
 }
 
-/// Opens the station's two secrets and signs.
-pub const USES: Uses = Uses { signs: 1, opens: 2 };
+/// Opens the key that signs the lines, and signs.
+pub const USES: Uses = Uses { signs: 1, opens: 1 };
 
 /// Has the administrator's card sign the abort, destroys releases and keys, and writes `aborted`.
 pub fn abort(
@@ -50,12 +50,11 @@ pub fn abort(
     clearing::check(&ceremony, inbox)?;
     // Destruction cannot be undone if the line that records it cannot be written.
     execute::check_room(world, &ceremony, 0)?;
-    let keyid = description.signing_key.keyid();
     let administrator = recognition::administrator(&ceremony.roster, description, "abort")?.name.clone();
     let time = world.now(Some(&state))?;
-    let secrets = StationSecrets::open(world.station, state.nonce, ceremony.number(), keyid, card)?;
-    secrets.check(&ceremony.proposal.station.keys)?;
-    let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
+    let keyring = Keyring::open(world.station, &ceremony, Scope::Lines, description, card)?;
+    let (signing, _) = keyring.into_secrets(&ceremony)?;
+    let mut lines = LineWriter::resume(world.mode, &signing, &ceremony)?;
     let statement = Abort { proposal: ceremony.digest, administrator, reason, time };
     let abort = sign::statement(card, &description.signing_key, world.mode, &statement)?;
     let mut cleared = clearing::clear(world, &ceremony, inbox);

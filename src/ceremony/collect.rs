@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Error, station::StationSecrets};
+use super::Error;
 use crate::{
     account::{ceremony::SaidBy, outcome::FileAndReason},
     approval::{
@@ -16,11 +16,12 @@ use crate::{
         text::{self, Name},
         time::Timestamp,
     },
+    memory::AuthoritySecret,
     ports::store::{Decision, Inbox, StationStore},
     proposal::operations::Plan,
     roster::card::EnrolledCard,
     sealing::release,
-    sharing::share::UnverifiedShare,
+    sharing::{identity, share::UnverifiedShare},
     transcript::{ceremony::check_approval, ledger::Ceremony},
 };
 
@@ -195,18 +196,18 @@ pub fn kept_name(decision: Decision, custodian: &Name) -> String {
     format!("{decision}-of-{custodian}")
 }
 
-/// Gathers what the station keeps and what was handed over.
+/// Gathers what the station keeps and what was handed over. Without the station's identity no release is opened.
 pub fn collect(
     ceremony: &Ceremony,
     mode: Mode,
-    secrets: &StationSecrets,
+    identity: Option<&AuthoritySecret>,
     store: &dyn StationStore,
     inbox: &mut dyn Inbox,
 ) -> Result<Collected, Error> {
     let mut gathered = Gathered {
         ceremony,
         mode,
-        identity: secrets.age_identity()?,
+        identity: identity.map(identity::age_identity).transpose()?,
         collected: Collected {
             participants: Vec::new(),
             approvals: Vec::new(),
@@ -289,7 +290,8 @@ fn counts_once(who: &Name) -> Unfit {
 struct Gathered<'a> {
     ceremony: &'a Ceremony,
     mode: Mode,
-    identity: crate::sealing::hybrid::HybridIdentity,
+    /// None where nothing can be done any more, so that nothing is opened.
+    identity: Option<crate::sealing::hybrid::HybridIdentity>,
     collected: Collected,
     digests: BTreeSet<Digest>,
 }
@@ -314,8 +316,10 @@ impl Gathered<'_> {
         if self.collected.approvals.iter().any(|(a, _)| a.statement().custodian == who) {
             return Err(counts_once(&who));
         }
-        let participant = self.participant(&who, &release)?;
-        self.collected.participants.push(participant);
+        if let Some(identity) = &self.identity {
+            let participant = self.participant(identity, &who, &release)?;
+            self.collected.participants.push(participant);
+        }
         self.collected.approvals.push((*signed, bytes.to_vec()));
         Ok(())
     }
@@ -337,9 +341,13 @@ impl Gathered<'_> {
     }
 
     /// An approval whose share is bad does not count, and is named.
-    fn participant(&self, who: &Name, sealed: &[u8]) -> Result<Participant, String> {
-        let opened =
-            release::open(&self.identity, sealed, self.ceremony.digest, who).map_err(|e| e.to_string())?;
+    fn participant(
+        &self,
+        identity: &crate::sealing::hybrid::HybridIdentity,
+        who: &Name,
+        sealed: &[u8],
+    ) -> Result<Participant, String> {
+        let opened = release::open(identity, sealed, self.ceremony.digest, who).map_err(|e| e.to_string())?;
         let requirement = self.ceremony.requirement();
         let mut rest = opened.expose();
         let mut shares = Vec::new();

@@ -12,11 +12,11 @@ use super::{
     collect::{self, Collected, SetAside},
     conclude::{self, Persistence, Report},
     copies, giving_up,
+    keyring::{self, Keyring, Scope},
     present::{self, PresentPins},
     readback,
     sign::{self, LineWriter},
     standing::Missing,
-    station::StationSecrets,
 };
 use crate::{
     account::listed,
@@ -32,7 +32,6 @@ use crate::{
     },
     memory::Pin,
     ports::{
-        card::{CardDescription, UnlockedCard, Uses},
         store::{Beside, Decision, Inbox},
         token::Attempt,
     },
@@ -43,13 +42,10 @@ use crate::{
     },
 };
 
-/// Opens the station's two secrets.
-pub const USES: Uses = Uses { signs: 0, opens: 2 };
-
 /// What an operator brings to an execution besides the ledger.
 pub struct ExecuteRequest<'a> {
-    /// The administrator's card.
-    pub card: &'a CardDescription,
+    /// The station's keys, opened with the cards that it takes.
+    pub keyring: Keyring,
     /// Approval files.
     pub inbox: &'a mut dyn Inbox,
     /// PINs that are in force and are not the quorum's, tried once and never stored.
@@ -105,17 +101,22 @@ pub fn check_given<'p>(
 }
 
 /// Finds without a card what would end an execution once its PIN was given: the clock, the proposal's end, and too few
-/// approvals, unless `more` of them are to come. Releases are opened only later.
+/// approvals, unless `more` of them are to come. Releases are opened only later. Gives what of the station that takes.
 pub fn foresee(
     world: &mut World<'_>,
     state: &LedgerState,
     open: &Ceremony,
     inbox: &mut dyn Inbox,
     more: Approvals,
-) -> Result<(), Error> {
+) -> Result<Scope, Error> {
     let now = world.now(Some(state))?;
-    if open.concluded.is_some() || open.intended.is_some() {
-        return Ok(());
+    keyring::check_station(world.station, open)?;
+    // The act is over and on record: what is left to do needs no shares.
+    if open.concluded.is_some() {
+        return Ok(Scope::Lines);
+    }
+    if open.intended.is_some() {
+        return Ok(Scope::Releases);
     }
     let mut heard = collect::heard(open, world.mode, world.station)?;
     heard.hear(open, world.mode, inbox);
@@ -123,14 +124,14 @@ pub fn foresee(
     let tally = Tally::count(&open.requirement(), &approving, &rejecting);
     // What can no longer be approved is recorded and closed, whenever that is.
     if !tally.reachable {
-        return Ok(());
+        return Ok(Scope::Lines);
     }
     check_expiry(open, now)?;
     match more {
         Approvals::Complete if !tally.is_quorum() => {
             Err(too_few(open, &tally, (&approving, &rejecting), &heard.set_aside))
         }
-        Approvals::Complete | Approvals::ToCome => Ok(()),
+        Approvals::Complete | Approvals::ToCome => Ok(Scope::Releases),
     }
 }
 
@@ -161,20 +162,13 @@ fn check_expiry(open: &Ceremony, now: Timestamp) -> Result<(), Error> {
 }
 
 /// Executes the open ceremony, or goes on with one that was cut off.
-pub fn execute(
-    world: &mut World<'_>,
-    card: &mut dyn UnlockedCard,
-    request: ExecuteRequest<'_>,
-) -> Result<Report, Error> {
+pub fn execute(world: &mut World<'_>, request: ExecuteRequest<'_>) -> Result<Report, Error> {
     let state = world.load()?;
     let ceremony = open_ceremony(&state, "execute")?.clone();
     world.now(Some(&state))?;
     world.sweep(&state)?;
-    let (ledger, number) = (state.nonce, ceremony.number());
-    let keyid = request.card.signing_key.keyid();
-    let secrets = StationSecrets::open(world.station, ledger, number, keyid, card)?;
-    secrets.check(&ceremony.proposal.station.keys)?;
-    let mut lines = LineWriter::resume(world.mode, &secrets.signing, &ceremony)?;
+    let (signing, identity) = request.keyring.into_secrets(&ceremony)?;
+    let mut lines = LineWriter::resume(world.mode, &signing, &ceremony)?;
     let persistence = request.persistence;
     check_keeping(&ceremony, persistence)?;
     // The act is over and on record: what is left to do needs no shares and no PINs.
@@ -187,7 +181,7 @@ pub fn execute(
         clearing::check(&ceremony, request.inbox)?;
     }
     present::check_lengths(world.tokens, &state, &ceremony, &request.present)?;
-    let collected = collect::collect(&ceremony, world.mode, &secrets, world.station, request.inbox)?;
+    let collected = collect::collect(&ceremony, world.mode, identity.as_ref(), world.station, request.inbox)?;
     let (quorum, intent, run, set_aside) = match &ceremony.intended {
         Some((intended, line)) => {
             let quorum = establish(&ceremony, collected)?;
@@ -391,7 +385,8 @@ fn begin(
 /// Whether the rejections leave no way to a quorum.
 fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
     let rejecting = collected.rejecting();
-    let approving = collected.participants.iter().map(|p| p.custodian().clone()).collect();
+    let approving =
+        collected.approvals.iter().map(|(signed, _)| signed.statement().custodian.clone()).collect();
     if Tally::count(&ceremony.requirement(), &approving, &rejecting).reachable {
         return None;
     }

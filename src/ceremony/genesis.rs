@@ -26,7 +26,7 @@ pub(super) fn targets(
     tokens: &mut dyn TokenSource,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<Joining>> {
-    let policy = plan.policy.policy();
+    let policy = plan.policy();
     let mut targets = Vec::new();
     for table in &plan.targets {
         let joining = observe_target(table, &policy, mode, tokens).and_then(|joining| {
@@ -51,11 +51,11 @@ pub(super) fn deal(
         mode,
         ledger,
         epoch: 1,
-        station: station.keys()?,
+        station: station.keys().clone(),
         members,
         authorities: plan.authorities.clone(),
         operations: plan.operations.iter().map(|(operation, table)| (*operation, table.rule())).collect(),
-        policy: plan.policy.policy(),
+        policy: plan.policy(),
     };
     dealing::deal(terms, rng)
 }

@@ -29,6 +29,7 @@ mod genesis;
 mod giving_up;
 mod installation;
 mod joining;
+pub mod keyring;
 pub(crate) mod medium;
 mod mistakes;
 mod news;

@@ -14,7 +14,7 @@ use super::{
     program_proposal::HandedCredentials,
     recognition, residence,
     sign::{self, LineWriter},
-    station::StationSecrets,
+    station::{Entrusted, StationSecrets},
 };
 use crate::{
     account::acts::ProposalMade,
@@ -33,7 +33,7 @@ use crate::{
         operations::{GenesisOperation, GenesisPlan, Operation, Plan},
         target::Role,
     },
-    roster::{Roster, RosterDocument},
+    roster::{Policy, Roster, RosterDocument},
     transcript::{
         event::Proposed,
         ledger::{Ceremony, LedgerState},
@@ -68,7 +68,7 @@ pub struct Draft {
     pub plan: Plan,
     /// The roster whose people act.
     pub roster: Arc<Roster>,
-    secrets: StationSecrets,
+    station: Entrusted,
 }
 
 /// A plan that can be proposed.
@@ -145,9 +145,14 @@ pub fn draft(
         world.sweep(state)?;
     }
     let heading = request.plan.heading();
+    let ceremony = state.map_or(0, |s| u32::try_from(s.ceremonies.len()).unwrap_or(u32::MAX));
+    let keys = secrets.keys().clone();
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    // From here on nothing in memory opens a release.
+    let station = secrets.entrust(&substance.roster, (ledger, ceremony), &mut rng)?;
     let proposal = Proposal {
         ledger,
-        ceremony: state.map_or(0, |s| u32::try_from(s.ceremonies.len()).unwrap_or(u32::MAX)),
+        ceremony,
         predecessor: state.and_then(|s| s.ceremonies.last()).map(|c| c.last_line),
         nonce,
         title: heading.title.clone(),
@@ -155,8 +160,9 @@ pub fn draft(
         created: now,
         expires: now.plus(u64::from(heading.expires_in_hours).saturating_mul(3600)),
         station: Station {
-            keys: secrets.keys()?,
+            keys,
             host: world.environment.hostname.clone().unwrap_or_else(|| Line::lossy("unknown")),
+            keepers: station.keepers.clone(),
         },
         plan: request.plan_text.to_owned(),
         roster: substance.roster.digest(),
@@ -165,7 +171,7 @@ pub fn draft(
         credentials: substance.pins.credentials,
         handovers: substance.pins.handovers,
     };
-    Ok(Draft { proposal, plan: request.plan.clone(), roster: substance.roster, secrets })
+    Ok(Draft { proposal, plan: request.plan.clone(), roster: substance.roster, station })
 }
 
 /// Everything but the proposer. None only if a mistake was noted.
@@ -175,10 +181,7 @@ fn prepare(
     request: &Request<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<Prepared> {
-    let policy = match (request.plan, state.and_then(LedgerState::roster)) {
-        (Plan::Genesis(plan), _) => Some(plan.policy.policy()),
-        (_, roster) => roster.map(|roster| roster.policy().clone()),
-    };
+    let policy = policy(state, request.plan);
     let now = moment(world, state, request.plan);
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let mut nonce = || {
@@ -304,6 +307,14 @@ fn substance(world: &mut World<'_>, state: &LedgerState, plan: &Plan) -> Result<
     Ok(Substance { operation, pins, new_roster: None, roster })
 }
 
+/// What a plan's ceremony is held to; none where no roster is in force.
+pub fn policy(state: Option<&LedgerState>, plan: &Plan) -> Option<Policy> {
+    match (plan, state.and_then(LedgerState::roster)) {
+        (Plan::Genesis(plan), _) => Some(plan.policy()),
+        (_, roster) => roster.map(|roster| roster.policy().clone()),
+    }
+}
+
 /// The roster whose people act on a plan.
 pub fn acting_roster(state: &LedgerState, plan: &Plan) -> Result<Arc<Roster>, Error> {
     match (state.roster(), plan) {
@@ -332,17 +343,14 @@ pub fn submit(
     description: &CardDescription,
     card: &mut dyn UnlockedCard,
 ) -> Result<ProposalMade, Error> {
-    let Draft { proposal, roster, secrets, .. } = draft;
-    let admin = roster
-        .person(&proposal.proposer)
-        .ok_or_else(|| Error::refused("the proposer is no longer on the roster", "run the command again"))?;
+    let Draft { proposal, station, .. } = draft;
     let envelope = sign::statement(card, &description.signing_key, world.mode, &proposal.statement())?;
     let digest = envelope.payload_digest();
-    let station = proposal.station.keys.fingerprint();
+    let fingerprint = proposal.station.keys.fingerprint();
     let event =
         Proposed { proposal: envelope, body: proposal.clone(), environment: world.environment.clone() };
-    let line = LineWriter::begin(world.mode, &secrets.signing)?.line(proposal.created, event);
-    secrets.keep(world.station, (proposal.ledger, proposal.ceremony), digest, admin)?;
+    let line = LineWriter::begin(world.mode, &station.signing)?.line(proposal.created, event);
+    station.keep(world.station, (proposal.ledger, proposal.ceremony), digest)?;
     medium::remember(world, &proposal)?;
     let directory = proposal.directory();
     let created = world.create(&directory, proposal.plan.as_bytes(), &line);
@@ -362,7 +370,12 @@ pub fn submit(
             ));
         }
     }
-    Ok(ProposalMade { ceremony: directory, proposal: digest, station, expires: proposal.expires })
+    Ok(ProposalMade {
+        ceremony: directory,
+        proposal: digest,
+        station: fingerprint,
+        expires: proposal.expires,
+    })
 }
 
 /// Whether the ledger was never written to, which tells a genesis from everything else.

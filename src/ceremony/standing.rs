@@ -82,6 +82,7 @@ pub fn standing(
         station_here: here,
         attempts: open.attempts.clone(),
         copies: open.roster.policy().copies,
+        station_keepers: open.roster.policy().station_keepers,
         pins: present::needed(Some(state), &open.proposal.operation).into_iter().map(pin).collect(),
     };
     Ok((Some(standing), next))

@@ -1,149 +1,171 @@
-//! A station's two secrets for one ceremony, sealed to the cards of the administrator who proposes.
+//! A station's two secrets for one ceremony, and to whom they are entrusted.
+//!
+//! The key that signs the lines is sealed to every card of every administrator: any one of them goes on with a ceremony, aborts
+//! or closes it. What opens the releases is split, 2 of all administrators, unless the policy has one keeper: the copies that one
+//! administrator keeps of a station's files, with all their cards, open nothing that custodians released.
 
 use std::sync::Arc;
 
 use super::{Error, sign};
 use crate::{
-    encoding::digest::Digest,
-    memory::{LockedBytes, StationSecret},
-    ports::{
-        card::{CardError, UnlockedCard},
-        store::StationStore,
-    },
-    roster::{Person, deal::StationKeys},
-    sealing::{
-        document::{self, DocumentError, Reader},
-        hybrid::HybridIdentity,
+    encoding::{digest::Digest, text::Name},
+    memory::{AuthoritySecret, LockedBytes, StationSecret},
+    ports::store::StationStore,
+    proposal::document::Keeper,
+    roster::{Person, Roster, deal::StationKeys},
+    sealing::document::{self, DocumentError, Reader},
+    sharing::{
+        commitment::ShareName,
+        dealer::{self, Terms},
+        identity,
+        share::UnverifiedShare,
     },
 };
 
 const TITLE: &str = "quorate-station-v2";
+/// What a keeper's share names as its authority.
+const AUTHORITY: &str = "station";
 
-/// The secrets of an open ceremony's station.
+/// The secrets of a station, just made.
 pub struct StationSecrets {
     /// Seed of the Ed25519 key that signs the lines.
+    signing: Arc<StationSecret>,
+    /// Opens the releases.
+    identity: AuthoritySecret,
+    keys: StationKeys,
+}
+
+/// The same once they are entrusted: what opens the releases is sealed, and gone from memory.
+pub struct Entrusted {
     pub signing: Arc<StationSecret>,
-    /// The age identity that opens the releases; destroyed before `closed` is written.
-    pub identity: Option<StationSecret>,
+    /// Those of whom two open the releases; none where any one administrator does.
+    pub keepers: Vec<Keeper>,
+    sealed: Vec<(String, Vec<u8>)>,
 }
 
 impl StationSecrets {
     pub fn fresh(rng: &mut impl rand_core::CryptoRng) -> Result<Self, Error> {
-        let mut secret = || -> Result<StationSecret, Error> {
-            let mut bytes = LockedBytes::zeroed(32)?;
-            rng.fill_bytes(bytes.expose_mut());
-            Ok(StationSecret::new(bytes))
-        };
-        Ok(Self { signing: Arc::new(secret()?), identity: Some(secret()?) })
+        let mut seed = LockedBytes::zeroed(32)?;
+        rng.fill_bytes(seed.expose_mut());
+        let signing = Arc::new(StationSecret::new(seed));
+        let identity = identity::fresh(rng)?;
+        let recipient = identity::recipient(&identity)?;
+        let keys = StationKeys { signing_key: sign::public_key(&signing)?, recipient };
+        Ok(Self { signing, identity, keys })
     }
 
     /// Their public halves.
-    pub fn keys(&self) -> Result<StationKeys, Error> {
-        let signing_key = sign::public_key(&self.signing)?;
-        Ok(StationKeys { signing_key, recipient: self.age_identity()?.recipient() })
+    pub fn keys(&self) -> &StationKeys {
+        &self.keys
     }
 
-    /// What opens the releases.
-    pub fn age_identity(&self) -> Result<HybridIdentity, Error> {
-        let identity = self.identity.as_ref().ok_or_else(|| {
-            Error::refused(
-                "the station's identity is destroyed: an abort of this ceremony was cut off",
-                "run 'quorate abort' again; if nobody aborted it, the file is damaged: have the quorum recover the ceremony",
-            )
-        })?;
-        let bytes = identity.expose().try_into().map_err(|_| damaged())?;
-        Ok(HybridIdentity::from_seed(bytes)?)
+    /// Seals both to the administrators of the roster that acts.
+    pub fn entrust(
+        self,
+        roster: &Roster,
+        (ledger, ceremony): (Digest, u32),
+        rng: &mut impl rand_core::CryptoRng,
+    ) -> Result<Entrusted, Error> {
+        let mut sealed = Vec::new();
+        let own = |part, secret: &[u8]| document::write(TITLE, &fields(ledger, ceremony, part), secret);
+        let signing = own("signing", self.signing.expose())?;
+        let administrators: Vec<&Person> = roster.administrators().collect();
+        for administrator in &administrators {
+            seal("signing", &signing, administrator, &mut sealed)?;
+        }
+        let mut keepers = Vec::new();
+        if roster.policy().station_keepers == 1 {
+            let identity = own("identity", self.identity.expose())?;
+            for administrator in &administrators {
+                seal("identity", &identity, administrator, &mut sealed)?;
+            }
+        } else {
+            let terms = Terms {
+                dealing: self.keys.fingerprint(),
+                epoch: ceremony,
+                authority: &authority()?,
+                threshold: KEEPERS,
+                holders: administrators.iter().map(|person| &person.name).collect(),
+            };
+            let dealt = dealer::split(&terms, &self.identity, rng)
+                .map_err(|error| Error::problem(error.to_string(), "propose again"))?;
+            for (administrator, share) in administrators.iter().zip(dealt) {
+                let document = UnverifiedShare::write(&share.name, &share.secret)?;
+                seal("identity", &document, administrator, &mut sealed)?;
+                keepers
+                    .push(Keeper { administrator: administrator.name.clone(), commitment: share.commitment });
+            }
+        }
+        Ok(Entrusted { signing: self.signing, keepers, sealed })
     }
+}
 
-    /// Seals both to every card of the administrator and keeps them, under the mark of the proposal that they are for.
+impl Entrusted {
+    /// Keeps what is sealed, under the mark of the proposal that it is for.
     pub fn keep(
         &self,
         store: &mut dyn StationStore,
         (ledger, ceremony): (Digest, u32),
         proposal: Digest,
-        admin: &Person,
     ) -> Result<(), Error> {
         store.put(ledger, ceremony, &mark(proposal), &[])?;
-        for card in &admin.cards {
-            let Some(recipient) = &card.enrolment().share_recipient else { continue };
-            for (part, secret) in [("signing", Some(&*self.signing)), ("identity", self.identity.as_ref())] {
-                let Some(secret) = secret else { continue };
-                let fields = fields(ledger, ceremony, part);
-                let document = document::write(TITLE, &fields, secret.expose())?;
-                let sealed = recipient.seal(document.expose())?;
-                store.put(ledger, ceremony, &name(part, card.keyid()), &sealed)?;
-            }
+        for (name, sealed) in &self.sealed {
+            store.put(ledger, ceremony, name, sealed)?;
         }
         Ok(())
     }
+}
 
-    /// Opens what is kept for this card.
-    pub fn open(
-        store: &dyn StationStore,
-        ledger: Digest,
-        ceremony: u32,
-        keyid: Digest,
-        card: &mut dyn UnlockedCard,
-    ) -> Result<Self, Error> {
-        let mut part = |part: &'static str| -> Result<Option<StationSecret>, Error> {
-            let Some(sealed) = store.take(ledger, ceremony, &name(part, keyid))? else { return Ok(None) };
-            let plaintext = match card.open(&sealed) {
-                // A crash cut off its destruction: its bytes are zeros by now. Closing does not need it.
-                Err(CardError::Sealed { .. }) if part == "identity" => return Ok(None),
-                opened => opened?,
-            };
-            let secret = read(&plaintext, ledger, ceremony, part).map_err(|_| damaged())?;
-            Ok(Some(StationSecret::new(secret)))
-        };
-        let signing = part("signing")?.ok_or_else(|| {
-            Error::refused(
-                format!("{} has no station secrets of this ceremony that this card can open", store.whose()),
-                "use the card, the machine and the account that proposed it; if they are lost, have the quorum recover the ceremony \
-                 (a plan of kind \"recover\")",
-            )
-        })?;
-        Ok(Self { signing: Arc::new(signing), identity: part("identity")? })
+/// The keepers whose shares open the releases, where one alone does not.
+pub const KEEPERS: u8 = 2;
+
+/// What the share of a station's keeper names as its authority.
+pub(super) fn authority() -> Result<Name, Error> {
+    Name::new(AUTHORITY).map_err(|error| Error::defect(error.to_string()))
+}
+
+/// What an administrator's share of a station is called, and what its dealer committed to; none where they are not one of those
+/// among whom it is split.
+pub(super) fn kept_share(
+    (keys, keepers): (&StationKeys, &[Keeper]),
+    ceremony: u32,
+    administrator: &Name,
+) -> Result<Option<(ShareName, Digest)>, Error> {
+    let index = (1..=u8::MAX).zip(keepers).find(|(_, keeper)| keeper.administrator == *administrator);
+    let Some((index, keeper)) = index else { return Ok(None) };
+    let name = ShareName {
+        dealing: keys.fingerprint(),
+        epoch: ceremony,
+        authority: authority()?,
+        custodian: administrator.clone(),
+        index,
+        threshold: KEEPERS,
+    };
+    Ok(Some((name, keeper.commitment)))
+}
+
+/// To each card of an administrator: two cards of one person are one keeper.
+fn seal(
+    part: &str,
+    document: &LockedBytes,
+    administrator: &Person,
+    sealed: &mut Vec<(String, Vec<u8>)>,
+) -> Result<(), Error> {
+    for card in &administrator.cards {
+        let Some(recipient) = &card.enrolment().share_recipient else { continue };
+        sealed.push((name(part, card.keyid()), recipient.seal(document.expose())?));
     }
-
-    /// Refuses secrets that are not those of the station that the proposal names, for example of a proposal that
-    /// never reached the ledger.
-    pub fn check(&self, keys: &StationKeys) -> Result<(), Error> {
-        let signing = sign::public_key(&self.signing)? == keys.signing_key;
-        let recipient = match &self.identity {
-            Some(_) => self.age_identity()?.recipient() == keys.recipient,
-            None => true,
-        };
-        if signing && recipient { Ok(()) } else { Err(damaged()) }
-    }
-}
-
-fn damaged() -> Error {
-    Error::problem(
-        "the station's secrets are damaged",
-        "have the quorum recover the ceremony (a plan of kind \"recover\")",
-    )
-}
-
-/// The name of the file that says for which proposal a station keeps secrets: number and nonce do not identify the ceremony, since anybody
-/// can put them into a ledger of their own. It comes after all others in the order in which they are destroyed: what a crash
-/// leaves of them is found by it.
-pub fn mark(proposal: Digest) -> String {
-    format!("station-of-{proposal}")
-}
-
-/// The name under which a part is kept for a card.
-pub fn name(part: &str, keyid: Digest) -> String {
-    format!("{part}-{}", keyid.short())
+    Ok(())
 }
 
 fn fields(ledger: Digest, ceremony: u32, part: &str) -> [(&'static str, String); 3] {
     [("ledger", ledger.to_string()), ("ceremony", ceremony.to_string()), ("part", part.to_owned())]
 }
 
-fn read(
+/// The secret of a part that was sealed whole.
+pub(super) fn read(
     plaintext: &LockedBytes,
-    ledger: Digest,
-    ceremony: u32,
+    (ledger, ceremony): (Digest, u32),
     part: &str,
 ) -> Result<LockedBytes, DocumentError> {
     let mut reader = Reader::new(plaintext.expose(), TITLE)?;
@@ -155,6 +177,18 @@ fn read(
     let secret = reader.secret()?;
     reader.end()?;
     Ok(secret)
+}
+
+/// The name of the file that says for which proposal a station keeps secrets: number and nonce do not identify the ceremony, since anybody
+/// can put them into a ledger of their own. It comes after all others in the order in which they are destroyed: what a crash
+/// leaves of them is found by it.
+pub fn mark(proposal: Digest) -> String {
+    format!("station-of-{proposal}")
+}
+
+/// The name under which a part is kept for a card.
+pub fn name(part: &str, keyid: Digest) -> String {
+    format!("{part}-{keyid}")
 }
 
 /// Name of the directory in which a ceremony's program works.

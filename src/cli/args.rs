@@ -11,7 +11,7 @@ pub use cards::{CardAttestation, CardDrill, CardEnroll, CardNew, CardShow, CardV
 pub use looking::{Audit, Compare, LedgerArgs, Show, TokenList, TokenShow, TokenVerb};
 
 use super::verbs::{self, VERBS};
-use crate::ports::card::FinalTry;
+use crate::{ceremony::Error, ports::card::FinalTry};
 
 /// M-of-N administrative quorums over hardware security modules.
 #[derive(Parser, Debug)]
@@ -90,6 +90,26 @@ impl PinArgs {
     }
 }
 
+/// The card of another administrator, where two of them open what custodians released.
+#[derive(Args, Debug, Clone, Default)]
+pub struct KeeperArgs {
+    /// The card of another administrator, where the policy demands two of them.
+    #[arg(long, value_name = "CARD")]
+    pub keeper: Option<CardPlace>,
+    /// Read the PIN of that card from the first line of this file.
+    #[arg(long, value_name = "FILE", requires = "keeper", value_hint = clap::ValueHint::FilePath)]
+    pub keeper_pin_file: Option<PathBuf>,
+    /// Read the PIN of that card from this open file descriptor, in the same way.
+    #[arg(long, value_name = "N", requires = "keeper", conflicts_with = "keeper_pin_file")]
+    pub keeper_pin_fd: Option<u32>,
+}
+
+impl KeeperArgs {
+    pub fn pin(&self) -> PinArgs {
+        PinArgs { pin_file: self.keeper_pin_file.clone(), pin_fd: self.keeper_pin_fd, final_try: false }
+    }
+}
+
 /// Where a card is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CardPlace {
@@ -118,6 +138,18 @@ impl std::str::FromStr for CardPlace {
                 })
             }
         }
+    }
+}
+
+impl CardPlace {
+    /// What a person typed. What is not a card may be a PIN, so that it is not repeated.
+    pub fn typed(text: &str) -> Result<Self, Error> {
+        text.parse().map_err(|error: String| {
+            Error::usage(
+                format!("that is not a card: {error}"),
+                "for example yubikey, yubikey:12345678 or soft:alice.card",
+            )
+        })
     }
 }
 
@@ -296,9 +328,11 @@ pub struct Execute {
     /// Approval files; destroyed when the ceremony closes, because each contains a release.
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// The card of the administrator who proposed.
+    /// An administrator's card.
     #[command(flatten)]
     pub card: CardArgs,
+    #[command(flatten)]
+    pub keeper: KeeperArgs,
     #[command(flatten)]
     pub copies: CopyArgs,
     /// A PIN that the quorum does not have, from a file's first line: TARGET:so-pin=FILE or TARGET:user-pin=FILE.
@@ -327,7 +361,7 @@ pub struct Abort {
     /// Approval files to be destroyed.
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// The card of the administrator who proposed.
+    /// An administrator's card.
     #[command(flatten)]
     pub card: CardArgs,
     /// Why, in a line that everybody will read.
@@ -377,6 +411,8 @@ pub struct Run {
     /// Files with their PINs, in the same order; asked for if none is given.
     #[arg(long = "pin-file", value_name = "FILE")]
     pub pin_files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub keeper: KeeperArgs,
     /// Try a PIN even if a wrong one would block its card; each time it is asked again.
     #[arg(long)]
     pub final_try: bool,

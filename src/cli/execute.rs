@@ -10,6 +10,7 @@ use super::{
     args::{Execute, Global},
     done::Done,
     invocation::Invocation,
+    keeper,
     spent::{Spent, Watch},
     stage::{Lead, Stage},
     terminal::Terminal,
@@ -21,6 +22,7 @@ use crate::{
     ceremony::{
         Code, Error, Persistence, Report, SetAside, clearing,
         execute::{self, Approvals, ExecuteRequest},
+        keyring::Scope,
         medium, recognition,
     },
     encoding::{
@@ -39,6 +41,7 @@ use crate::{
 pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reviewed = wiring::paper("--proposal", args.proposal.proposal.as_ref())?;
     let mut card = PresentedCard::once(terminal, &args.card)?;
+    let mut keeper = keeper::given(terminal, &args.keeper, args.card.pin.final_try())?;
     let present = wiring::present_pins(&args.present)?;
     let mut stage = Stage::open(terminal, Lead::Verb, global, &args.ledger, &args.copies.copies)?;
     let persistence = match (args.give_up, args.keep_room) {
@@ -49,7 +52,9 @@ pub fn run(args: &Execute, global: &Global, terminal: Terminal) -> Result<Done, 
     let next = Invocation::at(global, &args.ledger, &args.copies.copies)
         .requiring_copies(&stage.state()?)
         .by(Some(&args.card.card));
-    let ended = stage.execute(&mut card, Execution { reviewed, files: &args.files, present, persistence });
+    let keeper = keeper.as_mut();
+    let execution = Execution { reviewed, files: &args.files, keeper, present, persistence };
+    let ended = stage.execute(&mut card, execution);
     let (report, spent) = ended.map_err(|error| {
         let files = args.files.iter().filter(|file| !is_at_fault(file, &error)).cloned().collect::<Vec<_>>();
         next.clone().bringing(&files).explain(error)
@@ -73,6 +78,8 @@ pub struct Execution<'a> {
     pub reviewed: Option<Digest>,
     /// Approval files.
     pub files: &'a [PathBuf],
+    /// The card of another administrator.
+    pub keeper: Option<&'a mut PresentedCard>,
     /// PINs that the quorum does not have.
     pub present: BTreeMap<(Name, Role), Pin>,
     /// What to do with an intent that cannot be brought to its end.
@@ -87,7 +94,7 @@ impl Stage {
         execution: Execution<'_>,
     ) -> Result<(Report, Spent), Error> {
         let terminal = self.terminal;
-        let Execution { reviewed, files, mut present, persistence } = execution;
+        let Execution { reviewed, files, keeper, mut present, persistence } = execution;
         let state = self.state_of_last()?;
         terminal.findings(&state.unread());
         self.wiring.world().sweep(&state)?;
@@ -100,7 +107,11 @@ impl Stage {
         if ceremony.intended.is_none() {
             clearing::check(ceremony, &mut inbox)?;
         }
-        execute::foresee(&mut self.wiring.world(), &state, ceremony, &mut inbox, Approvals::Complete)?;
+        let scope =
+            execute::foresee(&mut self.wiring.world(), &state, ceremony, &mut inbox, Approvals::Complete)?;
+        if scope == Scope::Releases {
+            keeper::check_given(terminal, ceremony.roster.policy(), keeper.as_deref())?;
+        }
         if self.lead == Lead::Verb {
             self.tell_ahead(&state, &mut inbox)?;
         }
@@ -114,14 +125,11 @@ impl Stage {
             terminal.confirm("Execute it now?")?;
         }
         ask_present(terminal, &state, &mut present)?;
-        let request = ExecuteRequest { card: &description, inbox: &mut inbox, present, persistence };
-        let wiring = &mut self.wiring;
-        let (executed, spent) =
-            card.unlocked(terminal, &description, Some(&ceremony.roster), execute::USES, |card| {
-                let watch = Watch::start(wiring.meter());
-                let executed = execute::execute(&mut wiring.world(), card, request);
-                Ok((executed, watch.stop()))
-            })?;
+        let keyring = self.keyring(ceremony, scope, card, keeper)?;
+        let request = ExecuteRequest { keyring, inbox: &mut inbox, present, persistence };
+        let watch = Watch::start(self.wiring.meter());
+        let executed = execute::execute(&mut self.wiring.world(), request);
+        let spent = watch.stop();
         spent.tell(terminal);
         Ok((executed?, spent))
     }

@@ -18,6 +18,7 @@ mod execute;
 mod exit;
 mod handed;
 mod invocation;
+mod keeper;
 mod members;
 mod output;
 mod output_file;

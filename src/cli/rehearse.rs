@@ -176,8 +176,19 @@ fn play(
     for (target, role, _) in &needed.present {
         present.insert((target.clone(), *role), cast.present_pin(target, *role)?);
     }
-    terminal.tell(&format!("{} of {} needed: a quorum. The station executes.", approved.len(), needed.count));
-    let execution = Execution { reviewed: None, files: &[], present, persistence: Persistence::GoOn };
+    let mut second = cast.keeper();
+    let keepers = second.as_ref().map(|(name, _)| {
+        let (first, second) = (cast.full_name(&administrator), cast.full_name(name));
+        format!(" {first} and {second} open what was released.")
+    });
+    terminal.tell(&format!(
+        "{} of {} needed: a quorum. The station executes.{}",
+        approved.len(),
+        needed.count,
+        keepers.unwrap_or_default()
+    ));
+    let keeper = second.as_mut().map(|(_, card)| card);
+    let execution = Execution { reviewed: None, files: &[], keeper, present, persistence: Persistence::GoOn };
     let (report, spent) = stage.execute(&mut admin, execution)?;
     let shown = Shown { ceremony: &report.directory, head: report.head };
     let mut attested = Vec::new();
@@ -187,6 +198,9 @@ fn play(
         cast.takes_back(person, card);
     }
     cast.takes_back(administrator, admin);
+    if let Some((name, card)) = second {
+        cast.takes_back(name, card);
+    }
     Ok(Act { proposal: proposed.proposal, report, spent, attested })
 }
 

@@ -3,7 +3,7 @@
 mod again;
 mod attestation;
 mod paper;
-mod table;
+pub mod table;
 
 use std::{
     collections::BTreeMap,
@@ -11,10 +11,11 @@ use std::{
 };
 
 use super::{
-    args::{Global, Run},
+    args::{Global, KeeperArgs, Run},
     done::Done,
     execute::{Execution, executed, tell, tell_next},
     invocation::Invocation,
+    keeper,
     propose::{self, Brought, PlanFile},
     spent::Spent,
     stage::{Lead, Stage, ask_new_copies},
@@ -51,6 +52,9 @@ pub fn run(args: &Run, global: &Global, terminal: Terminal) -> Result<Done, Erro
         again::check_ended(state, &plan, terminal)?;
     }
     check(&mut looking, state.as_ref(), &plan, (&handed_over, &present))?;
+    if let Some(policy) = ceremony::propose::policy(state.as_ref(), &plan.plan) {
+        keeper::check_given(terminal, &policy, args.keeper.keeper.as_ref())?;
+    }
     if state.is_some() {
         ask_new_copies(terminal, copies)?;
     }
@@ -152,7 +156,7 @@ fn lead(
     let mut people = approvals(&mut stage, table, paper)?;
 
     terminal.heading("Execution");
-    let (report, spent) = execute(&mut stage, table, &mut admin, present)?;
+    let (report, spent) = execute(&mut stage, table, (&mut admin, &args.keeper), present)?;
     let number = report.number;
     let executed = executed(report, spent);
     tell(terminal, number, &executed, &table.next);
@@ -196,16 +200,18 @@ fn open(
 fn execute(
     stage: &mut Stage,
     table: &Table<'_>,
-    admin: &mut PresentedCard,
+    (admin, given): (&mut PresentedCard, &KeeperArgs),
     mut present: BTreeMap<(Name, Role), Pin>,
 ) -> Result<(Report, Spent), Error> {
     loop {
+        let mut keeper = keeper::given(table.terminal, given, table.final_try)?;
         let tried = if table.wait_for(admin, "the administrator").map_err(unfinished)? {
             stage.execute(
                 admin,
                 Execution {
                     reviewed: None,
                     files: &[],
+                    keeper: keeper.as_mut(),
                     present: std::mem::take(&mut present),
                     persistence: Persistence::GoOn,
                 },
@@ -345,7 +351,10 @@ fn not_executed(error: Error) -> Error {
 mod tests {
     use super::*;
     use crate::{
-        ceremony::execute, ports::card::Card as _, softcard::SoftCard, storage::FileInbox,
+        ceremony::{execute, keyring::Keyring},
+        encoding::digest::Digest,
+        softcard::SoftCard,
+        storage::FileInbox,
         transcript::tests::lines,
     };
 
@@ -395,12 +404,10 @@ mod tests {
     fn a_file_that_changes_at_the_station_is_seen_before_anybody_approves_and_before_a_quorum_acts() {
         let dir = tempfile::tempdir().unwrap();
         let (ledger, first, mut stage) = at_station(dir.path());
-        let pin = || Pin::copy_of(b"123456").unwrap();
+        let pin = Pin::copy_of(b"123456").unwrap();
         let path = dir.path().join("a.card");
-        let mut soft = SoftCard::create(&path, &pin(), first.ceremonies.last().unwrap().times.1).unwrap();
-        let description = soft.describe(&[]).unwrap();
-        let mut presented = PresentedCard::rehearsed(SoftCard::open(&path).unwrap(), path.clone(), pin());
-        let mut unlocked = soft.unlock(pin(), FinalTry::Keep).unwrap();
+        let soft = SoftCard::create(&path, &pin, first.ceremonies.last().unwrap().times.1).unwrap();
+        let mut presented = PresentedCard::rehearsed(soft, path.clone(), pin);
         let last = first.ceremonies.last().unwrap().directory.clone();
         for directory in ["0000-genesis", &last] {
             stage.state().unwrap();
@@ -414,12 +421,12 @@ mod tests {
             stage.state().unwrap();
             std::fs::write(&plan, b"#").unwrap();
             let request = execute::ExecuteRequest {
-                card: &description,
+                keyring: Keyring::of(Digest::of(b"proposal")),
                 inbox: &mut FileInbox::default(),
                 present: BTreeMap::new(),
                 persistence: Persistence::GoOn,
             };
-            let executed = execute::execute(&mut stage.wiring.world(), unlocked.as_mut(), request);
+            let executed = execute::execute(&mut stage.wiring.world(), request);
             assert_eq!(executed.err().unwrap().code, Code::LedgerInvalid, "{directory}");
             std::fs::write(&plan, honest).unwrap();
         }

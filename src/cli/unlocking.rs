@@ -83,6 +83,11 @@ impl PresentedCard {
         Ok(Self { card, place: place.clone(), pin: PinSource::of(pin), final_try, keeps_pin: true })
     }
 
+    /// Another person's card beside this one, whose PIN is asked for.
+    pub fn beside(&self, terminal: Terminal, place: &CardPlace) -> Result<Self, Error> {
+        Self::kept(terminal, place, PinArgs::default(), self.final_try)
+    }
+
     /// A soft card that was made for a rehearsal, with its PIN.
     pub fn rehearsed(card: SoftCard, path: PathBuf, pin: Pin) -> Self {
         Self {

@@ -117,12 +117,19 @@ pub fn briefing(
         let line = format!("each card is to be drilled every {days} days, by its holder alone");
         sections.push(Section::new("What is expected of its members", vec![line]));
     }
-    let warnings = roster.warnings();
+    let mut warnings = roster.warnings();
+    warnings.extend(roster.one_keeper());
     if !warnings.is_empty() {
         sections.push(Section::new("Warnings", warnings));
     }
     let mut station = vec![format!("host {}; fingerprint:", proposal.station.host)];
     station.extend(spelled(proposal.station.keys.fingerprint()));
+    station.push(match roster.administrators().map(|person| person.name.as_str()).collect::<Vec<_>>() {
+        names if proposal.station.keepers.is_empty() => {
+            format!("what it receives is opened by ONE card, of any of: {}", names.join(", "))
+        }
+        names => format!("what it receives is opened by the cards of two of: {}", names.join(", ")),
+    });
     sections.push(Section::new("The station that receives the shares", station));
     sections.push(Section::new("Digest of this proposal", spelled(digest)));
     sections

@@ -24,6 +24,19 @@ pub struct Station {
     /// Its keys for this ceremony.
     pub keys: StationKeys,
     pub host: Line,
+    /// The administrators among whom its identity is split, in the order of the roster; empty where each of them opens it alone.
+    #[serde(deserialize_with = "bounds::administrators")]
+    pub keepers: Vec<Keeper>,
+}
+
+/// An administrator who holds a share of a station's identity: two of them open the releases.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keeper {
+    pub administrator: Name,
+    /// To their share, as in a roster: its dealing is the fingerprint of the station's keys, its epoch the ceremony's number, its
+    /// authority `station`, its threshold 2.
+    pub commitment: Digest,
 }
 
 /// What an administrator's card signs of a proposal. Its digest is what approvals name; the genesis' one is the fingerprint

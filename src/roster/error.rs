@@ -82,6 +82,11 @@ pub enum RosterError {
     /// The time between two drills makes no sense.
     #[error("policy.drill_every_days is {0}: 1 to {MAX_DRILL_DAYS} are possible")]
     DrillDays(u32),
+    #[error(
+        "policy.station_keepers is {keepers}, and there {}: 1 is possible, and from two administrators on 2",
+        if *administrators == 1 { "is one administrator".into() } else { format!("are {administrators} administrators") }
+    )]
+    StationKeepers { keepers: u8, administrators: usize },
     /// Deal header, commitments or sealed shares do not fit the members.
     #[error("the deal does not fit the members: {0}")]
     Deal(String),

@@ -50,6 +50,8 @@ pub struct Policy {
     pub allow_short_pins: bool,
     /// Days after which each card is to be drilled again; none: nothing is demanded.
     pub drill_every_days: Option<u32>,
+    /// Administrators whose cards it takes to open what is released to a station: 1, or 2 where no single one of them is to have it.
+    pub station_keepers: u8,
     /// What hardware cards must prove.
     pub attestation: AttestationPolicy,
 }

@@ -23,5 +23,5 @@ pub use governing::check_minima;
 pub use members::{AttestationPolicy, Member, OperationRule, Policy, RestOfRoster, RosterDocument};
 pub(crate) use operation::operations;
 pub use operation::{Governing, OperationKind};
-pub use people::{Person, Standing};
+pub use people::{Person, Standing, check_keepers};
 pub use validation::Roster;

@@ -111,6 +111,14 @@ pub(super) fn check(
     Ok(people)
 }
 
+/// Whether so many administrators can be asked for the cards of `keepers` of them.
+pub fn check_keepers(keepers: u8, administrators: usize) -> Result<(), RosterError> {
+    if (1..=2).contains(&keepers) && usize::from(keepers) <= administrators {
+        return Ok(());
+    }
+    Err(RosterError::StationKeepers { keepers, administrators })
+}
+
 fn check_member(
     member: &Member,
     standing: Standing,

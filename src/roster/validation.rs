@@ -53,6 +53,7 @@ impl Roster {
         {
             return Err(RosterError::DrillDays(days));
         }
+        people::check_keepers(document.policy.station_keepers, document.administrators.len())?;
         let dealing_id = document.deal.dealing_id();
         let roster = Self {
             digest: Digest::of(&strict::write(&document)),
@@ -93,6 +94,11 @@ impl Roster {
     /// Those who hold shares, in the order of their indexes.
     pub fn custodians(&self) -> impl Iterator<Item = &Person> {
         self.people.iter().filter(|p| p.standing == Standing::Custodian)
+    }
+
+    /// Those who propose and run stations, in the order of the roster.
+    pub fn administrators(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|p| p.standing == Standing::Administrator)
     }
 
     pub fn person(&self, name: &Name) -> Option<&Person> {

@@ -10,6 +10,15 @@ use super::{
 use crate::encoding::{dsse::Mode, text::Name};
 
 impl Roster {
+    /// Why one administrator alone has what is released to a station; none where it takes two.
+    pub fn one_keeper(&self) -> Option<String> {
+        (self.policy().station_keepers == 1).then(|| {
+            "any one administrator's card opens what is released to a station: a copy of its files and of the releases is \
+             all that they need, whatever becomes of the ceremony"
+                .into()
+        })
+    }
+
     /// What an auditor should know although it is allowed.
     pub fn warnings(&self) -> Vec<String> {
         let (deal, policy) = (self.deal(), self.policy());
@@ -27,6 +36,7 @@ impl Roster {
         warnings.extend(self.groups_without_spare());
         warnings.extend(self.approvers_without_spare());
         warnings.extend(self.ways_around_approvers());
+        warnings.extend(administrators(self));
         let takes = |operation| self.requirement(operation).at_least();
         if let (Some(export), Some(reset)) = (takes(OperationKind::Backup), takes(OperationKind::Reset))
             && export < reset
@@ -106,6 +116,26 @@ impl Roster {
                 .collect();
             around
         })
+    }
+}
+
+/// Whether the loss of one administrator is the end.
+fn administrators(roster: &Roster) -> Option<String> {
+    let mut administrators = roster.administrators();
+    match (administrators.next(), administrators.next(), administrators.next()) {
+        (Some(only), None, _) => {
+            let cards = if only.cards.len() == 1 { "their one card" } else { "the last of their cards" };
+            Some(format!(
+                "deviation: {} is the only administrator: the loss of {cards} is the end of the ledger",
+                only.name
+            ))
+        }
+        (_, Some(_), None) if roster.policy().station_keepers == 2 => Some(
+            "both administrators are needed to open what is released: if one of them loses their last card, nothing is \
+             executed any more"
+                .into(),
+        ),
+        _ => None,
     }
 }
 

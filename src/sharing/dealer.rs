@@ -39,54 +39,74 @@ pub enum DealError {
     Trial { authority: Name, threshold: u8 },
 }
 
+/// For whom a secret is split, and what tells this dealing from every other.
+pub struct Terms<'a> {
+    /// The dealing id.
+    pub dealing: Digest,
+    /// Number of the dealing.
+    pub epoch: u32,
+    pub authority: &'a Name,
+    pub threshold: u8,
+    /// In the order of their indexes, the first having index 1.
+    pub holders: Vec<&'a Name>,
+}
+
 /// Splits `secret` for the custodians of `header`, in the order of their indexes.
-///
-/// All shares together are proven to give the secret back in every M-subset, and N subsets, in which each share takes part M
-/// times, are tried as they will be used.
 pub fn deal(
     header: &DealHeader,
     authority: &Name,
     secret: &AuthoritySecret,
     rng: &mut impl rand_core::CryptoRng,
 ) -> Result<Vec<DealtShare>, DealError> {
-    scrubbed(|| split(header, authority, secret, rng))
+    let entry = header.authority(authority).ok_or_else(|| DealError::NoAuthority(authority.clone()))?;
+    let terms = Terms {
+        dealing: header.dealing_id(),
+        epoch: header.epoch,
+        authority,
+        threshold: entry.threshold,
+        holders: header.custodians.iter().map(|custodian| &custodian.name).collect(),
+    };
+    split(&terms, secret, rng)
 }
 
-fn split(
-    header: &DealHeader,
-    authority: &Name,
+/// Splits `secret` for the holders.
+///
+/// All shares together are proven to give the secret back in every M-subset, and N subsets, in which each share takes part M
+/// times, are tried as they will be used.
+pub fn split(
+    terms: &Terms<'_>,
     secret: &AuthoritySecret,
     rng: &mut impl rand_core::CryptoRng,
 ) -> Result<Vec<DealtShare>, DealError> {
-    let entry = header.authority(authority).ok_or_else(|| DealError::NoAuthority(authority.clone()))?;
-    let n = header.custodians.len();
-    let shares: Vec<sharks::Share> =
-        Sharks(entry.threshold).dealer_rng(secret.expose(), rng).take(n).collect();
-    // Before any share leaves: one that cannot be combined would show only when its authority is needed.
-    try_out(&shares, entry.threshold, secret)
-        .ok_or(DealError::Trial { authority: authority.clone(), threshold: entry.threshold })?;
-    let dealing = header.dealing_id();
-    let mut dealt = Vec::with_capacity(n);
-    for (custodian, share) in header.custodians.iter().zip(&shares) {
-        let bytes = Zeroizing::new(Vec::from(share));
-        let index = bytes.first().copied().unwrap_or_default();
-        let secret = ShareSecret::copy_of(bytes.get(1..).unwrap_or_default())?;
-        let name = ShareName {
-            dealing,
-            epoch: header.epoch,
-            authority: authority.clone(),
-            custodian: custodian.name.clone(),
-            index,
-            threshold: entry.threshold,
-        };
-        // The library chooses the points: an index that is not the point of its share would give a wrong secret.
-        if header.index_of(&custodian.name) != Some(index) {
-            return Err(DealError::Trial { authority: authority.clone(), threshold: entry.threshold });
+    scrubbed(|| {
+        let fails = || DealError::Trial { authority: terms.authority.clone(), threshold: terms.threshold };
+        let dealer = Sharks(terms.threshold).dealer_rng(secret.expose(), rng);
+        let shares: Vec<sharks::Share> = dealer.take(terms.holders.len()).collect();
+        // Before any share leaves: one that cannot be combined would show only when its authority is needed.
+        try_out(&shares, terms.threshold, secret).ok_or_else(fails)?;
+        let mut dealt = Vec::with_capacity(shares.len());
+        for ((holder, share), index) in terms.holders.iter().zip(&shares).zip(1..=u8::MAX) {
+            let bytes = Zeroizing::new(Vec::from(share));
+            // The library chooses the points: an index that is not the point of its share would give a wrong secret. Nor has one
+            // holder two of them.
+            let place = terms.holders.iter().zip(1..=u8::MAX).find(|(named, _)| *named == holder);
+            if bytes.first() != Some(&index) || place.is_none_or(|(_, place)| place != index) {
+                return Err(fails());
+            }
+            let secret = ShareSecret::copy_of(bytes.get(1..).unwrap_or_default())?;
+            let name = ShareName {
+                dealing: terms.dealing,
+                epoch: terms.epoch,
+                authority: terms.authority.clone(),
+                custodian: (*holder).clone(),
+                index,
+                threshold: terms.threshold,
+            };
+            let commitment = commitment(&name, &secret);
+            dealt.push(DealtShare { name, secret, commitment });
         }
-        let commitment = commitment(&name, &secret);
-        dealt.push(DealtShare { name, secret, commitment });
-    }
-    Ok(dealt)
+        Ok(dealt)
+    })
 }
 
 /// None unless every M-subset gives the secret.

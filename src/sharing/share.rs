@@ -92,30 +92,36 @@ impl UnverifiedShare {
 
     /// Checks that this is the share that the roster's dealer gave `custodian` of `authority`.
     pub fn verify(self, roster: &Roster, authority: &Name, custodian: &Name) -> Result<Share, ShareError> {
-        let (custodian, authority) = (custodian.clone(), authority.clone());
-        let deal = roster.deal();
-        // The dealing id covers the epoch too; it comes first so that the owner of an older card is told that it is older.
-        if self.name.epoch != deal.epoch {
-            return Err(ShareError::Epoch {
-                custodian,
-                authority,
-                found: self.name.epoch,
-                wanted: deal.epoch,
-            });
+        let dealt = share_name(roster, authority, custodian);
+        match (dealt, roster.commitment(authority, custodian)) {
+            (Some(dealt), Some(commitment)) => self.verify_dealt(dealt, commitment),
+            _ => Err(ShareError::Name {
+                custodian: custodian.clone(),
+                said: describe(&self.name),
+                wanted: "no such share".into(),
+            }),
         }
-        if self.name.dealing != roster.dealing_id() {
+    }
+
+    /// Checks that this is the share that was dealt under this name, to which its dealer committed.
+    pub fn verify_dealt(self, dealt: ShareName, committed: Digest) -> Result<Share, ShareError> {
+        let (custodian, authority) = (dealt.custodian.clone(), dealt.authority.clone());
+        // The dealing id covers the epoch too; it comes first so that the owner of an older card is told that it is older.
+        if self.name.epoch != dealt.epoch {
+            let (found, wanted) = (self.name.epoch, dealt.epoch);
+            return Err(ShareError::Epoch { custodian, authority, found, wanted });
+        }
+        if self.name.dealing != dealt.dealing {
             return Err(ShareError::Dealing { custodian, authority });
         }
-        let wanted = share_name(roster, &authority, &custodian);
-        if wanted.as_ref() != Some(&self.name) {
-            let wanted = wanted.as_ref().map_or_else(|| "no such share".to_owned(), describe);
-            return Err(ShareError::Name { custodian, said: describe(&self.name), wanted });
+        if self.name != dealt {
+            return Err(ShareError::Name { custodian, said: describe(&self.name), wanted: describe(&dealt) });
         }
         if self.secret.expose().len() != 32 {
             return Err(ShareError::Length { custodian, authority, length: self.secret.expose().len() });
         }
         // Not in constant time: the commitment is public, and anybody who can choose the share knows it.
-        if roster.commitment(&authority, &custodian) != Some(commitment(&self.name, &self.secret)) {
+        if committed != commitment(&self.name, &self.secret) {
             return Err(ShareError::Commitment { custodian, authority });
         }
         Ok(Share {

@@ -42,6 +42,7 @@ pub(super) fn check(
         return Err(Finding::error("proposal-expiry", "it expires before it was made"));
     }
     check_station(proposal, roster, context)?;
+    check_keepers(proposal, roster)?;
     let plan = check_plan(proposal, plan)?;
     check_operation(&plan, proposal, roster, context)?;
     check_credentials(&plan, proposal, context)?;
@@ -147,6 +148,27 @@ fn check_station(proposal: &Proposal, roster: &Roster, context: &Context<'_>) ->
         return Err(Finding::error("station-keys", "its station's keys are in use elsewhere"));
     }
     Ok(())
+}
+
+/// What opens the releases is split among all administrators where the policy demands two of them, and otherwise not.
+fn check_keepers(proposal: &Proposal, roster: &Roster) -> Result<(), Finding> {
+    let keepers = proposal.station.keepers.iter().map(|keeper| &keeper.administrator);
+    if roster.policy().station_keepers == 1 {
+        if keepers.len() == 0 {
+            return Ok(());
+        }
+        return Err(Finding::error(
+            "station-keepers",
+            "its station has keepers, and the policy demands none",
+        ));
+    }
+    if keepers.eq(roster.administrators().map(|person| &person.name)) {
+        return Ok(());
+    }
+    Err(Finding::error(
+        "station-keepers",
+        "the keepers of its station are not the administrators of the roster",
+    ))
 }
 
 /// Checks that the file beside the transcript is the plan that was proposed.

@@ -271,6 +271,8 @@ pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
         for warning in roster.warnings() {
             findings.push(Finding::new(Severity::Warning, "roster-warning", warning));
         }
+        let one_keeper = roster.one_keeper();
+        findings.extend(one_keeper.map(|why| Finding::new(Severity::Warning, "one-keeper", why)));
     }
     findings
 }

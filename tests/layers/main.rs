@@ -99,6 +99,8 @@ const TERMINAL: &[&str] = &["src/cli/terminal.rs", "src/cli/terminal/", "src/cli
 const PRINTS: &str = "only the terminal module prints";
 const INTENT: &str = "only the ledger's storage says that an intent is durable";
 const COUNTS: &str = "approvals are counted in one place";
+/// The quorum and the arithmetic, and those who keep a station.
+const RECONSTITUTES: &[&str] = &["src/approval/quorum.rs", "src/sharing/", "src/ceremony/keyring.rs"];
 /// The count itself, the execution that asks it, what is said before by the same rules, and the verification of what was
 /// executed.
 const COUNTERS: &[&str] = &[
@@ -136,7 +138,11 @@ const HOMES: &[Home] = &[
     strictly(home(&["Quorum", "establish"], &["src/ceremony/execute.rs", COUNTING], COUNTS)),
     strictly(home(&["Tally", "count"], COUNTERS, COUNTS)),
     home(&["is_quorum"], COUNTERS, COUNTS),
-    home(&["reconstitute"], &["src/approval/quorum.rs", "src/sharing/"], "only a quorum reconstitutes"),
+    home(
+        &["reconstitute"],
+        RECONSTITUTES,
+        "only a quorum reconstitutes, and a station's keepers its identity",
+    ),
     strictly(home(&["unsafe"], UNSAFE, UNSAFE_CODE)),
     strictly(home(&["unsafe_code"], UNSAFE, UNSAFE_CODE)),
     strictly(crate_home("cryptoki_sys", RAW_CALLS, FOREIGN)),

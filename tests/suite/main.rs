@@ -40,6 +40,7 @@ mod other_modules;
 mod pkcs11_softhsm;
 mod programs;
 mod standing;
+mod station_keepers;
 mod support;
 mod token_look;
 mod version_0_1;

@@ -39,6 +39,8 @@ pub struct Cast {
     cards: BTreeMap<Name, PresentedCard>,
     names: BTreeMap<Name, Line>,
     administrator: Name,
+    /// Another administrator, if there is one.
+    keeper: Option<Name>,
     pins: BTreeMap<(Name, Role), Pin>,
     /// The serial of each token that is in use already.
     serials: BTreeMap<Name, String>,
@@ -54,15 +56,14 @@ impl Cast {
         let Some(Plan::Genesis(genesis)) = plans.first().map(|s| &s.plan) else {
             return Err(Error::usage("a rehearsal begins with a genesis", "name its plan first"));
         };
-        let administrator = genesis
-            .administrators
-            .first()
-            .map(|a| a.name.clone())
-            .ok_or_else(|| Error::usage("the plan has no administrator", "add one"))?;
+        let mut administrators = genesis.administrators.iter().map(|a| a.name.clone());
+        let administrator =
+            administrators.next().ok_or_else(|| Error::usage("the plan has no administrator", "add one"))?;
         let mut cast = Self {
             cards: BTreeMap::new(),
             names: BTreeMap::new(),
             administrator,
+            keeper: administrators.next(),
             pins: BTreeMap::new(),
             serials: BTreeMap::new(),
         };
@@ -208,6 +209,11 @@ impl Cast {
         self.cards.remove(name).ok_or_else(|| {
             Error::problem(format!("{name} has no card in this rehearsal"), "this is a defect: report it")
         })
+    }
+
+    /// Hands out the first card of the administrator who opens the releases with the one who executes.
+    pub fn keeper(&mut self) -> Option<(Name, PresentedCard)> {
+        self.cards.remove_entry(self.keeper.as_ref()?)
     }
 
     pub fn takes_back(&mut self, name: Name, card: PresentedCard) {

@@ -95,18 +95,9 @@ impl Table<'_> {
 /// Says that no more cards come.
 const DONE: &str = "done";
 
-/// The place of a card, or none where no more come. What is not one may be a PIN, so that it is not repeated.
+/// The place of a card, or none where no more come.
 fn answer(typed: &str) -> Result<Option<CardPlace>, Error> {
-    if typed == DONE {
-        return Ok(None);
-    }
-    let place = typed.parse().map_err(|error: String| {
-        Error::usage(
-            format!("that is not a card: {error}"),
-            "for example yubikey, yubikey:12345678 or soft:alice.card",
-        )
-    })?;
-    Ok(Some(place))
+    if typed == DONE { Ok(None) } else { CardPlace::typed(typed).map(Some) }
 }
 
 /// What a person does who is given another try, where a hint speaks of the whole command.

@@ -30,7 +30,7 @@ use crate::{
     },
     roster::{
         AttestationPolicy, Member, OperationKind, OperationRule, Policy, RosterDocument,
-        attestation::Firmware, check_minima,
+        attestation::Firmware, check_keepers, check_minima,
     },
 };
 
@@ -79,6 +79,7 @@ pub struct PolicyTable {
     require_locked_memory: Option<bool>,
     allow_short_pins: bool,
     drill_every_days: Option<u32>,
+    station_keepers: Option<u8>,
     require_attestation: bool,
     min_firmware: Firmware,
     #[serde(deserialize_with = "bounds::trusted")]
@@ -95,6 +96,7 @@ impl Default for PolicyTable {
             require_locked_memory: None,
             allow_short_pins: false,
             drill_every_days: None,
+            station_keepers: None,
             require_attestation: true,
             min_firmware: Firmware::WITHOUT_EUCLEAK,
             attestation_roots: Vec::new(),
@@ -109,8 +111,13 @@ impl PolicyTable {
         self.attestation_certificates.as_deref()
     }
 
-    /// As the roster has it, but for the certificates of authorities, which are in a file of their own.
-    pub fn policy(&self) -> Policy {
+    /// Of two administrators both would be needed for ever: that is for them to choose.
+    fn station_keepers(&self, administrators: usize) -> u8 {
+        self.station_keepers.unwrap_or(if administrators < 3 { 1 } else { 2 })
+    }
+
+    /// As a roster with so many administrators has it, but for the certificates of authorities, which are in a file of their own.
+    fn policy(&self, administrators: usize) -> Policy {
         Policy {
             allow_soft_cards: self.allow_soft_cards,
             copies: self.copies,
@@ -119,6 +126,7 @@ impl PolicyTable {
             require_locked_memory: self.require_locked_memory.unwrap_or(!self.allow_soft_cards),
             allow_short_pins: self.allow_short_pins,
             drill_every_days: self.drill_every_days,
+            station_keepers: self.station_keepers(administrators),
             attestation: AttestationPolicy {
                 required: self.require_attestation,
                 min_firmware: self.min_firmware,
@@ -249,6 +257,10 @@ impl PlanTable for GenesisPlan {
                 )));
             }
         }
+        if !self.administrators.is_empty() {
+            let possible = check_keepers(self.policy().station_keepers, self.administrators.len());
+            found.extend(possible.err().map(|error| PlanError::new(error.to_string())));
+        }
         found.extend(self.unmet_names());
         found.extend(self.idle_names());
         found
@@ -357,9 +369,14 @@ impl Planned for GenesisOperation {
 }
 
 impl GenesisPlan {
+    /// What the quorum will demand, but for the certificates of authorities, which are in a file of their own.
+    pub fn policy(&self) -> Policy {
+        self.policy.policy(self.administrators.len())
+    }
+
     /// Whether a roster has the people, authorities and policy of the plan.
     pub(in crate::proposal) fn agrees_with_roster(&self, roster: &RosterDocument) -> Result<(), Difference> {
-        let mut policy = self.policy.policy();
+        let mut policy = self.policy();
         if self.policy.attestation_certificates().is_some() {
             policy.attestation.certificates.clone_from(&roster.policy.attestation.certificates);
         }

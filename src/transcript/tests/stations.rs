@@ -1,8 +1,10 @@
 //! Stations: their keys are their own, and the ones that the administrator signed.
 
-use crate::transcript::event::Proposed;
+use crate::{
+    encoding::digest::Digest, proposal::document::Keeper, roster::card::CardKind, transcript::event::Proposed,
+};
 
-use super::forge::{Forge, Key, environment, recipient, station_keys};
+use super::forge::{Forge, Key, environment, member, name, recipient, refit, station_keys};
 use super::{
     forged,
     proposals::{delete, genesis, roster},
@@ -62,4 +64,52 @@ fn a_station_has_keys_of_its_own() {
     };
     forge.push(&proposal, &lines);
     forged(&forge, "station-keys: its station's keys are in use elsewhere");
+}
+
+#[test]
+fn the_keepers_of_a_station_are_those_whom_the_policy_demands() {
+    let keeper = |who: &str| Keeper { administrator: name(who), commitment: Digest::of(b"share") };
+    delete(
+        |p| p.station.keepers = vec![keeper("frank")],
+        "station-keepers: its station has keepers, and the policy demands none",
+    );
+    for (keepers, administrators, error) in [
+        (0, 1, "roster: policy.station_keepers is 0, and there is one administrator"),
+        (2, 1, "roster: policy.station_keepers is 2, and there is one administrator"),
+        (3, 2, "roster: policy.station_keepers is 3, and there are 2 administrators"),
+    ] {
+        roster(
+            |r| {
+                r.policy.station_keepers = keepers;
+                let heidi = member("heidi", &["heidi"], CardKind::Soft, true);
+                r.administrators.extend((administrators == 2).then_some(heidi));
+            },
+            error,
+        );
+    }
+    let two = |named: &[&str], error: &str| {
+        genesis(
+            |p| {
+                let document = p.new_roster.as_mut().unwrap();
+                document.administrators.push(member("heidi", &["heidi"], CardKind::Soft, true));
+                document.policy.station_keepers = 2;
+                p.roster = refit(document);
+                p.station.keepers = named.iter().map(|who| keeper(who)).collect();
+            },
+            error,
+        );
+    };
+    let others = "station-keepers: the keepers of its station are not the administrators of the roster";
+    for named in [
+        &[][..],
+        &["frank"],
+        &["heidi", "frank"],
+        &["frank", "frank"],
+        &["frank", "alice"],
+        &["frank", "heidi", "heidi"],
+    ] {
+        two(named, others);
+    }
+    // Where they are, the next thing is wrong: its plan names another number of administrators.
+    two(&["frank", "heidi"], "plan-mismatch: the proposal differs from its plan");
 }

@@ -204,7 +204,7 @@ impl Forge {
             proposer: name("frank"),
             created: time(self.now()),
             expires: time(self.now() + 3600),
-            station: Station { keys: station_keys(&self.station()), host: text("host") },
+            station: Station { keys: station_keys(&self.station()), host: text("host"), keepers: Vec::new() },
             plan,
             roster,
             new_roster: None,

@@ -52,6 +52,11 @@ impl GenesisPlan {
         self
     }
 
+    /// With another administrator.
+    pub fn administrator(self, quorum: &Quorum, name: &str) -> Self {
+        self.person(quorum, "administrators", name)
+    }
+
     /// With a witness.
     pub fn witness(self, quorum: &Quorum, name: &str) -> Self {
         self.person(quorum, "witnesses", name)

@@ -119,6 +119,7 @@ impl Recipe {
             require_locked_memory: false,
             allow_short_pins: false,
             drill_every_days: None,
+            station_keepers: 1,
             attestation: AttestationPolicy::default(),
         };
         let rest = RestOfRoster {

@@ -114,7 +114,7 @@ fn full_name(who: &str) -> String {
     format!("{} Example", who.to_uppercase())
 }
 
-fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
+pub fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member {
     let full_name = text(&full_name(who));
     let enrol = |card: &&str| {
         let key = Key::of(card);
@@ -216,6 +216,7 @@ pub fn roster_document(mode: Mode, ledger: Digest, station: &str) -> RosterDocum
             require_locked_memory: false,
             allow_short_pins: false,
             drill_every_days: None,
+            station_keepers: 1,
             attestation: AttestationPolicy::default(),
         },
         deal,
