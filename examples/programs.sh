@@ -4,6 +4,9 @@ hold() {
     for name in alice bob carol; do
         at station approve "$2" $(card "$name") --head "$(jq -r .head executed.json)" > "$name.log"
     done
+    for name in alice bob carol; do
+        at station release "$2" $(card "$name") > "$name.log"
+    done
     at station execute "$2" $(keepers frank heidi) --copy "$3" > executed.json
 }
 

@@ -50,7 +50,7 @@ sed -e 's/^allow_soft_cards = false/allow_soft_cards = true/' \
     -e 's/^allow_same_medium = false/allow_same_medium = true/' \
     -e "s/^serial = .*/serial = \"$serial\"/" "$examples/genesis.toml" > genesis.toml
 
-# Genesis: frank proposes, every custodian approves, the token's SO PIN of today is presented once.
+# Genesis: frank proposes, every custodian approves and hands over their share, the token's SO PIN of today is presented once.
 at station propose genesis.toml ledger $(card frank) --copy copy | jq -r .proposal > genesis.txt
 for name in alice bob carol dave erin; do
     at station approve ledger $(card "$name") > "$name.log"
@@ -68,15 +68,21 @@ for name in bob carol; do
     at "$name" approve "$name.ledger" $(card "$name") --head "$(cat head.txt)" -o "$name.approval" > "$name.log"
 done
 
-# Two are too few: exit code 6, and nothing happens.
+# Two are too few: exit code 6, and no share leaves its card.
 status=0
-at station execute ledger bob.approval $(keepers frank heidi) --copy copy > early.json || status=$?
+at station release ledger bob.approval $(card alice) > early.json || status=$?
 [ "$status" -eq 6 ]
 
-# Three are a quorum, and two administrators are there; frank, who proposed, is not needed. The files with the releases are destroyed.
-at station execute ledger bob.approval carol.approval $(keepers heidi ivan) --copy copy > executed.json
+# Three are a quorum: now each hands over their shares. Those at home have the others' approvals as files.
+at station release ledger bob.approval carol.approval $(card alice) > alice.log
+for name in bob carol; do
+    at "$name" release "$name.ledger" bob.approval carol.approval $(card "$name") -o "$name.release" > "$name.log"
+done
+
+# Two administrators are there; frank, who proposed, is not needed. The files with the shares are destroyed.
+at station execute ledger bob.release carol.release $(keepers heidi ivan) --copy copy > executed.json
 jq -r .head executed.json > head.txt
-[ "$(jq -r .outcome executed.json)" = completed ] && [ ! -e bob.approval ] && [ ! -e carol.approval ]
+[ "$(jq -r .outcome executed.json)" = completed ] && [ ! -e bob.release ] && [ ! -e carol.release ]
 for name in alice bob carol grace; do
     at station attest ledger $(card "$name") --copy copy > "$name.log"
 done

@@ -3,15 +3,16 @@
 #
 #   verify-by-hand.sh LEDGER --genesis FINGERPRINT --head HEAD
 #
-# It is a second opinion by other hands, and a page to read: how a line is hashed and signed, what an approval is. It checks
+# It is a second opinion by other hands, and a page to read: how a line is hashed and signed, what a release rests on. It checks
 #   - that the lines of each transcript are chained, and the ceremonies to one another, from your genesis to your head;
 #   - the signature of every line (the station's), of every statement in a line and of every attestation (a person's card's);
-#   - that each ceremony that was intended had enough distinct custodians who approved this very proposal in time, and that
-#     nobody who rejected was counted;
+#   - that each release rests on enough approvals of this very proposal, in time, by distinct custodians, its own giver among them;
+#   - that each ceremony that was intended had enough distinct custodians who approved and released, and that nobody who rejected
+#     was counted;
 #   - that each enrolment is signed by the key that it describes, and that the shares were dealt for this whole roster.
 # It does not check what 'quorate audit' checks besides: attestations of cards, that a proposal does what its plan says, that
 # an outcome agrees with the objects on record, that a ceremony is not earlier than those before it, the spelling of what is in
-# an envelope, limits, the file plan.toml, rejections in approvals/, drills, a second approval by one custodian, and whether
+# an envelope, limits, the file plan.toml, rejections in approvals/, drills, and whether
 # those whom an intent names suffice. Of an operation it knows whom it needs. An attestation that is not valid is a warning.
 #
 # Exit code: 0 all of that checks out; 1 something does not, and the first such thing is named; 2 it was called wrongly.
@@ -108,12 +109,35 @@ statement() {
     [[ $signer =~ ^[0-9a-f]{64}$ ]] && grep -q "^$signer " "$scratch/holders" ||
         bad "$2: signed by a key that is not in the roster"
     signed "$2" "$signer" "$scratch/statement"
-    jq -r '(.custodian // .administrator // .person // .proposer), .proposal, .roster, .head, .time, .agrees, .ledger' \
-        < "$scratch/statement" > "$scratch/said"
+    jq -r '(.custodian // .administrator // .person // .proposer), .proposal, .roster, .head, .time, .agrees, .ledger,
+           .basis, .card' < "$scratch/statement" > "$scratch/said"
     { read -r who; read -r of_proposal; read -r of_roster; read -r of_head; read -r at; read -r agrees
-      read -r of_nonce; } < "$scratch/said"
+      read -r of_nonce; read -r of_basis; read -r of_card; } < "$scratch/said"
     [[ $who =~ ^[a-z0-9-]+$ ]] && grep -Eqx "$signer ($3) $who" "$scratch/holders" ||
         bad "$2: $who did not sign it with a card of their own as $3"
+}
+
+# What the operation of the proposal does with shares: confirmed, released, or none.
+shares_of() {
+    case $kind in
+        genesis) echo confirmed ;;
+        retire) echo none ;;
+        recover) recovered ;;
+        *) echo released ;;
+    esac
+}
+
+# A recovery opens credentials only of a ceremony that had begun, is not over, and logs in or sets PINs.
+recovered() {
+    local lost number_lost state_lost kind_lost
+    lost=$(jq -r .operation.ceremony < "$scratch/proposal")
+    while read -r number_lost state_lost kind_lost; do
+        [ "$number_lost" = "$lost" ] || continue
+        case "$state_lost $kind_lost" in
+            "begun recover" | "begun retire" | "begun command" | other*) echo none ;;
+            *) echo released ;;
+        esac
+    done < "$scratch/ceremonies"
 }
 
 # What the operation $1 needs: lines of a number and of the people of whom so many must approve. For each authority all
@@ -133,22 +157,63 @@ needed() {
         | join(" ")' < "$scratch/roster"
 }
 
-# The count: distinct people who approved and did not reject, against what the operation needs.
+# The count: distinct people of the file $1 who did not reject, against what the operation needs; $2 says what for.
 count() {
-    local have minimum people voice
+    local have minimum people
     sort -u "$scratch/rejected" > "$scratch/refusing"
-    sort -u "$scratch/approved" | comm -23 - "$scratch/refusing" > "$scratch/approving"
+    sort -u "$1" | comm -23 - "$scratch/refusing" > "$scratch/approving"
     needed "$kind" > "$scratch/needed" || bad "the roster does not say whom $kind needs"
     [ -s "$scratch/needed" ] || bad "no authority answers for the operation $kind"
     while read -r minimum people; do
         have=$(tr ' ' '\n' <<< "$people" | sort -u | comm -12 - "$scratch/approving" | wc -l)
-        [ "$have" -ge "$minimum" ] || bad "intended with $have approvals, $minimum are needed of $people"
+        [ "$have" -ge "$minimum" ] || bad "$2 with $have approvals, $minimum are needed of $people"
     done < "$scratch/needed"
+}
+
+# Those who approved and, where shares are released, released.
+intend() {
+    local voice
+    if [ "$shares" = released ]; then
+        # An approver holds no share.
+        { cat "$scratch/released"; grep ' approver ' "$scratch/holders" | cut -d ' ' -f 3 | grep -xFf - "$scratch/approved" || :; } |
+            sort -u > "$scratch/acting"
+    else
+        sort -u "$scratch/approved" > "$scratch/acting"
+    fi
+    count "$scratch/acting" intended
     jq -r '.event.quorum[]' < "$scratch/entry" > "$scratch/quorum" || bad "it names no quorum"
     while read -r voice; do
-        grep -qxF -- "$voice" "$scratch/approved" || bad "the quorum names $voice, who did not approve"
+        grep -qxF -- "$voice" "$scratch/acting" || bad "the quorum names $voice, who did not approve and release"
         ! grep -qxF -- "$voice" "$scratch/rejected" || bad "the quorum names $voice, who rejected"
     done < "$scratch/quorum"
+}
+
+# A release: what it rests on is above it, and enough.
+release() {
+    local last='' one
+    [ "$shares" = released ] || bad "a release where none is due"
+    statement "$inner" release custodian
+    [ "$of_proposal" = "$proposal" ] || bad "a release for another proposal"
+    [ "$of_roster" = "$roster" ] || bad "a release under another roster"
+    [ "$of_card" = "$signer" ] || bad "a release by another card than it names"
+    [[ ! $at > $expires ]] || bad "a release after the expiry"
+    jq -cj .event.basis < "$scratch/entry" > "$scratch/basis"
+    [ "$of_basis" = "$(digest < "$scratch/basis")" ] || bad "the release by $who rests on something else"
+    jq -r '.approvals[]' < "$scratch/basis" > "$scratch/listed"
+    : > "$scratch/supporting"
+    while read -r one; do
+        [[ $one > $last ]] || bad "the release by $who lists approvals out of order, or one twice"
+        last=$one
+        grep "^$one " "$scratch/approvals" | cut -d ' ' -f 2 >> "$scratch/supporting" ||
+            bad "the release by $who lists an approval that is not above it"
+    done < "$scratch/listed"
+    grep -qxF -- "$who" "$scratch/supporting" || bad "$who released without an approval of their own"
+    while read -r one; do
+        ! grep -qxF -- "$one" "$scratch/rejected" || bad "the release by $who rests on $one, who had rejected"
+    done < "$scratch/supporting"
+    count "$scratch/supporting" "released by $who"
+    ! grep -qxF -- "$who" "$scratch/released" || bad "$who released twice"
+    echo "$who" >> "$scratch/released"
 }
 
 # The proposal (in $scratch/proposal) of line 0: of this ledger and place, under this roster, by an administrator. What was
@@ -179,7 +244,8 @@ open_ceremony() {
     [ "$follows" = "$predecessor" ] || bad "the proposal follows another ceremony"
     [ "$state" = ended ] || [ "$kind" = recover ] || bad "the ceremony before it has not ended"
     statement "$inner" proposal administrator
-    : > "$scratch/approved"; : > "$scratch/rejected"
+    : > "$scratch/approved"; : > "$scratch/released"; : > "$scratch/rejected"; : > "$scratch/approvals"
+    shares=$(shares_of)
     state=proposed outcome=null
 }
 
@@ -187,11 +253,21 @@ open_ceremony() {
 take_line() {
     case "$state $1" in
         "proposed approved")
+            [ "$shares" != confirmed ] || bad "an approval where each custodian confirms"
             statement "$inner" approval 'custodian|approver'
             [ "$of_proposal" = "$proposal" ] || bad "an approval of another proposal"
             [ "$of_roster" = "$roster" ] || bad "an approval of another roster"
             # Times have one form and one length: they compare as texts.
             [[ ! $at > $expires ]] || bad "an approval after the expiry"
+            echo "$(digest < "$scratch/statement") $who" >> "$scratch/approvals"
+            echo "$who" >> "$scratch/approved" ;;
+        "proposed released") release ;;
+        "proposed confirmed")
+            [ "$shares" = confirmed ] || bad "a confirmation where none is due"
+            statement "$inner" confirmation custodian
+            [ "$of_proposal" = "$proposal" ] || bad "a confirmation of another proposal"
+            [ "$of_roster" = "$roster" ] || bad "a confirmation of another roster"
+            [[ ! $at > $expires ]] || bad "a confirmation after the expiry"
             echo "$who" >> "$scratch/approved" ;;
         "proposed rejected")
             statement "$inner" rejection 'custodian|approver'
@@ -201,7 +277,7 @@ take_line() {
             statement "$inner" abort administrator
             [ "$of_proposal" = "$proposal" ] || bad "an abort of another proposal"
             state=ended outcome=aborted ;;
-        "proposed intended") count; state=intended ;;
+        "proposed intended") intend; state=intended ;;
         "intended attempted") ;;
         "intended concluded" | "proposed concluded")
             outcome=$(jq -r .event.outcome < "$scratch/entry")
@@ -218,7 +294,7 @@ read_line() {
     local event place before now
     unpack "$1" "$scratch/entry"
     event=${type#"$prefix".} event=${event%.v2+json}
-    jq -r '.seq, .prev, .time, (.event | .proposal // .approval // .rejection // .abort | tojson)' \
+    jq -r '.seq, .prev, .time, (.event | .proposal // .approval // .release // .confirmation // .rejection // .abort | tojson)' \
         < "$scratch/entry" > "$scratch/said" || bad "the payload is not JSON"
     { read -r place; read -r before; read -r now; read -r inner; } < "$scratch/said"
     [ "$place" = "$seq" ] || bad "it is not in its place"
@@ -267,7 +343,7 @@ first=$(head -n 1 "$ledger"/0000-genesis/transcript.jsonl 2> /dev/null) || { ech
 [[ $first != *application/vnd.quorate-rehearsal.proposed.* ]] ||
     { prefix=application/vnd.quorate-rehearsal; echo "This is a rehearsal's ledger."; }
 
-: > "$scratch/elsewhere"; : > "$scratch/heads"
+: > "$scratch/elsewhere"; : > "$scratch/heads"; : > "$scratch/ceremonies"
 for folder in "$ledger"/[0-9][0-9][0-9][0-9]*-*/; do
     name=$(basename "$folder") transcript=$folder/transcript.jsonl seq=0 previous=null time=''
     where=$name
@@ -283,6 +359,9 @@ for folder in "$ledger"/[0-9][0-9][0-9][0-9]*-*/; do
     case $state in ended | concluded) ;; *) outcome="open ($state)" ;; esac
     echo "$name: $outcome; approved by$(sort -u "$scratch/approved" | sed 's/^/ /' | tr -d '\n');" \
         "attested by $(sort -u "$scratch/attested" | wc -l)"
+    # For a recovery of it: whether it had begun, and has an outcome that says what is in force.
+    case "$state $outcome" in "intended "* | "ended indeterminate") begun=begun ;; *) begun=other ;; esac
+    echo "$number $begun $kind" >> "$scratch/ceremonies"
     predecessor=$previous number=$((number + 1))
 done
 

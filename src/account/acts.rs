@@ -31,12 +31,14 @@ account! {
         pub present: Vec<String>,
     }
 
-    /// An approval or a rejection that was signed.
+    /// An approval, a release or a rejection that was signed.
     of "approve" pub struct Decided {
         /// whose card it was
         pub custodian: Name,
-        /// approved or rejected
+        /// approved, released, rejected; confirmed where approval and release are one
         pub decision: &'static str,
+        /// what the custodian is still to do: release, or null
+        pub unfinished: Option<&'static str>,
         /// its directory in the ledger
         pub ceremony: String,
         /// digest of the proposal
@@ -55,6 +57,8 @@ account! {
         pub head: Digest,
         /// what should have been destroyed and could not be
         pub left: Vec<FileAndReason>,
+        /// custodians whose shares were released for it: whoever has the files that they handed over has those shares
+        pub outstanding: Vec<Name>,
     }
 
     /// An attestation that was signed.
@@ -111,7 +115,7 @@ account! {
     of "run" pub struct Led {
         /// the object of 'propose'
         pub proposed: ProposalMade,
-        /// custodians who approved
+        /// custodians who approved and released
         pub approved: Vec<Name>,
         /// the object of 'execute'
         pub executed: Executed,

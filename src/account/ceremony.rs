@@ -6,6 +6,7 @@ use super::{Passage, Row, counted, keys::account, listed};
 use crate::{
     approval::{
         quorum::{ApproverCount, Count, GroupCount, Tally},
+        release::{Confirmation, Release},
         statement::{Approval, Attestation, Rejection, Signed},
     },
     encoding::{
@@ -16,6 +17,7 @@ use crate::{
     proposal::document::Proposal,
     roster::OperationKind,
     transcript::{
+        ceremonies::RecordedRelease,
         event::{Attempted, Concluded, Intended},
         ledger::Ceremony,
         outcome::Outcome,
@@ -43,12 +45,14 @@ account! {
         pub proposed: Timestamp,
         /// when it ended, or null
         pub ended: Option<Timestamp>,
-        /// approvals on record, for each authority that it needs
+        /// those on record who approved and released what is to be released, for each authority that it needs
         pub required: Vec<Required>,
         /// the approvers whose approval it needs besides
         pub approvers: Vec<RequiredApprover>,
         /// the approvals on record
         pub approved: Vec<SaidBy>,
+        /// the releases on record
+        pub released: Vec<SaidBy>,
         /// the rejections
         pub rejected: Vec<SaidBy>,
         /// the attestations of its head
@@ -59,7 +63,7 @@ account! {
         pub not_attested: Vec<Name>,
     }
 
-    /// How many custodians of one authority approve.
+    /// How many custodians of one authority support it.
     pub struct Required {
         /// the authority
         pub authority: Name,
@@ -121,14 +125,20 @@ account! {
         pub standing: Line,
         /// SHA-256 of its last line
         pub last_line: Digest,
-        /// approvals on record, for each authority that it needs
+        /// those on record who approved and released what is to be released, for each authority that it needs
         pub required: Vec<Required>,
         /// the approvers whose approval it needs besides
         pub approvers: Vec<RequiredApprover>,
         /// the custodians who approved it
         pub approved: Vec<SaidBy>,
-        /// their statements on record
+        /// the custodians who released their shares
+        pub released: Vec<SaidBy>,
+        /// the approvals on record
         pub approvals: Vec<Approval>,
+        /// the releases on record
+        pub releases: Vec<Release>,
+        /// the confirmations on record: approval and release in one
+        pub confirmations: Vec<Confirmation>,
         /// the statements on record
         pub rejections: Vec<Rejection>,
         /// what was begun, or null
@@ -165,9 +175,8 @@ impl CeremonyBrief {
             required: required(&ceremony.tally()),
             approvers: approvers(&ceremony.tally()),
             approved: approved(ceremony),
-            rejected: rejected
-                .map(|r| said(&r.statement().custodian, r.statement().time, r.card()))
-                .collect(),
+            released: released(ceremony),
+            rejected: rejected.map(|r| said(&r.statement().person, r.statement().time, r.card())).collect(),
             attested: attested
                 .map(|a| AttestedBy { person: a.person.clone(), time: a.time, agrees: a.agrees })
                 .collect(),
@@ -187,6 +196,9 @@ impl CeremonyBrief {
             let approvers = self.approvers.iter().map(|r| format!("{} needed", r.approver));
             let needed = listed(authorities.chain(approvers));
             rows.push(Row::Detail(format!("approved by {} ({needed})", said(&self.approved))));
+        }
+        if !self.released.is_empty() {
+            rows.push(Row::Detail(format!("released by {}", said(&self.released))));
         }
         if !self.rejected.is_empty() {
             rows.push(Row::Detail(format!("rejected by {}", said(&self.rejected))));
@@ -223,6 +235,9 @@ impl CeremonyTold {
             required: required(&ceremony.tally()),
             approvers: approvers(&ceremony.tally()),
             approved: approved(ceremony),
+            released: released(ceremony),
+            releases: ceremony.releases.iter().map(|r| r.signed.statement().clone()).collect(),
+            confirmations: ceremony.confirmations.iter().map(|c| c.signed.statement().clone()).collect(),
             approvals: ceremony.approvals.iter().map(|a| a.statement().clone()).collect(),
             rejections: ceremony.rejections.iter().map(|r| r.statement().clone()).collect(),
             intended: ceremony.intended.as_ref().map(|(intended, _)| intended.clone()),
@@ -243,10 +258,17 @@ impl CeremonyTold {
             let card = said.card.short();
             rows.push(Row::item(format!("{} approved at {} with card key {card}", said.person, said.time)));
         }
-        for said in &self.rejections {
-            rows.push(Row::item(format!("{} rejected at {}: {}", said.custodian, said.time, said.reason)));
+        for said in &self.released {
+            let card = said.card.short();
+            rows.push(Row::item(format!(
+                "{} released shares at {} with card key {card}",
+                said.person, said.time
+            )));
         }
-        rows.push(Row::item(format!("approvals: {}", in_words(&self.required, &self.approvers))));
+        for said in &self.rejections {
+            rows.push(Row::item(format!("{} rejected at {}: {}", said.person, said.time, said.reason)));
+        }
+        rows.push(Row::item(format!("counted: {}", in_words(&self.required, &self.approvers))));
         for attempt in &self.attempts {
             rows.push(Row::item(format!("attempt: {}: {}", attempt.outcome, attempt.summary)));
         }
@@ -286,8 +308,30 @@ fn said(person: &Name, time: Timestamp, card: Digest) -> SaidBy {
     SaidBy { person: person.clone(), time, card }
 }
 
+/// Each person once, by their first approval; a confirmation is one.
 fn approved(ceremony: &Ceremony) -> Vec<SaidBy> {
-    ceremony.approvals.iter().map(|a| said(&a.statement().custodian, a.statement().time, a.card())).collect()
+    let approvals =
+        ceremony.approvals.iter().map(|a| said(&a.statement().person, a.statement().time, a.card()));
+    let mut people: Vec<SaidBy> = Vec::new();
+    for said in approvals.chain(confirmed(ceremony)) {
+        if people.iter().all(|known| known.person != said.person) {
+            people.push(said);
+        }
+    }
+    people
+}
+
+fn released(ceremony: &Ceremony) -> Vec<SaidBy> {
+    let releases = ceremony.releases.iter().map(|release| {
+        let RecordedRelease { signed, .. } = release;
+        said(&signed.statement().custodian, signed.statement().time, signed.card())
+    });
+    releases.chain(confirmed(ceremony)).collect()
+}
+
+fn confirmed(ceremony: &Ceremony) -> impl Iterator<Item = SaidBy> {
+    let signed = ceremony.confirmations.iter().map(|confirmation| &confirmation.signed);
+    signed.map(|signed| said(&signed.statement().person, signed.statement().time, signed.card()))
 }
 
 fn outcome_rows(concluded: &Concluded) -> Vec<Row> {

@@ -4,6 +4,7 @@ use super::keys::account;
 use crate::{
     approval::{
         drill::Drill,
+        release::{Basis, Confirmation, Release},
         statement::{Approval, Attestation, Rejection},
     },
     encoding::{
@@ -43,8 +44,24 @@ account! {
     of "show" pub struct ApprovalShown {
         /// the statement, see quorate-transcript(5)
         pub approval: Approval,
-        /// whether shares come with it
-        pub release: bool,
+    }
+
+    /// A release, of which nothing is verified.
+    of "show" pub struct ReleaseShown {
+        /// the statement, see quorate-transcript(5)
+        pub release: Release,
+        /// what it is of and rests on, or null where the statement lies alone
+        pub basis: Option<Basis>,
+        /// whether the shares come with it
+        pub sealed: bool,
+    }
+
+    /// A confirmation, of which nothing is verified.
+    of "show" pub struct ConfirmationShown {
+        /// the statement, see quorate-transcript(5)
+        pub confirmation: Confirmation,
+        /// whether the shares come with it
+        pub sealed: bool,
     }
 
     /// A rejection, of which nothing is verified.

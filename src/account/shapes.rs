@@ -6,6 +6,7 @@ use super::keys::{Shape, Shaped};
 use crate::{
     approval::{
         drill::Drill,
+        release::{Basis, Confirmation, Release},
         statement::{Approval, Attestation, Rejection},
     },
     encoding::{
@@ -25,6 +26,7 @@ use crate::{
         OperationKind,
         attestation::{Firmware, Link, PinPolicy, Slot, TouchPolicy},
         card::{CardKind, Enrolment},
+        requirement::Shares,
     },
     sealing::{application::ApplicationRecipient, recipient::ShareRecipient},
     transcript::{
@@ -51,8 +53,8 @@ shaped! {
     Time: Timestamp;
     Number: u8, u16, u32, u64, u128, usize;
     Flag: bool;
-    Document: Approval, Attempted, Attestation, BackupRecord, Concluded, Drill, Enrolment, Finding, HandedOver, Intended,
-        Inventory, LeftOut, Link, ObjectRecord, PinInForce, ProgramRecord, Proposal, Rejection, TargetState, TokenIdentity,
+    Document: Approval, Attempted, Attestation, BackupRecord, Basis, Concluded, Confirmation, Drill, Enrolment, Finding, HandedOver, Intended,
+        Inventory, LeftOut, Link, ObjectRecord, PinInForce, ProgramRecord, Proposal, Rejection, Release, TargetState, TokenIdentity,
         serde_json::Value;
 }
 
@@ -83,11 +85,12 @@ words! {
     Mode: Production = "production", Rehearsal = "rehearsal";
     Outcome: Completed = "completed", Refused = "refused", Failed = "failed", Indeterminate = "indeterminate";
     PinPolicy: Never = "never", Once = "once", Always = "always", MatchOnce = "match-once", MatchAlways = "match-always";
-    Proof: Approval = "approval", Proposal = "proposal", Attestation = "attestation", Drill = "drill";
+    Proof: Confirmation = "confirmation", Proposal = "proposal", Attestation = "attestation", Drill = "drill";
     Role: SoPin = "so-pin", UserPin = "user-pin", BackupKey = "backup-key", Secret = "secret",
         SecondSecret = "second-secret", ThirdSecret = "third-secret", FourthSecret = "fourth-secret";
     Sameness: Same = "same", OnlyInOne = "only-in-one", OnlyInOther = "only-in-other", Differs = "differs",
         Unknown = "unknown";
+    Shares: Confirmed = "confirmed", Released = "released", None = "none";
     Severity: Note = "note", Warning = "warning", Objection = "objection", Error = "error";
     TouchPolicy: Never = "never", Always = "always", Cached = "cached";
     Tries: Full = "full", Low = "low", Final = "final", Locked = "locked";

@@ -22,7 +22,7 @@ use crate::{
         place::Place,
         target::{Inventory, Role, TokenIdentity},
     },
-    roster::{OperationKind, Standing},
+    roster::{OperationKind, Standing, requirement::Shares},
     transcript::{
         drilled::{self, Proof},
         event::Attempted,
@@ -44,6 +44,8 @@ account! {
         pub ahead: Vec<Finding>,
         /// findings about what lies among the statements of a ceremony and is not read as one
         pub unread: Vec<Finding>,
+        /// findings about shares that were released for ceremonies that ended without acting
+        pub outstanding: Vec<Finding>,
         /// each of them, the genesis first
         pub ceremonies: Vec<CeremonyBrief>,
         /// the authorities of the roster in force
@@ -192,16 +194,26 @@ account! {
         pub required: Vec<Required>,
         /// the approvers whose approval it needs besides
         pub approvers: Vec<RequiredApprover>,
+        /// what becomes of shares: confirmed (with the approval, at a genesis), released (once a quorum has approved) or none
+        pub shares: Shares,
+        /// how many approved and released what is to be released, for each authority that it needs
+        pub released_for: Vec<Required>,
+        /// custodians who approved and have not released their shares, as far as known here
+        pub not_released: Vec<Name>,
         /// custodians, as far as known here
         pub approved: BTreeSet<Name>,
+        /// custodians who approved and released, as far as known here
+        pub released: BTreeSet<Name>,
         /// custodians, as far as known here
         pub rejected: BTreeSet<Name>,
         /// custodians who were not heard of here
         pub missing: Vec<Name>,
-        /// custodians who signed an approval that does not count here: the release that belongs to it is not here
+        /// custodians who signed a release or a confirmation that does not count here: the shares are not here
         pub unreleased: Vec<Name>,
         /// the approvals that are known here: on record, or kept by this station
         pub approvals: Vec<SaidBy>,
+        /// the releases that are known here
+        pub releases: Vec<SaidBy>,
         /// the rejections
         pub rejections: Vec<SaidBy>,
         /// what this station keeps and does not count
@@ -234,7 +246,7 @@ account! {
 
     /// What comes next.
     pub struct NextStep {
-        /// the verb: execute, approve, abort, attest or propose
+        /// the verb: execute, approve, release, abort, attest or propose
         pub verb: &'static str,
         /// the whole command, with CARD, DIR, PLAN or TEXT where something is filled in; null where it is for another ledger
         pub command: Option<String>,
@@ -262,6 +274,7 @@ impl LedgerStanding {
             genesis: state.genesis,
             head: state.head(),
             unread: state.unread(),
+            outstanding: state.outstanding(),
             ahead,
             ceremonies: state.ceremonies.iter().map(CeremonyBrief::of).collect(),
             authorities: authorities
@@ -453,11 +466,20 @@ impl OpenStanding {
             )),
             Row::Item(format!("approvals: {}", in_words(&self.required, &self.approvers))),
         ];
-        for (what, people) in [("approved", &self.approvals), ("rejected", &self.rejections)] {
+        let releases = self.shares == Shares::Released;
+        if releases {
+            rows.push(Row::Item(format!("approved and released: {}", in_words(&self.released_for, &[]))));
+        }
+        let released = ("released", &self.releases);
+        let said = [("approved", &self.approvals)].into_iter().chain(releases.then_some(released));
+        for (what, people) in said.chain([("rejected", &self.rejections)]) {
             if !people.is_empty() {
                 let people = listed(people.iter().map(|said| format!("{} at {}", said.person, said.time)));
                 rows.push(Row::Item(format!("{what}: {people}")));
             }
+        }
+        if releases && !self.not_released.is_empty() {
+            rows.push(Row::Item(format!("approved, and not released here: {}", listed(&self.not_released))));
         }
         if !self.missing.is_empty() {
             let missing = listed(&self.missing);
@@ -465,11 +487,11 @@ impl OpenStanding {
         }
         if !self.unreleased.is_empty() {
             let where_it_is = match self.station_here {
-                true => "bring it with the approval file, or approve again",
-                false => "it is at the station, or in a file on its way",
+                true => "bring them with the file, or do it again",
+                false => "they are at the station, or in a file on its way",
             };
             let signed = listed(&self.unreleased);
-            rows.push(Row::Item(format!("signed, but the release is not here ({where_it_is}): {signed}")));
+            rows.push(Row::Item(format!("signed, but the shares are not here ({where_it_is}): {signed}")));
         }
         for FileAndReason { file, reason } in &self.set_aside {
             rows.push(Row::Item(format!("does not count: {file}: {reason}")));

@@ -4,6 +4,7 @@ pub mod authorization;
 pub mod drill;
 pub mod intent;
 pub mod quorum;
+pub mod release;
 pub mod statement;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The quorum: the only place that counts.
 //!
 //! What is counted are distinct people of the roster, never signatures, cards or keys. Before an act each custodian
-//! has handed over shares that were verified ([`Quorum::establish`]); when a record is judged
-//! later, approvals count instead, since shares never enter it ([`Tally::count`] is the same count).
+//! has approved and handed over shares that were verified ([`Quorum::establish`]); when a record is judged
+//! later, their statements count instead, since shares never enter it ([`Tally::count`] is the same count).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::{
     roster::{
         Person, Roster,
         deal::Authority,
-        requirement::{GroupPart, Part, Requirement},
+        requirement::{GroupPart, Part, Requirement, Shares},
     },
     sharing::{
         reconstitution::{ReconstitutionError, reconstitute},
@@ -27,7 +27,7 @@ pub struct Count {
     pub authority: Name,
     /// How many custodians the requirement has for it.
     pub needed: usize,
-    /// Distinct custodians who approve and have not rejected.
+    /// Distinct custodians who support it and have not rejected.
     pub have: usize,
     /// How many of them are of each group that the authority demands.
     pub groups: Vec<GroupCount>,
@@ -106,6 +106,42 @@ impl Count {
     }
 }
 
+/// Who said what of one proposal; each statement was verified.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Voices {
+    /// Those who approved or confirmed.
+    pub approved: BTreeSet<Name>,
+    /// Those who handed over their shares: by a release, or with their confirmation.
+    pub released: BTreeSet<Name>,
+    pub rejected: BTreeSet<Name>,
+}
+
+impl Voices {
+    /// Those who approve: a rejection cancels an approval.
+    pub fn approving(&self) -> BTreeSet<Name> {
+        self.approved.difference(&self.rejected).cloned().collect()
+    }
+
+    /// Those who approve and whose shares are there, as far as any are released; an approver holds none.
+    pub fn acting(&self, requirement: &Requirement<'_>) -> BTreeSet<Name> {
+        let mut acting = self.approving();
+        if requirement.shares() != Shares::None {
+            acting.retain(|who| self.released.contains(who) || requirement.approvers().contains(&who));
+        }
+        acting
+    }
+
+    /// Whether the requirement is met by approvals, so that shares may be released.
+    pub fn approvals(&self, requirement: &Requirement<'_>) -> Tally {
+        Tally::count(requirement, &self.approved, &self.rejected)
+    }
+
+    /// Whether it is met by people who approved and released, so that a quorum may act.
+    pub fn acts(&self, requirement: &Requirement<'_>) -> Tally {
+        Tally::count(requirement, &self.acting(requirement), &self.rejected)
+    }
+}
+
 /// The result of counting.
 #[must_use = "a count that nobody looks at decides nothing"]
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -156,7 +192,8 @@ impl Tally {
     }
 }
 
-/// A custodian who approved and whose shares, one for each authority needed, were all verified.
+/// A custodian who approved and whose shares, one for each authority needed, were all verified; or who approved what
+/// releases none.
 #[must_use = "anyone not counted is missing from the quorum"]
 pub struct Participant {
     custodian: Name,
@@ -172,14 +209,14 @@ pub struct MissingShare {
 }
 
 impl Participant {
-    /// Takes the verified shares of one custodian: exactly one of each authority needed.
+    /// Takes the verified shares of one custodian: exactly one of each authority whose shares are released.
     pub fn new(
         custodian: Name,
         shares: Vec<Share>,
         requirement: &Requirement<'_>,
     ) -> Result<Self, MissingShare> {
         let dealing = requirement.roster().dealing_id();
-        for authority in requirement.authorities() {
+        for authority in requirement.released() {
             let own = shares.iter().filter(|share| {
                 share.dealing() == dealing
                     && *share.custodian() == custodian
@@ -248,7 +285,7 @@ impl Quorum {
         let custodians: Vec<Name> = counted.iter().map(|participant| participant.custodian.clone()).collect();
         let dealing = requirement.roster().dealing_id();
         let mut lent = BTreeMap::new();
-        for part in requirement.parts() {
+        for part in requirement.parts().iter().filter(|_| requirement.shares() != Shares::None) {
             let lenders = lenders(requirement.roster(), part, &custodians);
             lent.insert(
                 (dealing, part.authority.name.clone()),

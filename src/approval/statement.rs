@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     encoding::{
-        bounds::{self, STATEMENT},
+        bounds::STATEMENT,
         digest::Digest,
         dsse::{Envelope, Mode},
-        strict::{self, Base64, StrictError},
+        strict::{self, StrictError},
         text::{self, Name, Remark},
         time::Timestamp,
     },
@@ -24,26 +24,24 @@ pub trait Statement: Serialize + DeserializeOwned {
     fn author(&self) -> &Name;
 }
 
-/// A custodian approves one proposal.
+/// A person approves one proposal. It hands over nothing: see [`Release`](super::release::Release).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     pub proposal: Digest,
-    /// SHA-256 of the roster that they verified; at genesis this confirms it.
+    /// SHA-256 of the roster that they verified.
     pub roster: Digest,
-    pub custodian: Name,
-    /// SHA-256 of the release that goes with it.
-    pub release: Digest,
+    pub person: Name,
     /// When, by the clock of the machine on which they approved.
     pub time: Timestamp,
 }
 
-/// A custodian rejects one proposal. Final for them.
+/// A person rejects one proposal. Final for them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
     pub proposal: Digest,
-    pub custodian: Name,
+    pub person: Name,
     pub reason: Remark,
     pub time: Timestamp,
 }
@@ -93,7 +91,7 @@ impl Statement for Approval {
     const EVENT: &'static str = "approval";
     const BY: &'static [Standing] = &[Standing::Custodian];
     fn author(&self) -> &Name {
-        &self.custodian
+        &self.person
     }
 }
 
@@ -101,7 +99,7 @@ impl Statement for Rejection {
     const EVENT: &'static str = "rejection";
     const BY: &'static [Standing] = &[Standing::Custodian];
     fn author(&self) -> &Name {
-        &self.custodian
+        &self.person
     }
 }
 
@@ -136,6 +134,7 @@ impl Statement for ProposalStatement {
 pub struct Signed<S> {
     statement: S,
     envelope: Envelope,
+    digest: Digest,
     card: Digest,
 }
 
@@ -187,7 +186,7 @@ impl<S: Statement> Claimed<S> {
         signatures
             .check(&card.enrolment().signing_key, &envelope)
             .map_err(|source| StatementError::Signature { author: author.clone(), source })?;
-        Ok(Signed { card: card.keyid(), statement, envelope })
+        Ok(Signed { card: card.keyid(), digest: envelope.payload_digest(), statement, envelope })
     }
 }
 
@@ -214,8 +213,9 @@ impl<S: Statement> Signed<S> {
         self.card
     }
 
+    /// SHA-256 of its payload, by which other statements name it.
     pub fn digest(&self) -> Digest {
-        self.envelope.payload_digest()
+        self.digest
     }
 }
 
@@ -251,28 +251,4 @@ fn author_card<'r>(
         .card(keyid)
         .ok_or_else(|| StatementError::Card { author: author.clone(), keyid: keyid.short() })?;
     Ok((person, card))
-}
-
-/// The file that `approve -o` writes: the statement, and the release that it names.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalFile {
-    pub statement: Envelope,
-    /// The sealed release; none with a rejection.
-    #[serde(deserialize_with = "bounds::release")]
-    pub release: Option<Base64>,
-}
-
-impl ApprovalFile {
-    /// Parses the file in its one spelling, with one line feed at its end.
-    pub fn parse(bytes: &[u8]) -> Result<Self, StrictError> {
-        strict::parse(bytes.strip_suffix(b"\n").ok_or(StrictError::Spelling)?)
-    }
-
-    /// The file's bytes.
-    pub fn write(&self) -> Vec<u8> {
-        let mut bytes = strict::write(self);
-        bytes.push(b'\n');
-        bytes
-    }
 }

@@ -21,6 +21,7 @@ use crate::{
     roster::{
         OperationKind, Roster, RosterDocument, RosterError,
         deal::{Authority, DealHeader},
+        requirement::Shares,
     },
     sealing::single::{self, SealError},
     sharing::{
@@ -412,13 +413,14 @@ fn a_genesis_requires_everybody_and_what_no_authority_governs_has_no_quorum() {
     let needs = |kind| {
         let requirement = dealing.roster.requirement(kind);
         let parts: Vec<usize> = requirement.parts().iter().map(|part| part.custodians).collect();
-        (parts, requirement.confirms_shares(), requirement.at_least(), requirement.attesting())
+        (parts, requirement.shares(), requirement.at_least(), requirement.attesting())
     };
-    assert_eq!(needs(OperationKind::Genesis), (vec![5, 5], true, Some(5), Some(4)));
+    assert_eq!(needs(OperationKind::Genesis), (vec![5, 5], Shares::Confirmed, Some(5), Some(4)));
     for kind in [OperationKind::Delete, OperationKind::Recover, OperationKind::Adopt, OperationKind::Use] {
-        assert_eq!(needs(kind), (vec![3, 4], false, Some(4), Some(4)), "{kind}");
+        assert_eq!(needs(kind), (vec![3, 4], Shares::Released, Some(4), Some(4)), "{kind}");
     }
-    assert_eq!(needs(OperationKind::Command), (vec![], false, None, None));
+    assert_eq!(needs(OperationKind::Retire), (vec![3, 4], Shares::None, Some(4), Some(4)));
+    assert_eq!(needs(OperationKind::Command), (vec![], Shares::Released, None, None));
     let everybody = (1..=5).map(person).collect();
     let command = dealing.roster.requirement(OperationKind::Command);
     assert!(!Tally::count(&command, &everybody, &BTreeSet::new()).is_quorum());

@@ -1,21 +1,28 @@
 //! Abandoning a ceremony before anything was tried.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Code, Error, World, clearing,
+    Code, Error, World, clearing, collect,
     execute::{self, open_ceremony},
     keyring::{Keyring, Scope},
-    recognition, sign,
-    sign::LineWriter,
+    recognition,
+    said::Said,
+    sign::{self, LineWriter},
 };
 use crate::{
     account::outcome::FileAndReason,
     approval::statement::Abort,
-    encoding::{digest::Digest, text::Remark},
+    encoding::{
+        digest::Digest,
+        text::{Name, Remark},
+    },
     ports::{
         card::{CardDescription, UnlockedCard, Uses},
         store::Inbox,
     },
-    transcript::event::Aborted,
+    roster::requirement::Shares,
+    transcript::{event::Aborted, ledger::Ceremony},
 };
 
 /// What an abort came to.
@@ -25,6 +32,8 @@ pub struct GivenUp {
     pub head: Digest,
     /// What could not be destroyed, and must be destroyed by hand.
     pub left: Vec<FileAndReason>,
+    /// Those whose shares were released for it.
+    pub outstanding: BTreeSet<Name>,
 }
 
 /// Opens the key that signs the lines, and signs.
@@ -55,6 +64,7 @@ pub fn abort(
     let keyring = Keyring::open(world.station, &ceremony, Scope::Lines, description, card)?;
     let (signing, _) = keyring.into_secrets(&ceremony)?;
     let mut lines = LineWriter::resume(world.mode, &signing, &ceremony)?;
+    let outstanding = record_releases(world, &ceremony, inbox, &mut lines)?;
     let statement = Abort { proposal: ceremony.digest, administrator, reason, time };
     let abort = sign::statement(card, &description.signing_key, world.mode, &statement)?;
     let mut cleared = clearing::clear(world, &ceremony, inbox);
@@ -62,5 +72,26 @@ pub fn abort(
     let head = Digest::of(&line);
     world.append_last(&ceremony, line)?;
     cleared.tried("the station's keys", world.station.destroy_all(state.nonce, ceremony.number()));
-    Ok(GivenUp { directory: ceremony.directory, head, left: cleared.left })
+    Ok(GivenUp { directory: ceremony.directory, head, left: cleared.left, outstanding })
+}
+
+/// Shares that were released stay known to whoever has the files: that they were is put on record before the files here are
+/// destroyed. They are not opened. Gives those who released some.
+fn record_releases(
+    world: &mut World<'_>,
+    ceremony: &Ceremony,
+    inbox: &mut dyn Inbox,
+    lines: &mut LineWriter,
+) -> Result<BTreeSet<Name>, Error> {
+    let mut people: BTreeSet<Name> = ceremony.released_by().into_iter().cloned().collect();
+    if ceremony.shares != Shares::Released {
+        return Ok(people);
+    }
+    let collected = collect::collect(ceremony, world.mode, None, world.station, inbox)?;
+    if !collected.releases.is_empty() {
+        people.extend(collected.voices().released);
+        let batch = Said::of(&collected).lines(ceremony, lines, world.clock.now());
+        world.append(&ceremony.directory, &batch)?;
+    }
+    Ok(people)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Code, Error, ErrorKind, World, collect::SetAside, present::PresentPins};
+use super::{Code, Error, ErrorKind, World, handed::SetAside, present::PresentPins};
 use crate::{
     account::advice::Advice,
     approval::{authorization::Authorization, quorum::Authorities},

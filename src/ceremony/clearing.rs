@@ -6,6 +6,7 @@
 use super::{Error, World, commanding, station};
 use crate::{
     account::outcome::FileAndReason,
+    approval::release::{ConfirmationFile, HandedFile as _, ReleaseFile},
     encoding::{digest::Digest, text::printable},
     ports::store::{Inbox, StoreError},
     transcript::ledger::Ceremony,
@@ -42,7 +43,7 @@ impl Cleared {
     }
 }
 
-/// Refuses approval files that could not be destroyed afterwards: on a medium that is read-only, or another account's.
+/// Refuses files of releases that could not be destroyed afterwards: on a medium that is read-only, or another account's.
 pub fn check(ceremony: &Ceremony, inbox: &mut dyn Inbox) -> Result<(), Error> {
     let mut stay = Vec::new();
     for name in ours(ceremony, inbox) {
@@ -54,7 +55,7 @@ pub fn check(ceremony: &Ceremony, inbox: &mut dyn Inbox) -> Result<(), Error> {
         return Ok(());
     }
     let error = Error::problem(
-        "some approval files cannot be destroyed when the ceremony ends, and each contains a release: nothing was tried",
+        "some of the files cannot be destroyed when the ceremony ends, and each contains shares: nothing was tried",
         "copy them to a folder of your own, name the copies instead, and destroy the originals yourself",
     );
     Err(error.with(stay))
@@ -86,7 +87,7 @@ pub(super) fn clear(world: &mut World<'_>, ceremony: &Ceremony, inbox: &mut dyn 
     cleared
 }
 
-/// The files that belong to this ceremony: one given by mistake may be another ceremony's approval. Zeros were overwritten
+/// The files that belong to this ceremony: one given by mistake may be another ceremony's release. Zeros were overwritten
 /// by an execution that was cut off before it unlinked them.
 fn ours(ceremony: &Ceremony, inbox: &mut dyn Inbox) -> Vec<String> {
     let files = inbox.files().into_iter();
@@ -102,14 +103,16 @@ fn is_zeros(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|b| *b == 0)
 }
 
+/// Approvals alone have nothing secret in them, and stay.
 fn belongs(bytes: &[u8], proposal: Digest) -> bool {
-    use crate::approval::statement::ApprovalFile;
     #[derive(serde::Deserialize)]
     struct Names {
         proposal: Digest,
     }
-    ApprovalFile::parse(bytes)
+    let released = ReleaseFile::parse(bytes).map(|file| file.statement);
+    let statement = released.or_else(|_| ConfirmationFile::parse(bytes).map(|file| file.statement));
+    statement
         .ok()
-        .and_then(|file| serde_json::from_slice::<Names>(&file.statement.payload.0).ok())
+        .and_then(|statement| serde_json::from_slice::<Names>(&statement.payload.0).ok())
         .is_some_and(|names| names.proposal == proposal)
 }

@@ -1,6 +1,6 @@
 //! The outcome, the destruction of what was secret, and the last line.
 
-use super::{Error, World, acting::Acted, clearing, collect::SetAside, sign::LineWriter, station};
+use super::{Error, World, acting::Acted, clearing, handed::SetAside, sign::LineWriter, station};
 use crate::{
     account::outcome::FileAndReason,
     encoding::digest::Digest,

@@ -3,8 +3,9 @@
 //! A custodian's card opens each of their shares of the roster in force, which is compared with the dealer's commitment
 //! and wiped. Only the statement is shown or written.
 
+pub use super::sign::to_file;
 use super::{
-    Error, approve, copies, not_before,
+    Error, copies, matter, not_before,
     opening::{self, OpeningError},
     recognition, sign,
 };
@@ -36,7 +37,7 @@ pub struct Subject<'s> {
     /// The authorities whose shares are opened; none if they hold no share.
     pub authorities: Vec<Name>,
     /// How the ledger is known to be whole.
-    pub continuity: approve::Continuity,
+    pub continuity: matter::Continuity,
 }
 
 /// Verifies that this card belongs to the roster in force, and that the ledger extends what its holder knows.
@@ -53,7 +54,7 @@ pub fn subject<'s>(
     let next = last.number().saturating_add(1);
     let seen = memory.seen(state.nonce, &person.name)?;
     let paper = Pins { head, genesis: None };
-    let continuity = approve::continuity(state, next, &seen, &person.name, paper)?;
+    let continuity = matter::continuity(state, next, &seen, &person.name, paper)?;
     Ok(Subject { state, last, roster, person, authorities: drilled::tried(roster, person), continuity })
 }
 
@@ -133,13 +134,6 @@ fn has_failed(subject: &Subject<'_>, card: &CardDescription, failed: &[(&Name, S
         ),
     );
     error.with(failed.iter().map(|(authority, reason)| format!("{authority}: {reason}")).collect())
-}
-
-/// The bytes of the file beside the ledger: the envelope and a line feed.
-pub fn to_file(envelope: &Envelope) -> Vec<u8> {
-    let mut bytes = envelope.write();
-    bytes.push(b'\n');
-    bytes
 }
 
 /// A drill that was put beside the ledger.

@@ -1,43 +1,44 @@
-//! Execution: verify, count, look, write the intent, reconstitute, act, look again, write the outcome.
+//! Execution: verify approvals and releases, count, look, write the intent, reconstitute, act, look again, write the outcome.
 //!
 //! Each step can be cut off by a crash. The last line of the transcript tells what was done, and running
 //! it again goes on from there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     Code, Error, World,
     acting::{Acted, Acting},
     clearing,
-    collect::{self, Collected, SetAside},
+    collect::{self, Collected},
     conclude::{self, Persistence, Report},
     copies, giving_up,
+    handed::SetAside,
+    heard,
     keyring::{self, Keyring, Scope},
     present::{self, PresentPins},
     readback,
-    sign::{self, LineWriter},
+    said::Said,
+    sign::LineWriter,
     standing::Missing,
 };
 use crate::{
     account::listed,
     approval::{
         intent::DurableIntent,
-        quorum::{Quorum, Tally},
+        quorum::{Quorum, Tally, Voices},
+        statement::{Rejection, Signed},
     },
     encoding::{
         digest::Digest,
-        strict,
         text::{Name, Summary},
         time::Timestamp,
     },
     memory::Pin,
-    ports::{
-        store::{Beside, Decision, Inbox},
-        token::Attempt,
-    },
+    ports::{store::Inbox, token::Attempt},
     proposal::target::Role,
+    roster::requirement::Shares,
     transcript::{
-        event::{Approved, Attempted, Intended, Rejected},
+        event::{Attempted, Intended, Rejected},
         ledger::{Ceremony, LedgerState},
     },
 };
@@ -46,7 +47,7 @@ use crate::{
 pub struct ExecuteRequest<'a> {
     /// The station's keys, opened with the cards that it takes.
     pub keyring: Keyring,
-    /// Approval files.
+    /// Files of approvals and releases.
     pub inbox: &'a mut dyn Inbox,
     /// PINs that are in force and are not the quorum's, tried once and never stored.
     pub present: BTreeMap<(Name, Role), Pin>,
@@ -101,7 +102,7 @@ pub fn check_given<'p>(
 }
 
 /// Finds without a card what would end an execution once its PIN was given: the clock, the proposal's end, and too few
-/// approvals, unless `more` of them are to come. Releases are opened only later. Gives what of the station that takes.
+/// approvals or releases, unless `more` of them are to come. Releases are opened only later. Gives what of the station that takes.
 pub fn foresee(
     world: &mut World<'_>,
     state: &LedgerState,
@@ -115,27 +116,29 @@ pub fn foresee(
     if open.concluded.is_some() {
         return Ok(Scope::Lines);
     }
+    let scope = match open.shares {
+        Shares::None => Scope::Lines,
+        Shares::Confirmed | Shares::Released => Scope::Releases,
+    };
     if open.intended.is_some() {
-        return Ok(Scope::Releases);
+        return Ok(scope);
     }
-    let mut heard = collect::heard(open, world.mode, world.station)?;
+    let mut heard = heard::heard(open, world.mode, world.station)?;
     heard.hear(open, world.mode, inbox);
-    let (approving, rejecting) = (heard.approving(), heard.rejecting());
-    let tally = Tally::count(&open.requirement(), &approving, &rejecting);
+    let voices = heard.voices();
+    let tally = voices.acts(&open.requirement());
     // What can no longer be approved is recorded and closed, whenever that is.
     if !tally.reachable {
         return Ok(Scope::Lines);
     }
     check_expiry(open, now)?;
     match more {
-        Approvals::Complete if !tally.is_quorum() => {
-            Err(too_few(open, &tally, (&approving, &rejecting), &heard.set_aside))
-        }
-        Approvals::Complete | Approvals::ToCome => Ok(Scope::Releases),
+        Approvals::Complete if !tally.is_quorum() => Err(too_few(open, &tally, &voices, &heard.set_aside)),
+        Approvals::Complete | Approvals::ToCome => Ok(scope),
     }
 }
 
-/// Whether all approvals are there that there will be.
+/// Whether all approvals and releases are there that there will be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Approvals {
     Complete,
@@ -267,41 +270,29 @@ fn check_present(state: &LedgerState, ceremony: &Ceremony, present: &PresentPins
 
 /// Counts, and names those who are missing.
 fn establish(ceremony: &Ceremony, collected: Collected) -> Result<(Quorum, Vec<SetAside>), Error> {
-    let rejecting = collected.rejecting();
+    let voices = collected.voices();
     let Collected { participants, set_aside, .. } = collected;
-    // A rejection cancels the approval, in what is told as in what is counted.
-    let who = participants.iter().map(|p| p.custodian().clone());
-    let approving: BTreeSet<Name> = who.filter(|who| !rejecting.contains(who)).collect();
-    match Quorum::establish(&ceremony.requirement(), participants, &rejecting) {
+    let requirement = ceremony.requirement();
+    match Quorum::establish(&requirement, participants, &voices.rejected) {
         Ok(quorum) => Ok((quorum, set_aside)),
-        Err(tally) => Err(too_few(ceremony, &tally, (&approving, &rejecting), &set_aside)),
+        Err(tally) => Err(too_few(ceremony, &tally, &voices, &set_aside)),
     }
 }
 
-/// Too few approvals yet; but a file that was given and cannot be an approval of this proposal is an error of its own.
-fn too_few(
-    ceremony: &Ceremony,
-    tally: &Tally,
-    (approving, rejecting): (&BTreeSet<Name>, &BTreeSet<Name>),
-    set_aside: &[SetAside],
-) -> Error {
-    let counted = tally.describe();
-    let error = match set_aside.iter().find(|aside| aside.is_foreign) {
-        Some(foreign) => Error::problem(
-            format!("{}: {}", foreign.file, foreign.reason),
-            "bring the approval files of the open proposal, then run 'quorate execute' again with all of them",
-        )
-        .coded(Code::File)
-        .with(vec![format!("too few approvals yet: {counted}")]),
-        None => Error::incomplete(
-            format!("too few approvals yet: {counted}"),
-            "collect the missing approvals, then run 'quorate execute' again with all the files",
-        ),
-    };
-    let Missing { unreleased, unheard } = Missing::of(ceremony, approving, rejecting);
-    let mut details = vec![format!("counted: {}", list(approving))];
-    if !rejecting.is_empty() {
-        details.push(format!("rejected: {}", list(rejecting)));
+/// Too few approvals or releases yet, and who is missing for each; but a file that was given and cannot be a statement about this
+/// proposal is an error of its own.
+fn too_few(ceremony: &Ceremony, tally: &Tally, voices: &Voices, set_aside: &[SetAside]) -> Error {
+    let requirement = ceremony.requirement();
+    let approvals = voices.approvals(&requirement);
+    let (approving, acting) = (voices.approving(), voices.acting(&requirement));
+    let releases = requirement.shares() == Shares::Released;
+    let Missing { unreleased, unheard } = Missing::of(ceremony, voices);
+    let mut details = vec![format!("counted: {}", list(&acting))];
+    if releases {
+        details.push(format!("approved, and not released: {}", list(approving.difference(&acting))));
+    }
+    if !voices.rejected.is_empty() {
+        details.push(format!("rejected: {}", list(&voices.rejected)));
     }
     if !unreleased.is_empty() {
         details.push(format!("signed, but the release is not here: {}", list(&unreleased)));
@@ -310,6 +301,29 @@ fn too_few(
         details.push(format!("not heard of: {}", list(&unheard)));
     }
     details.extend(set_aside.iter().map(|s| format!("does not count: {}: {}", s.file, s.reason)));
+    let message = if approvals.is_quorum() && releases {
+        format!("too few releases yet: {}", tally.describe())
+    } else {
+        format!("too few approvals yet: {}", approvals.describe())
+    };
+    let error = match set_aside.iter().find(|aside| aside.is_foreign) {
+        Some(foreign) => {
+            details.insert(0, message);
+            Error::problem(
+                format!("{}: {}", foreign.file, foreign.reason),
+                "bring the files of the open proposal, then run 'quorate execute' again with all of them",
+            )
+            .coded(Code::File)
+        }
+        None if approvals.is_quorum() && releases => Error::incomplete(
+            message,
+            "those who approved release their shares with 'quorate release'; then run 'quorate execute' again with all the files",
+        ),
+        None => Error::incomplete(
+            message,
+            "collect the missing approvals, then run 'quorate execute' again with all the files",
+        ),
+    };
     error.with(details)
 }
 
@@ -327,44 +341,30 @@ fn begin(
     world: &mut World<'_>,
     state: &LedgerState,
     ceremony: &Ceremony,
-    mut collected: Collected,
+    collected: Collected,
     lines: &mut LineWriter,
 ) -> Result<Begun, Error> {
-    let approvals = std::mem::take(&mut collected.approvals);
+    let now = world.now(Some(state))?;
+    let said = Said::of(&collected);
     let rejections = collected.rejections.clone();
-    if let Some(summary) = unreachable(ceremony, &collected) {
-        let now = world.now(Some(state))?;
-        let rejected: Vec<Vec<u8>> = rejections
-            .iter()
-            .map(|r| lines.line(now, Rejected { rejection: r.envelope().clone() }))
-            .collect();
-        world.append(&ceremony.directory, &rejected)?;
+    if let Some(summary) = unreachable(ceremony, &collected.voices()) {
+        // Approvals of what nobody may do any more are of no use but to releases, which stay known to whoever has them.
+        let mut batch = if said.releases() { said.lines(ceremony, lines, now) } else { Vec::new() };
+        batch.extend(rejected(&rejections, lines, now));
+        world.append(&ceremony.directory, &batch)?;
         return Ok(Begun::Unreachable(summary));
     }
-    let now = world.now(Some(state))?;
     // Not before the rejections were looked at: how it ended is what people said, not what the clock says.
     check_expiry(ceremony, now)?;
     let (quorum, set_aside) = establish(ceremony, collected)?;
     // After the count: no target is asked for anything on behalf of too few.
     let targets = readback::look(world, state, ceremony)?;
     let copies = copies::check(world.ledger, world.mode, ceremony.roster.policy())?;
-    check_room(world, ceremony, approvals.iter().map(|(_, file)| file.len()).sum())?;
+    check_room(world, ceremony, said.bytes())?;
     // The releases must survive a crash after the intent: without them the same quorum could not go on.
-    for (approval, file) in &approvals {
-        let name = collect::kept_name(Decision::Approval, &approval.statement().custodian);
-        world.station.put(state.nonce, ceremony.number(), &name, file)?;
-    }
-    let mut batch: Vec<Vec<u8>> = Vec::new();
-    for (approval, _) in &approvals {
-        batch.push(lines.line(now, Approved { approval: approval.envelope().clone() }));
-        let name = sign::beside_name(&approval.statement().custodian, approval.envelope());
-        let mut bytes = strict::write(approval.envelope());
-        bytes.push(b'\n');
-        world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &bytes)?;
-    }
-    for rejection in &rejections {
-        batch.push(lines.line(now, Rejected { rejection: rejection.envelope().clone() }));
-    }
+    said.keep(world, ceremony)?;
+    let mut batch = said.lines(ceremony, lines, now);
+    batch.extend(rejected(&rejections, lines, now));
     let names = targets.iter().map(|t| t.name.clone()).collect();
     batch.push(lines.line(
         now,
@@ -382,15 +382,18 @@ fn begin(
     Ok(Begun::Intended(quorum, intent, set_aside))
 }
 
+fn rejected(rejections: &[Signed<Rejection>], lines: &mut LineWriter, now: Timestamp) -> Vec<Vec<u8>> {
+    let line =
+        |signed: &Signed<Rejection>| lines.line(now, Rejected { rejection: signed.envelope().clone() });
+    rejections.iter().map(line).collect()
+}
+
 /// Whether the rejections leave no way to a quorum.
-fn unreachable(ceremony: &Ceremony, collected: &Collected) -> Option<String> {
-    let rejecting = collected.rejecting();
-    let approving =
-        collected.approvals.iter().map(|(signed, _)| signed.statement().custodian.clone()).collect();
-    if Tally::count(&ceremony.requirement(), &approving, &rejecting).reachable {
+fn unreachable(ceremony: &Ceremony, voices: &Voices) -> Option<String> {
+    if voices.acts(&ceremony.requirement()).reachable {
         return None;
     }
-    Some(format!("{} rejected: a quorum cannot be reached any more", list(&rejecting)))
+    Some(format!("{} rejected: a quorum cannot be reached any more", list(&voices.rejected)))
 }
 
 /// Room for the lines that are still to come: the approvals, the outcome and the last line. A disk that is full after the act would leave it without its outcome.

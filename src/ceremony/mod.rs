@@ -1,4 +1,4 @@
-//! The states of a ceremony: proposed, approved or rejected, executed, closed; and its audit.
+//! The states of a ceremony: proposed, approved or rejected, released, executed, closed; and its audit.
 //!
 //! Nothing here knows of files, cards or modules but through [`crate::ports`].
 
@@ -27,9 +27,12 @@ pub(crate) mod execute;
 mod fresh_pins;
 mod genesis;
 mod giving_up;
+mod handed;
+mod heard;
 mod installation;
 mod joining;
 pub mod keyring;
+pub(crate) mod matter;
 pub(crate) mod medium;
 mod mistakes;
 mod news;
@@ -42,17 +45,19 @@ mod program_proposal;
 pub(crate) mod propose;
 mod readback;
 pub(crate) mod recognition;
+pub(crate) mod release;
 mod renewal;
 pub(crate) mod residence;
+mod said;
 mod session;
 mod sign;
 pub(crate) mod standing;
 mod station;
 
 pub use code::{Code, ErrorKind};
-pub(crate) use collect::SetAside;
 pub(crate) use conclude::{Persistence, Report};
 pub(crate) use error::Error;
+pub(crate) use handed::SetAside;
 pub(crate) use mistakes::Mistakes;
 pub(crate) use pinning::target;
 pub(crate) use program_proposal::{HandedCredentials, handed_over_needed};

@@ -28,6 +28,13 @@ pub(super) fn beside_name(who: &Name, statement: &Envelope) -> String {
     format!("{who}-{}.json", statement.payload_digest().short())
 }
 
+/// The file of a statement alone: its envelope and a line feed.
+pub fn to_file(statement: &Envelope) -> Vec<u8> {
+    let mut bytes = statement.write();
+    bytes.push(b'\n');
+    bytes
+}
+
 pub fn statement<S: Statement>(
     card: &mut dyn UnlockedCard,
     key: &PublicKey,

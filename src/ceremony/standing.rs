@@ -4,20 +4,22 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Error,
-    collect::{self, Heard, SetAside},
-    giving_up, past_wrong_times, present,
+    Error, giving_up,
+    handed::SetAside,
+    heard::{self, Heard},
+    past_wrong_times, present,
 };
 use crate::{
     account::{
         advice::Advice,
         ceremony::{approvers, required},
-        counted, listed,
+        listed,
         standing::{NextStep, OpenStanding, PinToPresent},
     },
-    approval::quorum::Tally,
+    approval::quorum::{Tally, Voices},
     encoding::{text::Name, time::Timestamp},
     ports::store::{Inbox, StationStore},
+    roster::requirement::Shares,
     transcript::{
         finding::Finding,
         ledger::{Ceremony, LedgerState},
@@ -44,18 +46,18 @@ pub fn standing(
     let Some(open) = state.open() else {
         return Ok((None, warned(waits.unwrap_or_else(|| between(state)))));
     };
-    let heard = collect::heard(open, state.mode, station)?;
+    let heard = heard::heard(open, state.mode, station)?;
     let here = station.is_station(state.nonce, open.number());
-    let (approved, rejected) = (heard.approving(), heard.rejecting());
-    let requirement = open.requirement();
-    let tally = Tally::count(&requirement, &approved, &rejected);
+    let counted = Counted::of(open, &heard);
     let next = match waits {
         Some(waits) => waits,
-        None => of_open(state, open, &tally, &heard, (station, now))?,
+        None => of_open(state, open, &counted, (station, now))?,
     };
     let next = warned(next);
     let pin = |(target, role, reason): (Name, _, String)| PinToPresent { target, role, reason };
-    let Missing { unreleased, unheard } = Missing::of(open, &approved, &rejected);
+    let Missing { unreleased, unheard } = Missing::of(open, &counted.voices);
+    let Counted { voices, acting: released, approvals, acts } = counted;
+    let approved = voices.approving();
     let standing = OpenStanding {
         directory: open.directory.clone(),
         kind: open.kind(),
@@ -65,16 +67,25 @@ pub fn standing(
         created: open.proposal.created,
         expires: open.proposal.expires,
         expired: now > open.proposal.expires,
-        needed: requirement.at_least(),
+        needed: open.requirement().at_least(),
         have: approved.len(),
-        reachable: tally.reachable,
-        required: required(&tally),
-        approvers: approvers(&tally),
+        reachable: approvals.reachable,
+        required: required(&approvals),
+        approvers: approvers(&approvals),
+        shares: open.shares,
+        released_for: required(&acts),
+        not_released: approved
+            .difference(&released)
+            .filter(|who| !unreleased.contains(who))
+            .cloned()
+            .collect(),
         approved,
-        rejected,
+        released,
+        rejected: voices.rejected,
         missing: unheard,
         unreleased,
         approvals: heard.approvals,
+        releases: heard.releases,
         rejections: heard.rejections,
         set_aside: heard.set_aside.into_iter().map(SetAside::told).collect(),
         intended: open.intended.is_some(),
@@ -98,9 +109,9 @@ pub fn ahead(
 ) -> Result<Vec<Finding>, Error> {
     let mut found = state.ahead(now);
     if let Some(open) = state.open() {
-        let mut heard = collect::heard(open, state.mode, station)?;
+        let mut heard = heard::heard(open, state.mode, station)?;
         heard.hear(open, state.mode, brought);
-        let recorded: BTreeSet<&Name> = open.approvals.iter().map(|a| &a.statement().custodian).collect();
+        let recorded = open.voices().approved;
         let new = heard.approvals.iter().filter(|said| said.time > now && !recorded.contains(&said.person));
         for finding in new.map(|said| approval_ahead(open, &said.person, said.time, now)) {
             // It may lie beside the transcript, too.
@@ -112,32 +123,70 @@ pub fn ahead(
     Ok(found)
 }
 
-/// Those who approve, as far as is known here without a card.
-pub fn approving(
+/// What is known here without a card, counted by the rules of `execute`.
+pub struct Counted {
+    pub voices: Voices,
+    /// Those who approved and released what is to be released.
+    pub acting: BTreeSet<Name>,
+    /// Whether shares may be released.
+    pub approvals: Tally,
+    /// Whether a quorum may act.
+    pub acts: Tally,
+}
+
+impl Counted {
+    fn of(open: &Ceremony, heard: &Heard) -> Self {
+        let (voices, requirement) = (heard.voices(), open.requirement());
+        let (approvals, acts) = (voices.approvals(&requirement), voices.acts(&requirement));
+        Self { acting: voices.acting(&requirement), voices, approvals, acts }
+    }
+
+    /// Whether enough approve, so that shares may be released.
+    pub fn has_approvals(&self) -> bool {
+        self.approvals.is_quorum()
+    }
+
+    /// Whether enough approved and released, so that a quorum may act.
+    pub fn may_act(&self) -> bool {
+        self.acts.is_quorum()
+    }
+
+    /// Whether the requirement would be met by approvals if this person approved, too.
+    pub fn is_completed_by(&self, open: &Ceremony, who: &Name) -> bool {
+        let mut voices = self.voices.clone();
+        voices.approved.insert(who.clone());
+        voices.approvals(&open.requirement()).is_quorum()
+    }
+}
+
+/// Those who approve and release, as far as is known here without a card.
+pub fn counted_here(
     state: &LedgerState,
     open: &Ceremony,
     station: &dyn StationStore,
-) -> Result<BTreeSet<Name>, Error> {
-    Ok(collect::heard(open, state.mode, station)?.approving())
+) -> Result<Counted, Error> {
+    Ok(Counted::of(open, &heard::heard(open, state.mode, station)?))
 }
 
 /// Those whose decisions are not known here, each in the order of the roster.
 pub(super) struct Missing {
-    /// Their signed approvals lie beside the ledger without the releases, so that they do not count: a station's files were lost,
-    /// or they are at the station, and this is another machine.
+    /// Their signed confirmations or releases lie beside the ledger without the shares, so that they do not count: a station's files
+    /// were lost, or they are at the station, and this is another machine.
     pub unreleased: Vec<Name>,
     pub unheard: Vec<Name>,
 }
 
 impl Missing {
-    pub fn of(open: &Ceremony, approving: &BTreeSet<Name>, rejecting: &BTreeSet<Name>) -> Self {
-        let signed = |name: &Name| open.unrecorded_approvals.iter().any(|a| a.statement().custodian == *name);
-        let requirement = open.requirement();
-        let missing =
-            requirement.people().filter(|name| !approving.contains(*name) && !rejecting.contains(*name));
-        let missing = missing.cloned();
-        let (unreleased, unheard) = missing.partition(signed);
-        Self { unreleased, unheard }
+    pub fn of(open: &Ceremony, voices: &Voices) -> Self {
+        let released = open.unrecorded_releases.iter().map(|signed| &signed.statement().custodian);
+        let confirmed = open.unrecorded_confirmations.iter().map(|signed| &signed.statement().person);
+        let signed: BTreeSet<&Name> =
+            released.chain(confirmed).filter(|who| !voices.released.contains(*who)).collect();
+        let (approving, requirement) = (voices.approving(), open.requirement());
+        let waits = requirement.people().filter(|name| !voices.rejected.contains(*name));
+        let (unreleased, rest): (Vec<&Name>, Vec<&Name>) = waits.partition(|name| signed.contains(*name));
+        let unheard = rest.into_iter().filter(|name| !approving.contains(*name)).cloned().collect();
+        Self { unreleased: unreleased.into_iter().cloned().collect(), unheard }
     }
 }
 
@@ -159,8 +208,7 @@ fn waits(latest: &Ceremony, now: Timestamp) -> NextStep {
 fn of_open(
     state: &LedgerState,
     open: &Ceremony,
-    tally: &Tally,
-    heard: &Heard,
+    counted: &Counted,
     (station, now): (&dyn StationStore, Timestamp),
 ) -> Result<NextStep, Error> {
     let mut next = match (&open.concluded, &open.intended, open.attempts.last()) {
@@ -182,9 +230,9 @@ fn of_open(
             };
             step("execute", Advice::from(reason).and(way_out).and("."))
         }
-        (None, None, _) => undecided(open, tally, heard, now),
+        (None, None, _) => undecided(open, counted, now),
     };
-    if !station.is_station(state.nonce, open.number()) && next.verb != "approve" {
+    if !station.is_station(state.nonce, open.number()) && !["approve", "release"].contains(&next.verb) {
         next.reason = Advice::from(
             "This machine is not its station. Go on at the station, or, if that is lost, with a plan of kind \
              \"recover\". ",
@@ -195,10 +243,11 @@ fn of_open(
 }
 
 /// Nothing was tried yet.
-fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> NextStep {
-    if !tally.reachable {
+fn undecided(open: &Ceremony, counted: &Counted, now: Timestamp) -> NextStep {
+    let Counted { voices, acting, approvals, acts } = counted;
+    if !approvals.reachable {
         let rejected =
-            format!("{} rejected: a quorum cannot be reached any more. ", listed(heard.rejecting()));
+            format!("{} rejected: a quorum cannot be reached any more. ", listed(&voices.rejected));
         let next = "Next: 'quorate execute' records that it is refused, and closes it.";
         return step("execute", Advice::from(rejected).and(next));
     }
@@ -207,25 +256,44 @@ fn undecided(open: &Ceremony, tally: &Tally, heard: &Heard, now: Timestamp) -> N
         let next = "Next: 'quorate abort' gives it up, then it can be proposed again.";
         return step("abort", Advice::from(format!("It expired at {expires}. ")).and(next));
     }
-    if tally.is_quorum() {
-        let approved =
-            format!("A quorum has approved ({}), as far as can be told without a card. ", tally.describe());
-        let reason =
-            Advice::from(approved).and("Next: 'quorate execute'").and(format!(", before {expires}."));
+    let lacking = |tally: &Tally| {
+        tally.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max().unwrap_or(0)
+    };
+    if acts.is_quorum() {
+        let did = if open.shares == Shares::Released { "approved and released" } else { "approved" };
+        let did = format!("A quorum has {did} ({}), as far as can be told without a card. ", acts.describe());
+        let reason = Advice::from(did).and("Next: 'quorate execute'").and(format!(", before {expires}."));
         return step("execute", reason);
     }
-    let Missing { unreleased, unheard } = Missing::of(open, &heard.approving(), &heard.rejecting());
+    if approvals.is_quorum() && open.shares == Shares::Released {
+        let people: Vec<Name> = voices.approving().difference(acting).cloned().collect();
+        let reason = Advice::from(format!(
+            "A quorum has approved ({}), and too few have released their shares yet ({}). Next: {} of {}",
+            approvals.describe(),
+            acts.describe(),
+            crate::account::counted(lacking(acts), "release", "releases"),
+            listed(&people)
+        ))
+        .and(" with 'quorate release'")
+        .and(format!(", before {expires}"))
+        .and("; then 'quorate execute', with the files of releases.");
+        return NextStep { people, ..step("release", reason) };
+    }
+    let Missing { unreleased, unheard } = Missing::of(open, voices);
     let people = [unheard, unreleased].concat();
-    let lacking = tally.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max().unwrap_or(0);
+    let then = match open.shares {
+        Shares::Released => "; then those who approved release their shares with 'quorate release'.",
+        Shares::Confirmed | Shares::None => "; then 'quorate execute', with the approval files.",
+    };
     let reason = Advice::from(format!(
         "Too few approvals yet ({}). Next: {} of {}",
-        tally.describe(),
-        counted(lacking, "approval", "approvals"),
+        approvals.describe(),
+        crate::account::counted(lacking(approvals), "approval", "approvals"),
         listed(&people)
     ))
     .and(" with 'quorate approve'")
     .and(format!(", before {expires}"))
-    .and("; then 'quorate execute', with the approval files.");
+    .and(then);
     NextStep { people, ..step("approve", reason) }
 }
 

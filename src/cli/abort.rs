@@ -11,9 +11,9 @@ use super::{
     wiring,
 };
 use crate::{
-    account::acts::CeremonyAborted,
+    account::{acts::CeremonyAborted, counted, listed},
     ceremony::{Error, abort, execute, recognition},
-    encoding::text::Remark,
+    encoding::text::{Name, Remark},
     storage::FileInbox,
 };
 
@@ -38,8 +38,18 @@ pub fn run(args: &Abort, global: &Global, terminal: Terminal) -> Result<Done, Er
     let and = if given.left.is_empty() { "; its releases and keys are destroyed" } else { "" };
     terminal.tell(&format!("Ceremony {} is aborted{and}.", given.directory));
     execute_verb::tell_left(terminal, &given.left);
+    let outstanding: Vec<Name> = given.outstanding.into_iter().collect();
+    if !outstanding.is_empty() {
+        let who = counted(outstanding.len(), "custodian", "custodians");
+        terminal.notice(&format!(
+            "warning: releases-outstanding: {who} ({}) released shares for it: whoever kept a copy of what they handed over still has \
+             those shares.",
+            listed(&outstanding)
+        ));
+    }
     terminal.digest("Head (write it down)", given.head);
     let ceremony = given.directory;
-    let aborted = CeremonyAborted { ceremony, outcome: "aborted", head: given.head, left: given.left };
+    let aborted =
+        CeremonyAborted { ceremony, outcome: "aborted", head: given.head, left: given.left, outstanding };
     Ok(Done::new(stage.ended(Exit::Done), aborted))
 }

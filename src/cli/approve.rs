@@ -1,307 +1,122 @@
-//! `quorate approve` and `quorate reject`.
+//! `quorate approve`, `quorate release` and `quorate reject`.
 
 use std::path::Path;
 
 use super::{
-    args::{Approve, CardArgs, DecisionArgs, Global, Reject},
+    args::{Approve, CardArgs, DecisionArgs, Global, Reject, Release},
+    deciding::{Ask, decide},
     done::Done,
     invocation::{self, Invocation},
-    output_file::{check_free, write_new_for},
     reading,
-    stage::{Lead, Stage},
     terminal::Terminal,
-    unlocking::PresentedCard,
-    wiring::{self, Wiring},
 };
 use crate::{
-    account::{acts::Decided, counted},
-    approval::statement::ApprovalFile,
-    ceremony::{
-        Code, Error,
-        approve::{self, Answer, Continuity, Matter},
-        execute, recognition, standing,
-    },
-    encoding::{
-        digest::Digest,
-        text::{self, Name, Remark},
-    },
-    ports::{
-        clock::Clock as _,
-        store::{CustodianMemory as _, Decision, LedgerStore as _, StationStore as _},
-    },
-    proposal::briefing::briefing,
-    storage::{self, FileInbox, SystemClock},
-    transcript::{finding::Finding, ledger::LedgerState, verification::Pins},
+    account::{acts::Decided, advice::Command},
+    ceremony::Error,
+    encoding::text::{self, Remark},
+    roster::requirement::Shares,
 };
 
 pub fn approve(args: &Approve, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    run(&args.ledger, &args.card, &args.decision, Answer::Approve, global, terminal)
+    run((&args.ledger, &args.card), &args.decision, Ask::Approve, global, terminal)
+}
+
+pub fn release(args: &Release, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    run((&args.ledger, &args.card), &args.decision, Ask::Release(args.files.clone()), global, terminal)
 }
 
 pub fn reject(args: &Reject, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reason = Remark::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
-    run(&args.ledger, &args.card, &args.decision, Answer::Reject(reason), global, terminal)
+    run((&args.ledger, &args.card), &args.decision, Ask::Reject(reason), global, terminal)
 }
 
 fn run(
-    ledger: &Path,
-    card_args: &CardArgs,
+    (ledger, card): (&Path, &CardArgs),
     given: &DecisionArgs,
-    answer: Answer,
+    ask: Ask,
     global: &Global,
     terminal: Terminal,
 ) -> Result<Done, Error> {
-    let paper = Pins {
-        genesis: wiring::paper("--genesis", given.genesis.as_ref())?,
-        head: wiring::paper("--head", given.head.as_ref())?,
-    };
-    let reviewed = wiring::paper("--proposal", given.proposal.proposal.as_ref())?;
-    let mut card = PresentedCard::once(terminal, card_args)?;
     let state = reading::ledger(ledger, global)?;
-    let mut destination = match &given.output {
-        Some(path) => Destination::File { ledger, path },
-        None => Destination::Station { global, ledger },
+    let (matter, file) = decide(&state, (ledger, card), given, ask.clone(), global, terminal)?;
+    let (ceremony, custodian) = (matter.ceremony, matter.custodian);
+    let did = match ask {
+        Ask::Approve if ceremony.shares == Shares::Confirmed => "confirmed",
+        Ask::Approve => "approved",
+        Ask::Release(_) => "released",
+        Ask::Reject(_) => "rejected",
     };
-    let memory = wiring::memory(global, &[ledger])?;
-    let mut place = DecidingPlace { terminal, lead: Lead::Verb, memory, destination: &mut destination };
-    let question = Question { answer: &answer, paper, reviewed };
-    let (Matter { custodian, ceremony, .. }, file) = place.decide(&state, &mut card, question)?;
-    let did = match answer {
-        Answer::Approve => "approved",
-        Answer::Reject(_) => "rejected",
+    let what = match ask {
+        Ask::Release(_) => "their shares for ceremony",
+        _ => "ceremony",
     };
     terminal.tell(&format!(
-        "{} ({}) {did} ceremony {}.",
+        "{} ({}) {did} {what} {}.",
         custodian.full_name,
         custodian.name,
         ceremony.number()
     ));
-    let next = Invocation::reading(global, ledger, &state);
-    match &given.output {
-        Some(path) => {
-            let shown = text::printable(&path.to_string_lossy());
-            terminal.tell(&format!("Next: bring {shown} to the administrator, for:"));
-            let file = invocation::shell(path.as_os_str());
-            terminal.command(&next.elsewhere(&format!("quorate execute LEDGER {file} --card CARD")));
-        }
-        None => next.tell(
-            terminal,
-            &"Next: 'quorate status' says who is missing; with a quorum, 'quorate execute'.".into(),
-        ),
+    let unfinished =
+        (matches!(ask, Ask::Approve) && ceremony.shares == Shares::Released).then_some("release");
+    let next = Next { terminal, invocation: Invocation::reading(global, ledger, &state), given };
+    if unfinished.is_some() {
+        next.release(&card.card.to_string());
+    } else {
+        next.execute();
     }
     Ok(Done::ok(Decided {
         custodian: custodian.name.clone(),
         decision: did,
+        unfinished,
         ceremony: ceremony.directory.clone(),
         proposal: ceremony.digest,
         file,
     }))
 }
 
-/// What a custodian says, and what they bring to say it.
-struct Question<'a> {
-    answer: &'a Answer,
-    /// Digests from paper.
-    paper: Pins,
-    /// The proposal that was reviewed, if one was named.
-    reviewed: Option<Digest>,
-}
-
-/// Where a custodian decides: at the station, or on a machine of their own.
-struct DecidingPlace<'a, 'd> {
+/// What comes next for whoever decided.
+struct Next<'a> {
     terminal: Terminal,
-    lead: Lead,
-    memory: storage::CustodianDirectory,
-    destination: &'a mut Destination<'d>,
+    invocation: Invocation,
+    given: &'a DecisionArgs,
 }
 
-impl DecidingPlace<'_, '_> {
-    /// One decision on the open proposal, and the file in which it is; none where the station keeps it. The card is asked for
-    /// nothing before all that can be known without it was verified and shown.
-    fn decide<'s>(
-        &mut self,
-        state: &'s LedgerState,
-        card: &mut PresentedCard,
-        Question { answer, paper, reviewed }: Question<'_>,
-    ) -> Result<(Matter<'s>, Option<String>), Error> {
-        let terminal = self.terminal;
-        let decision = answer.decision();
-        let description = card.describe(&recognition::enrolled(state))?;
-        let matter = approve::matter(state, &self.memory, &description, decision, paper, &SystemClock)?;
-        let (ceremony, custodian) = (matter.ceremony, matter.custodian);
-        execute::check_proposal(ceremony, reviewed)?;
-        self.destination.check(&matter, decision)?;
-        self.brief(&matter)?;
-        terminal.findings(&self.destination.ahead(state)?);
-        check_continuity(terminal, state, &matter.continuity)?;
-        let verb = match answer {
-            Answer::Approve => "Approve",
-            Answer::Reject(_) => "Reject",
+impl Next<'_> {
+    fn release(&self, card: &str) {
+        let Self { terminal, invocation, given } = self;
+        let template = match &given.output {
+            Some(path) => {
+                let shown = text::printable(&path.to_string_lossy());
+                terminal.tell(&format!(
+                    "You are not finished: bring {shown} to the administrator and to the others who approve; once you have enough \
+                     approvals, release your shares:"
+                ));
+                "quorate release FILES --card {} -o FILE"
+            }
+            None => {
+                terminal.tell("You are not finished: once enough have approved, release your shares:");
+                "quorate release --card {}"
+            }
         };
-        terminal.confirm(&format!("{verb} this proposal as {}?", custodian.full_name))?;
-        let roster = Some(&*ceremony.roster);
-        let file = card.unlocked(terminal, &description, roster, answer.uses(&matter), |card| {
-            answer.sign(&matter, &description, card, &SystemClock)
-        })?;
-        // Remembered first: if the file is lost now, they still know that this proposal exists.
-        self.memory.remember(state.nonce, &custodian.name, matter.decided(decision))?;
-        let file = self.destination.deliver(state, &custodian.name, decision, &file)?;
-        Ok((matter, file))
+        invocation.command(*terminal, &Command::new(template).with(card));
     }
 
-    /// The whole briefing; or where it was shown before and may have left the screen, what a custodian compares.
-    fn brief(&self, matter: &Matter<'_>) -> Result<(), Error> {
-        let (ceremony, proposal) = (matter.ceremony, &matter.ceremony.proposal);
-        match self.lead {
-            Lead::Verb => {
-                let lost = matter.state.recovered_by(proposal);
-                self.terminal.briefing(&briefing(
-                    (proposal, &ceremony.plan),
-                    ceremony.digest,
-                    &ceremony.roster,
-                    lost,
-                ))
+    fn execute(&self) {
+        let Self { terminal, invocation, given } = self;
+        match &given.output {
+            Some(path) => {
+                let shown = text::printable(&path.to_string_lossy());
+                terminal.tell(&format!("Next: bring {shown} to the administrator, for:"));
+                let file = invocation::shell(path.as_os_str());
+                terminal
+                    .command(&invocation.elsewhere(&format!("quorate execute LEDGER {file} --card CARD")));
             }
-            Lead::Run => {
-                self.terminal.tell("");
-                self.terminal.digest("Digest of the proposal that is briefed above", ceremony.digest);
-                self.terminal.digest("Station fingerprint", proposal.station.keys.fingerprint());
-                Ok(())
-            }
+            None => invocation.tell(
+                *terminal,
+                &"Next: 'quorate status' says who is missing; once a quorum is there, 'quorate execute'."
+                    .into(),
+            ),
         }
     }
-}
-
-impl Stage {
-    /// Has a custodian approve at this station, and says who they were.
-    pub fn approve(&mut self, card: &mut PresentedCard, paper: Pins) -> Result<Name, Error> {
-        let state = self.state()?;
-        let (terminal, lead, memory) = (self.terminal, self.lead, self.wiring.memory.clone());
-        let mut destination = Destination::OpenStation(&mut self.wiring);
-        let mut place = DecidingPlace { terminal, lead, memory, destination: &mut destination };
-        let question = Question { answer: &Answer::Approve, paper, reviewed: None };
-        let (matter, _) = place.decide(&state, card, question)?;
-        Ok(matter.custodian.name.clone())
-    }
-}
-
-/// Where a statement goes.
-enum Destination<'a> {
-    /// Into a file, which is brought to the administrator.
-    File { ledger: &'a Path, path: &'a Path },
-    /// To the station, which must be this machine. Its ledger is opened only to write, so that several decide at a time.
-    Station { global: &'a Global, ledger: &'a Path },
-    /// To the station, which has its ledger open.
-    OpenStation(&'a mut Wiring),
-}
-
-impl Destination<'_> {
-    /// What would be in the way of writing the statement is found before a PIN is asked for.
-    fn check(&mut self, matter: &Matter<'_>, decision: Decision) -> Result<(), Error> {
-        let directory = &matter.ceremony.directory;
-        match self {
-            Self::File { path, .. } => check_free(path),
-            Self::Station { global, ledger } => {
-                let root = wiring::state_root(global, &[ledger])?;
-                let station = storage::StationDirectory::new(&root)?;
-                if !station.is_station(matter.state.nonce, matter.ceremony.number()) {
-                    return Err(not_the_station(&root));
-                }
-                approve::check_new(&station, matter, decision)?;
-                Ok(storage::LedgerDirectory::open(*ledger, Vec::new())?.check_writable(directory)?)
-            }
-            Self::OpenStation(wiring) => {
-                approve::check_new(&wiring.station, matter, decision)?;
-                Ok(wiring.ledger.check_writable(directory)?)
-            }
-        }
-    }
-
-    /// What is ahead of this machine's clock, with what the station keeps where this is the station.
-    fn ahead(&self, state: &LedgerState) -> Result<Vec<Finding>, Error> {
-        let now = SystemClock.now();
-        match self {
-            Self::File { .. } => Ok(state.ahead(now)),
-            Self::Station { global, ledger } => {
-                let station = storage::StationDirectory::new(&wiring::state_root(global, &[ledger])?)?;
-                standing::ahead(state, &station, &mut FileInbox::default(), now)
-            }
-            // Whoever leads through the ceremony told it before the first card.
-            Self::OpenStation(_) => Ok(Vec::new()),
-        }
-    }
-
-    fn deliver(
-        &mut self,
-        state: &LedgerState,
-        who: &Name,
-        decision: Decision,
-        file: &ApprovalFile,
-    ) -> Result<Option<String>, Error> {
-        match self {
-            Self::File { ledger, path } => {
-                write_new_for(ledger, path, &file.write())?;
-                return Ok(Some(text::printable(&path.to_string_lossy())));
-            }
-            Self::Station { global, ledger } => {
-                approve::keep(&mut Wiring::open(global, ledger, &[])?.world(), state, who, decision, file)?;
-            }
-            Self::OpenStation(wiring) => approve::keep(&mut wiring.world(), state, who, decision, file)?,
-        }
-        Ok(None)
-    }
-}
-
-fn not_the_station(root: &storage::StateRoot) -> Error {
-    Error::usage(
-        format!("{} is not the station of the open proposal", root.whose()),
-        "at the station, the account that proposed approves without -o; anywhere else, write the statement to a file with -o \
-         FILE, and bring it to the administrator",
-    )
-    .coded(Code::NotStation)
-}
-
-/// Says how the ledger is known to be whole. Where nothing is known, a person compares the head with their paper; `--yes`
-/// is not an answer to that.
-pub fn check_continuity(
-    terminal: Terminal,
-    state: &LedgerState,
-    continuity: &Continuity,
-) -> Result<(), Error> {
-    match continuity {
-        Continuity::Genesis => terminal.tell(
-            "No ceremony of this ledger has ended yet. Compare these digests and the station's fingerprint with \
-             those that the administrator reads aloud, in person.",
-        ),
-        Continuity::Origin(_) => terminal.tell(
-            "The ledger begins with the genesis that you gave, and no ceremony of it has ended. If you were at one \
-             that ended, or have the paper of one, this ledger was cut back: reject.",
-        ),
-        Continuity::Remembered { proposals } => {
-            let decisions = counted(*proposals, "earlier decision", "earlier decisions");
-            terminal.tell(&format!("The ledger contains the {decisions} that this machine remembers."));
-        }
-        Continuity::Head(_) => terminal.tell("The last ceremony that ended has the head that you gave."),
-        Continuity::Unknown => unknown(terminal, state)?,
-    }
-    Ok(())
-}
-
-fn unknown(terminal: Terminal, state: &LedgerState) -> Result<(), Error> {
-    let head = state.head().unwrap_or(Digest::from_bytes([0; 32]));
-    if !terminal.is_interactive() {
-        return Err(unproven());
-    }
-    terminal.digest("Head of the last ceremony that ended", head);
-    terminal.ask_person("This machine remembers nothing of the ledger. Is this the head on your paper?")
-}
-
-/// What is said where nobody can compare the head with their paper.
-pub fn unproven() -> Error {
-    Error::refused(
-        "this machine remembers nothing of the ledger, so it could be an old copy of it",
-        "give the head of the last ceremony that ended, from your paper, with --head",
-    )
-    .coded(Code::Head)
 }

@@ -192,8 +192,10 @@ pub enum Verb {
     Token(TokenVerb),
     /// Propose the ceremony that a plan describes.
     Propose(Propose),
-    /// Approve the open proposal, and release your shares to the station.
+    /// Approve the open proposal. It hands over nothing, but at a genesis, where you confirm your shares.
     Approve(Approve),
+    /// Release your shares to the station, once enough have approved.
+    Release(Release),
     /// Reject the open proposal; that is final for you.
     Reject(Reject),
     /// Execute the open proposal, or go on with one that was cut off.
@@ -272,6 +274,25 @@ pub struct Approve {
     pub decision: DecisionArgs,
 }
 
+/// `quorate release`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  At the station:\n    quorate release ledger --card soft:alice.card\n  On your own machine, with the approvals that the ledger does not have:\n    quorate release ledger bob.approval carol.approval --card soft:alice.card -o alice.release"
+)]
+pub struct Release {
+    /// The ledger with the open proposal.
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub ledger: PathBuf,
+    /// Approvals that the ledger does not have, as files; releases of others have those that they rest on.
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Where the release goes.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+}
+
 /// Which proposal is meant.
 #[derive(Args, Debug, Clone, Default)]
 pub struct ProposalArgs {
@@ -280,7 +301,7 @@ pub struct ProposalArgs {
     pub proposal: Option<String>,
 }
 
-/// What approval and rejection share.
+/// What approval, release and rejection share.
 #[derive(Args, Debug, Clone, Default)]
 pub struct DecisionArgs {
     /// Write the statement to this file, for the administrator; without it this machine must be the station.
@@ -319,13 +340,13 @@ pub struct Reject {
 /// `quorate execute`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  quorate execute ledger bob.approval carol.approval --card soft:frank.card \\\n    --copy /media/usb/ledger\n  A genesis that takes a token over:\n    quorate execute ledger --card soft:frank.card --copy /media/usb/ledger \\\n      --present-pin root-hsm:so-pin=so.pin"
+    after_help = "Examples:\n  quorate execute ledger bob.release carol.release --card soft:frank.card \\\n    --copy /media/usb/ledger\n  A genesis that takes a token over:\n    quorate execute ledger --card soft:frank.card --copy /media/usb/ledger \\\n      --present-pin root-hsm:so-pin=so.pin"
 )]
 pub struct Execute {
     /// The ledger.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// Approval files; destroyed when the ceremony closes, because each contains a release.
+    /// Files of releases and approvals; those that contain shares are destroyed when the ceremony closes.
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// An administrator's card.
@@ -358,7 +379,7 @@ pub struct Abort {
     /// The ledger.
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub ledger: PathBuf,
-    /// Approval files to be destroyed.
+    /// Files of releases, to be destroyed.
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// An administrator's card.

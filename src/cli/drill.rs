@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    approve::check_continuity,
     args::{CardArgs, CardDrill, CardPlace, Global},
+    deciding::check_continuity,
     done::Done,
     invocation::{Invocation, shell},
     output_file::{check_free, write_new_for},

@@ -29,7 +29,7 @@ pub struct Invocation {
     /// How many more the policy requires.
     copies_missing: usize,
     plan: Option<PathBuf>,
-    /// Approval files, which count only in the run that is given them.
+    /// Files of approvals and releases, which count only in the run that is given them.
     approvals: Vec<PathBuf>,
     /// The administrator's card, where it is known.
     card: Option<CardPlace>,
@@ -69,6 +69,7 @@ impl Invocation {
         let (ledger, copies, card): (&Path, &[PathBuf], Option<&CardPlace>) = match &cli.verb {
             Verb::Propose(args) => (&args.ledger, &args.copies.copies, args.card.as_ref()),
             Verb::Approve(args) => (&args.ledger, &[], None),
+            Verb::Release(args) => (&args.ledger, &[], None),
             Verb::Reject(args) => (&args.ledger, &[], None),
             Verb::Execute(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
             Verb::Abort(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
@@ -139,8 +140,11 @@ impl Invocation {
                 takes.copies = true;
                 takes.card = Some(self.admin_card());
             }
-            "approve" | "reject" => {
+            "approve" | "release" | "reject" => {
                 out.push(ledger);
+                if has("FILES") {
+                    out.push("FILES".into());
+                }
                 takes.card = Some("CARD".into());
             }
             "attest" => {
@@ -157,7 +161,9 @@ impl Invocation {
             _ => return None,
         }
         out.extend(
-            rest.iter().filter(|word| !["PLAN", "drill"].contains(*word)).map(|word| (*word).to_owned()),
+            rest.iter()
+                .filter(|word| !["PLAN", "FILES", "drill"].contains(*word))
+                .map(|word| (*word).to_owned()),
         );
         if let Some(card) = takes.card.filter(|_| !has("--card")) {
             out.extend(["--card".into(), card]);

@@ -11,6 +11,7 @@ mod audit;
 mod card;
 mod compare;
 mod completions;
+mod deciding;
 mod done;
 mod drill;
 mod enrolment;
@@ -116,6 +117,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Done, Error> {
         Verb::Token(verb) => token::run(verb, global, terminal),
         Verb::Propose(args) => propose::run(args, global, terminal),
         Verb::Approve(args) => approve::approve(args, global, terminal),
+        Verb::Release(args) => approve::release(args, global, terminal),
         Verb::Reject(args) => approve::reject(args, global, terminal),
         Verb::Execute(args) => execute::run(args, global, terminal),
         Verb::Abort(args) => abort::run(args, global, terminal),

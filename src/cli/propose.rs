@@ -39,7 +39,10 @@ use crate::{
         LedgerDirectory,
         ledger::{Made, not_begun},
     },
-    transcript::ledger::{Ceremony, LedgerState},
+    transcript::{
+        ledger::{Ceremony, LedgerState},
+        recovery::requirement,
+    },
 };
 
 pub fn run(args: &Propose, global: &Global, terminal: Terminal) -> Result<Done, Error> {
@@ -100,7 +103,8 @@ impl Stage {
         let draft = propose::draft(&mut self.wiring.world(), state.as_ref(), request, &description)?;
         let digest = Digest::of(&strict::write(&draft.proposal));
         let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
-        self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &draft.roster, lost))?;
+        let requirement = requirement(state.as_ref(), &draft.proposal.operation, &draft.roster);
+        self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &requirement, lost))?;
         self.remark_on_media(&draft.proposal.operation)?;
         Ok(draft)
     }
@@ -115,7 +119,8 @@ impl Stage {
         let Some(open) = resumable(&state, plan, &self.wiring)? else { return Ok(None) };
         self.terminal.tell(&format!("{} is this plan's and open: going on with it.", open.directory));
         let lost = state.recovered_by(&open.proposal);
-        self.terminal.briefing(&briefing((&open.proposal, &open.plan), open.digest, &open.roster, lost))?;
+        let sections = briefing((&open.proposal, &open.plan), open.digest, &open.requirement(), lost);
+        self.terminal.briefing(&sections)?;
         self.remark_on_media(&open.proposal.operation)?;
         Ok(Some(ProposalMade {
             ceremony: open.directory.clone(),

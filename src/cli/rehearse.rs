@@ -8,14 +8,12 @@ mod cast;
 mod plans;
 mod script;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
     account,
     args::{Global, Rehearse},
+    deciding::Ask,
     done::Done,
     execute::{self, Execution},
     invocation::{Invocation, shell},
@@ -23,6 +21,7 @@ use super::{
     spent::Spent,
     stage::{Lead, Stage},
     terminal::Terminal,
+    unlocking::PresentedCard,
 };
 use crate::{
     account::{acts::Rehearsed, verdict::Verdict},
@@ -31,8 +30,12 @@ use crate::{
         attest::{Opinion, Shown},
         audit,
     },
-    encoding::{digest::Digest, dsse::Mode, text},
-    roster::OperationKind,
+    encoding::{
+        digest::Digest,
+        dsse::Mode,
+        text::{self, Name},
+    },
+    roster::{OperationKind, requirement::Shares},
     storage::{self, LedgerDirectory},
     transcript::{outcome::Outcome, verification::Pins},
 };
@@ -153,25 +156,8 @@ fn play(
     if number == 0 {
         terminal.digest("Genesis fingerprint, to be written on paper", proposed.proposal);
     }
+    let mut people = decide(stage, cast, number)?;
     let needed = stage.needed()?;
-    let mut approved = BTreeSet::new();
-    let mut people = Vec::new();
-    // Others each time, so that it is seen that any quorum will do.
-    let order = needed.custodians.iter().cycle().skip(number as usize).take(needed.custodians.len());
-    for name in order {
-        if approved.len() >= needed.count {
-            break;
-        }
-        let mut card = cast.card(name)?;
-        let who = stage.approve(&mut card, Pins::default())?;
-        terminal.tell(&format!(
-            "{} approves: the card opens {}; they are checked and released to the station.",
-            cast.full_name(&who),
-            if kind == OperationKind::Genesis { "its shares" } else { "the shares that this needs" }
-        ));
-        approved.insert(who);
-        people.push(card);
-    }
     let mut present = BTreeMap::new();
     for (target, role, _) in &needed.present {
         present.insert((target.clone(), *role), cast.present_pin(target, *role)?);
@@ -182,9 +168,8 @@ fn play(
         format!(" {first} and {second} open what was released.")
     });
     terminal.tell(&format!(
-        "{} of {} needed: a quorum. The station executes.{}",
-        approved.len(),
-        needed.count,
+        "{}: a quorum. The station executes.{}",
+        needed.counted.acts.describe(),
         keepers.unwrap_or_default()
     ));
     let keeper = second.as_mut().map(|(_, card)| card);
@@ -192,9 +177,10 @@ fn play(
     let (report, spent) = stage.execute(&mut admin, execution)?;
     let shown = Shown { ceremony: &report.directory, head: report.head };
     let mut attested = Vec::new();
-    for mut card in people {
-        let person = stage.attest(&mut card, Opinion::agreement(), Some(shown))?.person;
-        attested.push(cast.full_name(&person));
+    for (_, card) in &mut people {
+        attested.push(cast.full_name(&stage.attest(card, Opinion::agreement(), Some(shown))?.person));
+    }
+    for (person, card) in people {
         cast.takes_back(person, card);
     }
     cast.takes_back(administrator, admin);
@@ -202,6 +188,45 @@ fn play(
         cast.takes_back(name, card);
     }
     Ok(Act { proposal: proposed.proposal, report, spent, attested })
+}
+
+/// A quorum approves, and releases its shares; whoever completes it does both in one step.
+fn decide(stage: &mut Stage, cast: &mut Cast, number: u32) -> Result<Vec<(Name, PresentedCard)>, Error> {
+    let terminal = stage.terminal;
+    let mut people = Vec::new();
+    let first = stage.needed()?;
+    // Others each time, so that it is seen that any quorum will do.
+    let order = first.custodians.iter().cycle().skip(number as usize).take(first.custodians.len());
+    for name in order {
+        let needed = stage.needed()?;
+        if needed.counted.has_approvals() {
+            break;
+        }
+        let mut card = cast.card(name)?;
+        let completes = needed.shares == Shares::Released && needed.completed_by.contains(name);
+        let ask = if completes { Ask::Release(Vec::new()) } else { Ask::Approve };
+        let who = stage.decide(&mut card, ask, Pins::default())?;
+        let did = match needed.shares {
+            Shares::Confirmed => {
+                "confirms: the card opens its shares; they are checked and released to the station."
+            }
+            _ if completes => {
+                "approves, which makes the quorum, and releases: the card opens the shares that this needs; they are checked \
+                 and sealed to the station."
+            }
+            _ => "approves.",
+        };
+        terminal.tell(&format!("{} {did}", cast.full_name(&who)));
+        people.push((who, card));
+    }
+    for (who, card) in &mut people {
+        let needed = stage.needed()?;
+        if !needed.counted.may_act() && !needed.counted.acting.contains(who) {
+            stage.decide(card, Ask::Release(Vec::new()), Pins::default())?;
+            terminal.tell(&format!("{} releases.", cast.full_name(who)));
+        }
+    }
+    Ok(people)
 }
 
 fn verdict(

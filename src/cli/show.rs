@@ -16,12 +16,17 @@ use crate::{
     account::{
         advice::{Advice, Command},
         ceremony::CeremonyTold,
-        files::{ApprovalShown, AttestationShown, DrillShown, HandoverWritten, PlanShown, RejectionShown},
+        counted,
+        files::{
+            ApprovalShown, AttestationShown, ConfirmationShown, DrillShown, HandoverWritten, PlanShown,
+            RejectionShown, ReleaseShown,
+        },
         listed,
     },
     approval::{
         drill::Drill,
-        statement::{self, Approval, ApprovalFile, Attestation, Rejection, Statement},
+        release::{Basis, Confirmation, ConfirmationFile, HandedFile as _, Release, ReleaseFile},
+        statement::{self, Approval, Attestation, Rejection, Statement},
     },
     ceremony::{Code, Error},
     encoding::{
@@ -74,12 +79,21 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
             terminal,
         )));
     }
-    if let Ok(file) = ApprovalFile::parse(&bytes) {
-        return show_statement(terminal, &file.statement, file.release.is_some(), &shown);
+    if let Ok(file) = ReleaseFile::parse(&bytes) {
+        return show_statement(
+            terminal,
+            &file.statement,
+            Beside { basis: Some(file.basis), sealed: true },
+            &shown,
+        );
+    }
+    if let Ok(file) = ConfirmationFile::parse(&bytes) {
+        let beside = Beside { basis: None, sealed: file.sealed.is_some() };
+        return show_statement(terminal, &file.statement, beside, &shown);
     }
     // Beside a transcript statements lie alone; a line feed ends each.
     if let Ok(statement) = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
-        return show_statement(terminal, &statement, false, &shown);
+        return show_statement(terminal, &statement, Beside::default(), &shown);
     }
     match Plan::parse(&bytes) {
         Ok(plan) => {
@@ -98,19 +112,28 @@ pub fn run(args: &Show, global: &Global, terminal: Terminal) -> Result<Done, Err
     }
 }
 
+/// What a file has besides the statement.
+#[derive(Default)]
+struct Beside {
+    basis: Option<Basis>,
+    /// Whether shares are in it.
+    sealed: bool,
+}
+
 fn show_statement(
     terminal: Terminal,
     statement: &Envelope,
-    with_release: bool,
+    Beside { basis, sealed }: Beside,
     shown: &str,
 ) -> Result<Done, Error> {
     let kind = Mode::parse_payload_type(&statement.payload_type);
     let (mode, event) = kind.unwrap_or((Mode::Production, Approval::EVENT));
     terminal.tell(&format!("{shown}: a {mode} statement. {}", checked_by(event)));
+    let shares = if sealed { "with shares: keep the file as you keep a key" } else { "without the shares" };
     match event {
         Rejection::EVENT => {
             let said: Rejection = read(statement, mode)?;
-            let (who, what) = (&said.custodian, said.proposal);
+            let (who, what) = (&said.person, said.proposal);
             terminal.item(&format!("{who} rejects proposal {what} at {}: {}", said.time, said.reason));
             Ok(Done::ok(RejectionShown { rejection: said }))
         }
@@ -125,6 +148,28 @@ fn show_statement(
             terminal.digest("The head that is named", said.head);
             Ok(Done::ok(AttestationShown { attestation: said }))
         }
+        Release::EVENT => {
+            let said: Release = read(statement, mode)?;
+            terminal.item(&format!(
+                "{} releases shares for proposal {} at {}",
+                said.custodian, said.proposal, said.time
+            ));
+            if let Some(basis) = &basis {
+                let approvals = counted(basis.approvals.len(), "approval", "approvals");
+                terminal.item(&format!("of {}, resting on {approvals}", listed(&basis.authorities)));
+            }
+            terminal.item(shares);
+            Ok(Done::ok(ReleaseShown { release: said, basis, sealed }))
+        }
+        Confirmation::EVENT => {
+            let said: Confirmation = read(statement, mode)?;
+            terminal.item(&format!(
+                "{} confirms their shares and approves proposal {} at {}",
+                said.person, said.proposal, said.time
+            ));
+            terminal.item(shares);
+            Ok(Done::ok(ConfirmationShown { confirmation: said, sealed }))
+        }
         Drill::EVENT => {
             let said: Drill = read(statement, mode)?;
             show_drill(terminal, &said);
@@ -132,14 +177,9 @@ fn show_statement(
         }
         _ => {
             let said: Approval = read(statement, mode)?;
-            let (who, what) = (&said.custodian, said.proposal);
+            let (who, what) = (&said.person, said.proposal);
             terminal.item(&format!("{who} approves proposal {what} at {}", said.time));
-            terminal.item(if with_release {
-                "with their release: keep the file as you keep a key"
-            } else {
-                "without a release"
-            });
-            Ok(Done::ok(ApprovalShown { approval: said, release: with_release }))
+            Ok(Done::ok(ApprovalShown { approval: said }))
         }
     }
 }
@@ -157,7 +197,8 @@ fn checked_by(event: &str) -> &'static str {
 
 fn read<S: Statement>(envelope: &Envelope, mode: Mode) -> Result<S, Error> {
     statement::read(envelope, mode).map_err(|e| {
-        let hint = "give an approval, a rejection, an attestation of a head or a drill";
+        let hint =
+            "give an approval, a release, a confirmation, a rejection, an attestation of a head or a drill";
         Error::refused(e.to_string(), hint)
     })
 }
@@ -246,7 +287,7 @@ fn show_ceremony(terminal: Terminal, next: &Invocation, state: &LedgerState, cer
     terminal.sections(&briefing(
         (&ceremony.proposal, &ceremony.plan),
         ceremony.digest,
-        &ceremony.roster,
+        &ceremony.requirement(),
         lost,
     ));
     let told = CeremonyTold::of(ceremony);

@@ -13,10 +13,14 @@ use super::{
     args::Global, exit::Exit, reading, terminal::Terminal, unlocking::PresentedCard, wiring::Wiring,
 };
 use crate::{
-    ceremony::{Error, execute, medium, recognition, standing},
+    ceremony::{
+        Error, execute, medium, recognition,
+        standing::{self, Counted},
+    },
     encoding::text::Name,
     ports::{clock::Clock as _, store::Inbox},
     proposal::{operations::Operation, target::Role},
+    roster::requirement::Shares,
     storage,
     transcript::ledger::LedgerState,
 };
@@ -120,17 +124,17 @@ impl Stage {
         Ok(())
     }
 
-    /// The custodians who must approve before a quorum is possible, and the PINs that the quorum does not have.
+    /// What the open ceremony waits for.
     pub fn needed(&mut self) -> Result<Needed, Error> {
         let state = self.state_of_last()?;
         let open = execute::open_ceremony(&state, "execute")?;
-        let requirement = open.requirement();
-        let all: Vec<Name> = requirement.custodians().cloned().collect();
-        let count = requirement.at_least().unwrap_or(all.len());
-        let approved = standing::approving(&state, open, &self.wiring.station)?;
+        let counted = standing::counted_here(&state, open, &self.wiring.station)?;
         let has_begun = open.intended.is_some() || open.concluded.is_some();
         let present = execute::present_pins_needed(&state);
-        Ok(Needed { custodians: all, count, approved, has_begun, present })
+        let custodians: Vec<Name> = open.requirement().custodians().cloned().collect();
+        let completed_by =
+            custodians.iter().filter(|who| counted.is_completed_by(open, who)).cloned().collect();
+        Ok(Needed { custodians, shares: open.shares, counted, completed_by, has_begun, present })
     }
 }
 
@@ -147,9 +151,11 @@ pub fn ask_new_copies(terminal: Terminal, copies: &[PathBuf]) -> Result<(), Erro
 pub struct Needed {
     /// All custodians, in the order of the roster.
     pub custodians: Vec<Name>,
-    pub count: usize,
-    /// Those whose approvals are here already.
-    pub approved: BTreeSet<Name>,
+    pub shares: Shares,
+    /// What is here already.
+    pub counted: Counted,
+    /// Custodians whose approval, if it is not there yet, would make the requirement met by approvals.
+    pub completed_by: BTreeSet<Name>,
     /// Whether a quorum has begun to act, so that nobody's approval counts any more.
     pub has_begun: bool,
     /// PINs that the quorum does not have, with the reason.

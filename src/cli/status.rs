@@ -30,6 +30,7 @@ pub fn run(args: &LedgerArgs, global: &Global, terminal: Terminal) -> Result<Don
     let shown = text::printable(&args.ledger.to_string_lossy());
     terminal.findings(&standing.ahead);
     terminal.findings(&standing.unread);
+    terminal.findings(&standing.outstanding);
     account::tell(terminal, &next, &standing.passages(&shown));
     next.tell(terminal, &standing.next.reason);
     Ok(Done::ok(standing))

@@ -11,7 +11,10 @@ use crate::account::{
     card::{AttestationsJudged, CardSeen, Enrolled, EnrolmentShown, Readers, YubikeySeen},
     ceremony::CeremonyTold,
     comparison::TargetsCompared,
-    files::{ApprovalShown, AttestationShown, DrillShown, HandoverWritten, PlanShown, RejectionShown},
+    files::{
+        ApprovalShown, AttestationShown, ConfirmationShown, DrillShown, HandoverWritten, PlanShown,
+        RejectionShown, ReleaseShown,
+    },
     keys::{Account, Object},
     outcome::Executed,
     schema,
@@ -45,7 +48,7 @@ pub const fn meaning(exit: Exit) -> &'static str {
         Exit::Failed => "Tried, and seen not to have happened.",
         Exit::Indeterminate => "Tried, and the state of the target is not known.",
         Exit::Incomplete => {
-            "Too few approvals yet, with the ledger untouched; or an audit that checks out but was not given both numbers, or whose last ceremony has begun to act and has not ended."
+            "Too few approvals or releases yet, with the ledger untouched; or an audit that checks out but was not given both numbers, or whose last ceremony has begun to act and has not ended."
         }
         Exit::Interrupted => INTERRUPTED.1,
     }
@@ -62,6 +65,7 @@ const PRINT: &[Exit] = &[Exit::Done, Exit::Usage];
 const LIST: &[Exit] = &[Exit::Done, Exit::Error, Exit::Usage];
 const LOOK: &[Exit] = &[Exit::Done, Exit::Error, Exit::Usage, Exit::Refused];
 const AUDIT: &[Exit] = &[Exit::Done, Exit::Error, Exit::Usage, Exit::Refused, Exit::Incomplete];
+const RELEASE: &[Exit] = AUDIT;
 const ACT: &[Exit] = &EXITS;
 
 /// How a verb can end, in the order of the codes.
@@ -103,6 +107,7 @@ pub const VERBS: &[VerbTable] = &[
         accounts: &[("", ProposalMade::object), ("with --check", PlanChecked::object)],
     },
     VerbTable { verb: "approve", exits: LOOK, accounts: &[("", Decided::object)] },
+    VerbTable { verb: "release", exits: RELEASE, accounts: &[("", Decided::object)] },
     VerbTable { verb: "reject", exits: LOOK, accounts: &[("", Decided::object)] },
     VerbTable { verb: "execute", exits: ACT, accounts: &[("", Executed::object)] },
     VerbTable { verb: "abort", exits: LOOK, accounts: &[("", CeremonyAborted::object)] },
@@ -117,6 +122,8 @@ pub const VERBS: &[VerbTable] = &[
             ("of a plan", PlanShown::object),
             ("of an enrolment", EnrolmentShown::object),
             ("of an approval", ApprovalShown::object),
+            ("of a release", ReleaseShown::object),
+            ("of a confirmation", ConfirmationShown::object),
             ("of a rejection", RejectionShown::object),
             ("of an attestation", AttestationShown::object),
             ("of a drill", DrillShown::object),

@@ -63,6 +63,8 @@ lists! {
     objects = OBJECTS: 1 << 17;
     /// Attributes of one object in a backup.
     attributes = ATTRIBUTES: 256;
+    /// Approvals that a release rests on: one of each custodian.
+    approvals = APPROVALS: CUSTODIANS;
     /// Ceremonies whose times one plan disputes.
     disputed = DISPUTED: 255;
     /// Arguments of a program.
@@ -112,6 +114,9 @@ lists! {
 
 /// Bytes of a statement: a YubiKey signs about 1,000 with an Ed25519 key, and DSSE adds type and lengths to these.
 pub const STATEMENT: usize = 900;
+
+/// Approvals of one proposal by one person that are on record: they count once.
+pub const APPROVALS_OF_ONE: usize = 8;
 
 /// Bytes of a file's path: PATH_MAX of Linux, its final NUL excluded.
 pub const PATH: usize = 4095;

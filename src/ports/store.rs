@@ -144,6 +144,8 @@ pub trait StationStore {
 pub enum Decision {
     /// Yes. A rejection of the same custodian cancels it.
     Approval,
+    /// Their shares, once enough people have approved.
+    Release,
     /// No, which is final.
     Rejection,
 }

@@ -10,10 +10,7 @@ use super::{
 };
 use crate::{
     encoding::digest::Digest,
-    roster::{
-        Roster,
-        requirement::{Part, Requirement},
-    },
+    roster::requirement::{Part, Requirement, Shares},
 };
 
 /// The ceremony that a recovery names. Its last line, which the recovery pins, depends on this proposal.
@@ -25,14 +22,15 @@ pub struct Recovered<'a> {
     pub has_ended: bool,
 }
 
-/// Describes a proposal to those who decide on it. `roster` is the one whose people act, `lost` the ceremony that it
-/// recovers.
+/// Describes a proposal to those who decide on it. `requirement` is of the roster whose people act, `lost` the ceremony that
+/// it recovers.
 pub fn briefing(
     (proposal, plan): (&Proposal, &Plan),
     digest: Digest,
-    roster: &Roster,
+    requirement: &Requirement<'_>,
     lost: Option<Recovered<'_>>,
 ) -> Vec<Section> {
+    let roster = requirement.roster();
     let kind = proposal.operation.kind();
     let mut sections = vec![Section::new(
         "The ceremony",
@@ -48,7 +46,7 @@ pub fn briefing(
             format!("approvals count until {}", proposal.expires),
         ],
     )];
-    sections.push(Section::new("What it needs", needs(&roster.requirement(kind))));
+    sections.push(Section::new("What it needs", needs(requirement)));
     if let Some(disputed) = plan.heading().disputed_times {
         sections.push(Section::new(
             "TIMES IN THIS LEDGER THAT THIS PLAN CALLS WRONG",
@@ -130,7 +128,11 @@ pub fn briefing(
         }
         names => format!("what it receives is opened by the cards of two of: {}", names.join(", ")),
     });
-    sections.push(Section::new("The station that receives the shares", station));
+    let station_of = match requirement.shares() {
+        Shares::None => "The station that executes",
+        Shares::Confirmed | Shares::Released => "The station that receives the shares",
+    };
+    sections.push(Section::new(station_of, station));
     sections.push(Section::new("Digest of this proposal", spelled(digest)));
     sections
 }
@@ -145,21 +147,31 @@ fn spelled(digest: Digest) -> Vec<String> {
 fn needs(requirement: &Requirement<'_>) -> Vec<String> {
     let n = requirement.custodians().count();
     let approvers = requirement.approvers();
-    if !requirement.confirms_shares() {
+    let how = match requirement.shares() {
+        Shares::Confirmed => {
+            format!(
+                "all {n} custodians approve and release in one step: each opens their own share and checks it"
+            )
+        }
+        Shares::Released => {
+            "they approve first; once enough have, each custodian releases their shares".into()
+        }
+        Shares::None => "they approve; no share is released".into(),
+    };
+    if requirement.shares() != Shares::Confirmed {
         let line = |part: &Part<'_>| {
             let groups = groups(part);
             format!("authority {}: {} of {n} custodians{groups}", part.authority.name, part.custodians)
         };
         let besides = approvers.iter().map(|name| format!("the approval of {name}, who holds no share"));
-        return requirement.parts().iter().map(line).chain(besides).collect();
+        return requirement.parts().iter().map(line).chain(besides).chain([how]).collect();
     }
-    let all = format!("all {n} custodians approve: each opens their own share and checks it");
     let confirm = approvers.iter().map(|name| format!("{name}, an approver, approves as well"));
     let later = requirement.parts().iter().map(|part| {
         let Part { authority, .. } = part;
         format!("authority {}: {} of {n} from then on{}", authority.name, authority.threshold, groups(part))
     });
-    std::iter::once(all).chain(confirm).chain(later).collect()
+    std::iter::once(how).chain(confirm).chain(later).collect()
 }
 
 /// `, among them 2 of operations and 1 of security`; nothing where it does not matter who they are.

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::{deal::Authority, governing, operation::OperationKind, people::Standing, validation::Roster};
-use crate::encoding::text::Name;
+use crate::encoding::{strict::worded, text::Name};
 
 /// What an operation requires of the people of one roster, whose dealing its shares are of. All parts must be met.
 #[derive(Clone, Debug)]
@@ -12,8 +14,23 @@ pub struct Requirement<'r> {
     roster: &'r Roster,
     parts: Vec<Part<'r>>,
     approvers: Vec<&'r Name>,
-    confirms_shares: bool,
+    shares: Shares,
 }
+
+/// What becomes of people's shares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shares {
+    /// Each custodian confirms their own new shares, approves and releases them in one step. Nobody can do that for another, so
+    /// that it takes all of them.
+    Confirmed,
+    /// They are released once the whole requirement is met by approvals.
+    Released,
+    /// None is opened: signatures are enough.
+    None,
+}
+
+worded!(Shares);
 
 /// What it requires for one authority.
 #[derive(Clone, Debug)]
@@ -37,19 +54,23 @@ pub struct GroupPart<'r> {
 impl Roster {
     /// What an operation requires. An operation for which no authority is named has no part, and never a quorum.
     pub fn requirement<'r>(&'r self, operation: OperationKind) -> Requirement<'r> {
-        let confirms_shares = operation == OperationKind::Genesis;
+        let shares = match operation {
+            OperationKind::Genesis => Shares::Confirmed,
+            OperationKind::Retire => Shares::None,
+            _ => Shares::Released,
+        };
         let n = self.custodians().count();
         let parts = governing::authorities(self.document(), operation).into_iter().map(|authority| {
             let group =
                 |(group, minimum): (&'r Name, &u8)| GroupPart { group, custodians: usize::from(*minimum) };
             Part {
                 authority,
-                custodians: if confirms_shares { n } else { usize::from(authority.threshold) },
+                custodians: if shares == Shares::Confirmed { n } else { usize::from(authority.threshold) },
                 groups: authority.groups.iter().map(group).collect(),
             }
         });
         let approvers = governing::approvers(self.document(), operation);
-        Requirement { roster: self, parts: parts.collect(), approvers, confirms_shares }
+        Requirement { roster: self, parts: parts.collect(), approvers, shares }
     }
 }
 
@@ -66,6 +87,11 @@ impl<'r> Requirement<'r> {
 
     pub fn authorities(&self) -> impl Iterator<Item = &'r Authority> {
         self.parts.iter().map(|part| part.authority)
+    }
+
+    /// Those whose shares are handed over: all, or none where signatures are enough.
+    pub fn released(&self) -> impl Iterator<Item = &'r Authority> {
+        self.authorities().filter(|_| self.shares != Shares::None)
     }
 
     pub fn has(&self, authority: &Name) -> bool {
@@ -114,9 +140,13 @@ impl<'r> Requirement<'r> {
         self.authorities().map(|authority| usize::from(authority.threshold)).max()
     }
 
-    /// Whether each custodian also confirms that their own shares are what was dealt. Nobody can do that for another, so that it
-    /// takes all of them.
-    pub fn confirms_shares(&self) -> bool {
-        self.confirms_shares
+    pub fn shares(&self) -> Shares {
+        self.shares
+    }
+
+    /// The same for a ceremony that opens no credential, such as the recovery of one that had tried nothing.
+    #[must_use]
+    pub fn signatures_only(self) -> Self {
+        Self { shares: Shares::None, ..self }
     }
 }

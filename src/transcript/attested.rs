@@ -9,8 +9,12 @@ use super::{
     ledger::{Ceremony, CeremonyFiles, End, LedgerState},
 };
 use crate::{
-    approval::statement::{Approval, ApprovalFile, Attestation, Rejection, Signed},
+    approval::{
+        release::{Confirmation, Release},
+        statement::{Approval, Attestation, Rejection, Signed},
+    },
     encoding::{
+        bounds,
         dsse::Envelope,
         text::{self, Name},
     },
@@ -97,57 +101,95 @@ pub(super) fn read(files: &CeremonyFiles, ceremony: &mut Ceremony, context: &Con
 }
 
 /// A rejection beside the transcript counts although the station did not record it: at the next execution if the
-/// ceremony is open, and as a finding if it has acted. An approval there is only kept for its time.
+/// ceremony is open, and as a finding if it has acted. What else people decided is kept while it is open, for those who go on;
+/// a release also once it has ended, since its shares are known to somebody.
 fn decisions_beside(
     files: &CeremonyFiles,
     ceremony: &mut Ceremony,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) {
+    let is_open = ceremony.end.is_none();
     for (name, bytes) in &files.approvals {
-        let Some(envelope) = envelope(bytes) else {
-            ceremony
-                .unread
-                .push(text::printable(&format!("approvals/{name}: it is not an approval or a rejection")));
+        let Some(envelope) = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes)).ok() else {
+            let message = format!("approvals/{name}: it is not an approval or a rejection");
+            ceremony.unread.push(text::printable(&message));
             continue;
         };
-        if ceremony.end.is_none()
-            && let Ok(signed) = context.statement::<Approval>(envelope.clone(), &ceremony.roster)
-        {
-            let said = signed.statement();
-            let is_known = ceremony.approvals.iter().any(|a| a.statement().custodian == said.custodian);
-            if said.proposal == ceremony.digest && !is_known {
-                ceremony.unrecorded_approvals.push(signed);
-            }
-            continue;
+        if let Ok(signed) = context.statement::<Rejection>(envelope.clone(), &ceremony.roster) {
+            rejection_beside(signed, ceremony, findings);
+        } else if let Ok(signed) = context.statement::<Release>(envelope.clone(), &ceremony.roster) {
+            release_beside(signed, ceremony);
+        } else if is_open && let Ok(signed) = context.statement(envelope.clone(), &ceremony.roster) {
+            approval_beside(signed, ceremony);
+        } else if is_open && let Ok(signed) = context.statement(envelope, &ceremony.roster) {
+            confirmation_beside(signed, ceremony);
         }
-        let Ok(signed) = context.statement::<Rejection>(envelope, &ceremony.roster) else { continue };
-        let said = signed.statement();
-        let known = ceremony.rejections.iter().chain(&ceremony.unrecorded);
-        if said.proposal != ceremony.digest
-            || known.into_iter().any(|r| r.statement().custodian == said.custodian)
-        {
-            continue;
-        }
-        if ceremony.intended.is_some() {
-            let message = format!(
-                "{} rejected it ({}), and that is not in the transcript",
-                said.custodian, said.reason
-            );
-            let finding = Finding::new(Severity::Objection, "rejection-unrecorded", message);
-            findings.push(finding.of(&ceremony.directory));
-        }
-        ceremony.unrecorded.push(signed);
     }
 }
 
-/// The envelope alone, as the station writes it, or the file that a custodian handed over.
-fn envelope(bytes: &[u8]) -> Option<Envelope> {
-    let alone = Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes)).ok();
-    alone.or_else(|| ApprovalFile::parse(bytes).ok().map(|file| file.statement))
+fn approval_beside(signed: Signed<Approval>, ceremony: &mut Ceremony) {
+    let mut known = ceremony.approvals.iter().chain(&ceremony.unrecorded_approvals);
+    let of_one = known.clone().filter(|a| a.statement().person == signed.statement().person).count();
+    let is_new = known.all(|known| known.digest() != signed.digest()) && of_one < bounds::APPROVALS_OF_ONE;
+    let is_recorded = |known: &Signed<Approval>| known.statement().person == signed.statement().person;
+    let is_new = is_new && !ceremony.approvals.iter().any(is_recorded);
+    if is_new && signed.statement().proposal == ceremony.digest {
+        ceremony.unrecorded_approvals.push(signed);
+    }
+}
+
+fn confirmation_beside(signed: Signed<Confirmation>, ceremony: &mut Ceremony) {
+    let said = signed.statement();
+    let mut known =
+        ceremony.confirmations.iter().map(|c| &c.signed).chain(&ceremony.unrecorded_confirmations);
+    if said.proposal == ceremony.digest && known.all(|c| c.statement().person != said.person) {
+        ceremony.unrecorded_confirmations.push(signed);
+    }
+}
+
+fn release_beside(signed: Signed<Release>, ceremony: &mut Ceremony) {
+    let said = signed.statement();
+    let mut known = ceremony.releases.iter().map(|r| &r.signed).chain(&ceremony.unrecorded_releases);
+    if said.proposal == ceremony.digest && known.all(|r| r.statement().custodian != said.custodian) {
+        ceremony.unrecorded_releases.push(signed);
+    }
+}
+
+fn rejection_beside(signed: Signed<Rejection>, ceremony: &mut Ceremony, findings: &mut Vec<Finding>) {
+    let said = signed.statement();
+    let mut known = ceremony.rejections.iter().chain(&ceremony.unrecorded);
+    if said.proposal != ceremony.digest || known.any(|r| r.statement().person == said.person) {
+        return;
+    }
+    if ceremony.intended.is_some() {
+        let message =
+            format!("{} rejected it ({}), and that is not in the transcript", said.person, said.reason);
+        let finding = Finding::new(Severity::Objection, "rejection-unrecorded", message);
+        findings.push(finding.of(&ceremony.directory));
+    }
+    ceremony.unrecorded.push(signed);
 }
 
 impl LedgerState {
+    /// Shares that were released for ceremonies that ended without acting: whoever kept them needs that many fewer.
+    pub fn outstanding(&self) -> Vec<Finding> {
+        let of = |ceremony: &Ceremony| {
+            let people = ceremony.outstanding();
+            let names = people.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+            let message = match people.len() {
+                0 => return None,
+                1 => format!("1 custodian ({names}) released shares for it, and it ended without acting"),
+                many => {
+                    format!("{many} custodians ({names}) released shares for it, and it ended without acting")
+                }
+            };
+            let finding = Finding::new(Severity::Warning, "releases-outstanding", message);
+            Some(finding.of(&ceremony.directory))
+        };
+        self.ceremonies.iter().filter_map(of).collect()
+    }
+
     /// What lies among the statements of a ceremony and is not read as one: it could be an objection.
     pub fn unread(&self) -> Vec<Finding> {
         let of = |ceremony: &Ceremony| {

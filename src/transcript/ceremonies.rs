@@ -13,6 +13,8 @@ use super::{
 use crate::{
     approval::{
         drill::Drill,
+        quorum::Voices,
+        release::{Basis, Confirmation, Release},
         statement::{Abort, Approval, Attestation, Rejection, Signed},
     },
     encoding::{
@@ -21,7 +23,7 @@ use crate::{
         time::Timestamp,
     },
     proposal::{disputed_times::DisputedTimes, document::Proposal, operations::Plan, target::Role},
-    roster::{OperationKind, Roster, deal::StationKeys, point::KeyPoint},
+    roster::{OperationKind, Roster, deal::StationKeys, point::KeyPoint, requirement::Shares},
 };
 
 /// How a ceremony ended.
@@ -53,6 +55,20 @@ pub(super) enum HeadStatement {
     Drill,
 }
 
+/// A release, and what it is of and rests on.
+#[derive(Clone, Debug)]
+pub struct RecordedRelease {
+    pub signed: Signed<Release>,
+    pub basis: Basis,
+}
+
+/// A confirmation, with what other cards of the same person state.
+#[derive(Clone, Debug)]
+pub struct RecordedConfirmation {
+    pub signed: Signed<Confirmation>,
+    pub drills: Vec<Signed<Drill>>,
+}
+
 /// One ceremony whose lines were all verified.
 #[derive(Clone, Debug)]
 pub struct Ceremony {
@@ -71,8 +87,14 @@ pub struct Ceremony {
     pub last_line: Digest,
     /// Time of the first and of the last line.
     pub times: (Timestamp, Timestamp),
+    /// What becomes of its people's shares.
+    pub shares: Shares,
     /// Approvals, in the order of their lines.
     pub approvals: Vec<Signed<Approval>>,
+    /// Releases, in the order of their lines.
+    pub releases: Vec<RecordedRelease>,
+    /// Confirmations, in the order of their lines.
+    pub confirmations: Vec<RecordedConfirmation>,
     pub rejections: Vec<Signed<Rejection>>,
     /// The intent, with the digest of its line.
     pub intended: Option<(Intended, Digest)>,
@@ -90,6 +112,10 @@ pub struct Ceremony {
     pub unrecorded: Vec<Signed<Rejection>>,
     /// Valid approvals beside the transcript that are not in it, while it is open. They do not count.
     pub unrecorded_approvals: Vec<Signed<Approval>>,
+    /// The same of releases: of what they rest on nothing is known here.
+    pub unrecorded_releases: Vec<Signed<Release>>,
+    /// The same of confirmations.
+    pub unrecorded_confirmations: Vec<Signed<Confirmation>>,
     /// Valid attestations of its head.
     pub attestations: Vec<Signed<Attestation>>,
     /// What members signed about other heads, and lies beside this one.
@@ -103,17 +129,56 @@ pub struct Ceremony {
 }
 
 impl Ceremony {
-    /// Custodians whose approval is on record and not cancelled by their own rejection.
-    pub fn approving(&self) -> BTreeSet<Name> {
-        let approved = self.approvals.iter().map(|a| a.statement().custodian.clone());
-        let rejecting = self.rejecting();
-        approved.filter(|who| !rejecting.contains(who)).collect()
+    /// Who said what, on record.
+    pub fn voices(&self) -> Voices {
+        let confirmed = || self.confirmations.iter().map(|c| c.signed.statement());
+        let handed_over = confirmed().filter(|c| c.file.is_some()).map(|c| &c.person);
+        Voices {
+            approved: self
+                .approvals
+                .iter()
+                .map(|a| &a.statement().person)
+                .chain(confirmed().map(|c| &c.person))
+                .cloned()
+                .collect(),
+            released: self
+                .releases
+                .iter()
+                .map(|r| &r.signed.statement().custodian)
+                .chain(handed_over)
+                .cloned()
+                .collect(),
+            rejected: self.rejections.iter().map(|r| r.statement().person.clone()).collect(),
+        }
+    }
+
+    /// Who approved or confirmed it, on record or beside the transcript, and when by their own clocks.
+    pub fn approved_when(&self) -> impl Iterator<Item = (&Name, Timestamp)> {
+        let approvals = self.approvals.iter().chain(&self.unrecorded_approvals).map(Signed::statement);
+        let recorded = self.confirmations.iter().map(|c| &c.signed);
+        let confirmations = recorded.chain(&self.unrecorded_confirmations).map(Signed::statement);
+        approvals
+            .map(|said| (&said.person, said.time))
+            .chain(confirmations.map(|said| (&said.person, said.time)))
     }
 
     /// Custodians who rejected it, on record or beside the transcript.
     pub fn rejecting(&self) -> BTreeSet<Name> {
         let rejections = self.rejections.iter().chain(&self.unrecorded);
-        rejections.map(|r| r.statement().custodian.clone()).collect()
+        rejections.map(|r| r.statement().person.clone()).collect()
+    }
+
+    /// Custodians who released shares for it, on record or beside the transcript.
+    pub fn released_by(&self) -> BTreeSet<&Name> {
+        let recorded = self.releases.iter().map(|release| &release.signed);
+        recorded.chain(&self.unrecorded_releases).map(|release| &release.statement().custodian).collect()
+    }
+
+    /// Those of a ceremony that ended without acting. New shares that a genesis dealt, and that never came into force, open
+    /// nothing.
+    pub fn outstanding(&self) -> BTreeSet<&Name> {
+        let acted = self.end.is_none() || self.intended.is_some();
+        if acted { BTreeSet::new() } else { self.released_by() }
     }
 
     /// The dealing whose authorities open the credentials that it makes.

@@ -4,22 +4,24 @@ use std::sync::Arc;
 
 use super::{
     attested,
+    ceremonies::RecordedRelease,
     context::Context,
-    event::{AnyEvent, Approved, Rejected},
+    event::{AnyEvent, Approved, Confirmed, Event as _, Rejected, Released},
     executed,
     finding::Finding,
     ledger::{Ceremony, CeremonyFiles, End},
     line::{self, LinePlace, ParsedLine},
     outcome::Outcome,
-    proposed, times,
+    proposed, recovery, released, times,
 };
 use crate::{
     approval::{
         quorum::Tally,
-        statement::{self, Approval, Claimed, Rejection, StatementError},
+        statement::{self, Approval, Claimed, Rejection, Signed, Statement, StatementError},
     },
+    encoding::{bounds, dsse::Envelope},
     proposal::{document::ProposalStatement, operations::Plan},
-    roster::requirement::Requirement,
+    roster::requirement::{Requirement, Shares},
 };
 
 /// Verifies one ceremony. The first line that is not valid ends it.
@@ -80,6 +82,7 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         let checked = state.check_disputed(disputed, proposal.created);
         checked.map_err(|message| Finding::error("disputed-times", message))?;
     }
+    let shares = recovery::requirement(context.state, &proposal.operation, &roster).shares();
     Ok(Ceremony {
         directory: files.directory.clone(),
         digest,
@@ -90,7 +93,10 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         lines: 1,
         last_line: first.digest,
         times: (first.entry.time, first.entry.time),
+        shares,
         approvals: Vec::new(),
+        releases: Vec::new(),
+        confirmations: Vec::new(),
         rejections: Vec::new(),
         intended: None,
         had_quorum: false,
@@ -101,6 +107,8 @@ fn begin(files: &CeremonyFiles, first: &ParsedLine, context: &Context<'_>) -> Re
         finished_by: None,
         unrecorded: Vec::new(),
         unrecorded_approvals: Vec::new(),
+        unrecorded_releases: Vec::new(),
+        unrecorded_confirmations: Vec::new(),
         attestations: Vec::new(),
         other_heads: Vec::new(),
         unread: files.unread.clone(),
@@ -124,21 +132,9 @@ fn refused_statement(error: &StatementError) -> Finding {
 fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) -> Result<(), Finding> {
     let before_intent = ceremony.intended.is_none() && ceremony.concluded.is_none() && ceremony.end.is_none();
     match &line.entry.event {
-        AnyEvent::Approved(Approved { approval }) if before_intent => {
-            let signed = context
-                .statement::<Approval>(approval.clone(), &ceremony.roster)
-                .map_err(|e| refused_statement(&e))?;
-            check_approval(ceremony, signed.statement())?;
-            let who = &signed.statement().custodian;
-            if ceremony.approvals.iter().any(|a| a.statement().custodian == *who) {
-                let message = format!("{who} has already approved: a custodian counts once");
-                return Err(Finding::error("approval-twice", message));
-            }
-            ceremony.approvals.push(signed);
-            // A later rejection does not undo that they agreed about the time.
-            ceremony.had_quorum = executed::is_agreed(ceremony);
-            Ok(())
-        }
+        AnyEvent::Approved(line) if before_intent => approved(ceremony, line, context),
+        AnyEvent::Released(line) if before_intent => released(ceremony, line, context),
+        AnyEvent::Confirmed(line) if before_intent => confirmed(ceremony, line, context),
         AnyEvent::Rejected(Rejected { rejection }) if before_intent => {
             let signed = context
                 .statement::<Rejection>(rejection.clone(), &ceremony.roster)
@@ -147,7 +143,7 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
             if said.proposal != ceremony.digest {
                 return Err(Finding::error(
                     "other-proposal",
-                    format!("{} rejected another proposal", said.custodian),
+                    format!("{} rejected another proposal", said.person),
                 ));
             }
             ceremony.rejections.push(signed);
@@ -192,28 +188,93 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
     }
 }
 
+fn statement<S: Statement>(
+    ceremony: &Ceremony,
+    envelope: &Envelope,
+    context: &Context<'_>,
+) -> Result<Signed<S>, Finding> {
+    context.statement::<S>(envelope.clone(), &ceremony.roster).map_err(|e| refused_statement(&e))
+}
+
+/// A person may have approved more than once, say on a spare card when a file was lost, and others' releases may rest on either:
+/// they count once.
+fn approved(ceremony: &mut Ceremony, line: &Approved, context: &Context<'_>) -> Result<(), Finding> {
+    released::check_kind(ceremony, Approved::NAME, &[Shares::Released, Shares::None])?;
+    let signed = statement::<Approval>(ceremony, &line.approval, context)?;
+    check_approval(ceremony, signed.statement())?;
+    let who = &signed.statement().person;
+    let known = || ceremony.approvals.iter().filter(|known| known.statement().person == *who);
+    if known().any(|known| known.digest() == signed.digest()) {
+        return Err(Finding::error("approval-twice", format!("this approval by {who} is on record already")));
+    }
+    if known().count() >= bounds::APPROVALS_OF_ONE {
+        let message = format!("{who} approved more than {} times", bounds::APPROVALS_OF_ONE);
+        return Err(Finding::error("approval-twice", message));
+    }
+    ceremony.approvals.push(signed);
+    // A later rejection does not undo that they agreed about the time.
+    ceremony.had_quorum |= executed::is_agreed(ceremony);
+    Ok(())
+}
+
+fn released(ceremony: &mut Ceremony, line: &Released, context: &Context<'_>) -> Result<(), Finding> {
+    released::check_kind(ceremony, Released::NAME, &[Shares::Released])?;
+    let signed = statement(ceremony, &line.release, context)?;
+    released::check_release(ceremony, &ceremony.approvals, &signed, &line.basis)?;
+    let who = &signed.statement().custodian;
+    if ceremony.releases.iter().any(|r| r.signed.statement().custodian == *who) {
+        let message = format!("{who} has already released shares: a custodian counts once");
+        return Err(Finding::error("release-twice", message));
+    }
+    ceremony.releases.push(RecordedRelease { signed, basis: line.basis.clone() });
+    Ok(())
+}
+
+fn confirmed(ceremony: &mut Ceremony, line: &Confirmed, context: &Context<'_>) -> Result<(), Finding> {
+    released::check_kind(ceremony, Confirmed::NAME, &[Shares::Confirmed])?;
+    let signed = statement(ceremony, &line.confirmation, context)?;
+    let confirmation = released::check_confirmation(ceremony, signed, &line.drills, context)?;
+    let who = &confirmation.signed.statement().person;
+    if ceremony.confirmations.iter().any(|c| c.signed.statement().person == *who) {
+        let message = format!("{who} has already confirmed: a custodian counts once");
+        return Err(Finding::error("confirmation-twice", message));
+    }
+    ceremony.confirmations.push(confirmation);
+    ceremony.had_quorum |= executed::is_agreed(ceremony);
+    Ok(())
+}
+
 /// What makes an approval valid for this ceremony, besides its signature.
 pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Finding> {
-    let who = &approval.custodian;
+    let who = &approval.person;
     if approval.proposal != ceremony.digest {
         return Err(Finding::error("other-proposal", format!("{who} approved another proposal")));
     }
     if approval.roster != ceremony.roster.digest() {
         return Err(Finding::error("other-roster", format!("{who} verified another roster")));
     }
-    times::check_approval(ceremony, approval)
+    times::check(ceremony, who, approval.time, times::Deed::Approval)
 }
 
 impl Ceremony {
     /// What its operation requires of its roster's people.
     pub fn requirement(&self) -> Requirement<'_> {
-        self.roster.requirement(self.kind())
+        let requirement = self.roster.requirement(self.kind());
+        if self.shares == Shares::None { requirement.signatures_only() } else { requirement }
     }
 
-    /// The count of the recorded statements.
+    /// Approvals beside the transcript that could be recorded.
+    pub fn approvals_beside(&self) -> impl Iterator<Item = &Signed<Approval>> {
+        self.unrecorded_approvals.iter().filter(|signed| check_approval(self, signed.statement()).is_ok())
+    }
+
+    /// The count of those who, on record, approved and released what is to be released.
     pub fn tally(&self) -> Tally {
-        let approving = self.approvals.iter().map(|a| a.statement().custodian.clone()).collect();
-        let rejecting = self.rejections.iter().map(|r| r.statement().custodian.clone()).collect();
-        Tally::count(&self.requirement(), &approving, &rejecting)
+        self.voices().acts(&self.requirement())
+    }
+
+    /// The count of the approvals on record.
+    pub fn approvals_tally(&self) -> Tally {
+        self.voices().approvals(&self.requirement())
     }
 }

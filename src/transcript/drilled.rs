@@ -1,7 +1,7 @@
 //! Drills: beside the transcript, so that they do not move the head. A bad one breaks nothing, and does not count.
 
 use super::{
-    ceremonies::{HeadStatement, OtherHead},
+    ceremonies::{HeadStatement, OtherHead, RecordedConfirmation},
     finding::{Finding, Severity},
     ledger::{Ceremony, CeremonyFiles, Deal, LedgerState},
 };
@@ -11,7 +11,7 @@ use crate::{
         statement::{Claimed, Signed},
     },
     encoding::{dsse::Envelope, text, text::Name, time::Timestamp},
-    roster::{OperationKind, Person, Roster, Standing, card::EnrolledCard, signatures::Signatures},
+    roster::{Person, Roster, Standing, card::EnrolledCard, signatures::Signatures},
 };
 
 /// The longest file of a drill: an honest one has about 1,200 bytes.
@@ -57,7 +57,9 @@ fn of_other_head(
 ) -> Option<OtherHead> {
     let claimed = Claimed::<Drill>::read(parse(bytes).ok()?, state.mode).ok()?;
     let said = claimed.statement();
-    let is_of_other = (said.ceremony, said.head) != (ceremony.number(), ceremony.last_line);
+    // A drill of a new share names the proposal: that belongs to its confirmation.
+    let is_of_this = said.head == ceremony.last_line || said.head == ceremony.digest;
+    let is_of_other = said.ceremony != ceremony.number() || !is_of_this;
     if said.ledger != state.nonce || !is_of_other {
         return None;
     }
@@ -130,8 +132,8 @@ pub fn tried(roster: &Roster, person: &Person) -> Vec<Name> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
-    /// An approval of the genesis: it opened every share.
-    Approval,
+    /// A confirmation at the genesis: it opened every share.
+    Confirmation,
     /// A proposal of an administrator, who holds no share.
     Proposal,
     /// An attestation by somebody who holds no share.
@@ -142,7 +144,7 @@ pub enum Proof {
 impl std::fmt::Display for Proof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
-            Self::Approval => "approval of the genesis",
+            Self::Confirmation => "confirmation at the genesis",
             Self::Proposal => "proposal",
             Self::Attestation => "attestation",
             Self::Drill => "drill",
@@ -215,9 +217,12 @@ fn proofs<'s>(
             return found;
         }
         // Its roster is in force, so its intent was written, and before that the shares were verified at the station.
-        if ceremony.kind() == OperationKind::Genesis {
-            let approvals = ceremony.approvals.iter().filter(|a| a.card() == keyid);
-            found.extend(approvals.map(|a| (a.statement().time, Proof::Approval)));
+        for confirmation in &ceremony.confirmations {
+            let RecordedConfirmation { signed, drills } = confirmation;
+            let own = (signed.card() == keyid).then(|| signed.statement().time);
+            let others =
+                drills.iter().filter(|drill| drill.card() == keyid).map(|drill| drill.statement().time);
+            found.extend(own.into_iter().chain(others).map(|time| (time, Proof::Confirmation)));
         }
         if !holds_shares {
             let proposed = (ceremony.proposer_card == keyid).then_some(ceremony.proposal.created);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::outcome::Outcome;
 use crate::{
+    approval::release::Basis,
     encoding::{
         bounds,
         digest::Digest,
@@ -69,6 +70,23 @@ event! { "approved",
         approval: Envelope,
     }
 }
+event! { "released",
+    /// A custodian handed over their shares.
+    Released {
+        release: Envelope,
+        /// What it is of and rests on: each approval listed is in a line above.
+        basis: Basis,
+    }
+}
+event! { "confirmed",
+    /// A custodian approved and handed over a new share in one step.
+    Confirmed {
+        confirmation: Envelope,
+        /// By their other cards that opened its shares.
+        #[serde(deserialize_with = "bounds::cards")]
+        drills: Vec<Envelope>,
+    }
+}
 event! { "rejected",
     Rejected {
         rejection: Envelope,
@@ -77,7 +95,7 @@ event! { "rejected",
 event! { "intended",
     /// The targets are about to be touched.
     Intended {
-        /// The custodians whose shares are used.
+        /// Those who approved and whose shares, if any, are used.
         #[serde(deserialize_with = "bounds::custodians")]
         quorum: Vec<Name>,
         /// The targets that will be touched, as they were read just now.
@@ -216,6 +234,8 @@ pub struct BackedUp {
 pub enum AnyEvent {
     Proposed(Box<Proposed>),
     Approved(Approved),
+    Released(Released),
+    Confirmed(Confirmed),
     Rejected(Rejected),
     Intended(Box<Intended>),
     Attempted(Attempted),
@@ -229,6 +249,8 @@ impl AnyEvent {
         match self {
             Self::Proposed(_) => Proposed::NAME,
             Self::Approved(_) => Approved::NAME,
+            Self::Released(_) => Released::NAME,
+            Self::Confirmed(_) => Confirmed::NAME,
             Self::Rejected(_) => Rejected::NAME,
             Self::Intended(_) => Intended::NAME,
             Self::Attempted(_) => Attempted::NAME,
@@ -251,6 +273,8 @@ impl AnyEvent {
         match name {
             Proposed::NAME => entry(bytes, |e| Self::Proposed(Box::new(e))),
             Approved::NAME => entry(bytes, Self::Approved),
+            Released::NAME => entry(bytes, Self::Released),
+            Confirmed::NAME => entry(bytes, Self::Confirmed),
             Rejected::NAME => entry(bytes, Self::Rejected),
             Intended::NAME => entry(bytes, |e| Self::Intended(Box::new(e))),
             Attempted::NAME => entry(bytes, Self::Attempted),

@@ -10,12 +10,13 @@ use super::{
     pins, program,
 };
 use crate::{
-    approval::quorum::Tally,
+    approval::quorum::{Tally, Voices},
     encoding::{dsse::Mode, text::Name},
     proposal::{
         operations::{Operation, record::Claims, rules::Recorded},
         target::Role,
     },
+    roster::requirement::Shares,
 };
 
 fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
@@ -24,9 +25,8 @@ fn outcome_error<T>(message: impl Into<String>) -> Result<T, Finding> {
 
 /// Whether enough custodians approved, regardless of later rejections.
 pub(super) fn is_agreed(ceremony: &Ceremony) -> bool {
-    let approving: BTreeSet<Name> =
-        ceremony.approvals.iter().map(|a| a.statement().custodian.clone()).collect();
-    Tally::count(&ceremony.requirement(), &approving, &BTreeSet::new()).is_quorum()
+    let voices = Voices { rejected: BTreeSet::new(), ..ceremony.voices() };
+    voices.approvals(&ceremony.requirement()).is_quorum()
 }
 
 /// A quorum is on record, the intent names it and nobody else, and it names the targets of the operation.
@@ -41,15 +41,17 @@ pub(super) fn check_intended(
         return Err(Finding::error("quorum-missing", message));
     }
     let named: BTreeSet<Name> = intended.quorum.iter().cloned().collect();
-    let approved = |name: &Name| ceremony.approvals.iter().any(|a| a.statement().custodian == *name);
-    let rejecting: BTreeSet<Name> =
-        ceremony.rejections.iter().map(|r| r.statement().custodian.clone()).collect();
-    let counted = Tally::count(&ceremony.requirement(), &named, &rejecting);
-    if named.len() != intended.quorum.len() || !named.iter().all(approved) || !counted.is_quorum() {
-        return Err(Finding::error(
-            "quorum-names",
-            "the custodians that it names are not a quorum of those who approved",
-        ));
+    let (voices, requirement) = (ceremony.voices(), ceremony.requirement());
+    let counted = Tally::count(&requirement, &named, &voices.rejected);
+    let acted = voices.acting(&requirement);
+    if named.len() != intended.quorum.len() || !named.is_subset(&acted) || !counted.is_quorum() {
+        let did = match requirement.shares() {
+            Shares::Confirmed => "confirmed",
+            Shares::Released => "approved and released",
+            Shares::None => "approved",
+        };
+        let message = format!("the custodians that it names are not a quorum of those who {did}");
+        return Err(Finding::error("quorum-names", message));
     }
     let operation = &ceremony.proposal.operation;
     let recovery = state.and_then(|state| state.recovery(operation));

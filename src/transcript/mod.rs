@@ -19,6 +19,7 @@ mod pins;
 mod program;
 mod proposed;
 pub mod recovery;
+pub mod released;
 pub mod times;
 pub mod verification;
 

@@ -15,7 +15,7 @@ use crate::{
         document::Proposal,
         operations::{Operation, RecoverOperation, ResetOperation},
     },
-    roster::OperationKind,
+    roster::{OperationKind, Roster, requirement::Requirement},
 };
 
 /// A recovery, resolved: everything that depends on what is recovered follows from these two.
@@ -43,6 +43,15 @@ impl<'s> Recovery<'s> {
         self.rest == Rest::Everything
     }
 
+    /// Whether something is still to be done for which a credential is opened.
+    fn opens_credentials(&self) -> bool {
+        match self.rest {
+            Rest::Nothing => false,
+            Rest::Look => self.lost.proposal.operation.facts().logs_in(),
+            Rest::Everything => true,
+        }
+    }
+
     /// The proposal of which something is still to be done.
     pub fn unfinished(&self) -> Option<&'s Proposal> {
         (self.rest != Rest::Nothing).then_some(&self.lost.proposal)
@@ -50,6 +59,19 @@ impl<'s> Recovery<'s> {
 
     pub fn touches(&self) -> Vec<&'s Name> {
         self.unfinished().map(|proposal| proposal.operation.touches()).unwrap_or_default()
+    }
+}
+
+/// What an operation that is proposed now requires of a roster's people: no share where a recovery opens no credential.
+pub fn requirement<'r>(
+    state: Option<&LedgerState>,
+    operation: &Operation,
+    roster: &'r Roster,
+) -> Requirement<'r> {
+    let requirement = roster.requirement(operation.kind());
+    match state.and_then(|state| state.recovery(operation)) {
+        Some(recovery) if !recovery.opens_credentials() => requirement.signatures_only(),
+        _ => requirement,
     }
 }
 

@@ -25,6 +25,7 @@ mod practice;
 mod programs;
 mod proposals;
 mod recovery;
+mod releases;
 mod remarks;
 mod renewals;
 mod rosters;

@@ -9,7 +9,6 @@ use super::{
     ledger::{Ceremony, LedgerState},
 };
 use crate::{
-    approval::statement::{Approval, Signed},
     encoding::{text::Name, time::Timestamp},
     proposal::disputed_times::DisputedTimes,
 };
@@ -64,9 +63,8 @@ impl LedgerState {
         });
         let approvals = self.ceremonies.iter().filter(|c| !self.disputed.contains_key(&c.number())).flat_map(
             |ceremony| {
-                let all = ceremony.approvals.iter().chain(&ceremony.unrecorded_approvals);
-                let said = all.map(Signed::statement).filter(move |said| said.time > now);
-                said.map(move |said| approval_ahead(ceremony, &said.custodian, said.time, now))
+                let said = ceremony.approved_when().filter(move |(_, time)| *time > now);
+                said.map(move |(who, time)| approval_ahead(ceremony, who, time, now))
             },
         );
         found.chain(approvals).collect()
@@ -132,28 +130,43 @@ pub fn approval_ahead(ceremony: &Ceremony, who: &Name, time: Timestamp, now: Tim
     Finding::new(Severity::Warning, "time-ahead", message).of(&ceremony.directory)
 }
 
-/// Whether an approver's own clock fits: not before the proposal, not after its end; where the proposal disputes times, also
+/// How far a signer's clock may be behind another's: an hour.
+pub(super) const TOLERANCE: u64 = 3600;
+
+/// What a person signs with a time of their own.
+#[derive(Clone, Copy)]
+pub(super) enum Deed {
+    /// An approval or a confirmation.
+    Approval,
+    Release,
+}
+
+/// Whether a signer's own clock fits: not before the proposal, not after its end; where the proposal disputes times, also
 /// before each of them, and with an hour of grace. This is what a quorum says of time, and all that it says.
-pub(super) fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Finding> {
-    let (who, created) = (&approval.custodian, ceremony.proposal.created);
+pub(super) fn check(ceremony: &Ceremony, who: &Name, time: Timestamp, deed: Deed) -> Result<(), Finding> {
+    let created = ceremony.proposal.created;
     let (earliest, disputed) = match &ceremony.disputes {
         Some(disputed) => (DisputedTimes::earliest_approval(created), disputed.first_recorded()),
         None => (created, None),
     };
-    if approval.time < earliest {
-        return Err(Finding::error("approval-early", format!("{who} approved before the proposal was made")));
+    if time < earliest {
+        let told = |did: &str| format!("{who} {did} before the proposal was made");
+        return Err(match deed {
+            Deed::Approval => Finding::error("approval-early", told("approved")),
+            Deed::Release => Finding::error("release-early", told("released shares")),
+        });
     }
-    if approval.time > ceremony.proposal.expires {
-        return Err(Finding::error(
-            "approval-late",
-            format!("{who} approved after the proposal had expired"),
-        ));
+    if time > ceremony.proposal.expires {
+        let told = |did: &str| format!("{who} {did} after the proposal had expired");
+        return Err(match deed {
+            Deed::Approval => Finding::error("approval-late", told("approved")),
+            Deed::Release => Finding::error("release-late", told("released shares")),
+        });
     }
-    match disputed {
-        Some(recorded) if approval.time >= recorded => Err(Finding::error(
-            "approval-after-disputed",
-            format!("{who}'s own clock said {}, which is not before the disputed {recorded}", approval.time),
-        )),
-        _ => Ok(()),
-    }
+    let Some(recorded) = disputed.filter(|recorded| time >= *recorded) else { return Ok(()) };
+    let told = format!("{who}'s own clock said {time}, which is not before the disputed {recorded}");
+    Err(match deed {
+        Deed::Approval => Finding::error("approval-after-disputed", told),
+        Deed::Release => Finding::error("release-after-disputed", told),
+    })
 }

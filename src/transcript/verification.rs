@@ -220,6 +220,7 @@ impl Pair {
 pub fn remarks(state: &LedgerState, now: Timestamp) -> Vec<Finding> {
     let mut findings = state.ahead(now);
     findings.extend(state.unread());
+    findings.extend(state.outstanding());
     findings.extend(state.disputes());
     findings.extend(state.other_heads());
     for ceremony in &state.ceremonies {

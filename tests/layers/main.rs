@@ -101,16 +101,18 @@ const INTENT: &str = "only the ledger's storage says that an intent is durable";
 const COUNTS: &str = "approvals are counted in one place";
 /// The quorum and the arithmetic, and those who keep a station.
 const RECONSTITUTES: &[&str] = &["src/approval/quorum.rs", "src/sharing/", "src/ceremony/keyring.rs"];
-/// The count itself, the execution that asks it, what is said before by the same rules, and the verification of what was
-/// executed.
+/// The count itself, the execution and the release that ask it, what is said before by the same rules, and the verification of what
+/// was released and executed.
 const COUNTERS: &[&str] = &[
     "src/approval/quorum.rs",
     // The tests of the count itself; no other tests call it.
     "src/approval/tests",
     "src/ceremony/execute.rs",
+    "src/ceremony/release.rs",
     "src/ceremony/standing.rs",
     "src/transcript/ceremony.rs",
     "src/transcript/executed.rs",
+    "src/transcript/released.rs",
 ];
 /// The tests of a quorum establish some, of approvals that nobody executes.
 const COUNTING: &str = "src/approval/tests/counting.rs";

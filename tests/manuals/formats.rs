@@ -23,7 +23,7 @@ const TRANSCRIPT: &str = "man/quorate-transcript.5";
 const PLAN: &str = "man/quorate-plan.5";
 
 /// Where the types of ledgers, approvals, backups, soft cards and memories stand.
-const FORMATS: [&str; 20] = [
+const FORMATS: [&str; 21] = [
     "src/encoding/dsse.rs",
     "src/transcript/event.rs",
     "src/transcript/outcome.rs",
@@ -39,6 +39,7 @@ const FORMATS: [&str; 20] = [
     "src/roster/members.rs",
     "src/roster/operation.rs",
     "src/approval/statement.rs",
+    "src/approval/release.rs",
     "src/approval/drill.rs",
     "src/ceremony/backup.rs",
     "src/softcard/file.rs",

@@ -243,7 +243,13 @@ fn no_secret_comes_out_of_a_ceremony() {
     keep(quorum.approve_to_file("bob"), 0);
     keep(quorum.approve_to_file("carol"), 0);
     keep(quorum.run(&["show", &quorum.at("files/bob.approval")]), 0);
-    keep(quorum.execute_with(&[&quorum.at("files/bob.approval"), &quorum.at("files/carol.approval")]), 0);
+    let approvals = ["bob.approval", "carol.approval"];
+    let paths = approvals.map(|file| quorum.at(&format!("files/{file}")));
+    keep(quorum.decide("alice", "release", &paths.each_ref().map(String::as_str)), 0);
+    keep(quorum.release_to_file("bob", &approvals), 0);
+    keep(quorum.release_to_file("carol", &approvals), 0);
+    keep(quorum.run(&["show", &quorum.at("files/bob.release")]), 0);
+    keep(quorum.execute_with(&[quorum.at("files/bob.release"), quorum.at("files/carol.release")]), 0);
     keep(quorum.run_with("dave", &["attest", &ledger, "--copy", &quorum.at("copy")]), 0);
     keep(quorum.run(&["status", &ledger]), 0);
     keep(quorum.run(&["show", &ledger]), 0);

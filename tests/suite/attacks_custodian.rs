@@ -47,9 +47,9 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
 }
 
-fn abort(quorum: &Quorum) {
+fn abort(quorum: &Quorum) -> Ran {
     let (ledger, copy) = (quorum.at("ledger"), quorum.at("copy"));
-    quorum.run_with(ADMIN, &["abort", &ledger, "--copy", &copy, "--reason", "once more"]).ok();
+    quorum.run_with(ADMIN, &["abort", &ledger, "--copy", &copy, "--reason", "once more"]).ok()
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_rejection_is_final_and_cancels_the_approval() {
 fn a_recorded_rejection_counts_without_its_file() {
     let quorum = proposed();
     for name in CUSTODIANS {
-        quorum.approve(name).ok();
+        quorum.approve_only(name).ok();
     }
     let head = quorum.head().unwrap();
     let mut files = Vec::new();
@@ -332,4 +332,78 @@ fn a_genesis_needs_everybody() {
     // One who rejects a genesis ends it.
     quorum.run_with("erin", &["reject", &quorum.at("ledger"), "--reason", "not with me"]).ok();
     assert_eq!(quorum.execute().expect(3).text("outcome"), "refused");
+}
+
+/// Three harmless proposals that come to nothing, of which each had one custodian, and an administrator who keeps everything: no share
+/// has left its card, since none of them had a quorum. The same where each signs and releases in one step.
+#[test]
+fn three_aborted_ceremonies_with_one_custodian_each_give_no_share() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    for name in ["alice", "bob", "carol"] {
+        quorum.propose(INVENTORY).ok();
+        let early = quorum.release(name).expect(6);
+        assert!(
+            early.error().contains("no share leaves its card before: crypto-officer 1 of 3"),
+            "{}",
+            early.stderr
+        );
+        quorum.approve_only(name).ok();
+        let early = quorum.release(name).expect(6);
+        assert!(
+            early.error().contains("no share leaves its card before: crypto-officer 1 of 3"),
+            "{}",
+            early.stderr
+        );
+        // Approvals of the ceremonies before are of other proposals: they make no quorum of this one.
+        for before in ["alice", "bob"] {
+            let file = format!("files/{before}.approval");
+            if quorum.path(&file).exists() {
+                let ran = quorum.decide(name, "release", &[&quorum.at(&file)]).expect(1);
+                assert!(ran.error().contains("approved another proposal"), "{}", ran.stderr);
+            }
+        }
+        let beside = quorum.head().unwrap();
+        let own = [
+            "approve",
+            &quorum.at("ledger"),
+            "-o",
+            &quorum.at(&format!("files/{name}.approval")),
+            "--head",
+            &beside,
+        ];
+        quorum.run_with(name, &own).ok();
+        let kept = snapshot(&quorum.path("state-station"));
+        assert!(
+            kept.iter().all(|(path, _)| !path.to_string_lossy().contains("release-of")),
+            "a share left its card"
+        );
+        let aborted = abort(&quorum);
+        assert_eq!(aborted.json["outstanding"], serde_json::json!([]));
+    }
+    let audit = quorum.run(&["audit", &quorum.at("ledger")]).expect(6);
+    assert!(!audit.stdout.contains("releases-outstanding"), "{}", audit.stdout);
+}
+
+/// With a quorum they may leave it, and then it is said by whom.
+#[test]
+fn shares_that_were_released_in_vain_are_told() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    quorum.propose(INVENTORY).ok();
+    for name in ["alice", "bob", "carol"] {
+        quorum.approve_only(name).ok();
+    }
+    quorum.release("alice").ok();
+    quorum.release_to_file("bob", &[]).ok();
+    let (ledger, copy, file) = (quorum.at("ledger"), quorum.at("copy"), quorum.at("files/bob.release"));
+    let aborted = quorum.run_with(ADMIN, &["abort", &ledger, &file, "--copy", &copy, "--reason", "no"]).ok();
+    assert_eq!(aborted.json["outstanding"], serde_json::json!(["alice", "bob"]));
+    let said = aborted.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("releases-outstanding: 2 custodians (alice, bob) released shares"), "{said}");
+    assert!(!quorum.path("files/bob.release").exists(), "a release outlived its ceremony");
+    let audit = quorum.run(&["audit", &ledger]).expect(6);
+    assert!(audit.stdout.contains("releases-outstanding"), "{}", audit.stdout);
+    let status = quorum.run(&["status", &ledger]).ok();
+    assert_eq!(status.json["outstanding"][0]["code"], "releases-outstanding");
+    // What was given up takes no release any more.
+    assert_eq!(quorum.release("carol").expect(3).json["error"]["code"], "nothing-open");
 }

@@ -3,14 +3,21 @@
 
 use std::fs;
 
-use crate::support::forgery::{approval, file, name, open_of, shares, sign};
+use crate::support::forgery::{alone, approval, file, name, open_of, sealed, shares, sign};
 use crate::support::founded::{self, INVENTORY, snapshot};
 use crate::support::quorum::{self, Quorum, Ran};
 use quorate::{
-    approval::statement::{Approval, ApprovalFile, Rejection, Signed},
-    encoding::{digest::Digest, dsse::Mode, strict::Base64, text::Remark},
-    sealing::{hybrid::HybridIdentity, release},
-    transcript::ceremony::check_approval,
+    approval::{
+        release::{Basis, HandedFile as _, Release, ReleaseFile},
+        statement::{Approval, Rejection, Signed},
+    },
+    encoding::{
+        digest::Digest,
+        dsse::{Envelope, Mode},
+        text::Remark,
+    },
+    sealing::hybrid::HybridIdentity,
+    transcript::{ceremony::check_approval, released::check_release},
 };
 
 /// A quorum with an open inventory, which Alice has approved in a file.
@@ -18,6 +25,17 @@ fn with_alice() -> Quorum {
     let quorum = Quorum::of(5).everybody().practice().founded();
     quorum.propose(INVENTORY).ok();
     quorum.approve_to_file("alice").ok();
+    quorum
+}
+
+/// The same, approved by Bob and Carol in files too, and released by Alice and Bob.
+fn with_releases() -> Quorum {
+    let quorum = with_alice();
+    quorum.approve_to_file("bob").ok();
+    quorum.approve_to_file("carol").ok();
+    for name in ["alice", "bob"] {
+        quorum.release_to_file(name, &["alice.approval", "bob.approval", "carol.approval"]).ok();
+    }
     quorum
 }
 
@@ -43,12 +61,12 @@ fn names(ran: &Ran, file: &str, reason: &str) {
     assert!(found, "{file}: {reason}: {details:#?}");
 }
 
-fn write(quorum: &Quorum, file: &str, approval: &ApprovalFile) {
-    fs::write(quorum.path(&format!("files/{file}")), approval.write()).unwrap();
+fn write(quorum: &Quorum, file: &str, release: &ReleaseFile) {
+    fs::write(quorum.path(&format!("files/{file}")), release.write()).unwrap();
 }
 
-fn read(quorum: &Quorum, file: &str) -> ApprovalFile {
-    ApprovalFile::parse(&fs::read(quorum.path(&format!("files/{file}"))).unwrap()).unwrap()
+fn read(quorum: &Quorum, file: &str) -> ReleaseFile {
+    ReleaseFile::parse(&fs::read(quorum.path(&format!("files/{file}"))).unwrap()).unwrap()
 }
 
 #[test]
@@ -61,7 +79,10 @@ fn one_custodian_counts_once() {
     quorum.run_as("bob", &on_spare).ok();
     fs::copy(quorum.path("files/alice.approval"), quorum.path("files/alice-again")).unwrap();
     fs::rename(quorum.path("files/alice.approval"), quorum.path("files/alice")).unwrap();
-    quorum.approve_to_file("alice").ok();
+    let mut later = approval(&open_of(&quorum), "alice");
+    later.time = later.time.plus(30);
+    let later = sign(&quorum, "alice", Mode::Production, &later);
+    fs::write(quorum.path("files/alice.approval"), alone(&later)).unwrap();
     let files =
         ["alice", "alice-again", "alice", "alice.approval", "bob.approval", "bob-spare.approval", "absent"];
     let ran = foreign(&quorum, &files);
@@ -75,11 +96,13 @@ fn one_custodian_counts_once() {
 
 #[test]
 fn a_file_has_one_spelling() {
-    let quorum = with_alice();
-    let good = fs::read_to_string(quorum.path("files/alice.approval")).unwrap();
+    let quorum = with_releases();
+    let good = fs::read_to_string(quorum.path("files/alice.release")).unwrap();
+    let approval = fs::read_to_string(quorum.path("files/alice.approval")).unwrap();
     let statement_last = {
         let value: serde_json::Value = serde_json::from_str(&good).unwrap();
-        format!("{{\"release\":{},\"statement\":{}}}\n", value["release"], value["statement"])
+        let part = |key: &str| format!("\"{key}\":{}", value[key]);
+        format!("{{{},{},{},{}}}\n", part("basis"), part("approvals"), part("sealed"), part("statement"))
     };
     let spellings = [
         ("blank", good.replacen(':', ": ", 1)),
@@ -90,25 +113,28 @@ fn a_file_has_one_spelling() {
         ("mark", format!("\u{feff}{good}")),
         ("escape", good.replacen("payload", "\\u0070ayload", 1)),
         ("unknown", good.replacen("{\"statement\"", "{\"more\":1,\"statement\"", 1)),
-        ("twice", good.replacen("\"release\":", "\"release\":null,\"release\":", 1)),
-        ("padding", good.replacen("==\"", "\"", 1)),
+        ("twice", good.replacen("\"sealed\":", "\"sealed\":\"\",\"sealed\":", 1)),
         ("array", format!("[{}]\n", good.trim_end())),
+        ("approval-blank", approval.replacen(':', ": ", 1)),
+        ("approval-two-feeds", format!("{approval}\n")),
+        ("approval-no-feed", approval.trim_end().to_owned()),
+        ("approval-padding", approval.replacen("==\"", "\"", 1)),
         ("empty", String::new()),
         ("deep", "[".repeat(200_000)),
     ];
     for (file, text) in &spellings {
-        assert_ne!(*text, good, "{file}");
+        assert!(*text != good && *text != approval, "{file}");
         fs::write(quorum.path(&format!("files/{file}")), text).unwrap();
     }
     fs::write(quorum.path("files/binary"), [0xff, 0xfe, 0]).unwrap();
     fs::File::create(quorum.path("files/sparse")).unwrap().set_len(2 << 30).unwrap();
-    std::os::unix::fs::symlink(quorum.path("files/alice.approval"), quorum.path("files/link")).unwrap();
+    std::os::unix::fs::symlink(quorum.path("files/alice.release"), quorum.path("files/link")).unwrap();
     let mut files: Vec<&str> = spellings.iter().map(|(file, _)| *file).collect();
     files.push("binary");
     let ran = foreign(&quorum, &files);
     assert!(ran.error().contains("counted: nobody"), "{}", ran.error());
     for file in files {
-        names(&ran, &format!("files/{file}:"), "not an approval file");
+        names(&ran, &format!("files/{file}:"), "not an approval or a release");
     }
     fs::remove_file(quorum.path("files/sparse")).unwrap();
     fs::File::create(quorum.path("sparse")).unwrap().set_len(2 << 30).unwrap();
@@ -117,66 +143,22 @@ fn a_file_has_one_spelling() {
     names(&ran, "link", "symbolic link");
 }
 
+/// Approvals that are not what they should be, in a file alone: none counts for a release or an execution.
 #[test]
-fn what_a_custodian_signed_for_is_what_counts() {
+fn an_approval_is_by_a_custodian_of_this_proposal_in_time() {
     let quorum = with_alice();
-    quorum.approve_to_file("bob").ok();
     let ceremony = open_of(&quorum);
-    let station = ceremony.proposal.station.keys.recipient.clone();
-    let stranger = HybridIdentity::from_seed(&[7; 32]).unwrap().recipient();
-    let (alice, bob) = (read(&quorum, "alice.approval"), read(&quorum, "bob.approval"));
-    let own = shares(&quorum, "carol", &ceremony.roster, &["crypto-officer"]);
-    let bobs = shares(&quorum, "bob", &ceremony.roster, &["crypto-officer"]);
-    let other_authority = shares(&quorum, "carol", &ceremony.roster, &["security-officer"]);
-    let both = shares(&quorum, "carol", &ceremony.roster, &["crypto-officer", "security-officer"]);
-    let flipped = {
-        let mut file = alice.clone();
-        let bytes = &mut file.release.as_mut().unwrap().0;
-        let last = bytes.len() - 1;
-        bytes[last] ^= 1;
-        file
-    };
-    let signed_rot = {
-        let mut bytes = release::seal(ceremony.digest, &name("carol"), &own, &station).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        let statement = sign(&quorum, "carol", Mode::Production, &approval(&ceremony, "carol", &bytes));
-        ApprovalFile { statement, release: Some(Base64(bytes)) }
-    };
-    let for_bob = {
-        let bytes = release::seal(ceremony.digest, &name("bob"), &own, &station).unwrap();
-        let statement = sign(&quorum, "carol", Mode::Production, &approval(&ceremony, "carol", &bytes));
-        ApprovalFile { statement, release: Some(Base64(bytes)) }
-    };
-    let sealed = release::seal(ceremony.digest, &name("carol"), &own, &station).unwrap();
     let with = |change: &dyn Fn(&mut Approval), signer: &str, mode| {
-        let mut said = approval(&ceremony, "carol", &sealed);
+        let mut said = approval(&ceremony, "carol");
         change(&mut said);
-        ApprovalFile { statement: sign(&quorum, signer, mode, &said), release: Some(Base64(sealed.clone())) }
+        sign(&quorum, signer, mode, &said)
     };
     let production = Mode::Production;
-    let forged: &[(&str, ApprovalFile, &str)] = &[
-        (
-            "swapped",
-            ApprovalFile { statement: alice.statement.clone(), release: bob.release.clone() },
-            "not the one that alice signed for",
-        ),
-        ("bare", ApprovalFile { release: None, ..alice.clone() }, "has no release"),
-        ("flipped", flipped, "not the one that alice signed for"),
-        ("elsewhere", file(&quorum, "carol", &ceremony, &own, &stranger), "cannot be opened by this station"),
-        ("rot", signed_rot, "cannot be opened by this station"),
-        ("others-share", file(&quorum, "carol", &ceremony, &bobs, &station), "says it is bob's share"),
-        ("others-release", for_bob, "by another custodian"),
-        (
-            "other-authority",
-            file(&quorum, "carol", &ceremony, &other_authority, &station),
-            "security-officer",
-        ),
-        ("too-much", file(&quorum, "carol", &ceremony, &both, &station), "more than was asked for"),
-        ("no-share", file(&quorum, "carol", &ceremony, &[], &station), "carol's share of crypto-officer"),
+    let forged: &[(&str, Envelope, &str)] = &[
         ("bobs-card", with(&|_| {}, "bob", production), "on none of carol's cards"),
-        ("admins-card", with(&|a| a.custodian = name("frank"), "frank", production), "is not a custodian"),
-        ("witness", with(&|a| a.custodian = name("wendy"), "wendy", production), "is not a custodian"),
-        ("stranger", with(&|a| a.custodian = name("mallory"), "mallory", production), "is not a custodian"),
+        ("admins-card", with(&|a| a.person = name("frank"), "frank", production), "is not a custodian"),
+        ("witness", with(&|a| a.person = name("wendy"), "wendy", production), "is not a custodian"),
+        ("stranger", with(&|a| a.person = name("mallory"), "mallory", production), "is not a custodian"),
         ("rehearsed", with(&|_| {}, "carol", Mode::Rehearsal), "quorate-rehearsal"),
         ("other-proposal", with(&|a| a.proposal = Digest::of(b"x"), "carol", production), "another proposal"),
         ("other-roster", with(&|a| a.roster = Digest::of(b"x"), "carol", production), "another roster"),
@@ -186,20 +168,126 @@ fn what_a_custodian_signed_for_is_what_counts() {
             "after the proposal had expired",
         ),
     ];
-    for (file, forged, _) in forged {
-        write(&quorum, file, forged);
+    for (file, forged, reason) in forged {
+        fs::write(quorum.path(&format!("files/{file}")), alone(forged)).unwrap();
+        // Nor does anybody release on it.
+        let ran = quorum.release_to_file("bob", &["alice.approval", file]).expect(1);
+        assert!(ran.error().contains(reason), "{file}: {}", ran.error());
     }
     let files: Vec<&str> = forged.iter().map(|(file, ..)| *file).collect();
     // Releases are opened only where there could be a quorum: with two good approvals, and Carol's, there could be one.
     let files = [&["alice.approval", "bob.approval"], &files[..]].concat();
+    let ran = foreign(&quorum, &files);
+    assert!(ran.error().contains("counted: nobody"), "{}", ran.error());
+    for (file, _, reason) in forged {
+        names(&ran, &format!("files/{file}:"), reason);
+    }
+    assert!(!quorum.path("files/bob.release").exists());
+}
+
+#[test]
+fn what_a_custodian_signed_for_is_what_counts() {
+    let quorum = with_releases();
+    let ceremony = open_of(&quorum);
+    let station = ceremony.proposal.station.keys.recipient.clone();
+    let stranger = HybridIdentity::from_seed(&[7; 32]).unwrap().recipient();
+    let (alice, bob) = (read(&quorum, "alice.release"), read(&quorum, "bob.release"));
+    let own = shares(&quorum, "carol", &ceremony.roster, &["crypto-officer"]);
+    let bobs = shares(&quorum, "bob", &ceremony.roster, &["crypto-officer"]);
+    let other_authority = shares(&quorum, "carol", &ceremony.roster, &["security-officer"]);
+    let both = shares(&quorum, "carol", &ceremony.roster, &["crypto-officer", "security-officer"]);
+    let good = sealed(&ceremony, "carol", &own, &station);
+    let carols = |sealed: Vec<u8>| {
+        file(&quorum, ("carol", "carol"), &ceremony, alice.approvals.clone(), sealed, |_, _| {})
+    };
+    let with = |signer: &str, change: &dyn Fn(&mut Release, &mut Basis)| {
+        let approvals = alice.approvals.clone();
+        file(&quorum, ("carol", signer), &ceremony, approvals, good.clone(), change)
+    };
+    let flipped = {
+        let mut file = alice.clone();
+        let last = file.sealed.0.len() - 1;
+        file.sealed.0[last] ^= 1;
+        file
+    };
+    let rot = {
+        let mut bytes = good.clone();
+        *bytes.last_mut().unwrap() ^= 1;
+        carols(bytes)
+    };
+    let rebased = |change: fn(&mut Basis)| {
+        with("carol", &move |release, basis| {
+            change(basis);
+            release.basis = basis.digest();
+        })
+    };
+    let without_one = {
+        let approvals = alice.approvals[1..].to_vec();
+        file(&quorum, ("carol", "carol"), &ceremony, approvals, good.clone(), |_, _| {})
+    };
+    let without_own = {
+        let mut approvals = vec![sign(&quorum, "dave", Mode::Production, &approval(&ceremony, "dave"))];
+        let carols = fs::read(quorum.path("files/carol.approval")).unwrap();
+        let is_carols = |envelope: &&Envelope| alone(envelope) == carols;
+        approvals.extend(alice.approvals.iter().filter(|envelope| !is_carols(envelope)).cloned());
+        file(&quorum, ("carol", "carol"), &ceremony, approvals, good.clone(), |_, _| {})
+    };
+    let expires = ceremony.proposal.expires;
+    let forged: &[(&str, ReleaseFile, &str)] = &[
+        (
+            "swapped",
+            ReleaseFile { sealed: bob.sealed.clone(), ..alice.clone() },
+            "not those that alice signed for",
+        ),
+        ("flipped", flipped, "not those that alice signed for"),
+        (
+            "elsewhere",
+            carols(sealed(&ceremony, "carol", &own, &stranger)),
+            "cannot be opened by this station",
+        ),
+        ("rot", rot, "cannot be opened by this station"),
+        ("others-share", carols(sealed(&ceremony, "carol", &bobs, &station)), "says it is bob's share"),
+        ("others-release", carols(sealed(&ceremony, "bob", &own, &station)), "by another custodian"),
+        (
+            "other-authority",
+            carols(sealed(&ceremony, "carol", &other_authority, &station)),
+            "security-officer",
+        ),
+        ("too-much", carols(sealed(&ceremony, "carol", &both, &station)), "more than was asked for"),
+        ("no-share", carols(sealed(&ceremony, "carol", &[], &station)), "carol's share of crypto-officer"),
+        ("bobs-card", with("bob", &|_, _| {}), "on none of carol's cards"),
+        ("other-card", with("carol", &|r, _| r.card = Digest::of(b"x")), "with another card"),
+        ("admins-card", with("frank", &|r, _| r.custodian = name("frank")), "is not a custodian"),
+        ("stranger", with("mallory", &|r, _| r.custodian = name("mallory")), "is not a custodian"),
+        ("other-proposal", with("carol", &|r, _| r.proposal = Digest::of(b"x")), "another proposal"),
+        ("other-roster", with("carol", &|r, _| r.roster = Digest::of(b"x")), "another roster"),
+        ("other-dealing", with("carol", &|r, _| r.dealing = Digest::of(b"x")), "of another dealing"),
+        ("other-basis", with("carol", &|r, _| r.basis = Digest::of(b"x")), "not what carol signed"),
+        (
+            "other-authorities",
+            rebased(|b| b.authorities[0] = name("security-officer")),
+            "of other authorities",
+        ),
+        ("other-list", rebased(|b| b.approvals[0] = Digest::of(b"x")), "not those that it rests on"),
+        ("without-one", without_one, "without a quorum of approvals: crypto-officer 2 of 3"),
+        ("without-own", without_own, "without an approval of their own"),
+        ("late", with("carol", &|r, _| r.time = expires.plus(1)), "after the proposal had expired"),
+    ];
+    for (file, forged, _) in forged {
+        write(&quorum, file, forged);
+    }
+    fs::write(quorum.path("files/foreign"), b"{}\n").unwrap();
+    // Releases are opened only where there could be a quorum: with two good ones, and Carol's, there could be one.
+    let forgeries = forged.iter().map(|(file, ..)| *file);
+    let files: Vec<&str> = ["alice.release", "bob.release", "foreign"].into_iter().chain(forgeries).collect();
     let ran = foreign(&quorum, &files);
     assert!(ran.error().contains("counted: alice, bob\""), "{}", ran.error());
     for (file, _, reason) in forged {
         names(&ran, &format!("files/{file}:"), reason);
     }
     // The forger's tools make a good file, too: it was the forgery that was refused.
-    write(&quorum, "carol.approval", &file(&quorum, "carol", &ceremony, &own, &station));
-    let all = ["alice.approval", "bob.approval", "carol.approval", "swapped", "elsewhere"];
+    write(&quorum, "carol.release", &carols(good));
+    let all = ["alice.release", "bob.release", "carol.release", "swapped", "elsewhere"];
     let paths = all.map(|f| quorum.at(&format!("files/{f}")));
     let done = quorum.execute_with(&paths.each_ref().map(String::as_str)).ok();
     let set_aside = done.json["set_aside"].as_array().unwrap();
@@ -230,21 +318,28 @@ fn an_approval_is_for_one_proposal_of_one_ledger() {
 
 /// Steps that a file takes until its shares are opened: which one stops it?
 fn accepted(bytes: &[u8], ceremony: &quorate::transcript::ledger::Ceremony) -> Result<(), String> {
-    let file = ApprovalFile::parse(bytes).map_err(|e| e.to_string())?;
-    let signed = Signed::<Approval>::verify(file.statement, Mode::Production, &ceremony.roster)
-        .map_err(|e| e.to_string())?;
-    check_approval(ceremony, signed.statement()).map_err(|f| f.message)?;
-    match file.release {
-        Some(release) if Digest::of(&release.0) == signed.statement().release => Ok(()),
-        _ => Err("release".into()),
+    let file = ReleaseFile::parse(bytes).map_err(|e| e.to_string())?;
+    let approvals = file.approvals.into_iter().map(|envelope| {
+        let signed = Signed::<Approval>::verify(envelope, Mode::Production, &ceremony.roster);
+        let signed = signed.map_err(|e| e.to_string())?;
+        check_approval(ceremony, signed.statement()).map_err(|f| f.message)?;
+        Ok(signed)
+    });
+    let approvals = approvals.collect::<Result<Vec<_>, String>>()?;
+    if !approvals.iter().map(Signed::digest).eq(file.basis.approvals.iter().copied()) {
+        return Err("approvals".into());
     }
+    let signed = Signed::<Release>::verify(file.statement, Mode::Production, &ceremony.roster)
+        .map_err(|e| e.to_string())?;
+    check_release(ceremony, &approvals, &signed, &file.basis).map_err(|f| f.message)?;
+    if Digest::of(&file.sealed.0) == signed.statement().file { Ok(()) } else { Err("sealed".into()) }
 }
 
 #[test]
-fn no_byte_of_an_approval_file_can_be_changed() {
-    let quorum = with_alice();
+fn no_byte_of_a_release_file_can_be_changed() {
+    let quorum = with_releases();
     let ceremony = open_of(&quorum);
-    let good = fs::read(quorum.path("files/alice.approval")).unwrap();
+    let good = fs::read(quorum.path("files/alice.release")).unwrap();
     accepted(&good, &ceremony).unwrap();
     for at in 0..good.len() {
         for change in [1, 0x20] {
@@ -262,7 +357,9 @@ fn no_byte_of_an_approval_file_can_be_changed() {
         bad[at] ^= 1;
         fs::write(quorum.path(&format!("files/{file}")), bad).unwrap();
     }
-    let ran = foreign(&quorum, &files.iter().map(String::as_str).collect::<Vec<_>>());
+    fs::write(quorum.path("files/foreign"), b"{}\n").unwrap();
+    let all: Vec<&str> = files.iter().map(String::as_str).chain(["foreign"]).collect();
+    let ran = foreign(&quorum, &all);
     assert!(ran.error().contains("counted: nobody"), "{}", ran.error());
     for file in &files {
         names(&ran, &format!("files/{file}:"), "");
@@ -277,13 +374,13 @@ fn names_of_files_and_reasons_move_no_cursor() {
     fs::write(quorum.path(bell), "\x1b]0;title\x07").unwrap();
     let said = Rejection {
         proposal: ceremony.digest,
-        custodian: name("dave"),
+        person: name("dave"),
         reason: Remark::new("no").unwrap(),
         time: ceremony.proposal.created,
     };
     let mut envelope = sign(&quorum, "dave", Mode::Production, &said);
     envelope.payload_type = "\x1b[31m".into();
-    write(&quorum, "type", &ApprovalFile { statement: envelope, release: None });
+    fs::write(quorum.path("files/type"), alone(&envelope)).unwrap();
     let ran = foreign(&quorum, &["../files/\x1b[2Jclear\u{202e}", "type"]);
     for text in [&ran.stdout, &ran.stderr] {
         assert!(!text.contains(['\x1b', '\x07', '\u{202e}']), "{text:?}");
@@ -297,19 +394,23 @@ fn a_rejection_in_the_ledger_is_not_passed_over() {
     let quorum = with_alice();
     let ceremony = open_of(&quorum);
     for name in ["bob", "carol"] {
-        quorum.approve(name).ok();
+        quorum.approve_only(name).ok();
+    }
+    quorum.release_to_file("alice", &["alice.approval"]).ok();
+    for name in ["bob", "carol"] {
+        quorum.decide(name, "release", &[&quorum.at("files/alice.release")]).ok();
     }
     let said = Rejection {
         proposal: ceremony.digest,
-        custodian: name("carol"),
+        person: name("carol"),
         reason: Remark::new("no").unwrap(),
         time: ceremony.proposal.created,
     };
     let statement = sign(&quorum, "carol", Mode::Production, &said);
     let approvals = quorum.path("ledger").join(&ceremony.directory).join("approvals");
     let (named, misnamed) = (approvals.join("carol-no.json"), approvals.join("carol no.json"));
-    fs::write(&named, ApprovalFile { statement, release: None }.write()).unwrap();
-    let alices = quorum.at("files/alice.approval");
+    fs::write(&named, alone(&statement)).unwrap();
+    let alices = quorum.at("files/alice.release");
     let few = quorum.execute_with(&[&alices]).expect(6);
     assert!(few.error().contains("crypto-officer 2 of 3"), "{}", few.error());
     let copy = quorum.path("copy").join(&ceremony.directory).join("approvals/carol-no.json");

@@ -49,10 +49,19 @@ fn a_key_dies_only_by_quorum_and_the_audit_shows_it() {
     assert!(incomplete.error().contains("crypto-officer 2 of 3"), "{}", incomplete.error());
     assert_eq!(public(hsm, "old"), 1);
     quorum.approve_to_file("carol").ok();
-    let done =
-        quorum.execute_with(&[&quorum.at("files/bob.approval"), &quorum.at("files/carol.approval")]).ok();
+    let approvals = ["bob.approval", "carol.approval"];
+    let paths = approvals.map(|file| quorum.at(&format!("files/{file}")));
+    let none = quorum.execute_with(&paths).expect(6);
+    assert!(none.error().contains("too few releases yet: crypto-officer 0 of 3"), "{}", none.error());
+    assert!(none.error().contains("approved, and not released: alice, bob, carol"), "{}", none.error());
+    quorum.decide("alice", "release", &paths.each_ref().map(String::as_str)).ok();
+    for name in ["bob", "carol"] {
+        quorum.release_to_file(name, &approvals).ok();
+    }
+    let done = quorum.execute_with(&[quorum.at("files/bob.release"), quorum.at("files/carol.release")]).ok();
     assert_eq!(done.text("outcome"), "completed");
-    assert!(!quorum.path("files/bob.approval").exists(), "a release outlived its ceremony");
+    assert!(!quorum.path("files/bob.release").exists(), "a release outlived its ceremony");
+    assert!(quorum.path("files/bob.approval").exists(), "an approval is no secret");
 
     assert_eq!((public(hsm, "old"), public(hsm, "keep")), (0, 1));
     quorum.audit(&proposed.text("proposal"), &done.text("head")).ok();

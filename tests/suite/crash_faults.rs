@@ -84,24 +84,26 @@ fn execute_on_a_bad_disk() {
 }
 
 #[test]
-fn approve_on_a_bad_disk() {
+fn release_on_a_bad_disk() {
     let quorum = three().softhsm_in_use().founded();
     quorum.approved(DELETE, &["alice"]);
     let head = quorum.head().unwrap();
-    let approve = |quorum: &Quorum| {
+    let release = |quorum: &Quorum| {
         let (ledger, card) = (quorum.at("ledger"), quorum.with_card("bob"));
-        let file = quorum.at("files/bob.approval");
-        let mut args = vec!["approve", ledger.as_str(), "--head", &head, "-o", &file];
+        let file = quorum.at("files/bob.release");
+        let mut args = vec!["release", ledger.as_str(), "--head", &head, "-o", &file];
         args.extend(card.iter().map(String::as_str));
         quorum.command_as("bob", &args)
     };
     let go_on = |quorum: &Quorum, _: &Ran| {
-        let again = quorum::ran(&mut approve(quorum));
+        let again = quorum::ran(&mut release(quorum));
         is_made(&again);
-        quorum.execute_with(&[&quorum.at("files/bob.approval")]).ok();
+        let file = quorum.at("files/bob.release");
+        quorum.decide("alice", "release", &[&file]).ok();
+        quorum.execute_with(&[&file]).ok();
         quorum.ended("0001-delete");
     };
-    sweep("approve on a bad disk", &quorum, &approve, &go_on, BAD_DISK);
+    sweep("release on a bad disk", &quorum, &release, &go_on, BAD_DISK);
 }
 
 #[test]

@@ -66,9 +66,10 @@ fn propose_a_deletion() {
     sweep("propose a deletion", &three().softhsm_in_use().founded(), &propose, &go_on, KILL);
 }
 
-fn approval(quorum: &Quorum, machine: &str, more: &[&str]) -> Command {
+/// Bob's verb.
+fn decision(quorum: &Quorum, verb: &str, machine: &str, more: &[&str]) -> Command {
     let (ledger, card) = (quorum.at("ledger"), quorum.with_card("bob"));
-    let mut args = vec!["approve", &ledger];
+    let mut args = vec![verb, &ledger];
     args.extend(more);
     args.extend(card.iter().map(String::as_str));
     quorum.command_as(machine, &args)
@@ -78,9 +79,10 @@ fn approval(quorum: &Quorum, machine: &str, more: &[&str]) -> Command {
 fn approve_at_the_station() {
     let quorum = three().softhsm_in_use().founded();
     quorum.approved(DELETE, &["alice"]);
-    let approve = |quorum: &Quorum| approval(quorum, "station", &[]);
+    let approve = |quorum: &Quorum| decision(quorum, "approve", "station", &[]);
     let go_on = |quorum: &Quorum, _: &Ran| {
         goes_on(quorum::ran(&mut approve(quorum)), &["already"]);
+        quorum.release_outstanding();
         quorum.execute().ok();
         deleted_once(quorum, "0001-delete");
     };
@@ -92,15 +94,56 @@ fn approve_into_a_file() {
     let quorum = three().softhsm_in_use().founded();
     quorum.approved(DELETE, &["alice"]);
     let head = quorum.head().unwrap();
-    let approve =
-        |quorum: &Quorum| approval(quorum, "bob", &["--head", &head, "-o", &quorum.at("files/bob.approval")]);
+    let approve = |quorum: &Quorum| {
+        decision(quorum, "approve", "bob", &["--head", &head, "-o", &quorum.at("files/bob.approval")])
+    };
     let go_on = |quorum: &Quorum, _: &Ran| {
         let again = quorum::ran(&mut approve(quorum));
         is_made(&again);
-        quorum.execute_with(&[&quorum.at("files/bob.approval")]).ok();
+        quorum.release_to_file("bob", &["bob.approval"]).ok();
+        quorum.decide("alice", "release", &[&quorum.at("files/bob.approval")]).ok();
+        quorum.execute_with(&[&quorum.at("files/bob.release")]).ok();
         deleted_once(quorum, "0001-delete");
     };
     sweep("approve into a file", &quorum, &approve, &go_on, KILL);
+}
+
+/// With the approval that goes with it, or after it.
+#[test]
+fn release_at_the_station() {
+    for approves_before in [true, false] {
+        let quorum = three().softhsm_in_use().founded();
+        quorum.approved(DELETE, &["alice"]);
+        if approves_before {
+            quorum.approve_only("bob").ok();
+        }
+        let release = |quorum: &Quorum| decision(quorum, "release", "station", &[]);
+        let go_on = |quorum: &Quorum, _: &Ran| {
+            goes_on(quorum::ran(&mut release(quorum)), &["already"]);
+            quorum.release_outstanding();
+            quorum.execute().ok();
+            deleted_once(quorum, "0001-delete");
+        };
+        sweep("release at the station", &quorum, &release, &go_on, KILL);
+    }
+}
+
+#[test]
+fn release_into_a_file() {
+    let quorum = three().softhsm_in_use().founded();
+    quorum.approved(DELETE, &["alice"]);
+    let head = quorum.head().unwrap();
+    let file = |quorum: &Quorum| quorum.at("files/bob.release");
+    let release =
+        |quorum: &Quorum| decision(quorum, "release", "bob", &["--head", &head, "-o", &file(quorum)]);
+    let go_on = |quorum: &Quorum, _: &Ran| {
+        let again = quorum::ran(&mut release(quorum));
+        is_made(&again);
+        quorum.decide("alice", "release", &[&file(quorum)]).ok();
+        quorum.execute_with(&[&file(quorum)]).ok();
+        deleted_once(quorum, "0001-delete");
+    };
+    sweep("release into a file", &quorum, &release, &go_on, KILL);
 }
 
 #[test]
@@ -134,8 +177,9 @@ fn then_look(quorum: &Quorum, _: &Ran) {
 fn execute_a_deletion() {
     let quorum = three().softhsm_in_use().founded();
     quorum.approved(DELETE, &["alice"]);
-    quorum.approve_to_file("bob").ok();
-    let file = |quorum: &Quorum| quorum.at("files/bob.approval");
+    quorum.release_to_file("bob", &[]).ok();
+    quorum.decide("alice", "release", &[&quorum.at("files/bob.release")]).ok();
+    let file = |quorum: &Quorum| quorum.at("files/bob.release");
     let execute = |quorum: &Quorum| quorum.step("execute", &[&file(quorum)]);
     let go_on = |quorum: &Quorum, _: &Ran| {
         goes_on(quorum.execute_with(&[&file(quorum)]), &["ended: completed"]);

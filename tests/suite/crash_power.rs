@@ -18,10 +18,10 @@ fn safe(quorum: &Quorum, command: &Command) {
 }
 
 /// As a custodian's machine, whose state directory is new.
-fn approval(quorum: &Quorum, name: &str, head: Option<&str>) -> Command {
-    let (ledger, file) = (quorum.at("ledger"), quorum.at(&format!("files/{name}.approval")));
+fn decision(quorum: &Quorum, verb: &str, name: &str, head: Option<&str>) -> Command {
+    let (ledger, file) = (quorum.at("ledger"), quorum.at(&format!("files/{name}.{verb}")));
     let card = quorum.with_card(name);
-    let mut args = vec!["approve", &ledger, "-o", &file];
+    let mut args = vec![verb, &ledger, "-o", &file];
     args.extend(head.map(|head| ["--head", head]).into_iter().flatten());
     args.extend(card.iter().map(String::as_str));
     quorum.command_as(name, &args)
@@ -32,17 +32,19 @@ fn everything_is_safe_before_a_module_is_started_and_at_the_end() {
     let quorum = three().softhsm_in_use().enrolled();
     safe(&quorum, &quorum.step("propose", &[&quorum.at("plans/genesis.toml")]));
     for name in THREE {
-        safe(&quorum, &approval(&quorum, name, None));
+        safe(&quorum, &decision(&quorum, "approve", name, None));
     }
-    let files: Vec<String> = THREE.iter().map(|name| quorum.at(&format!("files/{name}.approval"))).collect();
+    let files: Vec<String> = THREE.iter().map(|name| quorum.at(&format!("files/{name}.approve"))).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     safe(&quorum, &quorum.step("execute", &files));
     quorum.ended("0000-genesis");
 
     safe(&quorum, &quorum.step("propose", &[DELETE]));
     quorum.approve("alice").ok();
-    safe(&quorum, &approval(&quorum, "bob", quorum.head().as_deref()));
-    safe(&quorum, &quorum.step("execute", &[&quorum.at("files/bob.approval")]));
+    safe(&quorum, &decision(&quorum, "release", "bob", quorum.head().as_deref()));
+    let file = quorum.at("files/bob.release");
+    quorum.decide("alice", "release", &[&file]).ok();
+    safe(&quorum, &quorum.step("execute", &[&file]));
     quorum.ended("0001-delete");
 
     safe(&quorum, &quorum.step("propose", &[INVENTORY]));

@@ -130,7 +130,7 @@ fn every_object_has_the_documented_keys_and_no_other() {
         fs::read_dir(quorum.path("ledger/0000-genesis/attestations")).unwrap().next().unwrap().unwrap();
     seen.check("show", "of an attestation", quorum.run(&["show", beside.path().to_str().unwrap()]));
     let beside = fs::read_dir(quorum.path("ledger/0000-genesis/approvals")).unwrap().next().unwrap().unwrap();
-    seen.check("show", "of an approval", quorum.run(&["show", beside.path().to_str().unwrap()]));
+    seen.check("show", "of a confirmation", quorum.run(&["show", beside.path().to_str().unwrap()]));
     seen.check("show", "of a ceremony", quorum.run(&["show", &ledger]));
     seen.check("audit", "", quorum.run(&["audit", &ledger]).expect(6));
 
@@ -139,6 +139,11 @@ fn every_object_has_the_documented_keys_and_no_other() {
     quorum.propose(&inventory).ok();
     quorum.approve_to_file("alice").ok();
     seen.check("show", "of an approval", quorum.run(&["show", &quorum.at("files/alice.approval")]));
+    for name in ["bob", "carol", "dave"] {
+        quorum.approve_only(name).ok();
+    }
+    seen.check("release", "", quorum.release_to_file("carol", &["alice.approval"]).ok());
+    seen.check("show", "of a release", quorum.run(&["show", &quorum.at("files/carol.release")]));
     let no = quorum.at("files/bob.rejection");
     seen.check(
         "reject",

@@ -16,21 +16,25 @@ fn hint(ran: &Ran) -> &str {
 
 /// An approval counts only in the run that is given its file; one that is not an approval is not given again.
 #[test]
-fn the_command_after_too_few_approvals_brings_those_that_were_given() {
+fn the_command_after_too_few_releases_brings_those_that_were_given() {
     let quorum = founded();
     let ledger = quorum.at("ledger");
-    let (alice, enrolment) = (quorum.at("files/alice.approval"), quorum.at("enrolments/alice.json"));
+    let (alice, enrolment) = (quorum.at("files/alice.release"), quorum.at("enrolments/alice.json"));
     quorum.propose(INVENTORY).ok();
-    quorum.approve_to_file("alice").ok();
-    quorum.approve("bob").ok();
+    quorum.approve_only("bob").ok();
+    quorum.approve_only("carol").ok();
+    quorum.release_to_file("alice", &[]).ok();
     let mut printed = String::new();
     for given in [&[alice.as_str()][..], &[&enrolment, &alice]] {
         let few = quorum.execute_with(given);
         assert!(matches!(few.code, Some(1 | 6)), "{}", few.stderr);
-        printed = few.json["error"]["commands"][0].as_str().unwrap().to_owned();
+        let commands = few.json["error"]["commands"].as_array().unwrap();
+        printed = commands.last().unwrap().as_str().unwrap().to_owned();
         assert!(printed.starts_with(&format!("quorate execute {ledger} {alice} --card ")), "{printed}");
     }
-    quorum.approve("carol").ok();
+    for name in ["bob", "carol"] {
+        quorum.decide(name, "release", &[&alice]).ok();
+    }
     let typed = printed.replacen("quorate", QUORATE, 1);
     let ran = Command::new("sh")
         .args(["-c", &format!("{typed} --yes --pin-file {}", quorum.pin_file("frank"))])

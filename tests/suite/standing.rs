@@ -50,19 +50,38 @@ fn what_comes_next_is_said_from_the_proposal_to_the_last_attestation() {
     let open = &waiting["open"];
     assert_eq!([&open["needed"], &open["have"]], [&json!(3), &json!(1)]);
     assert_eq!([&open["reachable"], &open["expired"]], [&json!(true), &json!(false)]);
-    assert_eq!(open["required"], json!([{ "authority": "crypto-officer", "needed": 3, "have": 1 }]));
+    assert_eq!(
+        open["required"],
+        json!([{ "authority": "crypto-officer", "needed": 3, "have": 1, "groups": [] }])
+    );
     assert_eq!(open["approvals"][0]["person"], "alice");
     assert_eq!(open["missing"], waiting["next"]["people"]);
 
     quorum.approve("bob").ok();
-    quorum.approve("carol").ok();
+    quorum.approve_only("carol").ok();
+    let approved = status(&quorum);
+    assert_eq!(next(&approved), ("release", "release"));
+    assert_eq!(approved["next"]["people"], json!(["alice", "bob", "carol"]));
+    assert_eq!(
+        [&approved["open"]["shares"], &approved["open"]["released"]],
+        [&json!("released"), &json!([])]
+    );
+    quorum.release("bob").ok();
+    let released = status(&quorum)["open"].clone();
+    assert_eq!(
+        [&released["released"], &released["not_released"]],
+        [&json!(["bob"]), &json!(["alice", "carol"])]
+    );
+    assert_eq!(released["releases"][0]["person"], "bob");
+    quorum.release_outstanding();
     assert_eq!(next(&status(&quorum)), ("execute", "execute"));
     let late = at_time(&quorum, "+2d", &["status", &quorum.at("ledger")]).ok().json;
     assert_eq!(next(&late), ("abort", "abort"));
     assert_eq!(late["open"]["expired"], true);
-    // Another machine does not have what the station keeps.
+    // Another machine does not have the shares that the station keeps.
     let elsewhere = quorum.run_as("elsewhere", &["status", &quorum.at("ledger")]).ok().json;
-    assert_eq!((next(&elsewhere).0, &elsewhere["open"]["have"]), ("approve", &json!(0)));
+    assert_eq!((next(&elsewhere).0, &elsewhere["open"]["have"]), ("release", &json!(3)));
+    assert_eq!(elsewhere["open"]["unreleased"], json!(["alice", "bob", "carol"]));
 
     quorum.execute().ok();
     let done = status(&quorum);
@@ -109,10 +128,13 @@ fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
     let plan = quorum.plan("inventory", INVENTORY);
     quorum.propose(&plan).ok();
     for (file, said) in [
-        (quorum.at("enrolments/alice.json"), "alice.json: not an approval file but the enrolment of a card"),
-        (plan, "inventory.toml: not an approval file but a plan"),
-        (quorum.at("cards/alice.card"), "alice.card: not an approval file"),
-        (quorum.pin_file("alice"), "alice.pin: not an approval file"),
+        (
+            quorum.at("enrolments/alice.json"),
+            "alice.json: not an approval or a release but the enrolment of a card",
+        ),
+        (plan, "inventory.toml: not an approval or a release but a plan"),
+        (quorum.at("cards/alice.card"), "alice.card: not an approval or a release"),
+        (quorum.pin_file("alice"), "alice.pin: not an approval or a release"),
     ] {
         let refused = quorum.execute_with(&[&file]).expect(1);
         let message = refused.json["error"]["message"].as_str().unwrap();
@@ -123,20 +145,18 @@ fn what_is_given_as_an_approval_and_is_something_else_is_called_what_it_is() {
 
 /// What `execute` would set aside does not count here either.
 #[test]
-fn an_approval_that_the_station_keeps_and_that_is_damaged_does_not_count() {
+fn a_release_that_the_station_keeps_and_that_is_damaged_does_not_count() {
     let quorum = Quorum::of(5).everybody().practice().founded();
-    quorum.propose(INVENTORY).ok();
-    quorum.approve("alice").ok();
-    quorum.approve("bob").ok();
+    quorum.approved(INVENTORY, &["alice", "bob", "carol"]);
     let station = fs::read_dir(quorum.path("state-station/stations")).unwrap();
-    let kept = station.map(|entry| entry.unwrap().path().join("approval-of-alice.age"));
+    let kept = station.map(|entry| entry.unwrap().path().join("release-of-alice.age"));
     let kept = kept.into_iter().find(|file| file.exists()).unwrap();
     fs::write(&kept, "{}").unwrap();
     let open = status(&quorum)["open"].clone();
-    assert_eq!((&open["have"], &open["approved"]), (&json!(1), &json!(["bob"])));
-    assert_eq!(open["set_aside"][0]["file"], "approval-of-alice");
+    assert_eq!((&open["have"], &open["released"]), (&json!(3), &json!(["bob", "carol"])));
+    assert_eq!(open["set_aside"][0]["file"], "release-of-alice");
     let refused = quorum.execute().expect(6);
-    assert!(refused.error().contains("crypto-officer 1 of 3"), "{}", refused.stderr);
+    assert!(refused.error().contains("too few releases yet: crypto-officer 2 of 3"), "{}", refused.stderr);
     // Where no copy was given, the command has a place for the one that the policy requires.
     let alone = quorum.run_with(ADMIN, &["execute", &quorum.at("ledger")]).expect(6);
     let next = alone.json["error"]["commands"].to_string();
@@ -145,39 +165,32 @@ fn an_approval_that_the_station_keeps_and_that_is_damaged_does_not_count() {
 
 /// A station whose files were lost, or another machine.
 #[test]
-fn a_signed_approval_without_its_release_is_told_from_silence() {
+fn a_signed_release_without_its_shares_is_told_from_silence() {
     let quorum = Quorum::of(5).everybody().practice().founded();
-    quorum.propose(INVENTORY).ok();
-    for name in ["alice", "bob"] {
-        quorum.approve(name).ok();
-    }
+    quorum.approved(INVENTORY, &["alice", "bob", "carol"]);
     let stations = fs::read_dir(quorum.path("state-station/stations")).unwrap();
-    let kept = stations.map(|entry| entry.unwrap().path().join("approval-of-alice.age"));
+    let kept = stations.map(|entry| entry.unwrap().path().join("release-of-alice.age"));
     fs::remove_file(kept.into_iter().find(|file| file.exists()).unwrap()).unwrap();
     let here = status(&quorum);
     let open = &here["open"];
-    assert_eq!([&open["approved"], &open["unreleased"]], [&json!(["bob"]), &json!(["alice"])]);
-    assert_eq!(open["missing"], json!(["carol", "dave", "erin"]));
-    assert_eq!(here["next"]["people"], json!(["carol", "dave", "erin", "alice"]));
+    assert_eq!([&open["released"], &open["unreleased"]], [&json!(["bob", "carol"]), &json!(["alice"])]);
+    assert_eq!(open["missing"], json!(["dave", "erin"]));
+    assert_eq!((next(&here).0, &here["next"]["people"]), ("release", &json!(["alice"])));
     let told = |state: &str| {
         let ran = quorum.run_as(state, &["status", &quorum.at("ledger")]).ok();
         ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let said =
-        "signed, but the release is not here (bring it with the approval file, or approve again): alice";
+    let said = "signed, but the shares are not here (bring them with the file, or do it again): alice";
     assert!(told("station").contains(said), "{}", told("station"));
-    let said =
-        "signed, but the release is not here (it is at the station, or in a file on its way): alice, bob";
+    let said = "signed, but the shares are not here (they are at the station, or in a file on its way): alice, bob, carol";
     assert!(told("elsewhere").contains(said), "{}", told("elsewhere"));
     let refused = quorum.execute().expect(6);
     for said in
-        ["counted: bob", "signed, but the release is not here: alice", "not heard of: carol, dave, erin"]
+        ["counted: bob, carol", "signed, but the release is not here: alice", "not heard of: dave, erin"]
     {
         assert!(refused.error().contains(said), "{}", refused.stderr);
     }
-    for name in ["alice", "carol"] {
-        quorum.approve(name).ok();
-    }
+    quorum.release("alice").ok();
     quorum.execute().ok();
 }
 

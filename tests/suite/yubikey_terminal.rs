@@ -48,16 +48,16 @@ fn has(said: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_custodian_approves() {
+fn a_custodian_releases() {
     let table = Table::with(&["bob"]);
     let head = fs::read_to_string(table.quorum.path("files/head")).unwrap();
     let (ledger, output, state) =
-        (table.quorum.at("ledger"), table.quorum.at("files/approval"), table.quorum.at("state-own"));
+        (table.quorum.at("ledger"), table.quorum.at("files/release"), table.quorum.at("state-own"));
     let args =
-        ["approve", &ledger, "--card", "yubikey", "--head", &head, "-o", &output, "--state-dir", &state];
+        ["release", &ledger, "--card", "yubikey", "--head", &head, "-o", &output, "--state-dir", &state];
     // They type their PIN once, however many keys use it.
     let turns = [
-        ("Approve this proposal as Bob Example? [yes/no]", "y"),
+        ("Release your shares for this proposal as Bob Example? [yes/no]", "y"),
         ("PIN of Bob Example's yubikey card 10000002 (3 tries left)", PIN),
     ];
     let (code, said) = converse(&table, &args, &turns);
@@ -66,12 +66,12 @@ fn a_custodian_approves() {
         &said,
         &[
             "The last ceremony that ended has the head that you gave.",
-            "Approve this proposal as Bob Example?",
+            "Release your shares for this proposal as Bob Example?",
             "Bob Example's yubikey card 10000002: 2 touches will be asked for.",
             "PIN of Bob Example's yubikey card 10000002 (3 tries left)",
             "Touch card 10000002 now (1 of 2: it opens what is sealed to it). Its light blinks until you do.",
             "Touch card 10000002 now (2 of 2: it signs).",
-            "Bob Example (bob) approved ceremony 1.",
+            "Bob Example (bob) released their shares for ceremony 1.",
             "Next: bring",
         ],
     );
@@ -107,7 +107,7 @@ fn a_ceremony_at_one_table_forgives() {
     let carol = table.quorum.card("carol", "");
     // Bob has moved their signing key since: it is found, at the table as well.
     table.bob.move_key(0x9C, 0x9A);
-    // Frank signs, and does not touch their card when it should open what executes. Alice opens, signs in two parts, and
+    // Frank signs, and does not touch their card when it should open what executes. Alice signs, opens and signs, and
     // does not touch hers when she should attest.
     looks_away(&table.frank, 2, 3);
     looks_away(&table.alice, 4, 6);
@@ -133,9 +133,11 @@ fn a_ceremony_at_one_table_forgives() {
         ("Approve this proposal as Bob Example? [yes/no]", "y"),
         ("PIN of Bob Example's yubikey card 10000002 (3 tries left)", PIN),
         (NEXT, &carol),
-        ("Approve this proposal as Carol Example? [yes/no]", "y"),
+        ("Approve this proposal, and release your shares, as Carol Example? [yes/no]", "y"),
         ("PIN of Carol Example's soft card", "carol-123456"),
-        ("All approvals are there. Execute now? [yes/no]", "y"),
+        ("Release your shares for this proposal as Alice Example? [yes/no]", "y"),
+        ("Release your shares for this proposal as Bob Example? [yes/no]", "y"),
+        ("All approvals and releases are there. Execute now? [yes/no]", "y"),
         ("Try the execution again? [yes/no]", "y"),
         ("Do all who approved attest this head? [yes/no]", "y"),
         ("alice has not attested. Try again? [yes/no]", "y"),
@@ -146,16 +148,20 @@ fn a_ceremony_at_one_table_forgives() {
         &said,
         &[
             "error: wrong PIN for card 10000004: 2 tries left",
-            "0 of 3 have approved. Not yet: alice, bob, carol, dave, erin.",
+            "Approved: crypto-officer 0 of 3. Not yet: alice, bob, carol, dave, erin.",
             "That is too few.",
             "error: 3 YubiKeys are there:",
             "hint: name one as yubikey:SERIAL, or take the others out",
-            "Alice Example's yubikey card 10000001: 2 touches will be asked for.",
+            "Alice Example's yubikey card 10000001: 1 touch will be asked for.",
             "error: wrong PIN for card 10000001: 2 tries left",
             "alice approved.",
-            "1 of 3 have approved. Not yet: bob, carol, dave, erin.",
+            "Approved: crypto-officer 1 of 3. Not yet: bob, carol, dave, erin.",
             "bob approved.",
-            "carol approved.",
+            "carol approved, and released their shares.",
+            "A quorum has approved; released: crypto-officer 1 of 3. Not released yet: alice, bob.",
+            "Alice Example's yubikey card 10000001: 2 touches will be asked for.",
+            "alice released their shares.",
+            "bob released their shares.",
             "Frank Example's yubikey card 10000004: 2 touches will be asked for.",
             "error: card 10000004 was not touched in time",
             "hint: nothing was signed and no try was lost; try again and touch the card when asked",
@@ -202,7 +208,7 @@ fn a_ceremony_that_lacks_people_stays_open() {
         &said,
         &[
             "One try is left for Alice Example's yubikey card 10000001: a wrong PIN blocks it.",
-            "error: 1 of 3 have approved: the ceremony stays open, and nothing was tried",
+            "error: too few have approved: crypto-officer 1 of 3; the ceremony stays open, and nothing was tried",
             "not yet: bob, carol, dave, erin",
             "hint: those who are missing run 'quorate approve",
         ],
@@ -244,7 +250,11 @@ fn cards_that_are_given_beforehand_are_named() {
     table.quorum.run_with(ADMIN, &["abort", &ledger, "--reason", "again", "--copy", &copy]).ok();
     // Two of three are too few: it says so, and the administrator's card is not asked in vain.
     let few = run(ALICE).expect(6);
-    assert!(few.error().contains("2 of 3 have approved: the ceremony stays open"), "{}", few.error());
+    assert!(
+        few.error().contains("too few have approved: crypto-officer 2 of 3; the ceremony stays open"),
+        "{}",
+        few.error()
+    );
     assert!(few.error().contains("not yet: bob, dave, erin"), "{}", few.error());
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     approval::{
         drill::Drill,
+        release::{Confirmation, Release},
         statement::{Abort, Approval, Attestation, AttestationBasis, Rejection, Statement},
     },
     encoding::{
@@ -57,14 +58,27 @@ fn no_statement_is_longer_than_what_a_card_signs() {
             expires: time(),
             body: digest(),
         }),
-        measured(&Approval {
+        measured(&Approval { proposal: digest(), roster: digest(), person: name(), time: time() }),
+        measured(&Release {
             proposal: digest(),
             roster: digest(),
+            dealing: digest(),
             custodian: name(),
-            release: digest(),
+            card: digest(),
+            basis: digest(),
+            file: digest(),
             time: time(),
         }),
-        measured(&Rejection { proposal: digest(), custodian: name(), reason: remark(), time: time() }),
+        measured(&Confirmation {
+            proposal: digest(),
+            roster: digest(),
+            dealing: digest(),
+            person: name(),
+            cards: digest(),
+            file: Some(digest()),
+            time: time(),
+        }),
+        measured(&Rejection { proposal: digest(), person: name(), reason: remark(), time: time() }),
         measured(&Abort { proposal: digest(), administrator: name(), reason: remark(), time: time() }),
         measured(&Attestation {
             ledger: digest(),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Somebody who approved.
-pub struct Approved {
+pub struct Present {
     pub who: Name,
     /// Their card, where it was given to this command.
     pub card: Option<PresentedCard>,
@@ -22,7 +22,7 @@ pub struct Approved {
 pub fn attest(
     stage: &mut Stage,
     table: &mut Table<'_>,
-    people: &mut [Approved],
+    people: &mut [Present],
     shown: Shown<'_>,
 ) -> Result<(), Error> {
     let terminal = table.terminal;
@@ -56,7 +56,7 @@ pub fn attest(
 }
 
 /// Takes the cards that were given and not needed for an approval.
-fn given(stage: &mut Stage, table: &mut Table<'_>, people: &mut [Approved]) -> Result<(), Error> {
+fn given(stage: &mut Stage, table: &mut Table<'_>, people: &mut [Present]) -> Result<(), Error> {
     while !table.asks
         && let Some(mut card) = table.next("")?
     {
@@ -72,7 +72,7 @@ fn given(stage: &mut Stage, table: &mut Table<'_>, people: &mut [Approved]) -> R
 fn attested(
     stage: &mut Stage,
     table: &mut Table<'_>,
-    approved: &mut Approved,
+    approved: &mut Present,
     shown: Shown<'_>,
 ) -> Result<bool, Error> {
     let Some(card) = present(stage, table, approved)? else { return Ok(true) };
@@ -94,9 +94,9 @@ fn attested(
 fn present<'c>(
     stage: &mut Stage,
     table: &mut Table<'_>,
-    approved: &'c mut Approved,
+    approved: &'c mut Present,
 ) -> Result<Option<&'c mut PresentedCard>, Error> {
-    let Approved { who, card } = approved;
+    let Present { who, card } = approved;
     if let Some(card) = card {
         return Ok(if !table.asks || table.wait_for(card, who.as_str())? { Some(card) } else { None });
     }

@@ -5,10 +5,10 @@ use super::table::Table;
 use crate::{
     ceremony::{
         Error,
-        approve::{self, Continuity},
+        matter::{self, Continuity},
         recognition,
     },
-    cli::{approve::unproven, args::PinArgs, unlocking::PresentedCard},
+    cli::{args::PinArgs, deciding::unproven, unlocking::PresentedCard},
     ports::{card::FinalTry, store::CustodianMemory},
     roster::{Roster, Standing},
     transcript::{ledger::LedgerState, verification::Pins},
@@ -17,7 +17,7 @@ use crate::{
 /// Compares the ledger with what is on paper before anybody is asked for anything. A genesis has no paper yet.
 pub fn check_paper(state: Option<&LedgerState>, paper: Pins) -> Result<(), Error> {
     match state {
-        Some(state) => approve::check_paper(state, paper),
+        Some(state) => matter::check_paper(state, paper),
         None if paper.genesis.is_some() || paper.head.is_some() => Err(Error::refused(
             "no ledger is there yet that could be compared with your paper",
             "look at the ledger's path; to begin a ledger, leave out --genesis and --head",
@@ -44,7 +44,7 @@ pub fn check_memory(
         let Ok(card) = card.describe(&enrolled) else { continue };
         let Ok(person) = recognition::holder(roster, &card) else { continue };
         if person.standing == Standing::Custodian
-            && approve::foresee(state, memory, &person.name, paper)? == Continuity::Unknown
+            && matter::foresee(state, memory, &person.name, paper)? == Continuity::Unknown
         {
             return Err(unproven());
         }

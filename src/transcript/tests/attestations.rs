@@ -2,7 +2,7 @@
 //! rejection counts.
 
 use crate::{
-    approval::statement::{ApprovalFile, Attestation},
+    approval::statement::Attestation,
     encoding::{digest::Digest, dsse::Envelope},
     proposal::document::Proposal,
     transcript::{
@@ -268,7 +268,7 @@ fn a_rejection_beside_the_transcript_counts_although_the_station_did_not_record_
     let open = state.open().unwrap();
     assert_eq!(open.unrecorded.len(), 1);
     assert_eq!(open.rejecting(), [name("bob")].into());
-    assert_eq!(open.approving(), [name("alice")].into());
+    assert_eq!(open.voices().approving(), TWO.map(name).into());
     let (_, found) = beside(true, by_bob);
     let told: Vec<_> = found.iter().map(|f| (f.code, f.severity, f.ceremony.as_deref())).collect();
     assert_eq!(told, [("rejection-unrecorded", Severity::Objection, Some("0001-delete"))]);
@@ -297,20 +297,6 @@ fn what_lies_beside_and_is_not_a_rejection_of_this_counts_nothing() {
         .collect();
     let message = "approvals/3.json: it is not an approval or a rejection".to_owned();
     assert_eq!(told, [("statement-unread", Severity::Warning, message)]);
-}
-
-/// As the custodian has it, it is a file for the station, with the envelope in it.
-#[test]
-fn a_rejection_as_it_was_handed_over_counts() {
-    let (forge, found) = beside(false, |forge, proposal| {
-        let statement = forge.sign("bob", &forge.rejection(proposal, "bob"));
-        let file = ApprovalFile { statement, release: None }.write();
-        assert!(file.ends_with(b"}\n"), "it is one line");
-        vec![file]
-    });
-    let state = forge.state();
-    assert_eq!(state.open().unwrap().approving(), [name("alice")].into());
-    assert_eq!((found, state.unread()), (Vec::new(), Vec::new()));
 }
 
 /// One that is on record is not told a second time.

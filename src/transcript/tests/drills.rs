@@ -206,7 +206,7 @@ fn a_card_is_known_to_work_by_what_it_did_last() {
     forge.files[1].attestations = vec![("dave.json".into(), by_dave), ("grace.json".into(), by_grace)];
     let state = forge.state();
     let genesis = state.ceremonies.number(0).unwrap();
-    let approved = genesis.approvals[0].statement().time;
+    let approved = genesis.confirmations[0].signed.statement().time;
     let day = 86_400;
     let told = |now| {
         let drills = drilled::standing(&state, now);
@@ -221,7 +221,7 @@ fn a_card_is_known_to_work_by_what_it_did_last() {
     let known = |time: Timestamp, by| (Some((time, by)), Some(time.plus(10 * day)), true);
     assert_eq!(alice, known(by_alice.time, Proof::Drill));
     assert_eq!(spare, (None, Some(genesis.times.1.plus(10 * day)), true));
-    assert_eq!((bob, dave), (known(approved, Proof::Approval), known(approved, Proof::Approval)));
+    assert_eq!((bob, dave), (known(approved, Proof::Confirmation), known(approved, Proof::Confirmation)));
     assert_eq!(frank, known(delete.created, Proof::Proposal));
     assert_eq!(grace, known(attested.time, Proof::Attestation));
     assert_eq!(told(by_alice.time)[0].0, Some((by_alice.time, Proof::Drill)));

@@ -1,13 +1,13 @@
 //! Groups and approvers: rosters that name them in a way that cannot be meant, and operations that are done without them.
 
 use crate::{
-    encoding::{digest::Digest, dsse::Mode, strict},
+    encoding::dsse::Mode,
     proposal::document::Proposal,
     roster::{OperationKind, RosterDocument},
 };
 
 use super::{
-    forge::{Forge, genesis_plan, intended, name},
+    forge::{Forge, genesis_plan, intended, name, refit},
     forged, honest,
     proposals::{genesis, roster},
 };
@@ -38,7 +38,7 @@ fn with_groups(proposal: &mut Proposal) {
     proposal.plan = plan();
     let document = proposal.new_roster.as_mut().unwrap();
     grouped(document);
-    proposal.roster = Digest::of(&strict::write(document));
+    proposal.roster = refit(document);
 }
 
 fn demand(document: &mut RosterDocument, group: &str, minimum: u8) {
@@ -157,7 +157,9 @@ fn an_operation_needs_members_of_the_groups() {
     let by = |people: &[&str]| {
         let proposal = founded.delete();
         founded.with(&proposal, |forge, lines| {
-            forge.approve(lines, &proposal, people);
+            forge.sign_only(lines, &proposal, people);
+            let open = forge.opened(&proposal, lines).unwrap();
+            forge.release(lines, &open, people);
             lines.add(intended(people));
         })
     };
@@ -170,7 +172,10 @@ fn an_operation_needs_members_of_the_groups() {
         (&["carol", "dave"], "crypto-officer 2 of 2 (operations 0 of 1, security 1 of 1)"),
         (&["alice", "bob", "dave"], "crypto-officer 3, 2 needed (operations 2, 1 needed, security 0 of 1)"),
     ] {
-        forged(&by(people), &format!("quorum-missing: it was executed without a quorum: {counted}"));
+        forged(
+            &by(people),
+            &format!("release-quorum: released shares without a quorum of approvals: {counted}"),
+        );
     }
     // Those who approved are enough, and those whom the intent names are not.
     let proposal = founded.delete();

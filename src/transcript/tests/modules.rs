@@ -268,7 +268,8 @@ fn its_briefing_gives_both_paths_and_both_digests() {
     let roster = forge.state().roster().unwrap().clone();
     let moved = moves(&forge);
     let plan = Plan::parse(moved.plan.as_bytes()).unwrap();
-    let sections = briefing((&moved, &plan), Digest::of(b"proposal"), &roster, None);
+    let sections =
+        briefing((&moved, &plan), Digest::of(b"proposal"), &roster.requirement(moved.operation.kind()), None);
     let lines = sections.iter().flat_map(|section| &section.lines).cloned().collect::<Vec<_>>().join("\n");
     assert!(lines.contains("ANOTHER FILE IS USED AS ITS MODULE"), "{lines}");
     let (old, new) = (identity().module_sha256.unwrap(), built());

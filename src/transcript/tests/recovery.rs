@@ -164,7 +164,9 @@ fn its_briefing_tells_what_is_still_to_come() {
         let state = forge.state();
         let lost = state.recovered_by(&recovery);
         let plan = Plan::parse(recovery.plan.as_bytes()).unwrap();
-        let sections = briefing((&recovery, &plan), Digest::of(b"proposal"), state.roster().unwrap(), lost);
+        let roster = state.roster().unwrap();
+        let requirement = crate::transcript::recovery::requirement(Some(&state), &recovery.operation, roster);
+        let sections = briefing((&recovery, &plan), Digest::of(b"proposal"), &requirement, lost);
         sections.iter().flat_map(|section| &section.lines).cloned().collect::<Vec<_>>().join("\n")
     };
     let delete = told(&|forge| forge.renewing_delete(2));
@@ -186,7 +188,7 @@ fn a_recovery_needs_all_authorities() {
         forge.approve(lines, &proposal, &TWO);
         lines.add(recovering(&TWO, true));
     });
-    forged(&forge, "quorum-missing: it was executed without a quorum: crypto-officer 2 of 2,");
+    forged(&forge, "quorum-missing: it was executed without a quorum: crypto-officer 0 of 2,");
 }
 
 #[test]

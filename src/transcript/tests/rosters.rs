@@ -11,7 +11,7 @@ use crate::{
     sealing::{hybrid::HybridIdentity, recipient::ShareRecipient},
     transcript::{
         ceremonies::Ceremonies,
-        event::{Aborted, Approved},
+        event::{Aborted, Confirmed},
     },
 };
 
@@ -234,19 +234,19 @@ fn two_rosters_shown_to_two_people_are_no_genesis_of_both() {
     let document = shown_to_bob.new_roster.as_mut().unwrap();
     document.policy.copies = 1;
     shown_to_bob.roster = refit(document);
-    let of_most = forge.approval(&shown_to_most, "bob");
-    let of_bob = forge.approval(&shown_to_bob, "bob");
+    let of_most = forge.confirmation(&shown_to_most, "bob");
+    let of_bob = forge.confirmation(&shown_to_bob, "bob");
     assert_ne!((of_bob.proposal, of_bob.roster), (of_most.proposal, of_most.roster));
     let mut mixed = of_bob.clone();
     mixed.proposal = of_most.proposal;
-    for (approval, code) in [
-        (of_bob, "other-proposal: bob approved another proposal"),
+    for (confirmation, code) in [
+        (of_bob, "other-proposal: bob confirmed shares for another proposal"),
         (mixed, "other-roster: bob verified another roster"),
     ] {
         let mut forge = forge.clone();
         let mut lines = forge.begin(&shown_to_most);
         forge.approve(&mut lines, &shown_to_most, &["alice"]);
-        lines.add(Approved { approval: forge.sign("bob", &approval) });
+        lines.add(Confirmed { confirmation: forge.sign("bob", &confirmation), drills: Vec::new() });
         forge.push(&shown_to_most, &lines);
         forged(&forge, code);
     }

@@ -110,8 +110,8 @@ fn a_statement_has_one_spelling() {
     forged(&spelled(|p| p.replace("alice", "\\u0061lice")), respelled);
     forged(&spelled(|p| p.replacen('{', "{\"proxy\":true,", 1)), "statement-document: unknown field `proxy`");
     forged(
-        &spelled(|p| p.replacen('{', "{\"custodian\":\"bob\",", 1)),
-        "statement-document: duplicate field `custodian`",
+        &spelled(|p| p.replacen('{', "{\"person\":\"bob\",", 1)),
+        "statement-document: duplicate field `person`",
     );
     forged(&spelled(|p| format!("{p} ")), respelled);
     forged(&spelled(|p| p.replace('Z', "+00:00")), "statement-document: not a time");

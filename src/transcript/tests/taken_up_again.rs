@@ -324,7 +324,7 @@ fn the_end_of_a_reset_is_proven_as_a_reset_is() {
     drop(told(&THREE, empty(Outcome::Completed)).state());
     forged(
         &told(&TWO, empty(Outcome::Completed)),
-        "quorum-missing: it was executed without a quorum: crypto-officer 2 of 2,",
+        "quorum-missing: it was executed without a quorum: crypto-officer 0 of 2,",
     );
     let another = "outcome: the target is a different token afterwards";
     let mut full = empty(Outcome::Completed);

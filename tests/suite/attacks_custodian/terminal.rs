@@ -193,7 +193,13 @@ fn run_goes_on_with_the_open_ceremony_of_its_plan() {
     let few = run(&[ADMIN, "alice", "bob"]).expect(6);
     let execute = few.json["error"]["commands"][1].as_str().unwrap();
     assert!(execute.contains(&format!("--copy {copy} --state-dir ")), "{execute}");
-    let done = run(&[ADMIN, "carol"]).ok();
+    let few = run(&[ADMIN, "carol"]).expect(6);
+    assert!(
+        few.error().contains("too few have released their shares: crypto-officer 1 of 3"),
+        "{}",
+        few.stderr
+    );
+    let done = run(&[ADMIN, "alice", "bob"]).ok();
     assert_eq!(done.json["executed"]["outcome"], "completed");
     assert_eq!(quorum.run(&["status", &ledger]).ok().json["ceremonies"].as_array().unwrap().len(), 2);
 }
@@ -344,7 +350,7 @@ fn run_does_not_count_an_approval_that_was_followed_by_a_rejection() {
     let plan = quorum.plan("inventory", INVENTORY);
     let few = quorum.run_with(ADMIN, &["run", &plan, &ledger, "--copy", &quorum.at("copy"), "--head", &head]);
     let few = few.expect(6);
-    assert!(few.error().contains("1 of 3 have approved"), "{}", few.stderr);
+    assert!(few.error().contains("too few have approved: crypto-officer 1 of 3"), "{}", few.stderr);
 }
 
 /// A file with a PIN that is given as a card, an enrolment or anything else is not repeated.

@@ -94,11 +94,26 @@ impl HonestQuorum {
         Path::new(&self.at(&format!("{who}.approval"))).to_owned()
     }
 
-    /// Frank executes with the approvals of these people.
+    /// A custodian releases on their own machine, into `NAME.release`, with the approvals of these people.
+    pub fn release(&self, who: &str, clock: Option<&str>, by: &[&str]) -> Ran {
+        let output = self.at(&format!("{who}.release"));
+        let _ = fs::remove_file(&output);
+        let (card, pin) = card(who);
+        let mut command = self.command(who, clock);
+        command.arg("release").arg(&self.ledger).args(by.iter().map(|who| self.output(who)));
+        command.args(["-o", &output, "--card", &card, "--pin-file", &pin]);
+        ran(&mut command)
+    }
+
+    /// These people, who approved, release their shares, and Frank executes.
     pub fn execute(&self, by: &[&str], clock: Option<&str>) -> Ran {
+        for who in by {
+            self.release(who, clock, by).ok();
+        }
         let (card, pin) = card("frank");
         let mut command = self.command("station", clock);
-        command.arg("execute").arg(&self.ledger).args(by.iter().map(|who| self.output(who)));
+        let released = by.iter().map(|who| self.at(&format!("{who}.release")));
+        command.arg("execute").arg(&self.ledger).args(released);
         command.args(["--copy", &self.at("copy"), "--card", &card, "--pin-file", &pin]);
         ran(&mut command)
     }

@@ -128,8 +128,7 @@ fn an_approval_and_an_enrolment_cannot_write_on_the_screen() {
     for hostile in HOSTILE {
         let payload = rejection.replace("\"no\"", &format!("\"{hostile}\"")).into_bytes();
         let statement = Key::of("bob").envelope(forge.mode.payload_type("rejection"), payload);
-        let file = quorate::approval::statement::ApprovalFile { statement, release: None };
-        fs::write(&path, file.write()).unwrap();
+        fs::write(&path, [&statement.write()[..], b"\n"].concat()).unwrap();
         quorate(&["show", path.to_str().unwrap()]).expect(3);
 
         let payload = enrolled.replace("BOB Example", hostile).into_bytes();
@@ -139,8 +138,7 @@ fn an_approval_and_an_enrolment_cannot_write_on_the_screen() {
         quorate(&["show", path.to_str().unwrap()]).expect(3);
     }
     let statement = Key::of("bob").envelope("text/\x1b[31m\u{202e}".into(), b"{}".to_vec());
-    let file = quorate::approval::statement::ApprovalFile { statement, release: None };
-    fs::write(&path, file.write()).unwrap();
+    fs::write(&path, [&statement.write()[..], b"\n"].concat()).unwrap();
     quorate(&["show", path.to_str().unwrap()]).expect(3);
 }
 

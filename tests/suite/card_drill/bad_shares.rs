@@ -17,7 +17,7 @@ use quorate::{
         share::UnverifiedShare,
     },
     transcript::{
-        event::{Approved, Closed},
+        event::{Closed, Confirmed},
         outcome::Outcome,
     },
 };
@@ -110,8 +110,8 @@ fn drilled(change: impl FnOnce(&mut RosterDocument, &Quorum)) -> (Quorum, Ran) {
     proposal.roster = Digest::of(&strict::write(&document));
     proposal.new_roster = Some(document);
     let mut lines = forge.begin(&proposal);
-    let approval = sign(&quorum, "alice", Mode::Production, &forge.approval(&proposal, "alice"));
-    lines.add(Approved { approval });
+    let confirmation = sign(&quorum, "alice", Mode::Production, &forge.confirmation(&proposal, "alice"));
+    lines.add(Confirmed { confirmation, drills: Vec::new() });
     forge.approve(&mut lines, &proposal, &ALL[1..]);
     lines.add(intended(&ALL)).add(concluded(Outcome::Completed, &[], &forge.objects()));
     lines.add(Closed { releases_destroyed: 4 });

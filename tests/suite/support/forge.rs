@@ -10,6 +10,8 @@ mod adopting;
 mod backing_up;
 #[path = "forge/parts.rs"]
 mod parts;
+#[path = "forge/releasing.rs"]
+mod releasing;
 #[path = "forge/vectors.rs"]
 pub mod vectors;
 
@@ -19,7 +21,7 @@ pub use adopting::*;
 pub use backing_up::*;
 pub use parts::*;
 use quorate::{
-    approval::statement::{Abort, Approval, Attestation, Rejection, Statement},
+    approval::statement::{Abort, Attestation, Rejection, Statement},
     encoding::{
         digest::Digest,
         dsse::{Envelope, Mode},
@@ -34,7 +36,7 @@ use quorate::{
     },
     roster::{OperationKind, signatures::Signatures},
     transcript::{
-        event::{Approved, Closed, Entry, Event, PinInForce, Proposed, payload},
+        event::{Closed, Entry, Event, PinInForce, Proposed, payload},
         ledger::{CeremonyFiles, LedgerState},
         outcome::Outcome,
         verification::{self, Verified},
@@ -318,27 +320,10 @@ impl Forge {
         lines
     }
 
-    pub fn approval(&self, proposal: &Proposal, who: &str) -> Approval {
-        Approval {
-            proposal: proposal.digest(),
-            roster: proposal.roster,
-            custodian: name(who),
-            release: Digest::of(b"release"),
-            time: time(proposal.created.unix() + 1),
-        }
-    }
-
-    pub fn approve(&self, lines: &mut Transcript, proposal: &Proposal, by: &[&str]) {
-        for who in by {
-            let approval = self.sign(who, &self.approval(proposal, who));
-            lines.add(Approved { approval });
-        }
-    }
-
     pub fn rejection(&self, proposal: &Proposal, who: &str) -> Rejection {
         Rejection {
             proposal: proposal.digest(),
-            custodian: name(who),
+            person: name(who),
             reason: text("no"),
             time: time(proposal.created.unix() + 1),
         }

@@ -1,9 +1,12 @@
-//! Approval files as nobody honest makes them, signed by real cards.
+//! Approvals and releases as nobody honest makes them, signed by real cards.
 
 use std::path::Path;
 
 use quorate::{
-    approval::statement::{Approval, ApprovalFile, Statement},
+    approval::{
+        release::{Basis, Release, ReleaseFile},
+        statement::{Approval, Statement},
+    },
     encoding::{
         digest::Digest,
         dsse::{Envelope, Mode, pae},
@@ -13,7 +16,7 @@ use quorate::{
     memory::{LockedBytes, Pin},
     ports::card::{Card as _, FinalTry},
     roster::Roster,
-    sealing::{hybrid::HybridRecipient, release},
+    sealing::{self, hybrid::HybridRecipient},
     softcard::SoftCard,
     storage,
     transcript::{
@@ -39,15 +42,49 @@ pub fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-/// The honest content of an approval of the open ceremony, but for its release.
-pub fn approval(ceremony: &Ceremony, who: &str, release: &[u8]) -> Approval {
+/// The honest content of an approval of the open ceremony.
+pub fn approval(ceremony: &Ceremony, who: &str) -> Approval {
     Approval {
         proposal: ceremony.digest,
         roster: ceremony.roster.digest(),
-        custodian: name(who),
-        release: Digest::of(release),
+        person: name(who),
         time: ceremony.proposal.created,
     }
+}
+
+/// The file of a statement that is handed over alone.
+pub fn alone(statement: &Envelope) -> Vec<u8> {
+    [&statement.write()[..], b"\n"].concat()
+}
+
+/// The honest content of a release on these approvals.
+pub fn release(
+    ceremony: &Ceremony,
+    who: &str,
+    key: Digest,
+    approvals: &[Envelope],
+    sealed: &[u8],
+) -> (Release, Basis) {
+    let mut digests: Vec<Digest> = approvals.iter().map(Envelope::payload_digest).collect();
+    digests.sort();
+    let authorities = ceremony.requirement().released().map(|authority| authority.name.clone()).collect();
+    let basis = Basis { authorities, approvals: digests };
+    let release = Release {
+        proposal: ceremony.digest,
+        roster: ceremony.roster.digest(),
+        dealing: ceremony.dealing(),
+        custodian: name(who),
+        card: key,
+        basis: basis.digest(),
+        file: Digest::of(sealed),
+        time: ceremony.proposal.created,
+    };
+    (release, basis)
+}
+
+/// The `keyid` of a person's card.
+pub fn keyid(quorum: &Quorum, signer: &str) -> Digest {
+    with_card(quorum, signer, |_, key| key)
 }
 
 /// Has the card of `signer` sign whatever it is given.
@@ -68,17 +105,30 @@ pub fn shares(quorum: &Quorum, who: &str, roster: &Roster, authorities: &[&str])
     })
 }
 
-/// A whole approval file by `who` that releases these documents to `station`, for `ceremony`.
+/// A release file with these parts: the statement, changed before `signer` signs it, on these approvals.
 pub fn file(
     quorum: &Quorum,
-    who: &str,
+    (who, signer): (&str, &str),
     ceremony: &Ceremony,
+    mut approvals: Vec<Envelope>,
+    sealed: Vec<u8>,
+    change: impl FnOnce(&mut Release, &mut Basis),
+) -> ReleaseFile {
+    approvals.sort_by_key(Envelope::payload_digest);
+    let (mut said, mut basis) = release(ceremony, who, keyid(quorum, who), &approvals, &sealed);
+    change(&mut said, &mut basis);
+    let statement = sign(quorum, signer, Mode::Production, &said);
+    ReleaseFile { statement, basis, approvals, sealed: Base64(sealed) }
+}
+
+/// These documents, sealed to `station` as `who` does it.
+pub fn sealed(
+    ceremony: &Ceremony,
+    who: &str,
     documents: &[LockedBytes],
     station: &HybridRecipient,
-) -> ApprovalFile {
-    let sealed = release::seal(ceremony.digest, &name(who), documents, station).unwrap();
-    let statement = sign(quorum, who, Mode::Production, &approval(ceremony, who, &sealed));
-    ApprovalFile { statement, release: Some(Base64(sealed)) }
+) -> Vec<u8> {
+    sealing::release::seal(ceremony.digest, &name(who), documents, station).unwrap()
 }
 
 fn with_card<T>(

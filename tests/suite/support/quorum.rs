@@ -241,7 +241,7 @@ impl Quorum {
         ran(&mut self.step("propose", &[plan]))
     }
 
-    /// The same, and has these custodians approve it at the station. What was proposed.
+    /// The same, and has these custodians approve it at the station and, once they are enough, release their shares. What was proposed.
     pub fn approved(&self, plan: &str, approving: &[&str]) -> Ran {
         let proposed = self.propose(plan).ok();
         for name in approving {
@@ -250,10 +250,39 @@ impl Quorum {
         proposed
     }
 
-    /// A custodian approves at the station.
+    /// A custodian approves at the station; at a genesis that confirms their shares. Once enough have approved, all of them release.
     pub fn approve(&self, name: &str) -> Ran {
+        let ran = self.approve_only(name);
+        if ran.json["unfinished"] == "release" {
+            self.release_outstanding();
+        }
+        ran
+    }
+
+    /// A custodian approves at the station, and nobody releases.
+    pub fn approve_only(&self, name: &str) -> Ran {
+        self.decide(name, "approve", &[])
+    }
+
+    /// All who approved release their shares, where that comes next.
+    pub fn release_outstanding(&self) {
+        let status = self.run(&["status", &self.at("ledger")]).ok().json;
+        let people = status["next"]["people"].as_array().filter(|_| status["next"]["verb"] == "release");
+        for name in people.into_iter().flatten() {
+            self.release(name.as_str().unwrap()).ok();
+        }
+    }
+
+    /// A custodian releases their shares at the station.
+    pub fn release(&self, name: &str) -> Ran {
+        self.decide(name, "release", &[])
+    }
+
+    /// A custodian's verb at the station, with all that is on paper.
+    pub fn decide(&self, name: &str, verb: &str, more: &[&str]) -> Ran {
         let ledger = self.at("ledger");
-        let mut args = vec!["approve", &ledger];
+        let mut args = vec![verb, &ledger];
+        args.extend(more);
         let (head, genesis) = (self.head(), self.genesis_fingerprint());
         for (option, paper) in [("--head", &head), ("--genesis", &genesis)] {
             args.extend(paper.iter().flat_map(|paper| [option, paper.as_str()]));
@@ -263,10 +292,22 @@ impl Quorum {
 
     /// A custodian approves on a machine of their own, into `files/NAME.approval`.
     pub fn approve_to_file(&self, name: &str) -> Ran {
-        let (ledger, output) = (self.at("ledger"), self.at(&format!("files/{name}.approval")));
+        self.decide_to_file(name, "approve", &format!("files/{name}.approval"), &[])
+    }
+
+    /// A custodian releases on a machine of their own, into `files/NAME.release`, with the approvals in these files.
+    pub fn release_to_file(&self, name: &str, approvals: &[&str]) -> Ran {
+        let files: Vec<String> = approvals.iter().map(|file| self.at(&format!("files/{file}"))).collect();
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        self.decide_to_file(name, "release", &format!("files/{name}.release"), &files)
+    }
+
+    fn decide_to_file(&self, name: &str, verb: &str, file: &str, more: &[&str]) -> Ran {
+        let (ledger, output) = (self.at("ledger"), self.at(file));
         let card = self.with_card(name);
         let head = self.head();
-        let mut args = vec!["approve", &ledger, "-o", &output];
+        let mut args = vec![verb, &ledger, "-o", &output];
+        args.extend(more);
         if let Some(head) = &head {
             args.extend(["--head", head.as_str()]);
         }

@@ -19,20 +19,20 @@ fn no_smart_card_service() {
         hint: "start pcscd (systemctl start pcscd.socket), then run the same command again",
     };
     table.quorum.environment = vec![("PCSCLITE_CSOCK_NAME".into(), table.quorum.at("no-socket"))];
-    table.fails(none, |table| table.approve(ALICE));
+    table.fails(none, |table| table.release(ALICE));
     table.fails(none, |table| table.quorum.run(&["card", "show", "yubikey"]));
     table.fails(none, |table| table.quorum.run(&["card", "list"]));
     // One that was there, and is gone: its socket still lies about.
     table.quorum.environment = table.daemon.environment();
     table.daemon.stop();
-    table.fails(none, |table| table.approve(ALICE));
+    table.fails(none, |table| table.release(ALICE));
 }
 
 #[test]
 fn no_reader() {
     let table = Table::with(&[]);
-    table.fails(absent("YubiKey 10000001: no smart card reader is there"), |table| table.approve(ALICE));
-    table.fails(absent("YubiKey: no smart card reader is there"), |table| table.approve("yubikey"));
+    table.fails(absent("YubiKey 10000001: no smart card reader is there"), |table| table.release(ALICE));
+    table.fails(absent("YubiKey: no smart card reader is there"), |table| table.release("yubikey"));
     let list = table.quorum.run(&["card", "list"]).ok();
     assert_eq!(list.json["readers"], serde_json::json!([]));
     assert!(list.stderr.contains("No smart card reader is there."), "{}", list.stderr);
@@ -45,8 +45,8 @@ fn no_card() {
     let empty = [table.daemon.reader_name(0), table.daemon.reader_name(1)]
         .map(|reader| format!("reader {reader}: no card is in it"))
         .join("; ");
-    table.fails(absent(&format!("YubiKey 10000001: {empty}")), |table| table.approve(ALICE));
-    table.fails(absent(&format!("YubiKey: {empty}")), |table| table.approve("yubikey"));
+    table.fails(absent(&format!("YubiKey 10000001: {empty}")), |table| table.release(ALICE));
+    table.fails(absent(&format!("YubiKey: {empty}")), |table| table.release("yubikey"));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_card_that_is_no_yubikey() {
             table.daemon.reader_name(0),
             table.daemon.reader_name(1)
         );
-        table.fails(absent(&message), |table| table.approve(ALICE));
+        table.fails(absent(&message), |table| table.release(ALICE));
         let readers = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(readers.json["readers"][0]["reason"], why);
         assert_eq!(card.count_of(VERIFY), 0);
@@ -76,7 +76,7 @@ fn another_custodians_card() {
         "YubiKey 10000001: it is in no reader; there is YubiKey 10000002 in reader {}",
         table.daemon.reader_name(0)
     );
-    table.fails(absent(&message), |table| table.approve(ALICE));
+    table.fails(absent(&message), |table| table.release(ALICE));
     assert_eq!(table.bob.count_of(VERIFY), 0);
     // Without a serial nothing says whose PIN it is: it is not tried on whichever card is in.
     let unnamed = Said {
@@ -85,9 +85,9 @@ fn another_custodians_card() {
                   in, and this quorum has 3 YubiKeys",
         hint: "if the PIN is this card's, give --card yubikey:10000002; no try was spent",
     };
-    table.fails(unnamed, |table| table.approve("yubikey"));
+    table.fails(unnamed, |table| table.release("yubikey"));
     assert_eq!(table.bob.count_of(VERIFY), 0);
-    table.approves(BOB);
+    table.releases(BOB);
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn a_strangers_card() {
         message: "card 10000003 belongs to nobody in this quorum",
         hint: "insert a card that was enrolled for this quorum",
     };
-    table.fails(stranger, |table| table.approve(MALLORY));
-    table.fails(stranger, |table| table.approve("yubikey"));
+    table.fails(stranger, |table| table.release(MALLORY));
+    table.fails(stranger, |table| table.release("yubikey"));
     assert_eq!(table.mallory.count_of(VERIFY), 0, "no PIN was asked for");
 }
 
@@ -117,7 +117,7 @@ fn names_of_readers_move_no_cursor() {
         assert!(said.contains(r"\u{1b}[2J"), "the name came as it is: {said:?}");
         assert!(!said.contains(['\x1b', '\x07', '\u{202e}']), "{said:?}");
     }
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 #[test]
@@ -130,12 +130,12 @@ fn two_cards() {
     );
     let several =
         Said { code: 2, message: &message, hint: "name one as yubikey:SERIAL, or take the others out" };
-    table.fails(several, |table| table.approve("yubikey"));
+    table.fails(several, |table| table.release("yubikey"));
     for card in [&table.alice, &table.bob] {
         assert_eq!(card.count_of(VERIFY), 0);
         card.reset_count();
     }
-    table.approves(BOB);
+    table.releases(BOB);
     assert_eq!((table.alice.count_of(VERIFY), table.bob.count_of(VERIFY)), (0, 2));
     assert_eq!(table.alice.tries(), (3, 3));
 }
@@ -150,7 +150,7 @@ fn another_program_holds_the_card() {
         message: &message,
         hint: "end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again",
     };
-    table.fails(busy, |table| table.approve(ALICE));
+    table.fails(busy, |table| table.release(ALICE));
     let list = table.quorum.run(&["card", "list"]).ok();
     assert_eq!(
         list.json["readers"][0]["reason"],
@@ -158,7 +158,7 @@ fn another_program_holds_the_card() {
     );
     assert_eq!(list.json["readers"][1]["card"]["serial"], "10000002");
     // Whoever uses the other card is not concerned.
-    table.approves(BOB);
+    table.releases(BOB);
     drop(held);
-    table.approves(ALICE);
+    table.releases(ALICE);
 }

@@ -15,17 +15,17 @@ const PUT_IN: &str = "nothing was signed; put the card in, leave it there, and r
 /// card back in. Gives the messages that were seen.
 fn pulled_out_at_every_apdu(table: &Table, card: &Card, place: &str, action: &Action) -> BTreeSet<String> {
     card.reset_count();
-    table.approves(place);
+    table.releases(place);
     let apdus = card.count();
     assert!(apdus >= 10, "{apdus}");
     let mut seen = BTreeSet::new();
     for n in 1..=apdus {
         card.order(Trigger::Nth(n), action.clone());
-        let ran = table.fails_with(1, table.tries(), |table| table.approve(place));
+        let ran = table.fails_with(1, table.tries(), |table| table.release(place));
         let error = &ran.json["error"];
         seen.insert(format!("{} | {}", error["message"].as_str().unwrap(), error["hint"].as_str().unwrap()));
         table.daemon.insert(0, card);
-        table.approves(place);
+        table.releases(place);
     }
     seen
 }
@@ -107,7 +107,7 @@ fn a_card_is_swapped_between_pin_and_signature() {
         let table = Table::with(&["alice"]);
         table.alice.order(trigger, Action::SwapFor(table.bob.clone()));
         let message = "card 10000001 went away: it was pulled out";
-        table.fails(Said { code: 1, message, hint: PUT_IN }, |table| table.approve(ALICE));
+        table.fails(Said { code: 1, message, hint: PUT_IN }, |table| table.release(ALICE));
         assert!(table.bob.is_inserted(), "{trigger:?}");
         assert_eq!(table.bob.count_of(VERIFY), 0, "{trigger:?}: Bob's card got Alice's PIN");
     }
@@ -128,11 +128,11 @@ fn the_service_is_restarted_in_the_middle() {
         table.alice.order(trigger, Action::Run(Arc::new(move || daemon.restart())));
         // Whatever the card knew, the new service makes it forget.
         table.fails(gone, |table| {
-            let ran = table.approve(ALICE);
+            let ran = table.release(ALICE);
             table.daemon.wait_for_cards();
             ran
         });
-        table.approves(ALICE);
+        table.releases(ALICE);
     }
 }
 
@@ -148,11 +148,11 @@ fn the_service_ends_in_the_middle() {
     };
     // Without a service nobody can lock the card: the next one does, when it finds the card.
     table.fails(gone, |table| {
-        let ran = table.approve(ALICE);
+        let ran = table.release(ALICE);
         table.daemon.resume();
         ran
     });
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 #[test]
@@ -166,9 +166,9 @@ fn a_card_that_refuses_or_fails_signs_nothing() {
                 message: "card 10000001: it refused the command",
                 hint: "check the card and its medium, then run the same command again",
             };
-            table.fails(failed, |table| table.approve(ALICE));
+            table.fails(failed, |table| table.release(ALICE));
             table.alice.forget_orders();
         }
     }
-    table.approves(ALICE);
+    table.releases(ALICE);
 }

@@ -7,7 +7,7 @@ use crate::yubikey_failures::table::{ALICE, Said, Table, VERIFY};
 /// No PIN is asked for, and the ledger is as it was.
 #[track_caller]
 fn refused(table: &Table, message: &str, hint: &str, code: i32) {
-    table.fails(Said { code, message, hint }, |table| table.approve(ALICE));
+    table.fails(Said { code, message, hint }, |table| table.release(ALICE));
     assert_eq!(table.alice.count_of(VERIFY), 0, "a PIN was presented");
 }
 
@@ -91,7 +91,7 @@ fn another_card_with_the_signing_key_of_an_enrolled_one() {
         message: "alice's card 10000003 is not as it was enrolled: its serial number or share key differs",
         hint: "use a spare card, or have the member replaced",
     };
-    table.fails(said, |table| table.approve("yubikey"));
+    table.fails(said, |table| table.release("yubikey"));
     assert_eq!(table.mallory.count_of(VERIFY), 0);
 }
 
@@ -102,7 +102,7 @@ fn certificates_do_not_matter_to_an_approval() {
         for slot in [0x9C, 0x82] {
             table.alice.set_object(Card::certificate_id(slot).unwrap(), certificate);
         }
-        table.approves(ALICE);
+        table.releases(ALICE);
     }
 }
 
@@ -117,7 +117,7 @@ fn firmware_that_is_too_old() {
         );
         let hint = "use a newer YubiKey: firmware cannot be renewed";
         let said = Said { code: 1, message: &message, hint };
-        table.fails(said, |table| table.approve("yubikey"));
+        table.fails(said, |table| table.release("yubikey"));
         table.fails(said, |table| table.quorum.run(&["card", "show", "yubikey"]));
         let list = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(list.json["readers"][0]["reason"], message);

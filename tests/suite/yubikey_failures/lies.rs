@@ -47,7 +47,7 @@ fn used(value: &[u8]) -> Vec<u8> {
 fn lie(table: &Table, place: &str, trigger: Trigger, answer: Vec<u8>, said: Said<'_>) {
     let card = if place == ALICE { &table.alice } else { &table.bob };
     card.order(trigger, Action::Answer(answer));
-    table.fails(said, |table| table.approve(place));
+    table.fails(said, |table| table.release(place));
     card.forget_orders();
 }
 
@@ -84,7 +84,7 @@ fn about_itself() {
     );
     let serial = success(&10_000_002_u32.to_be_bytes());
     lie(&table, ALICE, Trigger::Next(GET_SERIAL), serial, Said { code: 1, message: &other, hint: INSERT });
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn about_its_tries() {
         lie(&table, ALICE, Trigger::NthOf(GET_METADATA, 1), answer, said(message));
     }
     assert_eq!(table.alice.count_of(VERIFY), 0);
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn about_its_keys() {
         lie(&table, ALICE, Trigger::NthOf(GET_METADATA, 3), answer, other);
     }
     assert_eq!(table.alice.count_of(VERIFY), 0, "no PIN was presented");
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn about_the_pin() {
         hint: "nothing was signed; end the other program (a browser; gpg's with 'gpgconf --kill scdaemon'), then run the same command again",
     };
     lie(&table, ALICE, Trigger::NthOf(VERIFY, 1), success(&[]), taken);
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 #[test]
@@ -188,8 +188,8 @@ fn about_what_is_sealed_to_it() {
         let said = Said { code: 1, message, hint: CHECK };
         lie(&table, ALICE, Trigger::NthOf(AUTHENTICATE, 1), answer, said);
     }
-    table.approves(ALICE);
-    table.approves(BOB);
+    table.releases(ALICE);
+    table.releases(BOB);
 }
 
 #[test]
@@ -218,8 +218,8 @@ fn about_a_signature() {
     for forged in [&[0x30, 6, 2, 1, 0, 2, 1, 0][..], &[0x30, 0x80], &[]] {
         lie(&table, BOB, signature, used(forged), none);
     }
-    table.approves(ALICE);
-    table.approves(BOB);
+    table.releases(ALICE);
+    table.releases(BOB);
 }
 
 #[test]
@@ -232,9 +232,9 @@ fn more_than_anybody_wants() {
         table.alice.order(Trigger::NthOf(GET_RESPONSE, n), Action::Answer(more.clone()));
     }
     let said = Said { code: 1, message: GARBLED, hint: CHECK };
-    table.fails(said, |table| table.approve(ALICE));
+    table.fails(said, |table| table.release(ALICE));
     table.alice.forget_orders();
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 /// Nothing but its holder ends the conversation with a card that always has more to say: they are told that it is
@@ -245,7 +245,7 @@ fn without_end() {
     table.alice.order(Trigger::NthOf(AUTHENTICATE, 1), Action::Answer(vec![0x61, 0x00]));
     table.alice.order(Trigger::Every(GET_RESPONSE), Action::Answer(vec![0x61, 0x00]));
     let pin = table.quorum.at("cards/pin");
-    let mut command = table.approval(ALICE, &["--pin-file", &pin]);
+    let mut command = table.releasing(ALICE, &["--pin-file", &pin]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     while table.alice.count_of(GET_RESPONSE) < 50 {
         assert!(child.try_wait().unwrap().is_none(), "it did not wait");
@@ -257,5 +257,5 @@ fn without_end() {
     table.alice.forget_orders();
     assert_eq!(table.alice.tries(), (3, 3));
     assert!(!table.output().exists());
-    table.approves(ALICE);
+    table.releases(ALICE);
 }

@@ -26,7 +26,7 @@ const QUICK: Duration = Duration::ZERO;
 
 /// Approves; when the card was recognised and the PIN is waited for, `meanwhile` happens, and after `pause` the PIN comes.
 fn approve_while(table: &Table, pause: Duration, meanwhile: impl FnOnce()) -> Ran {
-    let mut command = table.approval(ALICE, &["--pin-fd", "0"]);
+    let mut command = table.releasing(ALICE, &["--pin-fd", "0"]);
     when_it_says(&mut command, "touches will be asked for", |child| {
         meanwhile();
         thread::sleep(pause);
@@ -156,7 +156,7 @@ fn another_program_resets_the_card() {
 fn another_program_is_in_the_middle_of_something() {
     let table = Table::with(&["alice"]);
     let mut other = other_program(&table, "hold");
-    let mut command = table.approval(ALICE, &["--pin-file", &table.quorum.at("cards/pin")]);
+    let mut command = table.releasing(ALICE, &["--pin-file", &table.quorum.at("cards/pin")]);
     let reader = table.daemon.reader_name(0);
     let still = format!("Still waiting for card {reader} to answer: another program may be using it");
     when_it_says(&mut command, &still, |_| drop(other.stdin.take())).ok();
@@ -174,7 +174,7 @@ fn another_program_selects_another_application() {
     // While the card only looks, it is found again.
     for number in 1..=3 {
         table.alice.order(Trigger::NthOf(GET_METADATA, number), select());
-        table.approves(ALICE);
+        table.releases(ALICE);
         table.alice.forget_orders();
     }
     // A PIN is never sent twice.
@@ -185,8 +185,8 @@ fn another_program_selects_another_application() {
     };
     for ins in [VERIFY, AUTHENTICATE] {
         table.alice.order(Trigger::Next(ins), select());
-        table.fails(taken, |table| table.approve(ALICE));
+        table.fails(taken, |table| table.release(ALICE));
         table.alice.forget_orders();
     }
-    table.approves(ALICE);
+    table.releases(ALICE);
 }

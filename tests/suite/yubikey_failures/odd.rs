@@ -147,7 +147,7 @@ fn cards_that_cannot_be_opened_say_why() {
         let list = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(list.json["readers"][0]["reason"], format!("{reason}: {hint}"));
         let message = format!("YubiKey 10000001: reader {}: {reason}", table.daemon.reader_name(0));
-        table.fails(Said { code: 1, message: &message, hint }, |table| table.approve(ALICE));
+        table.fails(Said { code: 1, message: &message, hint }, |table| table.release(ALICE));
         assert!(!prose(&list).contains("blinks"), "{}", list.stderr);
     }
 }
@@ -163,14 +163,14 @@ fn a_card_without_a_puk() {
         let list = table.quorum.run(&["card", "list"]).ok();
         assert_eq!(list.json["readers"][0]["card"]["puk_tries_left"], serde_json::Value::Null);
         assert!(prose(&list).contains("PUK none: once the PIN is blocked"), "{}", list.stderr);
-        table.approves(ALICE);
+        table.releases(ALICE);
         table.alice.set_pin_tries(0);
         let lost = Said {
             code: 1,
             message: "card 10000001 is blocked: no PIN try left",
             hint: "use a spare card; the share on this one is out of reach",
         };
-        table.fails(lost, |table| table.approve(ALICE));
+        table.fails(lost, |table| table.release(ALICE));
         table.alice.set_pin_tries(3);
         table.daemon.eject(0);
         odd_card(&table, oddities);
@@ -232,7 +232,7 @@ fn the_enrolled_keys_are_found_in_whichever_slots_they_are() {
     ] {
         let table = Table::with(&["alice"]);
         change(&table.alice);
-        table.approves(ALICE);
+        table.releases(ALICE);
         assert_eq!(table.alice.tries(), (3, 3));
     }
 }
@@ -346,7 +346,7 @@ fn a_card_in_the_field_of_a_reader() {
     let mut table = Table::with(&[]);
     let daemon = Daemon::with_readers_called("ACS ACR122U PICC Interface", &[&table.alice]);
     table.quorum.environment = daemon.environment();
-    let said = prose(&table.approve(ALICE).ok());
+    let said = prose(&table.release(ALICE).ok());
     assert!(
         said.contains("it signs). In the field of an NFC reader, take it off and put it back."),
         "{said}"
@@ -361,7 +361,7 @@ fn a_card_in_the_field_of_a_reader() {
         message: "card 10000001: it refused at once: over NFC, some take no touch",
         hint: "nothing was signed; plug it into USB, then run the same command again",
     };
-    table.fails(refused, |table| table.approve(ALICE));
+    table.fails(refused, |table| table.release(ALICE));
 }
 
 /// A certificate that is compressed names nobody here; it is somebody's all the same.

@@ -28,20 +28,20 @@ fn a_wrong_pin_costs_one_try_and_the_last_is_kept() {
     let pin = ["--pin-file", &file];
     let left = |tries| [(tries, 3), (3, 3), (3, 3)];
     table.fails_and_costs(wrong("wrong PIN for card 10000001: 2 tries left"), left(2), |table| {
-        table.approve_with(ALICE, &pin)
+        table.release_with(ALICE, &pin)
     });
     table.fails_and_costs(wrong("wrong PIN for card 10000001: 1 try left"), left(1), |table| {
-        table.approve_with(ALICE, &pin)
+        table.release_with(ALICE, &pin)
     });
     // Now nothing is presented any more, neither the wrong PIN nor the right one.
     table.alice.reset_count();
-    table.fails(FINAL_TRY, |table| table.approve_with(ALICE, &pin));
-    table.fails(FINAL_TRY, |table| table.approve(ALICE));
+    table.fails(FINAL_TRY, |table| table.release_with(ALICE, &pin));
+    table.fails(FINAL_TRY, |table| table.release(ALICE));
     assert_eq!(table.alice.count_of(VERIFY), 0);
     // Refused before anybody types a PIN: there is no terminal here on which to ask for one.
-    table.fails(FINAL_TRY, |table| table.approve_with(ALICE, &[]));
+    table.fails(FINAL_TRY, |table| table.release_with(ALICE, &[]));
     let right = table.quorum.at("cards/pin");
-    table.approve_with(ALICE, &["--pin-file", &right, "--final-try"]).ok();
+    table.release_with(ALICE, &["--pin-file", &right, "--final-try"]).ok();
     assert_eq!(table.alice.tries(), (3, 3), "the right PIN gives all tries back");
 }
 
@@ -52,7 +52,7 @@ fn the_last_try_can_be_spent_and_lost() {
     let file = table.pin_file("00000000");
     let blocked = [(0, 3), (3, 3), (3, 3)];
     table.fails_and_costs(BLOCKED, blocked, |table| {
-        table.approve_with(ALICE, &["--pin-file", &file, "--final-try"])
+        table.release_with(ALICE, &["--pin-file", &file, "--final-try"])
     });
 }
 
@@ -60,11 +60,11 @@ fn the_last_try_can_be_spent_and_lost() {
 fn a_blocked_pin() {
     let table = Table::with(&["alice"]);
     table.alice.set_pin_tries(0);
-    table.fails(BLOCKED, |table| table.approve(ALICE));
-    table.fails(BLOCKED, |table| table.approve_with(ALICE, &[]));
+    table.fails(BLOCKED, |table| table.release(ALICE));
+    table.fails(BLOCKED, |table| table.release_with(ALICE, &[]));
     table.fails(BLOCKED, |table| enroll(table, ALICE));
     table.alice.set_puk_tries(0);
-    table.fails(LOST, |table| table.approve(ALICE));
+    table.fails(LOST, |table| table.release(ALICE));
     table.fails(LOST, |table| enroll(table, ALICE));
     assert_eq!(table.alice.count_of(VERIFY), 0);
     let shown = table.quorum.run(&["card", "show", ALICE]).ok();
@@ -82,7 +82,7 @@ fn a_blocked_puk() {
     assert!(shown.stderr.contains(words), "{}", shown.stderr);
     assert_eq!(shown.json["puk_tries_left"], 0);
     assert_eq!(shown.json["missing"], serde_json::json!([]), "it serves all the same");
-    table.approves(ALICE);
+    table.releases(ALICE);
     let enrolled = enroll(&table, ALICE).ok();
     assert!(enrolled.stderr.contains(words), "{}", enrolled.stderr);
 }
@@ -97,7 +97,7 @@ fn what_is_no_pin_costs_nothing() {
     };
     for pin in ["12345", "123456789", "1234567é"] {
         let file = table.pin_file(pin);
-        table.fails(form, |table| table.approve_with(BOB, &["--pin-file", &file]));
+        table.fails(form, |table| table.release_with(BOB, &["--pin-file", &file]));
     }
     assert_eq!(table.bob.count_of(VERIFY), 0);
 }
@@ -107,7 +107,7 @@ fn what_is_no_pin_costs_nothing() {
 fn a_log_that_is_asked_for_is_not_written() {
     let mut table = Table::with(&["alice"]);
     table.quorum.environment.push(("RUST_LOG".into(), "trace".into()));
-    let said = table.approve(ALICE).ok();
+    let said = table.release(ALICE).ok();
     let said = said.stdout + &said.stderr;
     for word in [crate::support::yubikeys::PIN, ">>>", "TRACE", "Apdu"] {
         assert!(!said.contains(word), "{word} is in the output: {said}");

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn approve(table: &Table) -> Child {
     let pin = table.quorum.at("cards/pin");
-    let mut command = table.approval(ALICE, &["--pin-file", &pin]);
+    let mut command = table.releasing(ALICE, &["--pin-file", &pin]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -53,7 +53,7 @@ fn while_it_waits_for_a_touch() {
         nothing_is_left(&table);
         table.alice.set_touch(Touch::Now);
         table.alice.set_touch_timeout(Duration::from_secs(300));
-        table.approves(ALICE);
+        table.releases(ALICE);
     }
 }
 
@@ -75,6 +75,6 @@ fn between_the_pin_and_the_touch() {
         end(child, Signal::TERM);
         gone.send(()).unwrap();
         nothing_is_left(&table);
-        table.approves(ALICE);
+        table.releases(ALICE);
     }
 }

@@ -1,4 +1,4 @@
-//! A table with readers on it, at which a proposal waits for approvals.
+//! A table with readers on it, at which a proposal that was approved waits for releases.
 
 use std::{
     fs,
@@ -75,14 +75,19 @@ fn template() -> PathBuf {
     }
     yubikeys.quorum.execute().ok();
     yubikeys.quorum.propose(INVENTORY).ok();
-    fs::write(yubikeys.quorum.path("files/head"), yubikeys.quorum.head().unwrap()).unwrap();
+    let head = yubikeys.quorum.head().unwrap();
+    fs::write(yubikeys.quorum.path("files/head"), &head).unwrap();
+    // Enough have approved, and nobody has released.
+    for name in ["alice", "bob"] {
+        yubikeys.run(name, &["approve", &ledger, "--head", &head]).ok();
+    }
+    yubikeys.quorum.approve_only("carol").ok();
     for (name, card) in &yubikeys.cards {
         card.save(&yubikeys.quorum.path(&format!("cards/{name}.json")));
     }
-    // What may be said: all that is printed of an approval that succeeds.
-    let head = yubikeys.quorum.head().unwrap();
-    let output = yubikeys.quorum.at("files/approval");
-    let said = yubikeys.run("alice", &["approve", &ledger, "-o", &output, "--head", &head]).ok();
+    // What may be said: all that is printed of a release that succeeds.
+    let output = yubikeys.quorum.at("files/release");
+    let said = yubikeys.run("alice", &["release", &ledger, "-o", &output, "--head", &head]).ok();
     fs::write(yubikeys.quorum.path("files/public"), said.stdout + &said.stderr).unwrap();
     fs::remove_file(output).unwrap();
     yubikeys.quorum.environment.clear();
@@ -118,33 +123,33 @@ impl Table {
         path
     }
 
-    /// Where an approval goes.
+    /// Where a release goes.
     pub fn output(&self) -> PathBuf {
-        self.quorum.path("files/approval")
+        self.quorum.path("files/release")
     }
 
-    /// Approves with this card on a machine of one's own, into a file.
-    pub fn approve(&self, place: &str) -> Ran {
-        self.approve_with(place, &["--pin-file", &self.quorum.at("cards/pin")])
+    /// Releases with this card on a machine of one's own, into a file.
+    pub fn release(&self, place: &str) -> Ran {
+        self.release_with(place, &["--pin-file", &self.quorum.at("cards/pin")])
     }
 
     /// The same, with the PIN and other things as told.
-    pub fn approve_with(&self, place: &str, more: &[&str]) -> Ran {
-        quorum::ran(&mut self.approval(place, more))
+    pub fn release_with(&self, place: &str, more: &[&str]) -> Ran {
+        quorum::ran(&mut self.releasing(place, more))
     }
 
     /// The command for it.
-    pub fn approval(&self, place: &str, more: &[&str]) -> Command {
+    pub fn releasing(&self, place: &str, more: &[&str]) -> Command {
         let head = fs::read_to_string(self.quorum.path("files/head")).unwrap();
         let (ledger, output) = (self.quorum.at("ledger"), self.output());
-        let args = ["approve", &ledger, "-o", output.to_str().unwrap(), "--head", &head, "--card", place];
+        let args = ["release", &ledger, "-o", output.to_str().unwrap(), "--head", &head, "--card", place];
         self.quorum.command_as("own", &[&args, more].concat())
     }
 
-    /// The approval succeeds; its file is taken away.
+    /// The release succeeds; its file is taken away.
     #[track_caller]
-    pub fn approves(&self, place: &str) {
-        self.approve(place).ok();
+    pub fn releases(&self, place: &str) {
+        self.release(place).ok();
         fs::remove_file(self.output()).unwrap();
     }
 
@@ -183,7 +188,7 @@ impl Table {
         ran
     }
 
-    /// Neither the PIN nor anything as long as a part of a share, but for what an approval prints in any case.
+    /// Neither the PIN nor anything as long as a part of a share, but for what a release prints in any case.
     #[track_caller]
     fn told_no_secret(&self, ran: &Ran) {
         let said = format!("{}{}", ran.stdout, ran.stderr);

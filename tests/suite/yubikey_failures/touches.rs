@@ -17,7 +17,7 @@ fn a_late_touch_is_good_enough() {
     let table = Table::with(&["alice"]);
     table.alice.set_touch(Touch::Never);
     table.alice.set_touch_timeout(Duration::from_secs(300));
-    let mut command = table.approval(ALICE, &["--pin-file", &table.quorum.at("cards/pin")]);
+    let mut command = table.releasing(ALICE, &["--pin-file", &table.quorum.at("cards/pin")]);
     let waits = "Card 10000001 still waits for your touch (1 of 2).";
     when_it_says(&mut command, waits, |_| table.alice.set_touch(Touch::Now)).ok();
     assert_eq!(table.alice.touches(), 2);
@@ -29,9 +29,9 @@ fn no_touch_when_the_card_should_open_its_share() {
     table.alice.set_touch(Touch::Never);
     table.alice.set_touch_timeout(Duration::from_millis(5500));
     let message = "card 10000001 was not touched in time";
-    table.fails(Said { code: 1, message, hint: NOT_TOUCHED }, |table| table.approve(ALICE));
+    table.fails(Said { code: 1, message, hint: NOT_TOUCHED }, |table| table.release(ALICE));
     table.alice.set_touch(Touch::Now);
-    table.approves(ALICE);
+    table.releases(ALICE);
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn no_touch_when_the_card_should_sign() {
     let no_more = Action::Run(Arc::new(move || bob.set_touch(Touch::Never)));
     table.bob.order(Trigger::NthOf(AUTHENTICATE, 2), no_more);
     let message = "card 10000002 was not touched in time";
-    table.fails(Said { code: 1, message, hint: NOT_TOUCHED }, |table| table.approve(BOB));
+    table.fails(Said { code: 1, message, hint: NOT_TOUCHED }, |table| table.release(BOB));
     assert_eq!(table.bob.touches(), 1);
     table.bob.set_touch(Touch::Now);
-    table.approves(BOB);
+    table.releases(BOB);
 }

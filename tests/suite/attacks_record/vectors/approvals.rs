@@ -3,11 +3,10 @@
 use std::{fs, path::Path};
 
 use quorate::{
-    approval::statement::{Approval, ApprovalFile, Signed},
+    approval::statement::{Approval, Signed},
     encoding::{
         digest::Digest,
         dsse::{Envelope, Mode},
-        strict::Base64,
     },
     storage,
     transcript::{ceremony, verification},
@@ -46,8 +45,8 @@ pub(super) fn make(dir: &Path) {
         ("approval_too_late", signed("bob", &|a| a.time = late)),
         ("approval_too_early", signed("bob", &|a| a.time = early)),
         ("approval_by_another_s_card", signed("alice", &|_| {})),
-        ("approval_by_a_stranger", signed("mallory", &|a| a.custodian = name("mallory"))),
-        ("approval_by_a_witness", signed("grace", &|a| a.custodian = name("grace"))),
+        ("approval_by_a_stranger", signed("mallory", &|a| a.person = name("mallory"))),
+        ("approval_by_a_witness", signed("grace", &|a| a.person = name("grace"))),
         ("approval_of_a_rehearsal", file(other_mode.sign("bob", &honest("bob")))),
         ("approval_that_is_a_rejection", file(forge.sign("bob", &forge.rejection(&proposal, "bob")))),
         ("approval_with_a_blank", more),
@@ -60,7 +59,7 @@ pub(super) fn make(dir: &Path) {
 }
 
 fn file(statement: Envelope) -> Vec<u8> {
-    ApprovalFile { statement, release: Some(Base64(b"release".to_vec())) }.write()
+    [&statement.write()[..], b"\n"].concat()
 }
 
 pub(super) fn read(vector: &Value, dir: &Path) -> Result<(), Refused> {
@@ -73,8 +72,9 @@ fn check(bytes: &[u8], ledger: &Path) -> Result<(), Refused> {
     let state = verification::verify(&files, Mode::Production).sound().unwrap();
     let open = state.open().unwrap();
     let words = |error: &dyn std::fmt::Display| (None, error.to_string());
-    let file = ApprovalFile::parse(bytes).map_err(|error| words(&error))?;
-    let signed = Signed::<Approval>::verify(file.statement, Mode::Production, &open.roster);
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let statement = Envelope::parse(line).map_err(|error| words(&error))?;
+    let signed = Signed::<Approval>::verify(statement, Mode::Production, &open.roster);
     let signed = signed.map_err(|error| words(&error))?;
     ceremony::check_approval(open, signed.statement()).map_err(|f| (Some(f.code), f.message))
 }
