@@ -88,14 +88,21 @@ impl Decided {
         }
     }
 
-    /// The statements, which lie beside the transcript.
-    fn statements(&self) -> Vec<&Envelope> {
+    /// The statement with which no share goes.
+    fn alone(&self) -> Option<&Envelope> {
         match self {
-            Self::Alone(statement) => vec![statement],
-            Self::Confirmed(file) => vec![&file.statement],
-            Self::Released(SignedRelease { approval, file }) => {
-                approval.iter().chain([&file.statement]).collect()
-            }
+            Self::Alone(statement) => Some(statement),
+            Self::Confirmed(_) => None,
+            Self::Released(SignedRelease { approval, .. }) => approval.as_ref(),
+        }
+    }
+
+    /// The statement with which shares go, and what it is.
+    fn with_shares(&self) -> Option<(&Envelope, &'static str)> {
+        match self {
+            Self::Alone(_) => None,
+            Self::Confirmed(file) => Some((&file.statement, "confirmation")),
+            Self::Released(SignedRelease { file, .. }) => Some((&file.statement, "release")),
         }
     }
 }
@@ -157,31 +164,21 @@ pub fn check_new(station: &dyn StationStore, matter: &Matter<'_>, decision: Deci
 }
 
 /// Keeps the shares that were released at the station until the ceremony is executed, and puts the statements, without
-/// them, into the ledger. Kept first: they count from then on, even where the ledger or a copy cannot be written to.
+/// them, into the ledger. They count from then on, even where the ledger or a copy cannot be written to.
 pub fn keep(world: &mut World<'_>, state: &LedgerState, who: &Name, decided: &Decided) -> Result<(), Error> {
     let ceremony = super::execute::open_ceremony(state, "approve")?;
-    if !matches!(decided, Decided::Alone(_)) {
-        let name = kept_name(ceremony.shares, who);
-        world.station.put(state.nonce, ceremony.number(), &name, &decided.file())?;
+    let directory = &ceremony.directory;
+    let named = |statement| (sign::beside_name(who, statement), sign::to_file(statement));
+    // What hands over nothing comes first: those whose releases rest on an approval look for it in the ledger.
+    if let Some((name, bytes)) = decided.alone().map(named) {
+        copies::put(world.ledger, directory, Beside::Approvals, (&name, &bytes), || {
+            format!("the statement of {who} is in the ledger, and counts")
+        })?;
     }
-    let counts = match decided {
-        Decided::Alone(_) => format!("the statement of {who} is in the ledger, and counts"),
-        Decided::Confirmed(_) => format!("the approval of {who} counts, and this station keeps it"),
-        Decided::Released(_) => format!("the release of {who} counts, and this station keeps it"),
-    };
-    for statement in decided.statements() {
-        let (name, bytes) = (sign::beside_name(who, statement), sign::to_file(statement));
-        match decided {
-            Decided::Alone(_) => {
-                copies::put(world.ledger, &ceremony.directory, Beside::Approvals, (&name, &bytes), || {
-                    counts.clone()
-                })?;
-            }
-            Decided::Confirmed(_) | Decided::Released(_) => {
-                let put = world.ledger.put_beside(&ceremony.directory, Beside::Approvals, &name, &bytes);
-                put.map_err(|error| Error::from(error).after(&counts))?;
-            }
-        }
-    }
-    Ok(())
+    let Some((statement, what)) = decided.with_shares() else { return Ok(()) };
+    world.station.put(state.nonce, ceremony.number(), &kept_name(ceremony.shares, who), &decided.file())?;
+    let (name, bytes) = named(statement);
+    world.ledger.put_beside(directory, Beside::Approvals, &name, &bytes).map_err(|error| {
+        Error::from(error).after(&format!("the {what} of {who} counts, and this station keeps it"))
+    })
 }

@@ -117,7 +117,7 @@ fn everybody_drills_beside_the_ledger_and_a_spare_card_counts_alone() {
         assert_eq!(ran.json["authorities"], serde_json::json!([]), "{who}");
     }
     let first = status(&quorum);
-    assert_eq!(standing(&first, &quorum, "bob", "")["by"], "approval");
+    assert_eq!(standing(&first, &quorum, "bob", "")["by"], "confirmation");
     assert_eq!(standing(&first, &quorum, "bob", "-spare")["last"], Value::Null);
     assert_eq!(standing(&first, &quorum, ADMIN, "")["by"], "drill");
     assert_eq!(standing(&first, &quorum, "wendy", "")["by"], "drill");
@@ -126,7 +126,7 @@ fn everybody_drills_beside_the_ledger_and_a_spare_card_counts_alone() {
     assert_eq!(ran.json["authorities"].as_array().unwrap().len(), 2);
     let now = status(&quorum);
     assert_eq!(standing(&now, &quorum, "bob", "-spare")["by"], "drill");
-    assert_eq!(standing(&now, &quorum, "bob", "")["by"], "approval");
+    assert_eq!(standing(&now, &quorum, "bob", "")["by"], "confirmation");
     assert!(first.json["drills"]["every_days"].is_null());
     assert!(now.json["drills"]["cards"].as_array().unwrap().iter().all(|c| c["overdue"] == false));
     // Ledger and copy are level: the next ceremony is not in the way.
@@ -160,7 +160,7 @@ fn a_card_is_overdue_by_the_policy_until_it_is_drilled() {
     assert!(overdue("+151d").0.contains(&"carol".to_owned()));
     // Today that drill lies in the future: it does not count, and is named.
     let today = status(&quorum);
-    assert_eq!(standing(&today, &quorum, "carol", "")["by"], "approval");
+    assert_eq!(standing(&today, &quorum, "carol", "")["by"], "confirmation");
     assert!(today.json["drills"]["set_aside"][0].as_str().unwrap().contains("in the future"));
 }
 

@@ -102,6 +102,10 @@ fn approve_into_a_file() {
         is_made(&again);
         quorum.release_to_file("bob", &["bob.approval"]).ok();
         quorum.decide("alice", "release", &[&quorum.at("files/bob.approval")]).ok();
+        // It is no secret, and stays.
+        for file in ["bob.approval", ".bob.approval.tmp"] {
+            let _ = std::fs::remove_file(quorum.path(&format!("files/{file}")));
+        }
         quorum.execute_with(&[&quorum.at("files/bob.release")]).ok();
         deleted_once(quorum, "0001-delete");
     };
