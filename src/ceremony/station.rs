@@ -199,6 +199,34 @@ pub(super) fn room(proposal: Digest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        encoding::dsse::Mode,
+        memory::search,
+        roster::card::CardKind,
+        transcript::tests::forge::{member, refit, roster_document},
+    };
+
+    /// As `run` has it while approvals are gathered.
+    #[test]
+    fn nothing_that_opens_a_release_is_left_in_memory_once_it_is_entrusted() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        for keepers in [1, 2] {
+            let mut document = roster_document(Mode::Production, Digest::of(b"ledger"), "station");
+            document.administrators.push(member("heidi", &["heidi"], CardKind::Soft, true));
+            document.policy.station_keepers = keepers;
+            refit(&mut document);
+            let roster = Roster::validate(document).unwrap();
+            let secrets = StationSecrets::fresh(&mut rng).unwrap();
+            let needle = LockedBytes::copy_of(secrets.identity.expose()).unwrap();
+            let mut entrusted = None;
+            let left = search::copies_after(&needle, || {
+                entrusted = Some(secrets.entrust(&roster, (roster.deal().ledger, 1), &mut rng).unwrap());
+            });
+            assert_eq!(left, 0, "{keepers} keepers");
+            let named = entrusted.unwrap().keepers.len();
+            assert_eq!(named, if keepers == 1 { 0 } else { 2 });
+        }
+    }
 
     #[test]
     fn the_mark_is_the_last_to_go() {

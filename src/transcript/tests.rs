@@ -38,7 +38,7 @@ mod times;
 
 #[allow(dead_code, reason = "shared with the suite, whose tests need the program")]
 #[path = "../../tests/suite/support/forge.rs"]
-mod forge;
+pub(crate) mod forge;
 
 use super::{
     finding::{Finding, Severity},
