@@ -10,6 +10,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use crate::station_keepers::{APPROVING, two_keepers};
+use crate::support::founded::{INVENTORY, copy};
 use crate::support::quorum::{ADMIN, CUSTODIANS, Quorum};
 use crate::support::softhsm::{self, SoftHsm};
 use crate::support::tokens::Target;
@@ -186,4 +188,31 @@ fn a_quorum_opens_its_credentials_without_quorate() {
     fs::write(glass.dir.path().join("changed.share"), changed).unwrap();
     let said = glass.fails("python3 break-glass.py combine ledger alice.share changed.share erin.share");
     assert!(said.contains("changed.share: not the share that was dealt to bob"), "{said}");
+}
+
+#[test]
+fn two_keepers_open_what_was_released_without_quorate() {
+    let quorum = two_keepers();
+    quorum.approved(INVENTORY, &APPROVING);
+    let glass = Glass::new(&[]);
+    for (from, to) in [("ledger", "ledger"), ("state-station/stations", "stations")] {
+        fs::create_dir(glass.dir.path().join(to)).unwrap();
+        copy(&quorum.path(from), &glass.dir.path().join(to));
+    }
+    for name in ["ivan", "frank"] {
+        glass.soft_identity(&quorum, name);
+        let card = card_of(&quorum, &quorum.card(name, ""));
+        glass.run(&format!(
+            "python3 break-glass.py open {name}.identity stations/*/identity-{card}*.age > {name}.share"
+        ));
+    }
+    let said = glass.fails("python3 break-glass.py combine ledger frank.share frank.share");
+    assert!(said.contains("1 shares of distinct custodians, and 2 are needed"), "{said}");
+    glass.run("python3 break-glass.py combine ledger frank.share ivan.share > station.identity");
+    glass.run("jq -r .sealed stations/*/release-of-alice.age | base64 -d > alice.sealed");
+    let opened = glass.run("python3 break-glass.py open station.identity alice.sealed");
+    assert!(opened.starts_with("quorate-release-v2\n") && opened.contains("\ncustodian alice\n"), "{opened}");
+    // Nor does what one of them has open it.
+    let said = glass.fails("python3 break-glass.py open frank.identity alice.sealed");
+    assert!(said.contains("no identity matched"), "{said}");
 }

@@ -31,7 +31,8 @@ use crate::support::{
     quorum::{QUORATE, Quorum, Ran},
 };
 
-const APPROVING: [&str; 3] = ["alice", "bob", "carol"];
+/// All custodians.
+pub const APPROVING: [&str; 3] = ["alice", "bob", "carol"];
 
 /// A genesis with three administrators, the second of whom has a spare card, and these lines of policy.
 fn genesis(quorum: &Quorum, policy: &[&str]) -> String {
@@ -65,7 +66,8 @@ fn founded(name: &str, policy: &[&str]) -> Quorum {
     })
 }
 
-fn two_keepers() -> Quorum {
+/// A quorum of three with the administrators Frank, Heidi, who has a spare card, and Ivan.
+pub fn two_keepers() -> Quorum {
     founded("two-keepers", &[])
 }
 
