@@ -13,7 +13,7 @@ use crate::{
         attestation::{Firmware, Link, PinPolicy, Slot, TouchPolicy},
         card::{CardKind, Enrolment},
     },
-    sealing::recipient::ShareRecipient,
+    sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
 };
 
 account! {
@@ -27,7 +27,7 @@ account! {
         pub keyid: Digest,
         /// of the signing key
         pub algorithm: String,
-        /// age recipient of the share key, or null
+        /// age recipient of the share key, a YubiKey's with its companion's, or null
         pub share_recipient: Option<ShareRecipient>,
         /// PIN tries left, or null
         pub tries_left: Option<u32>,
@@ -69,8 +69,10 @@ account! {
         pub keyid: Option<Digest>,
         /// of the signing key, or null
         pub algorithm: Option<String>,
-        /// age recipient of the share key, or null
-        pub share_recipient: Option<ShareRecipient>,
+        /// age recipient of the share key, without its companion's, or null
+        pub share_recipient: Option<PivRecipient>,
+        /// SHA-256 of the recipient of the share key's companion, as the card's own record has it, or null
+        pub companion: Option<Digest>,
         /// PIN tries left
         pub tries_left: u32,
         /// for example 5.7.1
@@ -165,6 +167,8 @@ account! {
     of "card show" pub struct EnrolmentShown {
         /// the enrolment, see quorate-transcript(5)
         pub enrolment: Enrolment,
+        /// age recipient of the share key, a YubiKey's with its companion's, or null
+        pub share_recipient: Option<ShareRecipient>,
         /// SHA-256 of the signing key's SPKI
         pub keyid: Digest,
         /// what attests its keys
@@ -282,6 +286,9 @@ impl YubikeySeen {
         }
         rows.push(Row::Fact("management", self.management_in_words()));
         rows.extend(self.slots.iter().flat_map(SlotSeen::rows));
+        if let Some(companion) = self.companion {
+            rows.push(Row::Item(format!("object 5fc121  the share key's companion, under the PIN; its recipient's SHA-256 is {companion}")));
+        }
         for slot in &self.unknown {
             rows.push(Row::Item(format!("slot {slot:<8} a key of a kind or policy that is not known here")));
         }

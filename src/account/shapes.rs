@@ -28,7 +28,7 @@ use crate::{
         card::{CardKind, Enrolment},
         requirement::Shares,
     },
-    sealing::{application::ApplicationRecipient, recipient::ShareRecipient},
+    sealing::{application::ApplicationRecipient, piv_p256::PivRecipient, recipient::ShareRecipient},
     transcript::{
         drilled::Proof,
         event::{Attempted, BackupRecord, Concluded, HandedOver, Intended, PinInForce, TargetState},
@@ -48,7 +48,7 @@ macro_rules! shaped {
 }
 
 shaped! {
-    Text: String, Line, Name, Summary, &'static str, Firmware, Slot, ShareRecipient, ApplicationRecipient;
+    Text: String, Line, Name, Summary, &'static str, Firmware, Slot, ShareRecipient, PivRecipient, ApplicationRecipient;
     Digest: Digest;
     Time: Timestamp;
     Number: u8, u16, u32, u64, u128, usize;

@@ -36,7 +36,7 @@ impl Members {
         let people = [&self.custodians, &self.approvers, &self.administrators, &self.witnesses];
         let cards = people.into_iter().flatten().flat_map(|person| &person.cards);
         let read = cards.filter_map(|card| EnrolledCard::from_file(card.clone()).ok());
-        read.map(|card| EnrolledKeys::from(card.enrolment())).collect()
+        read.map(|card| EnrolledKeys::from(&card)).collect()
     }
 }
 
@@ -106,7 +106,7 @@ fn dealt_custodians(members: &[Member]) -> Result<Vec<DealtCustodian>, Error> {
             let card = EnrolledCard::from_file(file.clone()).map_err(|e| {
                 Error::refused(format!("{}: {e}", member.name), "have the card enrolled again")
             })?;
-            if let Some(share_recipient) = card.enrolment().share_recipient.clone() {
+            if let Some(share_recipient) = card.share_recipient().cloned() {
                 cards.push(DealtCard { keyid: card.keyid(), share_recipient });
             }
         }

@@ -11,6 +11,7 @@ use crate::{
     },
     ports::card::{CardDescription, UnlockedCard},
     roster::card::{ENROLMENT_TYPE, EnrolledCard, Enrolment, EnrolmentFile},
+    sealing::recipient::ShareRecipient,
 };
 
 /// Whether a card will open shares.
@@ -25,6 +26,7 @@ pub enum Holder {
 /// An enrolment that is not signed yet.
 pub struct Enrolling {
     pub enrolment: Enrolment,
+    share_recipient: Option<ShareRecipient>,
     attestation: Vec<Base64>,
 }
 
@@ -37,17 +39,18 @@ impl Enrolling {
         attestation: Vec<Base64>,
         created: Timestamp,
     ) -> Self {
+        let share_recipient = card.share_recipient.clone().filter(|_| holder == Holder::Recipient);
         let enrolment = Enrolment {
             holder: name,
             full_name,
             kind: card.kind,
             serial: card.serial.clone(),
             signing_key: card.signing_key.clone(),
-            share_recipient: card.share_recipient.clone().filter(|_| holder == Holder::Recipient),
+            share_recipient: share_recipient.as_ref().map(ShareRecipient::digest),
             created,
             attestation: attestation.iter().map(|der| Digest::of(&der.0)).collect(),
         };
-        Self { enrolment, attestation }
+        Self { enrolment, share_recipient, attestation }
     }
 
     /// Has the card sign it, and verifies the file as every reader will.
@@ -56,7 +59,8 @@ impl Enrolling {
         let signature = card.sign(&pae(ENROLMENT_TYPE, &payload))?;
         let keyid = self.enrolment.signing_key.keyid();
         let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, keyid, signature);
-        let file = EnrolmentFile { statement, attestation: self.attestation };
+        let file =
+            EnrolmentFile { statement, share_recipient: self.share_recipient, attestation: self.attestation };
         EnrolledCard::from_file(file.clone())
             .map_err(|e| Error::problem(format!("the enrolment does not verify: {e}"), "use another card"))?;
         Ok(file)

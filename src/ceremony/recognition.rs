@@ -17,7 +17,7 @@ pub fn enrolled(state: &LedgerState) -> Vec<EnrolledKeys> {
 
 pub fn enrolled_in(roster: &Roster) -> Vec<EnrolledKeys> {
     let cards = roster.people().iter().flat_map(|person| &person.cards);
-    cards.map(|card| EnrolledKeys::from(card.enrolment())).collect()
+    cards.map(EnrolledKeys::from).collect()
 }
 
 /// The person of the roster who has this card.
@@ -49,7 +49,7 @@ pub fn holder<'r>(roster: &'r Roster, card: &CardDescription) -> Result<&'r Pers
     let enrolment = enrolled.enrolment();
     // A witness is enrolled without a share key, although the card has one.
     let same_share_key =
-        enrolment.share_recipient.is_none() || enrolment.share_recipient == card.share_recipient;
+        enrolled.share_recipient().is_none() || enrolled.share_recipient() == card.share_recipient.as_ref();
     if enrolment.kind != card.kind || enrolment.serial != card.serial || !same_share_key {
         return Err(Error::refused(
             format!(

@@ -152,7 +152,7 @@ fn seal(
     sealed: &mut Vec<(String, Vec<u8>)>,
 ) -> Result<(), Error> {
     for card in &administrator.cards {
-        let Some(recipient) = &card.enrolment().share_recipient else { continue };
+        let Some(recipient) = card.share_recipient() else { continue };
         sealed.push((name(part, card.keyid()), recipient.seal(document.expose())?));
     }
     Ok(())

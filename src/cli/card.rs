@@ -1,5 +1,6 @@
 //! `quorate card new|enroll|list|show|drill|attestation`.
 
+mod companion;
 mod foreign;
 mod inventory;
 mod preparing;

@@ -32,12 +32,17 @@ pub fn show(card: &EnrolledCard, what: &str, trust: &Trust, terminal: Terminal) 
     terminal.item(&format!("signing key   {} {}", e.signing_key.algorithm(), card.keyid()));
     terminal.item(&format!(
         "share key     {}",
-        e.share_recipient.as_ref().map_or_else(|| "none (a witness's card)".into(), ShareRecipient::told)
+        card.share_recipient().map_or_else(|| "none (a witness's card)".into(), ShareRecipient::told)
     ));
     terminal.item(&format!("enrolled      {}", e.created));
     let proof = prove(card, trust);
     proof.tell(what, terminal);
-    EnrolmentShown { enrolment: e.clone(), keyid: card.keyid(), attestation: proof.seen() }
+    EnrolmentShown {
+        enrolment: e.clone(),
+        share_recipient: card.share_recipient().cloned(),
+        keyid: card.keyid(),
+        attestation: proof.seen(),
+    }
 }
 
 fn prove(card: &EnrolledCard, trust: &Trust) -> KeyOrigin {

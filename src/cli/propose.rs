@@ -313,8 +313,7 @@ pub fn check_administrator(
             let Plan::Genesis(genesis) = &file.plan else { return Ok(()) };
             let cards: Vec<EnrolledCard> =
                 genesis.administrators.iter().flat_map(|table| members::cards(table, file.base())).collect();
-            let keys: Vec<EnrolledKeys> =
-                cards.iter().map(|card| EnrolledKeys::from(card.enrolment())).collect();
+            let keys: Vec<EnrolledKeys> = cards.iter().map(EnrolledKeys::from).collect();
             let card = card.describe(&keys)?;
             let keyid = card.signing_key.keyid();
             let is_theirs = cards.iter().any(|theirs| theirs.enrolment().signing_key.keyid() == keyid);

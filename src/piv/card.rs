@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     fault::Fault,
-    keys::CardKeys,
+    keys::{CardKeys, ShareKey},
     reader,
     session::{Reference, Session, too_old},
     slots::SlotKey,
@@ -189,9 +189,9 @@ impl Card for PivCard {
             kind: CardKind::Yubikey,
             serial: self.serial.clone(),
             signing_key: keys.public,
-            share_recipient: share.map(|(_, recipient)| ShareRecipient::Piv(recipient.clone())),
+            share_recipient: share.and_then(ShareKey::enrolled).map(ShareRecipient::Yubikey),
             tries_left: Some(tries),
-            touches: (keys.signing.touches(), share.map_or(0, |(key, _)| key.touches())),
+            touches: (keys.signing.touches(), share.map_or(0, |share| share.key.touches())),
         })
     }
 

@@ -6,6 +6,7 @@ use yubikey::{MgmAlgorithmId, piv::SlotAlgorithmId};
 
 use super::{
     certificate,
+    companion::PLACE,
     fault::Fault,
     look::{self, PinRules},
     reader,
@@ -15,7 +16,7 @@ use super::{
     tlv::read_tlv,
 };
 use crate::{
-    encoding::text::Line,
+    encoding::{digest::Digest, text::Line},
     ports::card::{Attention, CardError},
     roster::attestation::Firmware,
 };
@@ -114,6 +115,12 @@ impl CardInventory {
         self.record.has(key)
     }
 
+    /// SHA-256 of the recipient of the companion that `quorate card enroll` made, as the card's own record has it: the card
+    /// shows what is there only after its PIN.
+    pub fn companion(&self) -> Option<Digest> {
+        self.record.companion()
+    }
+
     /// The first retired slot without a key and without a certificate.
     pub fn free_slot(&self) -> Option<Slot> {
         Slot::retired().find(|slot| !self.is_occupied(*slot) && !self.lone.contains(slot))
@@ -155,7 +162,13 @@ impl CardInventory {
         }
         match self.share_key() {
             None => lacks(true, "there is no share key in a retired slot (witnesses need none)"),
-            Some(key) => self.lacks_of(key, "share key", &mut lacks),
+            Some(key) => {
+                self.lacks_of(key, "share key", &mut lacks);
+                lacks(
+                    self.companion().is_none(),
+                    &format!("the share key has no companion in data object {PLACE} that 'card enroll' made"),
+                );
+            }
         }
         missing
     }

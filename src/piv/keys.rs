@@ -13,7 +13,10 @@ use super::{
 use crate::{
     ports::card::{CardError, EnrolledKeys},
     roster::key::PublicKey,
-    sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
+    sealing::{
+        companion::CompanionedRecipient, hybrid::HybridRecipient, piv_p256::PivRecipient,
+        recipient::ShareRecipient,
+    },
 };
 
 /// To do with a card that has no key that could sign.
@@ -24,7 +27,25 @@ const NO_KEY: &str = "insert the card that was enrolled; if it is this one, its 
 pub(super) struct CardKeys {
     pub(super) signing: SlotKey,
     pub(super) public: PublicKey,
-    pub(super) share: Option<(SlotKey, PivRecipient)>,
+    pub(super) share: Option<ShareKey>,
+}
+
+/// The key that opens the outer of two files.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct ShareKey {
+    pub(super) key: SlotKey,
+    pub(super) recipient: PivRecipient,
+    /// With which companion it was enrolled. The card itself gives that only after its PIN; none where the key was not
+    /// enrolled.
+    pub(super) companion: Option<HybridRecipient>,
+}
+
+impl ShareKey {
+    /// As it was enrolled.
+    pub(super) fn enrolled(&self) -> Option<CompanionedRecipient> {
+        let companion = self.companion.clone()?;
+        Some(CompanionedRecipient { key: self.recipient.clone(), companion })
+    }
 }
 
 impl CardKeys {
@@ -48,7 +69,7 @@ impl CardKeys {
 
     /// Whether they are still where they were found.
     pub(super) fn are_on(&self, session: &mut Session) -> Result<bool, CardError> {
-        let keys = [Some(&self.signing), self.share.as_ref().map(|(key, _)| key)];
+        let keys = [Some(&self.signing), self.share.as_ref().map(|share| &share.key)];
         for known in keys.into_iter().flatten() {
             let found = session.key(known.slot).map_err(|fault| fault.of(session.serial()))?;
             if found.as_ref() != Some(known) {
@@ -134,22 +155,27 @@ impl Slots<'_> {
         }
     }
 
-    fn share(&mut self, wanted: &[&ShareRecipient]) -> Result<Option<(SlotKey, PivRecipient)>, CardError> {
+    fn share(&mut self, wanted: &[&ShareRecipient]) -> Result<Option<ShareKey>, CardError> {
+        let enrolled = |recipient: &PivRecipient| {
+            wanted.iter().find_map(|wanted| match wanted {
+                ShareRecipient::Yubikey(known) if known.key == *recipient => Some(known.companion.clone()),
+                _ => None,
+            })
+        };
         if !wanted.is_empty() {
             let is_wanted = |key: &SlotKey| {
-                let is = |recipient: &PivRecipient| {
-                    wanted
-                        .iter()
-                        .any(|wanted| matches!(wanted, ShareRecipient::Piv(known) if known == recipient))
-                };
-                key.recipient().filter(is)
+                let recipient = key.recipient()?;
+                enrolled(&recipient).map(|companion| (recipient, companion))
             };
             // The retired slots first: it was made there.
             let others = Slot::all().filter(|slot| !slot.is_retired());
-            if let Some(found) = self.first(Slot::retired().chain(others), is_wanted)? {
-                return Ok(Some(found));
+            if let Some((key, (recipient, companion))) =
+                self.first(Slot::retired().chain(others), is_wanted)?
+            {
+                return Ok(Some(ShareKey { key, recipient, companion: Some(companion) }));
             }
         }
-        self.first(Slot::retired(), |key| key.recipient().filter(|_| key.serves_shares()))
+        let able = self.first(Slot::retired(), |key| key.recipient().filter(|_| key.serves_shares()))?;
+        Ok(able.map(|(key, recipient)| ShareKey { key, recipient, companion: None }))
     }
 }

@@ -1,11 +1,15 @@
-//! Making a YubiKey ready, the second half: its keys are made on the card, certified and attested.
+//! Making a YubiKey ready, the second half: its keys are made on the card, certified and attested, and
+//! their companion beside them.
 
 use std::time::Instant;
 
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
 use yubikey::piv::AlgorithmId;
 
 use super::{
     certificate::{self, CertificateSubject, Unsigned},
+    companion::{Found, PLACE},
     inventory::{CertificateBeside, certificate_in},
     preparation::{Preparation, SigningAlgorithm},
     record::RECORD,
@@ -16,7 +20,20 @@ use crate::{
     encoding::time::Timestamp,
     ports::card::{CardError, Departure, Waiting, Work},
     roster::attestation::TouchPolicy,
+    sealing::{companion::Companion, hybrid::HybridRecipient},
 };
+
+/// What is where the companion belongs, seen by who makes a card ready.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CompanionSeen {
+    Nothing,
+    /// The companion that was made here.
+    Ours(HybridRecipient),
+    /// One that was made elsewhere, or replaced since.
+    Another,
+    /// Not a companion.
+    Data,
+}
 
 impl Preparation {
     pub fn make_signing_key(
@@ -136,5 +153,62 @@ impl Preparation {
             }
         }
         Ok((certificates.len() > keys.len()).then_some(certificates))
+    }
+
+    /// Looks what is there: the PIN has been presented.
+    pub fn see_companion(&mut self) -> Result<CompanionSeen, CardError> {
+        Ok(match self.read_companion()? {
+            Found::Nothing => CompanionSeen::Nothing,
+            Found::Data => CompanionSeen::Data,
+            Found::Companion(companion) => {
+                let recipient = self.recipient(&companion)?;
+                if self.inventory.record.has_companion(&recipient) {
+                    CompanionSeen::Ours(recipient)
+                } else {
+                    CompanionSeen::Another
+                }
+            }
+        })
+    }
+
+    /// Makes one over whatever is there, and reads it back: the management key has been proved.
+    pub fn make_companion(&mut self) -> Result<HybridRecipient, CardError> {
+        let companion = Companion::fresh(&mut UnwrapErr(SysRng)).map_err(|e| self.refuse(&e.to_string()))?;
+        let recipient = self.recipient(&companion)?;
+        self.inventory.record.begin_companion();
+        self.keep_record()?;
+        let mut text = companion.write().map_err(|e| self.refuse(&e.to_string()))?;
+        let put = self.session()?.put_companion(&mut text);
+        self.put(&format!("a companion in its data object {PLACE}"), put)?;
+        match self.read_companion()? {
+            Found::Companion(read) if self.recipient(&read)? == recipient => {}
+            _ => {
+                return Err(self.refuse(&format!(
+                    "what was put into its data object {PLACE} does not come back from it"
+                )));
+            }
+        }
+        self.keep_companion(&recipient)?;
+        Ok(recipient)
+    }
+
+    /// Notes that this companion was made here.
+    pub fn keep_companion(&mut self, recipient: &HybridRecipient) -> Result<(), CardError> {
+        self.inventory.record.made_companion(recipient);
+        self.keep_record()
+    }
+
+    /// The PIN again: the use of a key in between may have used it up.
+    fn read_companion(&mut self) -> Result<Found, CardError> {
+        if let (Some(session), Some(pin)) = (self.session.as_mut(), self.pin.as_ref()) {
+            let verified = session.verify(pin);
+            verified.map_err(|fault| self.of(fault))?;
+        }
+        let found = self.session()?.companion();
+        found.map_err(|fault| self.of(fault))
+    }
+
+    fn recipient(&self, companion: &Companion) -> Result<HybridRecipient, CardError> {
+        Ok(companion.identity().map_err(|e| self.refuse(&e.to_string()))?.recipient())
     }
 }

@@ -1,7 +1,8 @@
 //! YubiKeys: the PIV application (SP 800-73) over PC/SC, by the `yubikey` crate.
 //!
 //! The signing key is made in slot 9c, the share key in one of the retired slots 82 to 95, where age-plugin-yubikey looks
-//! for it; a card that was enrolled is known by these keys, wherever they are ([`keys`]). What the crate does not do, or does otherwise than a ceremony requires, is guarded in one place each:
+//! for it, and its companion in a data object ([`companion`]); a card that was enrolled is known by these keys, wherever they are
+//! ([`keys`]). What the crate does not do, or does otherwise than a ceremony requires, is guarded in one place each:
 //!
 //! - it panics at some answers that no honest card gives, and at messages of 255 bytes: [`session`] catches it;
 //! - `reconnect` sends the PIN again to whatever card is there: it is not used, and a card that was reset or swapped is
@@ -15,6 +16,7 @@
 
 mod card;
 mod certificate;
+mod companion;
 mod daemon;
 mod fault;
 #[cfg(fuzzing)]
@@ -32,6 +34,8 @@ mod tlv;
 mod unlocked;
 
 pub(crate) use card::PivCard;
+pub(crate) use companion::PLACE as COMPANION_PLACE;
 pub(crate) use inventory::{CardInventory, CertificateBeside, ReaderContents, inventory, readers};
+pub(crate) use making::CompanionSeen;
 pub(crate) use preparation::{ManagementKey, Preparation, SigningAlgorithm};
 pub(crate) use slots::{Slot, SlotKey};

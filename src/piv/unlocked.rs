@@ -5,17 +5,29 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 use yubikey::piv::AlgorithmId;
 
-use super::{card::PivCard, fault::Fault, keys::CardKeys, slots::SlotKey};
+use super::{
+    card::PivCard,
+    companion::Found,
+    fault::Fault,
+    keys::{CardKeys, ShareKey},
+    slots::SlotKey,
+};
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    ports::card::{CardError, Contact, Departure, UnlockedCard, Work},
+    ports::card::{CardError, CompanionFault, Contact, Departure, UnlockedCard, Work},
     roster::key::PublicKey,
-    sealing::piv_p256::{self, OpenError},
+    sealing::{
+        hybrid::{HybridIdentity, HybridRecipient},
+        piv_p256::{self, OpenError},
+        single::{self, SealError},
+    },
 };
 
 /// Longest plaintext that a card opens: shares have about 150 bytes, a station's state some thousands.
 const MAX_OPENED: usize = 256 * 1024;
+/// The file in the file: besides, a header of some 1,600 bytes and a tag for each 64 KiB.
+const MAX_OUTER: usize = MAX_OPENED + 4096;
 
 /// The crate has a buffer of 1,024 bytes for what is signed.
 const LONGEST_ED25519: usize = 1000;
@@ -33,6 +45,8 @@ pub(super) struct UnlockedPiv<'c> {
     pin: Pin,
     /// Whether the PIN was presented, and no key was used since.
     fresh: bool,
+    /// Read once, and compared with the enrolled one.
+    companion: Option<HybridIdentity>,
 }
 
 impl Drop for UnlockedPiv<'_> {
@@ -43,7 +57,7 @@ impl Drop for UnlockedPiv<'_> {
 
 impl<'c> UnlockedPiv<'c> {
     pub(super) fn new(card: &'c mut PivCard, keys: CardKeys, pin: Pin) -> Self {
-        Self { card, keys, pin, fresh: true }
+        Self { card, keys, pin, fresh: true, companion: None }
     }
 
     /// Presents the PIN again if the key requires that. The connection is the one on which it was right: a card that was
@@ -60,6 +74,39 @@ impl<'c> UnlockedPiv<'c> {
         let contact = self.card.unlocked_session().map_or(Contact::Usb, |session| session.contact());
         self.card.release();
         touch_fault(fault, &self.card.serial, contact, began, touches)
+    }
+
+    /// The companion, compared with that with which the card was enrolled: whoever has the management key can put another there.
+    fn companion(&mut self, enrolled: &HybridRecipient) -> Result<&HybridIdentity, CardError> {
+        let serial = self.card.serial.clone();
+        let fault = |fault| CardError::Companion { serial: serial.clone(), fault };
+        if self.companion.is_none() {
+            let found = match self.read_companion()? {
+                Found::Nothing => return Err(fault(CompanionFault::Missing)),
+                Found::Data => return Err(fault(CompanionFault::Damaged)),
+                Found::Companion(found) => found,
+            };
+            let identity = found
+                .identity()
+                .map_err(|e| CardError::Failed { serial: serial.clone(), reason: e.to_string() })?;
+            if identity.recipient() != *enrolled {
+                return Err(fault(CompanionFault::Another));
+            }
+            self.companion = Some(identity);
+        }
+        self.companion.as_ref().ok_or_else(|| fault(CompanionFault::Missing))
+    }
+
+    /// A card for which the use of a key has used up the PIN gets it again.
+    fn read_companion(&mut self) -> Result<Found, CardError> {
+        match self.card.unlocked_session()?.companion() {
+            Err(Fault::Said(yubikey::Error::GenericError)) => {
+                self.card.verify(&self.pin)?;
+                let again = self.card.unlocked_session()?.companion();
+                again.map_err(|fault| fault.of(&self.card.serial))
+            }
+            other => other.map_err(|fault| fault.of(&self.card.serial)),
+        }
     }
 
     fn sign_raw(&mut self, input: &[u8]) -> Result<Vec<u8>, CardError> {
@@ -82,19 +129,29 @@ impl UnlockedCard for UnlockedPiv<'_> {
     fn open(&mut self, sealed: &[u8]) -> Result<LockedBytes, CardError> {
         let sealed_error =
             |card: &PivCard, reason: String| CardError::Sealed { serial: card.serial.clone(), reason };
-        let Some((key, recipient)) = self.keys.share.clone() else {
+        let Some(ShareKey { key, recipient, companion }) = self.keys.share.clone() else {
             return Err(sealed_error(self.card, "it has no share key".into()));
         };
-        let opened = piv_p256::open_on_card(&recipient, sealed, MAX_OPENED, |point| {
+        let Some(companion) = companion else {
+            return Err(sealed_error(self.card, "its share key was not enrolled".into()));
+        };
+        let opened = piv_p256::open_on_card(&recipient, sealed, MAX_OUTER, |point| {
             self.prepare(&key)?;
             let waiting = self.card.next_touch(&key, Work::Open);
             let began = Instant::now();
             let shared = self.card.unlocked_session()?.multiply(waiting, &key, point);
             shared.map_err(|fault| self.failed(fault, began, key.touches()))
         });
-        opened.map_err(|error| match error {
+        let inner = opened.map_err(|error| match error {
             OpenError::Card(error) => error,
             OpenError::Seal(error) => sealed_error(self.card, error.to_string()),
+        })?;
+        let opened = single::open_with(self.companion(&companion)?, inner.expose(), MAX_OPENED);
+        opened.map_err(|error| match error {
+            SealError::NotOurs => {
+                sealed_error(self.card, "what is in it is not sealed to the card's companion".into())
+            }
+            other => sealed_error(self.card, format!("of what is in it: {other}")),
         })
     }
 }

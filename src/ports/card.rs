@@ -3,7 +3,7 @@
 use crate::{
     encoding::text::Line,
     memory::{LockedBytes, Pin},
-    roster::{card::Enrolment, key::PublicKey},
+    roster::{card::EnrolledCard, key::PublicKey},
     sealing::recipient::ShareRecipient,
 };
 
@@ -15,7 +15,8 @@ pub struct CardDescription {
     /// Serial number: decimal on hardware, 32 hex digits on a soft card.
     pub serial: Line,
     pub signing_key: PublicKey,
-    /// The recipient to which shares are sealed (`age1…`); witnesses' cards may have none.
+    /// The recipient to which shares are sealed; witnesses' cards may have none. A YubiKey tells its companion only after the
+    /// PIN: it is the enrolled one, and none where its key was not enrolled.
     pub share_recipient: Option<ShareRecipient>,
     /// PIN tries left; none where the card does not tell.
     pub tries_left: Option<u32>,
@@ -23,7 +24,7 @@ pub struct CardDescription {
     pub touches: (u32, u32),
 }
 
-pub use super::card_error::{CardError, Departure, NoService, Rescue};
+pub use super::card_error::{CardError, CompanionFault, Departure, NoService, Rescue};
 pub use crate::roster::card::CardKind;
 
 /// The keys with which a card was enrolled. It is known by them, wherever on the card they are.
@@ -35,12 +36,12 @@ pub struct EnrolledKeys {
     pub share_recipient: Option<ShareRecipient>,
 }
 
-impl From<&Enrolment> for EnrolledKeys {
-    fn from(enrolment: &Enrolment) -> Self {
+impl From<&EnrolledCard> for EnrolledKeys {
+    fn from(card: &EnrolledCard) -> Self {
         Self {
-            serial: enrolment.serial.clone(),
-            signing_key: enrolment.signing_key.clone(),
-            share_recipient: enrolment.share_recipient.clone(),
+            serial: card.enrolment().serial.clone(),
+            signing_key: card.enrolment().signing_key.clone(),
+            share_recipient: card.share_recipient().cloned(),
         }
     }
 }

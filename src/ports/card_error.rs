@@ -27,6 +27,28 @@ impl Rescue {
     }
 }
 
+/// What is wrong with the companion of a card's share key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CompanionFault {
+    Missing,
+    /// A bit changed, or something else was written there.
+    Damaged,
+    /// It was replaced, or is another card's.
+    Another,
+}
+
+impl std::fmt::Display for CompanionFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "its companion is missing: nothing is in data object 5fc121",
+            Self::Damaged => "its companion is damaged: what is in data object 5fc121 is not one",
+            Self::Another => {
+                "its companion, in data object 5fc121, is not the one with which it was enrolled"
+            }
+        })
+    }
+}
+
 /// How a card went away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Departure {
@@ -128,6 +150,9 @@ pub enum CardError {
     /// The sealed file is not for this card, is damaged, or has more than one recipient.
     #[error("card {serial} cannot open it: {reason}")]
     Sealed { serial: Line, reason: String },
+    /// What is sealed to it opens only with the companion with which it was enrolled.
+    #[error("card {serial} opens nothing: {fault}")]
+    Companion { serial: Line, fault: CompanionFault },
     #[error("card {serial} cannot be used: {reason}")]
     Unfit { serial: Line, reason: String, next: &'static str },
     /// More than one card is there, and none was named.
@@ -181,6 +206,10 @@ impl CardError {
             Self::FinalTry { .. } => "use a spare card, or spend the try with --final-try",
             Self::Blocked { rescue, .. } => rescue.hint(),
             Self::Sealed { .. } => "check that this is the card that the roster names",
+            Self::Companion { .. } => {
+                "nothing was opened or signed; what is sealed to this card is out of reach until that very companion is back: use \
+                 another card, and find out who had this one's management key"
+            }
             Self::Unfit { next, .. } => next,
             Self::Several { .. } => "name one as yubikey:SERIAL, or take the others out",
             Self::NoService { reason } => reason.hint(),

@@ -43,11 +43,11 @@ pub struct Enrolment {
     pub kind: CardKind,
     pub serial: Line,
     pub signing_key: PublicKey,
-    /// The recipient to which shares are sealed; none on a witness's card.
-    pub share_recipient: Option<ShareRecipient>,
+    /// SHA-256 of the recipient to which shares are sealed, in its spelling; none on a witness's card.
+    pub share_recipient: Option<Digest>,
     /// When it was enrolled, by the clock of the machine that did it.
     pub created: Timestamp,
-    /// SHA-256 of each certificate that attests the keys; empty for a soft card. The certificates themselves travel
+    /// SHA-256 of each certificate that attests the keys; empty for a soft card. Recipient and certificates themselves travel
     /// beside the statement: an Ed25519 key on a YubiKey signs messages of about 1,000 bytes at most.
     #[serde(deserialize_with = "bounds::attestation")]
     pub attestation: Vec<Digest>,
@@ -59,6 +59,8 @@ pub struct Enrolment {
 pub struct EnrolmentFile {
     /// The enrolment, signed by its card.
     pub statement: Envelope,
+    /// The recipient whose digest the enrolment gives.
+    pub share_recipient: Option<ShareRecipient>,
     /// X.509 certificates in DER, in the order in which the enrolment names their digests.
     #[serde(deserialize_with = "bounds::attestation_files")]
     pub attestation: Vec<Base64>,
@@ -91,6 +93,8 @@ pub enum EnrolmentError {
     #[error("not signed by the card it describes: {0}")]
     Signature(#[from] KeyError),
     /// The certificates are not those that the enrolment names.
+    #[error("its share recipient is not the one that the card's statement names")]
+    ShareRecipient,
     #[error("its certificates are not those that the card's statement names")]
     Certificates,
 }
@@ -115,6 +119,9 @@ impl EnrolledCard {
         }
         let enrolment: Enrolment = strict::parse(&envelope.payload.0)?;
         signatures.check(&enrolment.signing_key, envelope)?;
+        if file.share_recipient.as_ref().map(ShareRecipient::digest) != enrolment.share_recipient {
+            return Err(EnrolmentError::ShareRecipient);
+        }
         if !file.attestation.iter().map(|der| Digest::of(&der.0)).eq(enrolment.attestation.iter().copied()) {
             return Err(EnrolmentError::Certificates);
         }
@@ -125,7 +132,12 @@ impl EnrolledCard {
         &self.enrolment
     }
 
-    /// Statement and certificates, as they stand in a roster.
+    /// The recipient to which shares are sealed; none on a witness's card.
+    pub fn share_recipient(&self) -> Option<&ShareRecipient> {
+        self.file.share_recipient.as_ref()
+    }
+
+    /// Statement, recipient and certificates, as they stand in a roster.
     pub fn file(&self) -> &EnrolmentFile {
         &self.file
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{card::EnrolledCard, deal::DealHeader, error::RosterError, people::Person, point::KeyPoint};
+use super::{deal::DealHeader, error::RosterError, people::Person, point::KeyPoint};
 use crate::encoding::text::Name;
 
 /// No serial and no key occurs twice, whoever has it, whatever it is for and however it is spelled. Gives the keys of people
@@ -33,9 +33,9 @@ pub(super) fn check(deal: &DealHeader, people: &[Person]) -> Result<BTreeSet<Key
 fn points(deal: &DealHeader, people: &[Person]) -> Vec<(KeyPoint, String)> {
     let mut points = Vec::new();
     for person in people {
-        for enrolment in person.cards.iter().map(EnrolledCard::enrolment) {
-            points.push((KeyPoint::of_key(&enrolment.signing_key), person.name.to_string()));
-            let share = enrolment.share_recipient.iter().flat_map(KeyPoint::of_share_key);
+        for card in &person.cards {
+            points.push((KeyPoint::of_key(&card.enrolment().signing_key), person.name.to_string()));
+            let share = card.share_recipient().into_iter().flat_map(KeyPoint::of_share_key);
             points.extend(share.map(|point| (point, person.name.to_string())));
         }
     }

@@ -72,7 +72,7 @@ impl Person {
     /// The cards as a deal header lists them: those that have a share key.
     pub(super) fn dealt_cards(&self) -> Vec<DealtCard> {
         let dealt = |card: &EnrolledCard| {
-            let share_recipient = card.enrolment().share_recipient.clone()?;
+            let share_recipient = card.share_recipient()?.clone();
             Some(DealtCard { keyid: card.keyid(), share_recipient })
         };
         self.cards.iter().filter_map(dealt).collect()
@@ -151,7 +151,7 @@ fn check_member(
             let (person, kind, serial) = (name.clone(), enrolment.kind, enrolment.serial.clone());
             return Err(RosterError::SerialSpelling { person, kind, serial });
         }
-        if enrolment.share_recipient.as_ref().is_some_and(|key| !is_share_key(enrolment.kind, key)) {
+        if card.share_recipient().is_some_and(|key| !is_share_key(enrolment.kind, key)) {
             return Err(RosterError::NoShareKey { person: name.clone(), serial: enrolment.serial.clone() });
         }
         if standing.needs_share_key() && enrolment.share_recipient.is_none() {
@@ -175,6 +175,6 @@ fn check_member(
 const fn is_share_key(kind: CardKind, recipient: &ShareRecipient) -> bool {
     matches!(
         (kind, recipient),
-        (CardKind::Soft, ShareRecipient::Hybrid(_)) | (CardKind::Yubikey, ShareRecipient::Piv(_))
+        (CardKind::Soft, ShareRecipient::Hybrid(_)) | (CardKind::Yubikey, ShareRecipient::Yubikey(_))
     )
 }

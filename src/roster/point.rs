@@ -49,7 +49,10 @@ impl KeyPoint {
 
     pub fn of_share_key(recipient: &ShareRecipient) -> Vec<Self> {
         match recipient {
-            ShareRecipient::Piv(recipient) => vec![Self::of_p256(recipient.key())],
+            ShareRecipient::Yubikey(recipient) => {
+                let companion = Self::of_recipient(&recipient.companion);
+                [Self::of_p256(recipient.key.key())].into_iter().chain(companion).collect()
+            }
             ShareRecipient::Hybrid(recipient) => Self::of_recipient(recipient).to_vec(),
         }
     }
@@ -67,7 +70,7 @@ impl KeyPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sealing::piv_p256::PivRecipient;
+    use crate::sealing::{companion::CompanionedRecipient, hybrid::HybridIdentity, piv_p256::PivRecipient};
     use sha2::Digest as _;
 
     /// RFC 8032, section 5.1.5: the scalar of an Ed25519 seed is the first half of its SHA-512, clamped, which X25519 takes
@@ -92,13 +95,19 @@ mod tests {
     fn a_p256_key_that_signs_and_one_that_opens_are_one_point_whatever_their_sign() {
         let signing = p256::ecdsa::SigningKey::from_slice(&[9; 32]).unwrap();
         let key = PublicKey::from_p256(*signing.verifying_key()).unwrap();
-        let share = |key: p256::PublicKey| ShareRecipient::Piv(PivRecipient::new(key).unwrap());
+        let companion = HybridIdentity::from_seed(&[1; 32]).unwrap().recipient();
+        let share = |key: p256::PublicKey| {
+            let (key, companion) = (PivRecipient::new(key).unwrap(), companion.clone());
+            ShareRecipient::Yubikey(CompanionedRecipient { key, companion })
+        };
+        let [ml_kem, point] = KeyPoint::of_recipient(&companion);
+        let all = [KeyPoint::of_key(&key), ml_kem, point];
         let same = p256::PublicKey::from(signing.verifying_key());
-        assert_eq!(KeyPoint::of_share_key(&share(same)), [KeyPoint::of_key(&key)]);
+        assert_eq!(KeyPoint::of_share_key(&share(same)), all);
         let mut negative = same.to_sec1_point(true).as_bytes().to_vec();
         negative[0] ^= 1;
         let negative = p256::PublicKey::from_sec1_bytes(&negative).unwrap();
         assert_ne!(share(same), share(negative));
-        assert_eq!(KeyPoint::of_share_key(&share(negative)), [KeyPoint::of_key(&key)]);
+        assert_eq!(KeyPoint::of_share_key(&share(negative)), all);
     }
 }

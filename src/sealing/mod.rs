@@ -4,6 +4,7 @@
 //! one with stock `age` in an emergency can read it.
 
 pub mod application;
+pub mod companion;
 mod curve25519;
 pub mod document;
 pub mod hybrid;

@@ -140,6 +140,12 @@ impl fmt::Debug for PivRecipient {
     }
 }
 
+impl serde::Serialize for PivRecipient {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 impl age::Recipient for PivRecipient {
     fn wrap_file_key(&self, file_key: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), age::EncryptError> {
         let ephemeral = p256::ecdh::EphemeralSecret::try_generate()

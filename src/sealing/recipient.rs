@@ -3,19 +3,20 @@
 use std::{fmt, str::FromStr};
 
 use super::{
+    companion::CompanionedRecipient,
     hybrid::{self, HybridRecipient},
-    piv_p256::PivRecipient,
     single::{self, SealError},
 };
 use crate::encoding::{digest::Digest, strict::spelled};
 
-/// A card's share key, its public half: a hybrid key on a soft card, a P-256 key on a PIV card.
+/// A card's share key, its public half: a hybrid key on a soft card, a P-256 key with a hybrid companion on a
+/// YubiKey.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ShareRecipient {
     /// `age1pq1…`
     Hybrid(HybridRecipient),
-    /// `age1yubikey1…`
-    Piv(PivRecipient),
+    /// `age1yubikey1…+age1pq1…`
+    Yubikey(CompanionedRecipient),
 }
 
 impl ShareRecipient {
@@ -23,16 +24,16 @@ impl ShareRecipient {
     pub fn seal(&self, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
         match self {
             Self::Hybrid(recipient) => single::seal_to(recipient, plaintext),
-            Self::Piv(recipient) => single::seal_to(recipient, plaintext),
+            Self::Yubikey(recipient) => recipient.seal(plaintext),
         }
     }
 
-    /// Refuses a file that shows that it is not sealed to this key alone. For a card on P-256 its tag tells; a hybrid key has
-    /// none, so that only the kind is seen.
+    /// Refuses a file that shows that it is not sealed to this key alone. The tag tells for which YubiKey; a hybrid
+    /// key has none, so that only the kind is seen, and of what is in a YubiKey's file nothing.
     pub fn check_sealed(&self, sealed: &[u8]) -> Result<(), SealError> {
         match self {
             Self::Hybrid(_) => hybrid::check_sealed(sealed),
-            Self::Piv(recipient) => recipient.check_sealed(sealed),
+            Self::Yubikey(recipient) => recipient.key.check_sealed(sealed),
         }
     }
 
@@ -45,7 +46,7 @@ impl ShareRecipient {
     pub fn told(&self) -> String {
         match self {
             Self::Hybrid(recipient) => recipient.told(),
-            Self::Piv(recipient) => recipient.to_string(),
+            Self::Yubikey(recipient) => recipient.told(),
         }
     }
 }
@@ -56,7 +57,7 @@ impl FromStr for ShareRecipient {
     /// Parses either in its only spelling.
     fn from_str(text: &str) -> Result<Self, SealError> {
         if text.starts_with("age1yubikey1") {
-            return text.parse().map(Self::Piv);
+            return text.parse().map(Self::Yubikey);
         }
         text.parse().map(Self::Hybrid)
     }
@@ -66,7 +67,7 @@ impl fmt::Display for ShareRecipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hybrid(recipient) => recipient.fmt(f),
-            Self::Piv(recipient) => recipient.fmt(f),
+            Self::Yubikey(recipient) => recipient.fmt(f),
         }
     }
 }

@@ -22,7 +22,7 @@ fn sealed_to(recipients: &[ShareRecipient], plaintext: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::new();
     let encryptor = age::Encryptor::with_recipients(recipients.iter().map(|recipient| match recipient {
         ShareRecipient::Hybrid(recipient) => recipient as &dyn age::Recipient,
-        ShareRecipient::Piv(_) => panic!("a soft card has a hybrid key"),
+        ShareRecipient::Yubikey(_) => panic!("a soft card has a hybrid key"),
     }))
     .unwrap();
     let mut writer = encryptor.wrap_output(&mut sealed).unwrap();

@@ -10,6 +10,7 @@ mod backups;
 mod bounds;
 mod ceremonies;
 mod commands;
+mod companions;
 mod drills;
 mod groups;
 mod handovers;

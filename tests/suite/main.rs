@@ -45,6 +45,7 @@ mod support;
 mod token_look;
 mod version_0_1;
 mod yubikey_ceremony;
+mod yubikey_companion;
 mod yubikey_enroll;
 mod yubikey_failures;
 mod yubikey_terminal;

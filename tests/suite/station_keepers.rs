@@ -154,7 +154,7 @@ fn a_share_that_is_not_the_one_that_was_dealt_is_refused_with_its_keeper() {
     let state = forgery::state_of(&quorum.path("ledger"));
     let person =
         state.roster().unwrap().administrators().find(|person| person.name.as_str() == "heidi").unwrap();
-    let recipient = person.cards[0].enrolment().share_recipient.clone().unwrap();
+    let recipient = person.cards[0].share_recipient().cloned().unwrap();
     fs::write(&heidis, recipient.seal(forged.as_bytes()).unwrap()).unwrap();
     for (first, second) in [("heidi", "frank"), ("frank", "heidi")] {
         let bad = execute(&quorum, (first, ""), &keeper(&quorum, second, "")).expect(1);

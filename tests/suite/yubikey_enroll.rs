@@ -4,7 +4,10 @@ use crate::support::quorum;
 use std::fs;
 
 use crate::support::yubikeys::{self, YubiKeys};
-use quorate::{roster::card::EnrolledCard, sealing::recipient::ShareRecipient};
+use quorate::{
+    roster::card::EnrolledCard,
+    sealing::{companion::Companion, recipient::ShareRecipient, single},
+};
 use virtual_card::{Card, Firmware, Touch};
 
 #[test]
@@ -32,7 +35,7 @@ fn a_card_is_made_ready_and_enrolled_on_both_firmwares() {
         let bytes = fs::read(yubikeys.quorum.path(&format!("enrolments/{name}.json"))).unwrap();
         let card = EnrolledCard::parse(&bytes).unwrap();
         assert_eq!(card.attestation().count(), 3);
-        assert!(matches!(card.enrolment().share_recipient, Some(ShareRecipient::Piv(_))));
+        assert!(matches!(card.share_recipient(), Some(ShareRecipient::Yubikey(_))));
         let shown = yubikeys.quorum.run(&["card", "show", &yubikeys.place(name)]).ok();
         assert_eq!(shown.json["missing"].as_array().unwrap().len(), 0, "{}", shown.stdout);
         assert_eq!(shown.json["management_is_protected"], true);
@@ -49,7 +52,8 @@ fn other_programs_know_the_keys() {
     let recipient = enrolled.json["card"]["share_recipient"].as_str().unwrap().to_owned();
     let listed = yubikeys.daemon.command("age-plugin-yubikey").arg("--list").output().unwrap();
     let listed = format!("{listed:?}");
-    assert!(listed.contains(&recipient), "{listed}");
+    let (key, _) = recipient.split_once('+').unwrap();
+    assert!(listed.contains(key), "{listed}");
     assert!(listed.contains("PIN policy: Always") && listed.contains("Touch policy: Always"), "{listed}");
     let info =
         yubikeys.daemon.command("ykman").args(["--device", "10000002", "piv", "info"]).output().unwrap();
@@ -57,14 +61,16 @@ fn other_programs_know_the_keys() {
     assert!(info.contains("Slot 9c") && info.contains("Management key is stored on the YubiKey"), "{info}");
 }
 
-/// In an emergency, stock age with age-plugin-yubikey opens what quorate sealed; and what that and a signature by ykman
-/// cost, beside the 10 or 11 APDUs of an approval, which opens, signs, and looks at serial, tries and both keys first.
+/// In an emergency, stock age with age-plugin-yubikey opens the outer of the two files that quorate sealed, and the companion's
+/// text the inner one (quorate-break-glass(7)); and what that and a signature by ykman
+/// cost, beside the 11 or 13 APDUs of a release, which opens, signs, and looks at serial, tries and both keys first.
 #[test]
 fn stock_age_opens_what_is_sealed_to_the_card() {
     let yubikeys = YubiKeys::new(&[("bob", Firmware::V5_4_3)]);
     let enrolled = yubikeys.enroll("bob", &[]).ok();
     let recipient = enrolled.json["card"]["share_recipient"].as_str().unwrap().to_owned();
-    let sealed = recipient.parse::<ShareRecipient>().unwrap().seal(b"a share").unwrap();
+    let recipient: ShareRecipient = recipient.parse().unwrap();
+    let sealed = recipient.seal(b"a share").unwrap();
     let at = |name: &str| yubikeys.quorum.at(&format!("files/{name}"));
     fs::write(at("sealed"), sealed).unwrap();
     let identity = ["--identity", "--serial", "10000001", "--slot", "1"];
@@ -81,7 +87,9 @@ fn stock_age_opens_what_is_sealed_to_the_card() {
     );
     let opened = yubikeys.daemon.command("expect").args(["-c", &script]).output().unwrap();
     assert!(opened.status.success(), "{opened:?}");
-    assert_eq!(fs::read_to_string(at("opened")).unwrap(), "a share");
+    let companion = Companion::read(&yubikeys.cards["bob"].object(0x5F_C121).unwrap()).unwrap().unwrap();
+    let inner = single::open_with(&companion.identity().unwrap(), &fs::read(at("opened")).unwrap(), 100);
+    assert_eq!(inner.unwrap().expose(), b"a share");
     eprintln!("age with age-plugin-yubikey opens with {} APDUs", card.count());
 
     let file = fs::read(yubikeys.quorum.path("enrolments/bob.json")).unwrap();

@@ -96,7 +96,8 @@ pub struct CardEnroll {
     /// When the keys that are made require a touch; production requires it always.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = TouchArg::Always, help_heading = "Options for YubiKeys")]
     pub touch: TouchArg,
-    /// Make new keys where keys are, after serial and slot were typed. What is sealed to the old ones is lost.
+    /// Make new keys where keys are, after serial and slot were typed, and a new companion. What is sealed to the old ones is
+    /// lost.
     #[arg(long, help_heading = "Options for YubiKeys")]
     pub replace: bool,
     /// Read the new PUK from the first line of this file, where the card still has the factory default.

@@ -11,7 +11,6 @@ use crate::{
         card::CardKind,
         key::PublicKey,
     },
-    sealing::recipient::ShareRecipient,
     storage::SystemClock,
 };
 
@@ -95,7 +94,8 @@ pub fn seen(card: &CardInventory) -> YubikeySeen {
         serial: card.serial.clone(),
         keyid: signing.as_ref().map(PublicKey::keyid),
         algorithm: signing.as_ref().map(|key| key.algorithm().to_owned()),
-        share_recipient: card.share_key().and_then(SlotKey::recipient).map(ShareRecipient::Piv),
+        share_recipient: card.share_key().and_then(SlotKey::recipient),
+        companion: card.companion(),
         tries_left: card.pin.tries_left,
         firmware: card.firmware.clone(),
         reader: card.reader.clone(),

@@ -7,20 +7,20 @@ use super::super::{
     unlocking, wiring,
 };
 use super::{
-    foreign, inventory, secrets,
-    steps::{Step, Steps, is_certified},
+    companion, foreign, inventory, secrets,
+    steps::{CompanionStep, Step, Steps, is_certified},
 };
 use crate::{
     account::counted,
     ceremony::Error,
     memory::Pin,
-    piv::{CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey},
+    piv::{COMPANION_PLACE, CardInventory, ManagementKey, Preparation, SigningAlgorithm, Slot, SlotKey},
     ports::{
         card::{CardDescription, EnrolledKeys, FinalTry, Touches},
         clock::Clock as _,
     },
     roster::attestation::TouchPolicy,
-    sealing::recipient::ShareRecipient,
+    sealing::{companion::CompanionedRecipient, hybrid::HybridRecipient, recipient::ShareRecipient},
     storage::SystemClock,
 };
 
@@ -71,6 +71,7 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
 
     let pin = secrets::unlock(&mut card, given, final_try, puk.as_ref())?;
     terminal.item("done: the PIN");
+    let companion = companion::settle(&steps, &mut card, terminal)?;
     if let Some(puk) = puk {
         card.set_puk(&puk)?;
         terminal.item("done: the PUK");
@@ -80,6 +81,14 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         terminal.item("done: the management key");
     }
     let (keys, attestation) = make_keys(args, &steps, &mut card, terminal)?;
+    let companion = match (steps.companion, companion) {
+        (None, _) => None,
+        (Some(_), Some(kept)) => Some(kept),
+        (Some(_), None) => Some(card.make_companion()?),
+    };
+    if companion.is_some() {
+        terminal.item(&format!("done: the companion in data object {COMPANION_PLACE}"));
+    }
     let serial = card.serial().as_str().parse().ok();
     let signing_key = keys.iter().find_map(SlotKey::signing_key);
     let keys = EnrolledKeys {
@@ -87,9 +96,14 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         signing_key: signing_key.ok_or_else(|| {
             Error::problem(format!("card {} has no signing key", card.serial()), "take another card")
         })?,
-        share_recipient: keys.get(1).and_then(SlotKey::recipient).map(ShareRecipient::Piv),
+        share_recipient: share_recipient(keys.get(1), companion),
     };
     Ok(PreparedCard { pin, serial, keys, touches: card.touches(), attestation })
+}
+
+fn share_recipient(key: Option<&SlotKey>, companion: Option<HybridRecipient>) -> Option<ShareRecipient> {
+    let (key, companion) = (key?.recipient()?, companion?);
+    Some(ShareRecipient::Yubikey(CompanionedRecipient { key, companion }))
 }
 
 fn announce(steps: &Steps, management: Option<&ManagementKey>, card: &mut Preparation, terminal: Terminal) {
@@ -136,7 +150,12 @@ fn plan(args: &CardEnroll, card: &Preparation, terminal: Terminal) -> Result<Ste
         _ => Step::of(Slot::SIGNING, inventory),
     };
     let share = if args.witness { None } else { Some(share_step(args, inventory)?) };
-    let steps = Steps { algorithm, touch, signing, share };
+    let companion = share.as_ref().map(|_| match (args.replace, inventory.companion()) {
+        (true, _) => CompanionStep::Replace,
+        (false, Some(_)) => CompanionStep::Keep,
+        (false, None) => CompanionStep::Make,
+    });
+    let steps = Steps { algorithm, touch, signing, share, companion };
     if !args.replace {
         refuse_losses(&steps, inventory)?;
     }
@@ -254,6 +273,9 @@ fn tell(steps: &Steps, card: &CardInventory, terminal: Terminal) {
             }
             None => {}
         }
+    }
+    if let Some(planned) = steps.companion {
+        step(true, companion::told(planned));
     }
     step(true, "put a certificate beside each P-256 key, and sign the enrolment: a touch each".into());
     if steps.touch != TouchPolicy::Always {

@@ -12,7 +12,7 @@ use super::{
         unlocking::{self, Typing},
         wiring,
     },
-    steps::{Step, Steps, is_certified},
+    steps::{CompanionStep, Step, Steps, is_certified},
 };
 use crate::{
     ceremony::Error,
@@ -125,7 +125,8 @@ pub(super) fn management(
     if let Some(path) = &args.management_key {
         return management_from_file(path).map(|key| Some(ManagementKey::Operator(key)));
     }
-    if !card.management_is_default && steps.all().all(ready) {
+    let keeps_companion = matches!(steps.companion, None | Some(CompanionStep::Keep));
+    if !card.management_is_default && keeps_companion && steps.all().all(ready) {
         return Ok(None);
     }
     if card.management_is_default || card.management_is_protected || !terminal.is_interactive() {

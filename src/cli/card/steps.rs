@@ -32,6 +32,18 @@ pub(super) struct Steps {
     pub(super) signing: Step,
     /// None for a witness.
     pub(super) share: Option<Step>,
+    /// None for a witness.
+    pub(super) companion: Option<CompanionStep>,
+}
+
+/// What is to be done about the share key's companion, as far as the card tells before its PIN.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum CompanionStep {
+    Keep,
+    /// One is made where nothing is.
+    Make,
+    /// One is made, and what was there is lost.
+    Replace,
 }
 
 impl Steps {

@@ -75,7 +75,7 @@ pub fn check(
     let mut certificates = certificates(card)?;
     let mut next = || certificates.next().ok_or(AttestationError::Missing);
     let (own, signing) = (next()?, next()?);
-    let share = enrolment.share_recipient.as_ref().map(|_| next()).transpose()?;
+    let share = card.share_recipient().map(|_| next()).transpose()?;
     let mut trust = trust.clone();
     certificates.for_each(|certificate| trust.add(certificate));
     let verify = |slot: &Certificate| chain::verify(slot, &own, &trust, enrolment.created);
@@ -95,9 +95,9 @@ pub fn check(
             let (key, slot) = (KeyUse::Share, share.slot());
             return Err(AttestationError::WrongSlot { key, slot, wanted: "82 to 95 are for it" });
         }
-        let fits = match (share.key(), &enrolment.share_recipient) {
-            (SubjectKey::P256(key), Some(ShareRecipient::Piv(enrolled))) => {
-                enrolled.key().as_affine() == key.as_affine()
+        let fits = match (share.key(), card.share_recipient()) {
+            (SubjectKey::P256(key), Some(ShareRecipient::Yubikey(enrolled))) => {
+                enrolled.key.key().as_affine() == key.as_affine()
             }
             _ => false,
         };
@@ -137,7 +137,7 @@ fn check_card(
 /// The certificates of an enrolment, in their order.
 fn certificates(card: &EnrolledCard) -> Result<std::vec::IntoIter<Certificate>, AttestationError> {
     let all: Vec<&[u8]> = card.attestation().collect();
-    let keys = 1_usize.saturating_add(usize::from(card.enrolment().share_recipient.is_some()));
+    let keys = 1_usize.saturating_add(usize::from(card.share_recipient().is_some()));
     match (card.enrolment().kind, all.len()) {
         (CardKind::Soft, _) => return Err(AttestationError::Soft),
         (CardKind::Yubikey, 0) => return Err(AttestationError::Missing),

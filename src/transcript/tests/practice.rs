@@ -20,7 +20,10 @@ use crate::{
         card::{CardKind, ENROLMENT_TYPE, Enrolment},
         key::PublicKey,
     },
-    sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
+    sealing::{
+        companion::CompanionedRecipient, hybrid::HybridIdentity, piv_p256::PivRecipient,
+        recipient::ShareRecipient,
+    },
     transcript::{event::Closed, outcome::Outcome},
 };
 
@@ -34,10 +37,14 @@ fn card_key(serial: &str) -> SigningKey {
 
 fn share_recipient(serial: &str) -> ShareRecipient {
     let secret = p256::SecretKey::from_slice(Digest::of(serial.as_bytes()).as_bytes()).unwrap();
-    ShareRecipient::Piv(PivRecipient::new(secret.public_key()).unwrap())
+    let companion = HybridIdentity::from_seed(Digest::of(serial.as_bytes()).as_bytes()).unwrap().recipient();
+    ShareRecipient::Yubikey(CompanionedRecipient {
+        key: PivRecipient::new(secret.public_key()).unwrap(),
+        companion,
+    })
 }
 
-fn signed(serial: &str, payload_type: String, payload: Vec<u8>) -> Envelope {
+pub(super) fn signed(serial: &str, payload_type: String, payload: Vec<u8>) -> Envelope {
     let key = card_key(serial);
     let signature: p256::ecdsa::Signature = key.sign(&pae(&payload_type, &payload));
     let signature = signature.normalize_s().to_der().as_bytes().to_vec();
@@ -46,7 +53,7 @@ fn signed(serial: &str, payload_type: String, payload: Vec<u8>) -> Envelope {
 }
 
 /// Gives everybody hardware cards, with serials from 1001, and returns the serial of each card that there was.
-fn give_hardware_cards(document: &mut RosterDocument) -> BTreeMap<Digest, String> {
+pub(super) fn give_hardware_cards(document: &mut RosterDocument) -> BTreeMap<Digest, String> {
     let mut serials = BTreeMap::new();
     let people = [&mut document.custodians, &mut document.administrators, &mut document.witnesses];
     for card in people.into_iter().flatten().flat_map(|member| &mut member.cards) {
@@ -56,8 +63,8 @@ fn give_hardware_cards(document: &mut RosterDocument) -> BTreeMap<Digest, String
         enrolment.kind = CardKind::Yubikey;
         enrolment.serial = text(&serial);
         enrolment.signing_key = PublicKey::from_p256(*card_key(&serial).verifying_key()).unwrap();
-        enrolment.share_recipient =
-            enrolment.share_recipient.map(|_| share_recipient(&format!("of {serial}")));
+        card.share_recipient = card.share_recipient.take().map(|_| share_recipient(&format!("of {serial}")));
+        enrolment.share_recipient = card.share_recipient.as_ref().map(ShareRecipient::digest);
         card.statement = signed(&serial, ENROLMENT_TYPE.into(), strict::write(&enrolment));
     }
     let keyid = |serial: &str| PublicKey::from_p256(*card_key(serial).verifying_key()).unwrap().keyid();

@@ -147,11 +147,21 @@ fn a_deal_was_made_for_the_whole_roster() {
 /// The roster with one custodian's cards enrolled anew, as somebody who writes enrolments can.
 #[track_caller]
 fn enrolled(change: impl Fn(&mut Enrolment), refused: &str) {
+    enrolled_with(change, None, refused);
+}
+
+/// The same, maybe with another recipient, which the statement names.
+#[track_caller]
+fn enrolled_with(change: impl Fn(&mut Enrolment), recipient: Option<ShareRecipient>, refused: &str) {
     let mut document = roster_document(Mode::Production, Digest::of(b"ledger"), "station-0");
     let card = &mut document.custodians[1].cards[0];
     let mut enrolment: Enrolment = strict::parse(&card.statement.payload.0).unwrap();
     change(&mut enrolment);
     let full_name = enrolment.full_name.clone();
+    if let Some(recipient) = recipient {
+        enrolment.share_recipient = Some(recipient.digest());
+        card.share_recipient = Some(recipient);
+    }
     card.statement = Key::of("bob").envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
     document.custodians[1].full_name = full_name;
     let error = Roster::validate(document).map(|_| ()).unwrap_err().to_string();
@@ -185,7 +195,7 @@ fn a_key_in_two_roles_is_seen_in_every_spelling() {
         with_point(&stranger, key.as_ed25519().unwrap().to_montgomery().to_bytes())
     };
     let twin = own_half("alice");
-    enrolled(|e| e.share_recipient = Some(ShareRecipient::Hybrid(twin.clone())), "is listed twice");
+    enrolled_with(|_| {}, Some(ShareRecipient::Hybrid(twin.clone())), "is listed twice");
     delete(
         |p| p.station.keys.recipient = twin.clone(),
         "station-keys: its station's keys are in use elsewhere",
@@ -201,7 +211,7 @@ fn a_key_in_two_roles_is_seen_in_every_spelling() {
     // The ML-KEM half of another's, with a point of its own.
     let (_, point) = recipient("stranger").halves();
     let half = with_point(&recipient("alice"), point);
-    enrolled(|e| e.share_recipient = Some(ShareRecipient::Hybrid(half.clone())), "is listed twice");
+    enrolled_with(|_| {}, Some(ShareRecipient::Hybrid(half.clone())), "is listed twice");
     roster(
         |r| r.deal.authorities[0].recipient = half.clone(),
         "roster: a key of crypto-officer is listed twice, maybe in another",

@@ -123,7 +123,8 @@ fn an_approval_and_an_enrolment_cannot_write_on_the_screen() {
     let forge = Forge::new();
     let proposal = forge.delete();
     let rejection = String::from_utf8(strict::write(&forge.rejection(&proposal, "bob"))).unwrap();
-    let enrolment = forge.genesis().new_roster.unwrap().custodians[1].cards[0].statement.clone();
+    let card = forge.genesis().new_roster.unwrap().custodians[1].cards[0].clone();
+    let enrolment = card.statement.clone();
     let enrolled = String::from_utf8(enrolment.payload.0).unwrap();
     for hostile in HOSTILE {
         let payload = rejection.replace("\"no\"", &format!("\"{hostile}\"")).into_bytes();
@@ -133,7 +134,11 @@ fn an_approval_and_an_enrolment_cannot_write_on_the_screen() {
 
         let payload = enrolled.replace("BOB Example", hostile).into_bytes();
         let statement = Key::of("bob").envelope(enrolment.payload_type.clone(), payload);
-        let file = quorate::roster::card::EnrolmentFile { statement, attestation: Vec::new() };
+        let file = quorate::roster::card::EnrolmentFile {
+            statement,
+            share_recipient: card.share_recipient.clone(),
+            attestation: Vec::new(),
+        };
         fs::write(&path, file.write()).unwrap();
         quorate(&["show", path.to_str().unwrap()]).expect(3);
     }

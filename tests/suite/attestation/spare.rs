@@ -16,7 +16,10 @@ use quorate::{
         card::{CardKind, ENROLMENT_TYPE, Enrolment, EnrolmentFile},
         key::PublicKey,
     },
-    sealing::{piv_p256::PivRecipient, recipient::ShareRecipient},
+    sealing::{
+        companion::CompanionedRecipient, hybrid::HybridIdentity, piv_p256::PivRecipient,
+        recipient::ShareRecipient,
+    },
 };
 
 use crate::support::{
@@ -82,21 +85,24 @@ impl Spare {
 
     pub(super) fn file_of(&self, holder: &str, full_name: &str, share: bool) -> EnrolmentFile {
         let key = PublicKey::from_p256(*self.signing.verifying_key()).unwrap();
+        let companion = HybridIdentity::from_seed(&[0x5a; 32]).unwrap();
         let recipient = match self.kind {
-            CardKind::Yubikey => {
-                ShareRecipient::Piv(PivRecipient::new(self.share.verifying_key().into()).unwrap())
-            }
+            CardKind::Yubikey => ShareRecipient::Yubikey(CompanionedRecipient {
+                key: PivRecipient::new(self.share.verifying_key().into()).unwrap(),
+                companion: companion.recipient(),
+            }),
             CardKind::Soft => {
                 "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".parse().unwrap()
             }
         };
+        let recipient = share.then_some(recipient);
         let enrolment = Enrolment {
             holder: Name::new(holder).unwrap(),
             full_name: Line::lossy(full_name),
             kind: self.kind,
             serial: Line::lossy(&self.serial),
             signing_key: key.clone(),
-            share_recipient: share.then_some(recipient),
+            share_recipient: recipient.as_ref().map(ShareRecipient::digest),
             created: Timestamp::parse(self.created).unwrap(),
             attestation: self.certificates.iter().map(|der| Digest::of(der)).collect(),
         };
@@ -105,7 +111,7 @@ impl Spare {
         let signature = signature.normalize_s().to_der().as_bytes().to_vec();
         let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, key.keyid(), signature);
         let attestation = self.certificates.iter().map(|der| Base64(der.clone())).collect();
-        EnrolmentFile { statement, attestation }
+        EnrolmentFile { statement, share_recipient: recipient, attestation }
     }
 
     /// Proposes a genesis in which this is Alice's spare card, under a policy of these lines.

@@ -43,7 +43,7 @@ fn with_real_card(document: &mut RosterDocument, quorum: &Quorum) {
     let file: EnrolmentFile = card.file().clone();
     document.custodians[0].full_name = card.enrolment().full_name.clone();
     document.custodians[0].cards = vec![file];
-    let recipient = card.enrolment().share_recipient.clone().unwrap();
+    let recipient = card.share_recipient().cloned().unwrap();
     document.deal.custodians[0].cards = vec![DealtCard { keyid: card.keyid(), share_recipient: recipient }];
     let mut spare = false;
     document.sealed_shares.retain(|s| {
@@ -86,7 +86,7 @@ fn put(
 }
 
 fn seal(document: &mut RosterDocument, authority: &str, card: &EnrolledCard, text: &[u8]) {
-    let recipient = card.enrolment().share_recipient.clone().unwrap();
+    let recipient = card.share_recipient().cloned().unwrap();
     let sealed = document.sealed_shares.iter_mut();
     let mut sealed = sealed.filter(|s| s.custodian == name("alice") && s.authority == name(authority));
     let sealed = sealed.next().unwrap();

@@ -239,19 +239,20 @@ fn public(number: u8) -> PublicKey {
 
 fn member(number: u8) -> Member {
     let full_name = Line::lossy(&format!("Person {number}"));
+    let recipient = ShareRecipient::Hybrid(share_recipient(number));
     let enrolment = Enrolment {
         holder: person(number),
         full_name: full_name.clone(),
         kind: CardKind::Soft,
         serial: Line::lossy(&number.to_string()),
         signing_key: public(number),
-        share_recipient: Some(ShareRecipient::Hybrid(share_recipient(number))),
+        share_recipient: Some(recipient.digest()),
         created: Timestamp::EPOCH,
         attestation: Vec::new(),
     };
     let payload = strict::write(&enrolment);
     let signature = signing(number).sign(&pae(ENROLMENT_TYPE, &payload)).to_vec();
     let statement = Envelope::new(ENROLMENT_TYPE.into(), payload, public(number).keyid(), signature);
-    let card = EnrolmentFile { statement, attestation: Vec::new() };
+    let card = EnrolmentFile { statement, share_recipient: Some(recipient), attestation: Vec::new() };
     Member { name: person(number), full_name, group: None, cards: vec![card] }
 }

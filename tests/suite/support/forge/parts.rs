@@ -118,18 +118,19 @@ pub fn member(who: &str, cards: &[&str], kind: CardKind, shares: bool) -> Member
     let full_name = text(&full_name(who));
     let enrol = |card: &&str| {
         let key = Key::of(card);
+        let share_recipient = shares.then(|| ShareRecipient::Hybrid(recipient(card)));
         let enrolment = Enrolment {
             holder: name(who),
             full_name: full_name.clone(),
             kind,
             serial: text(card),
             signing_key: key.public(),
-            share_recipient: shares.then(|| ShareRecipient::Hybrid(recipient(card))),
+            share_recipient: share_recipient.as_ref().map(ShareRecipient::digest),
             created: time(START - MINUTE),
             attestation: Vec::new(),
         };
         let statement = key.envelope(ENROLMENT_TYPE.into(), strict::write(&enrolment));
-        EnrolmentFile { statement, attestation: Vec::new() }
+        EnrolmentFile { statement, share_recipient, attestation: Vec::new() }
     };
     let cards = cards.iter().map(enrol).collect();
     Member { name: name(who), full_name: full_name.clone(), group: None, cards }

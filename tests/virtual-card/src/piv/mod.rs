@@ -84,8 +84,8 @@ const CACHED_TOUCH: u8 = 3;
 pub(crate) fn shown(command: &Command) -> String {
     let secret = match command.ins {
         0x20 | 0x24 | 0x2C | 0xFE | 0xFF => true,
-        // The object of the PIN-protected management key.
-        0xDB => command.data.starts_with(&[0x5C, 3, 0x5F, 0xC1, 0x09]),
+        // What is read with the PIN only: a management key, a companion.
+        0xDB => objects::is_protected(command),
         _ => false,
     };
     if secret && !command.data.is_empty() {

@@ -45,6 +45,11 @@ fn object(command: &Command) -> Result<(u32, &[u8]), Sw> {
     Ok((tag.iter().fold(0, |id, byte| (id << 8) | u32::from(*byte)), rest))
 }
 
+/// Whether what is written can be read with the PIN only.
+pub(super) fn is_protected(command: &Command) -> bool {
+    object(command).is_ok_and(|(id, _)| PROTECTED.contains(&id))
+}
+
 pub(super) fn read(core: &mut Core, command: &Command) -> Answer {
     let (id, _) = object(command)?;
     if id == 0x7E {

@@ -210,6 +210,34 @@ fn objects_come_back_and_may_not_fit() {
     assert_eq!(put(&[8; 3064]), 0x6A84);
 }
 
+/// Iris images, in which a companion is kept: written by who proves the management key, read by who has the PIN.
+#[test]
+fn a_companion_is_written_without_the_pin_and_read_with_it_and_not_logged() {
+    const OBJECT: [u8; 5] = [0x5C, 3, 0x5F, 0xC1, 0x21];
+    let card = card(Firmware::V5_4_3);
+    let put =
+        |content: &[u8]| send(&card, 0xDB, 0x3F, 0xFF, &[OBJECT.as_slice(), &tlv(0x53, content)].concat()).0;
+    let get = || send(&card, 0xCB, 0x3F, 0xFF, &OBJECT);
+    assert_eq!(verify(&card, PIN), 0x9000);
+    assert_eq!(get().0, 0x6A82, "nothing is there");
+    assert_eq!(put(b"a seed"), 0x6982, "the PIN does not write");
+    card.reset();
+    assert_eq!(send(&card, 0xA4, 4, 0, &[0xA0, 0, 0, 3, 8]).0, 0x9000);
+    manage(&card);
+    assert_eq!(put(b"a seed"), 0x9000);
+    assert_eq!(get().0, 0x6982, "the management key does not read");
+    assert_eq!(verify(&card, WRONG), 0x63C2);
+    assert_eq!(get().0, 0x6982);
+    assert_eq!(verify(&card, PIN), 0x9000);
+    assert_eq!(get(), (0x9000, tlv(0x53, b"a seed")));
+    card.generate(0x9C, Algorithm::P256, 3, 1);
+    assert_eq!(sign(&card, 0x9C, Algorithm::P256), 0x9000);
+    assert_eq!(get().0, 0x9000, "the use of a key takes the PIN from keys, not from objects");
+    assert_eq!(send(&card, 0x20, 0xFF, 0x80, &[]).0, 0x9000);
+    assert_eq!(get().0, 0x6982, "the PIN was forgotten");
+    assert!(!card.log().iter().any(|apdu| apdu.data.contains("612073656564")), "{:?}", card.log());
+}
+
 #[test]
 fn orders_happen_once_when_they_are_due() {
     let card = card(Firmware::V5_7_1);
