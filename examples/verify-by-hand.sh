@@ -264,7 +264,7 @@ take_line() {
         "proposed released") release ;;
         "proposed confirmed")
             [ "$shares" = confirmed ] || bad "a confirmation where none is due"
-            statement "$inner" confirmation custodian
+            statement "$inner" confirmation 'custodian|approver'
             [ "$of_proposal" = "$proposal" ] || bad "a confirmation of another proposal"
             [ "$of_roster" = "$roster" ] || bad "a confirmation of another roster"
             [[ ! $at > $expires ]] || bad "a confirmation after the expiry"

@@ -85,7 +85,7 @@ words! {
     Mode: Production = "production", Rehearsal = "rehearsal";
     Outcome: Completed = "completed", Refused = "refused", Failed = "failed", Indeterminate = "indeterminate";
     PinPolicy: Never = "never", Once = "once", Always = "always", MatchOnce = "match-once", MatchAlways = "match-always";
-    Proof: Confirmation = "confirmation", Proposal = "proposal", Attestation = "attestation", Drill = "drill";
+    Proof: Confirmation = "confirmation", Approval = "approval", Proposal = "proposal", Attestation = "attestation", Drill = "drill";
     Role: SoPin = "so-pin", UserPin = "user-pin", BackupKey = "backup-key", Secret = "secret",
         SecondSecret = "second-secret", ThirdSecret = "third-secret", FourthSecret = "fourth-secret";
     Sameness: Same = "same", OnlyInOne = "only-in-one", OnlyInOther = "only-in-other", Differs = "differs",

@@ -11,7 +11,7 @@ use crate::{
     encoding::{digest::Digest, text::Name},
     memory::AuthoritySecret,
     roster::{
-        Person, Roster,
+        Person,
         deal::Authority,
         requirement::{GroupPart, Part, Requirement, Shares},
     },
@@ -185,6 +185,19 @@ impl Tally {
             && self.approvers.iter().all(|approver| approver.approves)
     }
 
+    /// How many people more it takes at least.
+    pub fn lacking(&self) -> usize {
+        let mut groups: BTreeMap<&Name, usize> = BTreeMap::new();
+        for count in self.counts.iter().flat_map(|count| &count.groups) {
+            let lacking = groups.entry(&count.group).or_default();
+            *lacking = count.needed.saturating_sub(count.have).max(*lacking);
+        }
+        let of_groups: usize = groups.into_values().sum();
+        let of_all = self.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max();
+        let approvers = self.approvers.iter().filter(|approver| !approver.approves).count();
+        of_groups.max(of_all.unwrap_or(0)).saturating_add(approvers)
+    }
+
     /// `crypto-officer 2 of 3 (security 0 of 1), security-officer 2 of 4, heidi 0 of 1`.
     pub fn describe(&self) -> String {
         let counts = self.counts.iter().map(ToString::to_string);
@@ -192,11 +205,11 @@ impl Tally {
     }
 }
 
-/// A custodian who approved and whose shares, one for each authority needed, were all verified; or who approved what
-/// releases none.
+/// A custodian who approved and whose shares, one for each authority needed, were all verified; or somebody whose approval is
+/// enough: an approver, or a custodian where no share is released.
 #[must_use = "anyone not counted is missing from the quorum"]
 pub struct Participant {
-    custodian: Name,
+    person: Name,
     shares: Vec<Share>,
 }
 
@@ -209,53 +222,53 @@ pub struct MissingShare {
 }
 
 impl Participant {
-    /// Takes the verified shares of one custodian: exactly one of each authority whose shares are released.
+    /// Takes the verified shares of one custodian: exactly one of each authority whose shares are released. An approver has none.
     pub fn new(
-        custodian: Name,
+        person: Name,
         shares: Vec<Share>,
         requirement: &Requirement<'_>,
     ) -> Result<Self, MissingShare> {
         let dealing = requirement.roster().dealing_id();
-        for authority in requirement.released() {
+        let holds_shares = !requirement.approvers().contains(&&person);
+        for authority in requirement.released().filter(|_| holds_shares) {
             let own = shares.iter().filter(|share| {
                 share.dealing() == dealing
-                    && *share.custodian() == custodian
+                    && *share.custodian() == person
                     && *share.authority() == authority.name
             });
             if own.count() != 1 {
-                return Err(MissingShare { custodian, authority: authority.name.clone() });
+                return Err(MissingShare { custodian: person, authority: authority.name.clone() });
             }
         }
-        Ok(Self { custodian, shares })
+        Ok(Self { person, shares })
     }
 
-    pub fn custodian(&self) -> &Name {
-        &self.custodian
+    pub fn person(&self) -> &Name {
+        &self.person
     }
 }
 
 /// The M whose shares of an authority are used: of each group as many as it demands, then the others in the order in which they
 /// came.
-fn lenders(roster: &Roster, part: &Part<'_>, custodians: &[Name]) -> BTreeSet<Name> {
+fn lenders(requirement: &Requirement<'_>, part: &Part<'_>, people: &[Name]) -> BTreeSet<Name> {
+    let custodians = || people.iter().filter_map(|name| requirement.roster().custodian(name));
     let mut lenders = BTreeSet::new();
     for minimum in &part.groups {
-        let of_group = |name: &&Name| {
-            roster.custodian(name).is_some_and(|person| person.group.as_ref() == Some(minimum.group))
-        };
-        lenders.extend(custodians.iter().filter(of_group).take(minimum.custodians).cloned());
+        let of_group = custodians().filter(|person| person.group.as_ref() == Some(minimum.group));
+        lenders.extend(of_group.take(minimum.custodians).map(|person| person.name.clone()));
     }
-    for name in custodians {
+    for person in custodians() {
         if lenders.len() < usize::from(part.authority.threshold) {
-            lenders.insert(name.clone());
+            lenders.insert(person.name.clone());
         }
     }
     lenders
 }
 
-/// Enough custodians, with verified shares. It can be used once.
+/// Enough people, with verified shares of the custodians among them. It can be used once.
 #[must_use = "enough people released their shares for it"]
 pub struct Quorum {
-    custodians: Vec<Name>,
+    people: Vec<Name>,
     /// By dealing and authority.
     shares: BTreeMap<(Digest, Name), (Authority, Vec<Share>)>,
 }
@@ -268,7 +281,7 @@ impl Quorum {
         rejecting: &BTreeSet<Name>,
     ) -> Result<Self, Tally> {
         let approving: BTreeSet<Name> =
-            participants.iter().map(|participant| participant.custodian.clone()).collect();
+            participants.iter().map(|participant| participant.person.clone()).collect();
         let tally = Tally::count(requirement, &approving, rejecting);
         if !tally.is_quorum() {
             return Err(tally);
@@ -276,17 +289,17 @@ impl Quorum {
         // The rule of the count once more: exactly those who were counted lend their shares, each once.
         let mut counted: Vec<Participant> = Vec::new();
         for participant in participants {
-            let name = &participant.custodian;
-            let known = requirement.custodians().any(|custodian| custodian == name);
-            if known && !rejecting.contains(name) && counted.iter().all(|other| other.custodian != *name) {
+            let name = &participant.person;
+            let counts = requirement.takes(name) && !rejecting.contains(name);
+            if counts && counted.iter().all(|other| other.person != *name) {
                 counted.push(participant);
             }
         }
-        let custodians: Vec<Name> = counted.iter().map(|participant| participant.custodian.clone()).collect();
+        let people: Vec<Name> = counted.iter().map(|participant| participant.person.clone()).collect();
         let dealing = requirement.roster().dealing_id();
         let mut lent = BTreeMap::new();
         for part in requirement.parts().iter().filter(|_| requirement.shares() != Shares::None) {
-            let lenders = lenders(requirement.roster(), part, &custodians);
+            let lenders = lenders(requirement, part, &people);
             lent.insert(
                 (dealing, part.authority.name.clone()),
                 (part.authority.clone(), lenders, Vec::new()),
@@ -300,12 +313,12 @@ impl Quorum {
             }
         }
         let shares = lent.into_iter().map(|(key, (authority, _, shares))| (key, (authority, shares)));
-        Ok(Self { custodians, shares: shares.collect() })
+        Ok(Self { people, shares: shares.collect() })
     }
 
     /// Those who support it.
-    pub fn custodians(&self) -> &[Name] {
-        &self.custodians
+    pub fn people(&self) -> &[Name] {
+        &self.people
     }
 
     /// Those whose shares of an authority are used.

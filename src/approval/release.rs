@@ -57,7 +57,7 @@ impl Basis {
 }
 
 /// A custodian opened a new share, found it to be the one that was dealt, and approves. At a genesis it is their approval and
-/// their release in one.
+/// their release in one. An approver, who holds no share, approves with it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
@@ -69,7 +69,7 @@ pub struct Confirmation {
     pub person: Name,
     /// SHA-256 of the strict JSON of the list of drills: one by each of their other cards that opened its shares too.
     pub cards: Digest,
-    /// SHA-256 of the sealed release.
+    /// SHA-256 of the sealed release; none by an approver.
     pub file: Option<Digest>,
     /// When, by the clock of the machine on which they confirmed.
     pub time: Timestamp,
@@ -90,7 +90,7 @@ impl Statement for Release {
 
 impl Statement for Confirmation {
     const EVENT: &'static str = "confirmation";
-    const BY: &'static [Standing] = &[Standing::Custodian];
+    const BY: &'static [Standing] = &[Standing::Custodian, Standing::Approver];
     fn author(&self) -> &Name {
         &self.person
     }
@@ -117,7 +117,7 @@ pub struct ConfirmationFile {
     pub statement: Envelope,
     #[serde(deserialize_with = "bounds::cards")]
     pub drills: Vec<Envelope>,
-    /// The shares, sealed to the station.
+    /// The shares, sealed to the station; none by an approver.
     #[serde(deserialize_with = "bounds::release")]
     pub sealed: Option<Base64>,
 }

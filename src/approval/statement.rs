@@ -89,7 +89,7 @@ pub struct Attestation {
 
 impl Statement for Approval {
     const EVENT: &'static str = "approval";
-    const BY: &'static [Standing] = &[Standing::Custodian];
+    const BY: &'static [Standing] = &[Standing::Custodian, Standing::Approver];
     fn author(&self) -> &Name {
         &self.person
     }
@@ -97,7 +97,7 @@ impl Statement for Approval {
 
 impl Statement for Rejection {
     const EVENT: &'static str = "rejection";
-    const BY: &'static [Standing] = &[Standing::Custodian];
+    const BY: &'static [Standing] = &[Standing::Custodian, Standing::Approver];
     fn author(&self) -> &Name {
         &self.person
     }

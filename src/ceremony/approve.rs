@@ -22,7 +22,7 @@ use crate::{
         clock::Clock,
         store::{Beside, Decision, StationStore},
     },
-    roster::requirement::Shares,
+    roster::{Standing, requirement::Shares},
     transcript::ledger::LedgerState,
 };
 
@@ -39,7 +39,11 @@ pub enum Answer {
 impl Answer {
     /// How often the decision uses the card: once for each share that is released, once for each statement.
     pub fn uses(&self, matter: &Matter<'_>) -> Uses {
-        let opens = u32::try_from(matter.ceremony.requirement().released().count()).unwrap_or(u32::MAX);
+        let opens = match matter.custodian.standing {
+            Standing::Custodian => matter.ceremony.requirement().released().count(),
+            _ => 0,
+        };
+        let opens = u32::try_from(opens).unwrap_or(u32::MAX);
         match self {
             Self::Approve if matter.ceremony.shares == Shares::Confirmed => Uses { signs: 1, opens },
             Self::Approve | Self::Reject(_) => Uses::SIGNATURE,

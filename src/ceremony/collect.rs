@@ -23,7 +23,7 @@ use crate::{
 
 /// What was gathered for one ceremony.
 pub struct Collected {
-    /// Custodians who approved, with verified shares where any are released.
+    /// People who approved: custodians with verified shares where any are released, approvers without.
     pub participants: Vec<Participant>,
     /// Approvals, of one person more than one where releases rest on several.
     pub approvals: Vec<Signed<Approval>>,
@@ -57,13 +57,15 @@ pub struct CollectedConfirmation {
 impl Collected {
     /// Who said what, as far as it counts.
     pub fn voices(&self) -> Voices {
-        let confirmed = || self.confirmations.iter().map(|c| &c.recorded.signed.statement().person);
+        let confirmations = || self.confirmations.iter().map(|c| c.recorded.signed.statement());
+        let confirmed = || confirmations().map(|said| &said.person);
+        let handed_over = confirmations().filter(|said| said.file.is_some()).map(|said| &said.person);
         let approved = self.approvals.iter().map(|a| &a.statement().person);
         let released = self.releases.iter().map(|r| &r.signed.statement().custodian);
         let rejected = self.rejections.iter().map(|r| &r.statement().person);
         Voices {
             approved: approved.chain(confirmed()).cloned().collect(),
-            released: released.chain(confirmed()).cloned().collect(),
+            released: released.chain(handed_over).cloned().collect(),
             rejected: rejected.chain(&self.recorded).cloned().collect(),
         }
     }
@@ -222,7 +224,10 @@ impl Gathered<'_> {
         if self.collected.confirmations.iter().any(|c| c.recorded.signed.statement().person == who) {
             return Err(Unfit::Flawed(format!("{who} has already confirmed: a custodian counts once")));
         }
-        let participant = self.participant(&who, &sealed)?;
+        let participant = match sealed {
+            Some(sealed) => self.participant(&who, &sealed)?,
+            None => None,
+        };
         self.collected.participants.extend(participant);
         self.collected.confirmations.push(CollectedConfirmation { recorded, file: file.to_vec() });
         Ok(())
@@ -265,17 +270,17 @@ impl Gathered<'_> {
         Participant::new(who.clone(), shares, &requirement).map(Some).map_err(|e| e.to_string())
     }
 
-    /// Where nothing is released, those who approved are the participants.
+    /// Those of whom nothing is released take part by their approval alone: approvers, and all where no share is opened.
     fn end(mut self) -> Result<Collected, Error> {
-        if self.ceremony.shares == Shares::None {
-            let requirement = self.ceremony.requirement();
-            let intended = self.ceremony.intended.as_ref().map(|(intended, _)| &intended.quorum);
-            for who in self.collected.voices().approved {
-                if intended.is_none_or(|quorum| quorum.contains(&who)) {
-                    let participant = Participant::new(who, Vec::new(), &requirement)
-                        .map_err(|_| Error::defect("a share is missing where none is released"))?;
-                    self.collected.participants.push(participant);
-                }
+        let requirement = self.ceremony.requirement();
+        let intended = self.ceremony.intended.as_ref().map(|(intended, _)| &intended.quorum);
+        for who in self.collected.voices().approved {
+            let releases_none =
+                self.ceremony.shares == Shares::None || requirement.approvers().contains(&&who);
+            if releases_none && intended.is_none_or(|quorum| quorum.contains(&who)) {
+                let participant = Participant::new(who, Vec::new(), &requirement)
+                    .map_err(|_| Error::defect("a share is missing where none is released"))?;
+                self.collected.participants.push(participant);
             }
         }
         Ok(self.collected)

@@ -369,7 +369,7 @@ fn begin(
     batch.push(lines.line(
         now,
         Intended {
-            quorum: quorum.custodians().to_vec(),
+            quorum: quorum.people().to_vec(),
             targets,
             copies: copies.count,
             same_medium: copies.same_medium,

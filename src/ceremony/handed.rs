@@ -16,7 +16,7 @@ use crate::{
     roster::{card::EnrolledCard, signatures::Signatures},
     transcript::{
         ceremonies::RecordedConfirmation,
-        ceremony::check_approval,
+        ceremony::{check_approval, check_needed},
         context::Context,
         finding::Finding,
         ledger::Ceremony,
@@ -106,8 +106,8 @@ pub(super) struct HandedRelease {
 /// A confirmation that is valid for this ceremony.
 pub(super) struct HandedConfirmation {
     pub(super) recorded: RecordedConfirmation,
-    /// The shares, sealed to the station.
-    pub(super) sealed: Vec<u8>,
+    /// The shares, sealed to the station; none by an approver.
+    pub(super) sealed: Option<Vec<u8>>,
 }
 
 impl Handed {
@@ -130,6 +130,7 @@ impl Handed {
         if signed.statement().proposal != ceremony.digest {
             return Err(Unfit::Foreign(format!("{} rejected another proposal", signed.statement().person)));
         }
+        check_needed(ceremony, &signed.statement().person)?;
         Ok(Self::Rejection(signed))
     }
 }
@@ -183,9 +184,15 @@ fn confirmation(
     if let Some((intended, _)) = &ceremony.intended {
         check_member(intended, &said.person)?;
     }
-    let sealed = sealed.ok_or_else(|| format!("{}'s confirmation comes without its release", said.person))?;
-    check_sealed(&said.person, &sealed.0, said.file)?;
-    Ok(HandedConfirmation { recorded, sealed: sealed.0 })
+    match &sealed {
+        Some(sealed) => check_sealed(&said.person, &sealed.0, said.file)?,
+        None if said.file.is_some() => {
+            let reason = format!("{}'s confirmation comes without its release", said.person);
+            return Err(Unfit::Flawed(reason));
+        }
+        None => {}
+    }
+    Ok(HandedConfirmation { sealed: sealed.map(|sealed| sealed.0), recorded })
 }
 
 fn check_member(intended: &crate::transcript::event::Intended, who: &Name) -> Result<(), Unfit> {

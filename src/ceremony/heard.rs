@@ -81,7 +81,10 @@ impl Heard {
                 let signed = &confirmation.recorded.signed;
                 let said = signed.statement();
                 add(&mut self.approvals, &said.person, said.time, signed)?;
-                add(&mut self.releases, &said.person, said.time, signed)
+                match said.file {
+                    Some(_) => add(&mut self.releases, &said.person, said.time, signed),
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -117,8 +120,10 @@ pub fn heard(ceremony: &Ceremony, mode: Mode, store: &dyn StationStore) -> Resul
         let _ = add(&mut heard.releases, &signed.statement().custodian, signed.statement().time, signed);
     }
     for RecordedConfirmation { signed, .. } in &ceremony.confirmations {
-        for said in [&mut heard.approvals, &mut heard.releases] {
-            let _ = add(said, &signed.statement().person, signed.statement().time, signed);
+        let said = signed.statement();
+        let _ = add(&mut heard.approvals, &said.person, said.time, signed);
+        if said.file.is_some() {
+            let _ = add(&mut heard.releases, &said.person, said.time, signed);
         }
     }
     for (file, bytes) in collect::kept(ceremony, store)? {

@@ -70,7 +70,7 @@ pub fn matter<'s>(
     if ceremony.intended.is_some() || ceremony.concluded.is_some() {
         return Err(Error::refused("the ceremony is already being executed", "see 'quorate status'"));
     }
-    let custodian = match_card(ceremony, card)?;
+    let custodian = match_card(ceremony, card, decision)?;
     let now = match decision {
         // Anyone who disagrees about the time may reject.
         Decision::Rejection if ceremony.disputes.is_some() => clock.now(),
@@ -131,19 +131,30 @@ fn has_rejected(who: &Name) -> Error {
     .coded(Code::Rejected)
 }
 
-/// Refuses a card that is not a custodian's.
-fn match_card<'s>(ceremony: &'s Ceremony, card: &CardDescription) -> Result<&'s Person, Error> {
+/// Refuses a card of somebody whose decision is not needed: an approver's where the operation does not need them, too.
+fn match_card<'s>(
+    ceremony: &'s Ceremony,
+    card: &CardDescription,
+    decision: Decision,
+) -> Result<&'s Person, Error> {
     let person = recognition::holder(&ceremony.roster, card)?;
-    if person.standing != Standing::Custodian {
-        return Err(Error::refused(
-            format!(
-                "this is the card of {} ({}): only custodians approve or reject",
-                person.name, person.standing
-            ),
-            "insert a custodian's card",
-        ));
-    }
-    Ok(person)
+    let card_of = format!("this is the card of {} ({})", person.name, person.standing);
+    let (refused, hint) = match person.standing {
+        Standing::Custodian => return Ok(person),
+        Standing::Approver if !ceremony.requirement().takes(&person.name) => (
+            format!("{card_of}, whose approval this ceremony ({}) does not need", ceremony.kind()),
+            "nothing is left to do for them; the roster says which operations need their approval",
+        ),
+        Standing::Approver if decision == Decision::Release => {
+            (format!("{card_of}, who holds no share and has nothing to release"), "insert a custodian's card")
+        }
+        Standing::Approver => return Ok(person),
+        Standing::Administrator | Standing::Witness => (
+            format!("{card_of}: only custodians and approvers approve or reject"),
+            "insert a custodian's or an approver's card",
+        ),
+    };
+    Err(Error::refused(refused, hint))
 }
 
 /// No rollback, and no second child of one predecessor. `next` is the number of the ceremony that is decided on, or that

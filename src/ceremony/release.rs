@@ -22,7 +22,7 @@ use crate::{
         clock::Clock,
         store::Inbox,
     },
-    roster::requirement::Shares,
+    roster::{Standing, requirement::Shares},
     sealing::release,
     transcript::{ledger::Ceremony, released::check_release},
 };
@@ -99,7 +99,7 @@ fn too_few(ceremony: &Ceremony, tally: &str, voices: &Voices, unsigned: Option<&
     let names = |names: BTreeSet<Name>| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
     let approving = voices.approving();
     let heard = |name: &&Name| !approving.contains(*name) && !voices.rejected.contains(*name);
-    let missing = ceremony.roster.custodians().map(|person| &person.name).filter(heard).cloned().collect();
+    let missing = ceremony.requirement().people().filter(heard).cloned().collect();
     let mut details = vec![format!("approved: {}", names(approving))];
     if let Some(who) = unsigned {
         details = vec![format!("approved, with {who} who would approve now: {}", names(voices.approving()))];
@@ -187,7 +187,8 @@ fn unsound(reason: &str) -> Error {
     Error::problem(format!("what the card signed does not verify: {reason}"), "use another card")
 }
 
-/// Opens the custodian's new shares on their card, checks each, seals them to the station and signs the confirmation.
+/// Opens the custodian's new shares on their card, checks each, seals them to the station and signs the confirmation; an
+/// approver only signs.
 pub(super) fn confirm(
     matter: &Matter<'_>,
     description: &CardDescription,
@@ -195,7 +196,10 @@ pub(super) fn confirm(
     clock: &dyn Clock,
 ) -> Result<ConfirmationFile, Error> {
     let ceremony = matter.ceremony;
-    let sealed = seal(matter, description, card)?;
+    let sealed = match matter.custodian.standing {
+        Standing::Custodian => Some(seal(matter, description, card)?),
+        _ => None,
+    };
     let drills = Vec::new();
     let said = Confirmation {
         proposal: ceremony.digest,
@@ -203,11 +207,11 @@ pub(super) fn confirm(
         dealing: ceremony.dealing(),
         person: matter.custodian.name.clone(),
         cards: drills_digest(&drills),
-        file: Some(Digest::of(&sealed)),
+        file: sealed.as_deref().map(Digest::of),
         time: own_clock(clock, matter.state, ceremony)?,
     };
     let statement = sign::statement(card, &description.signing_key, matter.state.mode, &said)?;
-    Ok(ConfirmationFile { statement, drills, sealed: Some(Base64(sealed)) })
+    Ok(ConfirmationFile { statement, drills, sealed: sealed.map(Base64) })
 }
 
 /// The shares that the operation requires, opened, checked and sealed to the station of this one proposal.

@@ -153,9 +153,18 @@ impl Counted {
 
     /// Whether the requirement would be met by approvals if this person approved, too.
     pub fn is_completed_by(&self, open: &Ceremony, who: &Name) -> bool {
+        self.with(open, who).is_quorum()
+    }
+
+    /// Whether fewer people would be missing for that.
+    pub fn is_nearer_by(&self, open: &Ceremony, who: &Name) -> bool {
+        self.with(open, who).lacking() < self.approvals.lacking()
+    }
+
+    fn with(&self, open: &Ceremony, who: &Name) -> Tally {
         let mut voices = self.voices.clone();
         voices.approved.insert(who.clone());
-        voices.approvals(&open.requirement()).is_quorum()
+        voices.approvals(&open.requirement())
     }
 }
 
@@ -256,9 +265,6 @@ fn undecided(open: &Ceremony, counted: &Counted, now: Timestamp) -> NextStep {
         let next = "Next: 'quorate abort' gives it up, then it can be proposed again.";
         return step("abort", Advice::from(format!("It expired at {expires}. ")).and(next));
     }
-    let lacking = |tally: &Tally| {
-        tally.counts.iter().map(|count| count.needed.saturating_sub(count.have)).max().unwrap_or(0)
-    };
     if acts.is_quorum() {
         let did = if open.shares == Shares::Released { "approved and released" } else { "approved" };
         let did = format!("A quorum has {did} ({}), as far as can be told without a card. ", acts.describe());
@@ -271,7 +277,7 @@ fn undecided(open: &Ceremony, counted: &Counted, now: Timestamp) -> NextStep {
             "A quorum has approved ({}), and too few have released their shares yet ({}). Next: {} of {}",
             approvals.describe(),
             acts.describe(),
-            crate::account::counted(lacking(acts), "release", "releases"),
+            crate::account::counted(acts.lacking(), "release", "releases"),
             listed(&people)
         ))
         .and(" with 'quorate release'")
@@ -280,7 +286,9 @@ fn undecided(open: &Ceremony, counted: &Counted, now: Timestamp) -> NextStep {
         return NextStep { people, ..step("release", reason) };
     }
     let Missing { unreleased, unheard } = Missing::of(open, voices);
-    let people = [unheard, unreleased].concat();
+    // Where a group is missing, or an approver, nobody else would help.
+    let helpful = |who: &Name| counted.is_nearer_by(open, who);
+    let people: Vec<Name> = unheard.into_iter().filter(helpful).chain(unreleased).collect();
     let then = match open.shares {
         Shares::Released => "; then those who approved release their shares with 'quorate release'.",
         Shares::Confirmed | Shares::None => "; then 'quorate execute', with the approval files.",
@@ -288,7 +296,7 @@ fn undecided(open: &Ceremony, counted: &Counted, now: Timestamp) -> NextStep {
     let reason = Advice::from(format!(
         "Too few approvals yet ({}). Next: {} of {}",
         approvals.describe(),
-        crate::account::counted(lacking(approvals), "approval", "approvals"),
+        crate::account::counted(approvals.lacking(), "approval", "approvals"),
         listed(&people)
     ))
     .and(" with 'quorate approve'")

@@ -14,7 +14,7 @@ use crate::{
     account::{acts::Decided, advice::Command},
     ceremony::Error,
     encoding::text::{self, Remark},
-    roster::requirement::Shares,
+    roster::{Standing, requirement::Shares},
 };
 
 pub fn approve(args: &Approve, global: &Global, terminal: Terminal) -> Result<Done, Error> {
@@ -57,8 +57,8 @@ fn run(
         custodian.name,
         ceremony.number()
     ));
-    let unfinished =
-        (matches!(ask, Ask::Approve) && ceremony.shares == Shares::Released).then_some("release");
+    let releases = ceremony.shares == Shares::Released && custodian.standing == Standing::Custodian;
+    let unfinished = (matches!(ask, Ask::Approve) && releases).then_some("release");
     let next = Next { terminal, invocation: Invocation::reading(global, ledger, &state), given };
     if unfinished.is_some() {
         next.release(&card.card.to_string());

@@ -196,17 +196,21 @@ fn decide(stage: &mut Stage, cast: &mut Cast, number: u32) -> Result<Vec<(Name, 
     let mut people = Vec::new();
     let first = stage.needed()?;
     // Others each time, so that it is seen that any quorum will do.
-    let order = first.custodians.iter().cycle().skip(number as usize).take(first.custodians.len());
+    let order = first.people.iter().cycle().skip(number as usize).take(first.people.len());
     for name in order {
         let needed = stage.needed()?;
         if needed.counted.has_approvals() {
             break;
+        }
+        if !needed.nearer_by.contains(name) {
+            continue;
         }
         let mut card = cast.card(name)?;
         let completes = needed.shares == Shares::Released && needed.completed_by.contains(name);
         let ask = if completes { Ask::Release(Vec::new()) } else { Ask::Approve };
         let who = stage.decide(&mut card, ask, Pins::default())?;
         let did = match needed.shares {
+            Shares::Confirmed if needed.is_approver(&who) => "confirms, and holds no share.",
             Shares::Confirmed => {
                 "confirms: the card opens its shares; they are checked and released to the station."
             }

@@ -386,11 +386,10 @@ impl Needed {
     fn missing(&self) -> Vec<&str> {
         let waits = |who: &&Name| match self.may_release() {
             true => self.counted.voices.approved.contains(*who) && self.waits_for(who),
-            false => !self.counted.voices.approved.contains(*who),
+            false => self.nearer_by.contains(*who),
         };
         let rejected = &self.counted.voices.rejected;
-        let custodians = self.custodians.iter().filter(|who| !rejected.contains(*who));
-        custodians.filter(waits).map(Name::as_str).collect()
+        self.people.iter().filter(|who| !rejected.contains(*who)).filter(waits).map(Name::as_str).collect()
     }
 
     fn standing(&self) -> String {

@@ -131,10 +131,17 @@ impl Stage {
         let counted = standing::counted_here(&state, open, &self.wiring.station)?;
         let has_begun = open.intended.is_some() || open.concluded.is_some();
         let present = execute::present_pins_needed(&state);
-        let custodians: Vec<Name> = open.requirement().custodians().cloned().collect();
-        let completed_by =
-            custodians.iter().filter(|who| counted.is_completed_by(open, who)).cloned().collect();
-        Ok(Needed { custodians, shares: open.shares, counted, completed_by, has_begun, present })
+        let requirement = open.requirement();
+        let completing = requirement.custodians().filter(|who| counted.is_completed_by(open, who));
+        Ok(Needed {
+            people: requirement.people().cloned().collect(),
+            nearer_by: requirement.people().filter(|who| counted.is_nearer_by(open, who)).cloned().collect(),
+            completed_by: completing.cloned().collect(),
+            shares: open.shares,
+            counted,
+            has_begun,
+            present,
+        })
     }
 }
 
@@ -147,10 +154,19 @@ pub fn ask_new_copies(terminal: Terminal, copies: &[PathBuf]) -> Result<(), Erro
     Ok(())
 }
 
+impl Needed {
+    /// Whether somebody is an approver whom it needs, and holds no share.
+    pub fn is_approver(&self, who: &Name) -> bool {
+        self.counted.approvals.approvers.iter().any(|needed| needed.approver == *who)
+    }
+}
+
 /// What a ceremony waits for.
 pub struct Needed {
-    /// All custodians, in the order of the roster.
-    pub custodians: Vec<Name>,
+    /// All who may decide, in the order of the roster: custodians, then the approvers that it needs.
+    pub people: Vec<Name>,
+    /// Those whose approval brings the requirement nearer to being met.
+    pub nearer_by: BTreeSet<Name>,
     pub shares: Shares,
     /// What is here already.
     pub counted: Counted,

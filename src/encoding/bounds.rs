@@ -63,8 +63,10 @@ lists! {
     objects = OBJECTS: 1 << 17;
     /// Attributes of one object in a backup.
     attributes = ATTRIBUTES: 256;
-    /// Approvals that a release rests on: one of each custodian.
-    approvals = APPROVALS: CUSTODIANS;
+    /// Approvals that a release rests on: one of each custodian and approver.
+    approvals = APPROVALS: CUSTODIANS + APPROVERS;
+    /// People of a quorum that acted.
+    quorum = QUORUM: CUSTODIANS + APPROVERS;
     /// Ceremonies whose times one plan disputes.
     disputed = DISPUTED: 255;
     /// Arguments of a program.

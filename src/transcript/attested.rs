@@ -159,7 +159,8 @@ fn release_beside(signed: Signed<Release>, ceremony: &mut Ceremony) {
 fn rejection_beside(signed: Signed<Rejection>, ceremony: &mut Ceremony, findings: &mut Vec<Finding>) {
     let said = signed.statement();
     let mut known = ceremony.rejections.iter().chain(&ceremony.unrecorded);
-    if said.proposal != ceremony.digest || known.any(|r| r.statement().person == said.person) {
+    let counts = said.proposal == ceremony.digest && ceremony.requirement().takes(&said.person);
+    if !counts || known.any(|r| r.statement().person == said.person) {
         return;
     }
     if ceremony.intended.is_some() {

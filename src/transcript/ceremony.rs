@@ -19,7 +19,7 @@ use crate::{
         quorum::Tally,
         statement::{self, Approval, Claimed, Rejection, Signed, Statement, StatementError},
     },
-    encoding::{bounds, dsse::Envelope},
+    encoding::{bounds, dsse::Envelope, text::Name},
     proposal::{document::ProposalStatement, operations::Plan},
     roster::requirement::{Requirement, Shares},
 };
@@ -146,6 +146,7 @@ fn advance(ceremony: &mut Ceremony, line: &ParsedLine, context: &Context<'_>) ->
                     format!("{} rejected another proposal", said.person),
                 ));
             }
+            check_needed(ceremony, &said.person)?;
             ceremony.rejections.push(signed);
             Ok(())
         }
@@ -253,7 +254,17 @@ pub fn check_approval(ceremony: &Ceremony, approval: &Approval) -> Result<(), Fi
     if approval.roster != ceremony.roster.digest() {
         return Err(Finding::error("other-roster", format!("{who} verified another roster")));
     }
+    check_needed(ceremony, who)?;
     times::check(ceremony, who, approval.time, times::Deed::Approval)
+}
+
+/// Custodians decide on everything, approvers on what needs them.
+pub fn check_needed(ceremony: &Ceremony, who: &Name) -> Result<(), Finding> {
+    if ceremony.requirement().takes(who) {
+        return Ok(());
+    }
+    let message = format!("{who} is an approver whose approval {} does not need", ceremony.kind());
+    Err(Finding::error("approver-unneeded", message))
 }
 
 impl Ceremony {

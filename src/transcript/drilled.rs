@@ -134,6 +134,8 @@ pub fn tried(roster: &Roster, person: &Person) -> Vec<Name> {
 pub enum Proof {
     /// A confirmation at the genesis: it opened every share.
     Confirmation,
+    /// An approval by an approver, who holds no share.
+    Approval,
     /// A proposal of an administrator, who holds no share.
     Proposal,
     /// An attestation by somebody who holds no share.
@@ -145,6 +147,7 @@ impl std::fmt::Display for Proof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Confirmation => "confirmation at the genesis",
+            Self::Approval => "approval",
             Self::Proposal => "proposal",
             Self::Attestation => "attestation",
             Self::Drill => "drill",
@@ -227,6 +230,8 @@ fn proofs<'s>(
         if !holds_shares {
             let proposed = (ceremony.proposer_card == keyid).then_some(ceremony.proposal.created);
             found.extend(proposed.map(|time| (time, Proof::Proposal)));
+            let approved = ceremony.approvals.iter().filter(|a| a.card() == keyid);
+            found.extend(approved.map(|a| (a.statement().time, Proof::Approval)));
             let attested = ceremony.attestations.iter().filter(|a| a.card() == keyid);
             found.extend(attested.map(|a| (a.statement().time, Proof::Attestation)));
         }

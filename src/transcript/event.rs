@@ -96,7 +96,7 @@ event! { "intended",
     /// The targets are about to be touched.
     Intended {
         /// Those who approved and whose shares, if any, are used.
-        #[serde(deserialize_with = "bounds::custodians")]
+        #[serde(deserialize_with = "bounds::quorum")]
         quorum: Vec<Name>,
         /// The targets that will be touched, as they were read just now.
         #[serde(deserialize_with = "bounds::targets")]

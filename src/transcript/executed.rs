@@ -50,7 +50,7 @@ pub(super) fn check_intended(
             Shares::Released => "approved and released",
             Shares::None => "approved",
         };
-        let message = format!("the custodians that it names are not a quorum of those who {did}");
+        let message = format!("the people whom it names are not a quorum of those who {did}");
         return Err(Finding::error("quorum-names", message));
     }
     let operation = &ceremony.proposal.operation;

@@ -145,8 +145,14 @@ pub fn check_confirmation(
     let said = signed.statement();
     let who = &said.person;
     check_subject(ceremony, who, "confirmed shares", (said.proposal, said.roster, said.dealing))?;
-    if said.file.is_none() {
-        return fail("confirmation-file", format!("{who} confirmed without handing over their shares"));
+    match (ceremony.roster.custodian(who), said.file) {
+        (Some(_), None) => {
+            return fail("confirmation-file", format!("{who} confirmed without handing over their shares"));
+        }
+        (None, Some(_)) => {
+            return fail("confirmation-file", format!("{who} holds no share, and hands one over"));
+        }
+        _ => {}
     }
     if said.cards != drills_digest(drills) {
         return fail(

@@ -130,7 +130,7 @@ fn bound_of(name: &str) -> usize {
         Some((base, by)) => base.parse::<usize>().unwrap() << by.parse::<u32>().unwrap(),
         None => text.parse().unwrap_or_else(|_| bound_of(&text.to_lowercase())),
     };
-    terms.split(" * ").map(term).product()
+    terms.split(" + ").map(|factors| factors.split(" * ").map(term).product::<usize>()).sum()
 }
 
 /// An enum of plain variants is one list; each variant with fields is a list of its own.

@@ -132,7 +132,7 @@ fn the_wrong_card_costs_no_try() {
     let execute = ["execute", &ledger, "--copy", &copy];
     let abort = ["abort", &ledger, "--copy", &copy, "--reason", "no"];
     let propose = ["propose", &plan, &ledger, "--copy", &copy];
-    let custodians = "only custodians approve or reject";
+    let custodians = "only custodians and approvers approve or reject";
     let nobodys = "belongs to nobody in this quorum";
     let cases: [(&str, &[&str], &str); 12] = [
         (ADMIN, &approve, custodians),

@@ -156,9 +156,21 @@ fn an_approval_is_by_a_custodian_of_this_proposal_in_time() {
     let production = Mode::Production;
     let forged: &[(&str, Envelope, &str)] = &[
         ("bobs-card", with(&|_| {}, "bob", production), "on none of carol's cards"),
-        ("admins-card", with(&|a| a.person = name("frank"), "frank", production), "is not a custodian"),
-        ("witness", with(&|a| a.person = name("wendy"), "wendy", production), "is not a custodian"),
-        ("stranger", with(&|a| a.person = name("mallory"), "mallory", production), "is not a custodian"),
+        (
+            "admins-card",
+            with(&|a| a.person = name("frank"), "frank", production),
+            "is not a custodian or an approver",
+        ),
+        (
+            "witness",
+            with(&|a| a.person = name("wendy"), "wendy", production),
+            "is not a custodian or an approver",
+        ),
+        (
+            "stranger",
+            with(&|a| a.person = name("mallory"), "mallory", production),
+            "is not a custodian or an approver",
+        ),
         ("rehearsed", with(&|_| {}, "carol", Mode::Rehearsal), "quorate-rehearsal"),
         ("other-proposal", with(&|a| a.proposal = Digest::of(b"x"), "carol", production), "another proposal"),
         ("other-roster", with(&|a| a.roster = Digest::of(b"x"), "carol", production), "another roster"),

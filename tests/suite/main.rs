@@ -31,6 +31,7 @@ mod crash_power;
 mod crash_station;
 mod crash_together;
 mod examples;
+mod groups;
 mod install;
 mod json_objects;
 mod many_objects;

@@ -48,7 +48,7 @@ fn stranger(dealing: &Dealing) -> Participant {
 fn authorizes(dealing: &Dealing, participants: Vec<Participant>, rejecting: &[u8], expected: &[u8]) {
     let requirement = dealing.roster.requirement(OperationKind::Delete);
     let quorum = Quorum::establish(&requirement, participants, &people(rejecting)).ok().unwrap();
-    assert_eq!(quorum.custodians(), expected.iter().map(|n| person(*n)).collect::<Vec<_>>());
+    assert_eq!(quorum.people(), expected.iter().map(|n| person(*n)).collect::<Vec<_>>());
     let line = Digest::of(b"intended");
     let (authorities, granted) =
         quorum.authorize(&DurableIntent::written(line, vec![name("hsm"), name("spare")])).unwrap();
@@ -126,7 +126,7 @@ fn a_custodian_takes_part_with_one_share_of_each_authority() {
     let other = Recipe { epoch: 2, authorities: vec![(CRYPTO, 3), (SECURITY, 2)], ..Recipe::of(3, 5) }.deal();
     missing(vec![share(CRYPTO, 1), other.share(SECURITY, 1)], SECURITY);
     let participant = Participant::new(person(1), shares(&dealing, 1), &requirement).unwrap();
-    assert_eq!(*participant.custodian(), person(1));
+    assert_eq!(*participant.person(), person(1));
 }
 
 #[test]

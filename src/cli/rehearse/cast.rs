@@ -69,6 +69,7 @@ impl Cast {
         };
         let people = [
             ("custodian", Holder::Recipient, &genesis.custodians),
+            ("approver", Holder::Witness, &genesis.approvers),
             ("administrator", Holder::Recipient, &genesis.administrators),
             ("witness", Holder::Witness, &genesis.witnesses),
         ];
@@ -171,7 +172,7 @@ impl Cast {
 
     /// Puts the rehearsal's files into a genesis plan.
     pub fn rewrite_genesis(&self, table: &mut Table, dir: &Path) {
-        for people in ["custodians", "administrators", "witnesses"] {
+        for people in ["custodians", "approvers", "administrators", "witnesses"] {
             for person in tables(table, people) {
                 let name = person.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
                 let count = person.get("enrolments").and_then(Value::as_array).map_or(0, Vec::len);

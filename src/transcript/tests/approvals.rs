@@ -91,7 +91,7 @@ fn a_rejection_cancels_the_approval() {
         forge.approve(lines, proposal, &["alice", "bob", "carol"]);
         lines.add(intended(&["alice", "bob"]));
     });
-    forged(&forge, "quorum-names: the custodians that it names are not a quorum of those who approved");
+    forged(&forge, "quorum-names: the people whom it names are not a quorum of those who approved");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn the_intent_names_a_quorum_of_those_who_approved() {
             forge.approve(lines, proposal, &TWO);
             lines.add(intended(named));
         });
-        forged(&forge, "quorum-names: the custodians that it names are not a quorum of those who approved");
+        forged(&forge, "quorum-names: the people whom it names are not a quorum of those who approved");
     }
 }
 
@@ -166,7 +166,7 @@ fn only_custodians_of_the_roster_in_force_approve() {
         approval(
             card,
             |a| a.person = name(who),
-            &format!("statement-author: {who} is not a custodian of this quorum"),
+            &format!("statement-author: {who} is not a custodian or an approver of this quorum"),
         );
     }
 }

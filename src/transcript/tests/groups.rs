@@ -1,9 +1,11 @@
 //! Groups and approvers: rosters that name them in a way that cannot be meant, and operations that are done without them.
 
 use crate::{
-    encoding::dsse::Mode,
+    approval::release::Confirmation,
+    encoding::{digest::Digest, dsse::Mode},
     proposal::document::Proposal,
     roster::{OperationKind, RosterDocument},
+    transcript::event::{Confirmed, Rejected},
 };
 
 use super::{
@@ -151,6 +153,124 @@ fn a_genesis_has_the_groups_and_the_minima_of_its_plan() {
     );
 }
 
+/// Grace is an approver of deletions, and no witness any more.
+fn with_approver(proposal: &mut Proposal) {
+    let needing = "delete = { authorities = [\"crypto-officer\"], approvers = [\"grace\"] }";
+    proposal.plan = proposal
+        .plan
+        .replace("delete = [\"crypto-officer\"]", needing)
+        .replace("[[witnesses]]", "[[approvers]]");
+    let document = proposal.new_roster.as_mut().unwrap();
+    document.approvers = std::mem::take(&mut document.witnesses);
+    document.operations.get_mut(&OperationKind::Delete).unwrap().approvers = vec![name("grace")];
+    proposal.roster = refit(document);
+}
+
+#[test]
+fn an_operation_needs_its_approver() {
+    let founded = Forge::founded(Mode::Production, with_approver);
+    drop(honest(&founded));
+    let proposal = founded.delete();
+    let by = |people: &[&str], quorum: &[&str]| {
+        founded.with(&proposal, |forge, lines| {
+            forge.approve(lines, &proposal, people);
+            lines.add(intended(quorum));
+        })
+    };
+    drop(honest(&by(&["alice", "bob", "grace"], &["alice", "bob", "grace"])));
+    drop(honest(&by(&["grace", "alice", "bob"], &["alice", "bob", "grace"])));
+    for people in [&["alice", "bob"][..], &["alice", "bob", "carol", "dave"]] {
+        let words = "quorum-missing: it was executed without a quorum: crypto-officer 0 of 2, grace 0 of 1";
+        forged(&by(people, people), words);
+    }
+    // The intent names everybody on whom it rests.
+    forged(
+        &by(&["alice", "bob", "grace"], &["alice", "bob"]),
+        "quorum-names: the people whom it names are not a quorum of those who approved and released",
+    );
+    // She is one person more, and no custodian: with her, one custodian is one.
+    forged(
+        &by(&["alice", "grace"], &["alice", "grace"]),
+        "quorum-missing: it was executed without a quorum: crypto-officer 0 of 2, grace 1 of 1",
+    );
+}
+
+/// Who releases on a list without the approver releases too early, whoever says that she will agree.
+#[test]
+fn a_release_rests_on_the_approver_and_the_groups_too() {
+    for (founding, people, counted) in [
+        (with_approver as fn(&mut Proposal), ["alice", "bob"], "crypto-officer 2 of 2, grace 0 of 1"),
+        (with_groups, ["alice", "bob"], "crypto-officer 2 of 2 (operations 2, 1 needed, security 0 of 1)"),
+    ] {
+        let founded = Forge::founded(Mode::Production, founding);
+        let proposal = founded.delete();
+        let released = founded.with(&proposal, |forge, lines| {
+            forge.sign_only(lines, &proposal, &people);
+            let open = forge.opened(&proposal, lines).unwrap();
+            forge.release(lines, &open, &["alice"]);
+        });
+        let words = format!("release-quorum: alice released shares without a quorum of approvals: {counted}");
+        forged(&released, &words);
+    }
+}
+
+#[test]
+fn an_approver_decides_only_on_what_needs_them() {
+    let founded = Forge::founded(Mode::Production, with_approver);
+    let inventory = founded.inventory();
+    let words = "approver-unneeded: grace is an approver whose approval inventory does not need";
+    forged(&founded.with(&inventory, |forge, lines| forge.sign_only(lines, &inventory, &["grace"])), words);
+    let rejected = founded.with(&inventory, |forge, lines| {
+        let rejection = forge.sign("grace", &forge.rejection(&inventory, "grace"));
+        lines.add(Rejected { rejection });
+    });
+    forged(&rejected, words);
+    // She holds no share, and releases none.
+    let proposal = founded.delete();
+    let released = founded.with(&proposal, |forge, lines| {
+        forge.sign_only(lines, &proposal, &["alice", "bob", "grace"]);
+        let open = forge.opened(&proposal, lines).unwrap();
+        forge.release(lines, &open, &["grace"]);
+    });
+    forged(&released, "statement-author: grace is not a custodian of this quorum");
+    // Her rejection ends it: nobody approves in her place.
+    let ended = founded.with(&proposal, |forge, lines| {
+        forge.sign_only(lines, &proposal, &["alice", "bob", "carol", "dave"]);
+        lines.add(Rejected { rejection: forge.sign("grace", &forge.rejection(&proposal, "grace")) });
+    });
+    assert!(!honest(&ended).open().unwrap().approvals_tally().reachable);
+}
+
+#[test]
+fn every_approver_confirms_a_genesis_and_hands_over_nothing() {
+    let genesis = |by: &[&str], change: &dyn Fn(&mut Confirmation)| {
+        let forge = Forge::empty(Mode::Production, "ledger");
+        let mut proposal = forge.genesis();
+        with_approver(&mut proposal);
+        forge.with(&proposal, |forge, lines| {
+            for who in by {
+                let mut confirmation = forge.confirmation(&proposal, who);
+                if *who == "grace" {
+                    change(&mut confirmation);
+                }
+                lines.add(Confirmed { confirmation: forge.sign(who, &confirmation), drills: Vec::new() });
+            }
+            lines.add(intended(by));
+        })
+    };
+    let all = ["alice", "bob", "carol", "dave", "grace"];
+    drop(honest(&genesis(&all, &|_| {})));
+    let missing = "crypto-officer 4 of 4, security-officer 4 of 4, grace 0 of 1";
+    forged(
+        &genesis(&all[..4], &|_| {}),
+        &format!("quorum-missing: it was executed without a quorum: {missing}"),
+    );
+    forged(
+        &genesis(&all, &|confirmation| confirmation.file = Some(Digest::of(b"release"))),
+        "confirmation-file: grace holds no share, and hands one over",
+    );
+}
+
 #[test]
 fn an_operation_needs_members_of_the_groups() {
     let founded = Forge::founded(Mode::Production, with_groups);
@@ -183,5 +303,5 @@ fn an_operation_needs_members_of_the_groups() {
         forge.approve(lines, &proposal, &["alice", "bob", "carol"]);
         lines.add(intended(&["alice", "bob"]));
     });
-    forged(&named, "quorum-names: the custodians that it names are not a quorum of those who approved");
+    forged(&named, "quorum-names: the people whom it names are not a quorum of those who approved");
 }

@@ -34,9 +34,6 @@ fn labels_of_objects_never_reach_the_terminal_raw() {
         let head = quorum.head().unwrap();
         plain(&quorum.prose_with_card(name, &["approve", &ledger, "--head", &head]).ok());
     }
-    for name in THREE {
-        plain(&quorum.prose_with_card(name, &["release", &ledger]).ok());
-    }
     for args in [&["show", &ledger][..], &["show", &ledger, "0"], &["status", &ledger], &["audit", &ledger]] {
         plain(&quorum.prose(args));
         plain(&quorum.run(args));

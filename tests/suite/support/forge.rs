@@ -136,9 +136,11 @@ impl Forge {
         let forge = Self::empty(mode, "ledger");
         let mut proposal = forge.genesis();
         change(&mut proposal);
+        let approvers = proposal.new_roster.iter().flat_map(|roster| &roster.approvers);
+        let by: Vec<&str> = ALL.into_iter().chain(approvers.map(|approver| approver.name.as_str())).collect();
         forge.with(&proposal, |forge, lines| {
-            forge.approve(lines, &proposal, &ALL);
-            lines.add(intended(&ALL)).add(concluded(Outcome::Completed, &[], &forge.objects()));
+            forge.approve(lines, &proposal, &by);
+            lines.add(intended(&by)).add(concluded(Outcome::Completed, &[], &forge.objects()));
             lines.add(Closed { releases_destroyed: 4 });
         })
     }

@@ -44,7 +44,8 @@ impl Forge {
         let Some(open) = self.opened(proposal, lines) else { return };
         if open.shares == Shares::Released && open.approvals_tally().is_quorum() {
             let voices = open.voices();
-            let waiting: Vec<_> = voices.approving().difference(&voices.released).cloned().collect();
+            let waiting: Vec<_> =
+                voices.approving().difference(&voices.acting(&open.requirement())).cloned().collect();
             let waiting: Vec<&str> = waiting.iter().map(|who| who.as_str()).collect();
             self.release(lines, &open, &waiting);
         }
@@ -80,7 +81,7 @@ impl Forge {
         (release, basis)
     }
 
-    /// These custodians confirm their shares.
+    /// These custodians confirm their shares, and these approvers.
     pub fn confirm(&self, lines: &mut Transcript, proposal: &Proposal, by: &[&str]) {
         for who in by {
             let confirmation = self.sign(who, &self.confirmation(proposal, who));
@@ -95,7 +96,7 @@ impl Forge {
             dealing: proposal.new_roster.as_ref().unwrap().deal.dealing_id(),
             person: name(who),
             cards: drills_digest(&[]),
-            file: Some(Digest::of(b"release")),
+            file: super::ALL.contains(&who).then(|| Digest::of(b"release")),
             time: time(proposal.created.unix() + 1),
         }
     }
