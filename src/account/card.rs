@@ -287,7 +287,10 @@ impl YubikeySeen {
         rows.push(Row::Fact("management", self.management_in_words()));
         rows.extend(self.slots.iter().flat_map(SlotSeen::rows));
         if let Some(companion) = self.companion {
-            rows.push(Row::Item(format!("object 5fc121  the share key's companion, under the PIN; its recipient's SHA-256 is {companion}")));
+            rows.push(Row::Item(format!(
+                "object 5fc121 the share key's companion, under the PIN; SHA-256 of its recipient {}…",
+                companion.short()
+            )));
         }
         for slot in &self.unknown {
             rows.push(Row::Item(format!("slot {slot:<8} a key of a kind or policy that is not known here")));

@@ -131,12 +131,12 @@ fn a_quorum_is_founded_and_acts_with_yubikeys_a_spare_and_a_soft_card() {
     rejected.ok();
     mixed.approve("alice-spare").ok();
     let twice = mixed.approve("alice").expect(3);
-    assert!(twice.error().contains("approval by Alice"), "{}", twice.error());
+    assert!(twice.error().contains("approval of Alice"), "{}", twice.error());
     mixed.approve("bob").ok();
     let incomplete = mixed.execute().expect(6);
     assert!(incomplete.error().contains("2 of 3"), "{}", incomplete.error());
     mixed.approve("carol").ok();
-    for name in ["alice", "bob", "carol"] {
+    for name in ["alice-spare", "bob", "carol"] {
         mixed.release(name).ok();
     }
     let done = mixed.execute().ok();

@@ -80,15 +80,9 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         card.manage(&management)?;
         terminal.item("done: the management key");
     }
-    let (keys, attestation) = make_keys(args, &steps, &mut card, terminal)?;
-    let companion = match (steps.companion, companion) {
-        (None, _) => None,
-        (Some(_), Some(kept)) => Some(kept),
-        (Some(_), None) => Some(card.make_companion()?),
-    };
-    if companion.is_some() {
-        terminal.item(&format!("done: the companion in data object {COMPANION_PLACE}"));
-    }
+    let keys = make_keys(&steps, &mut card, terminal)?;
+    let companion = kept_or_made(&steps, companion, &mut card, terminal)?;
+    let attestation = certify(args, &keys, &mut card, terminal)?;
     let serial = card.serial().as_str().parse().ok();
     let signing_key = keys.iter().find_map(SlotKey::signing_key);
     let keys = EnrolledKeys {
@@ -99,6 +93,24 @@ pub fn prepare(args: &CardEnroll, serial: Option<u32>, terminal: Terminal) -> Re
         share_recipient: share_recipient(keys.get(1), companion),
     };
     Ok(PreparedCard { pin, serial, keys, touches: card.touches(), attestation })
+}
+
+/// The companion, which is made before the keys are attested: after that no PIN is presented until the card was compared.
+fn kept_or_made(
+    steps: &Steps,
+    kept: Option<HybridRecipient>,
+    card: &mut Preparation,
+    terminal: Terminal,
+) -> Result<Option<HybridRecipient>, Error> {
+    let Some(step) = steps.companion else { return Ok(None) };
+    let companion = match kept {
+        // An attempt that was cut off made it, and did not come to note that.
+        Some(kept) if step == CompanionStep::Make => card.keep_companion(&kept).map(|()| kept)?,
+        Some(kept) => kept,
+        None => card.make_companion()?,
+    };
+    terminal.item(&format!("done: the companion in data object {COMPANION_PLACE}"));
+    Ok(Some(companion))
 }
 
 fn share_recipient(key: Option<&SlotKey>, companion: Option<HybridRecipient>) -> Option<ShareRecipient> {
@@ -299,13 +311,7 @@ fn confirm(steps: &Steps, card: &CardInventory, terminal: Terminal) -> Result<()
     Err(Error::refused("not confirmed: nothing was done", "type serial and slot as they are shown"))
 }
 
-fn make_keys(
-    args: &CardEnroll,
-    steps: &Steps,
-    card: &mut Preparation,
-    terminal: Terminal,
-) -> Result<(Vec<SlotKey>, Vec<Vec<u8>>), Error> {
-    let name = format!("{} ({})", args.full_name, args.name);
+fn make_keys(steps: &Steps, card: &mut Preparation, terminal: Terminal) -> Result<Vec<SlotKey>, Error> {
     let signing = match &steps.signing {
         Step::Keep(key) => key.clone(),
         Step::Make(_) | Step::Replace(_) => card.make_signing_key(steps.algorithm, steps.touch)?,
@@ -320,6 +326,17 @@ fn make_keys(
         terminal.item(&format!("done: the share key in slot {}", share.slot));
         keys.push(share);
     }
+    Ok(keys)
+}
+
+/// Puts certificates beside the keys, and reads what attests them.
+fn certify(
+    args: &CardEnroll,
+    keys: &[SlotKey],
+    card: &mut Preparation,
+    terminal: Terminal,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let name = format!("{} ({})", args.full_name, args.name);
     let uncertified: Vec<&SlotKey> = keys.iter().filter(|key| !is_certified(key, card.inventory())).collect();
     for key in uncertified {
         card.certify(key, &name, SystemClock.now())?;
@@ -329,5 +346,5 @@ fn make_keys(
     if attested.is_none() {
         terminal.tell("Nothing attests where these keys were made: production refuses such a card.");
     }
-    Ok((keys, attested.unwrap_or_default()))
+    Ok(attested.unwrap_or_default())
 }

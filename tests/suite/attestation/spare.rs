@@ -91,9 +91,7 @@ impl Spare {
                 key: PivRecipient::new(self.share.verifying_key().into()).unwrap(),
                 companion: companion.recipient(),
             }),
-            CardKind::Soft => {
-                "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa".parse().unwrap()
-            }
+            CardKind::Soft => ShareRecipient::Hybrid(companion.recipient()),
         };
         let recipient = share.then_some(recipient);
         let enrolment = Enrolment {

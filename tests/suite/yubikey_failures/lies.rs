@@ -200,8 +200,8 @@ fn about_a_signature() {
     let message =
         "card 10000001: it signed, but not this, or not with this key: the signature does not verify";
     let not_this = Said { code: 1, message, hint: CHECK };
-    // An Ed25519 signature comes in answer to the second part of a chain of two.
-    let signature = Trigger::NthOf(AUTHENTICATE, 3);
+    // An Ed25519 signature comes in answer to the last part of a chain of three; the first command opens.
+    let signature = Trigger::NthOf(AUTHENTICATE, 4);
     for forged in
         [other.sign_raw(b"what is signed").unwrap(), vec![0; 64], vec![0xFF; 64], vec![1; 63], Vec::new()]
     {
