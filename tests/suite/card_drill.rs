@@ -391,19 +391,15 @@ fn a_sealed_share_that_was_replaced_in_the_ledger_is_found_before_the_pin() {
     let state = state_of(&quorum.path("ledger"));
     let shares = &state.roster().unwrap().document().sealed_shares;
     let of = |who: &str| base64.encode(&shares.iter().find(|s| s.custodian == name(who)).unwrap().file.0);
-    // The roster lies in the proposal, the proposal in the line: base64 in base64 in base64.
+    // The roster lies in the proposal's body, and that in the line: base64 in base64.
     let text = fs::read_to_string(&transcript).unwrap();
     let (first, rest) = text.split_once('\n').unwrap();
-    let decoded = |text: &str| String::from_utf8(base64.decode(text).unwrap()).unwrap();
     let line: Value = serde_json::from_str(first).unwrap();
-    let outer = line["payload"].as_str().unwrap();
-    let entry: Value = serde_json::from_str(&decoded(outer)).unwrap();
-    let inner = entry["event"]["proposal"]["payload"].as_str().unwrap();
-    let proposal = decoded(inner);
-    assert!(proposal.contains(&of("alice")));
-    let changed = base64.encode(proposal.replace(&of("alice"), &of("bob")));
-    let changed = base64.encode(decoded(outer).replace(inner, &changed));
-    fs::write(&transcript, format!("{}\n{rest}", first.replace(outer, &changed))).unwrap();
+    let payload = line["payload"].as_str().unwrap();
+    let entry = String::from_utf8(base64.decode(payload).unwrap()).unwrap();
+    assert!(entry.contains(&of("alice")));
+    let changed = base64.encode(entry.replace(&of("alice"), &of("bob")));
+    fs::write(&transcript, format!("{}\n{rest}", first.replace(payload, &changed))).unwrap();
     fs::write(quorum.pin_file("alice"), "000000\n").unwrap();
     let ran = on_own_machine(&quorum, "alice", "ledger", &["--head", &head]);
     assert!(ran.error().contains("roster-digest"), "{}", ran.error());

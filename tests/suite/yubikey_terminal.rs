@@ -108,9 +108,9 @@ fn a_ceremony_at_one_table_forgives() {
     // Bob has moved their signing key since: it is found, at the table as well.
     table.bob.move_key(0x9C, 0x9A);
     // Frank signs, and does not touch their card when it should open what executes. Alice signs in two parts, opens and
-    // signs so again, and does not touch hers when she should attest.
+    // signs in three, and does not touch theirs when they should attest.
     looks_away(&table.frank, 2, 3);
-    looks_away(&table.alice, 6, 8);
+    looks_away(&table.alice, 7, 9);
     let turns = [
         ("Administrator's card (yubikey:SERIAL, soft:FILE) [yubikey]", FRANK),
         ("Sign this proposal? [yes/no]", "y"),

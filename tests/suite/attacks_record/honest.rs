@@ -105,7 +105,7 @@ impl HonestQuorum {
         ran(&mut command)
     }
 
-    /// These people, who approved, release their shares, and Frank executes.
+    /// These people, who approved, release their shares, and Frank executes, with Heidi as the other keeper.
     pub fn execute(&self, by: &[&str], clock: Option<&str>) -> Ran {
         for who in by {
             self.release(who, clock, by).ok();
@@ -115,6 +115,8 @@ impl HonestQuorum {
         let released = by.iter().map(|who| self.at(&format!("{who}.release")));
         command.arg("execute").arg(&self.ledger).args(released);
         command.args(["--copy", &self.at("copy"), "--card", &card, "--pin-file", &pin]);
+        let (keeper, pin) = self::card("heidi");
+        command.args(["--keeper", &keeper, "--keeper-pin-file", &pin]);
         ran(&mut command)
     }
 
