@@ -9,7 +9,10 @@ use std::{
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use quorate::{
-    approval::statement::Approval,
+    approval::{
+        release::{Basis, Release},
+        statement::Approval,
+    },
     encoding::{
         digest::Digest,
         dsse::{Envelope, Mode, pae},
@@ -20,19 +23,19 @@ use quorate::{
     memory::Pin,
     ports::card::{Card as _, FinalTry, UnlockedCard},
     proposal::{
-        document::{Proposal, Station},
+        document::{Keeper, Proposal, Station},
         environment::EnvironmentReading,
         operations::{InventoryOperation, Operation},
         target::Inventory,
     },
-    roster::{Roster, Standing, deal::StationKeys, key::PublicKey},
+    roster::{OperationKind, Roster, Standing, deal::StationKeys, key::PublicKey},
     sealing::hybrid::HybridIdentity,
     softcard::SoftCard,
     storage,
     transcript::{
         event::{
-            Approved, Closed, Concluded, Entry, Event, Intended, ObservedTarget, Proposed, TargetState,
-            payload,
+            Approved, Closed, Concluded, Entry, Event, Intended, ObservedTarget, Proposed, Released,
+            TargetState, payload,
         },
         ledger::{CeremonyFiles, LedgerState},
         outcome::Outcome,
@@ -211,7 +214,12 @@ fn inventory(
         station: Station {
             keys: StationKeys { signing_key: public(&station), recipient },
             host: text("bench"),
-            keepers: Vec::new(),
+            keepers: roster
+                .people()
+                .iter()
+                .filter(|person| person.standing == Standing::Administrator)
+                .map(|person| Keeper { administrator: person.name.clone(), commitment: seed })
+                .collect(),
         },
         plan: plan.clone(),
         roster: roster.digest(),
@@ -234,18 +242,34 @@ fn inventory(
         environment: environment(),
     });
     let quorum: Vec<Name> = roster.custodians().map(|custodian| custodian.name.clone()).collect();
+    let mut approvals = Vec::new();
     for custodian in &quorum {
-        let approval = Approval {
-            proposal: digest,
-            roster: roster.digest(),
-            custodian: custodian.clone(),
-            release: seed,
-            time: now,
-        };
+        let approval =
+            Approval { proposal: digest, roster: roster.digest(), person: custodian.clone(), time: now };
         let payload = strict::write(&approval);
+        approvals.push(Digest::of(&payload));
         lines.add(Approved {
             approval: sign(custodian.as_str(), Mode::Rehearsal.payload_type("approval"), payload),
         });
+    }
+    approvals.sort();
+    let requirement = roster.requirement(OperationKind::Inventory);
+    let authorities = requirement.authorities().map(|authority| authority.name.clone()).collect();
+    let basis = Basis { authorities, approvals };
+    for person in roster.custodians() {
+        let release = Release {
+            proposal: digest,
+            roster: roster.digest(),
+            dealing: roster.dealing_id(),
+            custodian: person.name.clone(),
+            card: person.cards.first().unwrap().keyid(),
+            basis: basis.digest(),
+            file: seed,
+            time: now,
+        };
+        let payload = strict::write(&release);
+        let signed = sign(person.name.as_str(), Mode::Rehearsal.payload_type("release"), payload);
+        lines.add(Released { release: signed, basis: basis.clone() });
     }
     let identity = token.inventory.identity.clone();
     lines.add(Intended {
@@ -270,7 +294,7 @@ fn inventory(
     });
     lines.add(Closed { releases_destroyed: 1 });
     let files = CeremonyFiles {
-        directory: directory,
+        directory,
         transcript: lines.bytes,
         plan: plan.into_bytes(),
         ..CeremonyFiles::default()
