@@ -402,6 +402,6 @@ fn a_sealed_share_that_was_replaced_in_the_ledger_is_found_before_the_pin() {
     fs::write(&transcript, format!("{}\n{rest}", first.replace(payload, &changed))).unwrap();
     fs::write(quorum.pin_file("alice"), "000000\n").unwrap();
     let ran = on_own_machine(&quorum, "alice", "ledger", &["--head", &head]);
-    assert!(ran.error().contains("roster-digest"), "{}", ran.error());
+    assert!(ran.error().contains("proposal-frame"), "{}", ran.error());
     refused(&quorum, "alice", ran, "the ledger does not verify");
 }

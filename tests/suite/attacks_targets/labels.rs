@@ -38,6 +38,10 @@ fn labels_of_objects_never_reach_the_terminal_raw() {
         plain(&quorum.prose(args));
         plain(&quorum.run(args));
     }
+    for name in THREE {
+        let head = quorum.head().unwrap();
+        plain(&quorum.prose_with_card(name, &["release", &ledger, "--head", &head]).ok());
+    }
     // An error that names the object.
     quorum.hsm().user("lab", USER_PIN, &["--delete-object", "--type", "pubkey", "--id", "01"]);
     let pin = format!("hsm:user-pin={}", quorum.at("user.pin"));
