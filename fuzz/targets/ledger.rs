@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use quorate::{
     encoding::dsse::Mode,
-    transcript::{ledger::CeremonyFiles, verification},
+    transcript::{foreign::Foreign, ledger::CeremonyFiles, verification},
 };
 
 const DIRECTORIES: [&str; 4] = ["0000-genesis", "0001-delete", "0002-backup", "0003-reset"];
@@ -30,6 +30,6 @@ fuzz_target!(|data: &[u8]| {
     }
     for mode in [Mode::Production, Mode::Rehearsal] {
         let _ = verification::verify(&ledger, mode).sound();
-        let _ = verification::foreign(ledger.first(), mode);
+        let _ = Foreign::of(ledger.first(), mode).map(|foreign| foreign.finding(mode));
     }
 });

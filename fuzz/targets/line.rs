@@ -8,6 +8,6 @@ fuzz_target!(|data: &[u8]| {
     let taken = [Mode::Production, Mode::Rehearsal].map(|mode| line::parse(data, mode, 1).is_ok());
     assert_ne!(taken, [true, true]);
     if taken != [false, false] {
-        assert!(line::claimed_mode(data).is_some());
+        assert!(line::claimed_mode(data).is_ok_and(|mode| mode.is_some()));
     }
 });
