@@ -23,9 +23,7 @@ use crate::{
         recognition,
     },
     encoding::{
-        bounds,
-        digest::Digest,
-        spelling, strict,
+        bounds, spelling,
         text::{self, Name},
     },
     memory::CredentialSecret,
@@ -101,7 +99,7 @@ impl Stage {
             self.ask_clock(state)?;
         }
         let draft = propose::draft(&mut self.wiring.world(), state.as_ref(), request, &description)?;
-        let digest = Digest::of(&strict::write(&draft.proposal));
+        let digest = draft.proposal.digest();
         let lost = state.as_ref().and_then(|state| state.recovered_by(&draft.proposal));
         let requirement = requirement(state.as_ref(), &draft.proposal.operation, &draft.roster);
         self.terminal.briefing(&briefing((&draft.proposal, &draft.plan), digest, &requirement, lost))?;

@@ -52,6 +52,21 @@ fn abort(quorum: &Quorum) -> Ran {
     quorum.run_with(ADMIN, &["abort", &ledger, "--copy", &copy, "--reason", "once more"]).ok()
 }
 
+/// What is read aloud at the table: the proposer's screen and a custodian's show one number.
+#[test]
+fn the_proposer_and_a_custodian_are_shown_one_digest() {
+    let quorum = Quorum::of(5).everybody().practice().founded();
+    let (plan, ledger, copy) = (quorum.plan("inventory", INVENTORY), quorum.at("ledger"), quorum.at("copy"));
+    let head = quorum.head().unwrap();
+    let digest = |ran: &Ran| {
+        let (_, after) = ran.stdout.split_once("Digest of this proposal").unwrap();
+        after.split_whitespace().find(|word| word.len() == 64).unwrap().to_owned()
+    };
+    let proposed = quorum.prose_with_card(ADMIN, &["propose", &plan, &ledger, "--copy", &copy]).ok();
+    let approved = quorum.prose_with_card("alice", &["approve", &ledger, "--head", &head]).ok();
+    assert_eq!(digest(&proposed), digest(&approved));
+}
+
 #[test]
 fn an_old_copy_of_the_ledger_is_refused() {
     let quorum = proposed();
