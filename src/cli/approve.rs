@@ -1,9 +1,7 @@
 //! `quorate approve`, `quorate release` and `quorate reject`.
 
-use std::path::Path;
-
 use super::{
-    args::{Approve, CardArgs, DecisionArgs, Global, Reject, Release},
+    args::{Approve, DecisionArgs, Global, Reject, Release},
     deciding::{Ask, decide},
     done::Done,
     invocation::{self, Invocation},
@@ -18,28 +16,22 @@ use crate::{
 };
 
 pub fn approve(args: &Approve, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    run((&args.ledger, &args.card), &args.decision, Ask::Approve, global, terminal)
+    run(&args.decision, Ask::Approve, global, terminal)
 }
 
 pub fn release(args: &Release, global: &Global, terminal: Terminal) -> Result<Done, Error> {
-    run((&args.ledger, &args.card), &args.decision, Ask::Release(args.files.clone()), global, terminal)
+    run(&args.decision, Ask::Release(args.files.clone()), global, terminal)
 }
 
 pub fn reject(args: &Reject, global: &Global, terminal: Terminal) -> Result<Done, Error> {
     let reason = Remark::new(&args.reason)
         .map_err(|e| Error::usage(format!("--reason: {e}"), "give one line of plain text"))?;
-    run((&args.ledger, &args.card), &args.decision, Ask::Reject(reason), global, terminal)
+    run(&args.decision, Ask::Reject(reason), global, terminal)
 }
 
-fn run(
-    (ledger, card): (&Path, &CardArgs),
-    given: &DecisionArgs,
-    ask: Ask,
-    global: &Global,
-    terminal: Terminal,
-) -> Result<Done, Error> {
-    let state = reading::ledger(ledger, global)?;
-    let (matter, file) = decide(&state, (ledger, card), given, ask.clone(), global, terminal)?;
+fn run(given: &DecisionArgs, ask: Ask, global: &Global, terminal: Terminal) -> Result<Done, Error> {
+    let state = reading::ledger(&given.ledger, global)?;
+    let (matter, file) = decide(&state, given, ask.clone(), global, terminal)?;
     let (ceremony, custodian) = (matter.ceremony, matter.custodian);
     let did = match ask {
         Ask::Approve if ceremony.shares == Shares::Confirmed => "confirmed",
@@ -59,9 +51,9 @@ fn run(
     ));
     let releases = ceremony.shares == Shares::Released && custodian.standing == Standing::Custodian;
     let unfinished = (matches!(ask, Ask::Approve) && releases).then_some("release");
-    let next = Next { terminal, invocation: Invocation::reading(global, ledger, &state), given };
+    let next = Next { terminal, invocation: Invocation::reading(global, &given.ledger, &state), given };
     if unfinished.is_some() {
-        next.release(&card.card.to_string());
+        next.release(&given.card.card.to_string());
     } else {
         next.execute();
     }

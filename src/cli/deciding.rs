@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    args::{CardArgs, DecisionArgs, Global},
+    args::{DecisionArgs, Global},
     output_file::{check_free, write_new_for},
     stage::{Lead, Stage},
     terminal::Terminal,
@@ -64,7 +64,6 @@ impl Ask {
 /// A custodian decides by a verb of their own. Gives what was decided, and the file in which it is; none where the station keeps it.
 pub fn decide<'s>(
     state: &'s LedgerState,
-    (ledger, card_args): (&Path, &CardArgs),
     given: &DecisionArgs,
     ask: Ask,
     global: &Global,
@@ -75,7 +74,8 @@ pub fn decide<'s>(
         head: wiring::paper("--head", given.head.as_ref())?,
     };
     let reviewed = wiring::paper("--proposal", given.proposal.proposal.as_ref())?;
-    let mut card = PresentedCard::once(terminal, card_args)?;
+    let mut card = PresentedCard::once(terminal, &given.card)?;
+    let ledger = given.ledger.as_path();
     let mut destination = match &given.output {
         Some(path) => Destination::File { ledger, path },
         None => Destination::Station { global, ledger },

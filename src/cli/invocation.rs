@@ -68,9 +68,9 @@ impl Invocation {
         let none = Path::new("");
         let (ledger, copies, card): (&Path, &[PathBuf], Option<&CardPlace>) = match &cli.verb {
             Verb::Propose(args) => (&args.ledger, &args.copies.copies, args.card.as_ref()),
-            Verb::Approve(args) => (&args.ledger, &[], None),
-            Verb::Release(args) => (&args.ledger, &[], None),
-            Verb::Reject(args) => (&args.ledger, &[], None),
+            Verb::Approve(args) => (&args.decision.ledger, &[], None),
+            Verb::Release(args) => (&args.decision.ledger, &[], None),
+            Verb::Reject(args) => (&args.decision.ledger, &[], None),
             Verb::Execute(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
             Verb::Abort(args) => (&args.ledger, &args.copies.copies, Some(&args.card.card)),
             Verb::Attest(args) => (&args.ledger, &args.copies.copies, None),
